@@ -1,0 +1,55 @@
+"""Explanations that last: across time steps, down to the input, and from one training run to the next."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perdure.attribution.attribute import attribute as attribute
+    from perdure.core.attribution import Attribution as Attribution
+    from perdure.core.attribution import Provenance as Provenance
+    from perdure.core.batch import Batch as Batch
+    from perdure.core.errors import PerdureError as PerdureError
+    from perdure.core.query import Query as Query
+    from perdure.core.target import Logit as Logit
+    from perdure.core.target import LogProbability as LogProbability
+    from perdure.core.target import Margin as Margin
+    from perdure.core.target import Probability as Probability
+    from perdure.core.trial import Score as Score
+    from perdure.core.trial import Trial as Trial
+    from perdure.metrics.evaluate import evaluate as evaluate
+
+_HOMES = {
+    "Attribution": "perdure.core.attribution",
+    "Batch": "perdure.core.batch",
+    "LogProbability": "perdure.core.target",
+    "Logit": "perdure.core.target",
+    "Margin": "perdure.core.target",
+    "PerdureError": "perdure.core.errors",
+    "Probability": "perdure.core.target",
+    "Provenance": "perdure.core.attribution",
+    "Query": "perdure.core.query",
+    "Score": "perdure.core.trial",
+    "Trial": "perdure.core.trial",
+    "attribute": "perdure.attribution.attribute",
+    "evaluate": "perdure.metrics.evaluate",
+}
+
+__all__ = [  # noqa: PLE0604
+    *_HOMES,
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used; `import perdure` itself imports nothing heavy."""
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    try:
+        return import_module(f"perdure.{name}")
+    except ModuleNotFoundError:
+        raise AttributeError(f"module 'perdure' has no attribute '{name}'") from None
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,1 @@
+"""Attribution methods, one per file, and the door to them."""

@@ -1,0 +1,186 @@
+"""The door of attribution: checks, seeds, counts and records around any method."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import warnings
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from perdure.core.attribution import Attribution, Provenance
+from perdure.core.check import check_inputs, check_label, check_lengths
+from perdure.core.digest import model_digest
+from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
+from perdure.core.protocols import Method
+from perdure.core.query import Passes, Query, evaluation
+from perdure.core.random import sub_seeds
+from perdure.core.registry import METHODS, name_of
+from perdure.core.target import Logit, Target, select_target
+from perdure.ops.sequence import length_mask, site_mask
+
+__all__ = ["attribute"]
+
+DIMS = {2: ("batch", "feature"), 3: ("batch", "time", "feature"), 4: ("batch", "channel", "row", "column")}
+
+
+def attribute(
+    model: Callable[..., Tensor],
+    x: Float[Tensor, "batch *site"],
+    method: Method | str,
+    *,
+    target: Target | Int[Tensor, " batch"],
+    lengths: Int[Tensor, " batch"] | None = None,
+    generator: torch.Generator | None = None,
+    batch_size: int = 256,
+) -> Attribution:
+    """Attribute a model's output to its inputs.
+
+    The model is asked in evaluation mode and left as it was; its weights, gradients, the inputs and the
+    global random state are not changed. Each sample is explained on its own: batch size and batch mates do
+    not matter, and padded steps get zero.
+
+    Args:
+        model: gives outputs (batch, classes) from x; called with `lengths=` when lengths are given.
+        x: the inputs.
+        method: a method or its registry name, also with settings: "integrated_gradients:steps=100".
+        target: class numbers, short for the logits of these classes, or a function from the outputs to one
+            scalar per sample.
+        lengths: valid steps of each sample, for series with padding at the end.
+        generator: the stream for methods that draw; a fresh one with seed 0 when None.
+        batch_size: samples explained at once.
+
+    Returns:
+        The attribution; its tensor is `.values`.
+
+    Raises:
+        DataError: when x, the labels or the lengths are not usable; subclasses name the case.
+        UnknownNameError: when no method has this name.
+        UnsupportedError: when the model or target cannot be explained; `IndependentOutputError` when the
+            output does not depend on x.
+
+    Example:
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> _ = torch.nn.init.constant_(model.weight, 3.0)
+        >>> attribute(model, torch.ones(1, 2), "gradient", target=torch.tensor([0])).values.tolist()
+        [[3.0, 3.0]]
+    """
+    check_inputs(x)
+    x = x.detach()
+    made: Method = METHODS.make(method) if isinstance(method, str) else method
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    seed = generator.initial_seed()
+    query = _query(model, x, target, lengths, sub_seeds(generator, len(x)))
+    values = torch.cat([_explain(made, part) for part in _parts(query, batch_size)])
+    values = values.masked_fill(~site_mask(query.mask, x), 0.0)
+    _check_values(values, query, made)
+    provenance = Provenance(
+        method=name_of(made),
+        fields=_fields(made),
+        target=name_of(query.target) if dataclasses.is_dataclass(query.target) else getattr(target, "__name__", "function"),
+        seed=seed,
+        versions=_versions(),
+        model_digest=model_digest(model),
+        forward=query.passes.forward,
+        backward=query.passes.backward,
+    )
+    return Attribution(values, DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1)))), provenance)
+
+
+def _query(model: Callable[..., Tensor], x: Tensor, target: Target | Tensor, lengths: Tensor | None, seeds: Tensor) -> Query:
+    """Check the question against one forward pass over one sample."""
+    mask = None
+    if lengths is not None:
+        check_lengths(lengths, x)
+        mask = length_mask(lengths.to(x.device), x.shape[1])
+    logits = _first_output(model, x, lengths)
+    if isinstance(target, Tensor):
+        check_label(target, len(x), logits.shape[1])
+        target = Logit(target.to(x.device))
+    if isinstance(target, Logit) and _are_probabilities(logits):
+        warnings.warn(
+            "the model returns probabilities where logits are expected: their gradients vanish when the model is sure. "
+            "Remove the softmax from the model, or pass target=perdure.Probability(label) to say that you mean it.",
+            ProbabilityWarning,
+            stacklevel=3,
+        )
+    return Query(model, x, target, mask, seeds)
+
+
+def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None) -> Tensor:
+    with evaluation(model), torch.no_grad():
+        try:
+            logits = model(x[:1]) if lengths is None else model(x[:1], lengths=lengths[:1])
+        except TypeError as error:
+            if lengths is None or "lengths" not in str(error):
+                raise
+            raise UnsupportedError(
+                "lengths were given, but the model does not take them",
+                "let forward accept lengths=, or leave lengths out and pass samples of one length",
+            ) from error
+    if not isinstance(logits, Tensor):
+        raise UnsupportedError(f"the model returns {type(logits).__name__}", "wrap it so that it returns a tensor (batch, classes)")
+    logits = logits[:, None] if logits.ndim == 1 else logits
+    if logits.ndim != 2:
+        raise ShapeError(f"the model returns shape {tuple(logits.shape)} for one sample", "wrap it so that it returns (batch, classes)")
+    return logits
+
+
+def _are_probabilities(logits: Tensor) -> bool:
+    positive = bool((logits >= 0).all())
+    return logits.shape[1] > 1 and positive and bool((logits.sum(1) - 1).abs().max() < 1e-4)
+
+
+def _parts(query: Query, size: int) -> Iterator[Query]:
+    for start in range(0, len(query.x), size):
+        some = slice(start, start + size)
+        mask = None if query.mask is None else query.mask[some]
+        yield dataclasses.replace(
+            query, x=query.x[some], mask=mask, seeds=query.seeds[some], target=select_target(query.target, some)
+        )
+
+
+def _explain(method: Method, query: Query) -> Tensor:
+    values = method.scores(query).detach()
+    if values.shape != query.x.shape:
+        raise ShapeError(
+            f"method '{name_of(method)}' returns {tuple(values.shape)} for inputs {tuple(query.x.shape)}",
+            "let scores return one number per site",
+        )
+    return values.to(query.x.dtype)
+
+
+def _check_values(values: Tensor, query: Query, method: Method) -> None:
+    bad = (~torch.isfinite(values)).flatten(1).any(1)
+    if bad.any():
+        raise NonFiniteError(
+            f"method '{name_of(method)}' gives NaN or infinity for {int(bad.sum())} samples, the first at {int(bad.nonzero()[0])}",
+            "look at the model's outputs for these samples; large logits or a baseline outside the data are common causes",
+        )
+    if not values.any() and _ignores_input(query):
+        raise IndependentOutputError(
+            "the output of the model does not change with its input",
+            "check that the weights are loaded and that the model reads its argument",
+        )
+
+
+def _ignores_input(query: Query) -> bool:
+    """Tell whether outputs stay the same under a large change of the input."""
+    scale = query.x.abs().max() + 1
+    return torch.equal(query.value(query.x), query.value(query.x.flip(1) + scale))
+
+
+def _fields(method: Any) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(method):
+        return {}
+    pairs = ((f.name, getattr(method, f.name)) for f in dataclasses.fields(method))
+    return {name: _fields(v) | {"name": name_of(v)} if dataclasses.is_dataclass(v) else v for name, v in pairs}
+
+
+def _versions() -> dict[str, str]:
+    return {"perdure": metadata.version("perdure"), "torch": torch.__version__, "python": platform.python_version()}

@@ -1,0 +1,54 @@
+"""The attribution: a map shaped like the input, with the record of how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["Attribution", "Provenance"]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a map came about: enough to make it again.
+
+    Args:
+        method: registry name of the method.
+        fields: its hyper-parameters.
+        target: name of the target.
+        seed: first seed of the generator, None when nothing was drawn.
+        versions: versions of perdure, torch and Python.
+        model_digest: hash of the names, shapes and values of the model's weights.
+        forward: samples sent forward through the model.
+        backward: samples sent backward.
+    """
+
+    method: str
+    fields: Mapping[str, Any]
+    target: str
+    seed: int | None
+    versions: Mapping[str, str]
+    model_digest: str
+    forward: int
+    backward: int
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """The importance of each site for the target.
+
+    Args:
+        values: one number per site, shaped like the inputs; zero at padded steps.
+        dims: the names of the axes.
+        provenance: how the values came about.
+        aux: further tensors per sample that a method offers, by name.
+    """
+
+    values: Float[Tensor, "batch *site"]
+    dims: tuple[str, ...]
+    provenance: Provenance
+    aux: Mapping[str, Tensor] = field(default_factory=dict)

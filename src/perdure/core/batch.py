@@ -1,0 +1,84 @@
+"""The batch: samples with what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from perdure.core.errors import EmptyDataError
+
+__all__ = ["Batch", "batches", "select"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Samples, their labels, and the inputs known to matter.
+
+    Args:
+        inputs: what the model reads, for a series (batch, time, feature).
+        label: the class of each sample.
+        mask: true at valid steps; None when every step is valid.
+        truth: true at the sites known to matter, shaped like the inputs; None when unknown.
+        event: the event type of each step; None when there are none.
+        id: a unique name for each sample.
+    """
+
+    inputs: Float[Tensor, "batch *site"]
+    label: Int[Tensor, " batch"]
+    mask: Bool[Tensor, "batch time"] | None = None
+    truth: Bool[Tensor, "batch *site"] | None = None
+    event: Int[Tensor, "batch time"] | None = None
+    id: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) == 0:
+            raise EmptyDataError("the batch holds no sample", "check the path, the split and the filters of the dataset")
+        if not self.id:
+            object.__setattr__(self, "id", tuple(f"{i:06d}" for i in range(len(self.inputs))))
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+def select(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:
+    """Take some samples of a batch.
+
+    Args:
+        batch: where to take from.
+        index: positions, or a slice.
+
+    Returns:
+        A batch of these samples, in that order.
+
+    Example:
+        >>> batch = Batch(torch.zeros(3, 2, 1), torch.tensor([0, 1, 2]))
+        >>> select(batch, [2, 0]).label.tolist()
+        [2, 0]
+    """
+    positions = torch.arange(len(batch))[index] if isinstance(index, slice) else torch.as_tensor(index)
+    taken = {f.name: _take(getattr(batch, f.name), positions) for f in fields(batch)}
+    return Batch(**taken)  # type: ignore[arg-type]
+
+
+def batches(batch: Batch, size: int) -> Iterator[Batch]:
+    """Cut a batch into pieces of at most `size` samples, in order.
+
+    Args:
+        batch: what to cut.
+        size: samples in each piece; the last may hold fewer.
+
+    Yields:
+        The pieces.
+    """
+    for start in range(0, len(batch), size):
+        yield select(batch, slice(start, start + size))
+
+
+def _take(value: Tensor | tuple[str, ...] | None, positions: Tensor) -> Tensor | tuple[str, ...] | None:
+    if isinstance(value, tuple):
+        return tuple(value[i] for i in positions.tolist())
+    return None if value is None else value[positions]

@@ -1,0 +1,103 @@
+"""Checks of what a user hands in; each failure names its cause and remedy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from perdure.core.errors import EmptyDataError, LabelError, LengthError, NonFiniteError, ShapeError
+
+__all__ = ["check_inputs", "check_label", "check_lengths", "check_truth"]
+
+
+def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
+    """Check that inputs are finite floats with a batch axis.
+
+    Args:
+        x: the inputs.
+        name: what to call them in a message.
+        rank: the number of axes that is needed, None for two or more.
+
+    Raises:
+        ShapeError: for a wrong dtype or rank.
+        EmptyDataError: without samples.
+        NonFiniteError: with NaN or infinity.
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise ShapeError(f"{name} is {kind}", "pass a floating point tensor, for example x.float()")
+    if x.ndim < 2 if rank is None else x.ndim != rank:
+        axes = "(batch, ...)" if rank is None else f"{rank} axes" + (", (batch, time, feature)" if rank == 3 else "")
+        raise ShapeError(f"{name} has shape {tuple(x.shape)}", f"pass a tensor with {axes}")
+    if x.numel() == 0:
+        raise EmptyDataError(f"{name} has shape {tuple(x.shape)}, so it holds nothing", "pass at least one sample, step and feature")
+    bad = ~torch.isfinite(x)
+    if bad.any():
+        where = tuple(bad.nonzero()[0].tolist())
+        raise NonFiniteError(
+            f"{name} holds {int(bad.sum())} values that are NaN or infinite, the first at index {where}",
+            "fill or drop them before explaining, for example with torch.nan_to_num",
+        )
+
+
+def check_lengths(lengths: Tensor, x: Tensor) -> None:
+    """Check that every length lies in 1..T.
+
+    Args:
+        lengths: valid steps of each sample, shape (batch,).
+        x: the inputs, shape (batch, time, ...).
+
+    Raises:
+        LengthError: for a wrong shape or value.
+    """
+    if lengths.shape != x.shape[:1] or lengths.is_floating_point():
+        raise LengthError(
+            f"lengths have shape {tuple(lengths.shape)} and dtype {lengths.dtype} for {len(x)} samples",
+            "pass one whole number per sample",
+        )
+    bad = (lengths < 1) | (lengths > x.shape[1])
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        raise LengthError(
+            f"the length of sample {first} is {int(lengths[first])}, but there are {x.shape[1]} steps",
+            "give lengths from 1 to the number of steps, and drop empty sequences",
+        )
+
+
+def check_label(label: Tensor, batch: int, classes: int) -> None:
+    """Check that there is one label per sample, inside the classes.
+
+    Args:
+        label: shape (batch,), whole numbers.
+        batch: the number of samples.
+        classes: the number of outputs of the model.
+
+    Raises:
+        LabelError: otherwise.
+    """
+    if label.shape != (batch,) or label.is_floating_point():
+        raise LabelError(f"labels have shape {tuple(label.shape)} and dtype {label.dtype} for {batch} samples", "pass one class number per sample")
+    bad = (label < 0) | (label >= classes)
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        raise LabelError(
+            f"the label of sample {first} is {int(label[first])}, but the model has {classes} outputs",
+            f"give labels from 0 to {classes - 1}",
+        )
+
+
+def check_truth(truth: Tensor, x: Tensor) -> None:
+    """Check that the truth is boolean and shaped like the inputs.
+
+    Args:
+        truth: true at the sites known to matter.
+        x: the inputs.
+
+    Raises:
+        ShapeError: otherwise.
+    """
+    if truth.shape != x.shape or truth.dtype != torch.bool:
+        raise ShapeError(
+            f"truth has shape {tuple(truth.shape)} and dtype {truth.dtype}, the inputs have {tuple(x.shape)}",
+            "pass a boolean tensor shaped like the inputs",
+        )

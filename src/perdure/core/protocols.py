@@ -1,0 +1,140 @@
+"""The agreements: what a method, a metric, a dataset and a special model must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from perdure.core.batch import Batch
+    from perdure.core.query import Query
+    from perdure.core.trial import Measurement, Trial
+
+__all__ = ["Attends", "Dataset", "Method", "Metric", "Resumable", "Splits"]
+
+
+class Method(Protocol):
+    """An attribution method: a frozen bag of hyper-parameters with one function."""
+
+    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
+        """Attribute the target of a query to its inputs.
+
+        Args:
+            query: the question; `query.gradient` and `query.value` are the only ways to the model.
+
+        Returns:
+            Importance, shaped like `query.x`; padded steps may hold anything.
+        """
+        ...
+
+
+class Metric(Protocol):
+    """A metric: a frozen bag of settings that measures a trial.
+
+    `needs_truth` asks for a trial with truth, whose score is then the ceiling; without it `best` is the
+    ceiling. `higher_is_better` says which way is good.
+    """
+
+    needs_truth: ClassVar[bool]
+    higher_is_better: ClassVar[bool]
+    best: ClassVar[float]
+
+    def measure(self, trial: Trial) -> Measurement:
+        """Judge each sample of a trial.
+
+        Args:
+            trial: what may be looked at; nothing of it is written to.
+
+        Returns:
+            One number per sample, with a curve where one belongs to it.
+        """
+        ...
+
+
+class Splits(Protocol):
+    """Training, validation and test samples of one dataset."""
+
+    @property
+    def train(self) -> Batch:
+        """Samples to learn from."""
+        ...
+
+    @property
+    def validation(self) -> Batch:
+        """Samples to choose by."""
+        ...
+
+    @property
+    def test(self) -> Batch:
+        """Samples to judge on."""
+        ...
+
+
+class Dataset(Protocol):
+    """A dataset: a frozen bag of settings that makes its splits."""
+
+    def load(self, seed: int) -> Splits:
+        """Read or draw the samples.
+
+        Args:
+            seed: of what is drawn, splits included.
+
+        Returns:
+            The splits.
+        """
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A causal model that can go on from the state it had before a step.
+
+    With it a change at step t costs only the steps from t on.
+    """
+
+    def prefix_states(self, x: Tensor, starts: list[int]) -> list[Any]:
+        """Run the unchanged inputs once and keep the states before some steps.
+
+        Args:
+            x: inputs, shape (batch, time, feature).
+            starts: ascending steps.
+
+        Returns:
+            One state per start, to be given to `resume`.
+        """
+        ...
+
+    def resume(self, state: Any, x: Tensor, copies: int) -> Tensor:
+        """Go on from a state.
+
+        Args:
+            state: of this model, before the first step of x.
+            x: the remaining inputs, shape (copies * batch, rest, feature), copies outermost.
+            copies: how often the samples of the state are repeated.
+
+        Returns:
+            Outputs, shape (copies * batch, classes).
+        """
+        ...
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """A model that can show how much attention each step received."""
+
+    def attention(self, x: Tensor, lengths: Tensor | None = None) -> Tensor | None:
+        """Return the attention of the prediction to each step.
+
+        Args:
+            x: inputs, shape (batch, time, feature).
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            Weights, shape (batch, time), or None when this model has no attention.
+        """
+        ...
+
+

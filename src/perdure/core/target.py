@@ -1,0 +1,85 @@
+"""Targets: what number of the model's output is explained, one per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["LogProbability", "Logit", "Margin", "Probability", "Target", "select_target"]
+
+Target = Callable[[Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
+"""A function from the outputs of a batch to one scalar per sample."""
+
+
+@dataclass(frozen=True, eq=False)
+class _OfLabel:
+    label: Int[Tensor, " batch"]
+
+    def pick(self, values: Tensor) -> Tensor:
+        return values.gather(-1, self.label.to(values.device)[:, None])[:, 0]
+
+
+class Logit(_OfLabel):
+    """The logit of a class, the default target.
+
+    Example:
+        >>> Logit(torch.tensor([1]))(torch.tensor([[0.5, 2.0]])).tolist()
+        [2.0]
+    """
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return self.pick(logits)
+
+
+class Probability(_OfLabel):
+    """The softmax probability of a class, as in the input-cell attention paper.
+
+    Example:
+        >>> Probability(torch.tensor([1]))(torch.tensor([[3.0, 3.0]])).tolist()
+        [0.5]
+    """
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return self.pick(logits.softmax(-1))
+
+
+class LogProbability(_OfLabel):
+    """The log-probability of a class.
+
+    Example:
+        >>> LogProbability(torch.tensor([0]))(torch.tensor([[7.0]])).tolist()
+        [0.0]
+    """
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return self.pick(logits.log_softmax(-1))
+
+
+class Margin(_OfLabel):
+    """The logit of a class minus the largest other logit.
+
+    Example:
+        >>> Margin(torch.tensor([1]))(torch.tensor([[1.0, 4.0, 2.5]])).tolist()
+        [1.5]
+    """
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        others = logits.scatter(-1, self.label.to(logits.device)[:, None], -torch.inf)
+        return self.pick(logits) - others.amax(-1)
+
+
+def select_target(target: Target, index: slice) -> Target:
+    """Restrict a target to some samples of its batch.
+
+    Args:
+        target: one of this module's targets, or a function that treats every sample alike.
+        index: which samples.
+
+    Returns:
+        The target of these samples.
+    """
+    return type(target)(target.label[index]) if isinstance(target, _OfLabel) else target

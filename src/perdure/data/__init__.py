@@ -1,0 +1,1 @@
+"""Datasets, one per file: batches, with the truth where it is known."""

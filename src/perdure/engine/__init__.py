@@ -1,0 +1,1 @@
+"""The same work over many samples, in pieces that survive an interruption."""

@@ -1,0 +1,86 @@
+"""The door of judgement: any metric, always between its null and its ceiling."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from perdure.core.check import check_inputs, check_truth
+from perdure.core.errors import ShapeError, UnsupportedError
+from perdure.core.protocols import Metric
+from perdure.core.random import sub_seeds, uniform
+from perdure.core.registry import METRICS, name_of
+from perdure.core.trial import Measurement, Score, Trial
+from perdure.ops.sequence import site_mask
+
+__all__ = ["evaluate"]
+
+
+def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: torch.Generator | None = None) -> Score:
+    """Judge a trial and place the result between null and ceiling.
+
+    The null is the same metric on uniform random maps; the ceiling is the same metric on the truth, or the
+    metric's best value where it needs no truth.
+
+    Args:
+        trial: the explanation to judge.
+        metric: a metric or its registry name, also with settings: "jaccard:share=0.1".
+        draws: random maps per sample for the null.
+        generator: the stream of these maps; a fresh one with seed 0 when None.
+
+    Returns:
+        The score of each sample, with null and ceiling of that sample.
+
+    Raises:
+        DataError: when the maps or the truth are not usable.
+        UnsupportedError: when the metric needs a truth and the trial has none.
+        UnknownNameError: when no metric has this name.
+
+    Example:
+        >>> from perdure.core.query import Query
+        >>> x, truth = torch.rand(1, 4, 2), torch.tensor([[[1, 0]] * 4]).bool()
+        >>> query = Query(lambda x: x.sum((1, 2)), x, lambda logits: logits[:, 0])
+        >>> evaluate(Trial(query, truth.float(), truth), "precision_recall").values.item()
+        1.0
+    """
+    made: Metric = METRICS.make(metric) if isinstance(metric, str) else metric
+    _check(trial, made)
+    measured = made.measure(trial)
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    seeds = [sub_seeds(generator, len(trial.attribution)) for _ in range(draws)]
+    null = torch.stack([_on(trial, made, _random_map(trial, some)).values for some in seeds]).mean(0)
+    return Score(name_of(made), measured.values, null, _ceiling(trial, made, measured), measured.curve, measured.aux)
+
+
+def _check(trial: Trial, metric: Metric) -> None:
+    x = trial.query.x
+    if trial.attribution.shape != x.shape:
+        raise ShapeError(
+            f"the map has shape {tuple(trial.attribution.shape)}, the inputs have {tuple(x.shape)}",
+            "judge one number per site; reduce or spread the map first",
+        )
+    check_inputs(trial.attribution, "the map")
+    if trial.truth is not None:
+        check_truth(trial.truth, x)
+    elif metric.needs_truth:
+        raise UnsupportedError(
+            f"metric '{name_of(metric)}' compares with the truth, and the data has none",
+            "use data with known truth such as 'boxes', or a metric that needs none such as 'vanishing' or 'completeness'",
+        )
+
+
+def _on(trial: Trial, metric: Metric, values: Tensor) -> Measurement:
+    return metric.measure(dataclasses.replace(trial, attribution=values, method=None))
+
+
+def _random_map(trial: Trial, seeds: Tensor) -> Tensor:
+    x = trial.query.x
+    return uniform(seeds, tuple(x.shape[1:]), x) * site_mask(trial.query.mask, x)
+
+
+def _ceiling(trial: Trial, metric: Metric, measured: Measurement) -> Tensor:
+    if trial.truth is None or not metric.needs_truth:
+        return torch.full_like(measured.values, metric.best)
+    return _on(trial, metric, trial.truth.to(trial.attribution.dtype)).values

@@ -1,0 +1,146 @@
+"""The causal softmax scan behind input-cell attention: a running softmax average in linear time."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
+
+__all__ = ["causal_softmax_average"]
+
+CHUNK = 40
+"""Steps that are multiplied as one matrix; the carry between chunks is a sequential scan."""
+
+SAFE_NORMALISER = 1e-20
+"""Smallest normaliser that a chunk may have: what it loses below is under 1e-18 of the result."""
+
+
+def causal_softmax_average(
+    scores: Float[Tensor, "batch time hop"],
+    values: Float[Tensor, "batch time feature"],
+    mask: Bool[Tensor, "batch time"] | None = None,
+) -> Float[Tensor, "batch time feature"]:
+    r"""Average the values seen so far with softmax weights, mean over hops.
+
+    .. math:: M_t = \frac1r \sum_h \sum_{i \le t} \frac{\exp e_{ih}}{\sum_{j \le t} \exp e_{jh}} \, x_i
+
+    The score of a step does not depend on :math:`t`, so this is a causal linear attention with rank
+    :math:`r`: chunks are multiplied as matrices and a rescaled state is carried between them, as in
+    an online softmax. Time and memory are linear in the number of steps. If a chunk holds scores so
+    far apart that its normaliser would vanish, the same scan runs with chunks of one step, which is
+    exact at any range.
+
+    Args:
+        scores: one score for each step and hop, any finite value.
+        values: what is averaged.
+        mask: true where a step is valid; a masked step is neither read nor counted.
+
+    Returns:
+        The averages, zero at steps that are masked or have no valid step before them. Differentiable
+        once in scores and values.
+
+    Reference:
+        ismail2019inputcell
+
+    Example:
+        >>> scores, values = torch.zeros(1, 3, 1), torch.tensor([[[1.0], [2.0], [6.0]]])
+        >>> causal_softmax_average(scores, values).flatten().tolist()
+        [1.0, 1.5, 3.0]
+    """
+    if mask is not None:
+        scores = scores.masked_fill(~mask[..., None], -torch.inf)
+        values = values.masked_fill(~mask[..., None], 0.0)
+    average: Tensor = _CausalSoftmaxAverage.apply(scores, values)  # pyright: ignore
+    return average if mask is None else average.masked_fill(~mask[..., None], 0.0)
+
+
+class _CausalSoftmaxAverage(torch.autograd.Function):
+    """The scan with its adjoint written out; letters: b batch, k chunk, c step in chunk, r hop, n feature."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, scores: Tensor, values: Tensor) -> Tensor:
+        _, steps, hops = scores.shape
+        for chunk in (_balanced(steps), 1):
+            x = _chunks(values, chunk, 0.0)  # b k c n
+            keys, decay = _keys(_chunks(scores, chunk, -torch.inf))  # b k c r, b k r
+            normaliser = keys.cumsum(2) + _carry(keys.sum(2), decay)[:, :, None]
+            if chunk == 1 or _is_safe(normaliser, keys):
+                break
+        queries = torch.where(normaliser > 0, 1.0 / (normaliser * hops), 0.0)
+        state = _carry(keys.mT @ x, decay)  # b k r n
+        weights = (queries @ keys.mT).tril_()  # b k c c
+        average = _two_products(weights, x, queries, state)
+        ctx.save_for_backward(x, keys, queries, decay, state, weights)
+        return average.flatten(1, 2)[:, :steps]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:  # pyright: ignore
+        x, keys, queries, decay, state, weights = ctx.saved_tensors  # pyright: ignore
+        steps, chunk, hops = grad.shape[1], *keys.shape[2:]
+        g = _chunks(grad, chunk, 0.0)
+        later = _carry_back(queries.mT @ g, decay)  # gradient of each chunk's own sum, b k r n
+        grad_scores = grad_values = None
+        if ctx.needs_input_grad[0]:  # pyright: ignore
+            pairs = (g @ x.mT).tril_()  # gradient of the weight of step i at step t
+            grad_queries = _two_products(pairs, keys, g, state.mT)
+            grad_keys = _two_products(pairs.mT, queries, x, later.mT)
+            grad_normaliser = -hops * grad_queries * queries.square()
+            suffix = grad_normaliser.flip(2).cumsum(2).flip(2)  # a difference from the total would cancel
+            grad_keys += suffix + _carry_back(suffix[:, :, 0], decay)[:, :, None]
+            grad_scores = (grad_keys * keys).flatten(1, 2)[:, :steps]
+        if ctx.needs_input_grad[1]:  # pyright: ignore
+            grad_values = _two_products(weights.mT, g, keys, later).flatten(1, 2)[:, :steps]
+        return grad_scores, grad_values
+
+
+def _two_products(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """Add two batched matrix products, a @ b + c @ d, without a tensor in between."""
+    first = torch.bmm(a.flatten(0, 1), b.flatten(0, 1))
+    return first.baddbmm_(c.flatten(0, 1), d.flatten(0, 1)).unflatten(0, a.shape[:2])
+
+
+def _balanced(steps: int) -> int:
+    """Give the chunk length near `CHUNK` that leaves the last chunk nearly full."""
+    return -(-steps // -(-steps // CHUNK))
+
+
+def _chunks(x: Tensor, chunk: int, fill: float) -> Tensor:
+    """Fold time into chunks, filling up the last one."""
+    missing = -x.shape[1] % chunk
+    if missing:
+        x = torch.cat([x, x.new_full((x.shape[0], missing, x.shape[2]), fill)], dim=1)
+    return x.unflatten(1, (-1, chunk))
+
+
+def _keys(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Exponentiate the scores below the running maximum; decay brings a state to the next reference."""
+    floor = torch.finfo(scores.dtype).min / 4
+    reference = scores.amax(2).cummax(1).values.clamp_min(floor)  # b k r
+    before = torch.cat([torch.full_like(reference[:, :1], floor), reference[:, :-1]], dim=1)
+    return (scores - reference[:, :, None]).exp(), (before - reference).exp()
+
+
+def _is_safe(normaliser: Tensor, keys: Tensor) -> bool:
+    """Tell whether no normaliser vanished beside a later, larger score of its chunk."""
+    counted = torch.isfinite(keys) & (keys > 0)
+    return bool((normaliser.masked_fill(~counted, 1.0) >= SAFE_NORMALISER).all())
+
+
+def _carry(sums: Tensor, decay: Tensor) -> Tensor:
+    """Sum what all earlier chunks hold, in the reference of each chunk."""
+    decay = decay.reshape(*decay.shape, *[1] * (sums.ndim - decay.ndim))
+    state = torch.zeros_like(sums)
+    for k in range(1, sums.shape[1]):
+        torch.add(state[:, k - 1], sums[:, k - 1], out=state[:, k]).mul_(decay[:, k])
+    return state
+
+
+def _carry_back(grads: Tensor, decay: Tensor) -> Tensor:
+    """Run the adjoint of `_carry`."""
+    decay = decay.reshape(*decay.shape, *[1] * (grads.ndim - decay.ndim))
+    state = torch.zeros_like(grads)
+    for k in range(grads.shape[1] - 2, -1, -1):
+        torch.add(state[:, k + 1], grads[:, k + 1], out=state[:, k]).mul_(decay[:, k + 1])
+    return state

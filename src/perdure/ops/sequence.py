@@ -1,0 +1,61 @@
+"""Sequences of unequal length: lengths, masks and what lies at the end."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+__all__ = ["last_valid", "length_mask", "site_mask"]
+
+
+def length_mask(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "batch time"]:
+    """Mark the valid steps.
+
+    Args:
+        lengths: valid steps of each sample.
+        steps: the number of steps including padding.
+
+    Returns:
+        True at valid steps.
+
+    Example:
+        >>> length_mask(torch.tensor([1, 3]), 3).int().tolist()
+        [[1, 0, 0], [1, 1, 1]]
+    """
+    return torch.arange(steps, device=lengths.device) < lengths[:, None]
+
+
+def last_valid(x: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None) -> Float[Tensor, "batch feature"]:
+    """Take the last valid step of each sample.
+
+    Args:
+        x: a series.
+        mask: true at valid steps; None when all are.
+
+    Returns:
+        One step per sample.
+
+    Example:
+        >>> x = torch.tensor([[[1.0], [2.0], [3.0]]])
+        >>> last_valid(x, torch.tensor([[True, True, False]])).item()
+        2.0
+    """
+    if mask is None:
+        return x[:, -1]
+    return x[torch.arange(len(x), device=x.device), mask.sum(1) - 1]
+
+
+def site_mask(mask: Bool[Tensor, "batch time"] | None, x: Float[Tensor, "batch *site"]) -> Bool[Tensor, "batch *site"]:
+    """Spread a mask of steps over all sites.
+
+    Args:
+        mask: true at valid steps; None when all are.
+        x: gives the shape.
+
+    Returns:
+        True at valid sites, shaped like x.
+    """
+    if mask is None:
+        return torch.ones_like(x, dtype=torch.bool)
+    return mask.reshape(*mask.shape, *[1] * (x.ndim - 2)).expand_as(x)

@@ -1,0 +1,1 @@
+"""The memory: run folders and Parquet parts; the only room that writes."""

@@ -1,0 +1,1 @@
+"""The pictures: the only room that draws."""

@@ -1,0 +1,1 @@
+"""Studies, one paper's experiment per file."""
