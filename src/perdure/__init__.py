@@ -34,7 +34,7 @@ _HOMES = {
     "evaluate": "perdure.metrics.evaluate",
 }
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     *_HOMES,
 ]
 

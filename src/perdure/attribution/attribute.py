@@ -18,7 +18,7 @@ from perdure.core.check import check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
 from perdure.core.protocols import Method
-from perdure.core.query import Passes, Query, evaluation
+from perdure.core.query import Query, evaluation
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
 from perdure.core.target import Logit, Target, select_target
@@ -82,7 +82,9 @@ def attribute(
     provenance = Provenance(
         method=name_of(made),
         fields=_fields(made),
-        target=name_of(query.target) if dataclasses.is_dataclass(query.target) else getattr(target, "__name__", "function"),
+        target=name_of(query.target)
+        if dataclasses.is_dataclass(query.target)
+        else getattr(target, "__name__", "function"),
         seed=seed,
         versions=_versions(),
         model_digest=model_digest(model),
@@ -92,7 +94,9 @@ def attribute(
     return Attribution(values, DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1)))), provenance)
 
 
-def _query(model: Callable[..., Tensor], x: Tensor, target: Target | Tensor, lengths: Tensor | None, seeds: Tensor) -> Query:
+def _query(
+    model: Callable[..., Tensor], x: Tensor, target: Target | Tensor, lengths: Tensor | None, seeds: Tensor
+) -> Query:
     """Check the question against one forward pass over one sample."""
     mask = None
     if lengths is not None:
@@ -124,10 +128,15 @@ def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | Non
                 "let forward accept lengths=, or leave lengths out and pass samples of one length",
             ) from error
     if not isinstance(logits, Tensor):
-        raise UnsupportedError(f"the model returns {type(logits).__name__}", "wrap it so that it returns a tensor (batch, classes)")
+        raise UnsupportedError(
+            f"the model returns {type(logits).__name__}", "wrap it so that it returns a tensor (batch, classes)"
+        )
     logits = logits[:, None] if logits.ndim == 1 else logits
     if logits.ndim != 2:
-        raise ShapeError(f"the model returns shape {tuple(logits.shape)} for one sample", "wrap it so that it returns (batch, classes)")
+        raise ShapeError(
+            f"the model returns shape {tuple(logits.shape)} for one sample",
+            "wrap it so that it returns (batch, classes)",
+        )
     return logits
 
 
@@ -158,9 +167,10 @@ def _explain(method: Method, query: Query) -> Tensor:
 def _check_values(values: Tensor, query: Query, method: Method) -> None:
     bad = (~torch.isfinite(values)).flatten(1).any(1)
     if bad.any():
+        first = int(bad.nonzero()[0])
         raise NonFiniteError(
-            f"method '{name_of(method)}' gives NaN or infinity for {int(bad.sum())} samples, the first at {int(bad.nonzero()[0])}",
-            "look at the model's outputs for these samples; large logits or a baseline outside the data are common causes",
+            f"method '{name_of(method)}' gives NaN or infinity for {int(bad.sum())} samples, the first at {first}",
+            "look at the model's outputs for these samples; overflow in the model is the usual cause",
         )
     if not values.any() and _ignores_input(query):
         raise IndependentOutputError(

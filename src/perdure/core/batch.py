@@ -36,7 +36,9 @@ class Batch:
 
     def __post_init__(self) -> None:
         if len(self.inputs) == 0:
-            raise EmptyDataError("the batch holds no sample", "check the path, the split and the filters of the dataset")
+            raise EmptyDataError(
+                "the batch holds no sample", "check the path, the split and the filters of the dataset"
+            )
         if not self.id:
             object.__setattr__(self, "id", tuple(f"{i:06d}" for i in range(len(self.inputs))))
 

@@ -30,7 +30,9 @@ def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
         axes = "(batch, ...)" if rank is None else f"{rank} axes" + (", (batch, time, feature)" if rank == 3 else "")
         raise ShapeError(f"{name} has shape {tuple(x.shape)}", f"pass a tensor with {axes}")
     if x.numel() == 0:
-        raise EmptyDataError(f"{name} has shape {tuple(x.shape)}, so it holds nothing", "pass at least one sample, step and feature")
+        raise EmptyDataError(
+            f"{name} has shape {tuple(x.shape)}, so it holds nothing", "pass at least one sample, step and feature"
+        )
     bad = ~torch.isfinite(x)
     if bad.any():
         where = tuple(bad.nonzero()[0].tolist())
@@ -76,7 +78,10 @@ def check_label(label: Tensor, batch: int, classes: int) -> None:
         LabelError: otherwise.
     """
     if label.shape != (batch,) or label.is_floating_point():
-        raise LabelError(f"labels have shape {tuple(label.shape)} and dtype {label.dtype} for {batch} samples", "pass one class number per sample")
+        raise LabelError(
+            f"labels have shape {tuple(label.shape)} and dtype {label.dtype} for {batch} samples",
+            "pass one class number per sample",
+        )
     bad = (label < 0) | (label >= classes)
     if bad.any():
         first = int(bad.nonzero()[0])

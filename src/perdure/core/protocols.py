@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -136,5 +135,3 @@ class Attends(Protocol):
             Weights, shape (batch, time), or None when this model has no attention.
         """
         ...
-
-

@@ -184,12 +184,16 @@ def _validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, A
     for key, value in given.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, 3, 0.5) or known
-            raise SettingError(f"{subject} has no setting '{key}'", f"did you mean {_or(near)}?" if near else "leave it out")
+            raise SettingError(
+                f"{subject} has no setting '{key}'", f"did you mean {_or(near)}?" if near else "leave it out"
+            )
         try:
             adapter = TypeAdapter(hints[key], config=ConfigDict(arbitrary_types_allowed=True))
             values[key] = adapter.validate_python(value)
         except ValidationError as error:
-            raise SettingError(f"{subject} has {key}={value!r}: {error.errors()[0]['msg']}", f"give {hints[key]}") from None
+            raise SettingError(
+                f"{subject} has {key}={value!r}: {error.errors()[0]['msg']}", f"give {hints[key]}"
+            ) from None
     return values
 
 

@@ -32,6 +32,7 @@ class Logit(_OfLabel):
     """
 
     def __call__(self, logits: Tensor) -> Tensor:
+        """Take the logits."""
         return self.pick(logits)
 
 
@@ -44,6 +45,7 @@ class Probability(_OfLabel):
     """
 
     def __call__(self, logits: Tensor) -> Tensor:
+        """Take the probabilities."""
         return self.pick(logits.softmax(-1))
 
 
@@ -56,6 +58,7 @@ class LogProbability(_OfLabel):
     """
 
     def __call__(self, logits: Tensor) -> Tensor:
+        """Take the log-probabilities."""
         return self.pick(logits.log_softmax(-1))
 
 
@@ -68,6 +71,7 @@ class Margin(_OfLabel):
     """
 
     def __call__(self, logits: Tensor) -> Tensor:
+        """Take the margins."""
         others = logits.scatter(-1, self.label.to(logits.device)[:, None], -torch.inf)
         return self.pick(logits) - others.amax(-1)
 

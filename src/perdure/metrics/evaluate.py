@@ -67,7 +67,7 @@ def _check(trial: Trial, metric: Metric) -> None:
     elif metric.needs_truth:
         raise UnsupportedError(
             f"metric '{name_of(metric)}' compares with the truth, and the data has none",
-            "use data with known truth such as 'boxes', or a metric that needs none such as 'vanishing' or 'completeness'",
+            "use data with known truth such as 'boxes', or a metric that needs none such as 'vanishing'",
         )
 
 

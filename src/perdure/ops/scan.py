@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 __all__ = ["causal_softmax_average"]
 
@@ -51,7 +53,7 @@ def causal_softmax_average(
     if mask is not None:
         scores = scores.masked_fill(~mask[..., None], -torch.inf)
         values = values.masked_fill(~mask[..., None], 0.0)
-    average: Tensor = _CausalSoftmaxAverage.apply(scores, values)  # pyright: ignore
+    average: Tensor = _CausalSoftmaxAverage.apply(scores, values)
     return average if mask is None else average.masked_fill(~mask[..., None], 0.0)
 
 
@@ -59,7 +61,7 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
     """The scan with its adjoint written out; letters: b batch, k chunk, c step in chunk, r hop, n feature."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, scores: Tensor, values: Tensor) -> Tensor:
+    def forward(ctx: Any, scores: Tensor, values: Tensor) -> Tensor:
         _, steps, hops = scores.shape
         for chunk in (_balanced(steps), 1):
             x = _chunks(values, chunk, 0.0)  # b k c n
@@ -76,13 +78,13 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:  # pyright: ignore
-        x, keys, queries, decay, state, weights = ctx.saved_tensors  # pyright: ignore
-        steps, chunk, hops = grad.shape[1], *keys.shape[2:]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, keys, queries, decay, state, weights = ctx.saved_tensors
+        steps, chunk, hops = grad.shape[1], keys.shape[2], keys.shape[3]
         g = _chunks(grad, chunk, 0.0)
         later = _carry_back(queries.mT @ g, decay)  # gradient of each chunk's own sum, b k r n
         grad_scores = grad_values = None
-        if ctx.needs_input_grad[0]:  # pyright: ignore
+        if ctx.needs_input_grad[0]:
             pairs = (g @ x.mT).tril_()  # gradient of the weight of step i at step t
             grad_queries = _two_products(pairs, keys, g, state.mT)
             grad_keys = _two_products(pairs.mT, queries, x, later.mT)
@@ -90,7 +92,7 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
             suffix = grad_normaliser.flip(2).cumsum(2).flip(2)  # a difference from the total would cancel
             grad_keys += suffix + _carry_back(suffix[:, :, 0], decay)[:, :, None]
             grad_scores = (grad_keys * keys).flatten(1, 2)[:, :steps]
-        if ctx.needs_input_grad[1]:  # pyright: ignore
+        if ctx.needs_input_grad[1]:
             grad_values = _two_products(weights.mT, g, keys, later).flatten(1, 2)[:, :steps]
         return grad_scores, grad_values
 

@@ -26,7 +26,9 @@ def length_mask(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "bat
     return torch.arange(steps, device=lengths.device) < lengths[:, None]
 
 
-def last_valid(x: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None) -> Float[Tensor, "batch feature"]:
+def last_valid(
+    x: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None
+) -> Float[Tensor, "batch feature"]:
     """Take the last valid step of each sample.
 
     Args:
