@@ -94,28 +94,33 @@ class Resumable(Protocol):
     With it a change at step t costs only the steps from t on.
     """
 
-    def prefix_states(self, x: Tensor, starts: list[int]) -> list[Any]:
-        """Run the unchanged inputs once and keep the states before some steps.
+    @property
+    def resumable(self) -> bool:
+        """Whether this model, as configured, can do it."""
+        ...
+
+    def prefix_states(self, x: Tensor, starts: list[int], lengths: Tensor | None = None) -> list[Any]:
+        """Run the unchanged inputs once and keep the state before some steps.
 
         Args:
             x: inputs, shape (batch, time, feature).
             starts: ascending steps.
+            lengths: valid steps of each sample; None when all are.
 
         Returns:
             One state per start, to be given to `resume`.
         """
         ...
 
-    def resume(self, state: Any, x: Tensor, copies: int) -> Tensor:
+    def resume(self, state: Any, x: Tensor) -> Tensor:
         """Go on from a state.
 
         Args:
             state: of this model, before the first step of x.
-            x: the remaining inputs, shape (copies * batch, rest, feature), copies outermost.
-            copies: how often the samples of the state are repeated.
+            x: the remaining inputs, shape (copies, batch, rest, feature).
 
         Returns:
-            Outputs, shape (copies * batch, classes).
+            Outputs, shape (copies, batch, classes).
         """
         ...
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from perdure.core.errors import IndependentOutputError, ShapeError
+from perdure.core.protocols import Resumable
 from perdure.core.target import Target
 
 __all__ = ["Passes", "Query", "evaluation"]
@@ -77,6 +79,38 @@ class Query:
         """
         with evaluation(self.model), torch.enable_grad():
             return self._over_copies(points, self._backward)
+
+    def states(self, starts: list[int]) -> list[Any] | None:
+        """Run a causal recurrent model once and keep its states, to go on from there.
+
+        Args:
+            starts: ascending steps before which to keep the state.
+
+        Returns:
+            One state per start for `value_from`, or None when the model cannot go on from a state.
+        """
+        if not (isinstance(self.model, Resumable) and self.model.resumable):
+            return None
+        self.passes.forward += len(self.x)
+        with evaluation(self.model), torch.no_grad():
+            return self.model.prefix_states(self.x, starts, self.lengths)
+
+    def value_from(
+        self, state: Any, points: Float[Tensor, "copies batch rest feature"]
+    ) -> Float[Tensor, "copies batch"]:
+        """Evaluate the target at points that equal x before the step of a state.
+
+        Args:
+            state: one of `states`.
+            points: the inputs from that step on.
+
+        Returns:
+            The target, one per point, without a graph.
+        """
+        model: Any = self.model
+        self.passes.forward += points.shape[0] * points.shape[1]
+        with evaluation(self.model), torch.no_grad():
+            return torch.stack([self._scalar(logits) for logits in model.resume(state, points)])
 
     def _over_copies(self, points: Tensor, evaluate: Callable[[Tensor], Tensor]) -> Tensor:
         if points.ndim == self.x.ndim:
