@@ -1,0 +1,63 @@
+# perdure: every target does its own set-up on a machine with Python 3.11+, make and a compiler.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export UV_CONSTRAINT := $(CURDIR)/constraints.txt
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format bench study lock report-browser-test install clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## create the environment
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q uv || echo "uv is not to be had here: pip will do"
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev]'; \
+	else $(BIN)/pip install -q -e '.[dev]'; fi
+	@touch $@
+
+demo: $(VENV)/.installed ## audit an LSTM with and without input-cell attention, and write the page
+	$(BIN)/perdure audit lstm boxes --compare lstm_input_cell_attention --out runs/demo
+
+test: $(VENV)/.installed ## run the whole default test suite
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-slow: $(VENV)/.installed ## run the proofs that take minutes
+	$(BIN)/pytest -m slow --timeout=3600
+
+report-browser-test: $(VENV)/.installed ## look at the report in headless Chromium
+	$(BIN)/pytest -m browser
+
+lint: $(VENV)/.installed ## check style, types, layers and the absence of CUDA packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if $(BIN)/pip list 2>/dev/null | grep -Ei '^(nvidia|triton)' && [ -n "$(CI)" ]; then \
+	echo "CUDA packages are installed: constrain torch"; exit 1; fi
+
+format: $(VENV)/.installed ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed ## measure against references and peers; ONLY=name for one
+	$(BIN)/python -m benchmarks $(ONLY)
+
+study: $(VENV)/.installed ## run one study: NAME=box_saliency
+	$(BIN)/perdure study $(NAME)
+
+lock: $(VENV)/.installed ## pin the newest versions of all dependencies, torch as it is
+	grep '^torch==' constraints.txt > $(VENV)/torch.txt
+	UV_CONSTRAINT= $(BIN)/uv pip compile pyproject.toml --extra dev --no-annotate --no-header -q -c $(VENV)/torch.txt \
+	| sed -E 's/(torch==[0-9.]+)\+cpu/\1/' > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
+
+clean: ## remove the environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
