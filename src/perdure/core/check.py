@@ -5,9 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from perdure.core.errors import EmptyDataError, LabelError, LengthError, NonFiniteError, ShapeError
+from perdure.core.errors import EmptyDataError, LabelError, LengthError, NonFiniteError, SettingError, ShapeError
 
-__all__ = ["check_inputs", "check_label", "check_lengths", "check_truth"]
+__all__ = [
+    "check_choice",
+    "check_counts",
+    "check_inputs",
+    "check_label",
+    "check_lengths",
+    "check_series",
+    "check_truth",
+]
 
 
 def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
@@ -66,6 +74,27 @@ def check_lengths(lengths: Tensor, x: Tensor) -> None:
         )
 
 
+def check_series(x: Tensor, features: int, lengths: Tensor | None = None) -> None:
+    """Check that inputs are series with the features that a layer reads.
+
+    Args:
+        x: the inputs.
+        features: the features of a step.
+        lengths: valid steps of each sample; None when all are.
+
+    Raises:
+        ShapeError: when x is not (batch, time, features).
+        EmptyDataError: without samples or steps.
+        LengthError: for a wrong length.
+    """
+    if x.ndim != 3 or x.shape[2] != features:
+        raise ShapeError(f"x has shape {tuple(x.shape)}", f"pass (batch, time, {features})")
+    if x.numel() == 0:
+        raise EmptyDataError(f"x has shape {tuple(x.shape)}, so it holds nothing", "pass at least one sample and step")
+    if lengths is not None:
+        check_lengths(lengths, x)
+
+
 def check_label(label: Tensor, batch: int, classes: int) -> None:
     """Check that there is one label per sample, inside the classes.
 
@@ -106,3 +135,37 @@ def check_truth(truth: Tensor, x: Tensor) -> None:
             f"truth has shape {tuple(truth.shape)} and dtype {truth.dtype}, the inputs have {tuple(x.shape)}",
             "pass a boolean tensor shaped like the inputs",
         )
+
+
+def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    """Check that a setting is one of its choices.
+
+    Args:
+        name: of the setting.
+        value: what was given.
+        choices: what can be given.
+
+    Raises:
+        SettingError: otherwise.
+
+    Example:
+        >>> check_choice("pooling", "sum", ("mean", "max"))
+        Traceback (most recent call last):
+        perdure.core.errors.SettingError: pooling is 'sum'. Remedy: give 'mean' or 'max'.
+    """
+    if value not in choices:
+        raise SettingError(f"{name} is {value!r}", f"give {' or '.join(map(repr, choices))}")
+
+
+def check_counts(**counts: int) -> None:
+    """Check that settings that count something are at least 1.
+
+    Args:
+        counts: values by name of the setting.
+
+    Raises:
+        SettingError: otherwise.
+    """
+    for name, value in counts.items():
+        if value < 1:
+            raise SettingError(f"{name} is {value}", "give a whole number of at least 1")

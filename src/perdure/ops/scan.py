@@ -31,7 +31,7 @@ def causal_softmax_average(
     :math:`r`: chunks are multiplied as matrices and a rescaled state is carried between them, as in
     an online softmax. Time and memory are linear in the number of steps. If a chunk holds scores so
     far apart that its normaliser would vanish, the same scan runs with chunks of one step, which is
-    exact at any range.
+    exact at any range. Half precision is computed in float32.
 
     Args:
         scores: one score for each step and hop, any finite value.
@@ -53,7 +53,9 @@ def causal_softmax_average(
     if mask is not None:
         scores = scores.masked_fill(~mask[..., None], -torch.inf)
         values = values.masked_fill(~mask[..., None], 0.0)
-    average: Tensor = _CausalSoftmaxAverage.apply(scores, values)
+    exact = torch.promote_types(torch.promote_types(scores.dtype, values.dtype), torch.float32)
+    with torch.autocast(values.device.type, enabled=False):
+        average: Tensor = _CausalSoftmaxAverage.apply(scores.to(exact), values.to(exact)).to(values.dtype)
     return average if mask is None else average.masked_fill(~mask[..., None], 0.0)
 
 
@@ -64,12 +66,12 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
     def forward(ctx: Any, scores: Tensor, values: Tensor) -> Tensor:
         _, steps, hops = scores.shape
         for chunk in (_balanced(steps), 1):
-            x = _chunks(values, chunk, 0.0)  # b k c n
-            keys, decay = _keys(_chunks(scores, chunk, -torch.inf))  # b k c r, b k r
+            x, e = _chunks(values, chunk, 0.0), _chunks(scores, chunk, -torch.inf)  # b k c n, b k c r
+            keys, decay = _keys(e)  # b k c r, b k r
             normaliser = keys.cumsum(2) + _carry(keys.sum(2), decay)[:, :, None]
-            if chunk == 1 or _is_safe(normaliser, keys):
+            if chunk == 1 or _is_safe(normaliser, e):
                 break
-        queries = torch.where(normaliser > 0, 1.0 / (normaliser * hops), 0.0)
+        queries = torch.where(normaliser >= SAFE_NORMALISER, 1.0 / (normaliser * hops), 0.0)
         state = _carry(keys.mT @ x, decay)  # b k r n
         weights = (queries @ keys.mT).tril_()  # b k c c
         average = _two_products(weights, x, queries, state)
@@ -79,6 +81,11 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        with torch.autocast(grad.device.type, enabled=False):
+            return _CausalSoftmaxAverage._adjoint(ctx, grad)
+
+    @staticmethod
+    def _adjoint(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, keys, queries, decay, state, weights = ctx.saved_tensors
         steps, chunk, hops = grad.shape[1], keys.shape[2], keys.shape[3]
         g = _chunks(grad, chunk, 0.0)
@@ -88,7 +95,7 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
             pairs = (g @ x.mT).tril_()  # gradient of the weight of step i at step t
             grad_queries = _two_products(pairs, keys, g, state.mT)
             grad_keys = _two_products(pairs.mT, queries, x, later.mT)
-            grad_normaliser = -hops * grad_queries * queries.square()
+            grad_normaliser = -hops * grad_queries * queries * queries  # a squared query could overflow
             suffix = grad_normaliser.flip(2).cumsum(2).flip(2)  # a difference from the total would cancel
             grad_keys += suffix + _carry_back(suffix[:, :, 0], decay)[:, :, None]
             grad_scores = (grad_keys * keys).flatten(1, 2)[:, :steps]
@@ -124,10 +131,9 @@ def _keys(scores: Tensor) -> tuple[Tensor, Tensor]:
     return (scores - reference[:, :, None]).exp(), (before - reference).exp()
 
 
-def _is_safe(normaliser: Tensor, keys: Tensor) -> bool:
-    """Tell whether no normaliser vanished beside a later, larger score of its chunk."""
-    counted = torch.isfinite(keys) & (keys > 0)
-    return bool((normaliser.masked_fill(~counted, 1.0) >= SAFE_NORMALISER).all())
+def _is_safe(normaliser: Tensor, scores: Tensor) -> bool:
+    """Tell whether no valid step lost its normaliser beside a later, larger score of its chunk."""
+    return bool(((normaliser >= SAFE_NORMALISER) | (scores == -torch.inf)).all())
 
 
 def _carry(sums: Tensor, decay: Tensor) -> Tensor:

@@ -1,0 +1,165 @@
+"""Pooling: from the outputs of all steps to one vector per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from perdure.ops.sequence import last_valid
+
+__all__ = ["POOLS", "Pooled", "SelfAttentionPooling", "join", "pool"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """What is known of a stretch of steps.
+
+    Args:
+        value: the pooled outputs; without meaning where the count is zero.
+        count: how many valid steps went in.
+    """
+
+    value: Float[Tensor, "batch feature"]
+    count: Int[Tensor, "batch 1"]
+
+
+def pool(kind: str, outputs: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None) -> Pooled:
+    """Pool a stretch of steps.
+
+    Args:
+        kind: "last", "mean" or "max".
+        outputs: of a recurrence.
+        mask: true at valid steps, which come first; None when all are.
+
+    Returns:
+        The value over the valid steps, with their number.
+
+    Example:
+        >>> outputs = torch.tensor([[[1.0], [4.0], [9.0]]])
+        >>> pool("mean", outputs, torch.tensor([[True, True, False]])).value.item()
+        2.5
+    """
+    if mask is None:
+        count = torch.full((len(outputs), 1), outputs.shape[1], device=outputs.device)
+    else:
+        count = mask.sum(1, keepdim=True)
+    return Pooled(POOLS[kind][0](outputs, mask), count)
+
+
+def join(kind: str, before: Pooled | None, after: Pooled) -> Pooled:
+    """Pool two stretches that follow each other, from what is known of each.
+
+    Args:
+        kind: the pooling of both.
+        before: the earlier stretch; None when there is none.
+        after: the later stretch.
+
+    Returns:
+        What `pool` gives for both stretches in one piece.
+    """
+    if before is None:
+        return after
+    return Pooled(POOLS[kind][1](before, after), before.count + after.count)
+
+
+def _mean(outputs: Tensor, mask: Tensor | None) -> Tensor:
+    if mask is None:
+        return outputs.mean(1)
+    return outputs.masked_fill(~mask[..., None], 0.0).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
+
+
+def _max(outputs: Tensor, mask: Tensor | None) -> Tensor:
+    return (outputs if mask is None else outputs.masked_fill(~mask[..., None], -torch.inf)).amax(1)
+
+
+def _join_last(before: Pooled, after: Pooled) -> Tensor:
+    return torch.where(after.count > 0, after.value, before.value)
+
+
+def _join_mean(before: Pooled, after: Pooled) -> Tensor:
+    share = after.count / (before.count + after.count).clamp_min(1)
+    return before.value + share.to(after.value.dtype) * (after.value - before.value)
+
+
+def _join_max(before: Pooled, after: Pooled) -> Tensor:
+    return torch.maximum(before.value, after.value)
+
+
+POOLS: dict[str, tuple[Callable[[Tensor, Tensor | None], Tensor], Callable[[Pooled, Pooled], Tensor]]] = {
+    "last": (last_valid, _join_last),
+    "mean": (_mean, _join_mean),
+    "max": (_max, _join_max),
+}
+"""For each pooling: how to pool one stretch, and how to join two."""
+
+
+class SelfAttentionPooling(nn.Module):
+    r"""Pool with learned attention: one weighted mean of the outputs per hop.
+
+    .. math:: A = \mathrm{softmax}(W_2 \tanh(W_1 H^\top)), \quad M = A H
+
+    Args:
+        input_size: features of an output, u.
+        attention_size: width of the hidden layer of the score.
+        hops: rows of attention.
+
+    Reference:
+        lin2017selfattentive
+
+    Example:
+        >>> pooling = SelfAttentionPooling(1, attention_size=2, hops=1)
+        >>> _ = torch.nn.init.zeros_(pooling.hop_layer.weight)
+        >>> pooling(torch.tensor([[[1.0], [2.0], [6.0]]])).tolist()
+        [[3.0]]
+    """
+
+    def __init__(self, input_size: int, attention_size: int = 50, hops: int = 20) -> None:
+        super().__init__()
+        self.output_size = hops * input_size
+        self.input_layer = nn.Linear(input_size, attention_size, bias=False)
+        self.hop_layer = nn.Linear(attention_size, hops, bias=False)
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw the weights afresh, Xavier uniform.
+
+        Args:
+            generator: the stream to draw from; torch's own when None.
+        """
+        for layer in (self.input_layer, self.hop_layer):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+
+    def forward(
+        self, outputs: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None = None
+    ) -> Float[Tensor, "batch pooled"]:
+        """Pool the valid steps.
+
+        Args:
+            outputs: of a recurrence.
+            mask: true at valid steps; None when all are.
+
+        Returns:
+            The means of all hops, hop after hop.
+        """
+        return (self.weights(outputs, mask).mT @ outputs).flatten(1)
+
+    def weights(
+        self, outputs: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None = None
+    ) -> Float[Tensor, "batch time hop"]:
+        """Give the attention to each step.
+
+        Args:
+            outputs: of a recurrence.
+            mask: true at valid steps; None when all are.
+
+        Returns:
+            Weights that sum to one over the valid steps of each hop.
+        """
+        scores: Tensor = self.hop_layer(self.input_layer(outputs).tanh())
+        if mask is not None:
+            scores = scores.masked_fill(~mask[..., None], -torch.inf)
+        return scores.softmax(1)

@@ -1,0 +1,285 @@
+"""Recurrent classifiers: an RNN, GRU or LSTM with or without input-cell attention, and any pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from perdure.cells.input_attention import InputCellAttention, Position
+from perdure.core.check import check_choice, check_counts, check_series
+from perdure.core.errors import SettingError
+from perdure.models.pooling import POOLS, Pooled, SelfAttentionPooling, join, pool
+from perdure.ops.sequence import length_mask
+
+__all__ = ["PrefixState", "Recurrent", "RecurrentClassifier"]
+
+Cell = Literal["rnn", "gru", "lstm"]
+Pooling = Literal["last", "mean", "max", "self_attention"]
+InputAttention = Literal["none", "mean", "matrix"]
+
+RECURRENCES: dict[Cell, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """Classify a series with a recurrent network.
+
+    Args:
+        cell: the recurrence.
+        hidden_size: width of its state, in each direction.
+        layers: recurrences on top of each other.
+        bidirectional: whether a second recurrence reads backwards.
+        pooling: what the head reads of the outputs of all steps.
+        input_attention: "none", or the reduction of the input-cell attention that the recurrence reads.
+        attention_size: width of the hidden layer of attention scores, in the input and in the pooling.
+        hops: rows of attention, in the input and in the pooling.
+        position: position term of the input-cell attention.
+        input_dropout: share of inputs dropped in training.
+        output_dropout: share of pooled features dropped in training.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Notes:
+        Pooling "last" takes the outputs at the last valid step, in a bidirectional network those of both directions,
+        of which the backward one has then read a single step; so it is in the published experiments.
+    """
+
+    cell: Cell = "lstm"
+    hidden_size: int = 64
+    layers: int = 1
+    bidirectional: bool = False
+    pooling: Pooling = "last"
+    input_attention: InputAttention = "none"
+    attention_size: int = 50
+    hops: int = 20
+    position: Position | None = None
+    input_dropout: float = 0.0
+    output_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_choice("cell", self.cell, get_args(Cell))
+        check_choice("pooling", self.pooling, get_args(Pooling))
+        check_choice("input_attention", self.input_attention, get_args(InputAttention))
+        check_choice("position", self.position, (None, *get_args(Position)))
+        check_counts(
+            hidden_size=self.hidden_size, layers=self.layers, attention_size=self.attention_size, hops=self.hops
+        )
+        for name in ("input_dropout", "output_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}", "give a share of at least 0 and below 1")
+        if self.position is not None and self.input_attention == "none":
+            raise SettingError(
+                f"position is {self.position!r}, but there is no input-cell attention to place",
+                "give input_attention='mean' or 'matrix', or leave position out",
+            )
+
+    def build(self, features: int, classes: int, generator: torch.Generator) -> RecurrentClassifier:
+        """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
+
+        Args:
+            features: of each step.
+            classes: number of outputs.
+            generator: the stream of the weights; the network is made on its device.
+
+        Returns:
+            A new network in training mode.
+        """
+        with torch.device("meta"):
+            model = RecurrentClassifier(self, features, classes)
+        model = model.to_empty(device=generator.device)
+        model.reset_parameters(generator)
+        return model
+
+
+@dataclass(frozen=True, eq=False)
+class PrefixState:
+    """What a recurrent classifier knows before a step.
+
+    Args:
+        hidden: state of the recurrence, (layers, batch, hidden_size), or two of them; None before the first step.
+        pooled: of the steps so far; None before the first step.
+        remaining: valid steps that follow, for each sample; None when all are.
+    """
+
+    hidden: Tensor | tuple[Tensor, ...] | None
+    pooled: Pooled | None
+    remaining: Int[Tensor, " batch"] | None
+
+
+class RecurrentClassifier(nn.Module):
+    """The network of a `Recurrent`: dropout, input-cell attention, recurrence, pooling, dropout and a linear head.
+
+    Args:
+        config: the settings.
+        features: of each step.
+        classes: number of outputs.
+
+    Example:
+        >>> model = Recurrent(hidden_size=5).build(3, 2, torch.Generator().manual_seed(0))
+        >>> model(torch.zeros(4, 7, 3), lengths=torch.tensor([7, 5, 1, 7])).shape
+        torch.Size([4, 2])
+    """
+
+    def __init__(self, config: Recurrent, features: int, classes: int) -> None:
+        super().__init__()
+        check_counts(features=features, classes=classes)
+        self.config = config
+        self.features = features
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_attention = _input_attention(config, features)
+        self.recurrence = RECURRENCES[config.cell](
+            features if self.input_attention is None else self.input_attention.output_size,
+            config.hidden_size,
+            num_layers=config.layers,
+            batch_first=True,
+            bidirectional=config.bidirectional,
+        )
+        width = config.hidden_size * (2 if config.bidirectional else 1)
+        self.self_attention = (
+            SelfAttentionPooling(width, config.attention_size, config.hops)
+            if config.pooling == "self_attention"
+            else None
+        )
+        self.output_dropout = nn.Dropout(config.output_dropout)
+        self.head = nn.Linear(width if self.self_attention is None else self.self_attention.output_size, classes)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights afresh: attention as its own class says, all else as torch does.
+
+        Args:
+            generator: the stream to draw from.
+        """
+        for attention in (self.input_attention, self.self_attention):
+            if attention is not None:
+                attention.reset_parameters(generator)
+        for layer, fan in ((self.recurrence, self.recurrence.hidden_size), (self.head, self.head.in_features)):
+            for weight in layer.parameters():
+                nn.init.uniform_(weight, -(fan**-0.5), fan**-0.5, generator=generator)
+
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch classes"]:
+        """Classify series.
+
+        Args:
+            x: the series; what stands behind its valid steps does not matter.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            Logits.
+
+        Raises:
+            ShapeError: when x is not (batch, time, features).
+            LengthError: when a length is not in 1..time.
+        """
+        outputs, mask = self._outputs(x, lengths)
+        if self.self_attention is not None:
+            return self._classify(self.self_attention(outputs, mask))
+        return self._classify(pool(self.config.pooling, outputs, mask).value)
+
+    def attention(
+        self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch time"] | None:
+        """Give the attention of the prediction to each step, mean over hops.
+
+        Args:
+            x: the series.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            With self-attention pooling its weights; with input-cell attention and pooling "last" what the last valid
+            step attends to; else None. Weights sum to one for each sample.
+        """
+        if self.self_attention is not None:
+            return self.self_attention.weights(*self._outputs(x, lengths)).mean(-1)
+        if self.input_attention is not None and self.config.pooling == "last":
+            return self.input_attention.scores(x, lengths).softmax(1).mean(-1)
+        return None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a state before a step says all of the steps before it."""
+        return not self.config.bidirectional and self.input_attention is None and self.config.pooling in POOLS
+
+    def prefix_states(
+        self, x: Float[Tensor, "batch time feature"], starts: list[int], lengths: Int[Tensor, " batch"] | None = None
+    ) -> list[PrefixState]:
+        """Run once and keep the state before some steps; for evaluation mode, as dropout is left out.
+
+        Args:
+            x: the series.
+            starts: ascending steps.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            One state per start.
+        """
+        check_series(x, self.features, lengths)
+        lengths = None if lengths is None else lengths.to(x.device)
+        mask = None if lengths is None else length_mask(lengths, x.shape[1])
+        hidden, pooled, states = None, None, []
+        for begin, end in zip([0, *starts], starts, strict=False):
+            if begin < end:
+                outputs, hidden = self.recurrence(x[:, begin:end], hidden)
+                stretch = pool(self.config.pooling, outputs, None if mask is None else mask[:, begin:end])
+                pooled = join(self.config.pooling, pooled, stretch)
+            states.append(PrefixState(hidden, pooled, None if lengths is None else (lengths - end).clamp_min(0)))
+        return states
+
+    def resume(
+        self, state: PrefixState, x: Float[Tensor, "copies batch rest feature"]
+    ) -> Float[Tensor, "copies batch classes"]:
+        """Go on from a state with several versions of the remaining steps.
+
+        Args:
+            state: one of `prefix_states`.
+            x: the remaining steps.
+
+        Returns:
+            Logits, equal to those of the whole series.
+        """
+        copies, samples, rest, _ = x.shape
+        outputs, _ = self.recurrence(x.flatten(0, 1), _repeat_hidden(state.hidden, copies))
+        mask = None if state.remaining is None else length_mask(state.remaining, rest).repeat(copies, 1)
+        after = pool(self.config.pooling, outputs, mask)
+        before = state.pooled and Pooled(state.pooled.value.repeat(copies, 1), state.pooled.count.repeat(copies, 1))
+        return self._classify(join(self.config.pooling, before, after).value).reshape(copies, samples, -1)
+
+    def _outputs(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Run all steps; give the outputs and the mask."""
+        check_series(x, self.features, lengths)
+        mask = None if lengths is None else length_mask(lengths.to(x.device), x.shape[1])
+        x = self.input_dropout(x if mask is None else x.masked_fill(~mask[..., None], 0.0))
+        if self.input_attention is not None:
+            x = self.input_attention(x, lengths)
+        if lengths is None or not self.config.bidirectional:
+            return self.recurrence(x)[0], mask
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.recurrence(packed)[0], batch_first=True, total_length=x.shape[1])[0], mask
+
+    def _classify(self, pooled: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.output_dropout(pooled))
+        return logits
+
+
+def _input_attention(config: Recurrent, features: int) -> InputCellAttention | None:
+    if config.input_attention == "none":
+        return None
+    return InputCellAttention(
+        features, config.attention_size, config.hops, reduction=config.input_attention, position=config.position
+    )
+
+
+def _repeat_hidden(hidden: Tensor | tuple[Tensor, ...] | None, copies: int) -> Tensor | tuple[Tensor, ...] | None:
+    """Give every copy of the batch the same state."""
+    if hidden is None:
+        return None
+    if isinstance(hidden, Tensor):
+        return hidden.repeat(1, copies, 1)
+    return tuple(part.repeat(1, copies, 1) for part in hidden)
