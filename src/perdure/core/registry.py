@@ -119,7 +119,7 @@ class Room:
 
 
 METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
-METRICS = Room("metrics", "metric", doors=frozenset({"evaluate"}))
+METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "sites", "summarise"}))
 DATASETS = Room("data", "dataset", doors=frozenset({"splits"}))
 MODELS = Room("models", "model", doors=frozenset({"pooling", "presets"}))
 STUDIES = Room("studies", "study", doors=frozenset({"table"}))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from perdure.core.check import check_inputs, check_truth
-from perdure.core.errors import ShapeError, UnsupportedError
+from perdure.core.errors import DataError, SettingError, ShapeError, UnsupportedError
 from perdure.core.protocols import Metric
 from perdure.core.random import sub_seeds, uniform
 from perdure.core.registry import METRICS, name_of
@@ -26,7 +26,7 @@ def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: t
 
     Args:
         trial: the explanation to judge.
-        metric: a metric or its registry name, also with settings: "jaccard:share=0.1".
+        metric: a metric or its registry name, also with settings: "roc:absolute=false".
         draws: random maps per sample for the null.
         generator: the stream of these maps; a fresh one with seed 0 when None.
 
@@ -34,9 +34,11 @@ def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: t
         The score of each sample, with null and ceiling of that sample.
 
     Raises:
-        DataError: when the maps or the truth are not usable.
+        DataError: when the maps or the truth are not usable; for metrics that compare with the truth also when
+            it marks none or all of a sample's valid sites.
         UnsupportedError: when the metric needs a truth and the trial has none.
         UnknownNameError: when no metric has this name.
+        SettingError: when a setting of the metric, or the number of draws, cannot be used.
 
     Example:
         >>> from perdure.core.query import Query
@@ -45,6 +47,8 @@ def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: t
         >>> evaluate(Trial(query, truth.float(), truth), "precision_recall").values.item()
         1.0
     """
+    if draws < 1:
+        raise SettingError(f"draws={draws}", "give one random map per sample or more; five are enough for a mean")
     made: Metric = METRICS.make(metric) if isinstance(metric, str) else metric
     _check(trial, made)
     measured = made.measure(trial)
@@ -64,10 +68,25 @@ def _check(trial: Trial, metric: Metric) -> None:
     check_inputs(trial.attribution, "the map")
     if trial.truth is not None:
         check_truth(trial.truth, x)
+        if metric.needs_truth:
+            _check_both_kinds(trial.truth, site_mask(trial.query.mask, x))
     elif metric.needs_truth:
         raise UnsupportedError(
             f"metric '{name_of(metric)}' compares with the truth, and the data has none",
             "use data with known truth such as 'boxes', or a metric that needs none such as 'vanishing'",
+        )
+
+
+def _check_both_kinds(truth: Tensor, valid: Tensor) -> None:
+    """Check that each sample has valid sites that are true and others that are not."""
+    true, all_valid = ((some & valid).flatten(1).sum(1) for some in (truth, valid))
+    bad = (true == 0) | (true == all_valid)
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        raise DataError(
+            f"the truth marks {int(true[first])} of the {int(all_valid[first])} valid sites of sample {first}, "
+            "so its place cannot be judged",
+            "leave out samples whose truth marks none or all of their sites",
         )
 
 

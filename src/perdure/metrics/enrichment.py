@@ -1,0 +1,51 @@
+"""Enrichment: the weight on true sites that were found, less the weight on those that were missed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from perdure.core.trial import Measurement, Trial
+from perdure.metrics.sites import sites
+from perdure.ops.rank import top_share
+
+__all__ = ["Enrichment"]
+
+
+@dataclass(frozen=True)
+class Enrichment:
+    r"""Scaled map on the true sites among the highest, less on the true sites that are not, per true site.
+
+    .. math:: e = \frac1{|b|} \Big( \sum_{i \in b \cap top} s_i - \sum_{i \in b \setminus top} s_i \Big),
+        \quad |top| = |b|
+
+    Sites tied at the threshold share the last places equally. The truth itself scores 1, a constant map 0; a
+    map that is high at true sites, but higher elsewhere, scores below 0.
+
+    Args:
+        absolute: whether s and the ranks are made from the absolute value of the map; otherwise from the
+            signed map.
+
+    Reference:
+        ismail2019inputcell
+    """
+
+    needs_truth: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool] = True
+    best: ClassVar[float] = 1.0
+
+    absolute: bool = True
+
+    def measure(self, trial: Trial) -> Measurement:
+        """Weigh found against missed sites.
+
+        Args:
+            trial: with truth.
+
+        Returns:
+            The enrichment, in [-1, 1].
+        """
+        found = sites(trial, self.absolute)
+        size = found.truth.sum(1)
+        top = top_share(found.importance, size, found.valid)
+        return Measurement((found.truth * found.scaled * (2 * top - 1)).sum(1) / size)

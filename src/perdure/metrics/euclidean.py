@@ -1,0 +1,46 @@
+"""Euclidean distance of the scaled map from the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from perdure.core.trial import Measurement, Trial
+from perdure.metrics.sites import sites
+
+__all__ = ["Euclidean"]
+
+
+@dataclass(frozen=True)
+class Euclidean:
+    r"""Euclidean distance of the map, scaled to [0, 1] in each sample, from the truth, in units of the truth.
+
+    .. math:: d = \lVert b - s \rVert \,/\, \lVert b \rVert
+
+    The truth itself scores 0, a constant map 1: a map that shows almost nothing looks good here.
+
+    Args:
+        absolute: whether s is made from the absolute value of the map; otherwise from the signed map.
+
+    Reference:
+        ismail2019inputcell
+    """
+
+    needs_truth: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool] = False
+    best: ClassVar[float] = 0.0
+
+    absolute: bool = True
+
+    def measure(self, trial: Trial) -> Measurement:
+        """Measure the distance.
+
+        Args:
+            trial: with truth.
+
+        Returns:
+            The distance, 0 or more.
+        """
+        found = sites(trial, self.absolute)
+        b = found.truth.to(found.importance.dtype)
+        return Measurement((b - found.scaled).norm(dim=1) / b.norm(dim=1))

@@ -1,0 +1,50 @@
+"""Jaccard: the overlap of the highest sites with the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from perdure.core.trial import Measurement, Trial
+from perdure.metrics.sites import sites
+from perdure.ops.rank import top_share
+
+__all__ = ["Jaccard"]
+
+
+@dataclass(frozen=True)
+class Jaccard:
+    r"""Jaccard similarity of the truth and as many of the highest sites.
+
+    .. math:: J = \frac{|top \cap b|}{|top \cup b|}, \quad |top| = |b|
+
+    Sites tied at the threshold share the last places equally. The truth itself scores 1; a constant map
+    scores :math:`p / (2 - p)` where the truth holds the share :math:`p` of the sites, and a random map about
+    as much.
+
+    Args:
+        absolute: whether sites are ranked by the absolute value of the map; otherwise by the signed map.
+
+    Reference:
+        ismail2019inputcell
+    """
+
+    needs_truth: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool] = True
+    best: ClassVar[float] = 1.0
+
+    absolute: bool = True
+
+    def measure(self, trial: Trial) -> Measurement:
+        """Compare the highest sites with the truth.
+
+        Args:
+            trial: with truth.
+
+        Returns:
+            The similarity, in [0, 1].
+        """
+        found = sites(trial, self.absolute)
+        size = found.truth.sum(1)
+        common = (top_share(found.importance, size, found.valid) * found.truth).sum(1)
+        return Measurement(common / (2 * size - common))

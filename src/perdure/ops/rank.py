@@ -1,0 +1,125 @@
+"""Rank the sites of each sample: the top ones, average precision and area under the ROC curve."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+__all__ = ["average_precision", "roc_area", "top_share"]
+
+
+def top_share(
+    scores: Float[Tensor, "batch site"], count: Int[Tensor, " batch"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, "batch site"]:
+    """Mark the sites with the highest scores; ties share the last places equally.
+
+    A site is in with weight 1 above the threshold, 0 below it, and with the share of places left for the
+    tied sites at it: the chance to be chosen if ties were broken at random. The weights add up to `count`.
+
+    Args:
+        scores: any finite numbers.
+        count: how many sites to mark in each sample, from 1 to its number of valid sites.
+        mask: true at valid sites; others are never marked.
+
+    Returns:
+        Weights in [0, 1].
+
+    Example:
+        >>> everywhere = torch.ones(1, 4, dtype=torch.bool)
+        >>> top_share(torch.tensor([[5.0, 1.0, 1.0, 0.0]]), torch.tensor([2]), everywhere).tolist()
+        [[1.0, 0.5, 0.5, 0.0]]
+    """
+    scores = scores.masked_fill(~mask, -torch.inf)
+    threshold = _ascending(scores).gather(1, scores.shape[1] - count[:, None])
+    above, tied = scores > threshold, scores == threshold
+    left = count - above.sum(1)
+    return above + tied * (left / tied.sum(1)).to(scores.dtype)[:, None]
+
+
+def average_precision(
+    scores: Float[Tensor, "batch site"], truth: Bool[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, " batch"]:
+    r"""Summarise precision over recall as a sum of steps, tied scores taken together.
+
+    .. math:: AP = \sum_k (R_k - R_{k-1}) P_k
+
+    Args:
+        scores: any finite numbers.
+        truth: the sites to be found.
+        mask: true at valid sites; others are neither ranked nor counted.
+
+    Returns:
+        The area, 1 when the true sites come first, their share of the sites when all scores are tied;
+        NaN when no valid site is true.
+
+    Reference:
+        davis2006relationship
+
+    Example:
+        >>> truth, everywhere = torch.tensor([[True, False, True, False]]), torch.ones(1, 4, dtype=torch.bool)
+        >>> average_precision(torch.tensor([[4.0, 3.0, 2.0, 1.0]]), truth, everywhere).item()  # (1 + 2/3) / 2
+        0.8333333134651184
+        >>> average_precision(torch.zeros(1, 4), truth, everywhere).item()
+        0.5
+    """
+    hit, miss = _found(scores, truth, mask)
+    precision = hit / (hit + miss).clamp_min(1)
+    return ((_steps(hit) * precision).sum(1) / hit[:, -1]).to(scores.dtype)
+
+
+def roc_area(
+    scores: Float[Tensor, "batch site"], truth: Bool[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, " batch"]:
+    """Give the chance that a true site scores above another one, a tie counting as half.
+
+    Args:
+        scores: any finite numbers.
+        truth: the sites to be found.
+        mask: true at valid sites; others are neither ranked nor counted.
+
+    Returns:
+        The area under the ROC curve, 0.5 when all scores are tied; NaN when the valid sites are all true
+        or all false.
+
+    Reference:
+        fawcett2006introduction
+
+    Example:
+        >>> truth, everywhere = torch.tensor([[True, False, True, False]]), torch.ones(1, 4, dtype=torch.bool)
+        >>> roc_area(torch.tensor([[4.0, 3.0, 2.0, 1.0]]), truth, everywhere).item()  # 3 of 4 pairs
+        0.75
+    """
+    hit, miss = _found(scores, truth, mask)
+    middle = hit - _steps(hit) / 2
+    return ((_steps(miss) * middle).sum(1) / (hit[:, -1] * miss[:, -1])).to(scores.dtype)
+
+
+def _found(scores: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Count true and other sites down the ranking; both counts move only where a group of ties ends."""
+    scores = scores.masked_fill(~mask, -torch.inf)
+    order = _order(scores)
+    ranked = scores.gather(1, order)
+    ends = torch.ones_like(mask)
+    ends[:, :-1] = ranked[:, 1:] != ranked[:, :-1]
+    hit = (truth & mask).gather(1, order).double().cumsum(1)
+    miss = (~truth & mask).gather(1, order).double().cumsum(1)
+    return (hit * ends).cummax(1).values, (miss * ends).cummax(1).values
+
+
+def _steps(counts: Tensor) -> Tensor:
+    return counts.diff(dim=1, prepend=torch.zeros_like(counts[:, :1]))
+
+
+def _order(scores: Tensor) -> Tensor:
+    """Order sites from the highest score down; on a CPU numpy sorts several times faster than torch."""
+    if scores.device.type == "cpu":
+        return torch.from_numpy(np.argsort(-scores.detach().numpy(), axis=1))
+    return scores.argsort(dim=1, descending=True)
+
+
+def _ascending(scores: Tensor) -> Tensor:
+    if scores.device.type == "cpu":
+        return torch.from_numpy(np.sort(scores.detach().numpy(), axis=1))
+    return scores.sort(dim=1).values

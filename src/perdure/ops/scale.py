@@ -1,0 +1,29 @@
+"""Bring each sample to a common scale."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+__all__ = ["min_max"]
+
+
+def min_max(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
+    """Scale each sample linearly so that its lowest valid site is 0 and its highest 1.
+
+    Args:
+        values: any finite numbers.
+        mask: true at valid sites.
+
+    Returns:
+        Numbers in [0, 1]; zero at sites that are not valid, and everywhere when a sample is constant.
+
+    Example:
+        >>> min_max(torch.tensor([[2.0, 4.0, 3.0, 9.0]]), torch.tensor([[True, True, True, False]])).tolist()
+        [[0.0, 1.0, 0.5, 0.0]]
+    """
+    half = values / 2  # so that the range of any finite numbers is finite
+    low = half.masked_fill(~mask, torch.inf).amin(1, keepdim=True)
+    spread = half.masked_fill(~mask, -torch.inf).amax(1, keepdim=True) - low
+    return torch.where(mask & (spread > 0), (half - low) / spread, 0.0)
