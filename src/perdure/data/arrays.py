@@ -1,0 +1,198 @@
+"""A user's own series, from one .npz archive."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from perdure.core.batch import Batch, select
+from perdure.core.check import check_inputs, check_lengths
+from perdure.core.errors import DataError, EmptyDataError, LabelError, LengthError, ShapeError
+from perdure.data.splits import Splits, split
+from perdure.ops.sequence import length_mask, site_mask
+
+__all__ = ["Arrays"]
+
+NEEDED = ("inputs", "label")
+OPTIONAL = ("lengths", "truth", "classes", "split")
+PARTS = ("train", "validation", "test")
+
+Archive = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Series of your own, as written by `numpy.savez`.
+
+    The archive holds these arrays, the first two always:
+
+    - `inputs`: floats, (samples, time, feature); read as float32.
+    - `label`: (samples,), whole numbers or text. Without `classes` the values that occur, in order, are the
+      classes; with it a label is a position in it or one of its names.
+    - `lengths`: (samples,), valid steps of each sample; later steps may hold anything and become zero.
+    - `truth`: 0 or 1, shaped like the inputs, 1 at the sites known to matter.
+    - `classes`: text, the name of each class.
+    - `split`: (samples,), "train", "validation" or "test"; without it the seed draws 60, 20 and 20 %.
+
+    Nothing is unpickled.
+
+    Args:
+        path: the archive.
+    """
+
+    path: str
+
+    def load(self, seed: int) -> Splits:
+        """Read and check the archive.
+
+        Args:
+            seed: of the split, when the archive does not hold one.
+
+        Returns:
+            The splits; a sample is named by its row.
+
+        Raises:
+            DataError: when the archive cannot be used; subclasses name the case.
+        """
+        found = _read(Path(self.path).expanduser())
+        inputs, mask = _inputs(found)
+        label, classes = _label(found, len(inputs))
+        batch = Batch(inputs, label, mask, _truth(found, inputs, mask))
+        return _marked(batch, classes, found["split"]) if "split" in found else split(batch, classes, seed)
+
+
+def _read(path: Path) -> Archive:
+    if not path.is_file():
+        raise DataError(f"there is no file '{path}'", "give the path of an .npz archive")
+    try:
+        zipfile.ZipFile(path).close()
+    except zipfile.BadZipFile as error:
+        raise DataError(
+            f"'{path}' is not a whole .npz archive", "write it with numpy.savez(path, inputs=..., label=...)"
+        ) from error
+    with np.load(path, allow_pickle=False) as archive:
+        _check_keys(archive.files, path)
+        return {key: _array(archive, key) for key in archive.files}
+
+
+def _check_keys(keys: list[str], path: Path) -> None:
+    missing = [key for key in NEEDED if key not in keys]
+    unknown = [key for key in keys if key not in NEEDED + OPTIONAL]
+    if missing or unknown:
+        wrong = "has no " + _listed(missing) if missing else "has the unknown " + _listed(unknown)
+        raise DataError(
+            f"'{path}' {wrong}; its keys are {_listed(keys)}",
+            f"name the arrays {_listed(NEEDED)} and, where you have them, {_listed(OPTIONAL)}; leave others out",
+        )
+
+
+def _array(archive: Mapping[str, np.ndarray], key: str) -> np.ndarray:
+    try:
+        return archive[key]
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"'{key}' cannot be read: {error}",
+            "store plain numbers or text, not objects, and write the archive again if it was cut short",
+        ) from error
+
+
+def _inputs(found: Archive) -> tuple[Float[Tensor, "batch time feature"], Bool[Tensor, "batch time"] | None]:
+    values, mask = found["inputs"], None
+    if values.dtype.kind != "f":
+        raise ShapeError(f"'inputs' has dtype {values.dtype}", "store inputs.astype('float32')")
+    with np.errstate(over="ignore"):
+        inputs = torch.from_numpy(values.astype(np.float32))
+    if "lengths" in found and inputs.ndim == 3:
+        mask = _mask(found["lengths"], inputs)
+        inputs = inputs.masked_fill(~mask[..., None], 0.0)
+    check_inputs(inputs, "'inputs'", rank=3)
+    return inputs, mask
+
+
+def _mask(lengths: np.ndarray, inputs: Tensor) -> Bool[Tensor, "batch time"]:
+    if lengths.dtype.kind not in "iu":
+        raise LengthError(f"'lengths' has dtype {lengths.dtype}", "store lengths.astype('int64')")
+    valid = torch.from_numpy(lengths.astype(np.int64))
+    check_lengths(valid, inputs)
+    return length_mask(valid, inputs.shape[1])
+
+
+def _label(found: Archive, samples: int) -> tuple[Tensor, tuple[str, ...]]:
+    values = found["label"]
+    _check_column("label", values, samples)
+    if values.dtype.kind not in "biuU":
+        raise LabelError(f"'label' has dtype {values.dtype}", "store whole numbers or text in 'label'")
+    if values.dtype.kind == "i" and values.min() < 0:
+        first = int((values < 0).argmax())
+        raise LabelError(f"'label' of sample {first} is {values[first]}", "number the classes from 0, or name them")
+    if "classes" in found:
+        names = found["classes"]
+        position = _positions(values, names)
+    else:
+        names, position = np.unique(values, return_inverse=True)
+    if len(names) < 2:
+        raise LabelError(f"every sample has the label '{names[0]}'", "give samples of two or more classes")
+    return torch.from_numpy(position.astype(np.int64)), tuple(str(name) for name in names)
+
+
+def _positions(values: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Find each label among the names of the classes, by position or by name."""
+    if names.ndim != 1 or names.dtype.kind != "U" or len(set(names.tolist())) != len(names):
+        raise LabelError(
+            f"'classes' has shape {names.shape} and dtype {names.dtype}, or a name in it occurs twice",
+            "store one name for each class in 'classes', such as numpy.array(['cat', 'dog'])",
+        )
+    order = {name: i for i, name in enumerate(names.tolist())} if values.dtype.kind == "U" else range(len(names))
+    outside = [i for i, value in enumerate(values.tolist()) if value not in order]
+    if outside:
+        raise LabelError(
+            f"'label' of sample {outside[0]} is {values[outside[0]]}, but 'classes' holds {_listed(names)}",
+            f"give names from 'classes', or positions from 0 to {len(names) - 1}",
+        )
+    return np.array([order[value] for value in values.tolist()])
+
+
+def _truth(found: Archive, inputs: Tensor, mask: Tensor | None) -> Bool[Tensor, "batch time feature"] | None:
+    if "truth" not in found:
+        return None
+    values = found["truth"]
+    if values.shape != inputs.shape:
+        raise ShapeError(
+            f"'truth' has shape {values.shape}, 'inputs' has {tuple(inputs.shape)}",
+            "store one 0 or 1 for each input in 'truth'",
+        )
+    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise DataError("'truth' holds values other than 0 and 1", "store booleans: truth > threshold")
+    return torch.from_numpy(values.astype(bool)) & site_mask(mask, inputs)
+
+
+def _marked(batch: Batch, classes: tuple[str, ...], marks: np.ndarray) -> Splits:
+    _check_column("split", marks, len(batch))
+    unknown = sorted({str(mark) for mark in marks} - set(PARTS))
+    if unknown:
+        raise DataError(f"'split' holds {_listed(unknown)}", f"mark each sample as one of {_listed(PARTS)}")
+    rows = [np.flatnonzero(marks == part) for part in PARTS]
+    for part, some in zip(PARTS, rows, strict=True):
+        if not len(some):
+            raise EmptyDataError(f"'split' marks no sample as '{part}'", "mark some, or leave 'split' out")
+    train, validation, test = (select(batch, torch.from_numpy(some)) for some in rows)
+    return Splits(train, validation, test, classes)
+
+
+def _check_column(key: str, values: np.ndarray, samples: int) -> None:
+    if values.shape != (samples,):
+        raise ShapeError(
+            f"'{key}' has shape {values.shape} for {samples} samples", f"store one value per sample in '{key}'"
+        )
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,127 @@
+"""MNIST, read row by row: from the Hugging Face hub or from local files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from perdure.core.batch import Batch, select
+from perdure.core.errors import DataError, DependencyError, ShapeError
+from perdure.core.random import stream
+from perdure.data.splits import Splits, stratify
+
+__all__ = ["MnistSeries"]
+
+HUB = "ylecun/mnist"
+IDX_NAMES = {"train": "train", "test": "t10k"}
+REMEDY = (
+    "give path= a folder with the hub's Parquet files (train-*.parquet, test-*.parquet) or with the four "
+    "original files (train-images-idx3-ubyte.gz and so on), or use 'digits', which needs no download"
+)
+
+
+@dataclass(frozen=True)
+class MnistSeries:
+    """Handwritten digits of 28x28 pixels as series of 28 steps, one row of 28 features each.
+
+    Inputs are ink from 0 to 1; the truth is every pixel with any ink. A sixth of the training samples, drawn
+    by the seed with classes in proportion, is held out for validation; the test samples are the published ones.
+
+    Args:
+        path: folder with the hub's Parquet files or the original IDX files, gzipped or not, at any depth; None
+            takes them from the Hugging Face hub, or from its cache when there is no network.
+
+    Reference:
+        lecun1998gradient
+    """
+
+    path: str | None = None
+
+    def load(self, seed: int) -> Splits:
+        """Read the digits and hold out the validation samples.
+
+        Args:
+            seed: of the validation samples.
+
+        Returns:
+            The splits.
+
+        Raises:
+            DataError: when the files cannot be had or read.
+            DependencyError: when a package for the hub or its images is missing.
+        """
+        folder = _hub_folder() if self.path is None else Path(self.path).expanduser()
+        pool, test = _read(folder, "train"), _read(folder, "test")
+        train, validation = stratify(pool.label, (5 / 6, 1 / 6), stream(seed, "mnist_series"))
+        return Splits(select(pool, train), select(pool, validation), test, tuple("0123456789"))
+
+
+def _hub_folder() -> Path:
+    """Give the folder of the hub's files, downloaded when there is a network."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ModuleNotFoundError:
+        raise _missing("huggingface_hub") from None
+    try:
+        return Path(snapshot_download(HUB, repo_type="dataset", allow_patterns="*.parquet"))
+    except OSError as error:
+        raise DataError(f"'{HUB}' is not in the cache and the Hugging Face hub cannot be reached", REMEDY) from error
+
+
+def _read(folder: Path, part: str) -> Batch:
+    parquet = sorted(folder.rglob(f"{part}*.parquet"))
+    images, labels = (sorted(folder.rglob(f"{IDX_NAMES[part]}-{kind}-idx*")) for kind in ("images", "labels"))
+    if not parquet and not (images and labels):
+        raise DataError(f"'{folder}' holds no {part} files of MNIST", REMEDY)
+    try:
+        pixels, label = _from_parquet(parquet) if parquet else (_from_idx(images[0]), _from_idx(labels[0]))
+    except (ValueError, OSError, EOFError, NotImplementedError) as error:
+        raise DataError(f"the {part} files in '{folder}' cannot be read: {error}", "fetch them again") from error
+    _check(pixels, label, part)
+    inputs = torch.from_numpy(pixels.astype(np.float32)) / 255
+    names = tuple(f"{part}-{i:05d}" for i in range(len(inputs)))
+    return Batch(inputs, torch.from_numpy(label.astype(np.int64)), truth=inputs > 0, id=names)
+
+
+def _from_parquet(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Read columns `image`, a struct whose `bytes` are an encoded picture, and `label`."""
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        raise _missing("pillow") from None
+    tables = [pyarrow.parquet.read_table(path, columns=["image", "label"]) for path in paths]
+    table = pyarrow.concat_tables(tables)
+    encoded = pyarrow.compute.struct_field(table["image"], "bytes").to_pylist()
+    pictures = [np.asarray(Image.open(io.BytesIO(one)).convert("L")) for one in encoded]
+    return np.stack(pictures), table["label"].to_numpy()
+
+
+def _from_idx(path: Path) -> np.ndarray:
+    """Read an IDX file: two zeros, 8 for bytes, the number of axes, their big-endian lengths, the bytes."""
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        data = file.read()
+    if data[:3] != b"\0\0\x08":
+        raise ValueError(f"{path.name} does not begin like an IDX file of bytes")
+    axes = data[3]
+    shape = np.frombuffer(data, ">i4", axes, offset=4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def _check(pixels: np.ndarray, label: np.ndarray, part: str) -> None:
+    if pixels.shape != (len(label), 28, 28) or not np.isin(label, range(10)).all():
+        raise ShapeError(
+            f"the {part} files hold images of shape {pixels.shape} and {len(label)} labels among {np.unique(label)}",
+            "give files with 28x28 images and one label from 0 to 9 for each",
+        )
+
+
+def _missing(package: str) -> DependencyError:
+    return DependencyError(f"MNIST needs the package '{package}'", "pip install 'perdure[datasets]'")
