@@ -88,7 +88,7 @@ class DependencyError(PerdureError):
 
 
 class RunFolderError(PerdureError):
-    """A run folder belongs to another run or is not one."""
+    """A run folder belongs to another run, is not one, or cannot be written."""
 
 
 class PartError(PerdureError):

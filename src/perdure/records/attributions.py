@@ -1,0 +1,162 @@
+"""Attributions as tables: one row per sample, flat values with their shape, provenance in the schema."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from perdure.core.attribution import Attribution, Provenance
+from perdure.core.batch import Batch
+from perdure.core.errors import PartError
+from perdure.records.parts import part_paths, read_part
+
+__all__ = ["StoredMaps", "attribution_table", "read_attributions"]
+
+_KEY = b"perdure"
+_WIDE = (torch.float32, torch.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredMaps:
+    """The maps of one part, as they were before they were stored.
+
+    Args:
+        attribution: values, padded with zeros, and how they came about.
+        id: the name of each sample.
+        label: the class of each sample.
+        prediction: the class the model gave to it.
+        length: valid steps of each sample.
+        truth: the sites known to matter, false at padded steps; None when unknown.
+        split: the split the samples belong to.
+        model: name of the model.
+        seed: of the training run of that model.
+    """
+
+    attribution: Attribution
+    id: tuple[str, ...]
+    label: Int[Tensor, " batch"]
+    prediction: Int[Tensor, " batch"]
+    length: Int[Tensor, " batch"]
+    truth: Bool[Tensor, "batch *site"] | None
+    split: str
+    model: str
+    seed: int
+
+
+def attribution_table(
+    attribution: Attribution, batch: Batch, prediction: Int[Tensor, " batch"], *, split: str, model: str, seed: int
+) -> pa.Table:
+    """Lay attributions out as rows.
+
+    The values of a sample are flat, in row-major order, without padded steps; `shape` gives their shape.
+    Narrower floats than 32 bits are widened, which keeps their values.
+
+    Args:
+        attribution: the maps of a batch.
+        batch: the samples they explain; its inputs are not stored.
+        prediction: the class the model gives to each sample.
+        split: the split the samples belong to.
+        model: name of the model.
+        seed: of the training run of that model.
+
+    Returns:
+        Columns sample_id, split, model, seed, method, target, label, prediction, length, shape, attribution and
+        truth; the last is null where it is unknown.
+
+    Example:
+        >>> record = Provenance("gradient", {}, "logit", None, {}, "none", 1, 1)
+        >>> maps = Attribution(torch.ones(1, 3, 2), ("batch", "time", "feature"), record)
+        >>> batch = Batch(torch.zeros(1, 3, 2), torch.tensor([0]), mask=torch.tensor([[True, True, False]]))
+        >>> table = attribution_table(maps, batch, torch.tensor([1]), split="test", model="lstm", seed=0)
+        >>> table["shape"].to_pylist(), table["attribution"].to_pylist()
+        ([[2, 2]], [[1.0, 1.0, 1.0, 1.0]])
+    """
+    values, rows = attribution.values.detach().cpu(), len(batch)
+    values = values if values.dtype in _WIDE else values.float()
+    length = _lengths(batch)
+    shape = [[steps, *values.shape[2:]] for steps in length.tolist()]
+    record = attribution.provenance
+    columns = {
+        "sample_id": pa.array(batch.id),
+        "split": pa.array([split] * rows),
+        "model": pa.array([model] * rows),
+        "seed": pa.array([seed] * rows, pa.int64()),
+        "method": pa.array([record.method] * rows),
+        "target": pa.array([record.target] * rows),
+        "label": pa.array(batch.label.cpu().numpy()),
+        "prediction": pa.array(prediction.cpu().numpy()),
+        "length": pa.array(length.numpy(), pa.int32()),
+        "shape": pa.array(shape, pa.list_(pa.int32())),
+        "attribution": _lists(values, batch.mask),
+        "truth": pa.nulls(rows, pa.list_(pa.bool_())) if batch.truth is None else _lists(batch.truth, batch.mask),
+    }
+    about = {"provenance": dataclasses.asdict(record), "dims": attribution.dims, "steps": values.shape[1]}
+    return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about, default=str)})
+
+
+def read_attributions(folder: Path) -> tuple[StoredMaps, ...]:
+    """Read all maps of a folder, bit-equal to those that were stored.
+
+    Args:
+        folder: where the parts live.
+
+    Returns:
+        One entry per part, in the order of their numbers, since each part has its own provenance.
+
+    Raises:
+        PartError: when a part is damaged or holds no maps.
+    """
+    return tuple(_maps(read_part(path), path) for path in part_paths(folder).values())
+
+
+def _lengths(batch: Batch) -> Tensor:
+    if batch.mask is None:
+        return torch.full((len(batch),), batch.inputs.shape[1])
+    return batch.mask.sum(1).cpu()
+
+
+def _lists(values: Tensor, mask: Tensor | None) -> pa.ListArray:
+    """Make one flat list per sample of the valid steps of (batch, time, ...)."""
+    values = values.cpu()
+    valid = torch.ones(values.shape[:2], dtype=torch.bool) if mask is None else mask.cpu()
+    sizes = valid.sum(1) * values[0, 0].numel()
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)])
+    return pa.ListArray.from_arrays(pa.array(offsets.numpy(), pa.int32()), pa.array(values[valid].flatten().numpy()))
+
+
+def _padded(column: pa.ChunkedArray, length: Tensor, steps: int, site: list[int]) -> Tensor:
+    """Undo `_lists`."""
+    flat = torch.from_numpy(column.combine_chunks().flatten().to_numpy(zero_copy_only=False).copy())
+    padded = torch.zeros(len(length), steps, *site, dtype=flat.dtype)
+    padded[torch.arange(steps) < length[:, None]] = flat.reshape(-1, *site)
+    return padded
+
+
+def _maps(table: pa.Table, path: Path) -> StoredMaps:
+    if _KEY not in (table.schema.metadata or {}):
+        raise PartError(f"{path} holds no attributions", "give the folder that an explaining command wrote")
+    about: dict[str, Any] = json.loads(table.schema.metadata[_KEY])
+    length, label, prediction = (torch.tensor(table[name].to_pylist()) for name in ("length", "label", "prediction"))
+    layout = (length, about["steps"], table["shape"][0].as_py()[1:])
+    known = table["truth"].null_count == 0
+    return StoredMaps(
+        attribution=Attribution(
+            _padded(table["attribution"], *layout), tuple(about["dims"]), Provenance(**about["provenance"])
+        ),
+        id=tuple(table["sample_id"].to_pylist()),
+        label=label,
+        prediction=prediction,
+        length=length,
+        truth=_padded(table["truth"], *layout) if known else None,
+        split=table["split"][0].as_py(),
+        model=table["model"][0].as_py(),
+        seed=table["seed"][0].as_py(),
+    )

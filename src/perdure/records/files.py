@@ -1,0 +1,98 @@
+"""Files that are either whole or absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from perdure.core.errors import RunFolderError
+
+__all__ = ["atomic", "clear_unfinished", "is_unfinished", "write_bytes", "write_text"]
+
+_UNFINISHED = ".perdure-tmp"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears under its name only when it is complete.
+
+    It is written under a temporary name in the same folder, brought to the disk and renamed. When anything
+    fails the temporary file goes and what stood at `path` before stays.
+
+    Args:
+        path: the name of the finished file; missing folders are made.
+
+    Yields:
+        A binary file to write to.
+
+    Raises:
+        RunFolderError: when the system cannot write, as on a full disk or without permission.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)  # noqa: PTH105
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write {path}: {error.strerror or error}",
+            "free space or get permission and run the same command again; all finished files are kept",
+        ) from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file, or leave what was there.
+
+    Args:
+        path: the name of the file.
+        data: its content.
+
+    Raises:
+        RunFolderError: when the system cannot write.
+    """
+    with atomic(path) as file:
+        file.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file in UTF-8, or leave what was there.
+
+    Args:
+        path: the name of the file.
+        text: its content.
+
+    Raises:
+        RunFolderError: when the system cannot write.
+    """
+    write_bytes(path, text.encode())
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a file is what a killed process left half written.
+
+    Args:
+        path: any file.
+
+    Returns:
+        True for temporary files of `atomic`.
+    """
+    return path.name.endswith(_UNFINISHED)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what killed processes left half written.
+
+    Args:
+        folder: searched with all folders inside; no other process may be writing there.
+    """
+    for path in folder.rglob(f".*{_UNFINISHED}"):
+        path.unlink(missing_ok=True)

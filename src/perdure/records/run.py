@@ -1,0 +1,182 @@
+"""The run folder: what was asked, by which software, on which machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from perdure.core.errors import RunFolderError
+from perdure.records.files import clear_unfinished, is_unfinished, write_text
+
+__all__ = ["Run", "config_digest", "open_run", "read_run"]
+
+_FILE = "run.yaml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder that holds the results of one configuration.
+
+    Args:
+        path: the folder.
+        config: all settings the results follow from, as plain values.
+        version: of perdure, when the run began.
+        created: when the run began, ISO 8601 in UTC.
+        environment: Python, torch, platform and threads of the machine it began on.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    version: str
+    created: str
+    environment: Mapping[str, Any]
+
+
+def config_digest(config: Mapping[str, Any]) -> str:
+    """Hash a configuration, whatever the order of its settings.
+
+    Args:
+        config: settings; dataclasses and paths may be among the values.
+
+    Returns:
+        Twelve hexadecimal digits.
+
+    Example:
+        >>> config_digest({"a": 1, "b": (2, 3)}) == config_digest({"b": [2, 3], "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(_plain(config), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def open_run(path: Path | str, config: Mapping[str, Any]) -> Run:
+    """Begin a run in a new or empty folder, or go on with the run of the same configuration there.
+
+    Args:
+        path: the folder.
+        config: all settings the results follow from.
+
+    Returns:
+        The run; half-written files of a killed process are gone.
+
+    Raises:
+        RunFolderError: when the folder holds another run or foreign files, or cannot be written.
+    """
+    path = Path(path)
+    if (path / _FILE).exists():
+        run = read_run(path)
+        _check_same(run, _plain(config))
+        clear_unfinished(path)
+        return run
+    _check_free(path)
+    clear_unfinished(path)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    run = Run(path, _plain(config), metadata.version("perdure"), now, _environment())
+    write_text(path / _FILE, _described(run))
+    return run
+
+
+def read_run(path: Path | str) -> Run:
+    """Read what a run folder says of itself.
+
+    Args:
+        path: the folder.
+
+    Returns:
+        The run.
+
+    Raises:
+        RunFolderError: when it is not a run folder.
+    """
+    path = Path(path)
+    try:
+        stored = yaml.safe_load((path / _FILE).read_text(encoding="utf-8"))
+        return Run(path, stored["config"], stored["perdure"], stored["created"], stored["environment"])
+    except OSError as error:
+        raise RunFolderError(
+            f"{path} is not a run folder: {_FILE} cannot be read ({error.strerror})",
+            "give the folder that an earlier command wrote",
+        ) from error
+    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
+        raise RunFolderError(
+            f"{path / _FILE} was not written by perdure, or was changed since: {error!r}",
+            "restore the file, or start again in a new folder",
+        ) from error
+
+
+def _described(run: Run) -> str:
+    stored = {
+        "perdure": run.version,
+        "created": run.created,
+        "digest": config_digest(run.config),
+        "config": run.config,
+        "environment": run.environment,
+    }
+    return yaml.safe_dump(stored, sort_keys=False, allow_unicode=True)
+
+
+def _check_free(path: Path) -> None:
+    remedy = "give a new or empty folder"
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{path} is a file", remedy)
+    foreign = sorted(file.name for file in path.iterdir() if not is_unfinished(file)) if path.exists() else []
+    if foreign:
+        names = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        raise RunFolderError(f"{path} holds files that are no run of perdure: {names}", remedy)
+
+
+def _check_same(run: Run, config: Mapping[str, Any]) -> None:
+    there = _flat({"perdure": run.version, **run.config})
+    here = _flat({"perdure": metadata.version("perdure"), **config})
+    names = sorted(name for name in there.keys() | here.keys() if there.get(name, ...) != here.get(name, ...))
+    if names:
+        shown = "; ".join(f"{n} is {_shown(there, n)} there and {_shown(here, n)} here" for n in names[:6])
+        more = f"; and {len(names) - 6} more" if len(names) > 6 else ""
+        raise RunFolderError(
+            f"{run.path} holds another run: {shown}{more}", "give another folder, or the settings of that run"
+        )
+
+
+def _shown(settings: Mapping[str, Any], name: str) -> str:
+    return repr(settings[name]) if name in settings else "absent"
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name nested settings by their path, as in 'training.epochs'."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn settings into what YAML and JSON can hold."""
+    plain: dict[str, Any] = json.loads(json.dumps(config, default=_as_plain))
+    return plain
+
+
+def _as_plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a setting is {type(value).__name__}, which a run folder cannot hold")
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,70 @@
+"""Scores as tables: one row per sample and metric, the value always between its null and its ceiling."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+from torch import Tensor
+
+from perdure.core.trial import Score
+
+__all__ = ["Case", "score_table"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What was judged.
+
+    Args:
+        study: name of the study or command.
+        dataset: name of the dataset.
+        model: name of the model.
+        method: name of the attribution method.
+        seed: of the training run of the model.
+    """
+
+    study: str
+    dataset: str
+    model: str
+    method: str
+    seed: int
+
+
+def score_table(score: Score, ids: tuple[str, ...], case: Case) -> pa.Table:
+    """Lay a score out as rows.
+
+    Further numbers of the metric follow as rows of their own, named `metric.number`, without null and ceiling.
+
+    Args:
+        score: of one metric on some samples.
+        ids: the names of the samples.
+        case: what was judged.
+
+    Returns:
+        Columns study, dataset, model, method, seed, metric, sample_id, value, null, ceiling and curve; the last is
+        null where the metric has none.
+
+    Example:
+        >>> import torch
+        >>> score = Score("roc", torch.tensor([0.75]), torch.tensor([0.5]), torch.tensor([1.0]))
+        >>> table = score_table(score, ("a",), Case("audit", "boxes", "lstm", "gradient", 0))
+        >>> table.select(["metric", "sample_id", "value", "null", "ceiling"]).to_pylist()
+        [{'metric': 'roc', 'sample_id': 'a', 'value': 0.75, 'null': 0.5, 'ceiling': 1.0}]
+    """
+    main = {"value": score.values, "null": score.null, "ceiling": score.ceiling, "curve": score.curve}
+    tables = [_rows(score.metric, ids, main)]
+    tables += [_rows(f"{score.metric}.{name}", ids, {"value": values}) for name, values in score.aux.items()]
+    table = pa.concat_tables(tables)
+    for place, (name, value) in enumerate(asdict(case).items()):
+        table = table.add_column(place, name, pa.array([value] * len(table)))
+    return table
+
+
+def _rows(metric: str, ids: tuple[str, ...], numbers: dict[str, Tensor | None]) -> pa.Table:
+    types = {"value": pa.float64(), "null": pa.float64(), "ceiling": pa.float64(), "curve": pa.list_(pa.float64())}
+    columns = {"metric": pa.array([metric] * len(ids)), "sample_id": pa.array(ids)}
+    for name, kind in types.items():
+        values = numbers.get(name)
+        columns[name] = pa.nulls(len(ids), kind) if values is None else pa.array(values.tolist(), kind)
+    return pa.table(columns)
