@@ -8,7 +8,7 @@ import inspect
 import re
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from importlib import import_module, metadata, resources
 from typing import Any
@@ -194,6 +194,9 @@ def _validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, A
             raise SettingError(
                 f"{subject} has {key}={value!r}: {error.errors()[0]['msg']}", f"give {hints[key]}"
             ) from None
+    missing = [f.name for f in fields(cls) if f.name not in given and f.default is f.default_factory is MISSING]
+    if missing:
+        raise SettingError(f"{subject} needs a {missing[0]}", f"write {missing[0]}= and its value after the name")
     return values
 
 
