@@ -1,0 +1,117 @@
+"""Figures without a global state: made, styled and turned to bytes."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from perdure.core.errors import DependencyError
+from perdure.report.palette import LIGHT, Palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["label", "new_figure", "png", "quiet", "require"]
+
+
+def require(module: str) -> Any:
+    """Import a module of the report extra.
+
+    Args:
+        module: its full name.
+
+    Returns:
+        The module.
+
+    Raises:
+        DependencyError: when it is not installed.
+
+    Example:
+        >>> require("no_such_drawing_package")
+        Traceback (most recent call last):
+        perdure.core.errors.DependencyError: ... Remedy: pip install 'perdure[report]'.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise DependencyError(
+            f"pages and figures need the package '{package}', which cannot be imported ({error})",
+            "pip install 'perdure[report]'",
+        ) from error
+
+
+def new_figure(width: float, height: float, palette: Palette = LIGHT) -> Figure:
+    """Make an empty figure that belongs to nobody else.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        palette: the colours of its paper.
+
+    Returns:
+        A figure with an Agg canvas; its layout is solved when it is drawn.
+    """
+    figure: Figure = require("matplotlib.figure").Figure(
+        figsize=(width, height), layout="constrained", facecolor=palette.paper
+    )
+    require("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Figure, dpi: int = 160) -> bytes:
+    """Draw a figure as PNG; equal figures give equal bytes.
+
+    Args:
+        figure: what to draw.
+        dpi: pixels for each inch.
+
+    Returns:
+        The file's bytes.
+
+    Example:
+        >>> png(new_figure(1, 1))[1:4]
+        b'PNG'
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def label(text: object, width: int = 28) -> str:
+    r"""Make any text safe to draw: never read as mathematics, wrapped, at most three lines.
+
+    Args:
+        text: what to draw.
+        width: characters on a line.
+
+    Returns:
+        The text with its dollars escaped.
+
+    Example:
+        >>> label("price in $")
+        'price in \\$'
+    """
+    lines = textwrap.wrap(str(text), width) or [""]
+    kept = lines[:3] if len(lines) <= 3 else [*lines[:2], lines[2][: width - 1] + "…"]
+    return "\n".join(kept).replace("$", r"\$")
+
+
+def quiet(axes: Axes, palette: Palette) -> None:
+    """Leave of a pair of axes what a reader needs: no box, a faint grid, small muted ticks.
+
+    Args:
+        axes: changed in place.
+        palette: the colours.
+    """
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_facecolor(palette.paper)
+    axes.tick_params(colors=palette.muted, labelsize=9, length=0)
+    axes.grid(color=palette.rule, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(color=palette.muted, size=9.5)

@@ -1,0 +1,90 @@
+"""The colours: one set for light paper, one for dark, used by pages and figures alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DARK", "LIGHT", "SERIES", "Palette", "both"]
+
+SERIES = ("#2f74c0", "#d4622a", "#23936a", "#9a5fc7", "#b8860b", "#c2477f", "#5f7d95")
+"""Colours of lines and points: each stands out three to one from light and dark paper."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours for one kind of paper.
+
+    Args:
+        paper: the background.
+        card: the background of a card.
+        ink: text.
+        muted: secondary text.
+        rule: lines that separate.
+        accent: what is to be looked at.
+        good: a good verdict.
+        warning: a doubtful one.
+        bad: a bad one.
+        truth: the outline of what is known to matter.
+        sequential: from nothing, the paper, to much.
+        diverging: from negative over nothing to positive.
+    """
+
+    paper: str
+    card: str
+    ink: str
+    muted: str
+    rule: str
+    accent: str
+    good: str
+    warning: str
+    bad: str
+    truth: str
+    sequential: tuple[str, ...]
+    diverging: tuple[str, ...]
+
+
+LIGHT = Palette(
+    paper="#ffffff",
+    card="#f7f8fa",
+    ink="#1a1f26",
+    muted="#59636e",
+    rule="#dde2e8",
+    accent="#1f5fa8",
+    good="#1a7f4b",
+    warning="#9a6300",
+    bad="#b3261e",
+    truth="#d4510b",
+    sequential=("#ffffff", "#d8e6f3", "#a4c8e4", "#62a0d0", "#2a72b5", "#114a86", "#072448"),
+    diverging=("#5b1647", "#a8326f", "#d97ba6", "#f2cfdf", "#ffffff", "#cfe3ea", "#79b3c6", "#2c7f9a", "#0b4355"),
+)
+
+DARK = Palette(
+    paper="#14171b",
+    card="#1c2026",
+    ink="#e9ecef",
+    muted="#a3acb6",
+    rule="#333a43",
+    accent="#7db5f2",
+    good="#5fc992",
+    warning="#e3b04b",
+    bad="#f28b82",
+    truth="#ff9d5c",
+    sequential=("#14171b", "#16324f", "#1d5589", "#3b82bd", "#73afdd", "#b3d6f0", "#eef7ff"),
+    diverging=("#ffc9e0", "#e57fae", "#a83e77", "#4d2340", "#14171b", "#173844", "#2b7890", "#66b5cc", "#cdeff8"),
+)
+
+
+def both() -> dict[str, dict[str, str]]:
+    """List the plain colours of both papers, for a style sheet.
+
+    Returns:
+        Colour by name, under "light" and "dark".
+
+    Example:
+        >>> both()["dark"]["ink"]
+        '#e9ecef'
+    """
+    return {
+        "light": {name: colour for name, colour in vars(LIGHT).items() if isinstance(colour, str)},
+        "dark": {name: colour for name, colour in vars(DARK).items() if isinstance(colour, str)},
+    }

@@ -1,0 +1,176 @@
+"""Numbers for a page: how they are written, and where they lie between null and ceiling."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from perdure.core.verdict import Number
+
+__all__ = ["Scale", "describe", "digits", "estimate", "flat", "interval", "scale", "standing"]
+
+BEYOND = 0.5
+"""How far a scale goes on beyond null and ceiling, in units of their distance; further values sit at its edge."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where to draw a number, each in percent of the width; the ceiling is always to the right of the null."""
+
+    null: float
+    ceiling: float
+    low: float
+    high: float
+    value: float
+
+
+def scale(number: Number) -> Scale | None:
+    """Place a number between its null and its ceiling.
+
+    Args:
+        number: what to place.
+
+    Returns:
+        The places, or None when null and ceiling are the same.
+
+    Example:
+        >>> scale(Number("Euclidean", 0.75, 0.5, 1.0, null=1.0, ceiling=0.0))
+        Scale(null=0.0, ceiling=100.0, low=0.0, high=50.0, value=25.0)
+    """
+    if number.null == number.ceiling:
+        return None
+    low, high = sorted((_progress(number, number.low), _progress(number, number.high)))
+    value = _progress(number, number.value)
+    left = max(-BEYOND, min(0.0, low, value))
+    right = min(1 + BEYOND, max(1.0, high, value))
+
+    def place(progress: float) -> float:
+        return round(100 * (min(max(progress, left), right) - left) / (right - left), 2) + 0.0
+
+    return Scale(place(0.0), place(1.0), place(low), place(high), place(value))
+
+
+def standing(number: Number) -> Literal["better", "like", "worse"] | None:
+    """Compare the interval of a number with its null.
+
+    Args:
+        number: what to compare.
+
+    Returns:
+        "like" when the interval holds the null; None for a number that only describes.
+
+    Example:
+        >>> standing(Number("AUPRC", 0.13, 0.12, 0.14, null=0.24, ceiling=1.0, higher_is_better=True))
+        'worse'
+    """
+    if number.higher_is_better is None or number.null == number.ceiling:
+        return None
+    low, high = sorted((_progress(number, number.low), _progress(number, number.high)))
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "like"
+
+
+def digits(value: float, unit: str = "", size: float | None = None) -> str:
+    """Write a number with three telling digits.
+
+    Args:
+        value: the number.
+        unit: what follows it.
+        size: a number that decides how many digits to write; its own absolute value when None.
+
+    Returns:
+        The text, with a true minus.
+
+    Example:
+        >>> digits(0.12345), digits(97.25, "%"), digits(-3e-7), digits(0.0), digits(12345.6)
+        ('0.123', '97.2%', '−3.0e-07', '0', '12,346')
+    """
+    size = abs(value) if size is None else size
+    places = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
+    text = "0" if value == 0 else f"{abs(value):.1e}" if size < 1e-3 else f"{abs(value):,.{places}f}"
+    space = "" if unit in ("", "%") else "\N{NO-BREAK SPACE}"
+    return ("\N{MINUS SIGN}" if value < 0 else "") + text + space + unit
+
+
+def estimate(number: Number) -> str:
+    """Write the value of a number with its unit, to the same digits as its interval.
+
+    Args:
+        number: whose value.
+
+    Returns:
+        The text.
+    """
+    return digits(number.value, number.unit, _size(number))
+
+
+def interval(number: Number) -> str:
+    """Write the interval of a number.
+
+    Args:
+        number: whose interval.
+
+    Returns:
+        Both ends.
+
+    Example:
+        >>> interval(Number("Euclidean", 1.0, 0.98, 1.02, null=1.18, ceiling=0.0))
+        '0.98 to 1.02'
+    """
+    return f"{digits(number.low, size=_size(number))} to {digits(number.high, size=_size(number))}"
+
+
+def describe(number: Number) -> str:
+    """Say in words what the little scale shows.
+
+    Args:
+        number: what is shown.
+
+    Returns:
+        One sentence.
+
+    Example:
+        >>> describe(Number("AUROC", 0.9, 0.88, 0.92, 0.5, 1.0, higher_is_better=True))
+        'AUROC 0.900 (0.880 to 0.920); null 0.500, ceiling 1.00; better than null'
+    """
+    place = standing(number)
+    compared = f"; {place} {'the' if place == 'like' else 'than'} null" if place else ""
+    return (
+        f"{number.name} {estimate(number)} ({interval(number)}); "
+        f"null {digits(number.null)}, ceiling {digits(number.ceiling)}{compared}"
+    )
+
+
+def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Write nested facts as a list of names and texts.
+
+    Args:
+        facts: names and values; values may be mappings again.
+        prefix: what stands before each name.
+
+    Yields:
+        The joined name and the text of each value.
+
+    Example:
+        >>> list(flat({"seed": 0, "versions": {"torch": "2.13"}, "classes": ["a", "b"]}))
+        [('seed', '0'), ('versions.torch', '2.13'), ('classes', '["a", "b"]')]
+    """
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        elif isinstance(value, str):
+            yield f"{prefix}{name}", value
+        else:
+            yield f"{prefix}{name}", json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _size(number: Number) -> float:
+    return max(abs(number.value), abs(number.low), abs(number.high))
+
+
+def _progress(number: Number, value: float) -> float:
+    """Measure the way from null to ceiling: 0 at the null, 1 at the ceiling."""
+    return (value - number.null) / (number.ceiling - number.null)
