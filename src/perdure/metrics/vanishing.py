@@ -103,4 +103,5 @@ def _profile(mass: Tensor, lengths: Tensor) -> Float[Tensor, "batch bin"]:
 def _slope(mass: Tensor, lengths: Tensor) -> Tensor:
     distance = torch.arange(mass.shape[1], dtype=mass.dtype, device=mass.device)
     centred = (distance - (lengths[:, None] - 1) / 2) * (distance < lengths[:, None])
-    return (centred * mass.clamp_min(FLOOR).log()).sum(1) / centred.square().sum(1).clamp_min(1)
+    spread = centred.square().sum(1)
+    return torch.where(spread > 0, (centred * mass.clamp_min(FLOOR).log()).sum(1) / spread, 0.0)

@@ -34,8 +34,8 @@ def top_share(
     scores = scores.masked_fill(~mask, -torch.inf)
     threshold = _ascending(scores).gather(1, scores.shape[1] - count[:, None])
     above, tied = scores > threshold, scores == threshold
-    left = count - above.sum(1)
-    return above + tied * (left / tied.sum(1)).to(scores.dtype)[:, None]
+    left = (count - above.sum(1)).to(scores.dtype)
+    return above + tied * (left / tied.sum(1))[:, None]
 
 
 def average_precision(

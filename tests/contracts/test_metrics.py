@@ -1,0 +1,101 @@
+"""What every metric of the registry must keep to."""
+
+import dataclasses
+import pickle
+from importlib import resources
+
+import pytest
+import torch
+
+from perdure.core.registry import METRICS, name_of
+from perdure.core.trial import Measurement
+from perdure.metrics.evaluate import evaluate
+from tests.metrics.trials import known_maps, series, trial_of
+
+NAMES = METRICS.names()
+VALUES, TRUTH, MASK = series(5)
+X = VALUES.flip(0) * 2
+
+pytestmark = pytest.mark.parametrize("name", NAMES)
+
+
+def trial(values=VALUES, truth=TRUTH, mask=MASK, x=X):
+    return trial_of(values, truth, mask, x)
+
+
+def numbers(measured: Measurement):
+    parts = {"values": measured.values, "curve": measured.curve, **measured.aux}
+    return {key: part for key, part in parts.items() if part is not None}
+
+
+def test_it_is_a_frozen_bag_of_settings_that_travels(name):
+    metric = METRICS.make(name)
+    assert name_of(metric) == name
+    assert pickle.loads(pickle.dumps(metric)) == metric
+    assert all(hasattr(type(metric), key) for key in ("needs_truth", "higher_is_better", "best"))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        metric.best = 2.0
+
+
+def test_its_paper_is_in_the_references(name):
+    entry = METRICS.entry(name)
+    keys = (resources.files("perdure") / "references.bib").read_text()
+    assert f"{{{entry.reference}," in keys
+    assert entry.summary.endswith(".")
+
+
+def test_it_writes_to_nothing_and_repeats_itself(name):
+    before = [part.clone() for part in (VALUES, TRUTH, MASK, X)]
+    metric, state = METRICS.make(name), torch.get_rng_state()
+    first, second = numbers(metric.measure(trial())), numbers(metric.measure(trial()))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert all(torch.equal(part, old) for part, old in zip((VALUES, TRUTH, MASK, X), before, strict=True))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_batch_equals_a_loop_over_its_samples(name):
+    metric = METRICS.make(name)
+    whole = numbers(metric.measure(trial()))
+    for i in range(len(VALUES)):
+        one = slice(i, i + 1)
+        alone = numbers(metric.measure(trial(VALUES[one], TRUTH[one], MASK[one], X[one])))
+        for key, part in alone.items():
+            torch.testing.assert_close(part, whole[key][one])
+
+
+def test_more_padding_changes_nothing_whatever_it_holds(name):
+    def longer(part, fill):
+        return torch.cat([part, part.new_full((4, 5, *part.shape[2:]), fill)], dim=1)
+
+    padded = trial(longer(VALUES, 1e3), longer(TRUTH, True), longer(MASK, False), longer(X, -4.0))
+    short, long = evaluate(trial(), name), evaluate(padded, name)
+    torch.testing.assert_close(numbers(long), numbers(short))
+    torch.testing.assert_close(long.null, short.null)
+    torch.testing.assert_close(long.ceiling, short.ceiling)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_it_is_finite_for_any_finite_map(name, dtype):
+    low, high = torch.finfo(dtype).tiny, torch.finfo(dtype).max / 64  # leaves room to add up 27 sites
+    for scale in (0.0, low, 1.0, high):
+        measured = METRICS.make(name).measure(trial((VALUES.sign() * scale).to(dtype), x=X.to(dtype)))
+        assert all(part.isfinite().all() for part in numbers(measured).values())
+
+
+def test_the_null_is_what_random_maps_score(name):
+    truth = TRUTH[:1].expand(400, -1, -1)
+    maps = known_maps(truth)["random"]
+    many = METRICS.make(name).measure(trial_of(maps, truth)).values
+    null = evaluate(trial_of(maps[:1], truth[:1]), name, draws=400).null
+    error = (2 * many.var() / 400).sqrt().item()
+    assert null.item() == pytest.approx(many.mean().item(), abs=4 * error)
+
+
+def test_the_ceiling_is_the_score_of_the_best_map(name):
+    metric = METRICS.make(name)
+    score = evaluate(trial(), metric)
+    assert score.ceiling.tolist() == pytest.approx([metric.best] * 4, abs=1e-6)
+    if metric.needs_truth:
+        assert torch.equal(score.ceiling, metric.measure(trial(TRUTH.to(VALUES.dtype))).values)
+        better = score.ceiling - score.null if metric.higher_is_better else score.null - score.ceiling
+        assert (better > 0).all()

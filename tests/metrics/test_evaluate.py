@@ -1,0 +1,79 @@
+import dataclasses
+
+import pytest
+import torch
+
+from perdure.core.errors import DataError, NonFiniteError, SettingError, ShapeError, UnknownNameError, UnsupportedError
+from perdure.metrics.evaluate import evaluate
+from perdure.metrics.roc import Roc
+from tests.metrics.trials import box, known_maps, series, trial_of
+
+VALUES, TRUTH, MASK = series(0)
+
+
+def test_a_random_map_outscores_nobody_unnoticed():
+    truth = box(4)
+    score = evaluate(trial_of(known_maps(truth)["random"], truth), "weighted_jaccard")
+    assert score.metric == "weighted_jaccard"
+    assert score.values.tolist() == pytest.approx([0.194] * 4, abs=0.01)
+    assert score.null.tolist() == pytest.approx([0.194] * 4, abs=0.01)
+    assert score.ceiling.tolist() == [1.0] * 4
+
+
+def test_names_settings_and_objects_mean_the_same():
+    trial = trial_of(VALUES, TRUTH, MASK)
+    by_name, by_object = evaluate(trial, "roc:absolute=false"), evaluate(trial, Roc(absolute=False))
+    assert torch.equal(by_name.values, by_object.values)
+    assert torch.equal(by_name.null, by_object.null)
+
+
+def test_the_null_belongs_to_its_sample_and_stream():
+    some = evaluate(trial_of(VALUES[:2], TRUTH[:2], MASK[:2]), "roc", generator=torch.Generator().manual_seed(3))
+    whole = evaluate(trial_of(VALUES, TRUTH, MASK), "roc", generator=torch.Generator().manual_seed(3))
+    other = evaluate(trial_of(VALUES, TRUTH, MASK), "roc", generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(some.null, whole.null[:2])
+    assert not torch.equal(whole.null, other.null)
+
+
+def test_without_need_of_truth_the_best_value_is_the_ceiling():
+    assert evaluate(trial_of(VALUES, TRUTH), "vanishing").ceiling.tolist() == [0.0] * 4
+
+
+def test_padding_may_be_true_or_not():
+    trial = trial_of(VALUES, TRUTH, MASK)
+    other = dataclasses.replace(trial, truth=TRUTH | ~MASK[..., None])
+    assert torch.equal(evaluate(trial, "jaccard").values, evaluate(other, "jaccard").values)
+
+
+def with_nan():
+    values = VALUES.clone()
+    values[2, 1, 0] = torch.nan
+    return values
+
+
+ONE_EMPTY = TRUTH & (torch.arange(4) != 2)[:, None, None]
+ONE_FULL = TRUTH | (torch.arange(4) == 3)[:, None, None]
+
+
+@pytest.mark.parametrize(
+    ("trial", "metric", "error", "message"),
+    [
+        (trial_of(VALUES[:, 1:], TRUTH, x=VALUES), "roc", ShapeError, r"map has shape \(4, 8, 3\).*Remedy"),
+        (trial_of(with_nan(), TRUTH), "roc", NonFiniteError, r"the map holds 1 values.*\(2, 1, 0\)"),
+        (trial_of(VALUES), "roc", UnsupportedError, "'roc' compares with the truth.*'vanishing'"),
+        (trial_of(VALUES, TRUTH.float()), "roc", ShapeError, "truth has .*float32"),
+        (trial_of(VALUES, TRUTH[:, 1:]), "vanishing", ShapeError, r"truth has shape \(4, 8, 3\)"),
+        (trial_of(VALUES, ONE_EMPTY), "jaccard", DataError, "0 of the 27 valid sites of sample 2"),
+        (trial_of(VALUES, ONE_FULL), "roc", DataError, "27 of the 27 valid sites of sample 3"),
+        (trial_of(VALUES, TRUTH), "rock", UnknownNameError, "did you mean 'roc'"),
+        (trial_of(VALUES, TRUTH), "roc:absolut=true", SettingError, "did you mean 'absolute'"),
+    ],
+)
+def test_what_cannot_be_judged_is_named(trial, metric, error, message):
+    with pytest.raises(error, match=message):
+        evaluate(trial, metric)
+
+
+def test_a_null_without_draws_is_refused():
+    with pytest.raises(SettingError, match="draws=0"):
+        evaluate(trial_of(VALUES, TRUTH), "roc", draws=0)

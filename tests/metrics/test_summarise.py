@@ -1,0 +1,17 @@
+import dataclasses
+import pickle
+
+import pytest
+import torch
+
+from perdure.core.trial import Score
+from perdure.metrics.summarise import summarise
+from perdure.ops.interval import bootstrap_interval
+
+
+def test_means_between_the_ends_of_the_bootstrap_interval():
+    values = torch.tensor([0.0, 0.5, 1.0, 0.9])
+    found = summarise(Score("roc", values, torch.full((4,), 0.5), torch.ones(4)), torch.Generator().manual_seed(0))
+    low, high = bootstrap_interval(values, torch.Generator().manual_seed(0))
+    assert dataclasses.astuple(found) == pytest.approx((0.6, low.item(), high.item(), 0.5, 1.0))
+    assert pickle.loads(pickle.dumps(found)) == found

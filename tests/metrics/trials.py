@@ -1,0 +1,58 @@
+"""Trials whose answers are known."""
+
+import torch
+
+from perdure.core.query import Query
+from perdure.core.trial import Trial
+
+
+def linear(x, lengths=None):
+    """One logit, the sum of the valid inputs; its attribution is x itself."""
+    if lengths is not None:
+        x = x * (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
+    return x.flatten(1).sum(1, keepdim=True)
+
+
+def trial_of(values, truth=None, mask=None, x=None):
+    query = Query(linear, torch.zeros_like(values) if x is None else x, lambda logits: logits[:, 0], mask)
+    return Trial(query, values, truth)
+
+
+def series(seed, levels=None, batch=4, steps=9, features=3):
+    """Random maps with a random truth and mask; few levels make ties."""
+    draw = torch.Generator().manual_seed(seed)
+    values = torch.randn(batch, steps, features, generator=draw, dtype=torch.float64)
+    if levels:
+        values = (values * levels).round() / levels
+    truth = torch.rand(values.shape, generator=draw) < 0.3
+    truth[:, 0, 0], truth[:, 0, 1] = True, False
+    lengths = torch.randint(2, steps + 1, (batch,), generator=draw)
+    return values, truth, torch.arange(steps) < lengths[:, None]
+
+
+def box(batch=8):
+    """A hundred steps by a hundred features with a box in steps 0-30 and features 10-90."""
+    truth = torch.zeros(batch, 100, 100, dtype=torch.bool)
+    truth[:, :30, 10:90] = True
+    return truth
+
+
+def known_maps(truth):
+    """Maps whose scores are known."""
+    draw = torch.Generator().manual_seed(0)
+    return {
+        "perfect": truth.float(),
+        "inverted": 1 - truth.float(),
+        "constant": torch.full(truth.shape, 3.0),
+        "zero": torch.zeros(truth.shape),
+        "random": torch.rand(truth.shape, generator=draw),
+    }
+
+
+def by_loop(reference, values, truth, mask, absolute=True):
+    """Run a reference on the valid sites of each sample."""
+    rows = []
+    for v, b, m in zip(values, truth, mask, strict=True):
+        v = v[m].flatten().tolist()
+        rows.append(reference([abs(one) for one in v] if absolute else v, b[m].flatten().int().tolist()))
+    return rows
