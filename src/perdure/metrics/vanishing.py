@@ -13,7 +13,7 @@ from perdure.core.check import check_inputs
 from perdure.core.trial import Measurement, Trial
 from perdure.ops.sequence import site_mask
 
-__all__ = ["Vanishing"]
+__all__ = ["Vanishing", "mass_by_distance"]
 
 BINS = 20
 """Points of the profile, from the end of the series to its start."""
@@ -65,7 +65,7 @@ class Vanishing:
         """
         check_inputs(trial.attribution, "the map", rank=3)
         valid = site_mask(trial.query.mask, trial.attribution)[..., 0]
-        mass = _mass_by_distance(trial.attribution, valid)
+        mass = mass_by_distance(trial.attribution, valid)
         lengths = valid.sum(1).double()
         profile = _profile(mass, lengths)
         aux = {"slope": _slope(mass, lengths), "reach": profile[:, -BINS // 4 :].sum(1)}
@@ -75,8 +75,24 @@ class Vanishing:
         )
 
 
-def _mass_by_distance(values: Tensor, valid: Bool[Tensor, "batch time"]) -> Float[Tensor, "batch distance"]:
-    """Share out the mass of each sample by distance from its last valid step; zero beyond its first."""
+def mass_by_distance(
+    values: Float[Tensor, "batch time feature"], valid: Bool[Tensor, "batch time"]
+) -> Float[Tensor, "batch distance"]:
+    """Share out the mass of each sample by distance from its last valid step.
+
+    Args:
+        values: maps of series.
+        valid: true at valid steps.
+
+    Returns:
+        The share of each distance, in double precision: first the last step, zero beyond the first one. A map
+        that is zero everywhere counts as flat.
+
+    Example:
+        >>> values, valid = torch.tensor([[[1.0], [-3.0], [9.0]]]), torch.tensor([[True, True, False]])
+        >>> mass_by_distance(values, valid).tolist()
+        [[0.75, 0.25, 0.0]]
+    """
     size = values.abs().masked_fill(~valid[..., None], 0.0).double()
     largest = size.amax((1, 2), keepdim=True)
     size = torch.where(largest > 0, size / largest, valid[..., None].double()).sum(2)
