@@ -1,4 +1,4 @@
-"""Plain gradients, and their absolute value: saliency."""
+"""Plain gradients."""
 
 from __future__ import annotations
 
@@ -14,20 +14,13 @@ __all__ = ["Gradient"]
 
 @dataclass(frozen=True)
 class Gradient:
-    r"""Differentiate the target with respect to each site.
+    r"""Differentiate the target with respect to each site, with its sign.
 
     .. math:: a_i = \partial S / \partial x_i
-
-    Signed by default; `absolute` gives the saliency of Simonyan et al.
-
-    Args:
-        absolute: whether to return the absolute value.
 
     Reference:
         simonyan2014deep
     """
-
-    absolute: bool = False
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Differentiate once.
@@ -38,5 +31,4 @@ class Gradient:
         Returns:
             The gradient at x.
         """
-        gradient = query.gradient(query.x)
-        return gradient.abs() if self.absolute else gradient
+        return query.gradient(query.x)

@@ -122,7 +122,7 @@ METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"
 METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "sites", "summarise"}))
 DATASETS = Room("data", "dataset", doors=frozenset({"splits"}))
 MODELS = Room("models", "model", doors=frozenset({"pooling", "presets"}))
-STUDIES = Room("studies", "study", doors=frozenset({"table"}))
+STUDIES = Room("studies", "study", doors=frozenset({"cell", "published", "table"}))
 
 
 def settings_of(text: str) -> dict[str, Any]:

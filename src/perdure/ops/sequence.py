@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["last_valid", "length_mask", "site_mask"]
+__all__ = ["last_valid", "length_mask", "lengths_of", "site_mask"]
 
 
 def length_mask(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "batch time"]:
@@ -24,6 +24,18 @@ def length_mask(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "bat
         [[1, 0, 0], [1, 1, 1]]
     """
     return torch.arange(steps, device=lengths.device) < lengths[:, None]
+
+
+def lengths_of(mask: Bool[Tensor, "batch time"] | None) -> Int[Tensor, " batch"] | None:
+    """Count the valid steps.
+
+    Args:
+        mask: true at valid steps; None when all are.
+
+    Returns:
+        Valid steps of each sample, or None without a mask.
+    """
+    return None if mask is None else mask.sum(1)
 
 
 def last_valid(

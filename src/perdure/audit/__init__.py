@@ -1,0 +1,1 @@
+"""Audits: a model and data in, verdicts out."""

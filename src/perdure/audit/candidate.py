@@ -1,0 +1,102 @@
+"""A candidate: a trained model before the audit, with its accuracy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from perdure.core.batch import Batch
+from perdure.core.protocols import Splits
+from perdure.core.random import stream
+from perdure.core.verdict import Number
+from perdure.models.recurrent import Recurrent
+from perdure.ops.interval import bootstrap_interval
+from perdure.training.checkpoint import load_checkpoint, save_checkpoint
+from perdure.training.fit import fit, predict, shuffled
+from perdure.training.settings import Training
+
+__all__ = ["Candidate", "accuracy_number", "folder_name", "trained"]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A trained model.
+
+    Args:
+        name: how the audit calls it.
+        model: in evaluation mode.
+    """
+
+    name: str
+    model: nn.Module
+
+
+def folder_name(name: str) -> str:
+    """Turn the name of a model or method into that of a folder.
+
+    Args:
+        name: any text.
+
+    Returns:
+        The same without signs that file systems dislike.
+
+    Example:
+        >>> folder_name("lstm:hidden_size=5")
+        'lstm-hidden_size=5'
+    """
+    return re.sub(r"[^\w.=-]+", "-", name).strip("-.")
+
+
+def trained(
+    name: str,
+    config: Recurrent,
+    splits: Splits,
+    training: Training,
+    *,
+    seed: int,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> Candidate:
+    """Train a model, or load it when an interrupted run has trained it already.
+
+    Args:
+        name: how the audit calls it.
+        config: its architecture.
+        splits: the data.
+        training: the settings.
+        seed: of weights, dropout and order of samples.
+        folder: where the checkpoint goes.
+        progress: told after each epoch.
+
+    Returns:
+        The trained model.
+    """
+    if (folder / "model.yaml").exists():
+        return Candidate(name, load_checkpoint(folder)[0])
+    features = splits.train.inputs.shape[2]
+    model = config.build(features, len(splits.classes), stream(seed, "weights"))
+    source = shuffled(splits.train, training.batch_size)
+    fitted = fit(model, source, splits.validation, training, stream(seed, "training"), progress)
+    save_checkpoint(folder, fitted.model, config, features, splits.classes, {"seed": seed})
+    return Candidate(name, fitted.model)
+
+
+def accuracy_number(model: nn.Module, batch: Batch, seed: int) -> Number:
+    """Measure accuracy between the share of the most frequent class and one.
+
+    Args:
+        model: a classifier.
+        batch: samples to judge on.
+        seed: of the bootstrap.
+
+    Returns:
+        The share of right predictions with its interval over samples.
+    """
+    right = (predict(model, batch).argmax(1) == batch.label).double()
+    low, high = bootstrap_interval(right, stream(seed, "bootstrap", "accuracy"))
+    most = batch.label.bincount().max().item() / len(batch)
+    return Number("accuracy", right.mean().item(), low.item(), high.item(), most, 1.0, higher_is_better=True)

@@ -1,0 +1,73 @@
+"""Where the evidence lies in time, by the truth in the data or by what the model does without a stretch of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from perdure.audit.explained import Explained
+from perdure.audit.over_time import OverTime
+from perdure.core.batch import Batch
+from perdure.core.query import Query
+from perdure.core.random import stream
+from perdure.core.trial import Measurement, Trial
+from perdure.core.verdict import Number
+from perdure.metrics.vanishing import Vanishing
+from perdure.ops.interval import bootstrap_interval
+
+__all__ = ["WINDOWS", "over_time_evidence", "vanishing_of"]
+
+WINDOWS = 20
+"""Stretches of time that occlusion leaves out, one after the other, when the data has no truth."""
+
+FLAT_REACH = 0.25
+"""Share of attribution in the earliest quarter of a flat map."""
+
+
+def over_time_evidence(
+    found: Explained, occluded: Explained | None, batch: Batch, accuracy: Number, seed: int
+) -> OverTime:
+    """Put the numbers of the verdict over time between null and evidence.
+
+    Args:
+        found: the explanation to judge, with its vanishing score.
+        occluded: the model's maps by occlusion; None when the batch has a truth.
+        batch: the samples.
+        accuracy: of the model.
+        seed: of the bootstrap.
+
+    Returns:
+        What the verdict rests on.
+    """
+    evidence = vanishing_of(occluded.maps if batch.truth is None else batch.truth.float(), batch)
+    index = replace(
+        found.numbers["vanishing"], name="vanishing index", ceiling=evidence.values.mean().item(), higher_is_better=None
+    )
+    values = found.scores["vanishing"].aux["reach"]
+    low, high = bootstrap_interval(values, stream(seed, "bootstrap", "reach"))
+    reach = Number(
+        "share in the earliest quarter",
+        values.mean().item(),
+        low.item(),
+        high.item(),
+        FLAT_REACH,
+        evidence.aux["reach"].mean().item(),
+    )
+    known = "occlusion" if batch.truth is None else "truth"
+    return OverTime(accuracy, index, reach, known, found.numbers.get("roc"))
+
+
+def vanishing_of(maps: Tensor, batch: Batch) -> Measurement:
+    """Profile any maps of a batch over time.
+
+    Args:
+        maps: shaped like the inputs.
+        batch: the samples.
+
+    Returns:
+        Vanishing index, profile and reach of each sample.
+    """
+    query = Query(torch.nn.Identity(), batch.inputs, torch.Tensor.double, batch.mask)
+    return Vanishing().measure(Trial(query, maps))

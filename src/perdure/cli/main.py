@@ -1,0 +1,87 @@
+"""The command `perdure`: its commands, its errors and its exit codes."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from perdure.cli.audit import audit
+from perdure.cli.catalogue import cite, show
+from perdure.cli.console import warn
+from perdure.cli.evaluate import evaluate
+from perdure.cli.explain import explain
+from perdure.cli.report import report
+from perdure.cli.study import study
+from perdure.cli.train import train
+from perdure.core.errors import CheckpointError, DependencyError, PartError, PerdureError, RunFolderError
+
+__all__ = ["app", "main"]
+
+EXIT_CODES = """\
+Exit codes: 0 done · 1 a defect of perdure · 2 wrong usage · 3 a name, setting, model or data that cannot be used ·
+4 a run folder, part or checkpoint that cannot be used · 5 a missing package · 130 interrupted (run the same command
+again to go on)."""
+
+app = typer.Typer(
+    name="perdure",
+    help="Explanations that last: across time steps, down to the input, and from one training run to the next.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command, name in (
+    (audit, "audit"),
+    (train, "train"),
+    (explain, "explain"),
+    (evaluate, "evaluate"),
+    (report, "report"),
+    (study, "study"),
+    (show, "list"),
+    (cite, "cite"),
+):
+    app.command(name)(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"perdure {version('perdure')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Explanations that last: across time steps, down to the input, and from one training run to the next."""
+    del version
+
+
+def main() -> None:
+    """Run the command line; a named error becomes a message and an exit code, never a traceback."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except PerdureError as error:
+        warn(f"perdure: {error}")
+        sys.exit(_exit_code(error))
+    except KeyboardInterrupt:
+        warn("perdure: interrupted. What is finished is kept; run the same command again to go on.")
+        sys.exit(130)
+
+
+def _exit_code(error: PerdureError) -> int:
+    if isinstance(error, DependencyError):
+        return 5
+    return 4 if isinstance(error, RunFolderError | PartError | CheckpointError) else 3
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    warn(f"perdure: warning: {message}")

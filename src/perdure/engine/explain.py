@@ -1,0 +1,89 @@
+"""Explain many samples in shards, each of which is stored when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torch import nn
+
+from perdure.attribution.attribute import attribute
+from perdure.core.batch import Batch, select
+from perdure.core.protocols import Method
+from perdure.core.random import stream
+from perdure.core.target import Logit, Probability
+from perdure.engine.pool import Progress, run_pieces
+from perdure.ops.sequence import lengths_of
+from perdure.records.attributions import attribution_table
+from perdure.records.parts import finished_parts, write_part
+from perdure.training.fit import predict
+
+__all__ = ["Explaining", "explain"]
+
+TARGETS = {"logit": Logit, "probability": Probability}
+
+
+@dataclass(frozen=True, eq=False)
+class Explaining:
+    """The explanation of a batch, shard by shard.
+
+    Args:
+        model: a trained classifier.
+        batch: the samples.
+        method: how to explain them.
+        folder: where the parts go.
+        model_name: for the record.
+        split: of the samples, for the record.
+        seed: of the model's training and of what the method draws.
+        explained: whether to explain the predicted class of each sample or its label.
+        target: whether to explain the logit or the probability of that class.
+        shard: samples in a part; fixed, so that the results do not depend on how the work is shared out.
+    """
+
+    model: nn.Module
+    batch: Batch
+    method: Method
+    folder: Path
+    model_name: str
+    split: str = "test"
+    seed: int = 0
+    explained: Literal["prediction", "label"] = "prediction"
+    target: Literal["logit", "probability"] = "logit"
+    shard: int = 64
+
+    def __call__(self, index: int) -> None:
+        """Explain one shard and store it.
+
+        Args:
+            index: number of the shard.
+        """
+        batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
+        prediction = predict(self.model, batch).argmax(1)
+        explained = prediction if self.explained == "prediction" else batch.label
+        attribution = attribute(
+            self.model,
+            batch.inputs,
+            self.method,
+            target=TARGETS[self.target](explained),
+            lengths=lengths_of(batch.mask),
+            generator=stream(self.seed, "explain", index),
+        )
+        table = attribution_table(
+            attribution, batch, prediction, explained, split=self.split, model=self.model_name, seed=self.seed
+        )
+        write_part(self.folder, index, table)
+
+
+def explain(work: Explaining, workers: int = 1, progress: Progress | None = None) -> None:
+    """Explain all shards that are not finished.
+
+    Args:
+        work: what to explain, and how.
+        workers: processes that share the shards; the results are the same for any number.
+        progress: told after each shard.
+    """
+    shards = -(-len(work.batch) // work.shard)
+    done = finished_parts(work.folder)
+    todo = [index for index in range(shards) if index not in done]
+    run_pieces(work, todo, workers, progress)

@@ -1,0 +1,84 @@
+"""Judge stored maps with many metrics, part by part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from torch import nn
+
+from perdure.core.batch import Batch, select
+from perdure.core.errors import PartError
+from perdure.core.protocols import Metric
+from perdure.core.query import Query
+from perdure.core.random import stream
+from perdure.core.registry import name_of
+from perdure.core.trial import Trial
+from perdure.engine.explain import TARGETS
+from perdure.engine.pool import Progress, run_pieces
+from perdure.metrics.evaluate import evaluate
+from perdure.records.attributions import StoredMaps, read_maps
+from perdure.records.parts import finished_parts, part_path, part_paths, write_part
+from perdure.records.scores import Case, score_table
+
+__all__ = ["Judging", "judge"]
+
+
+@dataclass(frozen=True, eq=False)
+class Judging:
+    """The judgement of stored maps, part by part.
+
+    Args:
+        model: the classifier that was explained.
+        batch: the samples that were explained, in any order.
+        maps: the folder of the stored maps.
+        metrics: the judges.
+        folder: where the scores go, one part for each part of maps.
+        case: what is judged, for the record.
+    """
+
+    model: nn.Module
+    batch: Batch
+    maps: Path
+    metrics: tuple[Metric, ...]
+    folder: Path
+    case: Case
+
+    def __call__(self, index: int) -> None:
+        """Judge one part and store the scores.
+
+        Args:
+            index: number of the part.
+        """
+        stored = read_maps(part_path(self.maps, index))
+        trial = self._trial(stored)
+        tables = []
+        for metric in self.metrics:
+            score = evaluate(trial, metric, generator=stream(self.case.seed, "null", name_of(metric), index))
+            tables.append(score_table(score, stored.id, self.case))
+        write_part(self.folder, index, pa.concat_tables(tables))
+
+    def _trial(self, stored: StoredMaps) -> Trial:
+        places = {name: place for place, name in enumerate(self.batch.id)}
+        unknown = [name for name in stored.id if name not in places]
+        if unknown:
+            raise PartError(
+                f"the maps in {self.maps} explain sample '{unknown[0]}', which the data does not hold",
+                "judge with the data and the seed that were explained",
+            )
+        batch = select(self.batch, [places[name] for name in stored.id])
+        target = TARGETS[stored.attribution.provenance.target](stored.explained)
+        return Trial(Query(self.model, batch.inputs, target, batch.mask), stored.attribution.values, batch.truth)
+
+
+def judge(work: Judging, workers: int = 1, progress: Progress | None = None) -> None:
+    """Judge all parts that are not finished.
+
+    Args:
+        work: what to judge, and by what.
+        workers: processes that share the parts.
+        progress: told after each part.
+    """
+    done = finished_parts(work.folder)
+    run_pieces(work, [index for index in part_paths(work.maps) if index not in done], workers, progress)

@@ -1,0 +1,66 @@
+"""Stored scores in a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from perdure.core.random import stream
+from perdure.core.registry import METRICS
+from perdure.core.trial import Score
+from perdure.core.verdict import Number
+from perdure.metrics.summarise import summarise
+from perdure.records.parts import read_parts
+
+__all__ = ["score_numbers", "stored_scores"]
+
+
+def stored_scores(folder: Path) -> Mapping[str, Score]:
+    """Read the scores of a folder, all parts together.
+
+    Args:
+        folder: where `judge` wrote them.
+
+    Returns:
+        One score per metric, its further numbers in `aux`.
+
+    Raises:
+        PartError: when a part is missing or damaged.
+    """
+    table = read_parts(folder)
+    columns: dict[str, dict[str, Tensor]] = {}
+    for name in pc.unique(table["metric"]).to_pylist():
+        rows = table.filter(pc.equal(table["metric"], name))
+        found = {key: rows[key] for key in ("value", "null", "ceiling") if rows[key].null_count == 0}
+        columns[name] = {key: torch.from_numpy(column.to_numpy()) for key, column in found.items()}
+        if rows["curve"].null_count == 0:
+            columns[name]["curve"] = torch.tensor(rows["curve"].to_pylist())
+    return {name: _score(name, columns) for name in columns if "." not in name}
+
+
+def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Number]:
+    """Average scores over their samples, with bootstrap intervals.
+
+    Args:
+        scores: by metric.
+        seed: of the bootstrap.
+
+    Returns:
+        One number per metric, between its null and its ceiling.
+    """
+    numbers = {}
+    for name, score in scores.items():
+        s = summarise(score, stream(seed, "bootstrap", name))
+        better = METRICS.load(name).higher_is_better
+        numbers[name] = Number(name, s.mean, s.low, s.high, s.null, s.ceiling, higher_is_better=better)
+    return numbers
+
+
+def _score(name: str, columns: Mapping[str, Mapping[str, Tensor]]) -> Score:
+    own = columns[name]
+    aux = {key.split(".", 1)[1]: some["value"] for key, some in columns.items() if key.startswith(f"{name}.")}
+    return Score(name, own["value"], own["null"], own["ceiling"], own.get("curve"), aux)

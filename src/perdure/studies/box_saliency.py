@@ -1,0 +1,96 @@
+"""Box saliency: Table 1 and the moving-box figure of the input-cell attention paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from perdure.core.batch import Batch
+from perdure.core.target import Probability
+from perdure.data.boxes import Boxes
+from perdure.data.splits import standardise
+from perdure.models.presets import PRESETS
+from perdure.studies.cell import accuracy_row, explain_and_judge, train
+from perdure.studies.figures import means_chart, moving_box_picture
+from perdure.studies.published import ismail_2019_rows
+from perdure.studies.table import Cell, Found, Row
+from perdure.training.fit import shuffled
+from perdure.training.settings import PAPER, Training
+
+__all__ = ["BoxSaliency"]
+
+SETS = ("earlier", "middle", "latter", "mixed", "three_earlier", "three_middle")
+MODELS = ("bi_lstm", "lstm", "lstm_self_attention", "lstm_input_cell_attention")
+"""The slow ones first, so that two workers end together."""
+
+METRICS = ("weighted_jaccard", "euclidean", "precision_recall", "roc", "vanishing")
+
+
+@dataclass(frozen=True)
+class BoxSaliency:
+    """Repeat Table 1 of the input-cell attention paper, with null, ceiling and ranking measures beside it.
+
+    Four networks are trained on six box sets as published, except that weights are selected on validation
+    samples; the map is the absolute gradient of the probability of the true class. The moving set is trained
+    once, for the figure.
+
+    Args:
+        seeds: training runs per network and set.
+        smoke: a size that runs in seconds, to see that everything works.
+
+    Reference:
+        ismail2019inputcell
+    """
+
+    seeds: int = 5
+    smoke: bool = False
+
+    def cells(self) -> Sequence[Cell]:
+        """List networks x sets x seeds, and each network once on the moving set."""
+        sets = SETS[:2] if self.smoke else SETS
+        table = [Cell(name, model, seed) for model in MODELS for seed in range(self.seeds) for name in sets]
+        return [*table, *(Cell("moving", model, 0) for model in MODELS)]
+
+    def work(self, cell: Cell) -> Found:
+        """Train a network, explain the test samples and judge the maps."""
+        splits = standardise(self._boxes(cell.dataset).load(cell.seed))
+        config = replace(PRESETS[cell.model], hidden_size=5, input_dropout=0.1, output_dropout=0.1)
+        source = shuffled(splits.train, PAPER.batch_size)
+        model = train(config, source, splits.validation, self._training(cell.model), cell)
+        rows, maps = explain_and_judge(model, splits.test, Probability, METRICS, cell)
+        return Found([accuracy_row(model, splits.test, cell), *rows], _means(maps, splits.test))
+
+    def published(self) -> Sequence[Row]:
+        """List Table 1 of the paper."""
+        return ismail_2019_rows()
+
+    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+        """Draw a chart per metric and the moving boxes."""
+        table = [row for row in rows if row.dataset != "moving"]
+        charts = {name: means_chart(table, name) for name in ("accuracy", *METRICS)}
+        moving = {cell.model: found for cell, found in arrays.items() if cell.dataset == "moving"}
+        return {**charts, "moving_boxes": moving_box_picture(moving)}
+
+    def _boxes(self, variant: str) -> Boxes:
+        if self.smoke:
+            return Boxes(variant, train=60, validation=20, test=20, size=20)  # type: ignore[arg-type]
+        return Boxes(variant)  # type: ignore[arg-type]
+
+    def _training(self, model: str) -> Training:
+        every = 3 if model == "lstm_input_cell_attention" else 10
+        return replace(PAPER, check_every=every, epochs=2 if self.smoke else PAPER.epochs)
+
+
+def _means(maps: Tensor, test: Batch) -> Mapping[str, np.ndarray]:
+    """Average the maps over the samples that share a box, by its first step."""
+    truth = test.truth if test.truth is not None else torch.zeros_like(maps, dtype=torch.bool)
+    start = truth.any(2).int().argmax(1)
+    means = {}
+    for first in start.unique().tolist():
+        means[f"mean/{first:03d}"] = maps[start == first].mean(0).numpy()
+        means[f"truth/{first:03d}"] = truth[start == first][0].numpy()
+    return means

@@ -1,0 +1,85 @@
+"""The work that studies share: train a network, explain the test samples, judge the maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from perdure.attribution.attribute import attribute
+from perdure.core.batch import Batch
+from perdure.core.query import Query
+from perdure.core.random import stream
+from perdure.core.registry import METHODS, METRICS
+from perdure.core.target import Target
+from perdure.core.trial import Trial
+from perdure.metrics.evaluate import evaluate
+from perdure.models.recurrent import Recurrent
+from perdure.ops.sequence import lengths_of
+from perdure.studies.table import Cell, Row
+from perdure.training.fit import Source, accuracy, fit
+from perdure.training.settings import Training
+
+__all__ = ["accuracy_row", "explain_and_judge", "train"]
+
+
+def train(config: Recurrent, source: Source, validation: Batch, settings: Training, cell: Cell) -> nn.Module:
+    """Train the network of a cell from its seed.
+
+    Args:
+        config: its architecture.
+        source: the training samples.
+        validation: the samples to choose by.
+        settings: how to train.
+        cell: gives the seed.
+
+    Returns:
+        The trained network.
+    """
+    classes = int(validation.label.max()) + 1
+    model = config.build(validation.inputs.shape[2], classes, stream(cell.seed, "weights"))
+    return fit(model, source, validation, settings, stream(cell.seed, "training")).model
+
+
+def explain_and_judge(
+    model: nn.Module, test: Batch, target: Callable[[Tensor], Target], metrics: tuple[str, ...], cell: Cell
+) -> tuple[list[Row], Float[Tensor, "batch time feature"]]:
+    """Explain test samples by saliency and judge the maps.
+
+    Args:
+        model: a trained network.
+        test: samples with truth.
+        target: makes the target of labels.
+        metrics: registry names.
+        cell: for the rows.
+
+    Returns:
+        A row per metric, and the maps.
+    """
+    asked = target(test.label)
+    lengths = lengths_of(test.mask)
+    found = attribute(model, test.inputs, METHODS.make("saliency"), target=asked, lengths=lengths)
+    trial = Trial(Query(model, test.inputs, asked, test.mask), found.values, test.truth)
+    rows = []
+    for name in metrics:
+        score = evaluate(trial, METRICS.make(name), generator=stream(cell.seed, "null", name))
+        numbers = (part.mean().item() for part in (score.values, score.null, score.ceiling))
+        rows.append(Row(cell.dataset, cell.model, "saliency", name, str(cell.seed), *numbers))
+    return rows, found.values
+
+
+def accuracy_row(model: nn.Module, test: Batch, cell: Cell, ceiling: float = 1.0) -> Row:
+    """Measure the accuracy of a cell's network.
+
+    Args:
+        model: a trained network.
+        test: samples it has not seen.
+        cell: for the row.
+        ceiling: accuracy of the best possible classifier.
+
+    Returns:
+        The row; its null is the share of the most frequent class.
+    """
+    null = test.label.bincount().max().item() / len(test)
+    return Row(cell.dataset, cell.model, "", "accuracy", str(cell.seed), accuracy(model, test), null, ceiling)

@@ -1,0 +1,93 @@
+"""Figures that studies share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.stats import t
+
+from perdure.report.chart import interval_chart
+from perdure.report.figure import png
+from perdure.report.mosaic import moving_boxes
+from perdure.studies.table import Cell, Row
+
+__all__ = ["mean_map_picture", "means_chart", "moving_box_picture", "seed_interval"]
+
+
+def means_chart(rows: Sequence[Row], metric: str) -> bytes:
+    """Draw the mean of a metric over seeds for each dataset and model, with the published numbers.
+
+    Args:
+        rows: of a study.
+        metric: which numbers to draw.
+
+    Returns:
+        The figure as PNG.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.metric == metric and row.seed != "paper":
+            groups.setdefault((row.dataset, row.model), []).append(row)
+    paper = {(row.dataset, row.model): row.value for row in rows if row.metric == metric and row.seed == "paper"}
+    table: dict[str, list[float | str]] = {}
+    for (dataset, model), some in groups.items():
+        mean, low, high = seed_interval([row.value for row in some])
+        bounds = {name: float(np.mean([getattr(row, name) for row in some])) for name in ("null", "ceiling")}
+        numbers = {"value": mean, "low": low, "high": high, **bounds}
+        published = paper.get((dataset, model), float("nan"))
+        for name, value in {"group": dataset, "series": model, "published": published, **numbers}.items():
+            table.setdefault(name, []).append(value)
+    return png(interval_chart(table, metric.replace("_", " ")))
+
+
+def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Give mean and 95 % t-interval over training runs.
+
+    Args:
+        values: one per run.
+
+    Returns:
+        Mean, low and high; without an interval for a single run.
+
+    Example:
+        >>> [round(number, 2) for number in seed_interval([1.0, 2.0, 3.0])]
+        [2.0, -0.48, 4.48]
+    """
+    mean, count = float(np.mean(values)), len(values)
+    if count < 2:
+        return mean, mean, mean
+    half = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    return mean, mean - half, mean + half
+
+
+def moving_box_picture(means: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
+    """Draw the mean map of each model for each position of the moving box.
+
+    Args:
+        means: by model, arrays `mean/START` and `truth/START`.
+
+    Returns:
+        The figure as PNG.
+    """
+    starts = sorted(name.split("/")[1] for name in next(iter(means.values())) if name.startswith("mean/"))
+    truth = np.stack([next(iter(means.values()))[f"truth/{start}"] for start in starts])
+    maps = {model: np.stack([found[f"mean/{start}"] for start in starts]) for model, found in means.items()}
+    return png(moving_boxes(maps, [f"from step {int(start)}" for start in starts], truth))
+
+
+def mean_map_picture(means: Mapping[Cell, Mapping[str, np.ndarray]]) -> bytes:
+    """Draw the mean map of each model on each dataset, with the truth outlined.
+
+    Args:
+        means: by cell, arrays `mean` and `truth`; one cell for each model and dataset.
+
+    Returns:
+        The figure as PNG.
+    """
+    sets = list(dict.fromkeys(cell.dataset for cell in means))
+    truth = np.stack([next(some["truth"] for cell, some in means.items() if cell.dataset == name) for name in sets])
+    models = dict.fromkeys(cell.model for cell in means)
+    by_place = {(cell.model, cell.dataset): some["mean"] for cell, some in means.items()}
+    maps = {model: np.stack([by_place[model, name] for name in sets]) for model in models}
+    return png(moving_boxes(maps, sets, truth))

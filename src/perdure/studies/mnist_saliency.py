@@ -1,0 +1,76 @@
+"""MNIST saliency: digits read row by row, with their maps beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from perdure.core.registry import DATASETS
+from perdure.core.target import Probability
+from perdure.models.presets import PRESETS
+from perdure.report.figure import png
+from perdure.report.mosaic import digit_pictures
+from perdure.studies.cell import accuracy_row, explain_and_judge, train
+from perdure.studies.figures import means_chart
+from perdure.studies.table import Cell, Found, Row
+from perdure.training.fit import shuffled
+from perdure.training.settings import CLEAN
+
+__all__ = ["MnistSaliency"]
+
+MODELS = ("lstm", "bi_lstm", "lstm_self_attention", "lstm_input_cell_attention")
+METRICS = ("weighted_jaccard", "euclidean", "precision_recall", "roc", "vanishing")
+SHOWN = 6
+"""Digits in the picture."""
+
+
+@dataclass(frozen=True)
+class MnistSaliency:
+    """Show where recurrent networks look in a digit that they read line by line.
+
+    Networks are trained with early stopping on a validation split; the map is the absolute gradient of the
+    probability of the true class, and the truth is the ink of the digit.
+
+    Args:
+        data: "digits", the 8 x 8 digits that ship with scikit-learn, or "mnist_series", also with a path:
+            "mnist_series:path=folder".
+        seeds: training runs per network.
+        smoke: a size that runs in seconds, to see that everything works.
+
+    Reference:
+        ismail2019inputcell
+    """
+
+    data: str = "digits"
+    seeds: int = 3
+    smoke: bool = False
+
+    def cells(self) -> Sequence[Cell]:
+        """List networks x seeds."""
+        return [Cell(self.data, model, seed) for model in MODELS for seed in range(self.seeds)]
+
+    def work(self, cell: Cell) -> Found:
+        """Train a network, explain the test digits and judge the maps."""
+        splits = DATASETS.make(cell.dataset).load(cell.seed)
+        settings = replace(CLEAN, epochs=2) if self.smoke else CLEAN
+        config = replace(PRESETS[cell.model], hidden_size=64)
+        model = train(config, shuffled(splits.train, settings.batch_size), splits.validation, settings, cell)
+        rows, maps = explain_and_judge(model, splits.test, Probability, METRICS, cell)
+        shown = {"digits": splits.test.inputs[:SHOWN], "maps": maps[:SHOWN], "labels": splits.test.label[:SHOWN]}
+        arrays = {name: some.numpy() for name, some in shown.items()}
+        return Found([accuracy_row(model, splits.test, cell), *rows], arrays)
+
+    def published(self) -> Sequence[Row]:
+        """List nothing: the paper shows pictures only."""
+        return []
+
+    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+        """Draw a chart per metric and digits beside their maps."""
+        charts = {name: means_chart(rows, name) for name in ("accuracy", *METRICS)}
+        first = {cell.model: found for cell, found in arrays.items() if cell.seed == 0}
+        some = next(iter(first.values()))
+        maps = {model: found["maps"] for model, found in first.items()}
+        pictures = digit_pictures(some["digits"], maps, [f"class {label}" for label in some["labels"]])
+        return {**charts, "digits": png(pictures)}

@@ -1,0 +1,88 @@
+"""Necessary boxes: does a map show the evidence where the model cannot do without any of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from perdure.core.random import stream
+from perdure.core.target import Logit
+from perdure.data.boxes import Boxes
+from perdure.models.presets import PRESETS
+from perdure.studies.cell import accuracy_row, explain_and_judge, train
+from perdure.studies.figures import mean_map_picture, means_chart
+from perdure.studies.table import Cell, Found, Row
+from perdure.training.fit import fresh
+from perdure.training.settings import Training
+
+__all__ = ["NecessaryBoxes"]
+
+SETS = ("earlier", "middle", "latter", "three_earlier", "three_middle")
+MODELS = (
+    "lstm_positional_input_cell_attention",
+    "lstm_input_cell_attention",
+    "lstm_self_attention",
+    "bi_lstm",
+    "lstm",
+)
+METRICS = ("roc", "precision_recall", "vanishing")
+
+TRAINING = Training(
+    epochs=15, batch_size=100, learning_rate=5e-3, weight_decay=0.01, schedule="one_cycle", clip=1.0, patience=None
+)
+"""Every step sees samples that were drawn for it; an epoch is 100 steps."""
+
+
+@dataclass(frozen=True)
+class NecessaryBoxes:
+    """Explain networks on boxes whose evidence is necessary, where the box is the truth.
+
+    Inside the box the mean is shifted so little that the best classifier must read every site. A network near
+    the Bayes accuracy therefore uses the whole box, and a faithful map must show it. The map is the absolute
+    gradient of the logit of the true class.
+
+    Args:
+        seeds: training runs per network and set.
+        smoke: a size that runs in seconds, to see that everything works.
+        models: the networks.
+
+    Reference:
+        perdure
+    """
+
+    seeds: int = 3
+    smoke: bool = False
+    models: tuple[str, ...] = MODELS
+
+    def cells(self) -> Sequence[Cell]:
+        """List networks x sets x seeds."""
+        sets = SETS[:2] if self.smoke else SETS
+        return [Cell(name, model, seed) for model in self.models for seed in range(self.seeds) for name in sets]
+
+    def work(self, cell: Cell) -> Found:
+        """Train a network on fresh samples, explain test samples and judge the maps."""
+        boxes = self._boxes(cell.dataset)
+        training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
+        source = fresh(boxes.draw, training.batch_size, 5 if self.smoke else 100)
+        splits = boxes.load(cell.seed)
+        config = replace(PRESETS[cell.model], hidden_size=16, hops=8)
+        model = train(config, source, splits.validation, training, cell)
+        test = boxes.draw(100 if self.smoke else 4000, stream(cell.seed, "accuracy"))
+        rows, maps = explain_and_judge(model, splits.test, Logit, METRICS, cell)
+        mean = {"mean": maps.mean(0).numpy(), "truth": splits.test.truth[0].numpy()}  # type: ignore[index]
+        return Found([accuracy_row(model, test, cell, boxes.bayes_accuracy()), *rows], mean)
+
+    def published(self) -> Sequence[Row]:
+        """List nothing: these sets are ours."""
+        return []
+
+    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+        """Draw a chart per metric and the mean map of each network on each set."""
+        charts = {name: means_chart(rows, name) for name in ("accuracy", *METRICS)}
+        return {**charts, "mean_maps": mean_map_picture({c: found for c, found in arrays.items() if c.seed == 0})}
+
+    def _boxes(self, variant: str) -> Boxes:
+        size = {"size": 20, "validation": 20, "test": 20} if self.smoke else {"validation": 2000}
+        return Boxes(variant, "necessary", **size)  # type: ignore[arg-type]

@@ -1,0 +1,142 @@
+"""The door of a study: its cells are worked one by one, stored, and joined in a table and figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from perdure.core.registry import name_of
+from perdure.engine.pool import Progress, run_pieces
+from perdure.records.files import write_bytes, write_text
+from perdure.records.parts import finished_parts, read_parts, write_part
+
+__all__ = ["Cell", "Found", "Row", "Study", "run_study"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One piece of a study.
+
+    Args:
+        dataset: name of the dataset or of its variant.
+        model: name of the model.
+        seed: of data, weights and training.
+    """
+
+    dataset: str
+    model: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of a study.
+
+    Args:
+        dataset: name of the dataset or of its variant.
+        model: name of the model.
+        method: name of the attribution method; empty for numbers of the model itself.
+        metric: name of the metric.
+        seed: of the run; "paper" for a published number.
+        value: mean over test samples.
+        null: what knows nothing scores; None when unknown.
+        ceiling: what the best possible scores; None when unknown.
+    """
+
+    dataset: str
+    model: str
+    method: str
+    metric: str
+    seed: str
+    value: float
+    null: float | None = None
+    ceiling: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a cell found: rows of the table and arrays for the figures."""
+
+    rows: Sequence[Row]
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class Study(Protocol):
+    """A paper's experiment: cells, the work of a cell, published numbers, and figures."""
+
+    def cells(self) -> Sequence[Cell]:
+        """List the pieces, in a fixed order."""
+        ...
+
+    def work(self, cell: Cell) -> Found:
+        """Do one piece."""
+        ...
+
+    def published(self) -> Sequence[Row]:
+        """List the numbers of the paper."""
+        ...
+
+    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+        """Draw PNG figures, by name."""
+        ...
+
+
+def run_study(study: Study, folder: Path, workers: int = 1, progress: Progress | None = None) -> list[Row]:
+    """Work all cells that are not finished, then write `table.csv` and the figures.
+
+    Args:
+        study: what to run.
+        folder: where the results go.
+        workers: processes that share the cells; the results are the same for any number.
+        progress: told after each cell.
+
+    Returns:
+        All rows, the published ones last.
+    """
+    cells, parts = study.cells(), folder / "cells"
+    done = finished_parts(parts)
+    run_pieces(partial(_work, study, folder), [i for i in range(len(cells)) if i not in done], workers, progress)
+    rows = [Row(**row) for row in read_parts(parts).to_pylist()] + list(study.published())
+    write_text(folder / "table.csv", _csv(name_of(study), rows))
+    arrays = {cell: _arrays(folder, index) for index, cell in enumerate(cells)}
+    for name, png in study.figures(rows, arrays).items():
+        write_bytes(folder / f"{name}.png", png)
+    return rows
+
+
+def _work(study: Study, folder: Path, index: int) -> None:
+    """Do one cell; its rows come last, so that a cell with rows is whole."""
+    found = study.work(study.cells()[index])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **found.arrays)  # type: ignore[arg-type]
+    write_bytes(_arrays_path(folder, index), buffer.getvalue())
+    write_part(folder / "cells", index, pa.Table.from_pylist([asdict(row) for row in found.rows], _SCHEMA))
+
+
+def _arrays_path(folder: Path, index: int) -> Path:
+    return folder / "arrays" / f"cell-{index:05d}.npz"
+
+
+def _arrays(folder: Path, index: int) -> Mapping[str, np.ndarray]:
+    with np.load(_arrays_path(folder, index), allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def _csv(study: str, rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["study", *(f.name for f in fields(Row))], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({"study": study, **asdict(row)} for row in rows)
+    return text.getvalue()
+
+
+_TYPES: Mapping[str, Any] = {"value": pa.float64(), "null": pa.float64(), "ceiling": pa.float64()}
+_SCHEMA = pa.schema([(f.name, _TYPES.get(f.name, pa.string())) for f in fields(Row)])
