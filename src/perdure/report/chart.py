@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perdure.report.figure import label, new_figure, quiet
+from perdure.report.figure import label, legend, new_figure, quiet
 from perdure.report.palette import LIGHT, SERIES, Palette
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ def interval_chart(table: Mapping[str, Sequence[Any]], title: str, palette: Pale
         _points(axes, table, groups, (columns["series"] == name, k, len(series)), palette)
         for k, name in enumerate(series)
     ]
+    if "published" in table:
+        handles.append(axes.scatter([], [], s=26, marker="D", facecolor=palette.paper, edgecolor=palette.ink))
+        series = [*series, "published"]
     axes.set(yticks=range(len(groups)), xlabel=label(title, 80), ylim=(len(groups) - 0.45, -0.55))
     axes.set_yticklabels([label(group) for group in groups], color=palette.ink)
-    legend = figure.legend(handles, [""] * len(series), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    for text, name in zip(legend.get_texts(), series, strict=True):
-        text.set(text=label(name, 40), color=palette.ink)
+    legend(figure, handles, series, palette)
     return figure
 
 

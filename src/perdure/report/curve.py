@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from perdure.report.figure import label, new_figure, png, quiet, require
+from perdure.report.figure import legend, new_figure, png, quiet, require
 from perdure.report.heatmap import EVEN_SHARE
 from perdure.report.palette import DARK, LIGHT, SERIES, Palette
 from perdure.report.pieces import Picture, Plot
@@ -64,7 +64,7 @@ def vanishing_curve(
         steps = np.arange(len(band.mean))
         axes.fill_between(steps, band.low * len(steps), band.high * len(steps), color=colour, alpha=0.2, linewidth=0)
         handles += axes.plot(steps, band.mean * len(steps), color=colour, linewidth=1.9)
-        names.append(label(name, 40))
+        names.append(name)
     if truth is not None:
         handles += axes.plot(truth * len(truth), color=palette.ink, linewidth=1.3, dashes=(4, 3))
         names.append("truth")
@@ -73,9 +73,7 @@ def vanishing_curve(
     axes.invert_xaxis()
     axes.set(xlabel=X_TITLE, ylabel=EVEN_SHARE, ylim=(0, None))
     axes.margins(x=0.01)
-    legend = figure.legend(handles, [""] * len(names), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set(text=name, color=palette.ink)
+    legend(figure, handles, names, palette)
     return figure
 
 

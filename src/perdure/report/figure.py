@@ -11,10 +11,13 @@ from perdure.core.errors import DependencyError
 from perdure.report.palette import LIGHT, Palette
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["label", "new_figure", "png", "quiet", "require"]
+__all__ = ["label", "legend", "new_figure", "png", "quiet", "require"]
 
 
 def require(module: str) -> Any:
@@ -115,3 +118,17 @@ def quiet(axes: Axes, palette: Palette) -> None:
     axes.set_axisbelow(True)
     for axis in (axes.xaxis, axes.yaxis):
         axis.label.set(color=palette.muted, size=9.5)
+
+
+def legend(figure: Figure, handles: Sequence[Artist], names: Sequence[object], palette: Palette) -> None:
+    """Put a legend above a figure; any name is shown as it is, also one that starts with an underscore.
+
+    Args:
+        figure: changed in place.
+        handles: what was drawn.
+        names: what each of them is.
+        palette: the colours.
+    """
+    made = figure.legend(handles, [""] * len(names), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+    for text, name in zip(made.get_texts(), names, strict=True):
+        text.set(text=label(name, 40), color=palette.ink)

@@ -131,7 +131,6 @@ def colour_map(scale: Limits, palette: Palette) -> Colormap:
     """
     stops = palette.diverging if scale.signed else palette.sequential
     made: Colormap = require("matplotlib.colors").LinearSegmentedColormap.from_list("perdure", stops, N=512)
-    made.set_bad(alpha=0.0)
     return made
 
 

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from perdure.core.verdict import Number, Verdict
+from perdure.report.audit import AuditedModel, AuditPicture, ScoreRow
+from perdure.report.curve import Band
+
+HOSTILE = "</script><script>window.hit = 1</script><img src=x onerror='window.hit = 2'> $x_{ %{x} <b>_"
+
+
+def picture(name: str = "LSTM", samples: int = 2) -> AuditPicture:
+    """A small audit in which every text is `name` or holds it."""
+    draw = np.random.default_rng(0)
+    inputs, maps = draw.normal(size=(samples, 12, 5)), np.abs(draw.normal(size=(samples, 12, 5)))
+    truth = np.zeros(inputs.shape, dtype=bool)
+    truth[:, :4, 1:3] = True
+    profile = np.arange(12.0, 0.0, -1.0) / 78
+    number = Number(name, 0.4, 0.3, 0.5, 0.2, 1.0, "", True)
+    verdict = Verdict(name, name, "bad", name, (number,))
+    return AuditPicture(
+        title=name,
+        subtitle=name,
+        answer=name,
+        models=(AuditedModel(name, number, (verdict,)),),
+        scores=(ScoreRow(name, name, number),),
+        provenance={name: {name: name}, "seed": 0},
+        profiles={name: Band(profile, profile * 0.9, profile * 1.1)},
+        mean_maps={name: maps.mean(0)},
+        inputs=inputs,
+        labels=(name,) * samples,
+        maps={name: maps},
+        truth=truth,
+        truth_profile=truth[0].sum(1)[::-1] / truth[0].sum(),
+        mean_truth=truth[0],
+    )
+
+
+@pytest.fixture(scope="session")
+def audit() -> AuditPicture:
+    return picture()
+
+
+@pytest.fixture(scope="session")
+def hostile() -> AuditPicture:
+    return picture(HOSTILE)

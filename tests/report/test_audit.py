@@ -1,0 +1,58 @@
+import dataclasses
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from perdure.report.audit import audit_page, read_audit
+from perdure.report.page import render
+from perdure.report.pieces import Gallery
+
+
+def test_a_page_tells_its_story_in_order(audit):
+    page = audit_page(audit)
+    assert page.lead == audit.answer
+    assert [section.title for section in page.sections] == [
+        "Verdicts",
+        "Where the attribution goes",
+        "Samples",
+        "Scores",
+        "How to read this page",
+        "Provenance",
+    ]
+
+
+def test_the_audit_comes_back_from_json_and_arrays(audit):
+    record = {
+        "title": audit.title,
+        "subtitle": audit.subtitle,
+        "answer": audit.answer,
+        "labels": audit.labels,
+        "provenance": audit.provenance,
+        "models": [asdict(model) for model in audit.models],
+        "scores": [asdict(row) for row in audit.scores],
+    }
+    arrays = {"inputs": audit.inputs, "truth": audit.truth, "truth_profile": audit.truth_profile}
+    arrays["mean_truth"] = audit.mean_truth
+    for name, band in audit.profiles.items():
+        arrays[f"profile/{name}"] = np.stack([band.mean, band.low, band.high])
+    arrays |= {f"mean_map/{name}": values for name, values in audit.mean_maps.items()}
+    arrays |= {f"map/{name}": values for name, values in audit.maps.items()}
+    read = read_audit(json.loads(json.dumps(record)), arrays)
+    assert (read.models, read.scores) == (audit.models, audit.scores)
+    assert render(audit_page(read)) == render(audit_page(audit))
+
+
+def test_without_truth_nothing_is_outlined(audit):
+    blind = dataclasses.replace(audit, truth=None, truth_profile=None, mean_truth=None)
+    galleries = [piece for s in audit_page(blind).sections for piece in s.pieces if isinstance(piece, Gallery)]
+    panels = [panel for gallery in galleries for _, row in gallery.rows for panel in row]
+    assert {panel.outline for panel in panels} == {""}
+    assert [panel.caption for panel in galleries[1].rows[0][1]] == ["input", "LSTM"]
+
+
+def test_rows_of_one_metric_stand_together(audit):
+    row = audit.scores[0]
+    other = dataclasses.replace(row, number=dataclasses.replace(row.number, name="AUROC"))
+    table = audit_page(dataclasses.replace(audit, scores=(row, other, row))).sections[3].pieces[0]
+    assert [(group.name, len(group.rows)) for group in table.groups] == [("LSTM", 2), ("AUROC", 1)]

@@ -1,0 +1,102 @@
+"""A page as a reader meets it: opened from disk in a real browser."""
+
+import json
+import shutil
+
+import pytest
+
+from perdure.report.audit import audit_page
+from perdure.report.page import render
+
+from .conftest import HOSTILE, picture
+
+pytestmark = pytest.mark.browser
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --allow-file-access-from-files"
+)
+
+VARIED = """
+const canvas = document.createElement("canvas");
+return [...document.images].map((image) => {
+  canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const words = new Uint32Array(context.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+  return image.naturalWidth > 0 && words.some((word) => word !== words[0]);
+});
+"""
+
+DRAWN = "return document.querySelectorAll('.drawing svg .scatterlayer path.js-line').length"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module", params=["LSTM", HOSTILE], ids=["plain", "hostile"])
+def page(browser, request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    path.write_text(render(audit_page(picture(request.param))), encoding="utf-8")
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(path.as_uri())
+    _wait(browser, DRAWN)
+    return browser
+
+
+def _wait(browser, script):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(script))
+
+
+def test_the_console_is_silent_and_the_network_unused(page):
+    assert page.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    assert asked
+    assert {address.partition(":")[0] for address in asked} <= {"file", "data"}
+
+
+def test_every_picture_has_pixels(page):
+    varied = page.execute_script(VARIED)
+    assert len(varied) > 5
+    assert all(varied)
+
+
+def test_the_plot_is_drawn_and_can_change_its_axis(page):
+    assert page.execute_script(DRAWN) >= 3
+    page.execute_script("document.querySelectorAll('.choices button')[1].click()")
+    _wait(page, "return document.querySelector('.drawing').layout.yaxis.type === 'log'")
+
+
+def test_hostile_text_is_shown_and_never_run(page):
+    assert page.execute_script("return window.hit") is None
+    heading = page.execute_script("return document.querySelector('h1').textContent")
+    legend = page.execute_script("return document.querySelector('.legendtext').textContent")
+    assert legend == heading
+    assert heading in ("LSTM", HOSTILE)
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_nothing_scrolls_sideways(page, width):
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    _wait(page, f"return document.querySelector('.drawing .main-svg').clientWidth < {width}")
+    sizes = "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
+    needed, given = page.execute_script(sizes)
+    assert needed <= given
