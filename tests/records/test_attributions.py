@@ -26,7 +26,8 @@ def maps(seed=0, dtype=torch.float32, padded=True, truth=True):
 
 
 def stored(folder, attribution, batch, index=0, seed=0):
-    table = attribution_table(attribution, batch, torch.tensor([1, 1, 0]), split="test", model="lstm", seed=seed)
+    given = torch.tensor([1, 1, 0])
+    table = attribution_table(attribution, batch, given, 1 - given, split="test", model="lstm", seed=seed)
     write_part(folder, index, table)
 
 
@@ -43,6 +44,7 @@ def test_maps_come_back_bit_equal(tmp_path, dtype, padded):
     assert back.attribution.dims == attribution.dims
     assert back.length.tolist() == (LENGTHS.tolist() if padded else [5, 5, 5])
     assert (back.id, back.label.tolist(), back.prediction.tolist()) == (("a", "b", "c"), [0, 1, 1], [1, 1, 0])
+    assert back.explained.tolist() == [0, 0, 1]
     assert (back.split, back.model, back.seed) == ("test", "lstm", 0)
 
 

@@ -18,7 +18,7 @@ from perdure.core.batch import Batch
 from perdure.core.errors import PartError
 from perdure.records.parts import part_paths, read_part
 
-__all__ = ["StoredMaps", "attribution_table", "read_attributions"]
+__all__ = ["StoredMaps", "attribution_table", "read_attributions", "read_maps"]
 
 _KEY = b"perdure"
 _WIDE = (torch.float32, torch.float64)
@@ -33,6 +33,7 @@ class StoredMaps:
         id: the name of each sample.
         label: the class of each sample.
         prediction: the class the model gave to it.
+        explained: the class whose output the map explains.
         length: valid steps of each sample.
         truth: the sites known to matter, false at padded steps; None when unknown.
         split: the split the samples belong to.
@@ -44,6 +45,7 @@ class StoredMaps:
     id: tuple[str, ...]
     label: Int[Tensor, " batch"]
     prediction: Int[Tensor, " batch"]
+    explained: Int[Tensor, " batch"]
     length: Int[Tensor, " batch"]
     truth: Bool[Tensor, "batch *site"] | None
     split: str
@@ -52,7 +54,14 @@ class StoredMaps:
 
 
 def attribution_table(
-    attribution: Attribution, batch: Batch, prediction: Int[Tensor, " batch"], *, split: str, model: str, seed: int
+    attribution: Attribution,
+    batch: Batch,
+    prediction: Int[Tensor, " batch"],
+    explained: Int[Tensor, " batch"],
+    *,
+    split: str,
+    model: str,
+    seed: int,
 ) -> pa.Table:
     """Lay attributions out as rows.
 
@@ -63,19 +72,21 @@ def attribution_table(
         attribution: the maps of a batch.
         batch: the samples they explain; its inputs are not stored.
         prediction: the class the model gives to each sample.
+        explained: the class whose output each map explains.
         split: the split the samples belong to.
         model: name of the model.
         seed: of the training run of that model.
 
     Returns:
-        Columns sample_id, split, model, seed, method, target, label, prediction, length, shape, attribution and
-        truth; the last is null where it is unknown.
+        Columns sample_id, split, model, seed, method, target, label, prediction, explained, length, shape,
+        attribution and truth; the last is null where it is unknown.
 
     Example:
         >>> record = Provenance("gradient", {}, "logit", None, {}, "none", 1, 1)
         >>> maps = Attribution(torch.ones(1, 3, 2), ("batch", "time", "feature"), record)
         >>> batch = Batch(torch.zeros(1, 3, 2), torch.tensor([0]), mask=torch.tensor([[True, True, False]]))
-        >>> table = attribution_table(maps, batch, torch.tensor([1]), split="test", model="lstm", seed=0)
+        >>> one = torch.tensor([1])
+        >>> table = attribution_table(maps, batch, one, one, split="test", model="lstm", seed=0)
         >>> table["shape"].to_pylist(), table["attribution"].to_pylist()
         ([[2, 2]], [[1.0, 1.0, 1.0, 1.0]])
     """
@@ -93,6 +104,7 @@ def attribution_table(
         "target": pa.array([record.target] * rows),
         "label": pa.array(batch.label.cpu().numpy()),
         "prediction": pa.array(prediction.cpu().numpy()),
+        "explained": pa.array(explained.cpu().numpy()),
         "length": pa.array(length.numpy(), pa.int32()),
         "shape": pa.array(shape, pa.list_(pa.int32())),
         "attribution": _lists(values, batch.mask),
@@ -114,7 +126,37 @@ def read_attributions(folder: Path) -> tuple[StoredMaps, ...]:
     Raises:
         PartError: when a part is damaged or holds no maps.
     """
-    return tuple(_maps(read_part(path), path) for path in part_paths(folder).values())
+    return tuple(read_maps(path) for path in part_paths(folder).values())
+
+
+def read_maps(path: Path) -> StoredMaps:
+    """Read the maps of one part, bit-equal to those that were stored.
+
+    Args:
+        path: its file.
+
+    Returns:
+        The maps.
+
+    Raises:
+        PartError: when the part is damaged or holds no maps.
+    """
+    table = read_part(path)
+    if _KEY not in (table.schema.metadata or {}):
+        raise PartError(f"{path} holds no attributions", "give the folder that an explaining command wrote")
+    about: dict[str, Any] = json.loads(table.schema.metadata[_KEY])
+    numbers = {name: torch.tensor(table[name].to_pylist()) for name in ("label", "prediction", "explained", "length")}
+    layout = (numbers["length"], about["steps"], table["shape"][0].as_py()[1:])
+    values, record = _padded(table["attribution"], *layout), Provenance(**about["provenance"])
+    return StoredMaps(
+        attribution=Attribution(values, tuple(about["dims"]), record),
+        id=tuple(table["sample_id"].to_pylist()),
+        truth=None if table["truth"].null_count else _padded(table["truth"], *layout),
+        split=table["split"][0].as_py(),
+        model=table["model"][0].as_py(),
+        seed=table["seed"][0].as_py(),
+        **numbers,
+    )
 
 
 def _lengths(batch: Batch) -> Tensor:
@@ -138,25 +180,3 @@ def _padded(column: pa.ChunkedArray, length: Tensor, steps: int, site: list[int]
     padded = torch.zeros(len(length), steps, *site, dtype=flat.dtype)
     padded[torch.arange(steps) < length[:, None]] = flat.reshape(-1, *site)
     return padded
-
-
-def _maps(table: pa.Table, path: Path) -> StoredMaps:
-    if _KEY not in (table.schema.metadata or {}):
-        raise PartError(f"{path} holds no attributions", "give the folder that an explaining command wrote")
-    about: dict[str, Any] = json.loads(table.schema.metadata[_KEY])
-    length, label, prediction = (torch.tensor(table[name].to_pylist()) for name in ("length", "label", "prediction"))
-    layout = (length, about["steps"], table["shape"][0].as_py()[1:])
-    known = table["truth"].null_count == 0
-    return StoredMaps(
-        attribution=Attribution(
-            _padded(table["attribution"], *layout), tuple(about["dims"]), Provenance(**about["provenance"])
-        ),
-        id=tuple(table["sample_id"].to_pylist()),
-        label=label,
-        prediction=prediction,
-        length=length,
-        truth=_padded(table["truth"], *layout) if known else None,
-        split=table["split"][0].as_py(),
-        model=table["model"][0].as_py(),
-        seed=table["seed"][0].as_py(),
-    )

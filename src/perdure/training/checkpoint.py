@@ -1,0 +1,202 @@
+"""Checkpoints: weights in safetensors beside a description in YAML; nothing in them can run."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import safetensors.torch
+import torch
+import yaml
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from perdure.core.digest import model_digest
+from perdure.core.errors import CheckpointError, SettingError, UnknownNameError
+from perdure.core.registry import MODELS, name_of
+from perdure.models.recurrent import Recurrent
+from perdure.records.files import write_bytes, write_text
+
+__all__ = ["Info", "is_finished", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
+
+_WEIGHTS = "model.safetensors"
+_INFO = "model.yaml"
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a checkpoint says of its model.
+
+    Args:
+        config: the architecture.
+        features: the model reads at each step.
+        classes: names, in the order of the outputs.
+        extra: whatever was stored with it, such as accuracy and seed.
+        digest: of the weights.
+        versions: of perdure, torch and Python that wrote it.
+    """
+
+    config: Recurrent
+    features: int
+    classes: tuple[str, ...]
+    extra: Mapping[str, Any]
+    digest: str
+    versions: Mapping[str, str]
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, config: Recurrent, features: int, classes: tuple[str, ...], extra: Mapping[str, Any]
+) -> None:
+    """Store a trained model; the description comes last, so a checkpoint that has one is whole.
+
+    Args:
+        folder: for the two files; an older checkpoint there is replaced.
+        model: built from `config`.
+        config: its architecture.
+        features: it reads at each step.
+        classes: names, in the order of the outputs.
+        extra: plain values to keep with it, such as accuracy and seed.
+
+    Raises:
+        RunFolderError: when the system cannot write.
+    """
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    described = {
+        "model": {"name": name_of(config), **dataclasses.asdict(config)},
+        "features": features,
+        "classes": list(classes),
+        "extra": dict(extra),
+        "digest": model_digest(model),
+        "versions": _versions(),
+    }
+    write_bytes(folder / _WEIGHTS, safetensors.torch.save(weights))
+    write_text(folder / _INFO, yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a folder holds a checkpoint that was written to its end.
+
+    Args:
+        folder: where it would be.
+
+    Returns:
+        True when it is there.
+    """
+    return (folder / _INFO).exists()
+
+
+def load_checkpoint(folder: Path | str) -> tuple[nn.Module, Info]:
+    """Load a model that was stored by `save_checkpoint`.
+
+    Args:
+        folder: of its two files.
+
+    Returns:
+        The model in evaluation mode on the CPU, and what is known of it.
+
+    Raises:
+        CheckpointError: when a file is missing, changed or does not fit the other.
+    """
+    folder = Path(folder)
+    info = _info(folder / _INFO)
+    model = info.config.build(info.features, len(info.classes), torch.Generator())
+    load_into(model, folder / _WEIGHTS)
+    if model_digest(model) != info.digest:
+        raise CheckpointError(
+            f"the weights in {folder / _WEIGHTS} are not those that {_INFO} describes",
+            "restore both files from one training run, or train again",
+        )
+    return model.eval(), info
+
+
+def load_weights(path: Path | str) -> dict[str, Tensor]:
+    """Read weights without running any code they may bring.
+
+    Args:
+        path: a safetensors file, or a state dict written by `torch.save`.
+
+    Returns:
+        Tensors by name, on the CPU.
+
+    Raises:
+        CheckpointError: when the file is missing, damaged, or holds anything but tensors by name.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load(path.read_bytes())
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}", "check the path") from error
+    except UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is a pickle with more than tensors in it, or damaged; loading it could run foreign code",
+            f"{_AGAIN}, where you trust the file",
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged or of an unknown format: {error}", _AGAIN) from error
+    if not (isinstance(weights, Mapping) and all(isinstance(value, Tensor) for value in weights.values())):
+        raise CheckpointError(f"{path} does not hold tensors by name", _AGAIN)
+    return dict(weights)
+
+
+def load_into(model: nn.Module, path: Path | str) -> None:
+    """Give a model the weights of a file; it is changed only when all of them fit.
+
+    Args:
+        model: gets the weights.
+        path: as in `load_weights`.
+
+    Raises:
+        CheckpointError: when the file cannot be read, or a tensor is missing, left over or of another shape.
+    """
+    weights, wanted = load_weights(path), model.state_dict()
+    misfits = [f"'{name}' is missing" for name in wanted.keys() - weights.keys()]
+    misfits += [f"'{name}' is not in the model" for name in weights.keys() - wanted.keys()]
+    misfits += [
+        f"'{name}' has shape {tuple(weights[name].shape)} in the file and {tuple(wanted[name].shape)} in the model"
+        for name in wanted.keys() & weights.keys()
+        if weights[name].shape != wanted[name].shape
+    ]
+    if misfits:
+        shown = "; ".join(sorted(misfits)[:6]) + (f"; and {len(misfits) - 6} more" if len(misfits) > 6 else "")
+        raise CheckpointError(
+            f"the tensors in {path} do not fit the model: {shown}",
+            "build the model with the settings it was trained with",
+        )
+    model.load_state_dict(weights)
+
+
+_AGAIN = "store the weights again, with safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
+
+
+def _info(path: Path) -> Info:
+    try:
+        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+        fields = dict(stored["model"])
+        config: Recurrent = MODELS.make(fields.pop("name"), fields)
+        classes = tuple(stored["classes"])
+        return Info(config, stored["features"], classes, stored["extra"], stored["digest"], stored["versions"])
+    except OSError as error:
+        raise CheckpointError(
+            f"{path.parent} holds no trained model: {path.name} cannot be read ({error.strerror})",
+            "give the folder that a training command wrote",
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, SettingError, UnknownNameError) as error:
+        raise CheckpointError(
+            f"{path} does not describe a model: {error}", "restore the file, or train the model again"
+        ) from error
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "perdure": metadata.version("perdure"),
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+    }

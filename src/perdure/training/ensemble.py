@@ -1,0 +1,111 @@
+"""Ensembles: the same training from several seeds, each run a function of its seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from perdure.core.random import stream
+from perdure.data.splits import Splits
+from perdure.models.recurrent import Recurrent
+from perdure.training.checkpoint import is_finished, save_checkpoint
+from perdure.training.fit import Fitted, Progress, fit
+from perdure.training.predict import accuracy
+from perdure.training.settings import Training
+from perdure.training.source import Source, shuffled
+
+__all__ = ["Runs", "train"]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """The training runs of an ensemble; called with a seed, it does one of them.
+
+    The calls may come in any order and from any process, and those whose checkpoint is finished cost nothing.
+
+    Args:
+        config: the architecture.
+        splits: the data, the same for all runs.
+        settings: how to train.
+        folder: where the checkpoints go, one folder for each seed.
+        source: the training samples; the shuffled training split when None.
+    """
+
+    config: Recurrent
+    splits: Splits
+    settings: Training
+    folder: Path
+    source: Source | None = None
+
+    def __call__(self, seed: int) -> None:
+        """Train one model and store it, unless that is done.
+
+        Args:
+            seed: of the run.
+        """
+        if is_finished(self.place(seed)):
+            return
+        fitted = train(self.config, self.splits, self.settings, seed, self.source)
+        features, classes = self.splits.train.inputs.shape[-1], self.splits.classes
+        best = fitted.history[fitted.best]
+        extra = {
+            "seed": seed,
+            "step": best.step,
+            "validation_accuracy": best.validation_accuracy,
+            "test_accuracy": accuracy(fitted.model, self.splits.test),
+        }
+        save_checkpoint(self.place(seed), fitted.model, self.config, features, classes, extra)
+
+    def place(self, seed: int) -> Path:
+        """Name the folder of a run.
+
+        Args:
+            seed: of the run.
+
+        Returns:
+            The folder of its checkpoint, whether it exists or not.
+        """
+        return self.folder / f"seed-{seed:05d}"
+
+
+def train(
+    config: Recurrent,
+    splits: Splits,
+    settings: Training,
+    seed: int,
+    source: Source | None = None,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Build and train a model from a seed; equal seeds give equal bits on one machine.
+
+    Sums over several threads depend on how the work is shared out, so the run keeps to one.
+
+    Args:
+        config: the architecture.
+        splits: the data.
+        settings: how to train.
+        seed: of weights, order of samples and dropout.
+        source: the training samples; the shuffled training split when None.
+        progress: told after each check.
+
+    Returns:
+        The trained model with its history.
+    """
+    model = config.build(splits.train.inputs.shape[-1], len(splits.classes), stream(seed, "weights"))
+    source = source or shuffled(splits.train, settings.batch_size)
+    with _one_thread():
+        return fit(model, source, splits.validation, settings, stream(seed, "training"), progress)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,89 @@
+"""What a model predicts, and how often it is right."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from perdure.core.batch import Batch
+from perdure.core.query import evaluation
+from perdure.ops.sequence import lengths_of
+
+__all__ = ["accuracy", "device_of", "errors", "outputs", "predict"]
+
+_ROWS = 1000
+"""Samples sent through a model at once where no gradient is needed."""
+
+
+def predict(model: nn.Module, batch: Batch) -> Float[Tensor, "batch classes"]:
+    """Compute the outputs of a model in evaluation mode; the model is left as it was.
+
+    Args:
+        model: called as `model(x)`, or as `model(x, lengths=lengths)` when the batch has a mask.
+        batch: the samples.
+
+    Returns:
+        Logits, on the device of the model.
+    """
+    starts = range(0, len(batch), _ROWS)
+    with evaluation(model), torch.no_grad():
+        return torch.cat([outputs(model, batch, slice(start, start + _ROWS)) for start in starts])
+
+
+def outputs(model: nn.Module, batch: Batch, some: slice = slice(None)) -> Float[Tensor, "some classes"]:
+    """Call a model as it is on some samples.
+
+    Args:
+        model: as in `predict`.
+        batch: the samples, on any device.
+        some: which of them.
+
+    Returns:
+        Logits, on the device of the model.
+    """
+    x, lengths = batch.inputs[some].to(device_of(model)), lengths_of(batch.mask)
+    logits: Tensor = model(x) if lengths is None else model(x, lengths=lengths[some])
+    return logits
+
+
+def errors(logits: Float[Tensor, "batch classes"], batch: Batch) -> int:
+    """Count the samples whose largest logit is not that of their label.
+
+    Args:
+        logits: the outputs of a model.
+        batch: the samples.
+
+    Returns:
+        Their number.
+    """
+    return int((logits.argmax(1) != batch.label.to(logits.device)).sum())
+
+
+def accuracy(model: nn.Module, batch: Batch) -> float:
+    """Measure how often the largest logit is that of the label.
+
+    Args:
+        model: as in `predict`.
+        batch: the samples.
+
+    Returns:
+        A share, from 0 to 1.
+
+    Example:
+        >>> accuracy(nn.Identity(), Batch(torch.eye(4), torch.tensor([0, 1, 2, 0])))
+        0.75
+    """
+    return (len(batch) - errors(predict(model, batch), batch)) / len(batch)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Find where a model lives.
+
+    Args:
+        model: with its weights on one device.
+
+    Returns:
+        The device of its first weight, the CPU when it has none.
+    """
+    return next((weight.device for weight in model.parameters()), torch.device("cpu"))

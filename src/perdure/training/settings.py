@@ -1,0 +1,76 @@
+"""The settings of training, with those of the papers as constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from perdure.core.check import check_choice, check_counts
+from perdure.core.errors import SettingError
+
+__all__ = ["CLEAN", "PAPER", "Training"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained: Adam, with checks along the way that choose the best weights.
+
+    Args:
+        epochs: the most passes over the training samples.
+        batch_size: samples of one step.
+        learning_rate: of Adam, at its highest.
+        weight_decay: decoupled from the gradient, as in AdamW.
+        schedule: "constant", or "one_cycle": up over the first 30 % of all steps, then down to zero.
+        clip: the largest norm of a gradient; None leaves gradients alone.
+        loss: "cross_entropy", or "published": cross-entropy of the softmax of the softmax, as in the code of
+            the input-cell attention paper.
+        check_every: steps from one check on the validation samples to the next; None checks after each epoch.
+        select: which weights are best, those of the lowest validation loss or of the highest validation accuracy;
+            the earliest of equals.
+        patience: checks without a better one after which training ends; None goes on.
+        stop_at: training accuracy at which training ends; None goes on.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        ismail2019inputcell
+
+    Example:
+        >>> from dataclasses import replace
+        >>> replace(PAPER, check_every=3).stop_at
+        1.0
+    """
+
+    epochs: int = 100
+    batch_size: int = 50
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "one_cycle"] = "constant"
+    clip: float | None = None
+    loss: Literal["cross_entropy", "published"] = "cross_entropy"
+    check_every: int | None = None
+    select: Literal["loss", "accuracy"] = "loss"
+    patience: int | None = 10
+    stop_at: float | None = None
+
+    def __post_init__(self) -> None:
+        counts = {name: getattr(self, name) for name in ("epochs", "batch_size", "check_every", "patience")}
+        check_counts(**{name: value for name, value in counts.items() if value is not None})
+        check_choice("schedule", self.schedule, ("constant", "one_cycle"))
+        check_choice("loss", self.loss, ("cross_entropy", "published"))
+        check_choice("select", self.select, ("loss", "accuracy"))
+        if self.learning_rate <= 0 or (self.clip is not None and self.clip <= 0):
+            raise SettingError(f"learning_rate is {self.learning_rate}, clip is {self.clip}", "give positive numbers")
+        if self.weight_decay < 0:
+            raise SettingError(f"weight_decay is {self.weight_decay}", "give zero or a positive number")
+        if self.stop_at is not None and not 0 < self.stop_at <= 1:
+            raise SettingError(f"stop_at is {self.stop_at}", "give an accuracy above 0 and up to 1")
+
+
+CLEAN = Training()
+"""The default: stops early on the validation loss and keeps the weights where it was lowest."""
+
+PAPER = Training(epochs=400, loss="published", check_every=10, select="accuracy", patience=None, stop_at=1.0)
+"""As published for input-cell attention, but selected on validation samples where the published code selects on the
+test set. The checks come every 10 steps for plain recurrent networks and every 3 for input-cell attention."""

@@ -1,0 +1,138 @@
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+import yaml
+from torch import nn
+
+from perdure.core.errors import CheckpointError
+from perdure.models.recurrent import Recurrent
+from perdure.training.checkpoint import is_finished, load_checkpoint, load_into, load_weights, save_checkpoint
+
+CONFIG = Recurrent(cell="gru", hidden_size=4, pooling="self_attention", hops=2, attention_size=3)
+EXTRA = {"accuracy": 0.9, "seed": 7}
+
+
+class Bomb:
+    """What a malicious file holds: code that runs when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def build(seed=0):
+    return CONFIG.build(3, 2, torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_checkpoint(tmp_path / "run", build(), CONFIG, 3, ("down", "up"), EXTRA)
+    return tmp_path / "run"
+
+
+def test_the_model_comes_back_bit_equal(folder):
+    model, info = load_checkpoint(folder)
+    x = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(model(x), build().eval()(x))
+    assert not model.training
+    assert (info.config, info.features, info.classes, info.extra) == (CONFIG, 3, ("down", "up"), EXTRA)
+    assert set(info.versions) == {"perdure", "torch", "python"}
+
+
+def test_the_files_need_no_perdure(folder):
+    assert sorted(os.listdir(folder)) == ["model.safetensors", "model.yaml"]  # noqa: PTH208
+    assert yaml.safe_load((folder / "model.yaml").read_text())["model"]["hidden_size"] == 4
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    assert all(torch.equal(weights[name], value) for name, value in build().state_dict().items())
+
+
+def test_a_checkpoint_is_finished_when_its_description_is_there(folder, tmp_path):
+    assert is_finished(folder)
+    (folder / "model.yaml").unlink()
+    assert not is_finished(folder)
+    with pytest.raises(CheckpointError, match=r"holds no trained model: model\.yaml"):
+        load_checkpoint(folder)
+
+
+def test_weights_of_another_run_are_found(folder):
+    weights = {name: value.contiguous() for name, value in build(1).state_dict().items()}
+    safetensors.torch.save_file(weights, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"not those that model\.yaml describes"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "model: {name: recurrent}", "model: {name: nothing}", "- 1"])
+def test_a_changed_description_is_named(folder, text):
+    (folder / "model.yaml").write_text(text)
+    with pytest.raises(CheckpointError, match=r"model\.yaml does not describe a model"):
+        load_checkpoint(folder)
+
+
+def test_a_setting_out_of_range_in_the_description(folder):
+    text = (folder / "model.yaml").read_text()
+    (folder / "model.yaml").write_text(text.replace("hidden_size: 4", "hidden_size: 0"))
+    with pytest.raises(CheckpointError, match="hidden_size is 0"):
+        load_checkpoint(folder)
+
+
+def test_tensors_that_do_not_fit_are_named_and_change_nothing(tmp_path):
+    torch.save({"weight": torch.zeros(2, 5), "other": torch.zeros(1)}, tmp_path / "w.pt")
+    model = nn.Linear(3, 2)
+    before = model.weight.clone()
+    with pytest.raises(CheckpointError) as error:
+        load_into(model, tmp_path / "w.pt")
+    assert "'weight' has shape (2, 5) in the file and (2, 3) in the model" in error.value.cause
+    assert "'bias' is missing" in error.value.cause
+    assert "'other' is not in the model" in error.value.cause
+    assert torch.equal(model.weight, before)
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
+def test_a_missing_and_a_truncated_file(folder, tmp_path, name):
+    with pytest.raises(CheckpointError, match=f"cannot read .*{name}"):
+        load_weights(tmp_path / name)
+    if name == "w.pt":
+        torch.save(build().state_dict(), tmp_path / name)
+    else:
+        (folder / "model.safetensors").rename(tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    for kept in (0, 5, len(data) // 2, len(data) - 1):
+        (tmp_path / name).write_bytes(data[:kept])
+        with pytest.raises(CheckpointError, match=f"{name} is"):
+            load_weights(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+@pytest.mark.parametrize("save", [torch.save, lambda thing, path: path.write_bytes(pickle.dumps(thing, 2))])
+def test_code_in_a_pickle_does_not_run(tmp_path, name, save):
+    ran = tmp_path / "ran"
+    save({"weight": Bomb(ran)}, tmp_path / name)
+    with pytest.raises(CheckpointError, match=f"{name} is .*safetensors"):
+        load_weights(tmp_path / name)
+    assert not ran.exists()
+
+
+def test_a_whole_model_is_refused(tmp_path):
+    torch.save(nn.Linear(2, 1), tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match="could run foreign code"):
+        load_weights(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("thing", [[torch.zeros(1)], {"epoch": 3, "weight": torch.zeros(1)}])
+def test_only_tensors_by_name_are_weights(tmp_path, thing):
+    torch.save(thing, tmp_path / "w.pt")
+    with pytest.raises(CheckpointError, match="does not hold tensors by name"):
+        load_weights(tmp_path / "w.pt")
+
+
+def test_state_dicts_of_torch_are_read(tmp_path):
+    model, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    torch.save(model.state_dict(), tmp_path / "w.pt")
+    load_into(other, tmp_path / "w.pt")
+    assert torch.equal(model.weight, other.weight)
