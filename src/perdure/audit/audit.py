@@ -21,14 +21,12 @@ from perdure.core.batch import Batch, select
 from perdure.core.protocols import Metric
 from perdure.core.registry import METRICS
 from perdure.core.verdict import Number, Verdict
+from perdure.engine.judge import default_metrics
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
 from perdure.records.scores import Case
 
 __all__ = ["audit"]
-
-WITH_TRUTH = ("vanishing", "precision_recall", "roc", "weighted_jaccard")
-WITHOUT_TRUTH = ("vanishing",)
 
 
 def audit(
@@ -105,8 +103,8 @@ def _occlusion(batch: Batch) -> str:
 
 
 def _metrics(batch: Batch, settings: AuditSettings) -> tuple[Metric, ...]:
-    names = WITHOUT_TRUTH if batch.truth is None else WITH_TRUTH
-    return tuple(METRICS.make(name) for name in dict.fromkeys((*names, *settings.metrics)))
+    names = dict.fromkeys((*default_metrics(batch), *settings.metrics))
+    return tuple(METRICS.make(name) for name in names)
 
 
 def _verdict(found: list[Explained], batch: Batch, accuracy: Number, seed: int) -> Verdict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,17 @@ from pathlib import Path
 from torch import nn
 
 from perdure.core.batch import Batch
-from perdure.core.protocols import Splits
 from perdure.core.random import stream
 from perdure.core.verdict import Number
+from perdure.data.splits import Splits
 from perdure.models.recurrent import Recurrent
 from perdure.ops.interval import bootstrap_interval
-from perdure.training.checkpoint import load_checkpoint, save_checkpoint
-from perdure.training.fit import fit, predict, shuffled
+from perdure.training.checkpoint import is_finished, load_checkpoint, save_checkpoint
+from perdure.training.ensemble import train
+from perdure.training.predict import predict
 from perdure.training.settings import Training
 
-__all__ = ["Candidate", "accuracy_number", "folder_name", "trained"]
+__all__ = ["Candidate", "accuracy_number", "trained"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,22 +33,6 @@ class Candidate:
 
     name: str
     model: nn.Module
-
-
-def folder_name(name: str) -> str:
-    """Turn the name of a model or method into that of a folder.
-
-    Args:
-        name: any text.
-
-    Returns:
-        The same without signs that file systems dislike.
-
-    Example:
-        >>> folder_name("lstm:hidden_size=5")
-        'lstm-hidden_size=5'
-    """
-    return re.sub(r"[^\w.=-]+", "-", name).strip("-.")
 
 
 def trained(
@@ -70,18 +54,15 @@ def trained(
         training: the settings.
         seed: of weights, dropout and order of samples.
         folder: where the checkpoint goes.
-        progress: told after each epoch.
+        progress: told after each check.
 
     Returns:
         The trained model.
     """
-    if (folder / "model.yaml").exists():
+    if is_finished(folder):
         return Candidate(name, load_checkpoint(folder)[0])
-    features = splits.train.inputs.shape[2]
-    model = config.build(features, len(splits.classes), stream(seed, "weights"))
-    source = shuffled(splits.train, training.batch_size)
-    fitted = fit(model, source, splits.validation, training, stream(seed, "training"), progress)
-    save_checkpoint(folder, fitted.model, config, features, splits.classes, {"seed": seed})
+    fitted = train(config, splits, training, seed, progress=progress)
+    save_checkpoint(folder, fitted.model, config, splits.train.inputs.shape[2], splits.classes, {"seed": seed})
     return Candidate(name, fitted.model)
 
 

@@ -26,14 +26,12 @@ FLAT_REACH = 0.25
 """Share of attribution in the earliest quarter of a flat map."""
 
 
-def over_time_evidence(
-    found: Explained, occluded: Explained | None, batch: Batch, accuracy: Number, seed: int
-) -> OverTime:
+def over_time_evidence(found: Explained, occluded: Explained, batch: Batch, accuracy: Number, seed: int) -> OverTime:
     """Put the numbers of the verdict over time between null and evidence.
 
     Args:
         found: the explanation to judge, with its vanishing score.
-        occluded: the model's maps by occlusion; None when the batch has a truth.
+        occluded: the model's maps by occlusion; not looked at when the batch has a truth.
         batch: the samples.
         accuracy: of the model.
         seed: of the bootstrap.
@@ -55,8 +53,7 @@ def over_time_evidence(
         FLAT_REACH,
         evidence.aux["reach"].mean().item(),
     )
-    known = "occlusion" if batch.truth is None else "truth"
-    return OverTime(accuracy, index, reach, known, found.numbers.get("roc"))
+    return OverTime(accuracy, index, reach, "occlusion" if batch.truth is None else "truth", found.numbers.get("roc"))
 
 
 def vanishing_of(maps: Tensor, batch: Batch) -> Measurement:

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.audit.candidate import Candidate, folder_name
+from perdure.audit.candidate import Candidate
 from perdure.core.batch import Batch
 from perdure.core.protocols import Metric
-from perdure.core.registry import METHODS
+from perdure.core.registry import METHODS, folder_name
 from perdure.core.trial import Score
 from perdure.core.verdict import Number
 from perdure.engine.explain import Explaining, explain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +12,23 @@ if TYPE_CHECKING:
 
     from perdure.core.batch import Batch
     from perdure.data.splits import Splits
+    from perdure.training.settings import Training
 
-__all__ = ["DATA", "JSON", "MODEL", "OUT", "SEED", "load_data", "load_model", "load_split"]
+__all__ = [
+    "DATA",
+    "JSON",
+    "METHOD",
+    "METRIC",
+    "MODEL",
+    "OUT",
+    "SEED",
+    "SETTING",
+    "TRAINING",
+    "load_batch",
+    "load_data",
+    "load_model",
+    "training",
+]
 
 MODEL = Annotated[
     str,
@@ -23,9 +37,13 @@ MODEL = Annotated[
 DATA = Annotated[
     str, typer.Argument(help="A name from 'perdure list data', with settings: boxes:variant=latter; or a .npz file.")
 ]
-OUT = Annotated[Path | None, typer.Option(help="The run folder; named after the command when left out.")]
+METHOD = Annotated[list[str], typer.Option(help="A name from 'perdure list methods', with settings; repeatable.")]
+METRIC = Annotated[list[str], typer.Option(help="A name from 'perdure list metrics', with settings; repeatable.")]
+OUT = Annotated[Path | None, typer.Option(help="The run folder; named after what is run when left out.")]
 SEED = Annotated[int, typer.Option(help="Seed of all that is drawn.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SETTING = Annotated[str, typer.Option(help="How to train: 'clean', or 'paper' as published for input-cell attention.")]
+TRAINING = Annotated[str, typer.Option(help="Changes to the training setting: epochs=20,learning_rate=0.003.")]
 
 
 def load_data(text: str, seed: int) -> Splits:
@@ -45,41 +63,73 @@ def load_data(text: str, seed: int) -> Splits:
     return splits
 
 
-def load_split(text: str, seed: int, split: str, limit: int | None) -> Batch:
-    """Load the first samples of one split.
+def load_batch(splits: Splits, split: str, limit: int | None) -> Batch:
+    """Take the first samples of a split.
 
     Args:
-        text: as in `load_data`.
-        seed: of what is drawn.
+        splits: the data.
         split: "train", "validation" or "test".
         limit: the most samples; None for all.
 
     Returns:
         The samples.
+
+    Raises:
+        SettingError: for another split, or a limit below 1.
     """
     from perdure.core.batch import select
+    from perdure.core.check import check_choice, check_counts
 
-    batch: Batch = getattr(load_data(text, seed), split)
-    return batch if limit is None else select(batch, slice(0, limit))
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A trained model from a folder."""
-
-    name: str
-    model: nn.Module
+    check_choice("split", split, ("train", "validation", "test"))
+    batch: Batch = getattr(splits, split)
+    if limit is None:
+        return batch
+    check_counts(limit=limit)
+    return select(batch, slice(0, limit))
 
 
-def load_model(path: Path) -> nn.Module:
+def load_model(folder: Path, digest: str | None = None) -> nn.Module:
     """Load a trained model.
 
     Args:
-        path: the folder that 'perdure train' wrote.
+        folder: that 'perdure train' wrote.
+        digest: of the weights that are meant; None for any.
 
     Returns:
         The model in evaluation mode.
+
+    Raises:
+        CheckpointError: when there is none, or its weights are others than those that are meant.
     """
+    from perdure.core.digest import model_digest
+    from perdure.core.errors import CheckpointError
     from perdure.training.checkpoint import load_checkpoint
 
-    return load_checkpoint(path)[0]
+    model = load_checkpoint(folder)[0]
+    if digest is not None and model_digest(model) != digest:
+        raise CheckpointError(f"{folder} holds other weights than those that were explained", "explain again")
+    return model
+
+
+def training(setting: str, changes: str) -> Training:
+    """Put a training setting together.
+
+    Args:
+        setting: "clean" or "paper".
+        changes: field values, as on the command line.
+
+    Returns:
+        The setting.
+
+    Raises:
+        SettingError: for an unknown setting, field or value.
+    """
+    from dataclasses import asdict
+
+    from perdure.core.check import check_choice
+    from perdure.core.registry import settings_of, validated
+    from perdure.training.settings import CLEAN, PAPER, Training
+
+    check_choice("setting", setting, ("clean", "paper"))
+    base = CLEAN if setting == "clean" else PAPER
+    return Training(**validated(Training, {**asdict(base), **settings_of(changes)}, "training"))

@@ -15,7 +15,19 @@ from typing import Any
 
 from perdure.core.errors import SettingError, UnknownNameError
 
-__all__ = ["DATASETS", "METHODS", "METRICS", "MODELS", "STUDIES", "Entry", "Room", "name_of", "settings_of"]
+__all__ = [
+    "DATASETS",
+    "METHODS",
+    "METRICS",
+    "MODELS",
+    "STUDIES",
+    "Entry",
+    "Room",
+    "folder_name",
+    "name_of",
+    "settings_of",
+    "validated",
+]
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ class Room:
         name, _, text = name.partition(":")
         cls = self.load(name)
         given = {**settings_of(text), **(settings or {})}
-        return cls(**_validated(cls, given, f"{self.noun} '{name}'"))
+        return cls(**validated(cls, given, f"{self.noun} '{name}'"))
 
     def _known(self, name: str) -> str:
         names = self.names()
@@ -123,6 +135,22 @@ METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "sites", "summa
 DATASETS = Room("data", "dataset", doors=frozenset({"splits"}))
 MODELS = Room("models", "model", doors=frozenset({"pooling", "presets"}))
 STUDIES = Room("studies", "study", doors=frozenset({"cell", "published", "table"}))
+
+
+def folder_name(name: str) -> str:
+    """Turn the name of a model or method into that of a folder.
+
+    Args:
+        name: any text.
+
+    Returns:
+        The same without signs that file systems dislike.
+
+    Example:
+        >>> folder_name("lstm:hidden_size=5")
+        'lstm-hidden_size=5'
+    """
+    return re.sub(r"[^\w.=-]+", "-", name).strip("-.")
 
 
 def settings_of(text: str) -> dict[str, Any]:
@@ -174,8 +202,20 @@ def _class_name(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, Any]:
-    """Turn given values into the types of the fields of a class."""
+def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, Any]:
+    """Turn given values into the types of the fields of a frozen class of settings.
+
+    Args:
+        cls: the class.
+        given: values by field name; text is read as the type of its field.
+        subject: what to call it in messages.
+
+    Returns:
+        The same names with values of the right type.
+
+    Raises:
+        SettingError: for an unknown name, a wrong value, or a missing one that has no default.
+    """
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     hints = typing.get_type_hints(cls)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["LogProbability", "Logit", "Margin", "Probability", "Target", "select_target"]
+__all__ = ["LABEL_TARGETS", "LogProbability", "Logit", "Margin", "Probability", "Target", "select_target"]
 
 Target = Callable[[Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
 """A function from the outputs of a batch to one scalar per sample."""
@@ -74,6 +74,15 @@ class Margin(_OfLabel):
         """Take the margins."""
         others = logits.scatter(-1, self.label.to(logits.device)[:, None], -torch.inf)
         return self.pick(logits) - others.amax(-1)
+
+
+LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
+    "logit": Logit,
+    "probability": Probability,
+    "log_probability": LogProbability,
+    "margin": Margin,
+}
+"""What makes a target of labels, by name."""
 
 
 def select_target(target: Target, index: slice) -> Target:

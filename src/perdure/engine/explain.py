@@ -12,16 +12,14 @@ from perdure.attribution.attribute import attribute
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Method
 from perdure.core.random import stream
-from perdure.core.target import Logit, Probability
+from perdure.core.target import LABEL_TARGETS
 from perdure.engine.pool import Progress, run_pieces
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import attribution_table
 from perdure.records.parts import finished_parts, write_part
-from perdure.training.fit import predict
+from perdure.training.predict import predict
 
 __all__ = ["Explaining", "explain"]
-
-TARGETS = {"logit": Logit, "probability": Probability}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +35,7 @@ class Explaining:
         split: of the samples, for the record.
         seed: of the model's training and of what the method draws.
         explained: whether to explain the predicted class of each sample or its label.
-        target: whether to explain the logit or the probability of that class.
+        target: name of what is explained of that class, such as "logit" or "probability".
         shard: samples in a part; fixed, so that the results do not depend on how the work is shared out.
     """
 
@@ -49,7 +47,7 @@ class Explaining:
     split: str = "test"
     seed: int = 0
     explained: Literal["prediction", "label"] = "prediction"
-    target: Literal["logit", "probability"] = "logit"
+    target: str = "logit"
     shard: int = 64
 
     def __call__(self, index: int) -> None:
@@ -65,7 +63,7 @@ class Explaining:
             self.model,
             batch.inputs,
             self.method,
-            target=TARGETS[self.target](explained),
+            target=LABEL_TARGETS[self.target](explained),
             lengths=lengths_of(batch.mask),
             generator=stream(self.seed, "explain", index),
         )

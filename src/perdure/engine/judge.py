@@ -14,15 +14,18 @@ from perdure.core.protocols import Metric
 from perdure.core.query import Query
 from perdure.core.random import stream
 from perdure.core.registry import name_of
+from perdure.core.target import LABEL_TARGETS
 from perdure.core.trial import Trial
-from perdure.engine.explain import TARGETS
 from perdure.engine.pool import Progress, run_pieces
 from perdure.metrics.evaluate import evaluate
 from perdure.records.attributions import StoredMaps, read_maps
 from perdure.records.parts import finished_parts, part_path, part_paths, write_part
 from perdure.records.scores import Case, score_table
 
-__all__ = ["Judging", "judge"]
+__all__ = ["Judging", "default_metrics", "judge"]
+
+WITH_TRUTH = ("vanishing", "precision_recall", "roc", "weighted_jaccard")
+WITHOUT_TRUTH = ("vanishing",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +71,20 @@ class Judging:
                 "judge with the data and the seed that were explained",
             )
         batch = select(self.batch, [places[name] for name in stored.id])
-        target = TARGETS[stored.attribution.provenance.target](stored.explained)
+        target = LABEL_TARGETS[stored.attribution.provenance.target](stored.explained)
         return Trial(Query(self.model, batch.inputs, target, batch.mask), stored.attribution.values, batch.truth)
+
+
+def default_metrics(batch: Batch) -> tuple[str, ...]:
+    """Choose the metrics that can judge a batch.
+
+    Args:
+        batch: with or without truth.
+
+    Returns:
+        Registry names.
+    """
+    return WITHOUT_TRUTH if batch.truth is None else WITH_TRUTH
 
 
 def judge(work: Judging, workers: int = 1, progress: Progress | None = None) -> None:

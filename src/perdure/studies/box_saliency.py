@@ -14,11 +14,11 @@ from perdure.core.target import Probability
 from perdure.data.boxes import Boxes
 from perdure.data.splits import standardise
 from perdure.models.presets import PRESETS
-from perdure.studies.cell import accuracy_row, explain_and_judge, train
+from perdure.studies.cell import accuracy_row, explain_and_judge
 from perdure.studies.figures import means_chart, moving_box_picture
 from perdure.studies.published import ismail_2019_rows
 from perdure.studies.table import Cell, Found, Row
-from perdure.training.fit import shuffled
+from perdure.training.ensemble import train
 from perdure.training.settings import PAPER, Training
 
 __all__ = ["BoxSaliency"]
@@ -59,8 +59,7 @@ class BoxSaliency:
         """Train a network, explain the test samples and judge the maps."""
         splits = standardise(self._boxes(cell.dataset).load(cell.seed))
         config = replace(PRESETS[cell.model], hidden_size=5, input_dropout=0.1, output_dropout=0.1)
-        source = shuffled(splits.train, PAPER.batch_size)
-        model = train(config, source, splits.validation, self._training(cell.model), cell)
+        model = train(config, splits, self._training(cell.model), cell.seed).model
         rows, maps = explain_and_judge(model, splits.test, Probability, METRICS, cell)
         return Found([accuracy_row(model, splits.test, cell), *rows], _means(maps, splits.test))
 
@@ -90,7 +89,7 @@ def _means(maps: Tensor, test: Batch) -> Mapping[str, np.ndarray]:
     truth = test.truth if test.truth is not None else torch.zeros_like(maps, dtype=torch.bool)
     start = truth.any(2).int().argmax(1)
     means = {}
-    for first in start.unique().tolist():
+    for first in sorted(set(start.tolist())):
         means[f"mean/{first:03d}"] = maps[start == first].mean(0).numpy()
         means[f"truth/{first:03d}"] = truth[start == first][0].numpy()
     return means

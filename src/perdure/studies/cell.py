@@ -1,4 +1,4 @@
-"""The work that studies share: train a network, explain the test samples, judge the maps."""
+"""The work that studies share: explain the test samples, judge the maps, measure the network."""
 
 from __future__ import annotations
 
@@ -15,37 +15,17 @@ from perdure.core.registry import METHODS, METRICS
 from perdure.core.target import Target
 from perdure.core.trial import Trial
 from perdure.metrics.evaluate import evaluate
-from perdure.models.recurrent import Recurrent
 from perdure.ops.sequence import lengths_of
 from perdure.studies.table import Cell, Row
-from perdure.training.fit import Source, accuracy, fit
-from perdure.training.settings import Training
+from perdure.training.predict import accuracy
 
-__all__ = ["accuracy_row", "explain_and_judge", "train"]
-
-
-def train(config: Recurrent, source: Source, validation: Batch, settings: Training, cell: Cell) -> nn.Module:
-    """Train the network of a cell from its seed.
-
-    Args:
-        config: its architecture.
-        source: the training samples.
-        validation: the samples to choose by.
-        settings: how to train.
-        cell: gives the seed.
-
-    Returns:
-        The trained network.
-    """
-    classes = int(validation.label.max()) + 1
-    model = config.build(validation.inputs.shape[2], classes, stream(cell.seed, "weights"))
-    return fit(model, source, validation, settings, stream(cell.seed, "training")).model
+__all__ = ["accuracy_row", "explain_and_judge"]
 
 
 def explain_and_judge(
     model: nn.Module, test: Batch, target: Callable[[Tensor], Target], metrics: tuple[str, ...], cell: Cell
 ) -> tuple[list[Row], Float[Tensor, "batch time feature"]]:
-    """Explain test samples by saliency and judge the maps.
+    """Explain test samples by saliency and judge the maps; the null has one random map for each sample.
 
     Args:
         model: a trained network.
@@ -63,7 +43,7 @@ def explain_and_judge(
     trial = Trial(Query(model, test.inputs, asked, test.mask), found.values, test.truth)
     rows = []
     for name in metrics:
-        score = evaluate(trial, METRICS.make(name), generator=stream(cell.seed, "null", name))
+        score = evaluate(trial, METRICS.make(name), draws=1, generator=stream(cell.seed, "null"))
         numbers = (part.mean().item() for part in (score.values, score.null, score.ceiling))
         rows.append(Row(cell.dataset, cell.model, "saliency", name, str(cell.seed), *numbers))
     return rows, found.values

@@ -36,7 +36,8 @@ def means_chart(rows: Sequence[Row], metric: str) -> bytes:
         bounds = {name: float(np.mean([getattr(row, name) for row in some])) for name in ("null", "ceiling")}
         numbers = {"value": mean, "low": low, "high": high, **bounds}
         published = paper.get((dataset, model), float("nan"))
-        for name, value in {"group": dataset, "series": model, "published": published, **numbers}.items():
+        texts: dict[str, float | str] = {"group": dataset, "series": model, "published": published}
+        for name, value in {**texts, **numbers}.items():
             table.setdefault(name, []).append(value)
     return png(interval_chart(table, metric.replace("_", " ")))
 

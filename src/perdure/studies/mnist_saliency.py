@@ -12,10 +12,10 @@ from perdure.core.target import Probability
 from perdure.models.presets import PRESETS
 from perdure.report.figure import png
 from perdure.report.mosaic import digit_pictures
-from perdure.studies.cell import accuracy_row, explain_and_judge, train
+from perdure.studies.cell import accuracy_row, explain_and_judge
 from perdure.studies.figures import means_chart
 from perdure.studies.table import Cell, Found, Row
-from perdure.training.fit import shuffled
+from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
 __all__ = ["MnistSaliency"]
@@ -56,7 +56,7 @@ class MnistSaliency:
         splits = DATASETS.make(cell.dataset).load(cell.seed)
         settings = replace(CLEAN, epochs=2) if self.smoke else CLEAN
         config = replace(PRESETS[cell.model], hidden_size=64)
-        model = train(config, shuffled(splits.train, settings.batch_size), splits.validation, settings, cell)
+        model = train(config, splits, settings, cell.seed).model
         rows, maps = explain_and_judge(model, splits.test, Probability, METRICS, cell)
         shown = {"digits": splits.test.inputs[:SHOWN], "maps": maps[:SHOWN], "labels": splits.test.label[:SHOWN]}
         arrays = {name: some.numpy() for name, some in shown.items()}

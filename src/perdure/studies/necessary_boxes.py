@@ -11,11 +11,12 @@ from perdure.core.random import stream
 from perdure.core.target import Logit
 from perdure.data.boxes import Boxes
 from perdure.models.presets import PRESETS
-from perdure.studies.cell import accuracy_row, explain_and_judge, train
+from perdure.studies.cell import accuracy_row, explain_and_judge
 from perdure.studies.figures import mean_map_picture, means_chart
 from perdure.studies.table import Cell, Found, Row
-from perdure.training.fit import fresh
+from perdure.training.ensemble import train
 from perdure.training.settings import Training
+from perdure.training.source import fresh
 
 __all__ = ["NecessaryBoxes"]
 
@@ -68,7 +69,7 @@ class NecessaryBoxes:
         source = fresh(boxes.draw, training.batch_size, 5 if self.smoke else 100)
         splits = boxes.load(cell.seed)
         config = replace(PRESETS[cell.model], hidden_size=16, hops=8)
-        model = train(config, source, splits.validation, training, cell)
+        model = train(config, splits, training, cell.seed, source).model
         test = boxes.draw(100 if self.smoke else 4000, stream(cell.seed, "accuracy"))
         rows, maps = explain_and_judge(model, splits.test, Logit, METRICS, cell)
         mean = {"mean": maps.mean(0).numpy(), "truth": splits.test.truth[0].numpy()}  # type: ignore[index]

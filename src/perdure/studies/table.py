@@ -18,7 +18,7 @@ from perdure.engine.pool import Progress, run_pieces
 from perdure.records.files import write_bytes, write_text
 from perdure.records.parts import finished_parts, read_parts, write_part
 
-__all__ = ["Cell", "Found", "Row", "Study", "run_study"]
+__all__ = ["Cell", "Found", "Row", "Study", "means", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,37 @@ def run_study(study: Study, folder: Path, workers: int = 1, progress: Progress |
     for name, png in study.figures(rows, arrays).items():
         write_bytes(folder / f"{name}.png", png)
     return rows
+
+
+def means(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Average a table over runs, as text for people.
+
+    Args:
+        rows: of a study.
+
+    Returns:
+        Dataset, model, metric, number of runs, mean, null, ceiling and published number, one row for each
+        dataset, model and metric.
+
+    Example:
+        >>> rows = [Row("a", "m", "", "accuracy", str(seed), value, 0.5, 1.0) for seed, value in ((0, 0.8), (1, 0.9))]
+        >>> means(rows)
+        [('a', 'm', 'accuracy', '2', '0.850', '0.500', '1.000', '')]
+    """
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.dataset, row.model, row.metric), []).append(row)
+    table = []
+    for key, some in groups.items():
+        ours = [row for row in some if row.seed != "paper"]
+        numbers = [_mean([getattr(row, name) for row in ours]) for name in ("value", "null", "ceiling")]
+        table.append((*key, str(len(ours)), *numbers, _mean([row.value for row in some if row.seed == "paper"])))
+    return table
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.3f}" if known else ""
 
 
 def _work(study: Study, folder: Path, index: int) -> None:

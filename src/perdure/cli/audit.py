@@ -1,0 +1,113 @@
+"""`perdure audit`: a model and data in, verdicts and their page out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.sources import DATA, JSON, METHOD, METRIC, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
+
+if TYPE_CHECKING:
+    from perdure.audit.candidate import Candidate
+    from perdure.data.splits import Splits
+    from perdure.training.settings import Training
+
+__all__ = ["audit"]
+
+
+def audit(
+    model: MODEL,
+    data: DATA,
+    compare: Annotated[list[str], typer.Option(help="A further model for the same page; repeatable.")] = [],  # noqa: B006
+    method: METHOD = [],  # noqa: B006
+    metric: METRIC = [],  # noqa: B006
+    samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
+    seed: SEED = 0,
+    setting: SETTING = "clean",
+    changes: TRAINING = "",
+    out: OUT = None,
+    as_json: JSON = False,
+) -> None:
+    """Ask whether the explanations of a model can be trusted; write the verdicts as an HTML page.
+
+    A named model is trained first; a trained folder is loaded. The same command goes on where it was interrupted.
+    """
+    from perdure.audit.audit import audit as run_audit
+    from perdure.audit.settings import AuditSettings
+    from perdure.core.registry import folder_name
+    from perdure.records.run import open_run
+
+    names = (model, *compare)
+    settings = AuditSettings(tuple(method) or AuditSettings.methods, tuple(metric), samples, seed)
+    how = training(setting, changes)
+    splits = load_data(data, seed)
+    folder = out or Path("runs") / folder_name(f"audit-{'-'.join(names)}-{data}-{seed}")
+    run = open_run(folder, {"models": list(names), "data": data, **asdict(settings), "training": asdict(how)})
+    candidates = [_candidate(name, splits, how, seed, folder) for name in names]
+    with bar("explaining") as progress:
+        record = run_audit(candidates, splits.test, splits.classes, settings, run, progress)
+    page = write_page(folder)
+    if as_json:
+        print_json({**record, "page": str(page)})
+    else:
+        _print(record, page)
+
+
+def write_page(folder: Path) -> Path:
+    """Render the page of an audit from what its run folder holds.
+
+    Args:
+        folder: of the run.
+
+    Returns:
+        Where the page is.
+    """
+    import json
+
+    import numpy as np
+
+    from perdure.records.files import write_text
+    from perdure.report.audit import audit_page, read_audit
+    from perdure.report.page import render
+
+    record = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    with np.load(folder / "audit.npz", allow_pickle=False) as arrays:
+        page = render(audit_page(read_audit(record, dict(arrays))))
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def _candidate(name: str, splits: Splits, how: Training, seed: int, folder: Path) -> Candidate:
+    from perdure.audit.candidate import Candidate, trained
+    from perdure.core.registry import folder_name
+    from perdure.models.presets import model_config
+    from perdure.training.checkpoint import load_checkpoint
+
+    if (Path(name) / "model.yaml").exists():
+        return Candidate(Path(name).name, load_checkpoint(Path(name))[0])
+    place = folder / "models" / folder_name(name)
+    with bar(f"training {name}") as progress:
+        return trained(name, model_config(name), splits, how, seed=seed, folder=place, progress=progress)
+
+
+def _print(record: Mapping[str, Any], page: Path) -> None:
+    rows = []
+    for model in record["models"]:
+        rows.append((model["name"], "", "accuracy", *_cells(model["accuracy"])))
+    for score in record["scores"]:
+        rows.append((score["model"], score["method"], score["number"]["name"], *_cells(score["number"])))
+    print_table(record["subtitle"], ("model", "method", "number", "value", "95 % interval", "null", "ceiling"), rows)
+    for model in record["models"]:
+        for verdict in model["verdicts"]:
+            say(f"\n{model['name']}: {verdict['question']} {verdict['answer'].upper()}\n  {verdict['sentence']}")
+    say(f"\npage: {page}")
+
+
+def _cells(number: dict[str, Any]) -> tuple[str, str, str, str]:
+    interval = f"{number['low']:.3f} to {number['high']:.3f}"
+    return f"{number['value']:.3f}", interval, f"{number['null']:.3f}", f"{number['ceiling']:.3f}"

@@ -1,0 +1,48 @@
+"""`perdure study`: repeat an experiment and write its table and figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.sources import JSON, OUT
+
+__all__ = ["study"]
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="A name from 'perdure list studies', with settings.")],
+    seeds: Annotated[
+        int | None, typer.Option(help="Training runs for each cell; the study's own number otherwise.")
+    ] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="A size that runs in seconds.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that share the work; the results do not depend on it.")] = 2,
+    out: OUT = None,
+    as_json: JSON = False,
+) -> None:
+    """Repeat an experiment: a table of means over seeds between null and ceiling, and figures.
+
+    The same command goes on where it was interrupted.
+    """
+    from perdure.core.registry import STUDIES
+    from perdure.records.run import open_run
+    from perdure.studies.table import means, run_study
+
+    given = (
+        {"smoke": smoke} | ({} if seeds is None else {"seeds": seeds}) | ({"seeds": 1} if smoke and not seeds else {})
+    )
+    what = STUDIES.make(name, given)
+    folder = out or Path("runs") / (name.partition(":")[0] + ("-smoke" if smoke else ""))
+    open_run(folder, {"study": name.partition(":")[0], **asdict(what)})
+    with bar(f"study {name}") as progress:
+        rows = run_study(what, folder, workers, progress)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    columns = ("dataset", "model", "metric", "runs", "mean", "null", "ceiling", "paper")
+    print_table(name, columns, means(rows))
+    say(f"\ntable: {folder / 'table.csv'}\nfigures: {folder}")

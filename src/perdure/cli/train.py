@@ -1,0 +1,50 @@
+"""`perdure train`: train a named model and keep its weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.sources import DATA, JSON, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
+
+__all__ = ["train"]
+
+
+def train(
+    model: MODEL,
+    data: DATA,
+    seed: SEED = 0,
+    seeds: Annotated[int, typer.Option(help="Training runs, with the seeds that follow --seed.")] = 1,
+    setting: SETTING = "clean",
+    changes: TRAINING = "",
+    workers: Annotated[int, typer.Option(help="Processes that share the runs.")] = 1,
+    out: OUT = None,
+    as_json: JSON = False,
+) -> None:
+    """Train a named model, once or from several seeds; each run is a function of its seed alone."""
+    from perdure.core.registry import folder_name
+    from perdure.engine.pool import run_pieces
+    from perdure.models.presets import model_config
+    from perdure.records.run import open_run
+    from perdure.training.checkpoint import load_checkpoint
+    from perdure.training.ensemble import Runs
+
+    config, how = model_config(model), training(setting, changes)
+    folder = out or Path("runs") / folder_name(f"train-{model}-{data}-{seed}")
+    open_run(folder, {"model": asdict(config), "data": data, "seed": seed, "training": asdict(how)})
+    runs = Runs(config, load_data(data, seed), how, folder)
+    wanted = list(range(seed, seed + seeds))
+    with bar("training") as progress:
+        run_pieces(runs, wanted, workers, progress)
+    found = [{"folder": str(runs.place(one)), **load_checkpoint(runs.place(one))[1].extra} for one in wanted]
+    if as_json:
+        print_json(found)
+        return
+    accuracies = ("validation_accuracy", "test_accuracy")
+    rows = [(str(one["seed"]), *(f"{one[name]:.3f}" for name in accuracies), one["folder"]) for one in found]
+    print_table(f"{model} on {data}", ("seed", "validation accuracy", "test accuracy", "folder"), rows)
+    say("\nuse a folder in place of a model: perdure explain FOLDER DATA")
