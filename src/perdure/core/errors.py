@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CheckpointError",
+    "CompletenessWarning",
     "DataError",
     "DependencyError",
     "EmptyDataError",
@@ -101,3 +102,7 @@ class CheckpointError(PerdureError):
 
 class ProbabilityWarning(UserWarning):
     """The model returns probabilities where logits are expected."""
+
+
+class CompletenessWarning(UserWarning):
+    """An attribution does not sum to the change of the target within the tolerance that was asked for."""

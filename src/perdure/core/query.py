@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from perdure.core.errors import IndependentOutputError, ShapeError
-from perdure.core.protocols import Resumable
-from perdure.core.target import Target
+from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
+from perdure.core.protocols import Attends, Resumable
+from perdure.core.target import Target, select_target
 
-__all__ = ["Passes", "Query", "evaluation"]
+__all__ = ["Passes", "Query", "evaluation", "part"]
 
 
 @dataclass
@@ -63,7 +63,8 @@ class Query:
             The target, one per point, without a graph.
         """
         with evaluation(self.model), torch.no_grad():
-            return self._over_copies(points, self._forward)
+            values = torch.cat([self._forward(some) for some in self._pieces(points)])
+        return values if points.ndim > self.x.ndim else values[0]
 
     def gradient(self, points: Float[Tensor, "*copies batch *site"]) -> Float[Tensor, "*copies batch *site"]:
         """Differentiate the target with respect to its input.
@@ -77,23 +78,68 @@ class Query:
         Raises:
             IndependentOutputError: when no gradient connects output and input.
         """
-        with evaluation(self.model), torch.enable_grad():
-            return self._over_copies(points, self._backward)
+        return self.value_and_gradient(points)[1]
 
-    def states(self, starts: list[int]) -> list[Any] | None:
-        """Run a causal recurrent model once and keep its states, to go on from there.
+    def value_and_gradient(
+        self, points: Float[Tensor, "*copies batch *site"]
+    ) -> tuple[Float[Tensor, "*copies batch"], Float[Tensor, "*copies batch *site"]]:
+        """Evaluate the target and differentiate it at the same points, for the price of `gradient`.
+
+        Args:
+            points: where to do so, shaped as in `value`; not written to.
+
+        Returns:
+            The target and its gradient at each point.
+
+        Raises:
+            IndependentOutputError: when no gradient connects output and input.
+        """
+        with evaluation(self.model), torch.enable_grad():
+            pairs = [self._backward(some) for some in self._pieces(points)]
+        values, gradients = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        return (values, gradients) if points.ndim > self.x.ndim else (values[0], gradients[0])
+
+    def attention(self) -> Float[Tensor, "batch time"]:
+        """Ask the model how much attention each step receives.
+
+        Returns:
+            Weights, without a graph.
+
+        Raises:
+            UnsupportedError: when the model has no attention.
+        """
+        weights = None
+        if isinstance(self.model, Attends):
+            self.passes.forward += len(self.x)
+            with evaluation(self.model), torch.no_grad():
+                weights = self.model.attention(self.x, self.lengths)
+        if weights is None:
+            raise UnsupportedError(
+                f"{type(self.model).__name__} has no attention over steps as it is configured",
+                "use a model with attention, for example 'lstm_self_attention' or 'lstm_input_cell_attention', "
+                "or give yours a method attention(x, lengths)",
+            )
+        return weights
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the model can go on from a state, so that `states` and `value_from` can be used."""
+        return isinstance(self.model, Resumable) and self.model.resumable
+
+    def states(self, starts: list[int]) -> list[Any]:
+        """Run a resumable model once and keep its states, to go on from there.
 
         Args:
             starts: ascending steps before which to keep the state.
 
         Returns:
-            One state per start for `value_from`, or None when the model cannot go on from a state.
+            One state per start for `value_from`.
         """
-        if not (isinstance(self.model, Resumable) and self.model.resumable):
-            return None
+        model: Any = self.model
         self.passes.forward += len(self.x)
         with evaluation(self.model), torch.no_grad():
-            return self.model.prefix_states(self.x, starts, self.lengths)
+            states: list[Any] = model.prefix_states(self.x, starts, self.lengths)
+        return states
 
     def value_from(
         self, state: Any, points: Float[Tensor, "copies batch rest feature"]
@@ -112,11 +158,10 @@ class Query:
         with evaluation(self.model), torch.no_grad():
             return torch.stack([self._scalar(logits) for logits in model.resume(state, points)])
 
-    def _over_copies(self, points: Tensor, evaluate: Callable[[Tensor], Tensor]) -> Tensor:
-        if points.ndim == self.x.ndim:
-            return evaluate(points[None])[0]
-        copies = max(1, self.rows // len(self.x))
-        return torch.cat([evaluate(some) for some in points.split(copies)])
+    def _pieces(self, points: Tensor) -> tuple[Tensor, ...]:
+        """Cut points into pieces of at most `rows` rows, each with an axis of copies."""
+        copies = points if points.ndim > self.x.ndim else points[None]
+        return copies.split(max(1, self.rows // len(self.x)))
 
     def _forward(self, points: Tensor) -> Tensor:
         copies, samples = points.shape[:2]
@@ -137,9 +182,10 @@ class Query:
             )
         return values
 
-    def _backward(self, points: Tensor) -> Tensor:
+    def _backward(self, points: Tensor) -> tuple[Tensor, Tensor]:
         leaf = points.detach().clone().requires_grad_()
-        total = self._forward(leaf).sum()
+        values = self._forward(leaf)
+        total = values.sum()
         self.passes.backward += points.shape[0] * points.shape[1]
         gradient = torch.autograd.grad(total, leaf, allow_unused=True)[0] if total.requires_grad else None
         if gradient is None:
@@ -147,7 +193,22 @@ class Query:
                 "no gradient connects the output of the model to its input: it ignores, detaches or rounds the input",
                 "check that the model reads its argument; for rounding inside the model use the method 'occlusion'",
             )
-        return gradient
+        return values.detach(), gradient
+
+
+def part(query: Query, index: slice | Tensor) -> Query:
+    """Ask about some of the samples; the work still counts for the whole question.
+
+    Args:
+        query: the question.
+        index: which samples: a slice, or positions, which may repeat.
+
+    Returns:
+        The question about these samples, with the same `passes`.
+    """
+    mask = None if query.mask is None else query.mask[index]
+    target = select_target(query.target, index)
+    return replace(query, x=query.x[index], mask=mask, seeds=query.seeds[index], target=target)
 
 
 @contextmanager

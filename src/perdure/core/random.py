@@ -7,7 +7,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-__all__ = ["normal", "stream", "sub_seeds", "uniform"]
+__all__ = ["child_seeds", "normal", "stream", "sub_seeds", "uniform"]
 
 
 def stream(seed: int, *names: object) -> torch.Generator:
@@ -41,6 +41,19 @@ def sub_seeds(generator: torch.Generator, count: int) -> Tensor:
     """
     base = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     return torch.tensor([stream(base, i).initial_seed() for i in range(count)], dtype=torch.int64)
+
+
+def child_seeds(seeds: Tensor, name: object) -> Tensor:
+    """Derive from each sample's seed the seed of one of its further streams.
+
+    Args:
+        seeds: one seed per sample, shape (batch,).
+        name: what the stream is for, for example the number of a copy.
+
+    Returns:
+        Seeds, shape (batch,), int64.
+    """
+    return torch.tensor([stream(int(s), name).initial_seed() for s in seeds], dtype=torch.int64)
 
 
 def normal(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:

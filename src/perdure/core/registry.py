@@ -133,8 +133,8 @@ class Room:
 METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
 METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "sites", "summarise"}))
 DATASETS = Room("data", "dataset", doors=frozenset({"splits"}))
-MODELS = Room("models", "model", doors=frozenset({"pooling", "presets"}))
-STUDIES = Room("studies", "study", doors=frozenset({"cell", "published", "table"}))
+MODELS = Room("models", "model", doors=frozenset({"bidirectional", "pooling", "presets"}))
+STUDIES = Room("studies", "study", doors=frozenset({"cell", "figures", "published", "table"}))
 
 
 def folder_name(name: str) -> str:

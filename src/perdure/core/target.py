@@ -85,12 +85,12 @@ LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
 """What makes a target of labels, by name."""
 
 
-def select_target(target: Target, index: slice) -> Target:
+def select_target(target: Target, index: slice | Tensor) -> Target:
     """Restrict a target to some samples of its batch.
 
     Args:
         target: one of this module's targets, or a function that treats every sample alike.
-        index: which samples.
+        index: which samples: a slice, or positions.
 
     Returns:
         The target of these samples.

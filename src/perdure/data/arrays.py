@@ -46,6 +46,9 @@ class Arrays:
 
     Args:
         path: the archive.
+
+    Reference:
+        perdure
     """
 
     path: str

@@ -36,7 +36,7 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
     for name in pc.unique(table["metric"]).to_pylist():
         rows = table.filter(pc.equal(table["metric"], name))
         found = {key: rows[key] for key in ("value", "null", "ceiling") if rows[key].null_count == 0}
-        columns[name] = {key: torch.from_numpy(column.to_numpy()) for key, column in found.items()}
+        columns[name] = {key: torch.tensor(column.to_pylist()) for key, column in found.items()}
         if rows["curve"].null_count == 0:
             columns[name]["curve"] = torch.tensor(rows["curve"].to_pylist())
     return {name: _score(name, columns) for name in columns if "." not in name}

@@ -8,11 +8,11 @@ from typing import Literal, get_args
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from perdure.cells.input_attention import InputCellAttention, Position
 from perdure.core.check import check_choice, check_counts, check_series
 from perdure.core.errors import SettingError
+from perdure.models.bidirectional import Bidirectional
 from perdure.models.pooling import POOLS, Pooled, SelfAttentionPooling, join, pool
 from perdure.ops.sequence import length_mask
 
@@ -133,13 +133,8 @@ class RecurrentClassifier(nn.Module):
         self.features = features
         self.input_dropout = nn.Dropout(config.input_dropout)
         self.input_attention = _input_attention(config, features)
-        self.recurrence = RECURRENCES[config.cell](
-            features if self.input_attention is None else self.input_attention.output_size,
-            config.hidden_size,
-            num_layers=config.layers,
-            batch_first=True,
-            bidirectional=config.bidirectional,
-        )
+        read = features if self.input_attention is None else self.input_attention.output_size
+        self.recurrence = _recurrence(config, read)
         width = config.hidden_size * (2 if config.bidirectional else 1)
         self.self_attention = (
             SelfAttentionPooling(width, config.attention_size, config.hops)
@@ -178,7 +173,10 @@ class RecurrentClassifier(nn.Module):
             ShapeError: when x is not (batch, time, features).
             LengthError: when a length is not in 1..time.
         """
-        outputs, mask = self._outputs(x, lengths)
+        read, mask = self._read(x, lengths)
+        if isinstance(self.recurrence, Bidirectional) and self.config.pooling == "last":
+            return self._classify(self.recurrence.last(read, mask))
+        outputs = self._outputs(read, mask)
         if self.self_attention is not None:
             return self._classify(self.self_attention(outputs, mask))
         return self._classify(pool(self.config.pooling, outputs, mask).value)
@@ -197,7 +195,8 @@ class RecurrentClassifier(nn.Module):
             step attends to; else None. Weights sum to one for each sample.
         """
         if self.self_attention is not None:
-            return self.self_attention.weights(*self._outputs(x, lengths)).mean(-1)
+            read, mask = self._read(x, lengths)
+            return self.self_attention.weights(self._outputs(read, mask), mask).mean(-1)
         if self.input_attention is not None and self.config.pooling == "last":
             return self.input_attention.scores(x, lengths).softmax(1).mean(-1)
         return None
@@ -251,21 +250,29 @@ class RecurrentClassifier(nn.Module):
         before = state.pooled and Pooled(state.pooled.value.repeat(copies, 1), state.pooled.count.repeat(copies, 1))
         return self._classify(join(self.config.pooling, before, after).value).reshape(copies, samples, -1)
 
-    def _outputs(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Run all steps; give the outputs and the mask."""
+    def _read(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Give what the recurrence reads, and the mask."""
         check_series(x, self.features, lengths)
         mask = None if lengths is None else length_mask(lengths.to(x.device), x.shape[1])
         x = self.input_dropout(x if mask is None else x.masked_fill(~mask[..., None], 0.0))
-        if self.input_attention is not None:
-            x = self.input_attention(x, lengths)
-        if lengths is None or not self.config.bidirectional:
-            return self.recurrence(x)[0], mask
-        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(self.recurrence(packed)[0], batch_first=True, total_length=x.shape[1])[0], mask
+        return (x if self.input_attention is None else self.input_attention(x, lengths)), mask
+
+    def _outputs(self, read: Tensor, mask: Tensor | None) -> Tensor:
+        """Run the recurrence over all steps."""
+        both = isinstance(self.recurrence, Bidirectional)
+        outputs: Tensor = self.recurrence(read, mask) if both else self.recurrence(read)[0]
+        return outputs
 
     def _classify(self, pooled: Tensor) -> Tensor:
         logits: Tensor = self.head(self.output_dropout(pooled))
         return logits
+
+
+def _recurrence(config: Recurrent, features: int) -> nn.RNNBase | Bidirectional:
+    kind = RECURRENCES[config.cell]
+    if config.bidirectional:
+        return Bidirectional(kind, features, config.hidden_size, config.layers)
+    return kind(features, config.hidden_size, num_layers=config.layers, batch_first=True)
 
 
 def _input_attention(config: Recurrent, features: int) -> InputCellAttention | None:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["last_valid", "length_mask", "lengths_of", "site_mask"]
+__all__ = ["last_valid", "length_mask", "lengths_of", "reverse_valid", "site_mask"]
 
 
 def length_mask(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "batch time"]:
@@ -58,6 +58,30 @@ def last_valid(
     if mask is None:
         return x[:, -1]
     return x[torch.arange(len(x), device=x.device), mask.sum(1) - 1]
+
+
+def reverse_valid(
+    x: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None
+) -> Float[Tensor, "batch time feature"]:
+    """Turn the valid steps of each sample round; padded steps stay at the end.
+
+    Args:
+        x: a series.
+        mask: true at valid steps; None when all are.
+
+    Returns:
+        The series backwards; twice gives the series again.
+
+    Example:
+        >>> x = torch.tensor([[[1.0], [2.0], [9.0]]])
+        >>> reverse_valid(x, torch.tensor([[True, True, False]])).flatten().tolist()
+        [2.0, 1.0, 9.0]
+    """
+    if mask is None:
+        return x.flip(1)
+    steps = torch.arange(x.shape[1], device=x.device)
+    source = torch.where(mask, mask.sum(1, keepdim=True) - 1 - steps, steps)
+    return x.gather(1, source[..., None].expand_as(x))
 
 
 def site_mask(mask: Bool[Tensor, "batch time"] | None, x: Float[Tensor, "batch *site"]) -> Bool[Tensor, "batch *site"]:

@@ -1,0 +1,38 @@
+"""The house: what every file of the package keeps to."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from perdure.core.registry import DATASETS, METHODS, METRICS, STUDIES
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "src").rglob("*.py"))
+KEYS = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "src/perdure/references.bib").read_text(), re.MULTILINE))
+SMELLS = r"torch\.load\((?![^)]*weights_only=True)|pickle\.loads?\(|yaml\.load\(|(?<![\w.])eval\(|torch\.manual_seed|except Exception"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT / "src").as_posix())
+def test_a_file_is_one_thought(file):
+    text = file.read_text()
+    assert text.count("\n") <= 300
+    assert not re.search(SMELLS, text)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert lines <= 40, node.name
+
+
+@pytest.mark.parametrize("room", [METHODS, METRICS, DATASETS, STUDIES], ids=lambda room: room.package)
+def test_everything_names_a_known_reference(room):
+    for entry in room.entries():
+        assert entry.reference in KEYS, entry.name
+
+
+def test_sources_are_mirrored_by_tests():
+    """Every room has its tests, in a folder of the same name."""
+    rooms = {path.name for path in (ROOT / "src/perdure").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert rooms <= {path.name for path in (ROOT / "tests").iterdir()}
