@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
@@ -18,10 +18,10 @@ from perdure.core.check import check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
 from perdure.core.protocols import Method
-from perdure.core.query import Query, evaluation
+from perdure.core.query import Query, evaluation, part
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
-from perdure.core.target import Logit, Target, select_target
+from perdure.core.target import Logit, Target
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["attribute"]
@@ -76,7 +76,7 @@ def attribute(
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seed = generator.initial_seed()
     query = _query(model, x, target, lengths, sub_seeds(generator, len(x)))
-    values = torch.cat([_explain(made, part) for part in _parts(query, batch_size)])
+    values = torch.cat([_explain(made, part(query, slice(i, i + batch_size))) for i in range(0, len(x), batch_size)])
     values = values.masked_fill(~site_mask(query.mask, x), 0.0)
     _check_values(values, query, made)
     provenance = Provenance(
@@ -143,15 +143,6 @@ def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | Non
 def _are_probabilities(logits: Tensor) -> bool:
     positive = bool((logits >= 0).all())
     return logits.shape[1] > 1 and positive and bool((logits.sum(1) - 1).abs().max() < 1e-4)
-
-
-def _parts(query: Query, size: int) -> Iterator[Query]:
-    for start in range(0, len(query.x), size):
-        some = slice(start, start + size)
-        mask = None if query.mask is None else query.mask[some]
-        yield dataclasses.replace(
-            query, x=query.x[some], mask=mask, seeds=query.seeds[some], target=select_target(query.target, some)
-        )
 
 
 def _explain(method: Method, query: Query) -> Tensor:

@@ -208,7 +208,8 @@ def part(query: Query, index: slice | Tensor) -> Query:
     """
     mask = None if query.mask is None else query.mask[index]
     target = select_target(query.target, index)
-    return replace(query, x=query.x[index], mask=mask, seeds=query.seeds[index], target=target)
+    seeds = query.seeds[index] if len(query.seeds) else query.seeds
+    return replace(query, x=query.x[index], mask=mask, seeds=seeds, target=target)
 
 
 @contextmanager

@@ -1,0 +1,85 @@
+"""Smoothed maps: the mean over noisy inputs."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from perdure.core.check import check_counts
+from perdure.core.errors import SettingError
+from perdure.core.protocols import Method
+from perdure.core.query import Query, part
+from perdure.core.random import child_seeds, normal
+from perdure.core.registry import METHODS
+from perdure.ops.sequence import site_mask
+
+__all__ = ["SmoothGrad"]
+
+
+@dataclass(frozen=True)
+class SmoothGrad:
+    r"""Average any method over copies of the input with Gaussian noise.
+
+    .. math:: a = \frac1n \sum_{k=1}^{n} A(x + \epsilon_k), \quad \epsilon_k \sim N(0, \sigma^2),
+        \quad \sigma = \text{noise} \cdot (\max x - \min x)
+
+    The range is that of the sample's own valid sites, and so is the stream of its noise. The cost is `samples`
+    times that of the inner method.
+
+    Args:
+        method: what is averaged: a method or its registry name, "gradient" as in the paper.
+        samples: noisy copies of each sample.
+        noise: standard deviation as a share of the range of a sample.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        smilkov2017smoothgrad
+    """
+
+    method: Method | str = "gradient"
+    samples: int = 20
+    noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_counts(samples=self.samples)
+        if not self.noise >= 0:
+            raise SettingError(f"noise is {self.noise}", "give a share of the range of at least 0")
+
+    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
+        """Explain noisy copies, several at once, and average.
+
+        Args:
+            query: the question; its seeds make the noise.
+
+        Returns:
+            The mean map.
+        """
+        method: Method = METHODS.make(self.method) if isinstance(self.method, str) else self.method
+        deviation = self.noise * _range(query)
+        total = torch.zeros_like(query.x)
+        for copies in torch.split(torch.arange(self.samples), max(1, query.rows // len(query.x))):
+            maps = method.scores(_noisy(query, deviation, copies))
+            total += maps.reshape(len(copies), *query.x.shape).sum(0)
+        return total / self.samples
+
+
+def _range(query: Query) -> Tensor:
+    """Give the range of each sample's valid sites, shaped to multiply x."""
+    valid, axes = site_mask(query.mask, query.x), tuple(range(1, query.x.ndim))
+    high = query.x.masked_fill(~valid, -torch.inf).amax(axes, keepdim=True)
+    return high - query.x.masked_fill(~valid, torch.inf).amin(axes, keepdim=True)
+
+
+def _noisy(query: Query, deviation: Tensor, copies: Tensor) -> Query:
+    """Ask about some noisy copies, laid one after the other along the batch."""
+    folded = part(query, torch.arange(len(query.x)).repeat(len(copies)))
+    seeds = torch.cat([child_seeds(query.seeds, int(k)) for k in copies])
+    noise = normal(seeds, tuple(query.x.shape[1:]), query.x)
+    noisy = folded.x + deviation.repeat(len(copies), *[1] * (query.x.ndim - 1)) * noise
+    return dataclasses.replace(folded, x=noisy, seeds=seeds)
