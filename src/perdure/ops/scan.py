@@ -73,9 +73,8 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
                 break
         queries = torch.where(normaliser >= SAFE_NORMALISER, 1.0 / (normaliser * hops), 0.0)
         state = _carry(keys.mT @ x, decay)  # b k r n
-        weights = (queries @ keys.mT).tril_()  # b k c c
-        average = _two_products(weights, x, queries, state)
-        ctx.save_for_backward(x, keys, queries, decay, state, weights)
+        average = _two_products(_weights(queries, keys), x, queries, state)
+        ctx.save_for_backward(x, keys, queries, decay, state)
         return average.flatten(1, 2)[:, :steps]
 
     @staticmethod
@@ -86,7 +85,7 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
 
     @staticmethod
     def _adjoint(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, keys, queries, decay, state, weights = ctx.saved_tensors
+        x, keys, queries, decay, state = ctx.saved_tensors
         steps, chunk, hops = grad.shape[1], keys.shape[2], keys.shape[3]
         g = _chunks(grad, chunk, 0.0)
         later = _carry_back(queries.mT @ g, decay)  # gradient of each chunk's own sum, b k r n
@@ -100,8 +99,13 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
             grad_keys += suffix + _carry_back(suffix[:, :, 0], decay)[:, :, None]
             grad_scores = (grad_keys * keys).flatten(1, 2)[:, :steps]
         if ctx.needs_input_grad[1]:
-            grad_values = _two_products(weights.mT, g, keys, later).flatten(1, 2)[:, :steps]
+            grad_values = _two_products(_weights(queries, keys).mT, g, keys, later).flatten(1, 2)[:, :steps]
         return grad_scores, grad_values
+
+
+def _weights(queries: Tensor, keys: Tensor) -> Tensor:
+    """Give the weight of each step of a chunk for each later one; cheaper to multiply again than to keep."""
+    return (queries @ keys.mT).tril_()  # b k c c
 
 
 def _two_products(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
