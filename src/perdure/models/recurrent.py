@@ -13,6 +13,7 @@ from perdure.cells.input_attention import InputCellAttention, Position
 from perdure.core.check import check_choice, check_counts, check_series
 from perdure.core.errors import SettingError
 from perdure.models.bidirectional import Bidirectional
+from perdure.models.dropout import Dropout
 from perdure.models.pooling import POOLS, Pooled, SelfAttentionPooling, join, pool
 from perdure.ops.sequence import length_mask
 
@@ -131,7 +132,7 @@ class RecurrentClassifier(nn.Module):
         check_counts(features=features, classes=classes)
         self.config = config
         self.features = features
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.input_attention = _input_attention(config, features)
         read = features if self.input_attention is None else self.input_attention.output_size
         self.recurrence = _recurrence(config, read)
@@ -141,7 +142,7 @@ class RecurrentClassifier(nn.Module):
             if config.pooling == "self_attention"
             else None
         )
-        self.output_dropout = nn.Dropout(config.output_dropout)
+        self.output_dropout = Dropout(config.output_dropout)
         self.head = nn.Linear(width if self.self_attention is None else self.self_attention.output_size, classes)
 
     def reset_parameters(self, generator: torch.Generator) -> None:

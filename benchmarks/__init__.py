@@ -1,0 +1,1 @@
+"""Seconds and bytes: what perdure costs, beside slow references and peers, in one run."""

@@ -1,0 +1,49 @@
+"""The necessary boxes study: does the map of positional input-cell attention show the whole box?"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+
+from benchmarks.harness import Row
+from perdure.studies.necessary_boxes import SETS, NecessaryBoxes
+from perdure.studies.table import Row as Number
+from perdure.studies.table import run_study
+
+POSITIONAL = "lstm_positional_input_cell_attention"
+AREA, SHARE = 0.95, 0.97
+KEPT = Path("runs/necessary_boxes")
+"""The results stay here to be looked at."""
+
+
+def run() -> list[Row]:
+    folder = Path(mkdtemp())
+    study = NecessaryBoxes()
+    numbers = run_study(study, folder, workers=2)
+    shutil.rmtree(KEPT, ignore_errors=True)
+    shutil.move(folder, KEPT)
+    rows = []
+    for name in SETS:
+        for model in study.models:
+            rows += [_area(numbers, name, model), _accuracy(numbers, name, model)]
+    return rows
+
+
+def _area(numbers: Sequence[Number], name: str, model: str) -> Row:
+    ours = _mean(numbers, (name, model, "roc"), "value")
+    meets = ours >= AREA if model == POSITIONAL else None
+    return Row("AUROC of the map", f"{name}, {model}", ours, None, ours, ">= 0.95", meets, "")
+
+
+def _accuracy(numbers: Sequence[Number], name: str, model: str) -> Row:
+    ours, bayes = (_mean(numbers, (name, model, "accuracy"), key) for key in ("value", "ceiling"))
+    meets = ours / bayes >= SHARE if model == POSITIONAL else None
+    case = f"{name}, {model}"
+    return Row("accuracy, beside the Bayes accuracy", case, ours, bayes, ours / bayes, ">= 0.97", meets, "")
+
+
+def _mean(numbers: Sequence[Number], wanted: tuple[str, str, str], key: str) -> float:
+    found = [getattr(n, key) for n in numbers if (n.dataset, n.model, n.metric) == wanted]
+    return float(np.mean(found))

@@ -1,0 +1,5 @@
+"""Run the command line as `python -m perdure`."""
+
+from perdure.cli.main import main
+
+main()

@@ -1,0 +1,100 @@
+import pytest
+import torch
+from captum.attr import Occlusion as Captum
+
+from perdure.attribution.attribute import attribute
+from perdure.attribution.occlusion import Occlusion
+from perdure.core.errors import SettingError
+from perdure.core.query import Query
+from perdure.core.target import Logit
+from perdure.ops.baseline import baseline_of
+from perdure.ops.sequence import length_mask
+from tests.cases import CopiesStep, Linear, Opaque, convolutional, recurrent, stream
+from tests.reference.occlusion import occlusion
+
+LABEL = torch.tensor([0, 1, 1, 0])
+SERIES = torch.randn(4, 9, 4, generator=stream(), dtype=torch.float64)
+IMAGES = torch.randn(4, 2, 6, 5, generator=stream(), dtype=torch.float64)
+LENGTHS = torch.tensor([9, 6, 1, 2])
+WINDOWS = [((1, 4), (1, 4)), ((3, 4), (2, 4)), ((4, 2), (3, 1)), ((2, 3), (2, 2)), ((9, 4), (9, 4))]
+
+
+def test_on_a_linear_model_single_sites_are_what_they_add():
+    model = Linear(9, 4)
+    found = attribute(model, SERIES, Occlusion(window=(1, 1)), target=LABEL)
+    torch.testing.assert_close(found.values, SERIES * model.weight[LABEL].detach())
+    assert (found.provenance.forward, found.provenance.backward) == (4 * (1 + 36), 0)
+
+
+def test_a_copied_step_is_the_only_one_that_matters():
+    found = attribute(CopiesStep(3), SERIES, "occlusion", target=torch.zeros(4, dtype=torch.long)).values
+    torch.testing.assert_close(found[:, 3], SERIES[:, 3].sum(1, keepdim=True).expand(4, 4))
+    assert found.count_nonzero() == 16
+
+
+@pytest.mark.parametrize(("window", "stride"), WINDOWS)
+@pytest.mark.parametrize("make", [recurrent, lambda: Opaque().eval()])
+def test_captum_agrees_whether_the_model_goes_on_from_a_state_or_not(make, window, stride):
+    model = make().double()
+    expected = Captum(model).attribute(SERIES, window, strides=stride, target=LABEL)
+    found = Occlusion(window, stride).scores(Query(model, SERIES, Logit(LABEL)))
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(("window", "stride"), [((2, 3, 3), (2, 1, 2)), ((1, 6, 1), (1, 6, 1)), ((2, 4, 5), (1, 3, 5))])
+def test_captum_agrees_on_images(window, stride):
+    model = convolutional().double()
+    expected = Captum(model).attribute(IMAGES, window, strides=stride, target=LABEL)
+    torch.testing.assert_close(Occlusion(window, stride).scores(Query(model, IMAGES, Logit(LABEL))), expected)
+
+
+@pytest.mark.parametrize(("window", "stride"), WINDOWS)
+@pytest.mark.parametrize("baseline", ["zero", "mean"])
+@pytest.mark.parametrize("settings", [{}, {"pooling": "max"}, {"bidirectional": True}])
+def test_a_loop_over_the_valid_steps_of_each_sample_agrees(window, stride, baseline, settings):
+    model = recurrent(**settings).double()
+    query = Query(model, SERIES, Logit(LABEL), length_mask(LENGTHS, 9))
+    found = Occlusion(window, stride, baseline).scores(query)
+    start = baseline_of(baseline, SERIES, query.mask)
+    for i, (label, length) in enumerate(zip(LABEL, LENGTHS, strict=True)):
+        one = lambda p, label=label: model(p[None])[0, label].detach()  # noqa: E731
+        expected = occlusion(one, SERIES[i, :length], start[i, :length], window, stride)
+        torch.testing.assert_close(found[i, :length], expected)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 64])
+def test_the_rows_of_a_call_change_nothing(rows):
+    for model in (recurrent().double(), Opaque().double().eval()):
+        whole = Occlusion((2, 2), 1).scores(Query(model, SERIES, Logit(LABEL)))
+        few = Occlusion((2, 2), 1).scores(Query(model, SERIES, Logit(LABEL), rows=rows))
+        torch.testing.assert_close(few, whole)
+
+
+def test_a_short_window_covers_the_other_axes_whole():
+    query = Query(recurrent().double(), SERIES, Logit(LABEL))
+    assert torch.equal(Occlusion(2, 1).scores(query), Occlusion((2, 4), (1, 4)).scores(query))
+    assert torch.equal(Occlusion((3,)).scores(query), Occlusion((3, 4), (3, 4)).scores(query))
+
+
+def test_a_state_saves_half_of_the_steps(monkeypatch):
+    model = recurrent()
+    steps = []
+    resume = model.resume
+    monkeypatch.setattr(model, "resume", lambda state, x: steps.append(x[..., 0].numel()) or resume(state, x))
+    x = torch.randn(8, 200, 4, generator=stream())
+    Occlusion().scores(Query(model, x, Logit(torch.zeros(8, dtype=torch.long))))
+    assert sum(steps) < 0.55 * 8 * 200 * 200
+
+
+@pytest.mark.parametrize(
+    "settings", [{"window": 0}, {"window": (2, 0)}, {"window": 2, "stride": 3}, {"stride": (1, 1)}, {"baseline": "x"}]
+)
+def test_settings_that_cannot_be_used(settings):
+    with pytest.raises(SettingError, match=r"window|baseline"):
+        Occlusion(**settings)
+
+
+@pytest.mark.parametrize("window", [10, (1, 5), (1, 1, 1)])
+def test_windows_that_do_not_fit(window):
+    with pytest.raises(SettingError, match="site axes"):
+        Occlusion(window).scores(Query(Linear(9, 4), SERIES, Logit(LABEL)))

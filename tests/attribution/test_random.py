@@ -1,0 +1,17 @@
+import torch
+
+from perdure.attribution.attribute import attribute
+from tests.cases import Linear, stream
+
+
+def test_maps_are_uniform_and_spend_no_pass():
+    found = attribute(Linear(40, 50), torch.zeros(5, 40, 50), "random", target=torch.zeros(5, dtype=torch.long))
+    assert abs(found.values.mean().item() - 0.5) < 0.02  # seven standard errors
+    assert abs(found.values.var().item() - 1 / 12) < 0.005
+    assert (found.provenance.forward, found.provenance.backward) == (0, 0)
+
+
+def test_other_seeds_give_other_maps():
+    x, label = torch.zeros(2, 3), torch.zeros(2, dtype=torch.long)
+    first, second = (attribute(Linear(3), x, "random", target=label, generator=stream(s)).values for s in (0, 1))
+    assert not torch.equal(first, second)

@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from perdure.attribution.attribute import attribute
+from perdure.attribution.integrated_gradients import IntegratedGradients
+from perdure.attribution.smooth_grad import SmoothGrad
+from perdure.core.errors import SettingError, UnknownNameError
+from perdure.core.query import Query
+from perdure.core.random import sub_seeds
+from perdure.core.target import Logit
+from tests.cases import Linear, Quadratic, perceptron, stream
+
+LABEL = torch.tensor([0, 1, 1])
+X = torch.randn(3, 5, generator=stream(), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("inner", ["gradient", "integrated_gradients:steps=3", IntegratedGradients(tolerance=1e-3)])
+def test_without_noise_it_is_the_inner_method(inner):
+    model = perceptron().double()
+    found = attribute(model, X, SmoothGrad(inner, samples=3, noise=0.0), target=LABEL).values
+    torch.testing.assert_close(found, attribute(model, X, inner, target=LABEL).values)
+
+
+def test_on_a_linear_model_noise_does_not_matter():
+    model = Linear(5)
+    found = attribute(model, X, "smooth_grad", target=LABEL)
+    torch.testing.assert_close(found.values, model.weight[LABEL].detach())
+    assert found.provenance.backward == 3 * 20
+
+
+def test_the_noise_has_the_share_of_the_range_that_was_asked_for():
+    x = torch.tensor([[-1.0, 3.0], [0.0, 0.5]], dtype=torch.float64)
+    model = Quadratic(2)
+    model.a, model.b = torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    query = Query(model, x, lambda logits: logits[:, 0], seeds=sub_seeds(stream(), 2))
+    error = torch.stack([SmoothGrad(samples=1, noise=0.25).scores(query_of(query, s)) - x for s in range(2000)])
+    torch.testing.assert_close(error.std(0), torch.tensor([[1.0, 1.0], [0.125, 0.125]]).double(), rtol=0.1, atol=0)
+    assert error.mean(0).abs().max() < 0.1
+
+
+def query_of(query, seed):
+    return Query(query.model, query.x, query.target, seeds=sub_seeds(stream(seed), len(query.x)))
+
+
+@pytest.mark.parametrize("rows", [1, 7, 2048])
+def test_folded_copies_equal_a_loop(rows):
+    seeds = sub_seeds(stream(), 3)
+    model = perceptron().double()
+    one, many = (Query(model, X, Logit(LABEL), seeds=seeds, rows=r) for r in (rows, 60))
+    torch.testing.assert_close(SmoothGrad().scores(one), SmoothGrad().scores(many))
+
+
+def test_settings_that_cannot_be_used():
+    for settings in ({"samples": 0}, {"noise": -0.1}):
+        with pytest.raises(SettingError, match=next(iter(settings))):
+            SmoothGrad(**settings)
+    with pytest.raises(UnknownNameError, match="gradient"):
+        attribute(Linear(5), X, SmoothGrad("gradiant"), target=LABEL)

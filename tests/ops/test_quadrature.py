@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.interpolate import CubicSpline
+
+from perdure.ops.quadrature import gauss_legendre, spline_rule
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 50])
+def test_gauss_legendre_is_exact_to_its_degree(count):
+    nodes, weights = gauss_legendre(count)
+    for power in range(2 * count):
+        assert float(weights @ nodes**power) == pytest.approx(1 / (power + 1), abs=1e-13)
+
+
+@given(st.integers(5, 30), st.integers(0, 10_000))
+def test_the_spline_rule_integrates_the_spline_of_scipy(count, seed):
+    draw = np.random.default_rng(seed)
+    nodes = np.cumsum(draw.uniform(0.1, 1, (2, count)), 1)
+    values = draw.normal(size=nodes.shape)
+    order = draw.permutation(count)
+    rule = spline_rule(torch.tensor(nodes[:, order])).numpy()
+    for line in range(2):
+        spline = CubicSpline(nodes[line], values[line])
+        pieces = [spline.integrate(a, b) for a, b in zip(nodes[line], nodes[line, 1:], strict=False)]
+        np.testing.assert_allclose(rule[line] @ values[line, order], pieces, rtol=1e-7, atol=1e-9)
+
+
+def test_the_spline_rule_stands_nodes_that_crowd():
+    crowd = 0.3 + torch.logspace(-6, -1, 12, dtype=torch.float64)
+    nodes = torch.cat([torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64), crowd])[None]
+    assert float((spline_rule(nodes).sum(1) * nodes.pow(3)).sum()) == pytest.approx(0.25, abs=1e-7)  # 1e-13 over 1e-6
