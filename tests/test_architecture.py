@@ -11,7 +11,16 @@ from perdure.core.registry import DATASETS, METHODS, METRICS, STUDIES
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "src").rglob("*.py"))
 KEYS = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "src/perdure/references.bib").read_text(), re.MULTILINE))
-SMELLS = r"torch\.load\((?![^)]*weights_only=True)|pickle\.loads?\(|yaml\.load\(|(?<![\w.])eval\(|torch\.manual_seed|except Exception"
+SMELLS = "|".join(
+    (
+        r"(?<!safetensors\.)torch\.load\((?!.*weights_only=True)",
+        r"pickle\.loads?\(",
+        r"yaml\.load\(",
+        r"(?<![\w.])eval\(",
+        r"torch\.manual_seed",
+        r"except Exception",
+    )
+)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT / "src").as_posix())

@@ -43,7 +43,7 @@ def test_a_loop_over_samples_with_many_midpoints_agrees(baseline):
     for method in (IntegratedGradients(baseline=baseline), IntegratedGradients(tolerance=1e-7, baseline=baseline)):
         found = method.scores(query)
         for i, (label, length) in enumerate(zip(LABEL, LENGTHS, strict=True)):
-            one = lambda p, label=label: model(p[None])[0, label]  # noqa: E731
+            one = lambda p, label=label: model(p)[:, label]  # noqa: E731
             expected = integrated_gradients(one, SERIES[i, :length], start[i, :length], 2000)
             torch.testing.assert_close(found[i, :length], expected, atol=1e-5, rtol=1e-5)
 

@@ -33,9 +33,11 @@ def test_the_noise_has_the_share_of_the_range_that_was_asked_for():
     model = Quadratic(2)
     model.a, model.b = torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     query = Query(model, x, lambda logits: logits[:, 0], seeds=sub_seeds(stream(), 2))
-    error = torch.stack([SmoothGrad(samples=1, noise=0.25).scores(query_of(query, s)) - x for s in range(2000)])
-    torch.testing.assert_close(error.std(0), torch.tensor([[1.0, 1.0], [0.125, 0.125]]).double(), rtol=0.1, atol=0)
-    assert error.mean(0).abs().max() < 0.1
+    error = torch.stack([SmoothGrad(samples=1, noise=0.25).scores(query_of(query, s)) - x for s in range(500)])
+    torch.testing.assert_close(
+        error.std(0), torch.tensor([[1.0, 1.0], [0.125, 0.125]]).double(), rtol=0.13, atol=0
+    )  # four errors
+    assert error.mean(0).abs().max() < 0.18
 
 
 def query_of(query, seed):

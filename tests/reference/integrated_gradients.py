@@ -4,9 +4,8 @@ import torch
 
 
 def integrated_gradients(function, x, baseline, pieces):
-    """Give (x - baseline) times the mean gradient of a scalar function of one sample."""
-    total = torch.zeros_like(x)
-    for k in range(pieces):
-        point = (baseline + (k + 0.5) / pieces * (x - baseline)).requires_grad_()
-        total += torch.autograd.grad(function(point), point)[0]
-    return (x - baseline) * total / pieces
+    """Give (x - baseline) times the mean gradient; the function takes many points and gives a scalar for each."""
+    steps = (torch.arange(pieces, dtype=x.dtype) + 0.5) / pieces
+    points = torch.stack([baseline + step * (x - baseline) for step in steps]).requires_grad_()
+    gradients = torch.autograd.grad(function(points).sum(), points)[0]
+    return (x - baseline) * gradients.mean(0)

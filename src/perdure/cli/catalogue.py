@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import re
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ def show(
         _settings(room, as_json)
         return
     rooms = {room: ROOMS[room]} if room else ROOMS
-    found = {name: [dataclasses.asdict(entry) for entry in some.entries()] for name, some in rooms.items()}
+    found = {name: _entries(name, some) for name, some in rooms.items()}
     if as_json:
         print_json(found)
         return
@@ -49,6 +49,21 @@ def cite(
         print_json(found)
     else:
         say("\n\n".join(found.values()))
+
+
+def _entries(name: str, room: Room) -> list[dict[str, str]]:
+    """Describe what a room holds; models are known by their presets, which must be imported."""
+    entries = [dataclasses.asdict(entry) for entry in room.entries()]
+    if name == "models":
+        from perdure.models.presets import PRESETS
+
+        entries += [{"name": preset, "summary": _differences(config)} for preset, config in PRESETS.items()]
+    return entries
+
+
+def _differences(config: Any) -> str:
+    changed = (f for f in dataclasses.fields(config) if getattr(config, f.name) != f.default)
+    return "recurrent" + "".join(f", {f.name}={getattr(config, f.name)}" for f in changed)
 
 
 def _settings(name: str, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from perdure.cli.study import study
 from perdure.cli.train import train
 from perdure.core.errors import CheckpointError, DependencyError, PartError, PerdureError, RunFolderError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "exit_code", "main"]
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a defect of perdure · 2 wrong usage · 3 a name, setting, model or data that cannot be used ·
@@ -71,13 +71,21 @@ def main() -> None:
         app()
     except PerdureError as error:
         warn(f"perdure: {error}")
-        sys.exit(_exit_code(error))
+        sys.exit(exit_code(error))
     except KeyboardInterrupt:
         warn("perdure: interrupted. What is finished is kept; run the same command again to go on.")
         sys.exit(130)
 
 
-def _exit_code(error: PerdureError) -> int:
+def exit_code(error: PerdureError) -> int:
+    """Choose the exit code of a named error.
+
+    Args:
+        error: what went wrong.
+
+    Returns:
+        5 for a missing package, 4 for a folder, part or checkpoint, 3 for all else.
+    """
     if isinstance(error, DependencyError):
         return 5
     return 4 if isinstance(error, RunFolderError | PartError | CheckpointError) else 3

@@ -9,6 +9,9 @@ from torch import Tensor
 
 __all__ = ["child_seeds", "normal", "stream", "sub_seeds", "uniform"]
 
+SMALLEST_SHARE = 2.0**-54
+"""Stands for a uniform draw of exactly zero, whose normal quantile is infinite."""
+
 
 def stream(seed: int, *names: object) -> torch.Generator:
     """Make a generator for one use, independent of all others.
@@ -65,10 +68,11 @@ def normal(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
         like: gives dtype and device.
 
     Returns:
-        Noise, shape (batch, *shape); row i is a function of seed i alone, whatever the device.
+        Noise, shape (batch, *shape); row i is a function of seed i alone, whatever the device, and more steps leave
+        the noise of the first ones as it is.
     """
-    rows = [torch.randn(shape, generator=_of(s), dtype=like.dtype) for s in seeds]
-    return torch.stack(rows).to(like.device)
+    share = uniform(seeds, shape, torch.zeros((), dtype=torch.float64))
+    return torch.special.ndtri(share.clamp_min(SMALLEST_SHARE)).to(like)
 
 
 def uniform(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -1,0 +1,107 @@
+import pytest
+import torch
+
+from perdure.attribution.attribute import attribute
+from perdure.attribution.smooth_grad import SmoothGrad
+from perdure.core.errors import (
+    EmptyDataError,
+    IndependentOutputError,
+    LabelError,
+    LengthError,
+    NonFiniteError,
+    ProbabilityWarning,
+    SettingError,
+    ShapeError,
+    UnknownNameError,
+    UnsupportedError,
+)
+from perdure.core.target import Probability
+from tests.cases import Constant, Linear, Opaque, perceptron, stream
+
+X = torch.randn(3, 7, 4, generator=stream())
+LABEL = torch.tensor([0, 1, 2])
+MODEL = Opaque().eval()
+
+
+def explain(model=MODEL, x=X, method="gradient", target=LABEL, **settings):
+    return attribute(model, x, method, target=target, **settings)
+
+
+def test_the_record_says_how_the_map_came_about():
+    found = explain(method="smooth_grad:samples=2,noise=0.5", generator=stream(7), target=Probability(LABEL))
+    record = found.provenance
+    assert found.dims == ("batch", "time", "feature")
+    assert (record.method, record.target, record.seed) == ("smooth_grad", "probability", 7)
+    assert record.fields == {"method": "gradient", "samples": 2, "noise": 0.5}
+    assert record.versions["torch"] == torch.__version__
+    assert len(record.model_digest) == 16
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"method": "integrated_gradient"}, UnknownNameError, "did you mean 'integrated_gradients'"),
+        ({"method": "smooth_grad:sample=3"}, SettingError, "did you mean 'samples'"),
+        ({"method": "integrated_gradients:steps=many"}, SettingError, "steps='many'"),
+        ({"method": "occlusion:baseline=blur"}, SettingError, "baseline"),
+        ({"x": X.masked_fill(X > 1, torch.nan)}, NonFiniteError, "the first at index"),
+        ({"x": X / 0}, NonFiniteError, "infinite"),
+        ({"x": X.long()}, ShapeError, r"x\.float"),
+        ({"x": X[0, 0]}, ShapeError, "shape"),
+        ({"x": X[:0], "target": LABEL[:0]}, EmptyDataError, "holds nothing"),
+        ({"x": X[:, :0]}, EmptyDataError, "holds nothing"),
+        ({"target": LABEL + 1}, LabelError, "the label of sample 2 is 3"),
+        ({"target": LABEL - 1}, LabelError, "the label of sample 0 is -1"),
+        ({"target": LABEL[:2]}, LabelError, "one class number per sample"),
+        ({"target": LABEL.float()}, LabelError, "one class number per sample"),
+        ({"lengths": torch.tensor([7, 0, 1])}, LengthError, "the length of sample 1 is 0"),
+        ({"lengths": torch.tensor([7, 8, 1])}, LengthError, "the length of sample 1 is 8"),
+        ({"lengths": torch.tensor([7, 1])}, LengthError, "one whole number per sample"),
+        ({"model": Linear(7, 4), "target": LABEL % 2, "lengths": LABEL + 1}, UnsupportedError, "does not take them"),
+        ({"model": lambda x: (x, x)}, UnsupportedError, "tuple"),
+        ({"model": lambda x: x}, ShapeError, "wrap it"),
+        ({"target": lambda logits: logits.sum()}, ShapeError, "one scalar per sample"),
+        ({"model": lambda x: x.sum(1) / 0}, NonFiniteError, "NaN or infinity for 3 samples"),
+    ],
+)
+def test_bad_input_is_a_named_error(given, error, says):
+    with pytest.raises(error, match=says) as caught:
+        explain(**given)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("detached", [True, False])
+@pytest.mark.parametrize("method", ["gradient", "integrated_gradients", "occlusion", "smooth_grad"])
+def test_a_model_that_ignores_its_input_is_a_named_error(method, detached):
+    with pytest.raises(IndependentOutputError, match=r"input"):
+        explain(Constant(detached), X, method, target=LABEL % 2)
+
+
+def test_a_map_of_zeros_is_no_error_when_the_output_depends_on_the_input():
+    flat = lambda x: (x.flatten(1).sum(1, keepdim=True) - 60).relu()  # noqa: E731
+    assert not explain(flat, X, target=torch.zeros(3, dtype=torch.long)).values.any()
+
+
+def test_probabilities_warn_unless_they_are_meant():
+    model = torch.nn.Sequential(perceptron(4), torch.nn.Softmax(-1))
+    with pytest.warns(ProbabilityWarning, match="softmax"):
+        explain(model, X[:, 0])
+    explain(model, X[:, 0], target=lambda probabilities: probabilities[:, 0])
+
+
+def test_a_method_must_give_one_number_per_site():
+    class Short:
+        def scores(self, query):
+            return query.x[:, :1]
+
+    for method in (Short(), SmoothGrad(Short())):
+        with pytest.raises((ShapeError, RuntimeError), match=r"site|shape"):
+            explain(method=method)
+
+
+def test_an_error_inside_the_model_is_shown_as_it_is():
+    def broken(x, lengths=None):
+        raise TypeError("unsupported operand")
+
+    with pytest.raises(TypeError, match="operand"):
+        explain(broken, lengths=LABEL + 1)

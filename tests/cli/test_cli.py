@@ -1,0 +1,148 @@
+import json
+import subprocess
+import sys
+
+import duckdb
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from perdure.cli import main as cli
+
+BOXES = "boxes:variant=middle,size=20,train=40,validation=20,test=20"
+QUICK = ["--changes", "epochs=2"]
+COMMANDS = ("audit", "train", "explain", "evaluate", "report", "study", "list", "cite")
+
+
+def run(*arguments, code=0):
+    """Run the command line as a shell would; give its output and its errors."""
+    outcome = CliRunner().invoke(cli.app, [str(a) for a in arguments])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        if not isinstance(outcome.exception, cli.PerdureError):
+            raise outcome.exception
+        assert cli.exit_code(outcome.exception) == code, outcome.exception
+        return str(outcome.exception)
+    assert outcome.exit_code == code, outcome.output
+    return outcome.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train") / "run"
+    run("train", "lstm:hidden_size=4", BOXES, "--out", folder, *QUICK)
+    return folder / "seed-00000"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_has_help(command):
+    text = run(command, "--help")
+    assert "--json" in text
+    (registered,) = [c for c in cli.app.registered_commands if c.name == command]
+    assert registered.callback.__doc__
+
+
+def test_exit_codes_are_documented():
+    assert "130 interrupted" in run("--help")
+
+
+def test_train_gives_the_same_weights_for_the_same_seed(trained, tmp_path):
+    found = json.loads(run("train", "lstm:hidden_size=4", BOXES, "--out", tmp_path / "b", *QUICK, "--json"))
+    weights = (tmp_path / "b/seed-00000/model.safetensors").read_bytes()
+    assert weights == (trained / "model.safetensors").read_bytes()
+    assert found[0]["seed"] == 0
+
+
+def test_explain_evaluate_and_read_with_duckdb(trained, tmp_path):
+    out = tmp_path / "maps"
+    found = json.loads(run("explain", trained, BOXES, "--method", "gradient", "--out", out, "--json"))
+    assert found["samples"] == 20
+    ((count,),) = duckdb.sql(f"select count(*) from '{out}/maps/*.parquet'").fetchall()
+    assert count == 20
+    scores = json.loads(run("evaluate", out, "--metric", "roc", "--json"))
+    assert scores["roc"]["ceiling"] == 1.0
+    assert scores["roc"]["null"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_explain_goes_on_and_changes_nothing(trained, tmp_path):
+    out = tmp_path / "maps"
+    run("explain", trained, BOXES, "--out", out)
+    part = out / "maps/part-00000.parquet"
+    before = part.read_bytes()
+    part.unlink()
+    run("explain", trained, BOXES, "--out", out)
+    assert part.read_bytes() == before
+
+
+def test_another_run_in_the_same_folder_is_refused(trained, tmp_path):
+    run("explain", trained, BOXES, "--out", tmp_path)
+    message = run("explain", trained, BOXES, "--method", "gradient", "--out", tmp_path, code=4)
+    assert "method is 'saliency' there and 'gradient' here" in message
+
+
+def test_audit_writes_a_page_and_report_renders_it_again(trained, tmp_path):
+    arguments = ("audit", trained, BOXES, "--method", "saliency", "--out", tmp_path / "audit")
+    record = json.loads(run(*arguments, "--compare", "gru:hidden_size=4", *QUICK, "--json"))
+    assert [model["name"] for model in record["models"]] == [trained.name, "gru:hidden_size=4"]
+    page = tmp_path / "audit/report.html"
+    first = page.read_bytes()
+    page.unlink()
+    assert str(page) in run("report", tmp_path / "audit")
+    assert page.read_bytes() == first
+    assert b"Does the explanation reach back in time?" in first
+
+
+def test_audit_of_arrays_with_hostile_names(tmp_path, generator):
+    rng = np.random.default_rng(0)
+    label = np.arange(60) % 2
+    hostile = "<script>alert(1)</script>"
+    inputs = rng.normal(size=(60, 8, 2)).astype(np.float32) + label[:, None, None]
+    np.savez(tmp_path / "own.npz", inputs=inputs, label=label, classes=np.array(["a", hostile]))
+    run("audit", "gru:hidden_size=4", tmp_path / "own.npz", "--method", "saliency", "--out", tmp_path / "run", *QUICK)
+    page = (tmp_path / "run/report.html").read_text()
+    assert hostile not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "cause"),
+    [
+        (("train", "lsmt", BOXES), 3, "did you mean 'lstm'"),
+        (("train", "lstm", "boxs"), 3, "did you mean 'boxes'"),
+        (("train", "lstm", "boxes:variant=early"), 3, "variant"),
+        (("train", "lstm", "nowhere.npz"), 3, "nowhere.npz"),
+        (("train", "lstm", BOXES, "--changes", "epoch=3"), 3, "did you mean 'epochs'"),
+        (("explain", "nowhere", BOXES), 4, "holds no trained model"),
+        (("evaluate", "nowhere"), 4, "not a run folder"),
+        (("report", "nowhere"), 4, "not a run folder"),
+        (("study", "box_salience"), 3, "did you mean 'box_saliency'"),
+        (("list", "occlusio"), 3, "did you mean 'occlusion'"),
+        (("cite", "nothing_like_it"), 3, "perdure list"),
+    ],
+)
+def test_wrong_words_get_a_named_error(arguments, code, cause, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cause in run(*arguments, code=code)
+
+
+def test_an_unknown_method_is_named_before_anything_is_explained(trained, tmp_path):
+    assert "did you mean 'gradient'" in run(
+        "explain", trained, BOXES, "--method", "gradeint", "--out", tmp_path / "x", code=3
+    )
+    assert not (tmp_path / "x").exists()
+
+
+def test_list_and_cite():
+    found = json.loads(run("list", "methods", "--json"))["methods"]
+    assert {"saliency", "integrated_gradients", "occlusion"} <= {entry["name"] for entry in found}
+    assert "lstm_input_cell_attention" in run("list", "models")
+    assert "tolerance" in run("list", "integrated_gradients")
+    assert "Sundararajan" in run("cite", "integrated_gradients")
+
+
+def test_errors_go_to_stderr_without_a_traceback():
+    command = [sys.executable, "-m", "perdure", "cite", "nothing_like_it"]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 3
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith("perdure: nothing is called")
+    assert "Traceback" not in outcome.stderr

@@ -1,0 +1,172 @@
+"""What every attribution method of the registry must keep to."""
+
+import dataclasses
+import pickle
+import random
+from collections.abc import Callable
+from importlib import resources
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from perdure.attribution.attribute import attribute
+from perdure.core.errors import UnsupportedError
+from perdure.core.registry import METHODS, name_of
+from tests.cases import convolutional, perceptron, recurrent, stream
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    make: Callable[[], nn.Module]
+    x: Tensor
+    lengths: Tensor | None = None
+
+    @property
+    def label(self) -> Tensor:
+        return torch.arange(len(self.x)) % 3
+
+
+def draw(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=stream(), dtype=torch.float64)
+
+
+LENGTHS = torch.tensor([7, 2, 5, 1, 6])
+CASES = {
+    "table": Case(perceptron, draw(5, 5)),
+    "series": Case(recurrent, draw(5, 7, 4)),
+    "padded": Case(lambda: recurrent(pooling="mean", cell="gru"), draw(5, 7, 4), LENGTHS),
+    "attends": Case(lambda: recurrent(pooling="self_attention", bidirectional=True), draw(5, 7, 4), LENGTHS),
+    "image": Case(convolutional, draw(5, 2, 6, 5)),
+}
+UNSUPPORTED = [("attention", "table"), ("attention", "series"), ("attention", "padded"), ("attention", "image")]
+NAMES = METHODS.names()
+PAIRS = [(name, case) for name in NAMES for case in CASES if (name, case) not in UNSUPPORTED]
+
+for_all = pytest.mark.parametrize("name", NAMES)
+for_all_cases = pytest.mark.parametrize(("name", "case"), PAIRS)
+
+
+def explain(name: str, case: Case, model: nn.Module | None = None, seed: int = 3, **settings) -> Tensor:
+    model = case.make().double() if model is None else model
+    asked = {"target": case.label, "lengths": case.lengths, "generator": stream(seed), **settings}
+    return attribute(model, case.x, name, **asked).values
+
+
+@for_all
+def test_it_is_a_frozen_bag_of_settings_that_travels(name):
+    method = METHODS.make(name)
+    assert name_of(method) == name
+    assert pickle.loads(pickle.dumps(method)) == method
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        method.any_setting = 2
+
+
+@for_all
+def test_its_paper_is_in_the_references(name):
+    entry = METHODS.entry(name)
+    assert f"{{{entry.reference}," in (resources.files("perdure") / "references.bib").read_text()
+    assert entry.summary.endswith(".")
+
+
+@pytest.mark.parametrize(("name", "case"), UNSUPPORTED)
+def test_a_model_it_cannot_explain_is_a_named_error(name, case):
+    with pytest.raises(UnsupportedError):
+        explain(name, CASES[case])
+
+
+@for_all_cases
+def test_inputs_model_and_random_state_stay_as_they_were(name, case):
+    case = CASES[case]
+    model = case.make().double().train()
+    next(model.children()).eval()
+    frozen, trained = list(model.parameters())[:2]
+    frozen.requires_grad_(False)
+    trained.grad = torch.ones_like(trained)
+    before = _everything(model, case)
+    explain(name, case, model)
+    torch.testing.assert_close(_everything(model, case), before, rtol=0, atol=0)
+    assert not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules())
+
+
+def _everything(model, case):
+    return {
+        "inputs": [case.x.clone(), case.label, 0 if case.lengths is None else case.lengths.clone()],
+        "state": {key: value.clone() for key, value in model.state_dict().items()},
+        "flags": [weight.requires_grad for weight in model.parameters()],
+        "gradients": [0 if weight.grad is None else weight.grad.clone() for weight in model.parameters()],
+        "modes": [module.training for module in model.modules()],
+        "torch": torch.get_rng_state(),
+        "numpy": [int(part) for part in np.random.get_state()[1]],
+        "python": list(random.getstate()[1]),
+    }
+
+
+@for_all_cases
+def test_a_model_in_training_mode_is_explained_as_in_evaluation(name, case):
+    case = CASES[case]
+    assert torch.equal(explain(name, case, case.make().double().train()), explain(name, case))
+
+
+@for_all_cases
+def test_a_seed_gives_one_map(name, case):
+    assert torch.equal(explain(name, CASES[case]), explain(name, CASES[case]))
+
+
+@for_all_cases
+def test_batch_size_and_batch_mates_do_not_matter(name, case):
+    case = CASES[case]
+    whole = explain(name, case)
+    for size in (1, 3):
+        torch.testing.assert_close(explain(name, case, batch_size=size), whole)
+    mates = case.x.clone()
+    mates[1:] = mates[1:].flip(0) * 3
+    torch.testing.assert_close(explain(name, dataclasses.replace(case, x=mates))[:1], whole[:1])
+    few = dataclasses.replace(case, x=case.x[:2], lengths=None if case.lengths is None else case.lengths[:2])
+    torch.testing.assert_close(explain(name, few), whole[:2])
+
+
+@pytest.mark.parametrize(("name", "case"), [pair for pair in PAIRS if CASES[pair[1]].lengths is not None])
+@pytest.mark.parametrize("fill", [0.0, -50.0])
+def test_padding_gets_exactly_zero_and_more_of_it_changes_nothing(name, case, fill):
+    case = CASES[case]
+    valid = torch.arange(7) < case.lengths[:, None]
+    short = explain(name, case)
+    assert not short[~valid].any()
+    assert (short[valid] != 0).any()
+    longer = torch.cat([case.x.masked_fill(~valid[..., None], fill), torch.full((5, 6, 4), fill)], dim=1)
+    long = explain(name, dataclasses.replace(case, x=longer.double()))
+    torch.testing.assert_close(long[:, :7], short)
+    assert not long[:, 7:].any()
+
+
+@for_all_cases
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_dtype_stays_and_values_are_finite(name, case, dtype):
+    case = CASES[case]
+    for scale in (0.0, 1e-3, 30.0):
+        scaled = dataclasses.replace(case, x=(case.x * scale).to(dtype))
+        found = explain(name, scaled, case.make().to(dtype))
+        assert found.dtype == dtype
+        assert found.shape == case.x.shape
+        assert found.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "backward"),
+    [
+        ("attention", 1, 0),
+        ("gradient", 1, 1),
+        ("input_x_gradient", 1, 1),
+        ("integrated_gradients", 50, 50),
+        ("occlusion", 1 + 7, 0),
+        ("random", 0, 0),
+        ("saliency", 1, 1),
+        ("smooth_grad", 20, 20),
+    ],
+)
+def test_the_passes_of_each_sample_are_as_documented(name, forward, backward):
+    case = CASES["attends"]
+    found = attribute(case.make().double(), case.x, name, target=case.label, lengths=case.lengths)
+    assert (found.provenance.forward, found.provenance.backward) == (5 * forward, 5 * backward)
