@@ -7,6 +7,7 @@ from perdure.attribution.smooth_grad import SmoothGrad
 from perdure.core.errors import SettingError, UnknownNameError
 from perdure.core.query import Query
 from perdure.core.random import sub_seeds
+from perdure.core.registry import METHODS
 from perdure.core.target import Logit
 from tests.cases import Linear, Quadratic, perceptron, stream
 
@@ -58,3 +59,11 @@ def test_settings_that_cannot_be_used():
             SmoothGrad(**settings)
     with pytest.raises(UnknownNameError, match="gradient"):
         attribute(Linear(5), X, SmoothGrad("gradiant"), target=LABEL)
+
+
+def test_the_inner_method_can_be_named_in_text():
+    assert METHODS.make("smooth_grad:method=integrated_gradients,samples=3") == SmoothGrad("integrated_gradients", 3)
+    made = METHODS.make("smooth_grad:method='integrated_gradients:steps=7',noise=0")
+    inner = METHODS.make("smooth_grad", {"method": IntegratedGradients(steps=7), "noise": 0})
+    found, expected = (attribute(Linear(5), X, one, target=LABEL).values for one in (made, inner))
+    assert torch.equal(found, expected)

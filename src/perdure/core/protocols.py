@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Attends", "Dataset", "Method", "Metric", "Resumable", "Splits"]
 
 
+@runtime_checkable
 class Method(Protocol):
     """An attribution method: a frozen bag of hyper-parameters with one function."""
 
