@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.sources import DATA, JSON, METHOD, METRIC, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
+from perdure.core.errors import SettingError
 
 if TYPE_CHECKING:
     from perdure.audit.candidate import Candidate
@@ -39,16 +40,19 @@ def audit(
     """
     from perdure.audit.audit import audit as run_audit
     from perdure.audit.settings import AuditSettings
-    from perdure.core.registry import folder_name
+    from perdure.core.registry import METHODS, METRICS, folder_name
     from perdure.records.run import open_run
 
     names = (model, *compare)
     settings = AuditSettings(tuple(method) or AuditSettings.methods, tuple(metric), samples, seed)
-    how = training(setting, changes)
+    for room, asked in ((METHODS, settings.methods), (METRICS, settings.metrics)):
+        for name in asked:
+            room.make(name)
+    how, configs = training(setting, changes), _configs(names)
     splits = load_data(data, seed)
     folder = out or Path("runs") / folder_name(f"audit-{'-'.join(names)}-{data}-{seed}")
-    run = open_run(folder, {"models": list(names), "data": data, **asdict(settings), "training": asdict(how)})
-    candidates = [_candidate(name, splits, how, seed, folder) for name in names]
+    run = open_run(folder, {"models": configs, "data": data, **asdict(settings), "training": asdict(how)})
+    candidates = [_candidate(name, config, splits, how, folder=folder, seed=seed) for name, config in configs.items()]
     with bar("explaining") as progress:
         record = run_audit(candidates, splits.test, splits.classes, settings, run, progress)
     page = write_page(folder)
@@ -82,17 +86,32 @@ def write_page(folder: Path) -> Path:
     return folder / "report.html"
 
 
-def _candidate(name: str, splits: Splits, how: Training, seed: int, folder: Path) -> Candidate:
-    from perdure.audit.candidate import Candidate, trained
+def _configs(names: Sequence[str]) -> dict[str, Any]:
+    """Look every model up before any is trained: the architecture of a name, the digest of a trained folder.
+
+    Raises:
+        SettingError: when a model is named twice.
+    """
     from perdure.core.registry import folder_name
     from perdure.models.presets import model_config
+    from perdure.training.checkpoint import is_finished, load_checkpoint
+
+    if len({folder_name(name) for name in names}) < len(names):
+        raise SettingError(f"a model is named twice among {', '.join(names)}", "compare different models")
+    folders = {name for name in names if is_finished(Path(name))}
+    return {name: load_checkpoint(name)[1].digest if name in folders else model_config(name) for name in names}
+
+
+def _candidate(name: str, config: Any, splits: Splits, how: Training, *, folder: Path, seed: int) -> Candidate:
+    from perdure.audit.candidate import Candidate, trained
+    from perdure.core.registry import folder_name
     from perdure.training.checkpoint import load_checkpoint
 
-    if (Path(name) / "model.yaml").exists():
-        return Candidate(Path(name).name, load_checkpoint(Path(name))[0])
+    if isinstance(config, str):
+        return Candidate(name, load_checkpoint(name)[0])
     place = folder / "models" / folder_name(name)
     with bar(f"training {name}") as progress:
-        return trained(name, model_config(name), splits, how, seed=seed, folder=place, progress=progress)
+        return trained(name, config, splits, how, seed=seed, folder=place, progress=progress)
 
 
 def _print(record: Mapping[str, Any], page: Path) -> None:

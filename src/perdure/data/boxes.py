@@ -74,7 +74,7 @@ class Boxes:
         The paper names the mixed set without defining it. Classes are balanced: half of the samples each.
     """
 
-    variant: Variant = "earlier"
+    variant: Variant = "middle"
     signal: Signal = "published"
     train: int = 1000
     validation: int = 200
@@ -129,7 +129,7 @@ class Boxes:
         Example:
             >>> batch = Boxes(size=20).draw(4, torch.Generator().manual_seed(0))
             >>> batch.label.sum().item(), batch.truth.sum((1, 2)).tolist()
-            (2, [96, 96, 96, 96])
+            (2, [144, 144, 144, 144])
         """
         boxes = self._boxes()
         truth = boxes[torch.randint(len(boxes), (count,), generator=generator)]
