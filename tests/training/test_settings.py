@@ -5,7 +5,7 @@ from perdure.training.settings import CLEAN, PAPER, Training
 
 
 def test_the_clean_setting_stops_early_on_the_validation_loss():
-    assert (CLEAN.epochs, CLEAN.batch_size, CLEAN.learning_rate) == (100, 50, 1e-3)
+    assert (CLEAN.epochs, CLEAN.batch_size, CLEAN.learning_rate) == (30, 50, 3e-3)
     assert (CLEAN.patience, CLEAN.select, CLEAN.loss, CLEAN.stop_at) == (10, "loss", "cross_entropy", None)
 
 

@@ -41,7 +41,11 @@ def over_time_evidence(found: Explained, occluded: Explained, batch: Batch, accu
     """
     evidence = vanishing_of(occluded.maps if batch.truth is None else batch.truth.float(), batch)
     index = replace(
-        found.numbers["vanishing"], name="vanishing index", ceiling=evidence.values.mean().item(), higher_is_better=None
+        found.numbers["vanishing"],
+        name="vanishing index",
+        null=0.0,
+        ceiling=evidence.values.mean().item(),
+        higher_is_better=None,
     )
     values = found.scores["vanishing"].aux["reach"]
     low, high = bootstrap_interval(values, stream(seed, "bootstrap", "reach"))

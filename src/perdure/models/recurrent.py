@@ -52,7 +52,7 @@ class Recurrent:
     """
 
     cell: Cell = "lstm"
-    hidden_size: int = 64
+    hidden_size: int = 32
     layers: int = 1
     bidirectional: bool = False
     pooling: Pooling = "last"

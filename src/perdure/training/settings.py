@@ -42,9 +42,9 @@ class Training:
         1.0
     """
 
-    epochs: int = 100
+    epochs: int = 30
     batch_size: int = 50
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 0.0
     schedule: Literal["constant", "one_cycle"] = "constant"
     clip: float | None = None
@@ -71,6 +71,8 @@ class Training:
 CLEAN = Training()
 """The default: stops early on the validation loss and keeps the weights where it was lowest."""
 
-PAPER = Training(epochs=400, loss="published", check_every=10, select="accuracy", patience=None, stop_at=1.0)
+PAPER = Training(
+    epochs=400, learning_rate=1e-3, loss="published", check_every=10, select="accuracy", patience=None, stop_at=1.0
+)
 """As published for input-cell attention, but selected on validation samples where the published code selects on the
 test set. The checks come every 10 steps for plain recurrent networks and every 3 for input-cell attention."""

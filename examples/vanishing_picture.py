@@ -1,0 +1,15 @@
+"""Draw the mean maps of an audit beside each other: python examples/vanishing_picture.py runs/demo picture.png."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from perdure.report.figure import png
+from perdure.report.mosaic import moving_boxes
+
+run, picture = map(Path, sys.argv[1:])
+with np.load(run / "audit.npz") as arrays:
+    means = {name.split("/")[1]: arrays[name][None] for name in arrays if name.startswith("mean_map/")}
+    truth = arrays["mean_truth"][None]
+picture.write_bytes(png(moving_boxes(means, ["mean saliency"], truth)))
