@@ -6,7 +6,7 @@ from perdure.models.presets import PRESETS
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
-splits = Boxes("latter", train=200, size=20).load(seed=0)
+splits = Boxes("latter", train=200, test=50, size=20).load(seed=0)
 model = train(PRESETS["lstm"], splits, CLEAN, seed=0).model
 test = splits.test
 attribution = perdure.attribute(model, test.inputs, "integrated_gradients:tolerance=0.001", target=test.label)

@@ -10,6 +10,8 @@ from perdure.report.mosaic import moving_boxes
 
 run, picture = map(Path, sys.argv[1:])
 with np.load(run / "audit.npz") as arrays:
-    means = {name.split("/")[1]: arrays[name][None] for name in arrays if name.startswith("mean_map/")}
+    means = {
+        name.split("/")[1].replace("_", " "): arrays[name][None] for name in arrays if name.startswith("mean_map/")
+    }
     truth = arrays["mean_truth"][None]
 picture.write_bytes(png(moving_boxes(means, ["mean saliency"], truth)))

@@ -82,7 +82,7 @@ def test_another_run_in_the_same_folder_is_refused(trained, tmp_path):
 def test_audit_writes_a_page_and_report_renders_it_again(trained, tmp_path):
     arguments = ("audit", trained, BOXES, "--method", "saliency", "--out", tmp_path / "audit")
     record = json.loads(run(*arguments, "--compare", "gru:hidden_size=4", *QUICK, "--json"))
-    assert [model["name"] for model in record["models"]] == [trained.name, "gru:hidden_size=4"]
+    assert [model["name"] for model in record["models"]] == [str(trained), "gru:hidden_size=4"]
     page = tmp_path / "audit/report.html"
     first = page.read_bytes()
     page.unlink()

@@ -90,7 +90,11 @@ def test_the_state_is_given_back_after_a_failure():
 def test_the_steps_are_those_of_adam():
     train = series(12, 0)
     ours = fit(
-        Last(), shuffled(train, 12), series(4, 1), replace(SHORT, epochs=1, weight_decay=0.1, clip=0.01), generator()
+        Last(),
+        shuffled(train, 12),
+        series(4, 1),
+        replace(SHORT, epochs=1, learning_rate=1e-3, weight_decay=0.1, clip=0.01),
+        generator(),
     )
     model = Last()
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.1)
