@@ -220,3 +220,18 @@ def test_unusable_settings_are_named(settings):
 def test_a_network_has_features_and_classes():
     with pytest.raises(SettingError, match="classes is 0"):
         Recurrent().build(3, 0, stream())
+
+
+def test_networks_with_a_single_lstm_can_be_stacked():
+    stackable = {name for name, config in PRESETS.items() if config.stackable}
+    assert stackable == {"lstm", "bi_lstm", "lstm_mean_pooling", "lstm_max_pooling", "lstm_self_attention"}
+    assert not Recurrent(layers=2).stackable
+    assert not Recurrent(bidirectional=True, pooling="mean").stackable
+
+
+@pytest.mark.parametrize("name", [name for name, config in SMALL.items() if config.stackable])
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "padded"])
+def test_the_parts_of_a_stackable_network_give_the_whole(name, lengths):
+    model, x = build(SMALL[name]), series()
+    read, mask = model.read(x, lengths)
+    assert torch.equal(model.finish(read, model.lstm(read)[0], mask), model(x, lengths))

@@ -39,7 +39,7 @@ def stacked_lstm(
     projected = torch.stack([_by_gate(lstm, x) for lstm, x in pairs], dim=3).flatten(2)
     weights = {
         "weight_ih_l0": torch.eye(projected.shape[2], dtype=projected.dtype, device=projected.device),
-        "weight_hh_l0": _block_diagonal([lstm.weight_hh_l0 for lstm in lstms]),
+        "weight_hh_l0": _block_diagonal([lstm.all_weights[0][1] for lstm in lstms]),
     }
     with torch.device("meta"):
         wide = nn.LSTM(projected.shape[2], projected.shape[2] // 4, bias=False, batch_first=True)
@@ -49,10 +49,11 @@ def stacked_lstm(
 
 def _by_gate(lstm: nn.LSTM, x: Tensor) -> Float[Tensor, "batch time 4 hidden"]:
     """Project inputs to the gates."""
-    return linear(x, lstm.weight_ih_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0).unflatten(2, (4, -1))
+    weight, _, input_bias, recurrent_bias = lstm.all_weights[0]
+    return linear(x, weight, input_bias + recurrent_bias).reshape(*x.shape[:2], 4, -1)
 
 
 def _block_diagonal(weights: Sequence[Tensor]) -> Tensor:
     """Put recurrent weights on a diagonal, for each gate."""
     gates = zip(*(weight.chunk(4) for weight in weights), strict=True)
-    return torch.cat([torch.block_diag(*blocks) for blocks in gates])
+    return torch.cat([torch.block_diag(*blocks) for blocks in gates])  # type: ignore[no-untyped-call]

@@ -60,8 +60,26 @@ class Bidirectional(nn.Module):
         """
         for layer in range(len(self.ahead) - 1):
             x = self._layer(layer, x, mask)
+        return self.beside(x, self.ahead[-1](x)[0], mask)
+
+    def beside(
+        self,
+        x: Float[Tensor, "batch time feature"],
+        ahead: Float[Tensor, "batch time hidden"],
+        mask: Bool[Tensor, "batch time"] | None = None,
+    ) -> Float[Tensor, "batch output"]:
+        """Put the backward direction of the last layer beside the forward one, at the last valid step.
+
+        Args:
+            x: what the last layer reads.
+            ahead: the outputs of its forward direction.
+            mask: true at valid steps; None when all are.
+
+        Returns:
+            The same as `last`.
+        """
         one_step = self.back[-1](last_valid(x, mask)[:, None])[0][:, 0]
-        return cat([last_valid(self.ahead[-1](x)[0], mask), one_step], dim=1)
+        return cat([last_valid(ahead, mask), one_step], dim=1)
 
     def _layer(self, layer: int, x: Tensor, mask: Tensor | None) -> Tensor:
         backwards = self.back[layer](reverse_valid(x, mask))[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from perdure.cells.input_attention import InputCellAttention, Position
@@ -79,6 +79,12 @@ class Recurrent:
                 f"position is {self.position!r}, but there is no input-cell attention to place",
                 "give input_attention='mean' or 'matrix', or leave position out",
             )
+
+    @property
+    def stackable(self) -> bool:
+        """Whether a single LSTM does all the reading, so that several such networks can run theirs as one."""
+        one_way = not self.bidirectional or self.pooling == "last"
+        return self.cell == "lstm" and self.layers == 1 and self.input_attention == "none" and one_way
 
     def build(self, features: int, classes: int, generator: torch.Generator) -> RecurrentClassifier:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
@@ -174,13 +180,57 @@ class RecurrentClassifier(nn.Module):
             ShapeError: when x is not (batch, time, features).
             LengthError: when a length is not in 1..time.
         """
-        read, mask = self._read(x, lengths)
+        read, mask = self.read(x, lengths)
         if isinstance(self.recurrence, Bidirectional) and self.config.pooling == "last":
             return self._classify(self.recurrence.last(read, mask))
-        outputs = self._outputs(read, mask)
-        if self.self_attention is not None:
-            return self._classify(self.self_attention(outputs, mask))
-        return self._classify(pool(self.config.pooling, outputs, mask).value)
+        return self._pool_and_classify(self._outputs(read, mask), mask)
+
+    def read(
+        self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
+    ) -> tuple[Float[Tensor, "batch time read"], Bool[Tensor, "batch time"] | None]:
+        """Prepare what the recurrence reads: the first part of `forward`.
+
+        Args:
+            x: the series.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            The input of the recurrence, and the mask of valid steps; None when all are.
+
+        Raises:
+            ShapeError: when x is not (batch, time, features).
+            LengthError: when a length is not in 1..time.
+        """
+        check_series(x, self.features, lengths)
+        mask = None if lengths is None else length_mask(lengths.to(x.device), x.shape[1])
+        x = self.input_dropout(x if mask is None else x.masked_fill(~mask[..., None], 0.0))
+        return (x if self.input_attention is None else self.input_attention(x, lengths)), mask
+
+    @property
+    def lstm(self) -> nn.LSTM:
+        """The one that does all the reading, in a network that is stackable."""
+        lstm: nn.LSTM = self.recurrence.ahead[0] if isinstance(self.recurrence, Bidirectional) else self.recurrence  # type: ignore[assignment]
+        return lstm
+
+    def finish(
+        self,
+        read: Float[Tensor, "batch time read"],
+        ahead: Float[Tensor, "batch time hidden"],
+        mask: Bool[Tensor, "batch time"] | None,
+    ) -> Float[Tensor, "batch classes"]:
+        """Classify from the outputs of the `lstm` of a stackable network: the last part of `forward`.
+
+        Args:
+            read: what the recurrence reads, from `read`.
+            ahead: the outputs of the `lstm` for it.
+            mask: from `read`.
+
+        Returns:
+            Logits.
+        """
+        if isinstance(self.recurrence, Bidirectional):
+            return self._classify(self.recurrence.beside(read, ahead, mask))
+        return self._pool_and_classify(ahead, mask)
 
     def attention(
         self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
@@ -196,7 +246,7 @@ class RecurrentClassifier(nn.Module):
             step attends to; else None. Weights sum to one for each sample.
         """
         if self.self_attention is not None:
-            read, mask = self._read(x, lengths)
+            read, mask = self.read(x, lengths)
             return self.self_attention.weights(self._outputs(read, mask), mask).mean(-1)
         if self.input_attention is not None and self.config.pooling == "last":
             return self.input_attention.scores(x, lengths).softmax(1).mean(-1)
@@ -251,18 +301,16 @@ class RecurrentClassifier(nn.Module):
         before = state.pooled and Pooled(state.pooled.value.repeat(copies, 1), state.pooled.count.repeat(copies, 1))
         return self._classify(join(self.config.pooling, before, after).value).reshape(copies, samples, -1)
 
-    def _read(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Give what the recurrence reads, and the mask."""
-        check_series(x, self.features, lengths)
-        mask = None if lengths is None else length_mask(lengths.to(x.device), x.shape[1])
-        x = self.input_dropout(x if mask is None else x.masked_fill(~mask[..., None], 0.0))
-        return (x if self.input_attention is None else self.input_attention(x, lengths)), mask
-
     def _outputs(self, read: Tensor, mask: Tensor | None) -> Tensor:
         """Run the recurrence over all steps."""
         both = isinstance(self.recurrence, Bidirectional)
         outputs: Tensor = self.recurrence(read, mask) if both else self.recurrence(read)[0]
         return outputs
+
+    def _pool_and_classify(self, outputs: Tensor, mask: Tensor | None) -> Tensor:
+        if self.self_attention is not None:
+            return self._classify(self.self_attention(outputs, mask))
+        return self._classify(pool(self.config.pooling, outputs, mask).value)
 
     def _classify(self, pooled: Tensor) -> Tensor:
         logits: Tensor = self.head(self.output_dropout(pooled))
