@@ -13,12 +13,13 @@ from perdure.core.random import stream
 from perdure.data.splits import Splits
 from perdure.models.recurrent import Recurrent
 from perdure.training.checkpoint import is_finished, save_checkpoint
-from perdure.training.fit import Fitted, Progress, fit
+from perdure.training.course import Fitted, Progress
+from perdure.training.fit import fit
 from perdure.training.predict import accuracy
 from perdure.training.settings import Training
 from perdure.training.source import Source, shuffled
 
-__all__ = ["Runs", "train"]
+__all__ = ["Runs", "one_thread", "train"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +98,17 @@ def train(
     """
     model = config.build(splits.train.inputs.shape[-1], len(splits.classes), stream(seed, "weights"))
     source = source or shuffled(splits.train, settings.batch_size)
-    with _one_thread():
+    with one_thread():
         return fit(model, source, splits.validation, settings, stream(seed, "training"), progress)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread for a while.
+
+    Yields:
+        Nothing.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
