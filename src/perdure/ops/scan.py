@@ -75,7 +75,7 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
         state = _carry(keys.mT @ x, decay)  # b k r n
         average = _two_products(_weights(queries, keys), x, queries, state)
         ctx.save_for_backward(x, keys, queries, decay, state)
-        return average.flatten(1, 2)[:, :steps]
+        return _steps(average, steps)
 
     @staticmethod
     @once_differentiable
@@ -92,14 +92,14 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
         grad_scores = grad_values = None
         if ctx.needs_input_grad[0]:
             pairs = (g @ x.mT).tril_()  # gradient of the weight of step i at step t
-            grad_queries = _two_products(pairs, keys, g, state.mT)
-            grad_keys = _two_products(pairs.mT, queries, x, later.mT)
+            grad_queries = _two_products(pairs, keys, g, state.mT).view_as(keys)
+            grad_keys = _two_products(pairs.mT, queries, x, later.mT).view_as(keys)
             grad_normaliser = -hops * grad_queries * queries * queries  # a squared query could overflow
             suffix = grad_normaliser.flip(2).cumsum(2).flip(2)  # a difference from the total would cancel
             grad_keys += suffix + _carry_back(suffix[:, :, 0], decay)[:, :, None]
-            grad_scores = (grad_keys * keys).flatten(1, 2)[:, :steps]
+            grad_scores = _steps((grad_keys * keys).flatten(1, 2), steps)
         if ctx.needs_input_grad[1]:
-            grad_values = _two_products(_weights(queries, keys).mT, g, keys, later).flatten(1, 2)[:, :steps]
+            grad_values = _steps(_two_products(_weights(queries, keys).mT, g, keys, later), steps)
         return grad_scores, grad_values
 
 
@@ -109,9 +109,20 @@ def _weights(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 def _two_products(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """Add two batched matrix products, a @ b + c @ d, without a tensor in between."""
-    first = torch.bmm(a.flatten(0, 1), b.flatten(0, 1))
-    return first.baddbmm_(c.flatten(0, 1), d.flatten(0, 1)).unflatten(0, a.shape[:2])
+    """Add two products of chunks, a @ b + c @ d, in one buffer; give it with time unfolded, (b, k c, n).
+
+    The buffer is no view, so that autograd may add another gradient to it in place.
+    """
+    total = a.new_empty(a.shape[0], a.shape[1] * a.shape[2], b.shape[3])
+    chunks = total.view(-1, a.shape[2], b.shape[3])
+    torch.bmm(a.flatten(0, 1), b.flatten(0, 1), out=chunks)
+    chunks.baddbmm_(c.flatten(0, 1), d.flatten(0, 1))
+    return total
+
+
+def _steps(x: Tensor, steps: int) -> Tensor:
+    """Cut off what filled up the last chunk."""
+    return x if x.shape[1] == steps else x[:, :steps]
 
 
 def _balanced(steps: int) -> int:
