@@ -58,7 +58,8 @@ class BoxSaliency:
         seeds = range(1 if cell.dataset == "moving" else self.seeds)
         splits = [standardise(self._boxes(cell.dataset).load(seed)) for seed in seeds]
         config = replace(PRESETS[cell.model], hidden_size=5, input_dropout=0.1, output_dropout=0.1)
-        rows, arrays = [], {}
+        rows: list[Row] = []
+        arrays: Mapping[str, np.ndarray] = {}
         for seed, some, fitted in zip(
             seeds, splits, train_together(config, splits, self._training(cell.model), seeds), strict=True
         ):
