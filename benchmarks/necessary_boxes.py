@@ -20,7 +20,7 @@ KEPT = Path("runs/necessary_boxes")
 
 def run() -> list[Row]:
     folder = Path(mkdtemp())
-    study = NecessaryBoxes()
+    study = NecessaryBoxes(models=(POSITIONAL, "lstm_input_cell_attention", "lstm"))
     numbers = run_study(study, folder, workers=2)
     shutil.rmtree(KEPT, ignore_errors=True)
     shutil.move(folder, KEPT)

@@ -1,0 +1,105 @@
+import pytest
+import torch
+from torch import nn
+
+from perdure.attribution.random import Random
+from perdure.attribution.saliency import Saliency
+from perdure.core.batch import Batch, select
+from perdure.core.errors import NonFiniteError, PartError
+from perdure.engine.explain import Explaining, explain
+from perdure.engine.judge import Judging, default_metrics, judge
+from perdure.engine.summaries import score_numbers, stored_scores
+from perdure.metrics.roc import Roc
+from perdure.metrics.vanishing import Vanishing
+from perdure.records.attributions import read_attributions
+from perdure.records.scores import Case
+
+CASE = Case("test", "boxes", "sum", "saliency", 0)
+
+
+class Sum(nn.Module):
+    """The sum of all inputs for class 1, its negative for class 0."""
+
+    def forward(self, x):
+        total = x.sum((1, 2))
+        return torch.stack([-total, total], 1)
+
+
+@pytest.fixture
+def batch(generator):
+    x = torch.randn(10, 4, 2, generator=generator)
+    truth = torch.zeros(10, 4, 2, dtype=torch.bool)
+    truth[:, :2] = True
+    return Batch(x, torch.arange(10) % 2, truth=truth)
+
+
+def work(batch, folder, method=None, **changes):
+    return Explaining(Sum(), batch, method or Random(), folder, "sum", shard=4, **changes)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_each_shard_is_a_part_in_the_order_of_the_batch(batch, tmp_path):
+    seen = []
+    explain(work(batch, tmp_path, Saliency()), progress=lambda done, total: seen.append((done, total)))
+    parts = read_attributions(tmp_path)
+    assert [len(part.id) for part in parts] == [4, 4, 2]
+    assert sum((part.id for part in parts), ()) == batch.id
+    assert all((part.attribution.values == 1).all() for part in parts)
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+def test_what_is_lost_is_made_again_and_nothing_else(batch, tmp_path):
+    explain(work(batch, tmp_path))
+    before = contents(tmp_path)
+    (tmp_path / "part-00001.parquet").unlink()
+    (tmp_path / "part-00002.parquet").write_bytes(before["part-00002.parquet"][:100])
+    with pytest.warns(UserWarning, match=r"part-00002.parquet is damaged"):
+        explain(work(batch, tmp_path))
+    assert contents(tmp_path) == before
+
+
+def test_finished_parts_survive_a_failure(batch, tmp_path):
+    broken = torch.cat([batch.inputs[:8], torch.full((2, 4, 2), torch.nan)])
+    with pytest.raises(NonFiniteError):
+        explain(work(Batch(broken, batch.label), tmp_path))
+    assert sorted(contents(tmp_path)) == ["part-00000.parquet", "part-00001.parquet"]
+
+
+def test_the_number_of_workers_changes_nothing(batch, tmp_path):
+    for workers in (1, 2):
+        explain(work(batch, tmp_path / str(workers)), workers)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+def test_the_label_or_the_prediction_is_explained(batch, tmp_path):
+    for explained in ("label", "prediction"):
+        explain(work(batch, tmp_path / explained, explained=explained))
+    label, prediction = (read_attributions(tmp_path / name) for name in ("label", "prediction"))
+    assert torch.equal(torch.cat([part.explained for part in label]), batch.label)
+    assert torch.equal(torch.cat([part.explained for part in prediction]), (batch.inputs.sum((1, 2)) > 0).long())
+
+
+def test_scores_follow_their_samples(batch, tmp_path):
+    explain(work(batch, tmp_path / "maps", Saliency()))
+    mixed = select(batch, torch.arange(9, -1, -1))
+    judge(Judging(Sum(), mixed, tmp_path / "maps", (Roc(), Vanishing()), tmp_path / "scores", CASE))
+    scores = stored_scores(tmp_path / "scores")
+    assert scores["roc"].values.tolist() == [0.5] * 10
+    assert scores["roc"].ceiling.tolist() == [1.0] * 10
+    assert scores["vanishing"].aux["reach"].tolist() == pytest.approx([0.25] * 10)
+    number = score_numbers(scores, 0)["roc"]
+    assert (number.value, number.low, number.high) == (0.5, 0.5, 0.5)
+
+
+def test_maps_of_other_data_are_refused(batch, tmp_path):
+    explain(work(batch, tmp_path / "maps"))
+    with pytest.raises(PartError, match="sample '000009'"):
+        judge(Judging(Sum(), select(batch, slice(0, 9)), tmp_path / "maps", (Roc(),), tmp_path / "scores", CASE))
+
+
+def test_metrics_with_truth_need_a_truth(batch):
+    assert "roc" in default_metrics(batch)
+    assert default_metrics(Batch(batch.inputs, batch.label)) == ("vanishing",)

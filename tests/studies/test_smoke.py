@@ -1,0 +1,28 @@
+"""Every study in the size that runs in seconds, through the door that users take."""
+
+import csv
+import math
+
+import pytest
+
+from perdure.studies.mnist_saliency import MnistSaliency
+from perdure.studies.necessary_boxes import NecessaryBoxes
+from perdure.studies.table import run_study
+
+STUDIES = {
+    "necessary_boxes": NecessaryBoxes(seeds=1, smoke=True, models=("lstm", "lstm_positional_input_cell_attention")),
+    "mnist_saliency": MnistSaliency(seeds=1, smoke=True),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_in_its_smoke_size(name, tmp_path):
+    run_study(STUDIES[name], tmp_path)
+    with (tmp_path / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["study"] for row in rows} == {name}
+    for row in rows:
+        assert all(math.isfinite(float(row[key])) for key in ("value", "null", "ceiling"))
+    figures = list(tmp_path.glob("*.png"))
+    assert len(figures) >= 5
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in figures)

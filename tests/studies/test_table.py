@@ -1,0 +1,59 @@
+import csv
+from dataclasses import dataclass
+
+import numpy as np
+
+from perdure.studies.figures import seed_interval
+from perdure.studies.published import ISMAIL_2019_TABLE_1, ismail_2019_rows
+from perdure.studies.table import Cell, Found, Row, run_study
+
+CALLS = []
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Count its calls."""
+
+    def cells(self):
+        return [Cell("a", "m", 0), Cell("b", "m", 0)]
+
+    def work(self, cell):
+        CALLS.append(cell)
+        row = Row(cell.dataset, cell.model, "", "accuracy", "0", 0.75, 0.5, None)
+        return Found([row], {"map": np.ones(3)})
+
+    def published(self):
+        return [Row("a", "m", "", "accuracy", "paper", 0.8)]
+
+    def figures(self, rows, arrays):
+        return {"size": str(sum(some["map"].size for some in arrays.values())).encode()}
+
+
+def test_a_study_writes_its_table_and_figures_and_works_no_cell_twice(tmp_path):
+    CALLS.clear()
+    first = run_study(Counting(), tmp_path)
+    assert run_study(Counting(), tmp_path) == first
+    assert len(CALLS) == 2
+    with (tmp_path / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["study", "dataset", "model", "method", "metric", "seed", "value", "null", "ceiling"]
+    assert [(row["study"], row["dataset"], row["seed"], row["value"]) for row in rows] == [
+        ("counting", "a", "0", "0.75"),
+        ("counting", "b", "0", "0.75"),
+        ("counting", "a", "paper", "0.8"),
+    ]
+    assert (tmp_path / "size.png").read_text() == "6"
+
+
+def test_the_published_table_is_whole():
+    rows = ismail_2019_rows()
+    assert len(rows) == 4 * 6 * 3
+    (best,) = [
+        r for r in rows if (r.dataset, r.model, r.metric) == ("middle", "lstm_input_cell_attention", "euclidean")
+    ]
+    assert best.value == 0.891
+    assert {len(numbers) for numbers in ISMAIL_2019_TABLE_1.values()} == {6}
+
+
+def test_the_interval_of_one_run_is_its_value():
+    assert seed_interval([0.5]) == (0.5, 0.5, 0.5)
