@@ -133,7 +133,7 @@ class Room:
 METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
 METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "sites", "summarise"}))
 DATASETS = Room("data", "dataset", doors=frozenset({"splits"}))
-MODELS = Room("models", "model", doors=frozenset({"bidirectional", "dropout", "pooling", "presets"}))
+MODELS = Room("models", "model", doors=frozenset({"bidirectional", "dropout", "pooling", "prefix", "presets"}))
 STUDIES = Room("studies", "study", doors=frozenset({"cell", "figures", "published", "table"}))
 
 

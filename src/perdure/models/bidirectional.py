@@ -7,7 +7,9 @@ from torch import Tensor, cat, nn
 
 from perdure.ops.sequence import last_valid, reverse_valid
 
-__all__ = ["Bidirectional"]
+__all__ = ["Bidirectional", "recurrence"]
+
+Kind = type[nn.RNN | nn.GRU | nn.LSTM]
 
 
 class Bidirectional(nn.Module):
@@ -23,7 +25,7 @@ class Bidirectional(nn.Module):
         layers: pairs on top of each other.
     """
 
-    def __init__(self, kind: type[nn.RNN | nn.GRU | nn.LSTM], features: int, hidden_size: int, layers: int) -> None:
+    def __init__(self, kind: Kind, features: int, hidden_size: int, layers: int) -> None:
         super().__init__()
         self.hidden_size = hidden_size
         widths = [features, *[2 * hidden_size] * (layers - 1)]
@@ -84,3 +86,23 @@ class Bidirectional(nn.Module):
     def _layer(self, layer: int, x: Tensor, mask: Tensor | None) -> Tensor:
         backwards = self.back[layer](reverse_valid(x, mask))[0]
         return cat([self.ahead[layer](x)[0], reverse_valid(backwards, mask)], dim=2)
+
+
+def recurrence(
+    kind: Kind, features: int, hidden_size: int, layers: int, *, both_ways: bool
+) -> nn.RNNBase | Bidirectional:
+    """Make a recurrence that reads in one direction or in both.
+
+    Args:
+        kind: of the recurrence.
+        features: of each step.
+        hidden_size: width of the state, in each direction.
+        layers: on top of each other.
+        both_ways: whether to read backwards too.
+
+    Returns:
+        The recurrence; one direction is torch's own module.
+    """
+    if both_ways:
+        return Bidirectional(kind, features, hidden_size, layers)
+    return kind(features, hidden_size, num_layers=layers, batch_first=True)

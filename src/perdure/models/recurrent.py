@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from perdure.cells.input_attention import InputCellAttention, Position
 from perdure.core.check import check_choice, check_counts, check_series
 from perdure.core.errors import SettingError
-from perdure.models.bidirectional import Bidirectional
+from perdure.models.bidirectional import Bidirectional, recurrence
 from perdure.models.dropout import Dropout
-from perdure.models.pooling import POOLS, Pooled, SelfAttentionPooling, join, pool
+from perdure.models.pooling import POOLS, SelfAttentionPooling, pool
+from perdure.models.prefix import PrefixState, pooled_from, prefix_states
 from perdure.ops.sequence import length_mask
 
-__all__ = ["PrefixState", "Recurrent", "RecurrentClassifier"]
+__all__ = ["Recurrent", "RecurrentClassifier"]
 
 Cell = Literal["rnn", "gru", "lstm"]
 Pooling = Literal["last", "mean", "max", "self_attention"]
@@ -104,21 +105,6 @@ class Recurrent:
         return model
 
 
-@dataclass(frozen=True, eq=False)
-class PrefixState:
-    """What a recurrent classifier knows before a step.
-
-    Args:
-        hidden: state of the recurrence, (layers, batch, hidden_size), or two of them; None before the first step.
-        pooled: of the steps so far; None before the first step.
-        remaining: valid steps that follow, for each sample; None when all are.
-    """
-
-    hidden: Tensor | tuple[Tensor, ...] | None
-    pooled: Pooled | None
-    remaining: Int[Tensor, " batch"] | None
-
-
 class RecurrentClassifier(nn.Module):
     """The network of a `Recurrent`: dropout, input-cell attention, recurrence, pooling, dropout and a linear head.
 
@@ -141,7 +127,9 @@ class RecurrentClassifier(nn.Module):
         self.input_dropout = Dropout(config.input_dropout)
         self.input_attention = _input_attention(config, features)
         read = features if self.input_attention is None else self.input_attention.output_size
-        self.recurrence = _recurrence(config, read)
+        self.recurrence = recurrence(
+            RECURRENCES[config.cell], read, config.hidden_size, config.layers, both_ways=config.bidirectional
+        )
         width = config.hidden_size * (2 if config.bidirectional else 1)
         self.self_attention = (
             SelfAttentionPooling(width, config.attention_size, config.hops)
@@ -271,16 +259,7 @@ class RecurrentClassifier(nn.Module):
             One state per start.
         """
         check_series(x, self.features, lengths)
-        lengths = None if lengths is None else lengths.to(x.device)
-        mask = None if lengths is None else length_mask(lengths, x.shape[1])
-        hidden, pooled, states = None, None, []
-        for begin, end in zip([0, *starts], starts, strict=False):
-            if begin < end:
-                outputs, hidden = self.recurrence(x[:, begin:end], hidden)
-                stretch = pool(self.config.pooling, outputs, None if mask is None else mask[:, begin:end])
-                pooled = join(self.config.pooling, pooled, stretch)
-            states.append(PrefixState(hidden, pooled, None if lengths is None else (lengths - end).clamp_min(0)))
-        return states
+        return prefix_states(self.recurrence, self.config.pooling, x, starts, lengths)
 
     def resume(
         self, state: PrefixState, x: Float[Tensor, "copies batch rest feature"]
@@ -294,12 +273,8 @@ class RecurrentClassifier(nn.Module):
         Returns:
             Logits, equal to those of the whole series.
         """
-        copies, samples, rest, _ = x.shape
-        outputs, _ = self.recurrence(x.flatten(0, 1), _repeat_hidden(state.hidden, copies))
-        mask = None if state.remaining is None else length_mask(state.remaining, rest).repeat(copies, 1)
-        after = pool(self.config.pooling, outputs, mask)
-        before = state.pooled and Pooled(state.pooled.value.repeat(copies, 1), state.pooled.count.repeat(copies, 1))
-        return self._classify(join(self.config.pooling, before, after).value).reshape(copies, samples, -1)
+        pooled = pooled_from(self.recurrence, self.config.pooling, state, x)
+        return self._classify(pooled).reshape(*x.shape[:2], -1)
 
     def _outputs(self, read: Tensor, mask: Tensor | None) -> Tensor:
         """Run the recurrence over all steps."""
@@ -317,25 +292,9 @@ class RecurrentClassifier(nn.Module):
         return logits
 
 
-def _recurrence(config: Recurrent, features: int) -> nn.RNNBase | Bidirectional:
-    kind = RECURRENCES[config.cell]
-    if config.bidirectional:
-        return Bidirectional(kind, features, config.hidden_size, config.layers)
-    return kind(features, config.hidden_size, num_layers=config.layers, batch_first=True)
-
-
 def _input_attention(config: Recurrent, features: int) -> InputCellAttention | None:
     if config.input_attention == "none":
         return None
     return InputCellAttention(
         features, config.attention_size, config.hops, reduction=config.input_attention, position=config.position
     )
-
-
-def _repeat_hidden(hidden: Tensor | tuple[Tensor, ...] | None, copies: int) -> Tensor | tuple[Tensor, ...] | None:
-    """Give every copy of the batch the same state."""
-    if hidden is None:
-        return None
-    if isinstance(hidden, Tensor):
-        return hidden.repeat(1, copies, 1)
-    return tuple(part.repeat(1, copies, 1) for part in hidden)
