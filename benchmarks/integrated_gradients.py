@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 import perdure
 from benchmarks.harness import Row
+from perdure.core.errors import CompletenessWarning
 from perdure.data.boxes import Boxes
 from perdure.models.presets import PRESETS
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
-GAP, CAPTUM_STEPS, TARGET = 1e-3, 50, 0.5
+GAP, CAPTUM_STEPS, TARGET, UNIT = 1e-3, 50, 0.5, "gradients"
 CASES = (
     ("gru", 16, "latter"),
     ("rnn", 16, "latter"),
@@ -31,33 +32,36 @@ CASES = (
 
 def run() -> list[Row]:
     torch.set_num_threads(2)
-    measured = [_measure(*case) for case in CASES]
-    names = [f"{name}, hidden {hidden}, {variant}" for name, hidden, variant in CASES]
-    rows = [_row(name, *found) for name, found in zip(names, measured, strict=True)]
-    evaluations = sum(found[0] for found in measured) / len(measured)
-    share = evaluations / CAPTUM_STEPS
-    name = "gradient evaluations per sample to a gap of 1e-3"
-    mean = Row(name, "mean over networks", evaluations, CAPTUM_STEPS, share, "<= 1/2", share <= TARGET, "gradients")
-    return [mean, *rows]
+    rows, strict, alike = [], [], []
+    for name, hidden, variant in CASES:
+        model, x, label = _trained(name, hidden, variant)
+        peer = CaptumIntegratedGradients(model).attribute(x, torch.zeros_like(x), label, n_steps=CAPTUM_STEPS)
+        captum = _gap(model, x, label, peer)
+        spent = {tolerance: _ours(model, x, label, tolerance) for tolerance in {GAP, max(GAP, captum)}}
+        strict.append(spent[GAP][0])
+        alike.append(spent[max(GAP, captum)][0])
+        case = f"{name}, hidden {hidden}, {variant}; largest gap ours {spent[GAP][1]:.2g}, Captum {captum:.2g}"
+        rows.append(Row("gradients to 1e-3", case, strict[-1], CAPTUM_STEPS, strict[-1] / CAPTUM_STEPS, "", None, UNIT))
+    share = sum(alike) / len(alike) / CAPTUM_STEPS
+    name = "gradients to Captum's gap, or to 1e-3 where Captum's is smaller"
+    same = Row(name, "mean over networks", share * CAPTUM_STEPS, CAPTUM_STEPS, share, "<= 1/2", share <= TARGET, UNIT)
+    mean = sum(strict) / len(strict)
+    every = Row("gradients to 1e-3", "mean over networks", mean, CAPTUM_STEPS, mean / CAPTUM_STEPS, "", None, UNIT)
+    return [same, every, *rows]
 
 
-def _row(case: str, evaluations: float, ours: float, captum: float) -> Row:
-    about = f"{case}; largest gap ours {ours:.2g}, Captum {captum:.2g}"
-    return Row("gradients", about, evaluations, CAPTUM_STEPS, evaluations / CAPTUM_STEPS, "informs", None, "gradients")
-
-
-def _measure(name: str, hidden: int, variant: str) -> tuple[float, float, float]:
-    """Train a network; give our gradients per sample and the largest gap of either side."""
+def _trained(name: str, hidden: int, variant: str) -> tuple[nn.Module, Tensor, Tensor]:
     splits = Boxes(variant, train=600, size=60, test=32).load(0)
     model = train(replace(PRESETS[name], hidden_size=hidden), splits, CLEAN, 0).model
-    x, label = splits.test.inputs, splits.test.label
+    return model, splits.test.inputs, splits.test.label
+
+
+def _ours(model: nn.Module, x: Tensor, label: Tensor, tolerance: float) -> tuple[float, float]:
+    """Give our gradients per sample and the largest gap that is left."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        method = f"integrated_gradients:tolerance={GAP}"
-        found = perdure.attribute(model, x, method, target=label)
-    peer = CaptumIntegratedGradients(model).attribute(x, torch.zeros_like(x), label, n_steps=CAPTUM_STEPS)
-    gaps = [_gap(model, x, label, values) for values in (found.values, peer)]
-    return found.provenance.backward / len(x), *gaps
+        warnings.simplefilter("ignore", CompletenessWarning)
+        found = perdure.attribute(model, x, f"integrated_gradients:tolerance={tolerance}", target=label)
+    return found.provenance.backward / len(x), _gap(model, x, label, found.values)
 
 
 def _gap(model: nn.Module, x: Tensor, label: Tensor, values: Tensor) -> float:

@@ -30,7 +30,7 @@ def _row(batch: int) -> Row:
 
     def captum(chunk: int) -> torch.Tensor:
         with torch.no_grad():
-            return CaptumOcclusion(model).attribute(x, (1, FEATURES), 0.0, label, perturbations_per_eval=chunk)
+            return CaptumOcclusion(model).attribute(x, (1, FEATURES), target=label, perturbations_per_eval=chunk)
 
     assert torch.allclose(ours(), captum(16), atol=1e-5)
     peers = {f"captum {chunk}": lambda chunk=chunk: captum(chunk) for chunk in CHUNKS}

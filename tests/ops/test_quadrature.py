@@ -32,3 +32,9 @@ def test_the_spline_rule_stands_nodes_that_crowd():
     crowd = 0.3 + torch.logspace(-6, -1, 12, dtype=torch.float64)
     nodes = torch.cat([torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64), crowd])[None]
     assert float((spline_rule(nodes).sum(1) * nodes.pow(3)).sum()) == pytest.approx(0.25, abs=1e-7)  # 1e-13 over 1e-6
+
+
+def test_very_close_nodes_among_many_are_no_trouble():
+    close = 0.5 + 1e-6 * torch.arange(1, 120, dtype=torch.float64)
+    nodes = torch.cat([torch.linspace(0, 1, 32, dtype=torch.float64), close])[None].expand(11, -1)
+    assert torch.allclose(spline_rule(nodes).sum((1, 2)), torch.ones(11, dtype=torch.float64), atol=1e-6)

@@ -54,10 +54,16 @@ def spline_rule(nodes: Float[Tensor, "line node"]) -> Float[Tensor, "line piece 
     ascending, order = nodes.sort(1)
     h = ascending.diff(dim=1)
     identity = torch.eye(nodes.shape[1], dtype=nodes.dtype, device=nodes.device).expand(len(nodes), -1, -1)
-    bend = torch.linalg.solve(_spline_equations(h), _bends(h, identity))
+    bend = _solved(_spline_equations(h), _bends(h, identity))
     pairs, bends = identity[:, :-1] + identity[:, 1:], bend[:, :-1] + bend[:, 1:]
     rule = h[..., None] * pairs / 2 - h[..., None].pow(3) * bends / 24
     return torch.zeros_like(rule).scatter(2, order[:, None].expand_as(rule), rule)
+
+
+def _solved(equations: Tensor, right: Tensor) -> Tensor:
+    """Solve on the host: torch's batched solver gives up on some hundred nodes that stand very close together."""
+    solution = np.linalg.solve(equations.cpu().numpy(), right.cpu().numpy())
+    return torch.from_numpy(solution).to(right.device)
 
 
 def _spline_equations(h: Tensor) -> Tensor:

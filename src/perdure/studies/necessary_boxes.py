@@ -31,7 +31,7 @@ MODELS = (
 METRICS = ("roc", "precision_recall", "vanishing")
 
 TRAINING = Training(
-    epochs=10, batch_size=100, learning_rate=5e-3, weight_decay=0.01, schedule="one_cycle", clip=1.0, patience=None
+    epochs=15, batch_size=100, learning_rate=5e-3, weight_decay=0.01, schedule="one_cycle", clip=1.0, patience=None
 )
 """Every step sees samples that were drawn for it; an epoch is 100 steps."""
 
