@@ -42,12 +42,11 @@ def run() -> list[Row]:
         alike.append(spent[max(GAP, captum)][0])
         case = f"{name}, hidden {hidden}, {variant}; largest gap ours {spent[GAP][1]:.2g}, Captum {captum:.2g}"
         rows.append(Row("gradients to 1e-3", case, strict[-1], CAPTUM_STEPS, strict[-1] / CAPTUM_STEPS, "", None, UNIT))
-    share = sum(alike) / len(alike) / CAPTUM_STEPS
-    name = "gradients to Captum's gap, or to 1e-3 where Captum's is smaller"
-    same = Row(name, "mean over networks", share * CAPTUM_STEPS, CAPTUM_STEPS, share, "<= 1/2", share <= TARGET, UNIT)
-    mean = sum(strict) / len(strict)
-    every = Row("gradients to 1e-3", "mean over networks", mean, CAPTUM_STEPS, mean / CAPTUM_STEPS, "", None, UNIT)
-    return [same, every, *rows]
+    mean, easier = (sum(some) / len(some) for some in (strict, alike))
+    share, name = mean / CAPTUM_STEPS, "mean over networks"
+    every = Row("gradients to 1e-3", name, mean, CAPTUM_STEPS, share, "<= 1/2", share <= TARGET, UNIT)
+    looser = "gradients to the larger of 1e-3 and Captum's gap"
+    return [every, Row(looser, name, easier, CAPTUM_STEPS, easier / CAPTUM_STEPS, "", None, UNIT), *rows]
 
 
 def _trained(name: str, hidden: int, variant: str) -> tuple[nn.Module, Tensor, Tensor]:
