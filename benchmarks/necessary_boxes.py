@@ -14,13 +14,15 @@ from perdure.studies.table import run_study
 
 POSITIONAL = "lstm_positional_input_cell_attention"
 AREA, SHARE = 0.95, 0.97
+UNSEEN = 10
+"""The training was chosen with runs 0 to 2 in sight; these runs chose nothing."""
 KEPT = Path("runs/necessary_boxes")
 """The results stay here to be looked at."""
 
 
 def run() -> list[Row]:
     folder = Path(mkdtemp())
-    study = NecessaryBoxes(models=(POSITIONAL, "lstm_input_cell_attention", "lstm"))
+    study = NecessaryBoxes(models=(POSITIONAL, "lstm_input_cell_attention", "lstm"), first_seed=UNSEEN)
     numbers = run_study(study, folder, workers=2)
     shutil.rmtree(KEPT, ignore_errors=True)
     shutil.move(folder, KEPT)

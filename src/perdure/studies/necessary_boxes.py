@@ -48,6 +48,7 @@ class NecessaryBoxes:
         seeds: training runs per network and set.
         smoke: a size that runs in seconds, to see that everything works.
         models: the networks.
+        first_seed: the runs are counted from here, so that a setting can be confirmed on runs that did not choose it.
 
     Reference:
         perdure
@@ -56,11 +57,13 @@ class NecessaryBoxes:
     seeds: int = 3
     smoke: bool = False
     models: tuple[str, ...] = MODELS
+    first_seed: int = 0
 
     def cells(self) -> Sequence[Cell]:
         """List networks x sets x seeds."""
         sets = SETS[:2] if self.smoke else SETS
-        return [Cell(name, model, seed) for model in self.models for seed in range(self.seeds) for name in sets]
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        return [Cell(name, model, seed) for model in self.models for seed in seeds for name in sets]
 
     def work(self, cell: Cell) -> Found:
         """Train a network on fresh samples, explain test samples and judge the maps."""
@@ -82,7 +85,7 @@ class NecessaryBoxes:
     def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
         """Draw a chart per metric and the mean map of each network on each set."""
         charts = {name: means_chart(rows, name) for name in ("accuracy", *METRICS)}
-        return {**charts, "mean_maps": mean_map_picture({c: found for c, found in arrays.items() if c.seed == 0})}
+        return {**charts, "mean_maps": mean_map_picture({c: found for c, found in arrays.items() if c.seed == self.first_seed})}
 
     def _boxes(self, variant: str) -> Boxes:
         size = {"size": 20, "validation": 20, "test": 20} if self.smoke else {"validation": 2000}
