@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.attribution import Attribution, Provenance
+from perdure.core.attribution import Attribution, Explained, Provenance, explained
 from perdure.core.check import check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
@@ -76,8 +76,8 @@ def attribute(
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seed = generator.initial_seed()
     query = _query(model, x, target, lengths, sub_seeds(generator, len(x)))
-    values = torch.cat([_explain(made, part(query, slice(i, i + batch_size))) for i in range(0, len(x), batch_size)])
-    values = values.masked_fill(~site_mask(query.mask, x), 0.0)
+    found = [_explain(made, part(query, slice(i, i + batch_size))) for i in range(0, len(x), batch_size)]
+    values = torch.cat([one.values for one in found]).masked_fill(~site_mask(query.mask, x), 0.0)
     _check_values(values, query, made)
     provenance = Provenance(
         method=name_of(made),
@@ -91,7 +91,8 @@ def attribute(
         forward=query.passes.forward,
         backward=query.passes.backward,
     )
-    return Attribution(values, DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1)))), provenance)
+    aux = {name: torch.cat([one.aux[name] for one in found]) for name in found[0].aux}
+    return Attribution(values, DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1)))), provenance, aux)
 
 
 def _query(
@@ -145,14 +146,15 @@ def _are_probabilities(logits: Tensor) -> bool:
     return logits.shape[1] > 1 and positive and bool((logits.sum(1) - 1).abs().max() < 1e-4)
 
 
-def _explain(method: Method, query: Query) -> Tensor:
-    values = method.scores(query).detach()
+def _explain(method: Method, query: Query) -> Explained:
+    found = explained(method.scores(query))
+    values = found.values.detach()
     if values.shape != query.x.shape:
         raise ShapeError(
             f"method '{name_of(method)}' returns {tuple(values.shape)} for inputs {tuple(query.x.shape)}",
             "let scores return one number per site",
         )
-    return values.to(query.x.dtype)
+    return Explained(values.to(query.x.dtype), found.aux)
 
 
 def _check_values(values: Tensor, query: Query, method: Method) -> None:

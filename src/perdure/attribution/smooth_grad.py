@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.core.attribution import explained
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.protocols import Method
@@ -64,7 +65,7 @@ class SmoothGrad:
         deviation = self.noise * _range(query)
         total = torch.zeros_like(query.x)
         for copies in torch.split(torch.arange(self.samples), max(1, query.rows // len(query.x))):
-            maps = method.scores(_noisy(query, deviation, copies))
+            maps = explained(method.scores(_noisy(query, deviation, copies))).values
             total += maps.reshape(len(copies), *query.x.shape).sum(0)
         return total / self.samples
 

@@ -9,7 +9,32 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Attribution", "Provenance"]
+__all__ = ["Attribution", "Explained", "Provenance", "explained"]
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What a method gives that has more to tell than a map.
+
+    Args:
+        values: the map, shaped like the inputs.
+        aux: further tensors, one row per sample, by name.
+    """
+
+    values: Float[Tensor, "batch *site"]
+    aux: Mapping[str, Tensor]
+
+
+def explained(found: Tensor | Explained) -> Explained:
+    """Make one form of what methods give.
+
+    Args:
+        found: a map alone, or with more.
+
+    Returns:
+        The map with what else there is.
+    """
+    return Explained(found, {}) if isinstance(found, Tensor) else found
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from perdure.core.errors import EmptyDataError
+from perdure.core.text import Text
 
 __all__ = ["Batch", "batches", "select"]
 
@@ -19,20 +20,23 @@ class Batch:
     """Samples, their labels, and the inputs known to matter.
 
     Args:
-        inputs: what the model reads, for a series (batch, time, feature).
+        inputs: what the model reads: series (batch, time, feature), images (batch, channel, row, column), a table
+            (batch, feature), or the token ids of texts (batch, time) as whole numbers.
         label: the class of each sample.
         mask: true at valid steps; None when every step is valid.
         truth: true at the sites known to matter, shaped like the inputs; None when unknown.
         event: the event type of each step; None when there are none.
         id: a unique name for each sample.
+        text: the sentences that the token ids stand for; empty when the inputs are no text.
     """
 
-    inputs: Float[Tensor, "batch *site"]
+    inputs: Float[Tensor, "batch *site"] | Int[Tensor, "batch time"]
     label: Int[Tensor, " batch"]
     mask: Bool[Tensor, "batch time"] | None = None
     truth: Bool[Tensor, "batch *site"] | None = None
     event: Int[Tensor, "batch time"] | None = None
     id: tuple[str, ...] = ()
+    text: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.inputs) == 0:
@@ -80,7 +84,7 @@ def batches(batch: Batch, size: int) -> Iterator[Batch]:
         yield select(batch, slice(start, start + size))
 
 
-def _take(value: Tensor | tuple[str, ...] | None, positions: Tensor) -> Tensor | tuple[str, ...] | None:
+def _take(value: Tensor | tuple[object, ...] | None, positions: Tensor) -> Tensor | tuple[object, ...] | None:
     if isinstance(value, tuple):
-        return tuple(value[i] for i in positions.tolist())
+        return tuple(value[i] for i in positions.tolist()) if value else ()
     return None if value is None else value[positions]

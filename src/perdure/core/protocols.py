@@ -4,29 +4,75 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from perdure.core.attribution import Explained
     from perdure.core.batch import Batch
     from perdure.core.query import Query
     from perdure.core.trial import Measurement, Trial
 
-__all__ = ["Attends", "Dataset", "Method", "Metric", "Resumable", "Splits"]
+__all__ = ["Attends", "Dataset", "Embeds", "Fits", "Method", "Metric", "Resumable", "Splits"]
 
 
 @runtime_checkable
 class Method(Protocol):
     """An attribution method: a frozen bag of hyper-parameters with one function."""
 
-    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
+    def scores(self, query: Query) -> Float[Tensor, "batch *site"] | Explained:
         """Attribute the target of a query to its inputs.
 
         Args:
             query: the question; `query.gradient` and `query.value` are the only ways to the model.
 
         Returns:
-            Importance, shaped like `query.x`; padded steps may hold anything.
+            Importance, shaped like `query.x`; padded steps may hold anything. A method that has more to tell
+            gives an `Explained` with it.
+        """
+        ...
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """A method that must see data of a model before it can explain it."""
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it has seen them."""
+        ...
+
+    def fit(self, model: nn.Module, batch: Batch) -> Method:
+        """Look at samples.
+
+        Args:
+            model: that will be explained.
+            batch: samples like those that will be explained, of which none should be.
+
+        Returns:
+            A new method, for this model.
+        """
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A model of token ids that can be asked on from their embeddings.
+
+    Called with whole numbers (batch, time) it embeds them; called with floats (batch, time, feature) it takes
+    them for embeddings. Explanations ask with embeddings.
+    """
+
+    def embed(self, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time feature"]:
+        """Look tokens up.
+
+        Args:
+            ids: of the tokens.
+
+        Returns:
+            Their embeddings.
         """
         ...
 

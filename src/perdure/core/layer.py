@@ -1,0 +1,265 @@
+"""Layers: what a model computes inside, read and replaced without changing the model."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from perdure.core.errors import UnknownNameError, UnsupportedError
+from perdure.core.query import Query, evaluation
+
+__all__ = ["Beyond", "UpTo", "beyond", "default_layer", "find_layer"]
+
+DEPTH = 0.6
+"""How deep the layer lies that is taken when none is named: conv4_1 in VGG16, the third of four LSTMs."""
+
+MAPPING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.RNNBase)
+"""Modules whose output still has positions."""
+
+
+def find_layer(model: nn.Module, name: str) -> nn.Module:
+    """Find a module by its name.
+
+    Args:
+        model: that holds it.
+        name: as in `model.named_modules()`, such as "features.17".
+
+    Returns:
+        The module.
+
+    Raises:
+        UnknownNameError: when there is none, with the nearest names.
+
+    Example:
+        >>> find_layer(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), "1")
+        ReLU()
+    """
+    modules = dict(model.named_modules())
+    if name in modules and name:
+        return modules[name]
+    names = [known for known in modules if known]
+    shown = difflib.get_close_matches(name, names, 5, 0.5) or names[:20]
+    raise UnknownNameError(f"no layer is called '{name}'", f"choose from {', '.join(shown)}")
+
+
+def default_layer(model: nn.Module) -> str:
+    """Name the layer to look at when the user names none: 60 % of the way through convolutions and recurrences.
+
+    Args:
+        model: with some; in one without, 60 % of the way through its linear layers, the last left out.
+
+    Returns:
+        The name of a module.
+
+    Raises:
+        UnsupportedError: when the model has none of these.
+
+    Example:
+        >>> default_layer(nn.Sequential(*[nn.Conv1d(2, 2, 1) for _ in range(4)]))
+        '2'
+    """
+    named = [(name, module) for name, module in model.named_modules() if name]
+    names = [name for name, module in named if isinstance(module, MAPPING)]
+    names = names or [name for name, module in named if isinstance(module, nn.Linear)][:-1]
+    if not names:
+        raise UnsupportedError(
+            f"{type(model).__name__} has no convolution, recurrence or hidden linear layer to look into",
+            f"name one of its modules with layer=, from {', '.join(name for name, _ in named) or 'none'}",
+        )
+    return names[int(-(-len(names) * DEPTH // 1)) - 1]
+
+
+class UpTo(nn.Module):
+    """The first part of a model: it computes what a layer gives, and nothing behind it.
+
+    Args:
+        model: the whole.
+        layer: name of the last module that runs.
+
+    Example:
+        >>> UpTo(nn.Sequential(nn.Flatten(), nn.Softmax(1)), "0")(torch.ones(1, 2, 2))
+        tensor([[1., 1., 1., 1.]])
+    """
+
+    def __init__(self, model: nn.Module, layer: str) -> None:
+        super().__init__()
+        self.model, self.layer = model, layer
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Compute what the layer gives.
+
+        Args:
+            x: the inputs of the model.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            Its output, batch first; of a recurrence the outputs of all steps.
+
+        Raises:
+            UnsupportedError: when the layer does not run, or gives no tensor.
+        """
+        module = find_layer(self.model, self.layer)
+
+        def stop(_module: nn.Module, _args: Any, output: Any) -> None:
+            raise _Reached(_tensor(module, output, self.layer).clone())
+
+        with _hook(module, stop):
+            try:
+                _call(self.model, x, lengths)
+            except _Reached as reached:
+                return reached.output
+        raise _unused(self.layer)
+
+
+class Beyond(nn.Module):
+    """The last part of a model: what it makes of the output of a layer.
+
+    The outputs of the layer are replaced. Where a model reads the final state of a recurrence, that state becomes
+    the replaced output of its last step, so that no information goes round it; the cell state of an LSTM stays.
+
+    Args:
+        model: the whole.
+        layer: name of the module whose outputs are replaced.
+        x: inputs, for the shapes of what the model computes beside the layer.
+    """
+
+    def __init__(self, model: nn.Module, layer: str, x: Float[Tensor, "batch *site"]) -> None:
+        super().__init__()
+        self.model, self.layer, self.x = model, layer, x
+
+    def forward(self, z: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Go on from what the layer should have given.
+
+        Args:
+            z: its outputs, batch first, for one or more copies of the batch.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            The outputs of the model.
+
+        Raises:
+            UnsupportedError: when the layer runs not once, or gives no tensor.
+        """
+        module, calls = find_layer(self.model, self.layer), []
+
+        def put(_module: nn.Module, _args: Any, output: Any) -> Any:
+            calls.append(1)
+            return _replaced(module, output, z, self.layer)
+
+        with _hook(module, put):
+            outputs = _call(self.model, self.x.repeat(len(z) // len(self.x), *[1] * (self.x.ndim - 1)), lengths)
+        if not calls:
+            raise _unused(self.layer)
+        if len(calls) > 1:
+            raise UnsupportedError(
+                f"layer '{self.layer}' runs {len(calls)} times for one prediction", "name a layer that runs once"
+            )
+        return outputs
+
+
+def beyond(query: Query, layer: str) -> Query:
+    """Ask the same question about the output of a layer.
+
+    Args:
+        query: about the inputs; its model is a module.
+        layer: name of a module.
+
+    Returns:
+        A question whose `x` is what the layer gives for the inputs; its passes count with the others.
+
+    Raises:
+        UnknownNameError: when there is no such layer.
+        UnsupportedError: when the model is no module, or the layer cannot be replaced.
+    """
+    if not isinstance(query.model, nn.Module):
+        raise UnsupportedError(
+            f"the model is a {type(query.model).__name__}, so its layers cannot be found",
+            "pass a torch.nn.Module, or a method that needs no layer",
+        )
+    query.passes.forward += len(query.x)
+    with evaluation(query.model), torch.no_grad():
+        z = UpTo(query.model, layer)(query.x, query.lengths)
+    if len(z) != len(query.x) or not z.is_floating_point():
+        raise UnsupportedError(
+            f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(query.x)} samples",
+            "name a layer whose output has one row per sample",
+        )
+    return replace(query, model=Beyond(query.model, layer, query.x), x=z)
+
+
+class _Reached(Exception):
+    """Carries the output of a layer out of the model."""
+
+    def __init__(self, output: Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+
+@contextmanager
+def _hook(module: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> Iterator[None]:
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _call(model: nn.Module, x: Tensor, lengths: Tensor | None) -> Tensor:
+    outputs: Tensor = model(x) if lengths is None else model(x, lengths=lengths)
+    return outputs
+
+
+def _unused(layer: str) -> UnsupportedError:
+    return UnsupportedError(f"layer '{layer}' does not run when the model predicts", "name a layer that does")
+
+
+def _tensor(module: nn.Module, output: Any, layer: str) -> Tensor:
+    """Read the tensor of an output, batch first."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(module, nn.RNNBase):
+        if isinstance(output[0], PackedSequence):
+            return pad_packed_sequence(output[0], batch_first=True)[0]
+        steps: Tensor = output[0]
+        return steps if module.batch_first else steps.transpose(0, 1)
+    raise UnsupportedError(
+        f"layer '{layer}' gives {type(output).__name__}, no tensor", "name a layer that gives a tensor, or a recurrence"
+    )
+
+
+def _replaced(module: nn.Module, output: Any, z: Tensor, layer: str) -> Any:
+    """Put a tensor in the place of that which `_tensor` reads."""
+    _tensor(module, output, layer)
+    if not isinstance(module, nn.RNNBase):
+        return z
+    steps, state = output
+    if isinstance(steps, PackedSequence):
+        lengths = pad_packed_sequence(steps, batch_first=True)[1]
+        replaced: Any = _packed(steps, z, lengths)
+    else:
+        lengths = torch.full((len(z),), z.shape[1])
+        replaced = z if module.batch_first else z.transpose(0, 1)
+    hidden, *cell = state if isinstance(state, tuple) else (state,)
+    final = _final_state(module, hidden, z, lengths)
+    return replaced, (final, *cell) if cell else final
+
+
+def _packed(like: PackedSequence, z: Tensor, lengths: Tensor) -> PackedSequence:
+    order = torch.arange(len(z)) if like.sorted_indices is None else like.sorted_indices
+    data = pack_padded_sequence(z[order], lengths[order.cpu()], batch_first=True).data
+    return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
+
+
+def _final_state(module: nn.RNNBase, hidden: Tensor, z: Tensor, lengths: Tensor) -> Tensor:
+    """Let the state of the last layer be its outputs at the last step, and at the first one backwards."""
+    ahead, *back = z.chunk(2, 2) if module.bidirectional else (z,)
+    last = [ahead[torch.arange(len(z)), lengths.to(z.device) - 1], *(some[:, 0] for some in back)]
+    return torch.cat([hidden[: -len(last)], torch.stack(last)])

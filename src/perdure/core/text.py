@@ -1,0 +1,29 @@
+"""Text: a sentence as it was written, and where its tokens stand in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Text"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A sentence and its tokens.
+
+    Args:
+        text: the sentence as it was written.
+        spans: first character of each token and the one behind its last, in the order of the tokens.
+
+    Example:
+        >>> Text("not bad!", ((0, 3), (4, 7), (7, 8))).tokens
+        ('not', 'bad', '!')
+    """
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens as they were written."""
+        return tuple(self.text[first:last] for first, last in self.spans)
