@@ -195,7 +195,7 @@ def beyond(query: Query, layer: str) -> Query:
     return replace(query, model=Beyond(query.model, layer, query.x), x=z)
 
 
-class _Reached(Exception):
+class _Reached(Exception):  # noqa: N818 - it is no error
     """Carries the output of a layer out of the model."""
 
     def __init__(self, output: Tensor) -> None:

@@ -45,6 +45,7 @@ def position_shape(x: Float[Tensor, "batch *site"]) -> tuple[int, ...]:
         The shape of a sample, with 1 at the shared axis.
 
     Example:
+        >>> import torch
         >>> position_shape(torch.zeros(8, 3, 4, 5)), position_shape(torch.zeros(8, 7, 2))
         ((1, 4, 5), (7, 1))
     """
@@ -62,6 +63,7 @@ def to_positions(x: Float[Tensor, "batch *site"]) -> Float[Tensor, "batch *posit
         (batch, time) for series, (batch, row, column) for images, the same for a table.
 
     Example:
+        >>> import torch
         >>> to_positions(torch.tensor([[[1.0, 2.0], [3.0, -3.0]]])).tolist()
         [[3.0, 0.0]]
     """
@@ -80,6 +82,7 @@ def to_sites(positions: Tensor, x: Float[Tensor, "batch *site"]) -> Tensor:
         Shaped like x, with the leading axes before.
 
     Example:
+        >>> import torch
         >>> to_sites(torch.tensor([[True, False]]), torch.zeros(1, 2, 2)).tolist()
         [[[True, True], [False, False]]]
     """

@@ -85,7 +85,8 @@ class NecessaryBoxes:
     def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
         """Draw a chart per metric and the mean map of each network on each set."""
         charts = {name: means_chart(rows, name) for name in ("accuracy", *METRICS)}
-        return {**charts, "mean_maps": mean_map_picture({c: found for c, found in arrays.items() if c.seed == self.first_seed})}
+        first = {cell: found for cell, found in arrays.items() if cell.seed == self.first_seed}
+        return {**charts, "mean_maps": mean_map_picture(first)}
 
     def _boxes(self, variant: str) -> Boxes:
         size = {"size": 20, "validation": 20, "test": 20} if self.smoke else {"validation": 2000}
