@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure.core.batch import Batch
-from perdure.core.errors import EmptyDataError, SettingError
+from perdure.core.errors import EmptyDataError, SettingError, VocabularyError
 from perdure.data.splits import Splits, split, standardise, stratify
 from tests.reference.boxes_loop import standardised
 
@@ -101,3 +102,17 @@ def test_a_constant_column_is_only_shifted(dtype):
     result = standardise(Splits(train, train, test, ("a", "b")))
     torch.testing.assert_close(result.train.inputs, torch.zeros(7, 1, 1, dtype=dtype), rtol=0, atol=1e-7)
     torch.testing.assert_close(result.test.inputs, torch.full((1, 1, 1), 2.0, dtype=dtype))
+
+
+@pytest.mark.parametrize(("shape", "features"), [((4, 7), 7), ((4, 7, 3), 3), ((4, 2, 6, 5), 2)])
+def test_features_are_what_a_model_reads_at_each_position(shape, features):
+    batch = Batch(torch.zeros(shape), torch.zeros(4, dtype=torch.int64))
+    assert Splits(batch, batch, batch, ("a", "b")).features == features
+
+
+def test_a_model_of_token_ids_reads_the_words_of_the_vocabulary():
+    batch = Batch(torch.zeros(4, 7, dtype=torch.int64), torch.zeros(4, dtype=torch.int64))
+    splits = Splits(batch, batch, batch, ("a", "b"), ("<unk>", "<pad>", "good"))
+    assert splits.features == 3
+    with pytest.raises(VocabularyError, match="the splits have no vocabulary"):
+        _ = replace(splits, vocabulary=()).features

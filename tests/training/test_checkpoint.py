@@ -1,5 +1,6 @@
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,15 @@ import torch
 import yaml
 from torch import nn
 
+from perdure.core.batch import Batch
 from perdure.core.errors import CheckpointError
+from perdure.data.splits import Splits
 from perdure.models.recurrent import Recurrent
 from perdure.training.checkpoint import is_finished, load_checkpoint, load_into, load_weights, save_checkpoint
 
 CONFIG = Recurrent(cell="gru", hidden_size=4, pooling="self_attention", hops=2, attention_size=3)
+BATCH = Batch(torch.zeros(1, 2, 3), torch.tensor([0]))
+SPLITS = Splits(BATCH, BATCH, BATCH, ("down", "up"))
 EXTRA = {"accuracy": 0.9, "seed": 7}
 
 
@@ -32,7 +37,7 @@ def build(seed=0):
 
 @pytest.fixture
 def folder(tmp_path):
-    save_checkpoint(tmp_path / "run", build(), CONFIG, 3, ("down", "up"), EXTRA)
+    save_checkpoint(tmp_path / "run", build(), CONFIG, SPLITS, EXTRA)
     return tmp_path / "run"
 
 
@@ -136,3 +141,16 @@ def test_state_dicts_of_torch_are_read(tmp_path):
     torch.save(model.state_dict(), tmp_path / "w.pt")
     load_into(other, tmp_path / "w.pt")
     assert torch.equal(model.weight, other.weight)
+
+
+def test_the_vocabulary_of_a_model_of_texts_comes_back(tmp_path):
+    words = ("<unk>", "<pad>", "café", "\u2028", "“")
+    splits = replace(SPLITS, vocabulary=words)
+    save_checkpoint(tmp_path, build(), CONFIG, splits, EXTRA)
+    assert load_checkpoint(tmp_path)[1].vocabulary == words
+    (tmp_path / "vocabulary.txt").write_text("<unk>\n")
+    with pytest.raises(CheckpointError, match="holds 1 words where 5 were stored"):
+        load_checkpoint(tmp_path)
+    (tmp_path / "vocabulary.txt").unlink()
+    with pytest.raises(CheckpointError, match=r"vocabulary\.txt cannot be read"):
+        load_checkpoint(tmp_path)

@@ -9,10 +9,10 @@ from pathlib import Path
 from torch import nn
 
 from perdure.core.batch import Batch
+from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.verdict import Number
 from perdure.data.splits import Splits
-from perdure.models.recurrent import Recurrent
 from perdure.ops.interval import bootstrap_interval
 from perdure.training.checkpoint import is_finished, load_checkpoint, save_checkpoint
 from perdure.training.ensemble import train
@@ -37,7 +37,7 @@ class Candidate:
 
 def trained(
     name: str,
-    config: Recurrent,
+    config: Architecture,
     splits: Splits,
     training: Training,
     *,
@@ -62,7 +62,7 @@ def trained(
     if is_finished(folder):
         return Candidate(name, load_checkpoint(folder)[0])
     fitted = train(config, splits, training, seed, progress=progress)
-    save_checkpoint(folder, fitted.model, config, splits.train.inputs.shape[2], splits.classes, {"seed": seed})
+    save_checkpoint(folder, fitted.model, config, splits, {"seed": seed})
     return Candidate(name, fitted.model)
 
 

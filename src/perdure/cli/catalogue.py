@@ -12,7 +12,7 @@ import typer
 
 from perdure.cli.console import print_json, print_table, say
 from perdure.core.errors import UnknownNameError
-from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Room
+from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Room, name_of
 
 __all__ = ["cite", "show"]
 
@@ -55,15 +55,15 @@ def _entries(name: str, room: Room) -> list[dict[str, str]]:
     """Describe what a room holds; models are known by their presets, which must be imported."""
     entries = [dataclasses.asdict(entry) for entry in room.entries()]
     if name == "models":
-        from perdure.models.presets import PRESETS
+        from perdure.models.presets import NAMED
 
-        entries += [{"name": preset, "summary": _differences(config)} for preset, config in PRESETS.items()]
+        entries += [{"name": preset, "summary": _differences(config)} for preset, config in NAMED.items()]
     return entries
 
 
 def _differences(config: Any) -> str:
     changed = (f for f in dataclasses.fields(config) if getattr(config, f.name) != f.default)
-    return "recurrent" + "".join(f", {f.name}={getattr(config, f.name)}" for f in changed)
+    return name_of(config) + "".join(f", {f.name}={getattr(config, f.name)}" for f in changed)
 
 
 def _settings(name: str, as_json: bool) -> None:

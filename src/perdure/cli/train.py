@@ -26,7 +26,7 @@ def train(
     as_json: JSON = False,
 ) -> None:
     """Train a named model, once or from several seeds; each run is a function of its seed alone."""
-    from perdure.core.registry import folder_name
+    from perdure.core.registry import folder_name, name_of
     from perdure.engine.pool import run_pieces
     from perdure.models.presets import model_config
     from perdure.records.run import open_run
@@ -35,7 +35,8 @@ def train(
 
     config, how = model_config(model), training(setting, changes)
     folder = out or Path("runs") / folder_name(f"train-{model}-{data}-{seed}")
-    open_run(folder, {"model": asdict(config), "data": data, "seed": seed, "training": asdict(how)})
+    described = {"name": name_of(config), **asdict(config)}
+    open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(how)})
     runs = Runs(config, load_data(data, seed), how, folder)
     wanted = list(range(seed, seed + seeds))
     with bar("training") as progress:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from perdure.core.errors import EmptyDataError, LabelError, LengthError, NonFiniteError, SettingError, ShapeError
+from perdure.core.errors import (
+    EmptyDataError,
+    LabelError,
+    LengthError,
+    NonFiniteError,
+    SettingError,
+    ShapeError,
+    VocabularyError,
+)
 
 __all__ = [
     "check_choice",
     "check_counts",
+    "check_ids",
     "check_inputs",
     "check_label",
     "check_lengths",
+    "check_read",
     "check_series",
     "check_truth",
 ]
@@ -48,6 +58,48 @@ def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
             f"{name} holds {int(bad.sum())} values that are NaN or infinite, the first at index {where}",
             "fill or drop them before explaining, for example with torch.nan_to_num",
         )
+
+
+def check_ids(ids: Tensor, words: int | None = None, name: str = "x") -> None:
+    """Check that inputs are token ids.
+
+    Args:
+        ids: the inputs.
+        words: the size of the vocabulary; None when it is not known.
+        name: what to call them in a message.
+
+    Raises:
+        ShapeError: when they are no whole numbers (batch, time).
+        EmptyDataError: without samples or tokens.
+        VocabularyError: when an id is negative or beyond the vocabulary.
+    """
+    if not isinstance(ids, Tensor) or ids.dtype != torch.int64 or ids.ndim != 2:
+        found = f"{ids.dtype} of shape {tuple(ids.shape)}" if isinstance(ids, Tensor) else type(ids).__name__
+        raise ShapeError(f"{name} is {found}", "pass token ids, int64 of shape (batch, time)")
+    if ids.numel() == 0:
+        raise EmptyDataError(f"{name} has shape {tuple(ids.shape)}, so it holds nothing", "pass at least one token")
+    bad = (ids < 0) if words is None else (ids < 0) | (ids >= words)
+    if bad.any():
+        where = tuple(bad.nonzero()[0].tolist())
+        raise VocabularyError(
+            f"{name} holds the id {int(ids[where])} at index {where}"
+            + ("" if words is None else f", but the vocabulary has {words} words"),
+            "encode the text with the vocabulary that the model was trained with",
+        )
+
+
+def check_read(x: Tensor, name: str = "x") -> None:
+    """Check that inputs can be read by a model: finite floats with a batch axis, or token ids.
+
+    Args:
+        x: the inputs.
+        name: what to call them in a message.
+
+    Raises:
+        DataError: otherwise, as `check_inputs` and `check_ids` say.
+    """
+    whole = isinstance(x, Tensor) and x.dtype == torch.int64
+    check_ids(x, name=name) if whole else check_inputs(x, name)
 
 
 def check_lengths(lengths: Tensor, x: Tensor) -> None:

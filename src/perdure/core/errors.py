@@ -20,6 +20,7 @@ __all__ = [
     "ShapeError",
     "UnknownNameError",
     "UnsupportedError",
+    "VocabularyError",
 ]
 
 
@@ -66,6 +67,10 @@ class LengthError(DataError):
 
 class LabelError(DataError):
     """A label lies outside the classes of the model."""
+
+
+class VocabularyError(DataError):
+    """A token id lies outside the vocabulary, or there is no vocabulary."""
 
 
 class UnknownNameError(PerdureError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import Field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from perdure.core.attribution import Explained
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from perdure.core.query import Query
     from perdure.core.trial import Measurement, Trial
 
-__all__ = ["Attends", "Dataset", "Embeds", "Fits", "Method", "Metric", "Resumable", "Splits"]
+__all__ = ["Architecture", "Attends", "Dataset", "Embeds", "Fits", "Method", "Metric", "Resumable", "Splits"]
 
 
 @runtime_checkable
@@ -73,6 +75,25 @@ class Embeds(Protocol):
 
         Returns:
             Their embeddings.
+        """
+        ...
+
+
+class Architecture(Protocol):
+    """The settings of a network: a frozen dataclass that can build it."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def build(self, features: int, classes: int, generator: torch.Generator) -> nn.Module:
+        """Build the network with weights drawn from a generator; the global random state is left alone.
+
+        Args:
+            features: what it reads: features of a step or a row, channels of an image, words of a vocabulary.
+            classes: number of outputs.
+            generator: the stream of the weights; the network is made on its device.
+
+        Returns:
+            A new network in training mode.
         """
         ...
 

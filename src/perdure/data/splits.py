@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from perdure.core.batch import Batch, select
-from perdure.core.errors import EmptyDataError, SettingError
+from perdure.core.errors import EmptyDataError, SettingError, VocabularyError
 from perdure.core.random import stream
 from perdure.ops.sequence import site_mask
 
@@ -27,12 +27,28 @@ class Splits:
         validation: samples to choose by.
         test: samples to judge on.
         classes: name of each class; a label is a position in it.
+        vocabulary: the words of texts; a token id is a position in it. Empty when the inputs are no text.
     """
 
     train: Batch
     validation: Batch
     test: Batch
     classes: tuple[str, ...]
+    vocabulary: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> int:
+        """What a model must read: features of a step or a row, channels of an image, words of the vocabulary.
+
+        Raises:
+            VocabularyError: for token ids without a vocabulary.
+        """
+        x = self.train.inputs
+        if x.is_floating_point():
+            return x.shape[1] if x.ndim == 4 else x.shape[-1]
+        if not self.vocabulary:
+            raise VocabularyError("the inputs are token ids, but the splits have no vocabulary", "give vocabulary=")
+        return len(self.vocabulary)
 
 
 def split(

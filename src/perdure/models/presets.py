@@ -6,10 +6,11 @@ import dataclasses
 import difflib
 
 from perdure.core.errors import UnknownNameError
-from perdure.core.registry import MODELS, settings_of
+from perdure.core.protocols import Architecture
+from perdure.core.registry import MODELS, name_of, settings_of
 from perdure.models.recurrent import Recurrent
 
-__all__ = ["PRESETS", "model_config"]
+__all__ = ["NAMED", "PRESETS", "model_config"]
 
 PRESETS: dict[str, Recurrent] = {
     "rnn": Recurrent(cell="rnn"),
@@ -22,31 +23,38 @@ PRESETS: dict[str, Recurrent] = {
     "lstm_input_cell_attention": Recurrent(input_attention="mean"),
     "lstm_positional_input_cell_attention": Recurrent(input_attention="mean", position="sinusoidal"),
 }
+"""The recurrent networks of series."""
+
+NAMED: dict[str, Architecture] = {**PRESETS}
+"""All networks with a name of their own, beside the files of this room."""
 
 
-def model_config(text: str) -> Recurrent:
+def model_config(text: str) -> Architecture:
     """Read a model written as on the command line.
 
     Args:
-        text: a preset or "recurrent", with settings behind it: "lstm:hidden_size=5,layers=2".
+        text: a name of `NAMED` or a file of this room, with settings behind it: "lstm:hidden_size=5,layers=2".
 
     Returns:
         The settings of the model.
 
     Raises:
-        UnknownNameError: when no preset has this name, with the nearest ones.
+        UnknownNameError: when no model has this name, with the nearest ones.
         SettingError: when a setting has an unknown name or a wrong value.
 
     Example:
-        >>> model_config("gru:hidden_size=5").hidden_size
-        5
+        >>> dataclasses.asdict(model_config("gru:hidden_size=5"))["cell"]
+        'gru'
     """
     name, _, settings = text.partition(":")
-    known = {"recurrent": Recurrent(), **PRESETS}
+    known = [*MODELS.names(), *NAMED]
     if name not in known:
         near = difflib.get_close_matches(name, known, 3, 0.5) or sorted(known)
         raise UnknownNameError(
             f"no model is called '{name}'", f"did you mean {' or '.join(f'{one!r}' for one in near)}?"
         )
-    config: Recurrent = MODELS.make("recurrent", {**dataclasses.asdict(known[name]), **settings_of(settings)})
+    preset = NAMED.get(name)
+    base = {} if preset is None else dataclasses.asdict(preset)
+    kind = name if preset is None else name_of(preset)
+    config: Architecture = MODELS.make(kind, {**base, **settings_of(settings)})
     return config

@@ -19,14 +19,16 @@ from torch import Tensor, nn
 
 from perdure.core.digest import model_digest
 from perdure.core.errors import CheckpointError, SettingError, UnknownNameError
+from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of
-from perdure.models.recurrent import Recurrent
+from perdure.data.splits import Splits
 from perdure.records.files import write_bytes, write_text
 
 __all__ = ["Info", "is_finished", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
 
 _WEIGHTS = "model.safetensors"
 _INFO = "model.yaml"
+_VOCABULARY = "vocabulary.txt"
 
 
 @dataclass(frozen=True)
@@ -35,32 +37,33 @@ class Info:
 
     Args:
         config: the architecture.
-        features: the model reads at each step.
+        features: what the model reads, as `Splits.features` counts it.
         classes: names, in the order of the outputs.
         extra: whatever was stored with it, such as accuracy and seed.
         digest: of the weights.
         versions: of perdure, torch and Python that wrote it.
+        vocabulary: the words of a model of texts, in the order of their ids; else empty.
     """
 
-    config: Recurrent
+    config: Architecture
     features: int
     classes: tuple[str, ...]
     extra: Mapping[str, Any]
     digest: str
     versions: Mapping[str, str]
+    vocabulary: tuple[str, ...] = ()
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, config: Recurrent, features: int, classes: tuple[str, ...], extra: Mapping[str, Any]
+    folder: Path, model: nn.Module, config: Architecture, splits: Splits, extra: Mapping[str, Any]
 ) -> None:
     """Store a trained model; the description comes last, so a checkpoint that has one is whole.
 
     Args:
-        folder: for the two files; an older checkpoint there is replaced.
+        folder: for the files; an older checkpoint there is replaced.
         model: built from `config`.
         config: its architecture.
-        features: it reads at each step.
-        classes: names, in the order of the outputs.
+        splits: the data it was trained on; the names of classes and the vocabulary are kept.
         extra: plain values to keep with it, such as accuracy and seed.
 
     Raises:
@@ -69,13 +72,16 @@ def save_checkpoint(
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     described = {
         "model": {"name": name_of(config), **dataclasses.asdict(config)},
-        "features": features,
-        "classes": list(classes),
+        "features": splits.features,
+        "classes": list(splits.classes),
+        "vocabulary": len(splits.vocabulary),
         "extra": dict(extra),
         "digest": model_digest(model),
         "versions": _versions(),
     }
     write_bytes(folder / _WEIGHTS, safetensors.torch.save(weights))
+    if splits.vocabulary:
+        write_text(folder / _VOCABULARY, "\n".join(splits.vocabulary) + "\n")
     write_text(folder / _INFO, yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
 
 
@@ -95,7 +101,7 @@ def load_checkpoint(folder: Path | str) -> tuple[nn.Module, Info]:
     """Load a model that was stored by `save_checkpoint`.
 
     Args:
-        folder: of its two files.
+        folder: of its files.
 
     Returns:
         The model in evaluation mode on the CPU, and what is known of it.
@@ -180,18 +186,28 @@ def _info(path: Path) -> Info:
     try:
         stored = yaml.safe_load(path.read_text(encoding="utf-8"))
         fields = dict(stored["model"])
-        config: Recurrent = MODELS.make(fields.pop("name"), fields)
+        config: Architecture = MODELS.make(fields.pop("name"), fields)
         classes = tuple(stored["classes"])
-        return Info(config, stored["features"], classes, stored["extra"], stored["digest"], stored["versions"])
+        words = _words(path.parent / _VOCABULARY, stored.get("vocabulary", 0))
+        return Info(config, stored["features"], classes, stored["extra"], stored["digest"], stored["versions"], words)
     except OSError as error:
         raise CheckpointError(
-            f"{path.parent} holds no trained model: {path.name} cannot be read ({error.strerror})",
+            f"{path.parent} holds no trained model: {Path(error.filename).name} cannot be read ({error.strerror})",
             "give the folder that a training command wrote",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, SettingError, UnknownNameError) as error:
         raise CheckpointError(
             f"{path} does not describe a model: {error}", "restore the file, or train the model again"
         ) from error
+
+
+def _words(path: Path, count: int) -> tuple[str, ...]:
+    words = tuple(path.read_text(encoding="utf-8").split("\n")[:-1]) if count else ()
+    if len(words) != count:
+        raise CheckpointError(
+            f"{path} holds {len(words)} words where {count} were stored", "restore it, or train the model again"
+        )
+    return words
 
 
 def _versions() -> dict[str, str]:

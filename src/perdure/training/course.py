@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
 from perdure.core.batch import Batch
-from perdure.core.check import check_inputs, check_label
+from perdure.core.check import check_label, check_read
 from perdure.core.errors import NonFiniteError, SettingError
 from perdure.training.predict import errors, predict
 from perdure.training.settings import Training
@@ -195,9 +195,9 @@ def _is_better(check: Check, best: Check, settings: Training) -> bool:
 
 
 def _check_data(source: Source, validation: Batch, settings: Training) -> None:
-    check_inputs(validation.inputs, "the validation inputs")
+    check_read(validation.inputs, "the validation inputs")
     if source.whole is not None:
-        check_inputs(source.whole.inputs, "the training inputs")
+        check_read(source.whole.inputs, "the training inputs")
     elif settings.stop_at is not None:
         raise SettingError(
             f"stop_at is {settings.stop_at}, but samples are drawn afresh, so there is no training set",

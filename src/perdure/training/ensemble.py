@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
+from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.data.splits import Splits
-from perdure.models.recurrent import Recurrent
 from perdure.training.checkpoint import is_finished, save_checkpoint
 from perdure.training.course import Fitted, Progress
 from perdure.training.fit import fit
@@ -36,7 +36,7 @@ class Runs:
         source: the training samples; the shuffled training split when None.
     """
 
-    config: Recurrent
+    config: Architecture
     splits: Splits
     settings: Training
     folder: Path
@@ -51,7 +51,6 @@ class Runs:
         if is_finished(self.place(seed)):
             return
         fitted = train(self.config, self.splits, self.settings, seed, self.source)
-        features, classes = self.splits.train.inputs.shape[-1], self.splits.classes
         best = fitted.history[fitted.best]
         extra = {
             "seed": seed,
@@ -59,7 +58,7 @@ class Runs:
             "validation_accuracy": best.validation_accuracy,
             "test_accuracy": accuracy(fitted.model, self.splits.test),
         }
-        save_checkpoint(self.place(seed), fitted.model, self.config, features, classes, extra)
+        save_checkpoint(self.place(seed), fitted.model, self.config, self.splits, extra)
 
     def place(self, seed: int) -> Path:
         """Name the folder of a run.
@@ -74,7 +73,7 @@ class Runs:
 
 
 def train(
-    config: Recurrent,
+    config: Architecture,
     splits: Splits,
     settings: Training,
     seed: int,
@@ -96,7 +95,7 @@ def train(
     Returns:
         The trained model with its history.
     """
-    model = config.build(splits.train.inputs.shape[-1], len(splits.classes), stream(seed, "weights"))
+    model = config.build(splits.features, len(splits.classes), stream(seed, "weights"))
     source = source or shuffled(splits.train, settings.batch_size)
     with one_thread():
         return fit(model, source, splits.validation, settings, stream(seed, "training"), progress)

@@ -44,7 +44,7 @@ def shuffled(batch: Batch, size: int) -> Source:
         >>> torch.cat(drawn).sort().values.tolist(), source.steps
         ([0, 1, 2, 3, 4], 3)
     """
-    plain = replace(batch, truth=None, event=None)
+    plain = replace(batch, truth=None, event=None, text=())
     return Source(partial(_shuffled, plain, size), -(-len(batch) // size), batch)
 
 

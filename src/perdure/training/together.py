@@ -81,7 +81,7 @@ class _Lane:
 
 
 def _lane(config: Recurrent, splits: Splits, settings: Training, seed: int) -> _Lane:
-    model = config.build(splits.train.inputs.shape[-1], len(splits.classes), stream(seed, "weights"))
+    model = config.build(splits.features, len(splits.classes), stream(seed, "weights"))
     source = shuffled(splits.train, settings.batch_size)
     course = Course(model, source, splits.validation, settings, stream(seed, "training"))
     return _Lane(course, torch.Generator().manual_seed(course.dropout_seed))
