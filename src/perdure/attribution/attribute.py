@@ -181,7 +181,7 @@ def _ignores_input(query: Query) -> bool:
 def _fields(method: Any) -> dict[str, Any]:
     if not dataclasses.is_dataclass(method):
         return {}
-    pairs = ((f.name, getattr(method, f.name)) for f in dataclasses.fields(method))
+    pairs = ((f.name, getattr(method, f.name)) for f in dataclasses.fields(method) if f.compare)
     return {name: _fields(v) | {"name": name_of(v)} if dataclasses.is_dataclass(v) else v for name, v in pairs}
 
 

@@ -109,7 +109,7 @@ class UpTo(nn.Module):
         module = find_layer(self.model, self.layer)
 
         def stop(_module: nn.Module, _args: Any, output: Any) -> None:
-            raise _Reached(_tensor(module, output, self.layer).clone())
+            raise _Reached(_tensor(module, output, self.layer, x.shape[1]).clone())
 
         with _hook(module, stop):
             try:
@@ -221,15 +221,16 @@ def _unused(layer: str) -> UnsupportedError:
     return UnsupportedError(f"layer '{layer}' does not run when the model predicts", "name a layer that does")
 
 
-def _tensor(module: nn.Module, output: Any, layer: str) -> Tensor:
-    """Read the tensor of an output, batch first."""
+def _tensor(module: nn.Module, output: Any, layer: str, steps: int = 0) -> Tensor:
+    """Read the tensor of an output, batch first; unpack it to at least that many steps."""
     if isinstance(output, Tensor):
         return output
     if isinstance(module, nn.RNNBase):
-        if isinstance(output[0], PackedSequence):
-            return pad_packed_sequence(output[0], batch_first=True)[0]
-        steps: Tensor = output[0]
-        return steps if module.batch_first else steps.transpose(0, 1)
+        found = output[0]
+        if isinstance(found, PackedSequence):
+            return pad_packed_sequence(found, batch_first=True, total_length=max(steps, len(found.batch_sizes)))[0]
+        every: Tensor = found
+        return every if module.batch_first else every.transpose(0, 1)
     raise UnsupportedError(
         f"layer '{layer}' gives {type(output).__name__}, no tensor", "name a layer that gives a tensor, or a recurrence"
     )

@@ -130,7 +130,7 @@ class Room:
         return _plugins(self.package)
 
 
-METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
+METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute", "bottleneck", "inside"}))
 METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "sites", "summarise"}))
 DATASETS = Room("data", "dataset", doors=frozenset({"splits"}))
 MODELS = Room("models", "model", doors=frozenset({"bidirectional", "dropout", "pooling", "prefix", "presets"}))

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["LABEL_TARGETS", "LogProbability", "Logit", "Margin", "Probability", "Target", "select_target"]
+__all__ = ["LABEL_TARGETS", "LogProbability", "Logit", "Margin", "Probability", "Target", "in_nats", "select_target"]
 
 Target = Callable[[Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
 """A function from the outputs of a batch to one scalar per sample."""
@@ -83,6 +83,22 @@ LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
     "margin": Margin,
 }
 """What makes a target of labels, by name."""
+
+
+def in_nats(target: Target) -> Target:
+    """Measure a target of labels in nats, so that it can be weighed against information.
+
+    Args:
+        target: one of this module's targets, or a function.
+
+    Returns:
+        The log-probability of the label; a function stays as it is.
+
+    Example:
+        >>> in_nats(Logit(torch.tensor([0])))(torch.tensor([[7.0]])).tolist()
+        [0.0]
+    """
+    return LogProbability(target.label) if isinstance(target, _OfLabel) else target
 
 
 def select_target(target: Target, index: slice | Tensor) -> Target:

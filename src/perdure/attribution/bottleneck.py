@@ -1,0 +1,195 @@
+"""The search for the mask that keeps the target and lets as little information pass as it can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from perdure.core.check import check_choice, check_counts
+from perdure.core.errors import IndependentOutputError, SettingError, UnsupportedError
+from perdure.core.query import Query
+from perdure.core.random import child_seeds, normal
+from perdure.ops.information import Mask, capacity, capacity_slope, mask_of
+from perdure.ops.position import Granularity, position_shape, shared_axis
+from perdure.ops.sequence import site_mask
+from perdure.ops.smooth import smooth_images
+
+__all__ = ["Noise", "Search", "Squeezed", "noise_like", "squeeze"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the mask is searched.
+
+    Args:
+        beta: the price of a nat per site, in nats of the target.
+        steps: of Adam.
+        learning_rate: of Adam, for the logits of the mask.
+        copies: of each sample with noise of their own, in every step.
+        start: logit of the mask before the first step.
+        smoothing: deviation of the Gaussian that smooths the mask of an image, in pixels; 0 for none.
+        granularity: whether the numbers of one position share their mask.
+        paired: whether every second copy has the noise of the one before it, turned round.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+    """
+
+    beta: float
+    steps: int
+    learning_rate: float
+    copies: int = 10
+    start: float = 5.0
+    smoothing: float = 0.0
+    granularity: Granularity = "element"
+    paired: bool = True
+
+    def __post_init__(self) -> None:
+        check_counts(steps=self.steps, copies=self.copies)
+        check_choice("granularity", self.granularity, ("position", "element"))
+        for name in ("beta", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise SettingError(f"{name} is {getattr(self, name)}", "give a number above 0")
+        if not self.smoothing >= 0:
+            raise SettingError(f"smoothing is {self.smoothing}", "give a deviation in pixels of at least 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """The noise that replaces what is dropped.
+
+    Args:
+        mean: broadcasts with a sample.
+        deviation: broadcasts with a sample; above 0.
+        active: 1 at sites that take part, 0 at sites that are nearly always zero and stay so; broadcasts.
+    """
+
+    mean: Float[Tensor, "*site"]
+    deviation: Float[Tensor, "*site"]
+    active: Float[Tensor, "*site"]
+
+
+@dataclass(frozen=True, eq=False)
+class Squeezed:
+    """What a search found.
+
+    Args:
+        logit: of the mask, before any smoothing, shaped like the sites.
+        mask: the mask after the last step.
+        nats: the information that it lets pass at each site.
+    """
+
+    logit: Float[Tensor, "batch *site"]
+    mask: Mask
+    nats: Float[Tensor, "batch *site"]
+
+
+def squeeze(query: Query, noise: Noise, search: Search, name: str, prior: Mask | None = None) -> Squeezed:
+    r"""Search the mask of each sample, all samples at once and none of them seeing the others.
+
+    .. math:: \min_\alpha \; -S(\lambda x + (1 - \lambda) \varepsilon) + \beta \, \overline{C},
+              \quad \lambda = \sigma(\alpha)
+
+    The target :math:`S` is averaged over copies with their own noise, the information :math:`C` over valid sites.
+    The gradient of the target comes from `query.gradient` at the noisy points, all else is in closed form.
+
+    Args:
+        query: about what is squeezed: the inputs, or what a layer gives for them. Its target is in nats.
+        noise: what replaces the dropped share.
+        search: how to search.
+        name: of the noise streams.
+        prior: what is cheap to keep, as in `capacity`; None for nothing.
+
+    Returns:
+        The mask of each sample.
+
+    Raises:
+        UnsupportedError: when what is squeezed does not influence the target.
+
+    Reference:
+        schulz2020restricting
+    """
+    valid = _valid(query)
+    x = (query.x - noise.mean) / noise.deviation
+    logit = query.x.new_full((len(query.x), *_mask_shape(query.x, search)), search.start)
+    adam = torch.optim.Adam([logit], search.learning_rate)
+    for step in range(search.steps):
+        mask = _smoothed(logit, query.x, search)
+        drawn = noise.mean + noise.deviation * noise_like(query, search.copies, f"{name}-{step}", search.paired)
+        points = (mask.keep * query.x + mask.drop * drawn) * noise.active
+        with _named(name):
+            gain = (query.gradient(points) * (query.x - drawn)).mean(0) * noise.active
+        price = search.beta * capacity_slope(mask, x, prior) * noise.active / _count(valid)
+        logit.grad = _to_logit((price - gain).masked_fill(~valid, 0.0), logit, search)
+        adam.step()
+    mask = _smoothed(logit, query.x, search)
+    nats = (capacity(mask, x, prior) * noise.active).masked_fill(~valid, 0.0)
+    return Squeezed(logit.expand_as(query.x), mask, nats)
+
+
+def noise_like(query: Query, copies: int, name: str, paired: bool) -> Float[Tensor, "copies batch *site"]:
+    """Draw standard normal noise for each sample from its own seed; more steps leave the first ones as they are.
+
+    Args:
+        query: gives seeds and shape.
+        copies: of each sample.
+        name: of the stream.
+        paired: whether every second copy is the one before it, turned round.
+
+    Returns:
+        The noise.
+    """
+    first, *rest = query.x.shape[1:]
+    drawn = -(-copies // 2) if paired else copies
+    noise = normal(child_seeds(query.seeds, name), (first, drawn, *rest), query.x).movedim(2, 0)
+    return torch.stack([noise, -noise], 1).flatten(0, 1)[:copies] if paired else noise
+
+
+def _mask_shape(x: Tensor, search: Search) -> tuple[int, ...]:
+    return position_shape(x) if search.granularity == "position" and x.ndim <= 4 else tuple(x.shape[1:])
+
+
+def _valid(query: Query) -> Bool[Tensor, "batch *site"]:
+    """Mark the sites that are no padding; a layer that changes the number of steps has none."""
+    has_steps = query.mask is not None and query.x.ndim == 3 and query.x.shape[1] == query.mask.shape[1]
+    return site_mask(query.mask if has_steps else None, query.x)
+
+
+def _count(valid: Bool[Tensor, "batch *site"]) -> Tensor:
+    """Count the valid sites of each sample, shaped to divide."""
+    return valid.flatten(1).sum(1).reshape(-1, *[1] * (valid.ndim - 1))
+
+
+def _smoothed(logit: Tensor, x: Tensor, search: Search) -> Mask:
+    mask = mask_of(logit)
+    if x.ndim == 4 and search.smoothing:
+        mask = Mask(*(smooth_images(some, search.smoothing) for some in (mask.keep, mask.drop)))
+    return Mask(mask.keep.expand_as(x), mask.drop.expand_as(x))
+
+
+def _to_logit(slope: Float[Tensor, "batch *site"], logit: Tensor, search: Search) -> Tensor:
+    """Take a gradient with respect to the mask back to the logits: the adjoint of `_smoothed`."""
+    axis = shared_axis(slope) if logit.shape != slope.shape else None
+    if axis is not None:
+        slope = slope.sum(axis, keepdim=True)
+    if slope.ndim == 4 and search.smoothing:
+        slope = smooth_images(slope, search.smoothing, adjoint=True)
+    mask = mask_of(logit)
+    return slope * mask.keep * mask.drop
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say which layer it is that does not influence the target."""
+    try:
+        yield
+    except IndependentOutputError as error:
+        raise UnsupportedError(
+            f"{name} does not influence the prediction: no gradient comes back to it",
+            "name another layer; the model may read something else of this one, such as its final state",
+        ) from error

@@ -1,0 +1,144 @@
+"""The information bottleneck: which information inside the network does a prediction need?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from perdure.attribution.bottleneck import Search, squeeze
+from perdure.attribution.inside import Inside, look_inside, seen
+from perdure.core.attribution import Explained
+from perdure.core.batch import Batch
+from perdure.core.errors import UnsupportedError
+from perdure.core.layer import beyond
+from perdure.core.query import Query
+from perdure.core.target import in_nats
+from perdure.ops.information import NATS_PER_BIT
+
+__all__ = ["InformationBottleneck", "input_map"]
+
+
+@dataclass(frozen=True)
+class InformationBottleneck:
+    r"""Squeeze the information of a layer until the prediction suffers, and map what had to stay.
+
+    .. math:: Z = \lambda R + (1 - \lambda) \varepsilon, \quad \varepsilon \sim N(\mu_R, \sigma_R^2)
+
+    The mask :math:`\lambda` of each sample weighs the loss of log-probability against the information that passes,
+    the Kullback-Leibler divergence of :math:`Z` from the noise. The map is this information in bits, summed over
+    the channels of the layer and brought to the resolution of the input: it sums to all bits that were needed.
+
+    Args:
+        layer: name of a module; None for the one 60 % of the way through the network.
+        beta: the price of information: of one nat per site, in nats of log-probability.
+        steps: of the search.
+        learning_rate: of the search, for the logit of the mask.
+        copies: of the sample with noise of their own, in every step.
+        start: logit of the mask before the first step.
+        smoothing: deviation of the Gaussian that smooths the mask of images, in pixels of the layer.
+        inside: what `fit` saw; None before.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        schulz2020restricting
+
+    Notes:
+        Mean and deviation are taken per channel and position of images, per feature of series and texts; padding
+        is not counted. Where a model reads the final state of a recurrence, the last noisy output takes its place.
+    """
+
+    layer: str | None = None
+    beta: float = 10.0
+    steps: int = 10
+    learning_rate: float = 1.0
+    copies: int = 10
+    start: float = 5.0
+    smoothing: float = 1.0
+    inside: Inside | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._search()
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether mean and deviation of the layer are known."""
+        return self.inside is not None
+
+    def fit(self, model: nn.Module, batch: Batch) -> InformationBottleneck:
+        """Take mean and deviation of the layer.
+
+        Args:
+            model: that will be explained.
+            batch: at least two samples like those that will be explained.
+
+        Returns:
+            The method for this model.
+
+        Raises:
+            EmptyDataError: for fewer than two samples.
+            UnknownNameError: when there is no such layer.
+            UnsupportedError: when the layer gives no tensor.
+        """
+        return replace(self, inside=look_inside(model, self.layer, batch))
+
+    def scores(self, query: Query) -> Explained:
+        """Search the mask of each sample.
+
+        Args:
+            query: the question; a target of labels is taken as their log-probability.
+
+        Returns:
+            Bits at each site; `bits` in aux is their sum.
+
+        Raises:
+            UnsupportedError: before `fit`, or when the layer keeps no positions.
+        """
+        inside = seen(self.inside, "information_bottleneck")
+        asked = beyond(replace(query, target=in_nats(query.target)), inside.layer)
+        found = squeeze(asked, inside.layer_noise(asked.x), self._search(), f"layer '{inside.layer}'")
+        bits = input_map(found.nats, query.x, inside.layer) / NATS_PER_BIT
+        return Explained(bits, {"bits": bits.flatten(1).sum(1)})
+
+    def _search(self) -> Search:
+        return Search(self.beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
+
+
+def input_map(
+    nats: Float[Tensor, "batch *neuron"], x: Float[Tensor, "batch *site"], layer: str
+) -> Float[Tensor, "batch *site"]:
+    """Bring information in a layer to the resolution of the input.
+
+    Args:
+        nats: information at each neuron of the layer.
+        x: gives the shape of the input.
+        layer: name of the layer, for the error.
+
+    Returns:
+        A map that sums to the same, up to the error of linear interpolation.
+
+    Raises:
+        UnsupportedError: when the layer has no positions like those of the input.
+
+    Example:
+        >>> import torch
+        >>> input_map(torch.ones(1, 8, 2, 2), torch.zeros(1, 2, 4, 4), "conv").sum().item()
+        32.0
+    """
+    if nats.ndim != x.ndim or x.ndim not in (3, 4):
+        raise UnsupportedError(
+            f"layer '{layer}' gives shape {tuple(nats.shape[1:])} for inputs {tuple(x.shape[1:])}, so it has no map",
+            "name a layer that keeps the steps of a series or the rows and columns of an image",
+        )
+    axis = 1 if x.ndim == 4 else 2
+    there, here = ([size for i, size in enumerate(some.shape) if i not in (0, axis)] for some in (nats, x))
+    positions = nats.sum(axis, keepdim=True).movedim(axis, 1)
+    if there != here:
+        spread = interpolate(positions, here, mode="bilinear" if x.ndim == 4 else "linear")
+        positions = spread * (prod(there) / prod(here))
+    return (positions.movedim(1, axis) / x.shape[axis]).expand_as(x)

@@ -1,0 +1,145 @@
+"""What methods see of a model before they explain it: the moments of its inputs and of one layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from perdure.attribution.bottleneck import Noise
+from perdure.core.batch import Batch, batches
+from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
+from perdure.core.layer import UpTo, default_layer, find_layer
+from perdure.core.query import evaluation
+from perdure.ops.moments import Moments, merged, moments_of
+from perdure.ops.sequence import lengths_of, site_mask
+
+__all__ = ["Inside", "look_inside", "seen"]
+
+SAMPLES = 64
+"""Samples that go through the model at once."""
+
+SMALLEST_DEVIATION = 0.01
+ACTIVE = 0.01
+"""A neuron takes part when it is not zero for more than this share of samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """The moments of a layer and of the inputs.
+
+    Args:
+        layer: name of the module.
+        activations: moments of what it gives.
+        inputs: moments of what the model reads.
+    """
+
+    layer: str
+    activations: Moments
+    inputs: Moments
+
+    def layer_noise(self, z: Float[Tensor, "batch *neuron"]) -> Noise:
+        """Make noise like the activations.
+
+        Args:
+            z: activations, for dtype, device and shape.
+
+        Returns:
+            Noise with their mean and deviation.
+
+        Raises:
+            ShapeError: when the layer gave another shape when it was fitted.
+        """
+        return _noise(self.activations, z, f"layer '{self.layer}'")
+
+    def input_noise(self, x: Float[Tensor, "batch *site"]) -> Noise:
+        """Make noise like the inputs, all sites of which take part.
+
+        Args:
+            x: inputs, for dtype, device and shape.
+
+        Returns:
+            Noise with their mean and deviation.
+
+        Raises:
+            ShapeError: when the inputs had another shape when the method was fitted.
+        """
+        noise = _noise(self.inputs, x, "the input")
+        return Noise(noise.mean, noise.deviation, torch.ones_like(noise.active))
+
+
+def look_inside(model: nn.Module, layer: str | None, batch: Batch) -> Inside:
+    """Take the moments of a layer over samples, some at a time.
+
+    Args:
+        model: that will be explained.
+        layer: name of a module; None for the default one.
+        batch: the samples.
+
+    Returns:
+        The moments.
+
+    Raises:
+        EmptyDataError: for fewer than two samples.
+        UnknownNameError: when there is no such layer.
+        UnsupportedError: when the layer gives no tensor, or does not run.
+
+    Example:
+        >>> from torch import nn
+        >>> batch = Batch(torch.tensor([[1.0], [3.0]]), torch.tensor([0, 1]))
+        >>> look_inside(nn.Sequential(nn.Flatten(), nn.Linear(1, 2)), "0", batch).activations.mean.item()
+        2.0
+    """
+    if len(batch) < 2:
+        raise EmptyDataError(
+            "one sample has no deviation, and the noise of a bottleneck needs one",
+            "fit on at least two samples; a thousand are usual",
+        )
+    layer = default_layer(model) if layer is None else layer
+    find_layer(model, layer)
+    pairs = [_moments(model, layer, some) for some in batches(batch, SAMPLES)]
+    activations, inputs = (merged(list(parts)) for parts in zip(*pairs, strict=True))
+    return Inside(layer, activations, inputs)
+
+
+def seen(inside: Inside | None, method: str) -> Inside:
+    """Check that a method was fitted.
+
+    Args:
+        inside: what it saw; None when nothing.
+        method: its name.
+
+    Returns:
+        What it saw.
+
+    Raises:
+        UnsupportedError: when it saw nothing.
+    """
+    if inside is None:
+        raise UnsupportedError(
+            f"method '{method}' has not seen any data, so it does not know what noise is natural for the model",
+            f"fit it first: method = METHODS.make('{method}').fit(model, batch)",
+        )
+    return inside
+
+
+def _moments(model: nn.Module, layer: str, batch: Batch) -> tuple[Moments, Moments]:
+    with evaluation(model), torch.no_grad():
+        z = UpTo(model, layer)(batch.inputs, lengths_of(batch.mask))
+    mask = batch.mask if z.ndim == 3 and batch.mask is not None and z.shape[1] == batch.mask.shape[1] else None
+    return moments_of(z, site_mask(mask, z)), moments_of(batch.inputs, site_mask(batch.mask, batch.inputs))
+
+
+def _noise(moments: Moments, like: Tensor, place: str) -> Noise:
+    try:
+        torch.broadcast_to(moments.mean, like.shape[1:])
+    except RuntimeError as error:
+        raise ShapeError(
+            f"{place} has shape {tuple(like.shape[1:])}, but {tuple(moments.mean.shape)} when the method was fitted",
+            "fit on samples of the same size as those that are explained",
+        ) from error
+    deviation = moments.deviation.clamp_min(SMALLEST_DEVIATION)
+    active = (moments.active > ACTIVE).double()
+    return Noise(*(some.to(like) for some in (moments.mean, deviation, active)))

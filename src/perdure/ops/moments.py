@@ -1,0 +1,91 @@
+"""Mean and deviation of many activations, merged batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+__all__ = ["Moments", "merged", "moments_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What is known of the values at some sites.
+
+    Args:
+        count: values seen at each site.
+        mean: their mean.
+        square: the sum of their squared distances from the mean.
+        nonzero: how many were not zero.
+    """
+
+    count: int
+    mean: Float[Tensor, "*site"]
+    square: Float[Tensor, "*site"]
+    nonzero: Float[Tensor, "*site"]
+
+    @property
+    def deviation(self) -> Float[Tensor, "*site"]:
+        """The standard deviation, with one degree of freedom taken off."""
+        return (self.square / (self.count - 1)).sqrt()
+
+    @property
+    def active(self) -> Float[Tensor, "*site"]:
+        """The share of values that were not zero."""
+        return self.nonzero / self.count
+
+
+def moments_of(x: Float[Tensor, "batch *site"], valid: Bool[Tensor, "batch *site"] | None = None) -> Moments:
+    """Take the moments of a batch, in double precision.
+
+    Args:
+        x: values; images keep a mean for every channel and position, series one for every feature, over all steps.
+        valid: true at values that are no padding, for series; None when all are.
+
+    Returns:
+        The moments: (feature,) for series, the shape of a sample for all else.
+
+    Example:
+        >>> import torch
+        >>> found = moments_of(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([[[True], [True], [False]]]))
+        >>> found.mean.item(), round(found.deviation.item(), 4)
+        (2.0, 1.4142)
+    """
+    values = x.double()
+    if x.ndim == 3:
+        values = values.flatten(0, 1) if valid is None else values[valid[..., 0]]
+    mean = values.mean(0)
+    return Moments(len(values), mean, (values - mean).square().sum(0), (values != 0).sum(0).double())
+
+
+def merged(parts: list[Moments]) -> Moments:
+    """Merge the moments of several batches; the result does not depend on how the samples were cut, up to rounding.
+
+    Args:
+        parts: of one shape.
+
+    Returns:
+        The moments of all values.
+
+    Reference:
+        chan1983algorithms
+
+    Example:
+        >>> import torch
+        >>> x = torch.tensor([[0.0], [3.0], [0.0], [3.0], [3.0], [0.0], [0.0], [3.0], [0.0]])
+        >>> both = merged([moments_of(x[:2]), moments_of(x[2:])])
+        >>> round(both.mean.item(), 6), round(both.deviation.item() ** 2, 6)
+        (1.333333, 2.5)
+    """
+    return reduce(_merged, parts)
+
+
+def _merged(a: Moments, b: Moments) -> Moments:
+    count = a.count + b.count
+    shift = b.mean - a.mean
+    mean = a.mean + shift * (b.count / count)
+    square = a.square + b.square + shift.square() * (a.count * b.count / count)
+    return Moments(count, mean, square, a.nonzero + b.nonzero)
