@@ -1,0 +1,73 @@
+"""Groups of sites that a perturbation switches on and off together."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from perdure.core.errors import SettingError
+from perdure.ops.position import Granularity, shared_axis
+
+__all__ = ["groups_of", "spread"]
+
+CELLS = 8
+"""Cells along the longer side of an image when no window is given."""
+
+
+def groups_of(
+    x: Float[Tensor, "batch *site"], window: int | None, granularity: Granularity
+) -> Int[Tensor, "1 *site"]:
+    """Number the groups of the sites of a sample.
+
+    Args:
+        x: gives the shape.
+        window: positions of a group along each axis of positions; None for single steps of a series and features of
+            a table, and for an eighth of the longer side of an image.
+        granularity: "position" for groups with all numbers of their positions, "element" for one group for each
+            feature or channel.
+
+    Returns:
+        The number of its group for each site, from 0 without gaps.
+
+    Raises:
+        SettingError: when the window is larger than the inputs.
+
+    Example:
+        >>> groups_of(torch.zeros(1, 3, 2), 2, "position").tolist()
+        [[[0, 0], [0, 0], [1, 1]]]
+        >>> groups_of(torch.zeros(1, 3, 2), None, "element").tolist()
+        [[[0, 1], [2, 3], [4, 5]]]
+    """
+    axis, sizes = shared_axis(x), x.shape[1:]
+    side = max(size for i, size in enumerate(sizes, 1) if i != axis)
+    window = window or (-(-side // CELLS) if x.ndim > 3 else 1)
+    if window > side:
+        raise SettingError(f"window is {window} for inputs with sites {tuple(sizes)}", f"give at most {side}")
+    groups = torch.zeros((1,) * x.ndim, dtype=torch.int64)
+    for i, size in enumerate(sizes, 1):
+        width = window if i != axis else (1 if granularity == "element" else size)
+        cell = torch.arange(size) // width
+        shape = [1] * x.ndim
+        shape[i] = size
+        groups = groups * (int(cell[-1]) + 1) + cell.reshape(shape)
+    return groups.to(x.device)
+
+
+def spread(
+    values: Float[Tensor, "batch *site"], groups: Int[Tensor, "1 *site"]
+) -> Float[Tensor, "batch *site"]:
+    """Share the value of each group among its sites, so that the map sums to the sum over groups.
+
+    Args:
+        values: the value of its group at each site.
+        groups: as `groups_of` numbers them.
+
+    Returns:
+        The shares.
+
+    Example:
+        >>> spread(torch.tensor([[6.0, 6.0, 5.0]]), torch.tensor([[0, 0, 1]])).tolist()
+        [[3.0, 3.0, 5.0]]
+    """
+    return values / groups.flatten().bincount()[groups]

@@ -1,0 +1,75 @@
+"""DeepLIFT: differences from a baseline, passed back through the layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from perdure.attribution._captum import captum_attr, leaf
+from perdure.attribution._cropped import one_by_one
+from perdure.attribution._rescale import mixes_samples, rescaling, warn_if_incomplete
+from perdure.core.check import check_choice
+from perdure.core.query import Query
+from perdure.ops.baseline import Baseline, baseline_of
+
+__all__ = ["DeepLift"]
+
+
+@dataclass(frozen=True)
+class DeepLift:
+    r"""Share out the change of the target among the changes of the inputs, with the rescale rule.
+
+    .. math:: a_i = (x_i - x'_i) \, m_i, \quad
+        m \text{ passes activation } f \text{ as } \frac{f(z) - f(z')}{z - z'} \text{ instead of } f'(z)
+
+    The map should sum to :math:`S(x) - S(x')`; this is checked. Two forward passes and two backward ones per sample
+    through Captum, and two more forward for the check.
+
+    Args:
+        baseline: what the input is compared with.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        shrikumar2017learning
+
+    Notes:
+        Models with max pooling or softmax are explained sample by sample, as Captum's rules for them mix a batch.
+    """
+
+    baseline: Baseline = "zero"
+
+    def __post_init__(self) -> None:
+        check_choice("baseline", self.baseline, get_args(Baseline))
+
+    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
+        """Compare with the baseline.
+
+        Args:
+            query: the question; its model must use each activation module once, and hold no recurrence.
+
+        Returns:
+            The contributions.
+
+        Raises:
+            UnsupportedError: when the model cannot be explained in this way.
+
+        Warns:
+            CompletenessWarning: when a map does not sum to the change of the target.
+        """
+        values = one_by_one(query, self._map) if mixes_samples(query) else self._map(query)
+        start = baseline_of(self.baseline, query.x, query.mask)
+        at_input, at_start = query.value(torch.stack([query.x, start]))
+        warn_if_incomplete(values, at_input - at_start)
+        return values
+
+    def _map(self, query: Query) -> Tensor:
+        start = baseline_of(self.baseline, query.x, query.mask)
+        with rescaling(query) as scalar:
+            values: Tensor = captum_attr().DeepLift(scalar).attribute(leaf(query.x), start)
+        return values.detach()

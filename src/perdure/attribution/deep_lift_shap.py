@@ -1,0 +1,93 @@
+"""DeepLIFT SHAP: DeepLIFT, averaged over a background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from perdure.attribution._background import background_of
+from perdure.attribution._captum import captum_attr, leaf
+from perdure.attribution._cropped import one_by_one
+from perdure.attribution._rescale import rescaling, warn_if_incomplete
+from perdure.core.check import check_choice
+from perdure.core.errors import SettingError
+from perdure.core.query import Query
+from perdure.core.random import child_seeds, normal
+from perdure.ops.baseline import Baseline, baseline_of
+
+__all__ = ["DeepLiftShap"]
+
+
+@dataclass(frozen=True)
+class DeepLiftShap:
+    r"""Average DeepLIFT over the samples of a background, an estimate of Shapley values.
+
+    .. math:: a = \frac1r \sum_{k=1}^{r} \operatorname{DeepLIFT}(x, x'_k)
+
+    The map should sum to the change of the target from the mean over the background; this is checked. With r
+    references 2 r forward and 2 r backward passes per sample through Captum, and r + 1 more forward for the check.
+
+    Args:
+        background: samples shaped like the inputs, two or more, such as some of those the model was trained on; None
+            for `references` copies of the baseline with noise.
+        references: copies of the baseline when there is no background.
+        noise: standard deviation of these copies, as a share of the range of the sample.
+        baseline: what these copies lie around.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        lundberg2017unified
+    """
+
+    background: Tensor | None = None
+    references: int = 10
+    noise: float = 0.1
+    baseline: Baseline = "zero"
+
+    def __post_init__(self) -> None:
+        check_choice("baseline", self.baseline, get_args(Baseline))
+        if self.references < 2 or not self.noise >= 0:
+            raise SettingError(
+                f"references is {self.references} and noise {self.noise}",
+                "give at least 2 references and a share of the range of at least 0",
+            )
+
+    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
+        """Compare each sample with its references.
+
+        Args:
+            query: the question; its seeds make the noise, its model must be one for DeepLIFT.
+
+        Returns:
+            The mean contributions.
+
+        Raises:
+            UnsupportedError: when the model cannot be explained in this way.
+            ShapeError: when the background does not fit the inputs.
+
+        Warns:
+            CompletenessWarning: when a map does not sum to the change of the target.
+        """
+        return one_by_one(query, self._map)
+
+    def _map(self, query: Query) -> Tensor:
+        references = self._references(query)
+        with rescaling(query) as scalar:
+            values: Tensor = captum_attr().DeepLiftShap(scalar).attribute(leaf(query.x), references).detach()
+        at_references = query.value(references[:, None]).mean(0)
+        warn_if_incomplete(values, query.value(query.x) - at_references)
+        return values
+
+    def _references(self, query: Query) -> Tensor:
+        if self.background is not None:
+            return background_of(self.background, query, least=2)
+        seeds = torch.cat([child_seeds(query.seeds, k) for k in range(self.references)])
+        deviation = self.noise * (query.x.max() - query.x.min())
+        around = baseline_of(self.baseline, query.x, query.mask)
+        return around + deviation * normal(seeds, tuple(query.x.shape[1:]), query.x)

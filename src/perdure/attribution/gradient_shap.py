@@ -1,0 +1,78 @@
+"""Gradient SHAP: gradients at random points between a background and the input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from jaxtyping import Float
+from torch import Tensor
+
+from perdure.attribution._background import background_of
+from perdure.attribution._captum import asked, captum_attr, leaf, own_stream
+from perdure.attribution._cropped import one_by_one
+from perdure.core.check import check_choice, check_counts
+from perdure.core.errors import SettingError
+from perdure.core.query import Query
+from perdure.ops.baseline import Baseline, baseline_of
+
+__all__ = ["GradientShap"]
+
+
+@dataclass(frozen=True)
+class GradientShap:
+    r"""Average gradient times change over random references and random points on the way from them.
+
+    .. math:: a_i = \frac1n \sum_{k=1}^{n} (x_i + \epsilon_{ki} - x'_{ki}) \,
+        \frac{\partial S(x'_k + t_k (x + \epsilon_k - x'_k))}{\partial x_i}, \quad t_k \sim U(0, 1)
+
+    With a single reference and no noise this is integrated gradients by chance instead of by quadrature. `samples`
+    forward and as many backward passes per sample, through Captum.
+
+    Args:
+        background: samples shaped like the inputs, such as some of those the model was trained on, from which
+            references are drawn; None for the baseline alone.
+        samples: random points.
+        noise: standard deviation of the noise on the input, as a share of the range of the sample.
+        baseline: the reference when there is no background.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        lundberg2017unified
+    """
+
+    background: Tensor | None = None
+    samples: int = 20
+    noise: float = 0.0
+    baseline: Baseline = "zero"
+
+    def __post_init__(self) -> None:
+        check_counts(samples=self.samples)
+        check_choice("baseline", self.baseline, get_args(Baseline))
+        if not self.noise >= 0:
+            raise SettingError(f"noise is {self.noise}", "give a share of the range of at least 0")
+
+    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
+        """Draw points for each sample and differentiate there.
+
+        Args:
+            query: the question; its seeds make the draws.
+
+        Returns:
+            The mean products.
+
+        Raises:
+            ShapeError: when the background does not fit the inputs.
+        """
+        return one_by_one(query, self._map)
+
+    def _map(self, query: Query) -> Tensor:
+        start = baseline_of(self.baseline, query.x, query.mask)
+        references = start if self.background is None else background_of(self.background, query)
+        deviation = self.noise * float(query.x.max() - query.x.min())
+        with asked(query) as scalar, own_stream(query):
+            explainer = captum_attr().GradientShap(scalar)
+            values: Tensor = explainer.attribute(leaf(query.x), references, n_samples=self.samples, stdevs=deviation)
+        return values.detach()
