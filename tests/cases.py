@@ -92,6 +92,12 @@ def convolutional():
     return filled(nn.Sequential(*layers))
 
 
+def rectified():
+    """A network for images (batch, 2, 6, 5), with rectifiers and pooling as modules."""
+    layers = (nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 3, 2), nn.ReLU(), nn.Flatten())
+    return filled(nn.Sequential(*layers, nn.Linear(6, 3)))
+
+
 def recurrent(features=4, seed=0, **settings):
     """A recurrent classifier of the library, large enough weights to be far from linear."""
     model = Recurrent(**{"hidden_size": 6, "output_dropout": 0.3, **settings}).build(features, 3, stream(seed))

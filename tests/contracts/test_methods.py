@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from perdure.attribution.attribute import attribute
 from perdure.core.errors import UnsupportedError
 from perdure.core.registry import METHODS, name_of
-from tests.cases import convolutional, perceptron, recurrent, stream
+from tests.cases import convolutional, perceptron, rectified, recurrent, stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +39,30 @@ CASES = {
     "padded": Case(lambda: recurrent(pooling="mean", cell="gru"), draw(5, 7, 4), LENGTHS),
     "attends": Case(lambda: recurrent(pooling="self_attention", bidirectional=True), draw(5, 7, 4), LENGTHS),
     "image": Case(convolutional, draw(5, 2, 6, 5)),
+    "rectified": Case(rectified, draw(5, 2, 6, 5)),
 }
-UNSUPPORTED = [("attention", "table"), ("attention", "series"), ("attention", "padded"), ("attention", "image")]
+SUPPORTED = {
+    "attention": ("attends",),
+    "deep_lift": ("table", "image", "rectified"),
+    "deep_lift_shap": ("table", "image", "rectified"),
+    "extremal_perturbation": ("series", "padded", "attends", "image", "rectified"),
+    "grad_cam": ("image", "rectified"),
+    "guided_backprop": ("rectified",),
+    "guided_grad_cam": ("rectified",),
+}
+"""The cases of methods that cannot explain all of them."""
+
+QUICK = {
+    "deep_lift_shap": "deep_lift_shap:references=2",
+    "extremal_perturbation": "extremal_perturbation:steps=2,areas=[0.2, 0.5]",
+    "gradient_shap": "gradient_shap:samples=3,noise=0.1",
+    "kernel_shap": "kernel_shap:samples=8,window=3",
+    "lime": "lime:samples=8",
+    "shapley_sampling": "shapley_sampling:samples=2,window=3",
+}
+"""Settings of methods that take their time."""
+
+UNSUPPORTED = [(name, case) for name, cases in SUPPORTED.items() for case in CASES if case not in cases]
 NAMES = METHODS.names()
 PAIRS = [(name, case) for name in NAMES for case in CASES if (name, case) not in UNSUPPORTED]
 
@@ -51,7 +73,7 @@ for_all_cases = pytest.mark.parametrize(("name", "case"), PAIRS)
 def explain(name: str, case: Case, model: nn.Module | None = None, seed: int = 3, **settings) -> Tensor:
     model = case.make().double() if model is None else model
     asked = {"target": case.label, "lengths": case.lengths, "generator": stream(seed), **settings}
-    return attribute(model, case.x, name, **asked).values
+    return attribute(model, case.x, QUICK.get(name, name), **asked).values
 
 
 @for_all
@@ -157,16 +179,27 @@ def test_dtype_stays_and_values_are_finite(name, case, dtype):
     ("name", "forward", "backward"),
     [
         ("attention", 1, 0),
+        ("deep_lift", 2 + 2, 2),
+        ("deep_lift_shap", 2 * 10 + 10 + 1, 2 * 10),
+        ("extremal_perturbation", 4 * 100, 4 * 100),
+        ("grad_cam", 1, 1),
         ("gradient", 1, 1),
+        ("gradient_shap", 20, 20),
+        ("guided_backprop", 1, 1),
+        ("guided_grad_cam", 2, 2),
         ("input_x_gradient", 1, 1),
         ("integrated_gradients", 50, 50),
+        ("kernel_shap", 500, 0),
+        ("lime", 200, 0),
         ("occlusion", 1 + 7, 0),
         ("random", 0, 0),
         ("saliency", 1, 1),
+        ("shapley_sampling", 1 + 25 * 7, 0),
         ("smooth_grad", 20, 20),
     ],
 )
 def test_the_passes_of_each_sample_are_as_documented(name, forward, backward):
-    case = CASES["attends"]
-    found = attribute(case.make().double(), case.x, name, target=case.label, lengths=case.lengths)
+    case = CASES["attends" if "attends" in SUPPORTED.get(name, CASES) else "rectified"]
+    lengths = None if name in ("kernel_shap", "shapley_sampling") else case.lengths  # as many groups in all samples
+    found = attribute(case.make().double(), case.x, name, target=case.label, lengths=lengths)
     assert (found.provenance.forward, found.provenance.backward) == (5 * forward, 5 * backward)

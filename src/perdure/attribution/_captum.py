@@ -8,6 +8,7 @@ sent while a graph is kept counts as a backward pass too.
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from perdure.core.errors import DependencyError, IndependentOutputError, Unsuppo
 from perdure.core.query import Query, evaluation
 from perdure.core.random import stream
 
-__all__ = ["Asked", "asked", "captum_attr", "leaf", "module_of", "own_stream"]
+__all__ = ["Asked", "apart", "asked", "captum_attr", "leaf", "module_of", "own_stream"]
 
 
 class Asked(nn.Module):
@@ -83,6 +84,33 @@ def asked(query: Query) -> Iterator[Asked]:
 
 
 @contextmanager
+def apart(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[None]:
+    """Give some modules copies of their inputs for a while.
+
+    Captum puts its rule for a module on the gradient of the module's input tensor. Where that tensor is read by other
+    modules too, as in a residual network, or is the output of a module with a rule of its own, as in a ReLU before
+    max pooling, Captum changes the wrong gradient.
+
+    Args:
+        model: that holds the modules.
+        kinds: of modules, subclasses left out.
+
+    Yields:
+        Nothing.
+    """
+
+    def copied(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(one.clone() if isinstance(one, Tensor) else one for one in inputs)
+
+    handles = [m.register_forward_pre_hook(copied) for m in model.modules() if type(m) in kinds]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
 def own_stream(query: Query) -> Iterator[None]:
     """Let Captum, which knows only the global streams, draw from the stream of one sample.
 
@@ -92,7 +120,7 @@ def own_stream(query: Query) -> Iterator[None]:
     Yields:
         Nothing; afterwards the global streams stand where they stood.
     """
-    seed, before = int(query.seeds[0]), np.random.get_state()
+    seed, before, python = int(query.seeds[0]), np.random.get_state(), random.getstate()
     devices = [query.x.device] if query.x.is_cuda else []
     with torch.random.fork_rng(devices):
         torch.set_rng_state(stream(seed, "captum").get_state())
@@ -103,6 +131,7 @@ def own_stream(query: Query) -> Iterator[None]:
             yield
         finally:
             np.random.set_state(before)
+            random.setstate(python)  # which importing scikit-learn moves on
 
 
 def captum_attr() -> Any:

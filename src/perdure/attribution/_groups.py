@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.errors import SettingError
 from perdure.ops.position import Granularity, shared_axis
 
 __all__ = ["groups_of", "spread"]
@@ -15,9 +14,7 @@ CELLS = 8
 """Cells along the longer side of an image when no window is given."""
 
 
-def groups_of(
-    x: Float[Tensor, "batch *site"], window: int | None, granularity: Granularity
-) -> Int[Tensor, "1 *site"]:
+def groups_of(x: Float[Tensor, "batch *site"], window: int | None, granularity: Granularity) -> Int[Tensor, "1 *site"]:
     """Number the groups of the sites of a sample.
 
     Args:
@@ -30,9 +27,6 @@ def groups_of(
     Returns:
         The number of its group for each site, from 0 without gaps.
 
-    Raises:
-        SettingError: when the window is larger than the inputs.
-
     Example:
         >>> groups_of(torch.zeros(1, 3, 2), 2, "position").tolist()
         [[[0, 0], [0, 0], [1, 1]]]
@@ -42,8 +36,6 @@ def groups_of(
     axis, sizes = shared_axis(x), x.shape[1:]
     side = max(size for i, size in enumerate(sizes, 1) if i != axis)
     window = window or (-(-side // CELLS) if x.ndim > 3 else 1)
-    if window > side:
-        raise SettingError(f"window is {window} for inputs with sites {tuple(sizes)}", f"give at most {side}")
     groups = torch.zeros((1,) * x.ndim, dtype=torch.int64)
     for i, size in enumerate(sizes, 1):
         width = window if i != axis else (1 if granularity == "element" else size)
@@ -54,9 +46,7 @@ def groups_of(
     return groups.to(x.device)
 
 
-def spread(
-    values: Float[Tensor, "batch *site"], groups: Int[Tensor, "1 *site"]
-) -> Float[Tensor, "batch *site"]:
+def spread(values: Float[Tensor, "batch *site"], groups: Int[Tensor, "1 *site"]) -> Float[Tensor, "batch *site"]:
     """Share the value of each group among its sites, so that the map sums to the sum over groups.
 
     Args:

@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.attribution._captum import Asked, asked, module_of
+from perdure.attribution._captum import Asked, apart, asked, module_of
 from perdure.core.errors import CompletenessWarning, UnsupportedError
 from perdure.core.query import Query
 
@@ -21,6 +22,9 @@ RESCALED = (nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, *PO
 
 TOLERANCE = 0.01
 """Share of the total attribution that may be missing: rounding leaves far less, a module without a rule far more."""
+
+ROUNDING = 100
+"""Rounding errors of the target that count as none."""
 
 
 @contextmanager
@@ -58,7 +62,7 @@ def rescaling(query: Query) -> Iterator[Asked]:
 
     handles = [module.register_forward_pre_hook(use) for module in model.modules() if type(module) in RESCALED]
     try:
-        with asked(query) as scalar:
+        with apart(model, RESCALED), asked(query) as scalar:
             yield scalar
     finally:
         for handle in handles:
@@ -81,23 +85,27 @@ def mixes_samples(query: Query) -> bool:
     return isinstance(query.model, nn.Module) and any(type(m) in (*POOLS, nn.Softmax) for m in query.model.modules())
 
 
-def warn_if_incomplete(values: Float[Tensor, "batch *site"], change: Float[Tensor, " batch"]) -> None:
+def warn_if_incomplete(
+    values: Float[Tensor, "batch *site"], at_input: Float[Tensor, " batch"], at_start: Float[Tensor, " batch"]
+) -> None:
     """Compare the sum of each map with the change of the target that it shares out.
 
     Args:
         values: the maps.
-        change: of the target, from the baseline to the input.
+        at_input: the target at the inputs.
+        at_start: the target at what they are compared with.
 
     Warns:
         CompletenessWarning: when they differ by more than `TOLERANCE` of the total attribution.
     """
-    gap = (values.flatten(1).sum(1) - change).abs()
-    above = gap > TOLERANCE * values.flatten(1).abs().sum(1).maximum(change.abs())
+    gap = (values.flatten(1).sum(1) - (at_input - at_start)).abs()
+    rounding = ROUNDING * torch.finfo(values.dtype).eps * (at_input.abs() + at_start.abs())
+    above = gap > TOLERANCE * values.flatten(1).abs().sum(1) + rounding
     if above.any():
         warnings.warn(
             f"DeepLIFT misses the change of the target in {int(above.sum())} of {len(gap)} samples, at most by "
-            f"{float(gap.max()):.3g}: the model holds functional activations, products, or modules without a rule. "
-            "Write activations as modules of their own, or use 'integrated_gradients'.",
+            f"{float(gap.max()):.3g}: the model holds functional activations, products, softmax, or modules without a "
+            "rule. Write activations as modules of their own, or use 'integrated_gradients'.",
             CompletenessWarning,
             stacklevel=3,
         )

@@ -64,8 +64,7 @@ class DeepLift:
         """
         values = one_by_one(query, self._map) if mixes_samples(query) else self._map(query)
         start = baseline_of(self.baseline, query.x, query.mask)
-        at_input, at_start = query.value(torch.stack([query.x, start]))
-        warn_if_incomplete(values, at_input - at_start)
+        warn_if_incomplete(values, *query.value(torch.stack([query.x, start])))
         return values
 
     def _map(self, query: Query) -> Tensor:

@@ -80,8 +80,7 @@ class DeepLiftShap:
         references = self._references(query)
         with rescaling(query) as scalar:
             values: Tensor = captum_attr().DeepLiftShap(scalar).attribute(leaf(query.x), references).detach()
-        at_references = query.value(references[:, None]).mean(0)
-        warn_if_incomplete(values, query.value(query.x) - at_references)
+        warn_if_incomplete(values, query.value(query.x), query.value(references[:, None]).mean(0))
         return values
 
     def _references(self, query: Query) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.attribution._captum import asked, captum_attr, leaf, module_of
+from perdure.attribution._captum import apart, asked, captum_attr, leaf, module_of
 from perdure.core.errors import UnsupportedError
 from perdure.core.query import Query
 
@@ -28,7 +28,7 @@ class GuidedBackprop:
 
     Notes:
         Only `nn.ReLU` modules are guided; `torch.relu` inside a forward function is not seen. Where the input of a
-        ReLU also goes round it, Captum guides the gradient of both ways.
+        ReLU also goes round it, Captum alone guides the gradient of both ways; here only that through the ReLU.
     """
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
@@ -49,6 +49,6 @@ class GuidedBackprop:
                 f"{type(model).__name__} holds no nn.ReLU, so guided backpropagation would be the plain gradient",
                 "use the method 'gradient', or write torch.relu in the model as an nn.ReLU module",
             )
-        with asked(query) as scalar:
+        with apart(model, (nn.ReLU,)), asked(query) as scalar:
             values: Tensor = captum_attr().GuidedBackprop(scalar).attribute(leaf(query.x))
         return values

@@ -65,7 +65,7 @@ class KernelShap:
             The shares of the Shapley values.
 
         Raises:
-            SettingError: when the window is larger than the inputs, or there are too few samples for the groups.
+            SettingError: when there are too few samples for the groups.
         """
         return one_by_one(query, self._map)
 

@@ -73,9 +73,6 @@ class Lime:
 
         Returns:
             The shares of the weights.
-
-        Raises:
-            SettingError: when the window is larger than the inputs.
         """
         return one_by_one(query, self._map)
 

@@ -62,9 +62,6 @@ class ShapleySampling:
 
         Returns:
             The shares of the mean additions.
-
-        Raises:
-            SettingError: when the window is larger than the inputs.
         """
         return one_by_one(query, self._map)
 
