@@ -97,7 +97,7 @@ def test_no_warning_when_the_tolerance_is_met():
         IntegratedGradients(tolerance=1e-3).scores(Query(perceptron(), torch.ones(4, 5), Logit(LABEL)))
 
 
-@pytest.mark.parametrize("settings", [{"steps": 0}, {"tolerance": 0.0}, {"max_steps": 4}, {"baseline": "blur"}])
+@pytest.mark.parametrize("settings", [{"steps": 0}, {"tolerance": 0.0}, {"max_steps": 4}, {"baseline": "black"}])
 def test_settings_that_cannot_be_used(settings):
     with pytest.raises(SettingError, match=next(iter(settings))):
         IntegratedGradients(**settings)

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.ops.perturb import occlude, window_count, window_cover
+from perdure.ops.perturb import occlude, replace_first, tile_index, window_count, window_cover
 
 sizes = st.integers(1, 12)
 
@@ -27,3 +27,18 @@ def test_a_window_is_the_product_of_its_axes():
     assert copies.shape == (2, 2, 3, 4)
     assert copies[1, 0].int().tolist() == [[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]
     assert torch.equal(copies[:, 0], copies[:, 1])
+
+
+def test_the_first_sites_come_from_the_end_and_one_rank_may_stand_for_a_pixel():
+    start, end = torch.zeros(2, 3, 1, 2), torch.ones(2, 3, 1, 2)
+    rank = torch.tensor([[0, 1], [1, 0]]).reshape(2, 1, 1, 2)
+    copies = replace_first(start, end, rank, torch.tensor([[0, 2], [1, 1]]))
+    assert copies[:, :, 0, 0].tolist() == [[[0, 0], [1, 1]], [[1, 0], [0, 1]]]
+    assert torch.equal(copies, copies[:, :, :1].expand_as(copies))
+
+
+def test_tiles_number_positions_row_by_row():
+    tile = tile_index((20, 17), 8)
+    assert tile[0].tolist() == [0] * 8 + [1] * 8 + [2]
+    assert tile[:, 0].tolist() == [0] * 8 + [3] * 8 + [6] * 4
+    assert tile_index((5,), 2).tolist() == [0, 0, 1, 1, 2]

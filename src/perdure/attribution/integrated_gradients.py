@@ -76,7 +76,7 @@ class IntegratedGradients:
         Warns:
             CompletenessWarning: when samples are left above the tolerance after `max_steps` gradients.
         """
-        start = baseline_of(self.baseline, query.x, query.mask)
+        start = baseline_of(self.baseline, query.x, query.mask, query.seeds)
         if self.tolerance is None:
             return (query.x - start) * _fixed(query, start, self.steps)
         mean, gap = _within(query, start, self.tolerance, self.max_steps)

@@ -79,7 +79,7 @@ class Occlusion:
         lengths = torch.full((len(query.x),), sizes[0]) if query.lengths is None else query.lengths.cpu()
         counts = window_count(lengths, windows[0], strides[0])
         covers[0] = covers[0][: int(counts.max())]
-        values = _values(query, baseline_of(self.baseline, query.x, query.mask), covers)
+        values = _values(query, baseline_of(self.baseline, query.x, query.mask, query.seeds), covers)
         drops = (query.value(query.x) - values).T.reshape(len(query.x), *(len(cover) for cover in covers))
         return _mean_over_windows(drops, covers, counts)
 

@@ -130,10 +130,16 @@ class Room:
         return _plugins(self.package)
 
 
-METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute", "bottleneck", "inside"}))
-METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "sites", "summarise"}))
-DATASETS = Room("data", "dataset", doors=frozenset({"splits"}))
-MODELS = Room("models", "model", doors=frozenset({"bidirectional", "dropout", "pooling", "prefix", "presets"}))
+METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
+METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "perturbation", "sites", "summarise"}))
+DATASETS = Room("data", "dataset", doors=frozenset({"images", "splits", "voc", "words"}))
+MODELS = Room(
+    "models",
+    "model",
+    doors=frozenset(
+        {"bidirectional", "dropout", "embedded", "pooling", "prefix", "presets", "pretrained", "weights"}
+    ),
+)
 STUDIES = Room("studies", "study", doors=frozenset({"cell", "figures", "published", "table"}))
 
 

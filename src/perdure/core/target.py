@@ -76,6 +76,19 @@ class Margin(_OfLabel):
         return self.pick(logits) - others.amax(-1)
 
 
+class Confidence(_OfLabel):
+    """The probability of a class; a single output is the logit of a binary class, so its sigmoid.
+
+    Example:
+        >>> Confidence(torch.tensor([0]))(torch.tensor([[0.0]])).tolist()
+        [0.5]
+    """
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Take the probabilities."""
+        return logits[:, 0].sigmoid() if logits.shape[-1] == 1 else self.pick(logits.softmax(-1))
+
+
 LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
     "logit": Logit,
     "probability": Probability,
@@ -112,3 +125,20 @@ def select_target(target: Target, index: slice | Tensor) -> Target:
         The target of these samples.
     """
     return type(target)(target.label[index]) if isinstance(target, _OfLabel) else target
+
+
+def followed(target: Target) -> Target:
+    """Choose what a curve of perturbations follows: a number in [0, 1] where the target has a class.
+
+    Args:
+        target: what was explained.
+
+    Returns:
+        The probability of the class for a target of this module, whether that is its logit, probability,
+        log-probability or margin; any other function itself.
+
+    Example:
+        >>> followed(Logit(torch.tensor([1])))(torch.tensor([[3.0, 3.0]])).tolist()
+        [0.5]
+    """
+    return Confidence(target.label) if isinstance(target, _OfLabel) else target

@@ -1,12 +1,12 @@
-"""Windows that slide over the axes of an input."""
+"""Copies of an input with some sites replaced: windows that slide over it, or its first sites in some order."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["occlude", "window_count", "window_cover"]
+__all__ = ["occlude", "replace_first", "tile_index", "window_count", "window_cover"]
 
 
 def window_count(size: Tensor | int, window: int, stride: int) -> Tensor:
@@ -72,3 +72,48 @@ def occlude(
         shape[0], shape[axis] = cover.shape
         window = window & cover.to(x.device).reshape(shape)
     return torch.where(window, baseline, x)
+
+
+def replace_first(
+    start: Float[Tensor, "batch *site"],
+    end: Float[Tensor, "batch *site"],
+    rank: Int[Tensor, "batch *site"],
+    counts: Int[Tensor, "copies batch"],
+) -> Float[Tensor, "copies batch *site"]:
+    """Make copies on the way from one input to another, the sites of lowest rank taken first.
+
+    Args:
+        start: the inputs before.
+        end: the inputs after, shaped like start.
+        rank: the place of each site in the order; an axis of size 1 stands for all sites along it.
+        counts: how many places each copy has taken from `end`.
+
+    Returns:
+        The copies.
+
+    Example:
+        >>> start, end, rank = torch.zeros(1, 3), torch.ones(1, 3), torch.tensor([[2, 0, 1]])
+        >>> replace_first(start, end, rank, torch.tensor([[0], [2]])).tolist()
+        [[[0.0, 0.0, 0.0]], [[0.0, 1.0, 1.0]]]
+    """
+    return torch.where(rank < counts.reshape(*counts.shape, *[1] * (start.ndim - 1)), end, start)
+
+
+def tile_index(sizes: tuple[int, ...], window: int) -> Int[Tensor, "*position"]:
+    """Number the tiles that cover the positions side by side; the last along an axis may be cut off.
+
+    Args:
+        sizes: positions along each axis.
+        window: positions along each side of a tile.
+
+    Returns:
+        The tile of each position, row by row.
+
+    Example:
+        >>> tile_index((3, 4), 2).tolist()
+        [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3]]
+    """
+    index = torch.zeros((), dtype=torch.long)
+    for size in sizes:
+        index = index[..., None] * int(window_count(size, window, window)) + torch.arange(size) // window
+    return index

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["average_precision", "roc_area", "top_share"]
+__all__ = ["average_precision", "descending_rank", "lowest", "roc_area", "top_share"]
 
 
 def top_share(
@@ -96,6 +96,47 @@ def roc_area(
     return ((_steps(miss) * middle).sum(1) / (hit[:, -1] * miss[:, -1])).to(scores.dtype)
 
 
+def descending_rank(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Int[Tensor, "batch site"]:
+    """Number the sites from the highest score down; of tied sites the one with the lower index comes first.
+
+    Args:
+        scores: any finite numbers.
+        mask: true at valid sites; others come last.
+
+    Returns:
+        The place of each site, from 0.
+
+    Example:
+        >>> everywhere = torch.ones(1, 4, dtype=torch.bool)
+        >>> descending_rank(torch.tensor([[1.0, 5.0, 1.0, 7.0]]), everywhere).tolist()
+        [[2, 1, 3, 0]]
+    """
+    descending = -scores.masked_fill(~mask, -torch.inf)
+    if scores.device.type == "cpu":
+        order = torch.from_numpy(np.argsort(descending.detach().numpy(), axis=1, kind="stable"))
+    else:
+        order = descending.argsort(dim=1, stable=True)
+    return torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).to(order).expand_as(order))
+
+
+def lowest(keys: Float[Tensor, "*rows site"], count: Int[Tensor, "*rows"]) -> Bool[Tensor, "*rows site"]:
+    """Mark the lowest numbers of each row: with random keys, a random subset.
+
+    Args:
+        keys: numbers without ties; infinite where nothing may be marked.
+        count: how many to mark, from 1 to the number of finite ones; broadcasts over the rows.
+
+    Returns:
+        True at the lowest.
+
+    Example:
+        >>> lowest(torch.tensor([[0.3, 0.1, 0.2]]), torch.tensor([2])).tolist()
+        [[False, True, True]]
+    """
+    last = (count - 1).expand(keys.shape[:-1])[..., None]
+    return keys <= _ascending(keys).gather(-1, last)
+
+
 def _found(scores: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Count true and other sites down the ranking; both counts move only where a group of ties ends."""
     scores = scores.masked_fill(~mask, -torch.inf)
@@ -121,5 +162,5 @@ def _order(scores: Tensor) -> Tensor:
 
 def _ascending(scores: Tensor) -> Tensor:
     if scores.device.type == "cpu":
-        return torch.from_numpy(np.sort(scores.detach().numpy(), axis=1))
-    return scores.sort(dim=1).values
+        return torch.from_numpy(np.sort(scores.detach().numpy(), axis=-1))
+    return scores.sort(dim=-1).values

@@ -1,0 +1,72 @@
+"""Deletion: how soon the prediction is lost when the highest sites are taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from perdure.core.trial import Measurement, Trial
+from perdure.metrics.perturbation import PerturbationCurve
+
+__all__ = ["Deletion"]
+
+
+@dataclass(frozen=True)
+class Deletion(PerturbationCurve):
+    r"""Area under the score while sites are set to the baseline, those of the highest attribution first.
+
+    .. math:: D = \int_0^1 S\big( x \text{ without its first } u \big) \, du
+
+    with `u` the share of the perturbed sites, by trapezoids that begin at the untouched input. Low is good, 0
+    is best. The map is signed, so sites that speak for the class go first; tied sites go in the order of their
+    index (a constant map from the start to the end of the input), and padding is never touched. For a linear
+    target with contributions :math:`c_{(1)}, c_{(2)}, \dots` in the order of the map, one by one from zero,
+    :math:`D = S(x) - \sum_i c_{(i)} (N - i + \tfrac12) / N`.
+
+    The curve is read off at `points` + 1 equal distances; `aux` holds its `first` and `last` score.
+
+    Args:
+        step: sites per step, 1 for one by one; None for `points` nearly equal steps, or one by one where there
+            are fewer sites.
+        points: steps of the curve.
+        baseline: what a site is set to.
+        granularity: "position" perturbs all channels of a pixel, features of a step or numbers of an embedding
+            together, by their summed attribution; "element" each number by itself; None is "position" for images
+            (batch, channel, row, column) and "element" otherwise.
+        score: "probability" follows the softmax probability of the explained class (the sigmoid of a single
+            output), also where its logit was explained, and a target of your own itself; "target" the target.
+        share: share of the sites that is perturbed, rounded down, at least one site; `u` is then the share of these.
+        compat: "published" for the area of the published code of input bottlenecks: trapezoids of width
+            1 / (number of scores), the untouched input not among them; images in a staircase, each run of 80 steps
+            scored as its last, because the published buffer is not copied. Its settings are `step` 10 for images;
+            `step` 2, `share` 0.4 and `granularity` "position" for text.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        petsiuk2018rise
+
+    Example:
+        >>> import torch
+        >>> from perdure.core.query import Query
+        >>> x = torch.tensor([[3.0, 1.0]])
+        >>> query = Query(lambda x: x.sum(1), x, lambda logits: logits[:, 0])
+        >>> Deletion().measure(Trial(query, x)).values.item()  # (4 + 1) / 2 and (1 + 0) / 2, each half
+        1.5
+    """
+
+    needs_truth: ClassVar[bool] = False
+    higher_is_better: ClassVar[bool] = False
+    best: ClassVar[float] = 0.0
+
+    def measure(self, trial: Trial) -> Measurement:
+        """Take the highest sites away.
+
+        Args:
+            trial: with or without truth.
+
+        Returns:
+            The area, in [0, 1] for a probability; the curve, `first` and `last`.
+        """
+        return self.between(trial, trial.query.x, self.blank(trial.query))

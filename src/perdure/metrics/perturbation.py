@@ -1,0 +1,205 @@
+"""What the metrics that perturb share: an order of the sites, and the target along it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from perdure.core.check import check_choice, check_counts
+from perdure.core.errors import SettingError
+from perdure.core.query import Query
+from perdure.core.target import followed
+from perdure.core.trial import Measurement, Trial
+from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.curve import resample, step_counts
+from perdure.ops.perturb import replace_first
+from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
+from perdure.ops.rank import descending_rank
+from perdure.ops.sequence import site_mask
+
+__all__ = [
+    "Followed",
+    "PerturbationCurve",
+    "Ranked",
+    "asked",
+    "check_share",
+    "copies_at_once",
+    "ranked",
+    "values_along",
+]
+
+Followed = Literal["probability", "target"]
+"""What a curve follows: the probability of the explained class, or the target itself."""
+
+NUMBERS = 2**20
+"""Numbers in the perturbed copies that are held at once, unless one copy of the batch alone has more."""
+
+STALE_STEPS = 80
+"""Steps that the published code for images scores together, all of them as the last one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The places of a map, each with its worth.
+
+    Args:
+        worth: one number per place, in double precision.
+        valid: true at places that are not padding.
+        shape: of a sample's places, so that they broadcast over its sites.
+    """
+
+    worth: Float[Tensor, "batch place"]
+    valid: Bool[Tensor, "batch place"]
+    shape: tuple[int, ...]
+
+    def spread(self, places: Tensor) -> Tensor:
+        """Lay numbers of places out so that they broadcast over the sites."""
+        return places.reshape(*places.shape[:-1], *self.shape)
+
+
+def ranked(trial: Trial, granularity: Granularity | None) -> Ranked:
+    """Lay a map out as the places that are perturbed one by one.
+
+    Args:
+        trial: with or without truth.
+        granularity: "position" sums the map over the channels of a pixel or the features of a step and perturbs
+            them together; "element" takes each site by itself; None is "position" for images, else "element".
+
+    Returns:
+        The signed worth of each place.
+    """
+    values = trial.attribution.double()
+    valid = site_mask(trial.query.mask, values)
+    if granularity == "position" or (granularity is None and values.ndim == 4):
+        shape = position_shape(values)
+        return Ranked(to_positions(values).flatten(1), valid_positions(valid).flatten(1), shape)
+    return Ranked(values.flatten(1), valid.flatten(1), tuple(values.shape[1:]))
+
+
+def asked(query: Query, score: Followed) -> Query:
+    """Turn a question into one about what a curve follows.
+
+    Args:
+        query: the question that was explained.
+        score: what to follow.
+
+    Returns:
+        The question, with the same `passes`.
+    """
+    return dataclasses.replace(query, target=followed(query.target)) if score == "probability" else query
+
+
+def copies_at_once(query: Query) -> int:
+    """Bound the perturbed copies of a batch by the rows of a call and by memory."""
+    return max(1, min(query.rows // len(query.x), NUMBERS // query.x.numel()))
+
+
+def values_along(
+    query: Query,
+    ends: tuple[Tensor, Tensor],
+    rank: Int[Tensor, "batch *site"],
+    counts: Int[Tensor, "batch point"],
+) -> Float[Tensor, "batch point"]:
+    """Evaluate the target on the way from one input to another; equal points in a row cost one.
+
+    Args:
+        query: the question; only what it asks is used, not its x.
+        ends: inputs at the start and at the end, shaped like x.
+        rank: the place of each site in the order in which they are taken from the end.
+        counts: how many places are taken at each point.
+
+    Returns:
+        The target, in double precision.
+    """
+    few, index = torch.unique_consecutive(counts.T, dim=0, return_inverse=True)
+    chunks = torch.split(few, copies_at_once(query))
+    values = torch.cat([query.value(replace_first(*ends, rank, some)) for some in chunks])
+    return values[index].T.double()
+
+
+def check_share(share: float) -> None:
+    """Check a share of the sites.
+
+    Args:
+        share: above 0, at most 1.
+
+    Raises:
+        SettingError: otherwise.
+    """
+    if not 0 < share <= 1:
+        raise SettingError(f"share is {share}", "give a share of the sites above 0, at most 1")
+
+
+@dataclass(frozen=True)
+class PerturbationCurve:
+    """The settings that insertion and deletion share, and the curve between two inputs.
+
+    Args:
+        step: sites per step, 1 for one by one; None for at most `points` equal steps.
+        points: equal steps of the curve.
+        baseline: what stands for a site that is absent.
+        granularity: "position" for pixels, steps or tokens as a whole, "element" for each number by itself.
+        score: what is followed.
+        share: share of the sites that is perturbed.
+        compat: "exact", or "published" for the area of the published code.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+    """
+
+    step: int | None = None
+    points: int = 64
+    baseline: Baseline = "zero"
+    granularity: Granularity | None = None
+    score: Followed = "probability"
+    share: float = 1.0
+    compat: Literal["exact", "published"] = "exact"
+
+    def __post_init__(self) -> None:
+        check_counts(points=self.points, step=1 if self.step is None else self.step)
+        check_choice("baseline", self.baseline, get_args(Baseline))
+        check_choice("granularity", self.granularity, (*get_args(Granularity), None))
+        check_choice("score", self.score, get_args(Followed))
+        check_choice("compat", self.compat, ("exact", "published"))
+        check_share(self.share)
+
+    def blank(self, query: Query) -> Float[Tensor, "batch *site"]:
+        """Make the inputs without any site."""
+        return baseline_of(self.baseline, query.x, query.mask, query.seeds)
+
+    def between(self, trial: Trial, start: Tensor, end: Tensor) -> Measurement:
+        """Follow the score while sites pass from one input to another, those of the highest attribution first.
+
+        Args:
+            trial: whose map gives the order.
+            start: the inputs before.
+            end: the inputs after all sites have passed.
+
+        Returns:
+            The area under the curve and the curve on `points` + 1 equal distances; first and last score as aux.
+        """
+        places = ranked(trial, self.granularity)
+        total = (self.share * places.valid.sum(1).double()).long().clamp_min(1)
+        counts, place = self._schedule(total, trial.attribution.ndim == 4)
+        rank = places.spread(descending_rank(places.worth, places.valid))
+        query = asked(trial.query, self.score)
+        values = values_along(query, (start, end), rank, counts)
+        dtype = trial.attribution.dtype
+        area = torch.trapezoid(values, place, dim=1)
+        aux = {"first": values[:, 0].to(dtype), "last": values[:, -1].to(dtype)}
+        return Measurement(area.to(dtype), resample(place, values, self.points).to(dtype), aux)
+
+    def _schedule(self, total: Tensor, images: bool) -> tuple[Tensor, Tensor]:
+        """Say how many sites each point has taken, and where it lies on the axis of the area."""
+        counts, steps = step_counts(total, self.step, self.points)
+        if self.compat == "exact":
+            return counts, counts / total[:, None].double()
+        index = torch.arange(counts.shape[1] - 1, device=counts.device)
+        place = torch.minimum(index, steps[:, None] - 1) / steps[:, None].double()
+        scored = (index // STALE_STEPS * STALE_STEPS + STALE_STEPS - 1).clamp_max(len(index) - 1) if images else index
+        return counts[:, 1:][:, scored], place

@@ -1,0 +1,146 @@
+"""Sensitivity-n: whether the attribution of a set of sites tells how much they matter together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from perdure.core.check import check_choice, check_counts
+from perdure.core.query import Query, part
+from perdure.core.random import child_seeds, uniform
+from perdure.core.trial import Measurement, Trial
+from perdure.metrics.perturbation import NUMBERS, Ranked, check_share, copies_at_once, ranked
+from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed
+from perdure.ops.curve import log_counts
+from perdure.ops.pearson import pearson
+from perdure.ops.position import Granularity
+from perdure.ops.rank import lowest
+from perdure.ops.scale import min_max
+
+__all__ = ["SensitivityN"]
+
+PUBLISHED_TOP, PUBLISHED_POINTS = 4.5, 45
+"""The published sizes for images: 45 points from 1 to 10 to the power of 4.5."""
+
+
+@dataclass(frozen=True)
+class SensitivityN:
+    r"""Correlation between the summed attribution of random sets of n sites and what the target loses with them.
+
+    .. math:: r_n = \operatorname{corr}_{|M| = n} \Big( \sum_{i \in M} a_i, \; S(x) - S(x \text{ with } M
+        \text{ at the baseline}) \Big)
+
+    The value is the mean over log-spaced n, the curve holds :math:`r_n`. The target is that of the query, a logit by
+    default. Scale and offset of a map do not matter. The map `weight * x` of a linear model scores 1 from the zero
+    baseline, its negative -1, a random map about 0. A constant map scores 0, and so does a sample whose target does
+    not change by more than rounding. All sites at once say nothing about a map, so n stays below them; a sample of a
+    single site scores 0. Padding is never drawn.
+
+    Args:
+        masks: random sets for each n, drawn anew for each n and each sample from its own stream: from its seed in
+            the query or, where the query has none, from the same fixed seed 0 for all samples.
+        points: sizes of sets, log-spaced from 1 to `share` of the sites and rounded; they repeat in small inputs.
+        granularity: "position" draws all channels of a pixel, features of a step or numbers of an embedding
+            together, with their summed attribution; "element" each number by itself; None is "position" for images
+            (batch, channel, row, column) and "element" otherwise.
+        baseline: what the sites of a set are set to.
+        share: the largest n as a share of the sites.
+        compat: "published" for the published code of input bottlenecks: the same sets for all samples; for images the
+            whole numbers of 45 log-spaced points up to 31622, otherwise tenths of the sites, the mean over these n.
+            The n of all sites is left out, where that code gives NaN; `points` and `share` have no effect.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        ancona2018better
+
+    Example:
+        >>> from perdure.core.query import Query
+        >>> x = torch.tensor([[3.0, 1.0, -2.0, 0.5]])
+        >>> query = Query(lambda x: x.sum(1), x, lambda logits: logits[:, 0])
+        >>> round(SensitivityN().measure(Trial(query, x)).values.item(), 6)
+        1.0
+    """
+
+    needs_truth: ClassVar[bool] = False
+    higher_is_better: ClassVar[bool] = True
+    best: ClassVar[float] = 1.0
+
+    masks: int = 100
+    points: int = 10
+    granularity: Granularity | None = None
+    baseline: Baseline = "zero"
+    share: float = 0.8
+    compat: Literal["exact", "published"] = "exact"
+
+    def __post_init__(self) -> None:
+        check_counts(masks=self.masks, points=self.points)
+        check_choice("granularity", self.granularity, (*get_args(Granularity), None))
+        check_choice("baseline", self.baseline, get_args(Baseline))
+        check_choice("compat", self.compat, ("exact", "published"))
+        check_share(self.share)
+
+    def measure(self, trial: Trial) -> Measurement:
+        """Draw sets of sites and take them away.
+
+        Args:
+            trial: with or without truth.
+
+        Returns:
+            The mean correlation, in [-1, 1], and the correlation at each n.
+        """
+        query, places = trial.query, ranked(trial, self.granularity)
+        blank = baseline_of(self.baseline, query.x, query.mask, query.seeds)
+        sizes = self._sizes(places.valid.sum(1), query.x.ndim == 4)
+        at_once = max(1, NUMBERS // (self.masks * places.worth.shape[1]))
+        curves = []
+        for some in torch.split(torch.arange(len(query.x), device=query.x.device), at_once):
+            mine = Ranked(places.worth[some], places.valid[some], places.shape)
+            curves.append(self._curve(part(query, some.to(query.seeds.device)), mine, blank[some], sizes[some]))
+        curve = torch.cat(curves)
+        dtype = trial.attribution.dtype
+        return Measurement(curve.mean(1).to(dtype), curve.to(dtype))
+
+    def _sizes(self, number: Int[Tensor, " batch"], images: bool) -> Int[Tensor, "batch point"]:
+        """Choose the sizes of the sets, below the number of sites."""
+        if self.compat == "exact":
+            most = torch.minimum((self.share * number.double()).long(), number - 1)
+            return log_counts(most.clamp_min(1), self.points)
+        if images:
+            sizes = torch.logspace(0, PUBLISHED_TOP, PUBLISHED_POINTS, dtype=torch.float64).long()
+            below: Tensor = torch.unique(sizes[sizes < max(int(number[0]), 2)])
+            return below.to(number).expand(len(number), -1)
+        tenths = torch.arange(1, 10, device=number.device)
+        return (tenths * number[:, None]).div(10, rounding_mode="floor").clamp_min(1)
+
+    def _curve(
+        self, query: Query, places: Ranked, blank: Tensor, sizes: Int[Tensor, "batch point"]
+    ) -> Float[Tensor, "batch point"]:
+        """Correlate at each size for some of the samples."""
+        given = None if self.compat == "published" else query.seeds
+        seeds = seeds_or_fixed(given, len(query.x))
+        worth = min_max(places.worth, places.valid)
+        sums, values = [], []
+        for number in range(sizes.shape[1]):
+            keys = _keys(child_seeds(seeds, ("sensitivity_n", number)), self.masks, places)
+            chosen = lowest(keys, sizes[:, number])
+            sums.append(torch.einsum("mbs,bs->bm", chosen.to(worth), worth))
+            values.append(_values(query, blank, places.spread(chosen)).T)
+        return pearson(torch.cat(sums), -torch.cat(values)).reshape(sizes.shape[1], -1).T
+
+
+def _keys(seeds: Tensor, masks: int, places: Ranked) -> Float[Tensor, "mask batch place"]:
+    """Draw a number for each set and place; more padding leaves those before it as they are."""
+    draws = uniform(seeds, (places.worth.shape[1], masks), places.worth).permute(2, 0, 1)
+    return draws.masked_fill(~places.valid, torch.inf)
+
+
+def _values(query: Query, blank: Tensor, chosen: Tensor) -> Float[Tensor, "mask batch"]:
+    """Evaluate the target with the chosen sites at the baseline."""
+    chunks = torch.split(chosen, copies_at_once(query))
+    return torch.cat([query.value(torch.where(some, blank, query.x)) for some in chunks])

@@ -1,0 +1,95 @@
+"""Degradation: known gaps, and the tile-by-tile loop."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from perdure.core.errors import SettingError
+from perdure.metrics import perturbation
+from perdure.metrics.degradation import Degradation
+from perdure.metrics.deletion import Deletion
+from tests.metrics.perturbed import function_of, image_trial, linear_trial, series_trial, valid_part
+from tests.reference import perturbation_loop as loop
+
+
+def tiles(x, window):
+    """The sites of each tile of one sample, as boolean masks."""
+    sizes = x.shape[1:] if x.ndim == 3 else x.shape[:1]
+    starts = [range(0, size, window) for size in sizes]
+    found = []
+    for first in torch.cartesian_prod(*(torch.tensor(list(some)) for some in starts)).reshape(-1, len(sizes)).tolist():
+        where = tuple(slice(a, a + window) for a in first)
+        mask = torch.zeros_like(x, dtype=torch.bool)
+        mask[(slice(None), *where) if x.ndim == 3 else where] = True
+        found.append(mask)
+    return found
+
+
+@pytest.mark.parametrize("trial", [series_trial(), image_trial()], ids=["series", "images"])
+@pytest.mark.parametrize("window", [1, 2, 3, 8])
+def test_equals_the_loop(trial, window):
+    found = Degradation(window=window).measure(trial)
+    for i in range(len(trial.query.x)):
+        x, a = valid_part(trial, trial.query.x, i), valid_part(trial, trial.attribution, i)
+        places = tiles(x, window)
+        worth = [a[place].sum().item() for place in places]
+        walks = [
+            loop.walk(function_of(trial, i), x, torch.zeros_like(x), places, loop.order_of(some), 1)
+            for some in (worth, [-w for w in worth])
+        ]
+        morf, lerf = (loop.area(scores, 1, len(places)) for scores in walks)
+        assert found.aux["morf"][i].item() == pytest.approx(morf, abs=1e-12)
+        assert found.aux["lerf"][i].item() == pytest.approx(lerf, abs=1e-12)
+        assert found.values[i].item() == pytest.approx(lerf - morf, abs=1e-12)
+
+
+def test_images_lose_tiles_of_eight_pixels_and_series_single_steps():
+    for trial, window in ((image_trial(), 8), (series_trial(), 1)):
+        torch.testing.assert_close(
+            Degradation().measure(trial).values, Degradation(window=window).measure(trial).values
+        )
+
+
+def test_a_linear_model_has_a_closed_form():
+    trial, contributions = linear_trial(sites=9)
+    ranked = contributions.sort(1, descending=True).values
+    weights = 2 * torch.arange(9, dtype=torch.float64) - 8  # (N - i + 1/2) / N, in one order less the other
+    torch.testing.assert_close(Degradation().measure(trial).values, -(ranked * weights).sum(1) / 9)
+
+
+def test_an_inverted_map_scores_the_opposite_and_a_constant_one_zero():
+    trial, contributions = linear_trial()
+    score, against = (
+        Degradation().measure(dataclasses.replace(trial, attribution=some)).values
+        for some in (contributions, -contributions)
+    )
+    assert (score > 0).all()
+    torch.testing.assert_close(against, -score)
+    for level in (0.0, 2.0):
+        constant = dataclasses.replace(trial, attribution=torch.full_like(contributions, level))
+        assert Degradation().measure(constant).values.tolist() == [0.0] * 3
+
+
+def test_the_most_relevant_first_is_deletion():
+    trial = series_trial()
+    found = Degradation().measure(trial).aux["morf"]
+    torch.testing.assert_close(found, Deletion(granularity="position").measure(trial).values)
+
+
+def test_batch_mates_padding_and_chunks_change_nothing(monkeypatch):
+    made = Degradation(window=2)
+    whole, longer = made.measure(series_trial()), made.measure(series_trial(extra=4))
+    alone = [made.measure(series_trial(slice(i, i + 1))) for i in range(4)]
+    monkeypatch.setattr(perturbation, "NUMBERS", 1)
+    chunked = made.measure(series_trial())
+    for part in ("values", "curve"):
+        torch.testing.assert_close(getattr(longer, part), getattr(whole, part))
+        torch.testing.assert_close(getattr(chunked, part), getattr(whole, part))
+        torch.testing.assert_close(torch.cat([getattr(one, part) for one in alone]), getattr(whole, part))
+
+
+@pytest.mark.parametrize("setting", [{"window": 0}, {"points": 0}, {"baseline": "black"}, {"score": "logits"}])
+def test_settings_that_cannot_be_used(setting):
+    with pytest.raises(SettingError, match=next(iter(setting))):
+        Degradation(**setting)
