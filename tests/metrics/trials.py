@@ -1,6 +1,7 @@
 """Trials whose answers are known."""
 
 import torch
+from torch import nn
 
 from perdure.core.query import Query
 from perdure.core.trial import Trial
@@ -11,6 +12,22 @@ def linear(x, lengths=None):
     if lengths is not None:
         x = x * (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
     return x.flatten(1).sum(1, keepdim=True)
+
+
+class Weighted(nn.Module):
+    """Two logits, a sum and a sum of squares of the weighted valid inputs, of any dtype."""
+
+    def __init__(self, features):
+        super().__init__()
+        draw = torch.Generator().manual_seed(7)
+        self.weight = nn.Parameter(torch.randn(features, generator=draw, dtype=torch.float64))
+        self.bend = nn.Parameter(torch.randn(features, generator=draw, dtype=torch.float64))
+
+    def forward(self, x, lengths=None):
+        if lengths is not None:
+            x = x * (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
+        flat, bent = (x * self.weight.to(x)).flatten(1).sum(1), (x * self.bend.to(x)).square().flatten(1).sum(1)
+        return torch.stack([flat + bent, flat - bent], 1)
 
 
 def trial_of(values, truth=None, mask=None, x=None):
@@ -34,6 +51,13 @@ def box(batch=8):
     """A hundred steps by a hundred features with a box in steps 0-30 and features 10-90."""
     truth = torch.zeros(batch, 100, 100, dtype=torch.bool)
     truth[:, :30, 10:90] = True
+    return truth
+
+
+def patch(batch=8):
+    """Images of three channels, 32 by 32, with a square of 10 by 10 pixels in all channels."""
+    truth = torch.zeros(batch, 3, 32, 32, dtype=torch.bool)
+    truth[..., 5:15, 12:22] = True
     return truth
 
 

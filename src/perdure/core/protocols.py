@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from perdure.core.query import Query
     from perdure.core.trial import Measurement, Trial
 
-__all__ = ["Architecture", "Attends", "Dataset", "Embeds", "Fits", "Method", "Metric", "Resumable", "Splits"]
+__all__ = [
+    "Architecture",
+    "AsksAgain",
+    "Attends",
+    "Dataset",
+    "Embeds",
+    "Fits",
+    "Method",
+    "Metric",
+    "Resumable",
+    "Splits",
+]
 
 
 @runtime_checkable
@@ -119,6 +130,16 @@ class Metric(Protocol):
             One number per sample, with a curve where one belongs to it.
         """
         ...
+
+
+@runtime_checkable
+class AsksAgain(Protocol):
+    """A metric that explains again: it asks for a trial with the method that made the map.
+
+    Random maps have no method; for a trial without one `measure` gives what a map without one scores.
+    """
+
+    needs_method: ClassVar[bool]
 
 
 class Splits(Protocol):

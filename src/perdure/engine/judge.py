@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from perdure.core.attribution import Provenance
 from perdure.core.batch import Batch, select
-from perdure.core.errors import PartError
-from perdure.core.protocols import Metric
+from perdure.core.errors import PartError, UnsupportedError
+from perdure.core.protocols import AsksAgain, Method, Metric
 from perdure.core.query import Query
-from perdure.core.random import stream
-from perdure.core.registry import name_of
+from perdure.core.random import stream, sub_seeds
+from perdure.core.registry import METHODS, name_of
 from perdure.core.target import LABEL_TARGETS
 from perdure.core.trial import Trial
 from perdure.engine.pool import Progress, run_pieces
 from perdure.metrics.evaluate import evaluate
+from perdure.models.embedded import embedded
 from perdure.records.attributions import StoredMaps, read_maps
 from perdure.records.parts import finished_parts, part_path, part_paths, write_part
 from perdure.records.scores import Case, score_table
@@ -70,9 +73,28 @@ class Judging:
                 f"the maps in {self.maps} explain sample '{unknown[0]}', which the data does not hold",
                 "judge with the data and the seed that were explained",
             )
-        batch = select(self.batch, [places[name] for name in stored.id])
-        target = LABEL_TARGETS[stored.attribution.provenance.target](stored.explained)
-        return Trial(Query(self.model, batch.inputs, target, batch.mask), stored.attribution.values, batch.truth)
+        batch = embedded(self.model, select(self.batch, [places[name] for name in stored.id]))
+        record = stored.attribution.provenance
+        target = LABEL_TARGETS[record.target](stored.explained)
+        query = Query(self.model, batch.inputs, target, batch.mask, _seeds(record, len(batch)))
+        return Trial(query, stored.attribution.values, batch.truth, self._method(record))
+
+    def _method(self, record: Provenance) -> Method | None:
+        """Make the method of stored maps again, where a metric asks for it."""
+        if not any(isinstance(metric, AsksAgain) and metric.needs_method for metric in self.metrics):
+            return None
+        if hasattr(METHODS.load(record.method), "fit"):
+            raise UnsupportedError(
+                f"method '{record.method}' was fitted to data, which is not stored with its maps in {self.maps}",
+                "fit it again and judge in Python: evaluate(Trial(query, values, method=fitted), metric)",
+            )
+        made: Method = METHODS.make(record.method, record.fields)
+        return made
+
+
+def _seeds(record: Provenance, samples: int) -> Tensor:
+    """Derive the seeds of the samples of a part as the door of attribution did."""
+    return sub_seeds(torch.Generator().manual_seed(record.seed or 0), samples)
 
 
 def default_metrics(batch: Batch) -> tuple[str, ...]:

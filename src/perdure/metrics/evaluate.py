@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from perdure.core.check import check_inputs, check_truth
-from perdure.core.errors import DataError, SettingError, ShapeError, UnsupportedError
-from perdure.core.protocols import Metric
+from perdure.core.errors import SettingError, ShapeError, UnsupportedError
+from perdure.core.protocols import AsksAgain, Metric
 from perdure.core.random import sub_seeds, uniform
 from perdure.core.registry import METRICS, name_of
 from perdure.core.trial import Measurement, Score, Trial
+from perdure.metrics.sites import check_both_kinds
 from perdure.ops.sequence import site_mask
 
 __all__ = ["evaluate"]
@@ -36,7 +37,7 @@ def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: t
     Raises:
         DataError: when the maps or the truth are not usable; for metrics that compare with the truth also when
             it marks none or all of a sample's valid sites.
-        UnsupportedError: when the metric needs a truth and the trial has none.
+        UnsupportedError: when the metric needs a truth or a method and the trial has none.
         UnknownNameError: when no metric has this name.
         SettingError: when a setting of the metric, or the number of draws, cannot be used.
 
@@ -69,24 +70,16 @@ def _check(trial: Trial, metric: Metric) -> None:
     if trial.truth is not None:
         check_truth(trial.truth, x)
         if metric.needs_truth:
-            _check_both_kinds(trial.truth, site_mask(trial.query.mask, x))
+            check_both_kinds(trial.truth, site_mask(trial.query.mask, x), "sites")
     elif metric.needs_truth:
         raise UnsupportedError(
             f"metric '{name_of(metric)}' compares with the truth, and the data has none",
             "use data with known truth such as 'boxes', or a metric that needs none such as 'vanishing'",
         )
-
-
-def _check_both_kinds(truth: Tensor, valid: Tensor) -> None:
-    """Check that each sample has valid sites that are true and others that are not."""
-    true, all_valid = ((some & valid).flatten(1).sum(1) for some in (truth, valid))
-    bad = (true == 0) | (true == all_valid)
-    if bad.any():
-        first = int(bad.nonzero()[0])
-        raise DataError(
-            f"the truth marks {int(true[first])} of the {int(all_valid[first])} valid sites of sample {first}, "
-            "so its place cannot be judged",
-            "leave out samples whose truth marks none or all of their sites",
+    if isinstance(metric, AsksAgain) and metric.needs_method and trial.method is None:
+        raise UnsupportedError(
+            f"metric '{name_of(metric)}' explains again, and the trial does not say by which method",
+            "give the method that made the map: Trial(query, values, method=...)",
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
+from perdure.core.check import check_choice
 from perdure.core.trial import Measurement, Trial
 from perdure.metrics.sites import sites
+from perdure.ops.position import Granularity
 from perdure.ops.rank import roc_area
 
 __all__ = ["Roc"]
@@ -20,6 +22,8 @@ class Roc:
 
     Args:
         absolute: whether sites are ranked by the absolute value of the map; otherwise by the signed map.
+        granularity: "element" for every number of the map by itself, "position" for steps, tokens or pixels, whose
+            numbers are summed; a position is true when any of its numbers is.
 
     Reference:
         fawcett2006introduction
@@ -30,6 +34,10 @@ class Roc:
     best: ClassVar[float] = 1.0
 
     absolute: bool = True
+    granularity: Granularity = "element"
+
+    def __post_init__(self) -> None:
+        check_choice("granularity", self.granularity, get_args(Granularity))
 
     def measure(self, trial: Trial) -> Measurement:
         """Rank the sites of each sample.
@@ -40,5 +48,5 @@ class Roc:
         Returns:
             The area, in [0, 1].
         """
-        found = sites(trial, self.absolute)
+        found = sites(trial, self.absolute, self.granularity)
         return Measurement(roc_area(found.importance, found.truth, found.valid))

@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from perdure.core.errors import DataError
 from perdure.core.trial import Trial
-from perdure.ops.scale import min_max
+from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
+from perdure.ops.scale import by_largest, min_max
 from perdure.ops.sequence import site_mask
 
-__all__ = ["Sites", "sites"]
+__all__ = ["Sites", "check_both_kinds", "sites"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,30 +25,87 @@ class Sites:
         importance: the map, or its absolute value.
         truth: true at the valid sites known to matter.
         valid: true at sites that are not padding; only these are ranked, scaled and summed.
+        depth: how many numbers of the map were added up for one importance.
     """
 
     importance: Float[Tensor, "batch site"]
     truth: Bool[Tensor, "batch site"]
     valid: Bool[Tensor, "batch site"]
+    depth: int = 1
 
     @property
     def scaled(self) -> Float[Tensor, "batch site"]:
         """The importance scaled to [0, 1] in each sample; a constant map becomes zero."""
         return min_max(self.importance, self.valid)
 
+    @property
+    def heat(self) -> Float[Tensor, "batch site"]:
+        """The positive part of the importance as a share of each sample's largest; zero stays zero."""
+        return by_largest(self.importance, self.valid)
 
-def sites(trial: Trial, absolute: bool) -> Sites:
+    @property
+    def given_heat(self) -> Float[Tensor, "batch site"]:
+        """The importance as it was given, the mean of the numbers of a site, in [0, 1].
+
+        Raises:
+            DataError: when it is larger than 1.
+        """
+        heat = (self.importance / self.depth).masked_fill(~self.valid, 0.0)
+        if heat.amax() > 1:
+            raise DataError(
+                f"the published metric takes heat in [0, 1] as it is given, and the map reaches {heat.amax():.3g}",
+                "divide the map by its largest value, or leave compat='published' out",
+            )
+        return heat
+
+
+def sites(trial: Trial, absolute: bool, granularity: Granularity = "element") -> Sites:
     """Lay out a trial with truth for comparison.
+
+    A position is the signed sum of its numbers, and true when any of them is; the absolute value is taken of the
+    sum, so that evidence for and against at one position cancels as it does in the model.
 
     Args:
         trial: with truth.
         absolute: whether importance is the absolute value of the map.
+        granularity: "element" for each number by itself, "position" for steps, tokens or pixels as a whole.
 
     Returns:
         The sites, in single precision or better.
+
+    Raises:
+        DataError: when all positions of a sample are true.
     """
     assert trial.truth is not None, "the door refuses a trial without truth"
     values = trial.attribution.to(torch.promote_types(trial.attribution.dtype, torch.float32))
     valid = site_mask(trial.query.mask, values)
+    truth, depth = trial.truth & valid, 1
+    if granularity == "position":
+        depth = values[0].numel() // torch.Size(position_shape(values)).numel()
+        values, truth, valid = to_positions(values), valid_positions(truth), valid_positions(valid)
+        check_both_kinds(truth, valid, "positions")
     importance = values.abs() if absolute else values
-    return Sites(importance.flatten(1), (trial.truth & valid).flatten(1), valid.flatten(1))
+    return Sites(importance.flatten(1), truth.flatten(1), valid.flatten(1), depth)
+
+
+def check_both_kinds(truth: Bool[Tensor, "batch *site"], valid: Bool[Tensor, "batch *site"], noun: str) -> None:
+    """Check that each sample has valid sites that are true and others that are not.
+
+    Args:
+        truth: true at the sites known to matter.
+        valid: true at sites that are not padding.
+        noun: what to call the sites in a message.
+
+    Raises:
+        DataError: otherwise.
+    """
+    true, all_valid = ((some & valid).flatten(1).sum(1) for some in (truth, valid))
+    bad = (true == 0) | (true == all_valid)
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        raise DataError(
+            f"the truth marks {int(true[first])} of the {int(all_valid[first])} valid {noun} of sample {first}, "
+            "so its place cannot be judged",
+            f"leave out samples whose truth marks none or all of their {noun}"
+            + (", or ask with granularity='element'" if noun == "positions" else ""),
+        )

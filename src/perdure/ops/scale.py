@@ -6,7 +6,26 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["min_max"]
+__all__ = ["by_largest", "min_max"]
+
+
+def by_largest(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
+    """Give the positive part of each sample as a share of its highest valid site.
+
+    Args:
+        values: any finite numbers.
+        mask: true at valid sites.
+
+    Returns:
+        Numbers in [0, 1]; zero at sites that are not valid, and everywhere when no valid site is positive.
+
+    Example:
+        >>> by_largest(torch.tensor([[2.0, 4.0, -3.0, 9.0]]), torch.tensor([[True, True, True, False]])).tolist()
+        [[0.5, 1.0, 0.0, 0.0]]
+    """
+    positive = values.clamp_min(0.0).masked_fill(~mask, 0.0)
+    largest = positive.amax(1, keepdim=True)
+    return torch.where(largest > 0, positive / largest, 0.0)
 
 
 def min_max(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:

@@ -1,0 +1,69 @@
+"""Rank correlation between two rows of numbers."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+__all__ = ["mean_ranks", "spearman"]
+
+
+def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
+    """Number the sites from the lowest score up; tied sites share the mean of their numbers.
+
+    Args:
+        scores: any finite numbers.
+        mask: true at valid sites.
+
+    Returns:
+        Ranks from 1, in double precision; those of sites that are not valid mean nothing.
+
+    Example:
+        >>> mean_ranks(torch.tensor([[5.0, 1.0, 5.0, 0.0]]), torch.tensor([[True, True, True, False]]))[:, :3].tolist()
+        [[2.5, 1.0, 2.5]]
+    """
+    scores = scores.masked_fill(~mask, torch.inf).contiguous()
+    ascending = scores.sort(dim=1).values
+    before, until = (torch.searchsorted(ascending, scores, right=right) for right in (False, True))
+    return (before + until + 1).double() / 2
+
+
+def spearman(
+    a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, " batch"]:
+    r"""Correlate the ranks of two rows, ties with their mean rank.
+
+    .. math:: \rho = \frac{\mathrm{cov}(r_a, r_b)}{\sigma_{r_a} \sigma_{r_b}}
+
+    A constant row has no order: beside another constant row the value is 1, beside any other 0.
+
+    Args:
+        a: any finite numbers.
+        b: the same.
+        mask: true at valid sites; others are not ranked.
+
+    Returns:
+        The correlation, in [-1, 1], in double precision.
+
+    Reference:
+        spearman1904proof
+
+    Example:
+        >>> everywhere = torch.ones(1, 3, dtype=torch.bool)
+        >>> a = torch.tensor([[1.0, 2.0, 3.0]])
+        >>> spearman(a, a.exp(), everywhere).item(), spearman(a, -a, everywhere).item()
+        (1.0, -1.0)
+        >>> spearman(a, torch.ones(1, 3), everywhere).item()
+        0.0
+    """
+    x, y = (_centred(mean_ranks(some, mask), mask) for some in (a, b))
+    size, other = x.square().sum(1), y.square().sum(1)
+    constant = (size == 0) | (other == 0)
+    alike = ((size == 0) & (other == 0)).double()
+    return torch.where(constant, alike, (x * y).sum(1) / (size * other).sqrt()).clamp(-1.0, 1.0)
+
+
+def _centred(ranks: Tensor, mask: Tensor) -> Tensor:
+    """Subtract the mean rank, which is the same with and without ties."""
+    return (ranks - (mask.sum(1, keepdim=True) + 1) / 2).masked_fill(~mask, 0.0)
