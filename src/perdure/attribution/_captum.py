@@ -52,7 +52,7 @@ class Asked(nn.Module):
         query.passes.forward += len(rows)
         logits = self.model(rows) if lengths is None else self.model(rows, lengths=lengths.repeat(copies))
         logits = logits[:, None] if logits.ndim == 1 else logits
-        values = torch.cat([query.target(some) for some in logits.split(len(query.x))])
+        values = torch.cat([query.target(some) for some in torch.split(logits, len(query.x))])
         if torch.is_grad_enabled():
             query.passes.backward += len(rows)
             if not values.requires_grad:

@@ -24,7 +24,7 @@ def one_by_one(query: Query, scores: Callable[[Query], Tensor]) -> Float[Tensor,
     Returns:
         The maps, with zeros at padded steps.
     """
-    return _explained(query, list(torch.arange(len(query.x)).split(1)), scores)
+    return _explained(query, list(torch.split(torch.arange(len(query.x)), 1)), scores)
 
 
 def by_length(query: Query, scores: Callable[[Query], Tensor]) -> Float[Tensor, "batch *site"]:
@@ -39,7 +39,7 @@ def by_length(query: Query, scores: Callable[[Query], Tensor]) -> Float[Tensor, 
     """
     if query.lengths is None:
         return scores(query)
-    return _explained(query, [(query.lengths == n).nonzero()[:, 0].cpu() for n in query.lengths.unique()], scores)
+    return _explained(query, [(query.lengths == n).nonzero()[:, 0].cpu() for n in torch.unique(query.lengths)], scores)
 
 
 def _explained(query: Query, groups: list[Tensor], scores: Callable[[Query], Tensor]) -> Tensor:

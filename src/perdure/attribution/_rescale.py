@@ -44,8 +44,8 @@ def rescaling(query: Query) -> Iterator[Asked]:
     for name, module in model.named_modules():
         if isinstance(module, nn.RNNBase | nn.RNNCellBase):
             raise UnsupportedError(
-                f"module '{name}' is an nn.{type(module).__name__}: DeepLIFT has no rule for recurrences, and would give "
-                "input times gradient, whose sum is wrong",
+                f"module '{name}' is an nn.{type(module).__name__}: DeepLIFT has no rule for recurrences, and would "
+                "give input times gradient, whose sum is wrong",
                 "use 'integrated_gradients' or 'gradient_shap' instead",
             )
     known = {module: set(vars(module)) for module in model.modules()}

@@ -24,7 +24,8 @@ class SmoothMask:
     r"""A family of masks that cannot be rougher than its kernel.
 
     .. math:: m(u) = \operatorname{smax}_v \; k\big((u - v) / \sigma\big) \, c(v), \quad
-        k(z) = e^{-\max(0, |z| - 1)^2 / 4}, \quad \operatorname{smax}_v f = \frac{\sum_v f_v e^{f_v / T}}{\sum_v e^{f_v / T}}
+        k(z) = e^{-\max(0, |z| - 1)^2 / 4}, \quad
+        \operatorname{smax}_v f = \frac{\sum_v f_v e^{f_v / T}}{\sum_v e^{f_v / T}}
 
     Unlike an average, a maximum lets a mask reach 1 and 0 with smooth flanks between them.
 
@@ -34,8 +35,9 @@ class SmoothMask:
         sigma: width of the kernel in cells; 0 for none.
 
     Example:
-        >>> SmoothMask((5, 1), (5, 1), sigma=1.0)(torch.eye(5)[2].reshape(1, 5, 1)).flatten().round(decimals=2).tolist()
-        [0.78, 1.0, 1.0, 1.0, 0.78]
+        >>> cells = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0]).reshape(1, 5, 1)
+        >>> SmoothMask((5, 1), (5, 1), sigma=1.0)(cells).flatten()
+        tensor([0.7788, 1.0000, 1.0000, 1.0000, 0.7788])
     """
 
     size: tuple[int, int]
