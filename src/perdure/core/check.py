@@ -147,6 +147,26 @@ def check_series(x: Tensor, features: int, lengths: Tensor | None = None) -> Non
         check_lengths(lengths, x)
 
 
+def check_images(x: Tensor, channels: int, smallest: int = 1) -> None:
+    """Check that inputs are images with the channels that a layer reads.
+
+    Args:
+        x: the inputs.
+        channels: of an image.
+        smallest: the fewest rows and columns that a model can read.
+
+    Raises:
+        ShapeError: when x is not (batch, channels, rows, columns), or an image is too small.
+        EmptyDataError: without samples.
+    """
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ShapeError(f"x has shape {tuple(x.shape)}", f"pass (batch, {channels}, rows, columns)")
+    if min(x.shape[2:]) < smallest:
+        raise ShapeError(f"x has shape {tuple(x.shape)}", f"pass images of at least {smallest} rows and columns")
+    if x.numel() == 0:
+        raise EmptyDataError(f"x has shape {tuple(x.shape)}, so it holds nothing", "pass at least one sample")
+
+
 def check_label(label: Tensor, batch: int, classes: int) -> None:
     """Check that there is one label per sample, inside the classes.
 

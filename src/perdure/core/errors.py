@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "CheckpointError",
     "CompletenessWarning",
+    "CorruptFileWarning",
     "DataError",
     "DependencyError",
     "EmptyDataError",
@@ -111,3 +112,7 @@ class ProbabilityWarning(UserWarning):
 
 class CompletenessWarning(UserWarning):
     """An attribution does not sum to the change of the target within the tolerance that was asked for."""
+
+
+class CorruptFileWarning(UserWarning):
+    """Files of a dataset cannot be read and are left out, as was asked."""

@@ -132,13 +132,11 @@ class Room:
 
 METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
 METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "perturbation", "sites", "summarise"}))
-DATASETS = Room("data", "dataset", doors=frozenset({"images", "splits", "voc", "words"}))
+DATASETS = Room("data", "dataset", doors=frozenset({"hub", "images", "pictures", "splits", "voc", "words"}))
 MODELS = Room(
     "models",
     "model",
-    doors=frozenset(
-        {"bidirectional", "dropout", "embedded", "pooling", "prefix", "presets", "pretrained", "weights"}
-    ),
+    doors=frozenset({"bidirectional", "dropout", "embedded", "pooling", "prefix", "presets", "pretrained", "weights"}),
 )
 STUDIES = Room("studies", "study", doors=frozenset({"cell", "figures", "published", "table"}))
 

@@ -13,6 +13,7 @@ import torch
 from perdure.core.batch import Batch, select
 from perdure.core.errors import DataError, DependencyError, ShapeError
 from perdure.core.random import stream
+from perdure.data.hub import hub_folder
 from perdure.data.splits import Splits, stratify
 
 __all__ = ["MnistSeries"]
@@ -55,22 +56,10 @@ class MnistSeries:
             DataError: when the files cannot be had or read.
             DependencyError: when a package for the hub or its images is missing.
         """
-        folder = _hub_folder() if self.path is None else Path(self.path).expanduser()
+        folder = hub_folder(HUB, "*.parquet", REMEDY) if self.path is None else Path(self.path).expanduser()
         pool, test = _read(folder, "train"), _read(folder, "test")
         train, validation = stratify(pool.label, (5 / 6, 1 / 6), stream(seed, "mnist_series"))
         return Splits(select(pool, train), select(pool, validation), test, tuple("0123456789"))
-
-
-def _hub_folder() -> Path:
-    """Give the folder of the hub's files, downloaded when there is a network."""
-    try:
-        from huggingface_hub import snapshot_download
-    except ModuleNotFoundError:
-        raise _missing("huggingface_hub") from None
-    try:
-        return Path(snapshot_download(HUB, repo_type="dataset", allow_patterns="*.parquet"))
-    except OSError as error:
-        raise DataError(f"'{HUB}' is not in the cache and the Hugging Face hub cannot be reached", REMEDY) from error
 
 
 def _read(folder: Path, part: str) -> Batch:
@@ -96,7 +85,7 @@ def _from_parquet(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     try:
         from PIL import Image
     except ModuleNotFoundError:
-        raise _missing("pillow") from None
+        raise DependencyError("MNIST needs the package 'pillow'", "pip install 'perdure[datasets]'") from None
     tables = [pyarrow.parquet.read_table(path, columns=["image", "label"]) for path in paths]
     table = pyarrow.concat_tables(tables)
     encoded = pyarrow.compute.struct_field(table["image"], "bytes").to_pylist()
@@ -121,7 +110,3 @@ def _check(pixels: np.ndarray, label: np.ndarray, part: str) -> None:
             f"the {part} files hold images of shape {pixels.shape} and {len(label)} labels among {np.unique(label)}",
             "give files with 28x28 images and one label from 0 to 9 for each",
         )
-
-
-def _missing(package: str) -> DependencyError:
-    return DependencyError(f"MNIST needs the package '{package}'", "pip install 'perdure[datasets]'")

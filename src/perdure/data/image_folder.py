@@ -1,0 +1,219 @@
+"""A user's own pictures, one folder for each class, with boxes where there are annotations."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from perdure.core.batch import Batch, select
+from perdure.core.check import check_choice, check_counts
+from perdure.core.errors import CorruptFileWarning, DataError, EmptyDataError, SettingError, ShapeError
+from perdure.core.random import stream
+from perdure.data.images import IMAGENET_DEVIATION, IMAGENET_MEAN, Colour, Decoded, check_colours, decode, normalised
+from perdure.data.pictures import (
+    ALL,
+    Classes,
+    Picture,
+    find_annotation,
+    find_annotations,
+    find_classes,
+    find_pictures,
+)
+from perdure.data.splits import Splits, split, stratify
+from perdure.data.voc import read_boxes, truth_of
+
+__all__ = ["ImageFolder"]
+
+Boxes = Literal["every", "only", "none"]
+
+HELD_OUT = 0.2
+"""Share of the training pictures held out where there are none for validation."""
+
+SHOWN = 5
+"""Names of files that a message lists."""
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Pictures of your own, `.jpg`, `.jpeg` or `.png`, in folders named after their class.
+
+    The folder holds one of these layouts:
+
+    - `train/<class>/`, `validation/<class>/` (or `val`) and `test/<class>/`; without one for validation the seed
+      draws 20 % of the training pictures;
+    - `images/estimation/<class>/` and `images/attribution/<class>/`, as published with InputIBA: estimation is
+      drawn into 80 % training and 20 % validation, attribution is the test split;
+    - `<class>/`: the seed draws 60, 20 and 20 %.
+
+    Boxes in the XML of Pascal VOC, at any depth below `annotations/` and named like the pictures, give the truth:
+    every pixel that a box of the picture's class touches. With `imagenet_class_index.json` in the folder, labels
+    are those of ImageNet, so that published weights fit, and classes have its names.
+
+    Every picture is read before anything is computed, so a damaged one costs no work: the error names them all.
+
+    Args:
+        path: the folder.
+        size: rows and columns to which each picture is resized, straight, without a crop; None keeps their sizes,
+            which must then be equal.
+        mean: subtracted from each channel, where 1 is full light.
+        deviation: by which each channel is then divided.
+        per_class: the most pictures of each class in a split, drawn by the seed; None takes all.
+        boxes: "every" reads them, and in a split where some pictures have one of their class, each must;
+            "only" leaves out those without, where others of the split have one; "none" reads none.
+        largest_box: the greatest share of a picture that its boxes may touch; others are left out. InputIBA
+            judges up to 0.33.
+        skip_corrupt: leave damaged pictures out, with a warning that names them.
+
+    Raises:
+        SettingError: for a setting out of range.
+
+    Reference:
+        deng2009imagenet
+    """
+
+    path: str
+    size: int | None = 224
+    mean: Colour = IMAGENET_MEAN
+    deviation: Colour = IMAGENET_DEVIATION
+    per_class: int | None = None
+    boxes: Boxes = "every"
+    largest_box: float = 1.0
+    skip_corrupt: bool = False
+
+    def __post_init__(self) -> None:
+        counts = {"size": self.size, "per_class": self.per_class}
+        check_counts(**{name: value for name, value in counts.items() if value is not None})
+        check_colours(self.mean, self.deviation)
+        check_choice("boxes", self.boxes, get_args(Boxes))
+        if not 0 < self.largest_box <= 1:
+            raise SettingError(f"largest_box is {self.largest_box}", "give a share above 0 and up to 1")
+
+    def load(self, seed: int) -> Splits:
+        """Read the pictures.
+
+        Args:
+            seed: of what is drawn.
+
+        Returns:
+            The splits; a sample is named by the path of its file.
+
+        Raises:
+            DataError: when files cannot be used; it names them, and subclasses name the case.
+            DependencyError: when Pillow is missing.
+        """
+        root = Path(self.path).expanduser()
+        found = find_pictures(root)
+        classes = find_classes(root, chain(*found.values()))
+        if self.per_class is not None:
+            found = {
+                part: self._drawn(some, classes, stream(seed, "image_folder", part)) for part, some in found.items()
+            }
+        annotations = {} if self.boxes == "none" else find_annotations(root)
+        decoded = self._decoded(list(chain(*found.values())))
+        parts = {part: self._batch(part, some, decoded, classes, annotations) for part, some in found.items()}
+        if ALL in parts:
+            return split(parts[ALL], classes.names, seed)
+        train, validation = parts["train"], parts.get("validation")
+        if validation is None:
+            kept, held = stratify(train.label, (1 - HELD_OUT, HELD_OUT), stream(seed, "image_folder"))
+            _check_any(held, "train")
+            train, validation = select(train, kept), select(train, held)
+        return Splits(train, validation, parts["test"], classes.names)
+
+    def _drawn(self, pictures: list[Picture], classes: Classes, generator: torch.Generator) -> list[Picture]:
+        """Draw some pictures of each class, in order of their paths."""
+        order = torch.randperm(len(pictures), generator=generator).tolist()
+        taken: list[int] = []
+        for folder in classes.labels:
+            taken += [i for i in order if pictures[i].folder == folder][: self.per_class]
+        return [pictures[i] for i in sorted(taken)]
+
+    def _decoded(self, pictures: list[Picture]) -> dict[str, Decoded]:
+        """Decode all pictures that can be, by name."""
+        decoded, corrupt = {}, {}
+        for picture in pictures:
+            try:
+                decoded[picture.id] = decode(picture.path.read_bytes(), self.size)
+            except (ValueError, OSError) as error:
+                corrupt[picture.id] = error
+        if corrupt:
+            _report(corrupt, len(pictures), skip=self.skip_corrupt)
+        return decoded
+
+    def _batch(
+        self,
+        part: str,
+        pictures: list[Picture],
+        decoded: dict[str, Decoded],
+        classes: Classes,
+        annotations: dict[str, list[Path]],
+    ) -> Batch:
+        read = [picture for picture in pictures if picture.id in decoded]
+        _check_any(read, part)
+        _check_equal({picture.id: decoded[picture.id] for picture in read})
+        truth = [_truth(picture, decoded[picture.id], classes, annotations) for picture in read]
+        taken = self._taken(read, truth)
+        _check_any(taken, part)
+        kept, marked = [read[i] for i in taken], [truth[i] for i in taken]
+        inputs = normalised(np.stack([decoded[picture.id].pixels for picture in kept]), self.mean, self.deviation)
+        label = torch.tensor([classes.labels[picture.folder] for picture in kept])
+        boxed = [one for one in marked if one is not None]
+        whole = torch.stack(boxed)[:, None].expand(inputs.shape).clone() if boxed else None
+        return Batch(inputs, label, truth=whole, id=tuple(picture.id for picture in kept))
+
+    def _taken(self, pictures: list[Picture], truth: Sequence[Tensor | None]) -> list[int]:
+        """Choose the pictures of a split by their boxes."""
+        boxed = [i for i, one in enumerate(truth) if one is not None]
+        if not boxed:
+            return list(range(len(pictures)))
+        if self.boxes == "every" and len(boxed) < len(pictures):
+            first = next(picture.id for picture, one in zip(pictures, truth, strict=True) if one is None)
+            raise DataError(
+                f"'{first}' has no box of its class, but {len(boxed)} of the {len(pictures)} in its split have one",
+                "annotate it, leave such pictures out with boxes=only, or all boxes with boxes=none",
+            )
+        return [i for i in boxed if truth[i].float().mean() <= self.largest_box]  # type: ignore[union-attr]
+
+
+def _truth(
+    picture: Picture, decoded: Decoded, classes: Classes, annotations: dict[str, list[Path]]
+) -> Bool[Tensor, "row column"] | None:
+    path = find_annotation(picture, annotations, classes.labels)
+    if path is None:
+        return None
+    names = {picture.folder, classes.names[classes.labels[picture.folder]]}
+    boxes = read_boxes(path, names, decoded.columns, decoded.rows)
+    return truth_of(boxes, decoded.columns, decoded.rows, decoded.pixels.shape[:2]) if boxes else None
+
+
+def _report(corrupt: Mapping[str, Exception], count: int, *, skip: bool) -> None:
+    shown = "; ".join(f"'{name}' ({error})" for name, error in list(corrupt.items())[:SHOWN])
+    cause = f"{len(corrupt)} of {count} pictures cannot be read: {shown}"
+    cause += f"; and {len(corrupt) - SHOWN} more" if len(corrupt) > SHOWN else ""
+    if not skip:
+        raise DataError(cause, "fetch or remove these files, or leave them out with skip_corrupt=true")
+    warnings.warn(f"{cause}; left out", CorruptFileWarning, stacklevel=2)
+
+
+def _check_any(pictures: Sequence[object] | Tensor, part: str) -> None:
+    if not len(pictures):
+        raise EmptyDataError(f"no picture is left for the split '{part}'", "give more pictures, or leave out fewer")
+
+
+def _check_equal(decoded: dict[str, Decoded]) -> None:
+    (first, like), *others = decoded.items()
+    for name, one in others:
+        if one.pixels.shape != like.pixels.shape:
+            raise ShapeError(
+                f"'{first}' has {like.rows} rows and {like.columns} columns, '{name}' has {one.rows} and {one.columns}",
+                "give size=224 or another number, so that all are resized",
+            )

@@ -1,0 +1,120 @@
+"""VGG16, with the names that published weights have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from perdure.core.check import check_counts, check_images
+from perdure.core.errors import SettingError
+from perdure.models.dropout import Dropout
+from perdure.models.weights import built
+
+__all__ = ["Vgg16", "Vgg16Classifier"]
+
+STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+"""Channels of the convolutions before each pooling."""
+
+HIDDEN = 4096
+GRID = 7
+"""Rows and columns that the first linear layer reads: a 32nd of 224."""
+
+
+@dataclass(frozen=True)
+class Vgg16:
+    """Classify images with sixteen layers: thirteen convolutions, three linear ones.
+
+    Args:
+        dropout: share of the hidden units of the linear layers dropped in training.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        simonyan2015very
+
+    Notes:
+        Names and shapes of the weights are those of torchvision, so its state dicts load from a local file::
+
+            model = Vgg16().build(3, 1000, torch.Generator())
+            load_into(model, "vgg16-397923af.pth")  # perdure.training.checkpoint
+            save_checkpoint(Path("vgg16"), model, Vgg16(), 3, classes, {})  # the folder takes the place of a model
+
+        These weights read images of 224x224, normalised as `ImageFolder` does by default.
+    """
+
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise SettingError(f"dropout is {self.dropout}", "give a share of at least 0 and below 1")
+
+    def build(self, features: int, classes: int, generator: torch.Generator) -> Vgg16Classifier:
+        """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
+
+        Args:
+            features: channels of the images.
+            classes: number of outputs.
+            generator: the stream of the weights; the network is made on its device.
+
+        Returns:
+            A new network in training mode.
+        """
+        return built(lambda: Vgg16Classifier(self, features, classes), generator)
+
+
+class Vgg16Classifier(nn.Module):
+    """The network of a `Vgg16`: `features`, an average over a grid of 7x7, and the `classifier`.
+
+    No ReLU works in place, other than in torchvision, whose ReLUs overwrite the output of the convolution before:
+    what a hook on `features.17` keeps there is rectified by the time it is read.
+
+    Args:
+        config: the settings.
+        channels: of the images.
+        classes: number of outputs.
+
+    Example:
+        >>> with torch.device("meta"):
+        ...     model = Vgg16Classifier(Vgg16(), 3, 1000)
+        >>> sum(weight.numel() for weight in model.parameters())
+        138357544
+    """
+
+    def __init__(self, config: Vgg16, channels: int, classes: int) -> None:
+        super().__init__()
+        check_counts(features=channels, classes=classes)
+        self.channels = channels
+        layers: list[nn.Module] = []
+        read = channels
+        for stage in STAGES:
+            for given in stage:
+                layers += [nn.Conv2d(read, given, 3, padding=1), nn.ReLU()]
+                read = given
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(GRID)
+        self.classifier = nn.Sequential(
+            *(nn.Linear(read * GRID**2, HIDDEN), nn.ReLU(), Dropout(config.dropout)),
+            *(nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), Dropout(config.dropout)),
+            nn.Linear(HIDDEN, classes),
+        )
+
+    def forward(self, x: Float[Tensor, "batch channel row column"]) -> Float[Tensor, "batch classes"]:
+        """Classify images.
+
+        Args:
+            x: the images, of 32x32 pixels or more.
+
+        Returns:
+            Logits.
+
+        Raises:
+            ShapeError: when x is not (batch, channels, rows, columns), or an image is too small.
+        """
+        check_images(x, self.channels, 2 ** len(STAGES))
+        logits: Tensor = self.classifier(self.avgpool(self.features(x)).flatten(1))
+        return logits
