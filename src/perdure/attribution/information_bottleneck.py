@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from perdure.attribution.bottleneck import Search, squeeze
-from perdure.attribution.inside import Inside, look_inside, seen
+from perdure.bottleneck.inside import Inside, look_inside, seen
+from perdure.bottleneck.search import Search, squeeze
 from perdure.core.attribution import Explained
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.attribution.bottleneck import Noise
+from perdure.bottleneck.search import Noise
 from perdure.core.batch import Batch, batches
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
 from perdure.core.layer import UpTo, default_layer, find_layer

@@ -1,0 +1,175 @@
+"""InputIBA: which single inputs carry the information that a prediction needs?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from perdure.attribution.information_bottleneck import input_map
+from perdure.bottleneck.adversarial import compete
+from perdure.bottleneck.generator import generator_of
+from perdure.bottleneck.inside import Inside, look_inside, seen
+from perdure.bottleneck.matching import Features, match
+from perdure.bottleneck.search import Noise, Search, Squeezed, squeeze
+from perdure.core.attribution import Explained
+from perdure.core.batch import Batch
+from perdure.core.check import check_choice
+from perdure.core.layer import beyond
+from perdure.core.query import Query
+from perdure.core.target import in_nats
+from perdure.ops.information import NATS_PER_BIT, Mask, mask_of
+from perdure.ops.position import Granularity, to_positions, to_sites
+
+__all__ = ["InputIba"]
+
+Prior = Literal["adversarial", "moments", "none"]
+ReadOut = Literal["mask", "bits"]
+Compat = Literal["corrected", "published"]
+
+
+@dataclass(frozen=True)
+class InputIba:
+    r"""Squeeze the input itself until the prediction suffers, after a look at what a layer inside needs.
+
+    First the bottleneck of a layer finds which of its features the prediction needs. Then a generator learns a
+    mask m at the input whose noisy inputs give such features. Last, the mask :math:`\lambda` of the input is
+    searched, where what m keeps is cheap:
+
+    .. math:: \min_\lambda \; -\log p(y \mid \lambda x + (1 - \lambda) \varepsilon)
+              + \beta \, \overline{KL}[Z \,\|\, m \lambda x + (1 - m \lambda) \varepsilon]
+
+    Args:
+        prior: how m is learnt: "adversarial" trains a critic for every sample, as published; "moments" matches mean
+            and deviation of the features instead; "none" takes the bottleneck map of the layer for the logit of m.
+        granularity: one mask for each "position" (step, token, pixel), or one for each "element" (also for each
+            embedding coordinate or channel).
+        read_out: whether the map shows the share that is kept, the "mask", or the "bits" that pass.
+        layer: name of a module; None for the one 60 % of the way through the network.
+        beta: the price of information at the input, of one nat per site, in nats of log-probability.
+        steps: of the search at the input.
+        learning_rate: of the search at the input.
+        copies: of the sample with noise of their own, in every step of both searches.
+        start: logit of the mask before the first step.
+        smoothing: deviation of the Gaussian that smooths the mask of images, in pixels.
+        feature_beta: the price of information in the layer.
+        feature_steps: of the search in the layer.
+        compat: "corrected", or "published" with the choices of the published code that change results.
+        inside: what `fit` saw; None before.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        zhang2021inputiba
+
+    Notes:
+        "published" replaces the noise of the inputs by N(0, 1), weighs real features by their information in nats
+        instead of the share kept, starts text masks in nats, draws unpaired noise, and reads the layer one step
+        before the end. In both forms dropout is off, deviations are those of valid steps, and a final state that
+        the model reads is squeezed too.
+    """
+
+    prior: Prior = "moments"
+    granularity: Granularity = "position"
+    read_out: ReadOut = "mask"
+    layer: str | None = None
+    beta: float = 10.0
+    steps: int = 30
+    learning_rate: float = 0.5
+    copies: int = 10
+    start: float = 1.0
+    smoothing: float = 1.0
+    feature_beta: float = 10.0
+    feature_steps: int = 10
+    compat: Compat = "corrected"
+    inside: Inside | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_choice("prior", self.prior, get_args(Prior))
+        check_choice("read_out", self.read_out, get_args(ReadOut))
+        check_choice("compat", self.compat, get_args(Compat))
+        self._search(), self._feature_search()
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether mean and deviation of the layer and of the inputs are known."""
+        return self.inside is not None
+
+    def fit(self, model: nn.Module, batch: Batch) -> InputIba:
+        """Take mean and deviation of the layer and of the inputs.
+
+        Args:
+            model: that will be explained.
+            batch: at least two samples like those that will be explained.
+
+        Returns:
+            The method for this model.
+
+        Raises:
+            EmptyDataError: for fewer than two samples.
+            UnknownNameError: when there is no such layer.
+            UnsupportedError: when the layer gives no tensor.
+        """
+        return replace(self, inside=look_inside(model, self.layer, batch))
+
+    def scores(self, query: Query) -> Explained:
+        """Squeeze the layer, learn the prior, and squeeze the input.
+
+        Args:
+            query: the question; a target of labels is taken as their log-probability.
+
+        Returns:
+            The map; in aux the mask and the bits at each site, and the mask of the generator as `prior`.
+
+        Raises:
+            UnsupportedError: before `fit`, or when the layer keeps no positions.
+        """
+        inside = seen(self.inside, "input_iba")
+        query = replace(query, target=in_nats(query.target))
+        noise = self._input_noise(inside, query.x)
+        prior = self._prior(query, inside, noise)
+        found = squeeze(query, noise, self._search(), "the input", prior)
+        mask, bits = found.logit.sigmoid(), found.nats / NATS_PER_BIT
+        aux = {"mask": mask, "bits": bits, "prior": prior.keep}
+        return Explained(mask if self.read_out == "mask" else bits, aux)
+
+    def _prior(self, query: Query, inside: Inside, noise: Noise) -> Mask:
+        """Learn what is cheap to keep."""
+        asked = beyond(query, inside.layer)
+        natural = inside.layer_noise(asked.x)
+        found = squeeze(asked, natural, self._feature_search(), f"layer '{inside.layer}'")
+        generator = generator_of(query.x, self._first_logit(found.nats, query.x, inside.layer), noise)
+        if self.prior == "none":
+            return mask_of(generator.logit)
+        if self.prior == "adversarial":
+            weight = found.nats if self.compat == "published" else found.mask.keep
+            return compete(query, inside.layer, asked.x, weight, generator)
+        return match(query, inside.layer, _features(asked.x, natural, found), generator)
+
+    def _first_logit(self, nats: Tensor, x: Tensor, layer: str) -> Float[Tensor, "batch *site"]:
+        """Take the information of each position for the logit of its mask, in bits; published texts in nats."""
+        unit = 1.0 if self.compat == "published" and x.ndim == 3 else NATS_PER_BIT
+        return to_sites(to_positions(input_map(nats, x, layer)), x) / unit
+
+    def _input_noise(self, inside: Inside, x: Tensor) -> Noise:
+        if self.compat == "corrected":
+            return inside.input_noise(x)
+        return Noise(*(x.new_tensor(value) for value in (0.0, 1.0, 1.0)))
+
+    def _search(self) -> Search:
+        paired = self.compat == "corrected"
+        how = (self.beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
+        return Search(*how, self.granularity, paired)
+
+    def _feature_search(self) -> Search:
+        paired = self.compat == "corrected"
+        return Search(self.feature_beta, self.feature_steps, 1.0, self.copies, 5.0, 0.0, "element", paired)
+
+
+def _features(z: Tensor, noise: Noise, found: Squeezed) -> Features:
+    mean = (found.mask.keep * z + found.mask.drop * noise.mean) * noise.active
+    deviation = found.mask.drop * noise.deviation * noise.active
+    return Features(mean, deviation, noise.deviation)

@@ -1,0 +1,140 @@
+"""The generative stage as published: a Wasserstein GAN for every single sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from perdure.bottleneck.critic import critic_for
+from perdure.bottleneck.generator import Generator
+from perdure.core.layer import UpTo
+from perdure.core.query import Query, evaluation, part
+from perdure.core.random import stream
+from perdure.ops.information import Mask, mask_of
+
+__all__ = ["compete"]
+
+EPOCHS, ITEMS, KINDS, BATCH = 20, 200, 10, 32
+CRITIC_STEPS = 5
+"""Steps of the critic for each of the generator."""
+
+CRITIC_RATE, CLIP = 5e-5, 0.01
+SHIFT_RATE, SCALE_RATE = 0.1, 0.05
+LOGIT_RATE = {3: 0.03, 4: 0.003}
+"""By rank of the inputs: series, images."""
+
+WIDEST, FARTHEST = 5.0, 2.0
+"""Ranges of the deviation and the mean of the noise that real features are blended with."""
+
+
+def compete(
+    query: Query,
+    layer: str,
+    features: Float[Tensor, "batch *neuron"],
+    weight: Float[Tensor, "batch *neuron"],
+    generator: Generator,
+) -> Mask:
+    """Learn a generator that a critic cannot tell from the squeezed features, sample by sample.
+
+    Real features are those of the sample, blended with noise of ten means and deviations; generated ones are what
+    the layer gives for generated inputs. Twenty epochs of seven batches train the critic 140 times and the
+    generator 40 times.
+
+    Args:
+        query: about the inputs.
+        layer: name of the module that gives the features.
+        features: of the samples.
+        weight: of the features in the blend.
+        generator: where to begin; its tensors are written to.
+
+    Returns:
+        The mask of the generator.
+
+    Reference:
+        zhang2021inputiba
+    """
+    for i in range(len(query.x)):
+        steps = query.x.shape[1] if query.mask is None else int(query.mask[i].sum())
+        logit, shift, scale = (some[i : i + 1, :steps].clone() for some in generator.parameters)
+        mine = Generator(logit, shift, scale, generator.noise)
+        one = replace(part(query, slice(i, i + 1)), x=query.x[i : i + 1, :steps], mask=None)
+        real = _Real(features[i], weight[i]) if query.mask is None else _Real(features[i, :steps], weight[i, :steps])
+        _duel(one, layer, real, mine)
+        for whole, found in zip(generator.parameters, mine.parameters, strict=True):
+            whole[i : i + 1, :steps] = found
+    return mask_of(generator.logit)
+
+
+@dataclass(frozen=True, eq=False)
+class _Real:
+    """The features of a sample and their weight in the blend.
+
+    Args:
+        features: of the sample.
+        weight: of the features.
+    """
+
+    features: Tensor
+    weight: Tensor
+
+    def batches(self, generator: torch.Generator) -> Iterator[tuple[int, Tensor]]:
+        """Blend features with noise; the noise of a series is drawn once, that of an image for every batch.
+
+        Args:
+            generator: the stream of all that is drawn.
+
+        Yields:
+            The number of the batch in its epoch, and the blended features.
+        """
+        kinds = torch.rand(2, KINDS, generator=generator).repeat_interleave(ITEMS // KINDS, 1)
+        shape = (ITEMS, *[1] * self.features.ndim)
+        shift, scale = ((2 * kinds[0] - 1) * FARTHEST).view(shape), (kinds[1] * WIDEST).view(shape)
+        kept = _draw(ITEMS, self.features, generator) if self.features.ndim == 2 else None
+        for _ in range(EPOCHS):
+            for number, items in enumerate(torch.split(torch.randperm(ITEMS, generator=generator), BATCH)):
+                fresh = (
+                    torch.randn(len(items), *self.features.shape, generator=generator) if kept is None else kept[items]
+                )
+                noise = (shift[items] + scale[items] * fresh).to(self.features)
+                yield number, self.weight * self.features + (1 - self.weight) * noise
+
+
+def _duel(query: Query, layer: str, real: _Real, generator: Generator) -> None:
+    """Train critic and generator in turn; the tensors of the generator are written to."""
+    draws = stream(int(query.seeds[0]), "generator")
+    part_way = UpTo(query.model, layer)  # type: ignore[arg-type]
+    critic = critic_for(real.features, draws)
+    judge = torch.optim.RMSprop(critic.parameters(), CRITIC_RATE)
+    rates = (LOGIT_RATE[query.x.ndim], SHIFT_RATE, SCALE_RATE)
+    forger = torch.optim.RMSprop([{"params": [p], "lr": r} for p, r in zip(generator.parameters, rates, strict=True)])
+    for number, true in real.batches(draws):
+        z = _draw(len(true), query.x, draws).to(query.x)
+        points = generator.points(query.x, z)[:, 0]
+        query.passes.forward += len(points)
+        with evaluation(query.model), torch.no_grad():
+            false = part_way(points)
+        _judge_better(critic, judge, true, false)
+        if number % CRITIC_STEPS == 0:
+            question = replace(query, model=part_way, x=points, target=lambda found: critic(found)[:, 0])
+            gradient = -question.gradient(points)[:, None] / len(points)
+            for parameter, slope in zip(generator.parameters, generator.pull_back(query.x, z, gradient), strict=True):
+                parameter.grad = slope
+            forger.step()
+
+
+def _draw(count: int, like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(count, *like.shape, generator=generator)
+
+
+def _judge_better(critic: nn.Module, judge: torch.optim.Optimizer, true: Tensor, false: Tensor) -> None:
+    """Take one step of the critic, and keep its weights within bounds."""
+    judge.zero_grad()
+    torch.autograd.backward(critic(false).mean() - critic(true).mean())
+    judge.step()
+    with torch.no_grad():
+        for weight in critic.parameters():
+            weight.clamp_(-CLIP, CLIP)

@@ -1,0 +1,82 @@
+"""The generative stage in closed form: generated inputs whose features have the moments of the squeezed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from perdure.bottleneck.generator import Generator
+from perdure.bottleneck.search import noise_like
+from perdure.core.layer import UpTo
+from perdure.core.query import Query
+from perdure.ops.information import Mask, mask_of
+
+__all__ = ["Features", "match"]
+
+STEPS = 10
+COPIES = 10
+LEARNING_RATE = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The features of a layer after their bottleneck, as independent Gaussians.
+
+    Args:
+        mean: of each neuron.
+        deviation: of each neuron.
+        scale: natural deviation of the neuron, the unit in which distances count.
+    """
+
+    mean: Float[Tensor, "batch *neuron"]
+    deviation: Float[Tensor, "batch *neuron"]
+    scale: Float[Tensor, "*neuron"]
+
+
+def match(query: Query, layer: str, features: Features, generator: Generator) -> Mask:
+    r"""Learn a generator whose inputs give features with the moments of the squeezed ones.
+
+    .. math:: W_2^2 = (\mu_G - \mu_Z)^2 + (\sigma_G - \sigma_Z)^2
+
+    is the squared Wasserstein distance of two Gaussians; it is averaged over neurons. Mean and deviation of the
+    generated features are taken over copies, so nothing adversarial has to be trained.
+
+    Args:
+        query: about the inputs.
+        layer: name of the module that gives the features.
+        features: what to match.
+        generator: where to begin; its tensors are written to.
+
+    Returns:
+        The mask of the generator.
+    """
+    adam = torch.optim.Adam(generator.parameters, LEARNING_RATE)
+    rows = torch.arange(len(query.x)).repeat(COPIES)
+    mask = None if query.mask is None else query.mask[rows]
+    part_way = replace(query, model=UpTo(query.model, layer), mask=mask, target=_distance(features))  # type: ignore[arg-type]
+    for step in range(STEPS):
+        z = noise_like(query, COPIES, f"generator-{step}", paired=True)
+        points = generator.points(query.x, z).flatten(0, 1)
+        gradient = replace(part_way, x=points).gradient(points).view_as(z)
+        for parameter, slope in zip(generator.parameters, generator.pull_back(query.x, z, gradient), strict=True):
+            parameter.grad = slope
+        adam.step()
+    return mask_of(generator.logit)
+
+
+def _distance(features: Features) -> Callable[[Tensor], Tensor]:
+    """Share the distance of a sample out among its copies, so that their sum is the distance."""
+    samples = len(features.mean)
+
+    def distance(found: Tensor) -> Tensor:
+        copies = found.reshape(-1, samples, *found.shape[1:])
+        deviation, mean = torch.std_mean(copies, 0)
+        away = (mean - features.mean).square() + (deviation - features.deviation).square()
+        each = (away / features.scale.square()).flatten(1).mean(1)
+        return each.repeat(len(copies)) / len(copies)
+
+    return distance
