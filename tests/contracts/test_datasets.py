@@ -1,12 +1,14 @@
 """What every dataset of the registry must keep to."""
 
 from dataclasses import MISSING, fields
+from itertools import pairwise
 
 import pytest
 import torch
 
 from perdure.core.registry import DATASETS
-from tests.data.files import write_arrays, write_mnist_idx
+from perdure.core.text import PAD, SPECIAL, UNKNOWN
+from tests.data.files import write_arrays, write_imdb_parquet, write_mnist_idx
 
 
 def write_mnist_folder(folder):
@@ -14,10 +16,20 @@ def write_mnist_folder(folder):
     return folder
 
 
+def write_imdb_folder(folder):
+    write_imdb_parquet(folder)
+    return folder
+
+
 FILES = {
     "arrays": lambda folder: write_arrays(folder / "data.npz"),
+    "imdb": write_imdb_folder,
     "mnist_series": write_mnist_folder,
 }
+
+
+SMALL = {"size": 40, "train": 40, "validation": 10, "test": 10}
+"""Settings that make a dataset small, where it has them."""
 
 
 def made(name, folder):
@@ -26,7 +38,8 @@ def made(name, folder):
     if name not in FILES and any(f.default is f.default_factory is MISSING for f in known.values()):
         pytest.skip(f"'{name}' needs a file, and tests/contracts/test_datasets.py knows none")
     settings = {"path": str(FILES[name](folder))} if name in FILES else {}
-    return DATASETS.make(name, settings | ({"size": 20} if "size" in known else {}))
+    small = {key: count for key, count in SMALL.items() if key in known}
+    return DATASETS.make(name, small | settings)
 
 
 def parts(splits):
@@ -54,11 +67,30 @@ def test_samples_are_whole_and_belong_to_one_split(name, tmp_path):
     assert len(set(names)) == len(names) == sum(map(len, parts(splits)))
     assert len(set(splits.classes)) == len(splits.classes) >= 2
     for part in parts(splits):
-        assert part.inputs.dtype == torch.float32
-        assert part.inputs.ndim == 3
-        assert torch.isfinite(part.inputs).all()
+        (check_text if splits.vocabulary else check_floats)(part, splits)
         assert part.label.dtype == torch.int64
         assert set(part.label.tolist()) <= set(range(len(splits.classes)))
         if part.truth is not None:
             assert part.truth.dtype == torch.bool
             assert part.truth.shape == part.inputs.shape
+
+
+def check_floats(part, splits):
+    assert part.inputs.dtype == torch.float32
+    assert part.inputs.ndim in (3, 4)
+    assert torch.isfinite(part.inputs).all()
+    assert part.text == ()
+
+
+def check_text(part, splits):
+    """Ids are those of the tokens of the text, in lower case, and the mask ends where they do."""
+    number = {word: place for place, word in enumerate(splits.vocabulary)}
+    assert splits.vocabulary[:2] == SPECIAL
+    assert part.inputs.dtype == torch.int64
+    assert len(part.text) == len(part)
+    for ids, mask, text in zip(part.inputs, part.mask, part.text, strict=True):
+        known = [number.get(token.lower(), UNKNOWN) for token in text.tokens]
+        assert ids[: len(known)].tolist() == known
+        assert mask.tolist() == [place < len(known) for place in range(len(ids))]
+        assert (ids[len(known) :] == PAD).all()
+        assert all(a < b <= c for (a, b), (c, _) in pairwise((*text.spans, (len(text.text), 0))))

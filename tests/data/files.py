@@ -43,6 +43,32 @@ def write_mnist_parquet(folder: Path, train: int = 60, test: int = 10) -> None:
             pq.write_table(table, folder / f"{part}-{i:05d}-of-{shards:05d}.parquet")
 
 
+def reviews(count: int, seed: int = 0) -> tuple[list[str], list[int]]:
+    """Write reviews of one or two sentences, and a label for each."""
+    random = np.random.default_rng(seed)
+    words = ("The film was not good.", 'A "fine" plot!<br /><br />', "Nobody's music.", "Café, café?")
+    texts = [" ".join(random.choice(words, random.integers(1, 3))) for _ in range(count)]
+    return texts, [i % 2 for i in range(count)]
+
+
+def write_imdb_parquet(folder: Path, train: int = 40, test: int = 10) -> None:
+    """Write the hub's files, where reviews without a label lie beside the others."""
+    for part, count, seed in (("train", train, 0), ("test", test, 1), ("unsupervised", 5, 2)):
+        texts, label = reviews(count, seed)
+        (folder / "plain_text").mkdir(exist_ok=True)
+        table = pa.table({"text": texts, "label": [-1] * count if part == "unsupervised" else label})
+        pq.write_table(table, folder / "plain_text" / f"{part}-00000-of-00001.parquet")
+
+
+def write_imdb_folder(folder: Path, train: int = 40, test: int = 10) -> None:
+    """Write the original files, one for each review."""
+    for part, count, seed in (("train", train, 0), ("test", test, 1)):
+        for number, (text, label) in enumerate(zip(*reviews(count, seed), strict=True)):
+            path = folder / "aclImdb" / part / ("neg", "pos")[label] / f"{number}_{label * 9 + 1}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+
 def write_arrays(path: Path, **arrays: object) -> Path:
     """Write an archive of 20 series of 5 steps and 3 features, with keys replaced, added or (None) left out."""
     random = np.random.default_rng(0)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Text"]
+__all__ = ["PAD", "SPECIAL", "UNKNOWN", "Text"]
+
+UNKNOWN, PAD = 0, 1
+"""Ids that every vocabulary has: of words that it lacks, and of what stands behind the end of a text."""
+
+SPECIAL = ("<unk>", "<pad>")
+"""How a vocabulary calls these two."""
 
 
 @dataclass(frozen=True)

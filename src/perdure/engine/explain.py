@@ -14,6 +14,7 @@ from perdure.core.protocols import Method
 from perdure.core.random import stream
 from perdure.core.target import LABEL_TARGETS
 from perdure.engine.pool import Progress, run_pieces
+from perdure.models.embedded import embedded
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import attribution_table
 from perdure.records.parts import finished_parts, write_part
@@ -56,7 +57,7 @@ class Explaining:
         Args:
             index: number of the shard.
         """
-        batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
+        batch = embedded(self.model, select(self.batch, slice(index * self.shard, (index + 1) * self.shard)))
         prediction = predict(self.model, batch).argmax(1)
         explained = prediction if self.explained == "prediction" else batch.label
         attribution = attribute(

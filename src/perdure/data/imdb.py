@@ -1,0 +1,144 @@
+"""IMDB: film reviews from the Hugging Face hub or from local files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from perdure.core.batch import Batch
+from perdure.core.check import check_counts
+from perdure.core.errors import DataError, LabelError
+from perdure.core.random import stream
+from perdure.data.hub import hub_folder
+from perdure.data.splits import Splits, stratify
+from perdure.data.words import encode, learn_vocabulary
+
+__all__ = ["Imdb"]
+
+HUB = "stanfordnlp/imdb"
+CLASSES = ("negative", "positive")
+FOLDERS = ("neg", "pos")
+REMEDY = (
+    "give path= a folder with the hub's Parquet files (train-*.parquet, test-*.parquet, columns text and label) or "
+    "the original folder aclImdb (train/pos/*.txt and so on), or use 'planted_text', which needs no download"
+)
+
+
+@dataclass(frozen=True)
+class _Reviews:
+    """What the files of a part hold.
+
+    Args:
+        texts: as they were written.
+        label: 0 for negative, 1 for positive.
+        id: the name of each review.
+    """
+
+    texts: tuple[str, ...]
+    label: Int[Tensor, " batch"]
+    id: tuple[str, ...]
+
+    def select(self, positions: Tensor) -> _Reviews:
+        """Take some of them."""
+        places = positions.tolist()
+        return _Reviews(tuple(self.texts[i] for i in places), self.label[positions], tuple(self.id[i] for i in places))
+
+
+@dataclass(frozen=True)
+class Imdb:
+    """Film reviews, negative or positive, as token ids.
+
+    The vocabulary is that of the training samples. A tenth of the published training reviews, drawn by the seed
+    with classes in proportion, is held out for validation; the test reviews are the published ones.
+
+    Args:
+        path: folder with the hub's Parquet files or the original text files, at any depth; empty takes them from the
+            Hugging Face hub, or from its cache when there is no network.
+        vocabulary: the most words that have an id of their own.
+        max_length: tokens of a review.
+        cut: whether to leave out what stands behind them; else a longer review is an error.
+        reviews: the most of each published part, drawn by the seed.
+
+    Raises:
+        SettingError: for a setting out of range.
+
+    Reference:
+        maas2011learning
+
+    Notes:
+        A review takes about 25 kB of memory, most of it for where its tokens stand.
+    """
+
+    path: str = ""
+    vocabulary: int = 25000
+    max_length: int = 400
+    cut: bool = True
+    reviews: int = 25000
+
+    def __post_init__(self) -> None:
+        check_counts(vocabulary=self.vocabulary, max_length=self.max_length, reviews=self.reviews)
+
+    def load(self, seed: int) -> Splits:
+        """Read the reviews, hold out the validation samples and learn the vocabulary of the others.
+
+        Args:
+            seed: of the validation samples, and of what is drawn.
+
+        Returns:
+            The splits.
+
+        Raises:
+            DataError: when the files cannot be had or read.
+            DependencyError: when a package for the hub or the words is missing.
+            LengthError: for a review that is empty, or too long when it must not be cut.
+        """
+        folder = Path(self.path).expanduser() if self.path else hub_folder(HUB, ["*/train-*", "*/test-*"], REMEDY)
+        pool, test = (self._drawn(_read(folder, part), seed) for part in ("train", "test"))
+        train, validation = (pool.select(some) for some in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
+        words = learn_vocabulary(train.texts, self.vocabulary)
+        batches = (self._batch(some, words) for some in (train, validation, test))
+        return Splits(*batches, CLASSES, words)
+
+    def _drawn(self, reviews: _Reviews, seed: int) -> _Reviews:
+        share = min(1.0, self.reviews / len(reviews.texts))
+        return reviews.select(stratify(reviews.label, (share, 1 - share), stream(seed, "imdb", "reviews"))[0])
+
+    def _batch(self, reviews: _Reviews, words: tuple[str, ...]) -> Batch:
+        ids, mask, text = encode(reviews.texts, words, self.max_length, cut=self.cut)
+        return Batch(ids, reviews.label, mask, id=reviews.id, text=text)
+
+
+def _read(folder: Path, part: str) -> _Reviews:
+    parquet = sorted(folder.rglob(f"{part}*.parquet"))
+    written = [(path, kind) for kind in FOLDERS for path in sorted(folder.rglob(f"{part}/{kind}/*.txt"))]
+    if not parquet and not written:
+        raise DataError(f"'{folder}' holds no {part} files of IMDB", REMEDY)
+    try:
+        return _from_parquet(parquet, part) if parquet else _from_texts(written, part)
+    except (ValueError, OSError, KeyError) as error:
+        raise DataError(f"the {part} files in '{folder}' cannot be read: {error}", "fetch them again") from error
+
+
+def _from_parquet(paths: list[Path], part: str) -> _Reviews:
+    """Read columns `text` and `label`."""
+    import pyarrow.parquet
+
+    table = pyarrow.concat_tables([pyarrow.parquet.read_table(path, columns=["text", "label"]) for path in paths])
+    label = torch.tensor(table["label"].to_pylist())
+    if not torch.isin(label, torch.tensor([0, 1])).all():
+        raise LabelError(
+            f"the {part} files have labels {sorted(set(label.tolist()))}",
+            "give files with 0 (negative) and 1 (positive)",
+        )
+    return _Reviews(tuple(table["text"].to_pylist()), label, tuple(f"{part}-{i:05d}" for i in range(len(label))))
+
+
+def _from_texts(found: list[tuple[Path, str]], part: str) -> _Reviews:
+    """Read one file per review, named by its number and the points that the film was given."""
+    texts = tuple(path.read_text(encoding="utf-8") for path, _ in found)
+    label = torch.tensor([FOLDERS.index(kind) for _, kind in found])
+    return _Reviews(texts, label, tuple(f"{part}-{kind}-{path.stem}" for path, kind in found))

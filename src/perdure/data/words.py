@@ -1,0 +1,115 @@
+"""Words: how a text becomes token ids, and where each token stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from perdure.core.errors import DependencyError, EmptyDataError, LengthError, SettingError
+from perdure.core.text import PAD, SPECIAL, Text
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = ["encode", "learn_vocabulary"]
+
+
+def learn_vocabulary(texts: Sequence[str], words: int) -> tuple[str, ...]:
+    """Find the most frequent words of texts.
+
+    Texts are read in lower case, with every sign of punctuation as a word of its own and HTML line breaks as blanks.
+
+    Args:
+        texts: to learn from, training samples only.
+        words: the most words to keep.
+
+    Returns:
+        The vocabulary: "<unk>" and "<pad>", then the words, frequent ones first, in alphabetical order among equals.
+
+    Raises:
+        DependencyError: without the package tokenizers.
+
+    Example:
+        >>> learn_vocabulary(["Not good.", "Not bad."], 3)
+        ('<unk>', '<pad>', '.', 'not', 'bad')
+    """
+    tokenizer = _tokenizer({})
+    from tokenizers.trainers import WordLevelTrainer
+
+    size = words + len(SPECIAL)
+    tokenizer.train_from_iterator(
+        texts, WordLevelTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
+    )
+    found = tokenizer.get_vocab()
+    return tuple(sorted(found, key=found.__getitem__))
+
+
+def encode(
+    texts: Sequence[str], vocabulary: Sequence[str], longest: int | None = None, *, cut: bool = False
+) -> tuple[Int[Tensor, "batch time"], Bool[Tensor, "batch time"], tuple[Text, ...]]:
+    """Turn texts into token ids.
+
+    Args:
+        texts: to be read, each as `learn_vocabulary` does.
+        vocabulary: of `learn_vocabulary`, or of a checkpoint.
+        longest: the most tokens of a text; None for any number.
+        cut: whether to leave out what stands behind them instead of refusing the text.
+
+    Returns:
+        The ids, padded to the longest text, the mask of valid tokens, and where the tokens stand.
+
+    Raises:
+        DependencyError: without the package tokenizers.
+        EmptyDataError: without texts.
+        LengthError: for a text without a token, or with too many of them.
+        SettingError: for a vocabulary that does not begin with "<unk>" and "<pad>".
+
+    Example:
+        >>> ids, mask, texts = encode(["Good!", "Not so good."], ("<unk>", "<pad>", "not", "good", "."))
+        >>> ids.tolist(), mask.sum(1).tolist(), texts[1].spans
+        ([[3, 0, 1, 1], [2, 0, 3, 4]], [2, 4], ((0, 3), (4, 6), (7, 11), (11, 12)))
+    """
+    if tuple(vocabulary[:2]) != SPECIAL:
+        raise SettingError(
+            f"the vocabulary begins with {tuple(vocabulary[:2])}",
+            f"begin with {SPECIAL}, as learn_vocabulary does",
+        )
+    if not texts:
+        raise EmptyDataError("there is no text", "give at least one to each of training, validation and test")
+    tokenizer = _tokenizer({word: number for number, word in enumerate(vocabulary)})
+    found = tokenizer.encode_batch(list(texts))
+    lengths = [len(one.ids) for one in found]
+    for place, length in enumerate(lengths):
+        _check_length(place, length, None if cut else longest)
+    kept = [min(length, longest or length) for length in lengths]
+    ids = torch.full((len(texts), max(kept)), PAD)
+    for row, one, length in zip(ids, found, kept, strict=True):
+        row[:length] = torch.tensor(one.ids[:length])
+    mask = torch.arange(ids.shape[1]) < torch.tensor(kept)[:, None]
+    spans = (tuple(one.offsets[:length]) for one, length in zip(found, kept, strict=True))
+    return ids, mask, tuple(Text(text, some) for text, some in zip(texts, spans, strict=True))
+
+
+def _check_length(place: int, length: int, longest: int | None) -> None:
+    if length == 0:
+        raise LengthError(f"text {place} has no token", "leave empty texts out")
+    if longest is not None and length > longest:
+        raise LengthError(f"text {place} has {length} tokens, where {longest} are allowed", "shorten it, or allow more")
+
+
+def _tokenizer(ids: dict[str, int]) -> Tokenizer:
+    try:
+        from tokenizers import Regex, Tokenizer
+        from tokenizers.models import WordLevel
+        from tokenizers.normalizers import Lowercase, Replace, Sequence
+        from tokenizers.pre_tokenizers import BertPreTokenizer
+    except ModuleNotFoundError:
+        raise DependencyError("reading texts needs the package 'tokenizers'", "pip install 'perdure[text]'") from None
+    tokenizer = Tokenizer(WordLevel(ids, unk_token=SPECIAL[0]))
+    tokenizer.normalizer = Sequence([Replace(Regex(r"<br\s*/?>"), " "), Lowercase()])
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    return tokenizer

@@ -1,0 +1,36 @@
+import pytest
+import torch
+from torch import nn
+
+from perdure.core.batch import Batch
+from perdure.core.errors import UnsupportedError
+from perdure.core.text import Text
+from perdure.models.deep_lstm import DeepLstm
+from perdure.models.embedded import embedded
+
+IDS = torch.tensor([[2, 3, 1], [4, 2, 3]])
+TEXT = (Text("a b", ((0, 1), (2, 3))), Text("c a b", ((0, 1), (2, 3), (4, 5))))
+BATCH = Batch(IDS, torch.tensor([0, 1]), IDS != 1, IDS == 2, id=("x", "y"), text=TEXT)
+
+
+def model():
+    return DeepLstm(4, 5, 2).build(6, 2, torch.Generator().manual_seed(0))
+
+
+def test_embeddings_take_the_place_of_ids_and_all_else_stays():
+    network = model()
+    found = embedded(network, BATCH)
+    assert found.inputs.equal(network.embedding.weight[IDS])
+    assert not found.inputs.requires_grad
+    assert found.truth.equal((IDS == 2)[..., None].expand(2, 3, 4))
+    assert (found.id, found.text, found.label is BATCH.label, found.mask is BATCH.mask) == (BATCH.id, TEXT, True, True)
+
+
+def test_floats_are_left_alone():
+    batch = Batch(torch.zeros(2, 3, 4), torch.tensor([0, 1]))
+    assert embedded(nn.Flatten(), batch) is batch
+
+
+def test_a_model_that_cannot_embed_is_named():
+    with pytest.raises(UnsupportedError, match="Flatten cannot embed them"):
+        embedded(nn.Flatten(), BATCH)
