@@ -52,7 +52,8 @@ class EffectiveHeatRatio:
 
     Notes:
         The published code stops with an error when no position reaches 0.1, erases the smaller heats in the
-        caller's map, and divides maps that exceed 1 by 255.
+        caller's map, and divides maps that exceed 1 by 255. Where a quantile falls on a heat exactly, rounding leaves
+        that position out there and not here; no other difference is left.
     """
 
     needs_truth: ClassVar[bool] = True
