@@ -19,6 +19,9 @@ from perdure.ops.position import Granularity
 
 __all__ = ["Lime"]
 
+FITTING = 20_000
+"""Most rounds of the fit; few samples of a large target need more than the thousand of scikit-learn."""
+
 
 @dataclass(frozen=True)
 class Lime:
@@ -94,5 +97,5 @@ class Lime:
         from captum._utils.models.linear_model import SkLearnLasso, SkLearnLinearRegression
         from captum.attr._core.lime import get_exp_kernel_similarity_function
 
-        surrogate = SkLearnLasso(alpha=self.penalty) if self.penalty else SkLearnLinearRegression()
+        surrogate = SkLearnLasso(alpha=self.penalty, max_iter=FITTING) if self.penalty else SkLearnLinearRegression()
         return attr.Lime(scalar, surrogate, get_exp_kernel_similarity_function("cosine", self.kernel_width))
