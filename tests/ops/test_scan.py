@@ -74,6 +74,25 @@ def test_lengths_end_the_reading():
     assert_like_reference(scores, values, torch.arange(50) < torch.tensor([[50], [23], [1]]))
 
 
+@pytest.mark.parametrize("scale", [1.0, 20.0, 200.0])
+def test_gradient_of_scores_does_not_cancel(scale):
+    """Where one step takes nearly all the weight, its pull and that of the average are nearly equal and large."""
+    scores = (torch.rand(3, 90, 1, generator=stream()) * 2 - 1) * scale
+    values = torch.randn(3, 90, 5, generator=stream())
+    pull = torch.linspace(-1, 1, values.numel()).reshape(values.shape)
+    ours = with_gradients(causal_softmax_average, scores, values, pull)
+    slow = with_gradients(lambda e, x: running_averages(e, x).mean(2), scores.double(), values.double(), pull.double())
+    for a, b in zip(ours, slow, strict=True):
+        torch.testing.assert_close(a.double(), b, rtol=0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("rise", [600.0, 640.0, 660.0, 700.0, 1e4])
+def test_is_exact_where_a_normaliser_is_about_to_vanish_in_float64(rise):
+    scores, values = torch.zeros(1, 60, 1), torch.randn(1, 60, 3, generator=stream())
+    scores[:, 20] = rise
+    assert_like_reference(scores, values)
+
+
 def test_masked_steps_may_lie_anywhere_and_hold_anything():
     scores, values = draw(90, 1, batch=1)
     mask = torch.ones(1, 90, dtype=torch.bool)

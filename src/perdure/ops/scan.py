@@ -14,9 +14,6 @@ __all__ = ["causal_softmax_average"]
 CHUNK = 40
 """Steps that are multiplied as one matrix; the carry between chunks is a sequential scan."""
 
-SAFE_NORMALISER = 1e-20
-"""Smallest normaliser that a chunk may have: what it loses below is under 1e-18 of the result."""
-
 
 def causal_softmax_average(
     scores: Float[Tensor, "batch time hop"],
@@ -30,8 +27,8 @@ def causal_softmax_average(
     The score of a step does not depend on :math:`t`, so this is a causal linear attention with rank
     :math:`r`: chunks are multiplied as matrices and a rescaled state is carried between them, as in
     an online softmax. Time and memory are linear in the number of steps. If a chunk holds scores so
-    far apart that its normaliser would vanish, the same scan runs with chunks of one step, which is
-    exact at any range. Half precision is computed in float32.
+    far apart that its normaliser would vanish, the same scan runs in float64, and if even that range
+    is left, with chunks of one step, which is exact at any. Half precision is computed in float32.
 
     Args:
         scores: one score for each step and hop, any finite value.
@@ -65,17 +62,17 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, values: Tensor) -> Tensor:
         _, steps, hops = scores.shape
-        for chunk in (_balanced(steps), 1):
-            x, e = _chunks(values, chunk, 0.0), _chunks(scores, chunk, -torch.inf)  # b k c n, b k c r
+        for dtype, chunk in ((scores.dtype, _even(steps)), (torch.float64, _even(steps)), (torch.float64, 1)):
+            x, e = _chunks(values.to(dtype), chunk, 0.0), _chunks(scores.to(dtype), chunk, -torch.inf)
             keys, decay = _keys(e)  # b k c r, b k r
-            normaliser = keys.cumsum(2) + _carry(keys.sum(2), decay)[:, :, None]
+            normaliser = _normaliser(keys, decay)
             if chunk == 1 or _is_safe(normaliser, e):
                 break
-        queries = torch.where(normaliser >= SAFE_NORMALISER, 1.0 / (normaliser * hops), 0.0)
-        state = _carry(keys.mT @ x, decay)  # b k r n
+        queries = torch.where(normaliser >= _safe(dtype), 1.0 / (normaliser * hops), 0.0)
+        state = _state(keys, x, decay)  # b k r n
         average = _two_products(_weights(queries, keys), x, queries, state)
         ctx.save_for_backward(x, keys, queries, decay, state)
-        return _steps(average, steps)
+        return _steps(average, steps).to(values.dtype)
 
     @staticmethod
     @once_differentiable
@@ -87,19 +84,24 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
     def _adjoint(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, keys, queries, decay, state = ctx.saved_tensors
         steps, chunk, hops = grad.shape[1], keys.shape[2], keys.shape[3]
-        g = _chunks(grad, chunk, 0.0)
-        later = _carry_back(queries.mT @ g, decay)  # gradient of each chunk's own sum, b k r n
+        g = _chunks(grad.to(x.dtype), chunk, 0.0)
+        later = _later(queries, g, decay)  # gradient of each chunk's own sum, b k r n
         grad_scores = grad_values = None
         if ctx.needs_input_grad[0]:
             pairs = (g @ x.mT).tril_()  # gradient of the weight of step i at step t
             grad_queries = _two_products(pairs, keys, g, state.mT).view_as(keys)
-            grad_keys = _two_products(pairs.mT, queries, x, later.mT).view_as(keys)
-            grad_normaliser = -hops * grad_queries * queries * queries  # a squared query could overflow
-            suffix = grad_normaliser.flip(2).cumsum(2).flip(2)  # a difference from the total would cancel
-            grad_keys += suffix + _carry_back(suffix[:, :, 0], decay)[:, :, None]
-            grad_scores = _steps((grad_keys * keys).flatten(1, 2), steps)
+            pulls = grad_queries.mul_(queries)  # of each hop's average; a squared query could overflow
+            lost = (pulls * queries).mul_(hops)
+            before = _carry_back(lost.sum(2).roll(-1, 1), decay)
+            centre = pulls.sum(3, keepdim=True)  # taken from both sides of a difference that would else cancel
+            lost.addcmul_(centre, queries, value=-1.0)[:, :, -1] += before
+            grad_keys = _two_products(pairs.sub_(centre).tril_().mT, queries, x, later.mT)
+            upper = torch.ones_like(pairs[0, 0]).triu_().expand(grad_keys.shape[0] * pairs.shape[1], -1, -1)
+            grad_keys.view(-1, chunk, hops).baddbmm_(upper, lost.flatten(0, 1), alpha=-1.0)
+            grad_scores = _steps(grad_keys.mul_(keys.flatten(1, 2)), steps).to(grad.dtype)
         if ctx.needs_input_grad[1]:
-            grad_values = _steps(_two_products(_weights(queries, keys).mT, g, keys, later), steps)
+            grad_values = _two_products(_weights(queries, keys).mT, g, keys, later)
+            grad_values = _steps(grad_values, steps).to(grad.dtype)
         return grad_scores, grad_values
 
 
@@ -125,9 +127,10 @@ def _steps(x: Tensor, steps: int) -> Tensor:
     return x if x.shape[1] == steps else x[:, :steps]
 
 
-def _balanced(steps: int) -> int:
-    """Give the chunk length near `CHUNK` that leaves the last chunk nearly full."""
-    return -(-steps // -(-steps // CHUNK))
+def _even(steps: int) -> int:
+    """Give a chunk length near `CHUNK`: one that divides the steps, or else leaves the last chunk nearly full."""
+    whole = [chunk for chunk in range(CHUNK // 2, CHUNK * 5 // 4 + 1) if steps % chunk == 0]
+    return min(whole, key=lambda chunk: abs(chunk - CHUNK), default=-(-steps // -(-steps // CHUNK)))
 
 
 def _chunks(x: Tensor, chunk: int, fill: float) -> Tensor:
@@ -143,27 +146,55 @@ def _keys(scores: Tensor) -> tuple[Tensor, Tensor]:
     floor = torch.finfo(scores.dtype).min / 4
     reference = scores.amax(2).cummax(1).values.clamp_min(floor)  # b k r
     before = torch.cat([torch.full_like(reference[:, :1], floor), reference[:, :-1]], dim=1)
-    return (scores - reference[:, :, None]).exp(), (before - reference).exp()
+    return (scores - reference[:, :, None]).exp_(), (before - reference).exp()
+
+
+def _safe(dtype: torch.dtype) -> float:
+    """Give the smallest normaliser that a chunk may have: what is lost below is under 1e-18 of the result."""
+    return torch.finfo(dtype).tiny * 1e18
 
 
 def _is_safe(normaliser: Tensor, scores: Tensor) -> bool:
     """Tell whether no valid step lost its normaliser beside a later, larger score of its chunk."""
-    return bool(((normaliser >= SAFE_NORMALISER) | (scores == -torch.inf)).all())
+    safe = normaliser >= _safe(scores.dtype)
+    return bool(safe.all()) or bool((safe | (scores == -torch.inf)).all())
 
 
-def _carry(sums: Tensor, decay: Tensor) -> Tensor:
-    """Sum what all earlier chunks hold, in the reference of each chunk."""
-    decay = decay.reshape(*decay.shape, *[1] * (sums.ndim - decay.ndim))
-    state = torch.zeros_like(sums)
-    for k in range(1, sums.shape[1]):
-        torch.add(state[:, k - 1], sums[:, k - 1], out=state[:, k]).mul_(decay[:, k])
+def _normaliser(keys: Tensor, decay: Tensor) -> Tensor:
+    """Sum the keys of all steps so far."""
+    total = keys.cumsum(2)
+    before = torch.empty_like(decay)
+    before[:, 1:] = total[:, :-1, -1]
+    return total.add_(_carry(before, decay)[:, :, None])
+
+
+def _state(keys: Tensor, x: Tensor, decay: Tensor) -> Tensor:
+    """Sum keys times values over all earlier chunks."""
+    state = x.new_empty(*decay.shape, x.shape[3])
+    torch.bmm(keys.flatten(0, 1)[:-1].mT, x.flatten(0, 1)[:-1], out=state.flatten(0, 1)[1:])
+    return _carry(state, decay)
+
+
+def _later(queries: Tensor, g: Tensor, decay: Tensor) -> Tensor:
+    """Run the adjoint of `_state`."""
+    later = g.new_empty(*decay.shape, g.shape[3])
+    torch.bmm(queries.flatten(0, 1)[1:].mT, g.flatten(0, 1)[1:], out=later.flatten(0, 1)[:-1])
+    return _carry_back(later, decay)
+
+
+def _carry(state: Tensor, decay: Tensor) -> Tensor:
+    """Sum in place what all earlier chunks hold, in the reference of each; state k begins as the sum of chunk k - 1."""
+    decay = decay.reshape(*decay.shape, *[1] * (state.ndim - decay.ndim))
+    state[:, 0] = 0.0
+    for k in range(1, state.shape[1]):
+        state[:, k].add_(state[:, k - 1]).mul_(decay[:, k])
     return state
 
 
-def _carry_back(grads: Tensor, decay: Tensor) -> Tensor:
-    """Run the adjoint of `_carry`."""
-    decay = decay.reshape(*decay.shape, *[1] * (grads.ndim - decay.ndim))
-    state = torch.zeros_like(grads)
-    for k in range(grads.shape[1] - 2, -1, -1):
-        torch.add(state[:, k + 1], grads[:, k + 1], out=state[:, k]).mul_(decay[:, k + 1])
+def _carry_back(state: Tensor, decay: Tensor) -> Tensor:
+    """Run the adjoint of `_carry` in place; state k begins as the sum of chunk k + 1."""
+    decay = decay.reshape(*decay.shape, *[1] * (state.ndim - decay.ndim))
+    state[:, -1] = 0.0
+    for k in range(state.shape[1] - 2, -1, -1):
+        state[:, k].add_(state[:, k + 1]).mul_(decay[:, k + 1])
     return state
