@@ -17,6 +17,7 @@ from perdure.core.errors import UnsupportedError
 from perdure.core.layer import beyond
 from perdure.core.query import Query
 from perdure.core.target import in_nats
+from perdure.models.embedded import embedded
 from perdure.ops.information import NATS_PER_BIT
 
 __all__ = ["InformationBottleneck", "input_map"]
@@ -85,7 +86,7 @@ class InformationBottleneck:
             UnknownNameError: when there is no such layer.
             UnsupportedError: when the layer gives no tensor.
         """
-        return replace(self, inside=look_inside(model, self.layer, batch))
+        return replace(self, inside=look_inside(model, self.layer, embedded(model, batch)))
 
     def scores(self, query: Query) -> Explained:
         """Search the mask of each sample.
@@ -101,7 +102,7 @@ class InformationBottleneck:
         """
         inside = seen(self.inside, "information_bottleneck")
         asked = beyond(replace(query, target=in_nats(query.target)), inside.layer)
-        found = squeeze(asked, inside.layer_noise(asked.x), self._search(), f"layer '{inside.layer}'")
+        found = squeeze(asked, inside.noise(asked.x), self._search(), f"layer '{inside.layer}'")
         bits = input_map(found.nats, query.x, inside.layer) / NATS_PER_BIT
         return Explained(bits, {"bits": bits.flatten(1).sum(1)})
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from perdure.attribution.information_bottleneck import input_map
 from perdure.bottleneck.adversarial import compete
 from perdure.bottleneck.generator import generator_of
-from perdure.bottleneck.inside import Inside, look_inside, seen
+from perdure.bottleneck.inside import Inside, look_at_inputs, look_inside, noise_like_seen, seen
 from perdure.bottleneck.matching import Features, match
 from perdure.bottleneck.search import Noise, Search, Squeezed, squeeze
 from perdure.core.attribution import Explained
@@ -20,12 +20,14 @@ from perdure.core.check import check_choice
 from perdure.core.layer import beyond
 from perdure.core.query import Query
 from perdure.core.target import in_nats
+from perdure.models.embedded import embedded
 from perdure.ops.information import NATS_PER_BIT, Mask, mask_of
+from perdure.ops.moments import Moments
 from perdure.ops.position import Granularity, to_positions, to_sites
 
 __all__ = ["InputIba"]
 
-Prior = Literal["adversarial", "moments", "none"]
+Prior = Literal["noise", "none", "moments", "adversarial"]
 ReadOut = Literal["mask", "bits"]
 Compat = Literal["corrected", "published"]
 
@@ -34,16 +36,18 @@ Compat = Literal["corrected", "published"]
 class InputIba:
     r"""Squeeze the input itself until the prediction suffers, after a look at what a layer inside needs.
 
-    First the bottleneck of a layer finds which of its features the prediction needs. Then a generator learns a
-    mask m at the input whose noisy inputs give such features. Last, the mask :math:`\lambda` of the input is
-    searched, where what m keeps is cheap:
+    The mask :math:`\lambda` of the input is searched, where what a prior mask m keeps is cheap:
 
     .. math:: \min_\lambda \; -\log p(y \mid \lambda x + (1 - \lambda) \varepsilon)
               + \beta \, \overline{KL}[Z \,\|\, m \lambda x + (1 - m \lambda) \varepsilon]
 
+    As published, the bottleneck of a layer first finds which of its features the prediction needs, and a generator
+    learns m such that inputs of which it keeps the share m give these features.
+
     Args:
-        prior: how m is learnt: "adversarial" trains a critic for every sample, as published; "moments" matches mean
-            and deviation of the features instead; "none" takes the bottleneck map of the layer for the logit of m.
+        prior: how m is learnt. "noise": m is 0, all information costs the same, and no layer is looked into; "none":
+            the bottleneck map of the layer is the logit of m; "moments": mean and deviation of the features are
+            matched; "adversarial": a critic is trained for every sample, as published.
         granularity: one mask for each "position" (step, token, pixel), or one for each "element" (also for each
             embedding coordinate or channel).
         read_out: whether the map shows the share that is kept, the "mask", or the "bits" that pass.
@@ -57,7 +61,8 @@ class InputIba:
         feature_beta: the price of information in the layer.
         feature_steps: of the search in the layer.
         compat: "corrected", or "published" with the choices of the published code that change results.
-        inside: what `fit` saw; None before.
+        inputs: what `fit` saw of the inputs; None before.
+        inside: what it saw of the layer; None before, and for the prior "noise".
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -85,6 +90,7 @@ class InputIba:
     feature_beta: float = 10.0
     feature_steps: int = 10
     compat: Compat = "corrected"
+    inputs: Moments | None = field(default=None, compare=False, repr=False)
     inside: Inside | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -95,11 +101,11 @@ class InputIba:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether mean and deviation of the layer and of the inputs are known."""
-        return self.inside is not None
+        """Whether mean and deviation of the inputs, and of the layer, are known."""
+        return self.inputs is not None
 
     def fit(self, model: nn.Module, batch: Batch) -> InputIba:
-        """Take mean and deviation of the layer and of the inputs.
+        """Take mean and deviation of the inputs, and of the layer.
 
         Args:
             model: that will be explained.
@@ -113,7 +119,9 @@ class InputIba:
             UnknownNameError: when there is no such layer.
             UnsupportedError: when the layer gives no tensor.
         """
-        return replace(self, inside=look_inside(model, self.layer, batch))
+        batch = embedded(model, batch)
+        inside = None if self.prior == "noise" else look_inside(model, self.layer, batch)
+        return replace(self, inputs=look_at_inputs(batch), inside=inside)
 
     def scores(self, query: Query) -> Explained:
         """Squeeze the layer, learn the prior, and squeeze the input.
@@ -122,24 +130,23 @@ class InputIba:
             query: the question; a target of labels is taken as their log-probability.
 
         Returns:
-            The map; in aux the mask and the bits at each site, and the mask of the generator as `prior`.
+            The map; in aux `mask` and `bits` at each site, and m as `prior` where there is one.
 
         Raises:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
-        inside = seen(self.inside, "input_iba")
+        noise = self._noise(seen(self.inputs, "input_iba"), query.x)
         query = replace(query, target=in_nats(query.target))
-        noise = self._input_noise(inside, query.x)
-        prior = self._prior(query, inside, noise)
+        prior = None if self.inside is None else self._prior(query, self.inside, noise)
         found = squeeze(query, noise, self._search(), "the input", prior)
         mask, bits = found.logit.sigmoid(), found.nats / NATS_PER_BIT
-        aux = {"mask": mask, "bits": bits, "prior": prior.keep}
+        aux = {"mask": mask, "bits": bits} | ({} if prior is None else {"prior": prior.keep})
         return Explained(mask if self.read_out == "mask" else bits, aux)
 
     def _prior(self, query: Query, inside: Inside, noise: Noise) -> Mask:
         """Learn what is cheap to keep."""
         asked = beyond(query, inside.layer)
-        natural = inside.layer_noise(asked.x)
+        natural = inside.noise(asked.x)
         found = squeeze(asked, natural, self._feature_search(), f"layer '{inside.layer}'")
         generator = generator_of(query.x, self._first_logit(found.nats, query.x, inside.layer), noise)
         if self.prior == "none":
@@ -154,10 +161,12 @@ class InputIba:
         unit = 1.0 if self.compat == "published" and x.ndim == 3 else NATS_PER_BIT
         return to_sites(to_positions(input_map(nats, x, layer)), x) / unit
 
-    def _input_noise(self, inside: Inside, x: Tensor) -> Noise:
-        if self.compat == "corrected":
-            return inside.input_noise(x)
-        return Noise(*(x.new_tensor(value) for value in (0.0, 1.0, 1.0)))
+    def _noise(self, inputs: Moments, x: Tensor) -> Noise:
+        """Make the noise of the inputs, all of which take part."""
+        one = x.new_ones(())
+        if self.compat == "published":
+            return Noise(one - 1, one, one)
+        return replace(noise_like_seen(inputs, x, "the input"), active=one)
 
     def _search(self) -> Search:
         paired = self.compat == "corrected"

@@ -1,8 +1,9 @@
-"""What methods see of a model before they explain it: the moments of its inputs and of one layer."""
+"""What bottlenecks see before they explain: the moments of inputs and of one layer, which tell natural noise."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -16,7 +17,9 @@ from perdure.core.query import evaluation
 from perdure.ops.moments import Moments, merged, moments_of
 from perdure.ops.sequence import lengths_of, site_mask
 
-__all__ = ["Inside", "look_inside", "seen"]
+__all__ = ["Inside", "look_at_inputs", "look_inside", "noise_like_seen", "seen"]
+
+Found = TypeVar("Found")
 
 SAMPLES = 64
 """Samples that go through the model at once."""
@@ -28,46 +31,71 @@ ACTIVE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """The moments of a layer and of the inputs.
+    """The moments of what a layer gives.
 
     Args:
         layer: name of the module.
-        activations: moments of what it gives.
-        inputs: moments of what the model reads.
+        activations: moments of its output.
     """
 
     layer: str
     activations: Moments
-    inputs: Moments
 
-    def layer_noise(self, z: Float[Tensor, "batch *neuron"]) -> Noise:
+    def noise(self, z: Float[Tensor, "batch *neuron"]) -> Noise:
         """Make noise like the activations.
 
         Args:
             z: activations, for dtype, device and shape.
 
         Returns:
-            Noise with their mean and deviation.
+            Noise with their mean and deviation; neurons that are nearly always zero stay out.
 
         Raises:
             ShapeError: when the layer gave another shape when it was fitted.
         """
-        return _noise(self.activations, z, f"layer '{self.layer}'")
+        return noise_like_seen(self.activations, z, f"layer '{self.layer}'")
 
-    def input_noise(self, x: Float[Tensor, "batch *site"]) -> Noise:
-        """Make noise like the inputs, all sites of which take part.
 
-        Args:
-            x: inputs, for dtype, device and shape.
+def noise_like_seen(moments: Moments, like: Float[Tensor, "batch *site"], place: str) -> Noise:
+    """Make noise with the moments of what was seen.
 
-        Returns:
-            Noise with their mean and deviation.
+    Args:
+        moments: of a layer, or of the inputs.
+        like: gives dtype, device and shape.
+        place: what to call it in the error.
 
-        Raises:
-            ShapeError: when the inputs had another shape when the method was fitted.
-        """
-        noise = _noise(self.inputs, x, "the input")
-        return Noise(noise.mean, noise.deviation, torch.ones_like(noise.active))
+    Returns:
+        The noise; deviations are at least 0.01.
+
+    Raises:
+        ShapeError: when the moments have another shape.
+    """
+    try:
+        torch.broadcast_to(moments.mean, like.shape[1:])
+    except RuntimeError as error:
+        raise ShapeError(
+            f"{place} has shape {tuple(like.shape[1:])}, but {tuple(moments.mean.shape)} when the method was fitted",
+            "fit on samples of the same size as those that are explained",
+        ) from error
+    deviation = moments.deviation.clamp_min(SMALLEST_DEVIATION)
+    active = (moments.active > ACTIVE).double()
+    return Noise(*(some.to(like) for some in (moments.mean, deviation, active)))
+
+
+def look_at_inputs(batch: Batch) -> Moments:
+    """Take the moments of inputs.
+
+    Args:
+        batch: the samples.
+
+    Returns:
+        Their moments; padding is not counted.
+
+    Raises:
+        EmptyDataError: for fewer than two samples.
+    """
+    _check_two(batch)
+    return merged([moments_of(some.inputs, site_mask(some.mask, some.inputs)) for some in batches(batch, SAMPLES)])
 
 
 def look_inside(model: nn.Module, layer: str | None, batch: Batch) -> Inside:
@@ -92,23 +120,17 @@ def look_inside(model: nn.Module, layer: str | None, batch: Batch) -> Inside:
         >>> look_inside(nn.Sequential(nn.Flatten(), nn.Linear(1, 2)), "0", batch).activations.mean.item()
         2.0
     """
-    if len(batch) < 2:
-        raise EmptyDataError(
-            "one sample has no deviation, and the noise of a bottleneck needs one",
-            "fit on at least two samples; a thousand are usual",
-        )
+    _check_two(batch)
     layer = default_layer(model) if layer is None else layer
     find_layer(model, layer)
-    pairs = [_moments(model, layer, some) for some in batches(batch, SAMPLES)]
-    activations, inputs = (merged(list(parts)) for parts in zip(*pairs, strict=True))
-    return Inside(layer, activations, inputs)
+    return Inside(layer, merged([_moments(model, layer, some) for some in batches(batch, SAMPLES)]))
 
 
-def seen(inside: Inside | None, method: str) -> Inside:
+def seen(found: Found | None, method: str) -> Found:
     """Check that a method was fitted.
 
     Args:
-        inside: what it saw; None when nothing.
+        found: what it saw; None when nothing.
         method: its name.
 
     Returns:
@@ -117,29 +139,24 @@ def seen(inside: Inside | None, method: str) -> Inside:
     Raises:
         UnsupportedError: when it saw nothing.
     """
-    if inside is None:
+    if found is None:
         raise UnsupportedError(
             f"method '{method}' has not seen any data, so it does not know what noise is natural for the model",
             f"fit it first: method = METHODS.make('{method}').fit(model, batch)",
         )
-    return inside
+    return found
 
 
-def _moments(model: nn.Module, layer: str, batch: Batch) -> tuple[Moments, Moments]:
+def _check_two(batch: Batch) -> None:
+    if len(batch) < 2:
+        raise EmptyDataError(
+            "one sample has no deviation, and the noise of a bottleneck needs one",
+            "fit on at least two samples; a thousand are usual",
+        )
+
+
+def _moments(model: nn.Module, layer: str, batch: Batch) -> Moments:
     with evaluation(model), torch.no_grad():
         z = UpTo(model, layer)(batch.inputs, lengths_of(batch.mask))
     mask = batch.mask if z.ndim == 3 and batch.mask is not None and z.shape[1] == batch.mask.shape[1] else None
-    return moments_of(z, site_mask(mask, z)), moments_of(batch.inputs, site_mask(batch.mask, batch.inputs))
-
-
-def _noise(moments: Moments, like: Tensor, place: str) -> Noise:
-    try:
-        torch.broadcast_to(moments.mean, like.shape[1:])
-    except RuntimeError as error:
-        raise ShapeError(
-            f"{place} has shape {tuple(like.shape[1:])}, but {tuple(moments.mean.shape)} when the method was fitted",
-            "fit on samples of the same size as those that are explained",
-        ) from error
-    deviation = moments.deviation.clamp_min(SMALLEST_DEVIATION)
-    active = (moments.active > ACTIVE).double()
-    return Noise(*(some.to(like) for some in (moments.mean, deviation, active)))
+    return moments_of(z, site_mask(mask, z))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -122,8 +120,7 @@ def squeeze(query: Query, noise: Noise, search: Search, name: str, prior: Mask |
         mask = _smoothed(logit, query.x, search)
         drawn = noise.mean + noise.deviation * noise_like(query, search.copies, f"{name}-{step}", search.paired)
         points = (mask.keep * query.x + mask.drop * drawn) * noise.active
-        with _named(name):
-            gain = (query.gradient(points) * (query.x - drawn)).mean(0) * noise.active
+        gain = (_gradient(query, points, name) * (query.x - drawn)).mean(0) * noise.active
         price = search.beta * capacity_slope(mask, x, prior) * noise.active / _count(valid)
         logit.grad = _to_logit((price - gain).masked_fill(~valid, 0.0), logit, search)
         adam.step()
@@ -183,13 +180,15 @@ def _to_logit(slope: Float[Tensor, "batch *site"], logit: Tensor, search: Search
     return slope * mask.keep * mask.drop
 
 
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Say which layer it is that does not influence the target."""
+def _gradient(query: Query, points: Tensor, name: str) -> Tensor:
+    """Differentiate the target, and say when it does not depend on the points at all."""
     try:
-        yield
-    except IndependentOutputError as error:
+        gradient = query.gradient(points)
+    except IndependentOutputError:
+        gradient = torch.zeros_like(points)
+    if not gradient.any():
         raise UnsupportedError(
             f"{name} does not influence the prediction: no gradient comes back to it",
-            "name another layer; the model may read something else of this one, such as its final state",
-        ) from error
+            "name another layer; the model may read something else of this one, such as its cell state",
+        )
+    return gradient

@@ -1,0 +1,37 @@
+"""Bottlenecks written from the papers, one sample at a time, differentiated by torch."""
+
+import torch
+
+
+def capacity(keep, x, m):
+    """Nats of each site, from the divergence of two Gaussians."""
+    ratio = (1 - keep) ** 2 / (1 - m * keep) ** 2
+    away = ((keep - m * keep) * x / (1 - m * keep)) ** 2
+    return -0.5 * (1 + torch.log(ratio) - away - ratio)
+
+
+def search(target, x, noise, mean, deviation, m, *, beta, rate, start, shared, valid):
+    """Minimise minus the target plus beta times the mean capacity over the logits of a mask.
+
+    Args:
+        target: from points (copies, *site) to one number each.
+        x: one sample.
+        noise: standard normal, (steps, copies, *site).
+        mean, deviation: of the noise.
+        m: the prior mask.
+        shared: the axis of the sample along which sites share a mask, or None.
+        valid: true at sites that count.
+    """
+    size = [1 if axis == shared else length for axis, length in enumerate(x.shape)]
+    alpha = torch.full(size, start, dtype=x.dtype, requires_grad=True)
+    adam = torch.optim.Adam([alpha], rate)
+    for drawn in noise:
+        keep = torch.sigmoid(alpha).expand_as(x)
+        points = keep * x + (1 - keep) * (mean + deviation * drawn)
+        information = capacity(keep, (x - mean) / deviation, m)[valid].mean()
+        loss = -target(points).mean() + beta * information
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    keep = torch.sigmoid(alpha).expand_as(x).detach()
+    return alpha.detach(), capacity(keep, (x - mean) / deviation, m) * valid
