@@ -36,8 +36,12 @@ __all__ = [
 Followed = Literal["probability", "target"]
 """What a curve follows: the probability of the explained class, or the target itself."""
 
-NUMBERS = 2**20
-"""Numbers in the perturbed copies that are held at once, unless one copy of the batch alone has more."""
+NUMBERS = 2**18
+"""Numbers in the perturbed copies that are held at once, unless one copy of the batch alone has more: more of them
+leave the caches of a processor."""
+
+NUMBERS_ON_DEVICE = 2**24
+"""The same on an accelerator, which is idle with few."""
 
 STALE_STEPS = 80
 """Steps that the published code for images scores together, all of them as the last one."""
@@ -95,8 +99,16 @@ def asked(query: Query, score: Followed) -> Query:
 
 
 def copies_at_once(query: Query) -> int:
-    """Bound the perturbed copies of a batch by the rows of a call and by memory."""
-    return max(1, min(query.rows // len(query.x), NUMBERS // query.x.numel()))
+    """Bound the perturbed copies of a batch by the rows of a call and by memory.
+
+    Args:
+        query: the question.
+
+    Returns:
+        How many copies of all its samples to make at once.
+    """
+    numbers = NUMBERS if query.x.device.type == "cpu" else NUMBERS_ON_DEVICE
+    return max(1, min(query.rows // len(query.x), numbers // query.x.numel()))
 
 
 def values_along(
