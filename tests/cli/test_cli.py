@@ -63,6 +63,21 @@ def test_explain_evaluate_and_read_with_duckdb(trained, tmp_path):
     assert scores["roc"]["null"] == pytest.approx(0.5, abs=0.05)
 
 
+def test_texts_are_trained_explained_and_judged_by_name(tmp_path):
+    reviews = "planted_text:train=40,validation=10,test=12"
+    run("train", "small_deep_lstm:hidden_size=4,layers=2,embedding_size=3", reviews, "--out", tmp_path / "run", *QUICK)
+    assert (tmp_path / "run/seed-00000/vocabulary.txt").read_text().startswith("<unk>\n<pad>\n")
+    out = tmp_path / "maps"
+    run("explain", tmp_path / "run", reviews, "--method", "input_x_gradient", "--limit", "8", "--out", out)
+    ((count, least),) = duckdb.sql(
+        f"select count(*), min(len(attribution) - 3 * length) from '{out}/maps/*.parquet'"
+    ).fetchall()
+    assert (count, least) == (8, 0)
+    scores = json.loads(run("evaluate", out, "--metric", "roc", "--json"))
+    assert scores["roc"]["ceiling"] == 1.0
+    assert scores["roc"]["null"] == pytest.approx(0.5, abs=0.05)
+
+
 def test_explain_goes_on_and_changes_nothing(trained, tmp_path):
     out = tmp_path / "maps"
     run("explain", trained, BOXES, "--out", out)

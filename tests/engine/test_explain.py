@@ -2,15 +2,20 @@ import pytest
 import torch
 from torch import nn
 
+from perdure.attribution.attribute import attribute
+from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.attribution.random import Random
 from perdure.attribution.saliency import Saliency
 from perdure.core.batch import Batch, select
 from perdure.core.errors import NonFiniteError, PartError
+from perdure.data.planted_text import PlantedText
 from perdure.engine.explain import Explaining, explain
 from perdure.engine.judge import Judging, default_metrics, judge
 from perdure.engine.summaries import score_numbers, stored_scores
 from perdure.metrics.roc import Roc
 from perdure.metrics.vanishing import Vanishing
+from perdure.models.deep_lstm import DeepLstm
+from perdure.models.embedded import embedded
 from perdure.records.attributions import read_attributions
 from perdure.records.scores import Case
 
@@ -103,3 +108,19 @@ def test_maps_of_other_data_are_refused(batch, tmp_path):
 def test_metrics_with_truth_need_a_truth(batch):
     assert "roc" in default_metrics(batch)
     assert default_metrics(Batch(batch.inputs, batch.label)) == ("vanishing",)
+
+
+def test_texts_are_asked_for_by_their_embeddings(tmp_path):
+    """A shard holds what the door of attribution gives for the embeddings, and is judged against their truth."""
+    splits = PlantedText(train=1, validation=1, test=6).load(0)
+    model = DeepLstm(3, 4, 2).build(splits.features, 2, torch.Generator().manual_seed(0)).eval()
+    maps = tmp_path / "maps"
+    explain(Explaining(model, splits.test, InputXGradient(), maps, "lstm", explained="label", shard=4))
+    stored = read_attributions(maps)
+    seen = embedded(model, splits.test)
+    asked = {"target": seen.label, "lengths": seen.mask.sum(1)}
+    values = attribute(model, seen.inputs, InputXGradient(), **asked).values
+    torch.testing.assert_close(torch.cat([part.attribution.values for part in stored]), values)
+    assert torch.cat([part.truth for part in stored]).equal(seen.truth)
+    judge(Judging(model, splits.test, maps, (Roc(),), tmp_path / "scores", CASE))
+    assert stored_scores(tmp_path / "scores")["roc"].ceiling.eq(1).all()

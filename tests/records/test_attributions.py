@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import duckdb
 import pandas as pd
 import pyarrow as pa
@@ -46,6 +48,16 @@ def test_maps_come_back_bit_equal(tmp_path, dtype, padded):
     assert (back.id, back.label.tolist(), back.prediction.tolist()) == (("a", "b", "c"), [0, 1, 1], [1, 1, 0])
     assert back.explained.tolist() == [0, 0, 1]
     assert (back.split, back.model, back.seed) == ("test", "lstm", 0)
+
+
+def test_the_truth_of_tokens_is_stored_once_and_comes_back_for_all_features(tmp_path):
+    attribution, batch = maps()
+    tokens = torch.rand(3, 5, generator=torch.Generator().manual_seed(1)) < 0.5
+    text = replace(batch, inputs=torch.zeros(3, 5, dtype=torch.int64), truth=tokens & batch.mask)
+    stored(tmp_path, attribution, text)
+    (back,) = read_attributions(tmp_path)
+    assert torch.equal(back.truth, text.truth[..., None].expand(3, 5, 2))
+    assert [len(row) for row in read_parts(tmp_path)["truth"].to_pylist()] == LENGTHS.tolist()
 
 
 def test_half_precision_keeps_its_values(tmp_path):

@@ -6,6 +6,7 @@ import dataclasses
 import platform
 import warnings
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -14,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from perdure.core.attribution import Attribution, Explained, Provenance, explained
-from perdure.core.check import check_inputs, check_label, check_lengths
+from perdure.core.check import all_finite, check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
 from perdure.core.protocols import Method
@@ -158,8 +159,8 @@ def _explain(method: Method, query: Query) -> Explained:
 
 
 def _check_values(values: Tensor, query: Query, method: Method) -> None:
-    bad = (~torch.isfinite(values)).flatten(1).any(1)
-    if bad.any():
+    if not all_finite(values):
+        bad = (~torch.isfinite(values)).flatten(1).any(1)
         first = int(bad.nonzero()[0])
         raise NonFiniteError(
             f"method '{name_of(method)}' gives NaN or infinity for {int(bad.sum())} samples, the first at {first}",
@@ -185,5 +186,9 @@ def _fields(method: Any) -> dict[str, Any]:
     return {name: _fields(v) | {"name": name_of(v)} if dataclasses.is_dataclass(v) else v for name, v in pairs}
 
 
+_version = cache(metadata.version)
+"""The version of an installed package; looking it up takes as long as explaining a sentence."""
+
+
 def _versions() -> dict[str, str]:
-    return {"perdure": metadata.version("perdure"), "torch": torch.__version__, "python": platform.python_version()}
+    return {"perdure": _version("perdure"), "torch": torch.__version__, "python": platform.python_version()}

@@ -92,7 +92,7 @@ def load_model(folder: Path, digest: str | None = None) -> nn.Module:
     """Load a trained model.
 
     Args:
-        folder: that 'perdure train' wrote.
+        folder: that 'perdure train' wrote, of one seed, or with a single seed in it.
         digest: of the weights that are meant; None for any.
 
     Returns:
@@ -103,9 +103,10 @@ def load_model(folder: Path, digest: str | None = None) -> nn.Module:
     """
     from perdure.core.digest import model_digest
     from perdure.core.errors import CheckpointError
-    from perdure.training.checkpoint import load_checkpoint
+    from perdure.training.checkpoint import is_finished, load_checkpoint
 
-    model = load_checkpoint(folder)[0]
+    seeds = [] if is_finished(folder) else sorted(folder.glob("seed-*"))
+    model = load_checkpoint(seeds[0] if len(seeds) == 1 else folder)[0]
     if digest is not None and model_digest(model) != digest:
         raise CheckpointError(f"{folder} holds other weights than those that were explained", "explain again")
     return model

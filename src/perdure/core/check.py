@@ -16,6 +16,7 @@ from perdure.core.errors import (
 )
 
 __all__ = [
+    "all_finite",
     "check_choice",
     "check_counts",
     "check_ids",
@@ -26,6 +27,24 @@ __all__ = [
     "check_series",
     "check_truth",
 ]
+
+
+def all_finite(x: Tensor) -> bool:
+    """Tell whether a tensor holds neither NaN nor infinity.
+
+    Either would show in the sum, which is quick; a sum that overflows is looked into.
+
+    Args:
+        x: any floating point tensor.
+
+    Returns:
+        True when all values are finite.
+
+    Example:
+        >>> all_finite(torch.tensor([3e38, 3e38])), all_finite(torch.tensor([torch.inf, -torch.inf]))
+        (True, False)
+    """
+    return bool(torch.isfinite(x.sum())) or bool(torch.isfinite(x).all())
 
 
 def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
@@ -51,8 +70,8 @@ def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
         raise EmptyDataError(
             f"{name} has shape {tuple(x.shape)}, so it holds nothing", "pass at least one sample, step and feature"
         )
-    bad = ~torch.isfinite(x)
-    if bad.any():
+    if not all_finite(x):
+        bad = ~torch.isfinite(x)
         where = tuple(bad.nonzero()[0].tolist())
         raise NonFiniteError(
             f"{name} holds {int(bad.sum())} values that are NaN or infinite, the first at index {where}",

@@ -228,17 +228,18 @@ def evaluation(model: Callable[..., Tensor]) -> Iterator[None]:
     if not isinstance(model, nn.Module):
         yield
         return
-    modes = {module: module.training for module in model.modules()}
+    training = [module for module in model.modules() if module.training]
     with ExitStack() as stack:
-        for module in model.modules():
+        for module in training:
             module.training = False
+        for module in model.modules():
             if isinstance(module, nn.RNNBase):
                 _without_cudnn(module, stack)
         try:
             yield
         finally:
-            for module, mode in modes.items():
-                module.training = mode
+            for module in training:
+                module.training = True
 
 
 def _without_cudnn(module: nn.RNNBase, stack: ExitStack) -> None:

@@ -100,8 +100,8 @@ class Imdb:
         pool, test = (self._drawn(_read(folder, part), seed) for part in ("train", "test"))
         train, validation = (pool.select(some) for some in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
         words = learn_vocabulary(train.texts, self.vocabulary)
-        batches = (self._batch(some, words) for some in (train, validation, test))
-        return Splits(*batches, CLASSES, words)
+        first, second, third = (self._batch(some, words) for some in (train, validation, test))
+        return Splits(first, second, third, CLASSES, words)
 
     def _drawn(self, reviews: _Reviews, seed: int) -> _Reviews:
         share = min(1.0, self.reviews / len(reviews.texts))

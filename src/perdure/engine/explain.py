@@ -57,12 +57,12 @@ class Explaining:
         Args:
             index: number of the shard.
         """
-        batch = embedded(self.model, select(self.batch, slice(index * self.shard, (index + 1) * self.shard)))
+        batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
         prediction = predict(self.model, batch).argmax(1)
         explained = prediction if self.explained == "prediction" else batch.label
         attribution = attribute(
             self.model,
-            batch.inputs,
+            embedded(self.model, batch).inputs,
             self.method,
             target=LABEL_TARGETS[self.target](explained),
             lengths=lengths_of(batch.mask),

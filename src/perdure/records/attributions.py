@@ -16,6 +16,7 @@ from torch import Tensor
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.errors import PartError
+from perdure.ops.position import to_sites
 from perdure.records.parts import part_paths, read_part
 
 __all__ = ["StoredMaps", "attribution_table", "read_attributions", "read_maps"]
@@ -70,7 +71,8 @@ def attribution_table(
 
     Args:
         attribution: the maps of a batch.
-        batch: the samples they explain; its inputs are not stored.
+        batch: the samples they explain; its inputs are not stored. Its truth may tell of the tokens of texts,
+            (batch, time), where the maps tell of the features of their embeddings.
         prediction: the class the model gives to each sample.
         explained: the class whose output each map explains.
         split: the split the samples belong to.
@@ -111,6 +113,7 @@ def attribution_table(
         "truth": pa.nulls(rows, pa.list_(pa.bool_())) if batch.truth is None else _lists(batch.truth, batch.mask),
     }
     about = {"provenance": dataclasses.asdict(record), "dims": attribution.dims, "steps": values.shape[1]}
+    about["truth_site"] = [] if batch.truth is None else batch.truth.shape[2:]
     return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about, default=str)})
 
 
@@ -146,12 +149,13 @@ def read_maps(path: Path) -> StoredMaps:
         raise PartError(f"{path} holds no attributions", "give the folder that an explaining command wrote")
     about: dict[str, Any] = json.loads(table.schema.metadata[_KEY])
     numbers = {name: torch.tensor(table[name].to_pylist()) for name in ("label", "prediction", "explained", "length")}
-    layout = (numbers["length"], about["steps"], table["shape"][0].as_py()[1:])
-    values, record = _padded(table["attribution"], *layout), Provenance(**about["provenance"])
+    layout, site = (numbers["length"], about["steps"]), table["shape"][0].as_py()[1:]
+    values, record = _padded(table["attribution"], *layout, site), Provenance(**about["provenance"])
+    truth = None if table["truth"].null_count else _padded(table["truth"], *layout, about.get("truth_site", site))
     return StoredMaps(
         attribution=Attribution(values, tuple(about["dims"]), record),
         id=tuple(table["sample_id"].to_pylist()),
-        truth=None if table["truth"].null_count else _padded(table["truth"], *layout),
+        truth=truth if truth is None or truth.ndim == values.ndim else to_sites(truth, values),
         split=table["split"][0].as_py(),
         model=table["model"][0].as_py(),
         seed=table["seed"][0].as_py(),
