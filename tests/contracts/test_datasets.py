@@ -8,7 +8,7 @@ import torch
 
 from perdure.core.registry import DATASETS
 from perdure.core.text import PAD, SPECIAL, UNKNOWN
-from tests.data.files import write_arrays, write_imdb_parquet, write_mnist_idx
+from tests.data.files import write_arrays, write_cifar_binary, write_imdb_parquet, write_mnist_idx, write_pictures
 
 
 def write_mnist_folder(folder):
@@ -21,8 +21,15 @@ def write_imdb_folder(folder):
     return folder
 
 
+def write_cifar_folder(folder):
+    write_cifar_binary(folder)
+    return folder
+
+
 FILES = {
     "arrays": lambda folder: write_arrays(folder / "data.npz"),
+    "cifar10": write_cifar_folder,
+    "image_folder": write_pictures,
     "imdb": write_imdb_folder,
     "mnist_series": write_mnist_folder,
 }

@@ -69,6 +69,63 @@ def write_imdb_folder(folder: Path, train: int = 40, test: int = 10) -> None:
             path.write_text(text, encoding="utf-8")
 
 
+def photographs(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw colour pictures of 32x32 pixels, rows first and channels last, and one of ten labels for each."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    return pixels, np.arange(count) % 10
+
+
+def write_cifar_binary(folder: Path, train: int = 40, test: int = 10) -> None:
+    """Write the binary version: per picture its label, then all of red, all of green and all of blue."""
+    pixels, label = photographs(train)
+    batches = [
+        (f"data_batch_{i + 1}.bin", pixels[rows], label[rows])
+        for i, rows in enumerate(np.array_split(np.arange(train), 5))
+    ]
+    for name, some, labels in [*batches, ("test_batch.bin", *photographs(test, 1))]:
+        records = [
+            bytes([one]) + picture.transpose(2, 0, 1).tobytes() for picture, one in zip(some, labels, strict=True)
+        ]
+        (folder / name).write_bytes(b"".join(records))
+
+
+def write_cifar_parquet(folder: Path, train: int = 40, test: int = 10) -> None:
+    """Write the hub's files."""
+    for part, count, seed in (("train", train, 0), ("test", test, 1)):
+        pixels, label = photographs(count, seed)
+        image = [{"bytes": _png(one), "path": None} for one in pixels]
+        pq.write_table(pa.table({"img": image, "label": label}), folder / f"{part}-00000-of-00001.parquet")
+
+
+def write_picture(path: Path, rows: int = 6, columns: int = 8, colour: tuple[int, int, int] = (200, 100, 50)) -> Path:
+    """Write a picture of one colour in the format of the suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (columns, rows), colour).save(path)
+    return path
+
+
+def write_pictures(folder: Path, places: tuple[str, ...] = ("cat", "dog"), count: int = 10) -> Path:
+    """Write pictures named after their class and number into some class folders."""
+    for place in places:
+        for i in range(count):
+            write_picture(folder / place / f"{Path(place).name}_{i}.png", colour=(i, 100, 50))
+    return folder
+
+
+def write_voc(path: Path, *boxes: tuple[int, int, int, int], name: str = "cat") -> Path:
+    """Write an annotation with boxes (xmin, ymin, xmax, ymax) around things of one name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sides = ("xmin", "ymin", "xmax", "ymax")
+    objects = [
+        f"<object><name>{name}</name><bndbox>"
+        + "".join(f"<{side}>{value}</{side}>" for side, value in zip(sides, box, strict=True))
+        + "</bndbox></object>"
+        for box in boxes
+    ]
+    path.write_text(f"<annotation><size><width>8</width><height>6</height></size>{''.join(objects)}</annotation>")
+    return path
+
+
 def write_arrays(path: Path, **arrays: object) -> Path:
     """Write an archive of 20 series of 5 steps and 3 features, with keys replaced, added or (None) left out."""
     random = np.random.default_rng(0)

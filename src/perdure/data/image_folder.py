@@ -21,6 +21,7 @@ from perdure.core.random import stream
 from perdure.data.images import IMAGENET_DEVIATION, IMAGENET_MEAN, Colour, Decoded, check_colours, decode, normalised
 from perdure.data.pictures import (
     ALL,
+    Annotations,
     Classes,
     Picture,
     find_annotation,
@@ -54,9 +55,11 @@ class ImageFolder:
       drawn into 80 % training and 20 % validation, attribution is the test split;
     - `<class>/`: the seed draws 60, 20 and 20 %.
 
-    Boxes in the XML of Pascal VOC, at any depth below `annotations/` and named like the pictures, give the truth:
-    every pixel that a box of the picture's class touches. With `imagenet_class_index.json` in the folder, labels
-    are those of ImageNet, so that published weights fit, and classes have its names.
+    Boxes in the XML of Pascal VOC, below `annotations/`, flat or in folders like those of the pictures, and named
+    like the pictures, give the truth: every pixel that a box of the picture's class touches.
+
+    With `imagenet_class_index.json` in the folder, labels are those of ImageNet, so that published weights fit, and
+    classes have its names.
 
     Every picture is read before anything is computed, so a damaged one costs no work: the error names them all.
 
@@ -117,7 +120,7 @@ class ImageFolder:
             found = {
                 part: self._drawn(some, classes, stream(seed, "image_folder", part)) for part, some in found.items()
             }
-        annotations = {} if self.boxes == "none" else find_annotations(root)
+        annotations = None if self.boxes == "none" else find_annotations(root, chain(*found.values()))
         decoded = self._decoded(list(chain(*found.values())))
         parts = {part: self._batch(part, some, decoded, classes, annotations) for part, some in found.items()}
         if ALL in parts:
@@ -155,7 +158,7 @@ class ImageFolder:
         pictures: list[Picture],
         decoded: dict[str, Decoded],
         classes: Classes,
-        annotations: dict[str, list[Path]],
+        annotations: Annotations | None,
     ) -> Batch:
         read = [picture for picture in pictures if picture.id in decoded]
         _check_any(read, part)
@@ -185,9 +188,9 @@ class ImageFolder:
 
 
 def _truth(
-    picture: Picture, decoded: Decoded, classes: Classes, annotations: dict[str, list[Path]]
+    picture: Picture, decoded: Decoded, classes: Classes, annotations: Annotations | None
 ) -> Bool[Tensor, "row column"] | None:
-    path = find_annotation(picture, annotations, classes.labels)
+    path = None if annotations is None else find_annotation(picture, annotations)
     if path is None:
         return None
     names = {picture.folder, classes.names[classes.labels[picture.folder]]}

@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from perdure.core.errors import DataError, EmptyDataError, LabelError
 
-__all__ = ["Classes", "Picture", "find_annotation", "find_annotations", "find_classes", "find_pictures"]
+__all__ = ["Annotations", "Classes", "Picture", "find_annotation", "find_annotations", "find_classes", "find_pictures"]
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 ALL = "all"
@@ -53,6 +54,21 @@ class Classes:
 
     names: tuple[str, ...]
     labels: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The annotations of a dataset.
+
+    Args:
+        root: the folder they lie in.
+        named: their paths below it, by name of the file without suffix.
+        places: names of all folders that pictures lie in.
+    """
+
+    root: Path
+    named: dict[str, list[Path]]
+    places: frozenset[str]
 
 
 def find_pictures(root: Path) -> dict[str, list[Picture]]:
@@ -112,28 +128,31 @@ def find_classes(root: Path, pictures: Iterable[Picture]) -> Classes:
     return Classes(names, {folder: label for label, folder in enumerate(index)})
 
 
-def find_annotations(root: Path) -> dict[str, list[Path]]:
+def find_annotations(root: Path, pictures: Iterable[Picture]) -> Annotations:
     """Find all annotations of a dataset.
 
     Args:
         root: the folder of the dataset.
+        pictures: of all splits.
 
     Returns:
-        XML files at any depth below its folder `annotations`, by name without suffix.
+        XML files at any depth below its folder `annotations`.
     """
     found: dict[str, list[Path]] = {}
     for path in sorted((root / ANNOTATIONS).rglob("*.xml")):
-        found.setdefault(path.stem, []).append(path)
-    return found
+        found.setdefault(path.stem, []).append(path.relative_to(root / ANNOTATIONS))
+    return Annotations(root / ANNOTATIONS, found, frozenset(chain(*map(_folders, pictures))))
 
 
-def find_annotation(picture: Picture, annotations: dict[str, list[Path]], folders: Iterable[str]) -> Path | None:
-    """Find the annotation of a picture: in a folder of its class, else in one that is of no class.
+def find_annotation(picture: Picture, annotations: Annotations) -> Path | None:
+    """Find the annotation of a picture, which has its name.
+
+    A folder of the annotations that is called like one of the pictures must be one that the picture lies in; of
+    several annotations the one in the most such folders is taken.
 
     Args:
         picture: the file.
-        annotations: of the dataset, by name.
-        folders: names of all class folders.
+        annotations: of the dataset.
 
     Returns:
         The annotation, None when there is none.
@@ -141,12 +160,18 @@ def find_annotation(picture: Picture, annotations: dict[str, list[Path]], folder
     Raises:
         DataError: when there are several.
     """
-    named = annotations.get(picture.path.stem, [])
-    mine = [path for path in named if path.parent.name == picture.folder]
-    mine = mine or [path for path in named if path.parent.name not in folders]
-    if len(mine) > 1:
-        raise DataError(f"'{mine[0]}' and '{mine[1]}' both annotate '{picture.id}'", "keep one of them")
-    return mine[0] if mine else None
+    own = _folders(picture)
+    named = [(path, set(path.parts[:-1])) for path in annotations.named.get(picture.path.stem, [])]
+    fit = [(len(folders & own), path) for path, folders in named if folders & annotations.places <= own]
+    most = max((shared for shared, _ in fit), default=0)
+    best = [annotations.root / path for shared, path in fit if shared == most]
+    if len(best) > 1:
+        raise DataError(f"'{best[0]}' and '{best[1]}' both annotate '{picture.id}'", "keep one of them")
+    return best[0] if best else None
+
+
+def _folders(picture: Picture) -> set[str]:
+    return set(picture.id.split("/")[:-1])
 
 
 def _pictures(place: Path, root: Path) -> list[Picture]:

@@ -8,7 +8,9 @@ import difflib
 from perdure.core.errors import UnknownNameError
 from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of, settings_of
+from perdure.models.deep_lstm import DeepLstm
 from perdure.models.recurrent import Recurrent
+from perdure.models.resnet import Resnet
 
 __all__ = ["NAMED", "PRESETS", "model_config"]
 
@@ -25,7 +27,12 @@ PRESETS: dict[str, Recurrent] = {
 }
 """The recurrent networks of series."""
 
-NAMED: dict[str, Architecture] = {**PRESETS}
+NAMED: dict[str, Architecture] = {
+    **PRESETS,
+    "small_deep_lstm": DeepLstm(embedding_size=64, hidden_size=64, dropout=0.2),
+    "resnet18": Resnet(18),
+    "resnet50": Resnet(50),
+}
 """All networks with a name of their own, beside the files of this room."""
 
 
