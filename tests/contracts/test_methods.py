@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from perdure.attribution.attribute import attribute
+from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
+from perdure.core.protocols import Fits
 from perdure.core.registry import METHODS, name_of
 from tests.cases import convolutional, perceptron, rectified, recurrent, stream
 
@@ -49,6 +51,7 @@ SUPPORTED = {
     "grad_cam": ("image", "rectified"),
     "guided_backprop": ("rectified",),
     "guided_grad_cam": ("rectified",),
+    "information_bottleneck": ("series", "padded", "attends", "image", "rectified"),
 }
 """The cases of methods that cannot explain all of them."""
 
@@ -56,6 +59,8 @@ QUICK = {
     "deep_lift_shap": "deep_lift_shap:references=2",
     "extremal_perturbation": "extremal_perturbation:steps=2,areas=[0.2, 0.5]",
     "gradient_shap": "gradient_shap:samples=3,noise=0.1",
+    "information_bottleneck": "information_bottleneck:steps=2,copies=2",
+    "input_iba": "input_iba:steps=2,copies=2",
     "kernel_shap": "kernel_shap:samples=8,window=3",
     "lime": "lime:samples=8,window=3",
     "shapley_sampling": "shapley_sampling:samples=2,window=3",
@@ -74,7 +79,17 @@ for_all_cases = pytest.mark.parametrize(("name", "case"), PAIRS)
 def explain(name: str, case: Case, model: nn.Module | None = None, seed: int = 3, **settings) -> Tensor:
     model = case.make().double() if model is None else model
     asked = {"target": case.label, "lengths": case.lengths, "generator": stream(seed), **settings}
-    return attribute(model, case.x, QUICK.get(name, name), **asked).values
+    return attribute(model, case.x, made(name, model, case), **asked).values
+
+
+def made(name: str, model: nn.Module, case: Case):
+    """Make a method, and let it see samples when it must: others than those that are explained."""
+    method = METHODS.make(QUICK.get(name, name))
+    if not isinstance(method, Fits):
+        return method
+    shape = (7, 4) if case.x.ndim == 3 else case.x.shape[1:]
+    x = torch.randn(9, *shape, generator=stream(5)).to(next(model.parameters()).dtype)
+    return method.fit(model, Batch(x, torch.zeros(9, dtype=torch.int64)))
 
 
 @for_all

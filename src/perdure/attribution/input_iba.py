@@ -77,7 +77,7 @@ class InputIba:
         the model reads is squeezed too.
     """
 
-    prior: Prior = "moments"
+    prior: Prior = "noise"
     granularity: Granularity = "position"
     read_out: ReadOut = "mask"
     layer: str | None = None
