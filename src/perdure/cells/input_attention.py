@@ -174,7 +174,7 @@ class InputCellAttention(nn.Module):
         hidden = self.input_layer(x)
         if self.position is not None:
             hidden = hidden + self._positions(x.shape[1], hidden)
-        scores: Tensor = self.hop_layer(hidden.tanh_())
+        scores: Tensor = self.hop_layer(hidden.tanh())
         return scores
 
     def _positions(self, steps: int, like: Tensor) -> Tensor:
