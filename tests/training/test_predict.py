@@ -31,5 +31,19 @@ def test_many_samples_are_cut_into_pieces_without_a_seam():
     assert accuracy(Mean(), batch) == (mean >= 0).sum().item() / 2300
 
 
+def test_large_samples_go_through_in_small_pieces():
+    """Ten million numbers at once: 66 images of 224x224 in three channels."""
+
+    class Counted(Mean):
+        def forward(self, x, lengths=None):
+            rows.append(len(x))
+            return torch.zeros(len(x), 2)
+
+    rows = []
+    image = torch.zeros(1, 3, 224, 224).expand(140, -1, -1, -1)
+    assert len(predict(Counted(), Batch(image, torch.zeros(140, dtype=torch.int64)))) == 140
+    assert rows == [66, 66, 8]
+
+
 def test_errors_count_wrong_labels():
     assert errors(torch.eye(3), Batch(torch.zeros(3, 1), torch.tensor([0, 2, 2]))) == 1

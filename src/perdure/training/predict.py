@@ -13,7 +13,8 @@ from perdure.ops.sequence import lengths_of
 __all__ = ["accuracy", "device_of", "errors", "outputs", "predict"]
 
 _ROWS = 1000
-"""Samples sent through a model at once where no gradient is needed."""
+_NUMBERS = 10_000_000
+"""The most samples, and the most numbers in them, sent through a model at once where no gradient is needed."""
 
 
 def predict(model: nn.Module, batch: Batch) -> Float[Tensor, "batch classes"]:
@@ -26,9 +27,9 @@ def predict(model: nn.Module, batch: Batch) -> Float[Tensor, "batch classes"]:
     Returns:
         Logits, on the device of the model.
     """
-    starts = range(0, len(batch), _ROWS)
+    rows = max(1, min(_ROWS, _NUMBERS // batch.inputs[0].numel()))
     with evaluation(model), torch.no_grad():
-        return torch.cat([outputs(model, batch, slice(start, start + _ROWS)) for start in starts])
+        return torch.cat([outputs(model, batch, slice(at, at + rows)) for at in range(0, len(batch), rows)])
 
 
 def outputs(model: nn.Module, batch: Batch, some: slice = slice(None)) -> Float[Tensor, "some classes"]:
