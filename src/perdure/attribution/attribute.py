@@ -166,7 +166,7 @@ def _check_values(values: Tensor, query: Query, method: Method) -> None:
             f"method '{name_of(method)}' gives NaN or infinity for {int(bad.sum())} samples, the first at {first}",
             "look at the model's outputs for these samples; overflow in the model is the usual cause",
         )
-    if not values.any() and _ignores_input(query):
+    if values.sum() == 0 and not values.any() and _ignores_input(query):
         raise IndependentOutputError(
             "the output of the model does not change with its input",
             "check that the weights are loaded and that the model reads its argument",

@@ -96,7 +96,7 @@ class Query:
         """
         with evaluation(self.model), torch.enable_grad():
             pairs = [self._backward(some) for some in self._pieces(points)]
-        values, gradients = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        values, gradients = pairs[0] if len(pairs) == 1 else map(torch.cat, zip(*pairs, strict=True))
         return (values, gradients) if points.ndim > self.x.ndim else (values[0], gradients[0])
 
     def attention(self) -> Float[Tensor, "batch time"]:

@@ -119,9 +119,16 @@ class PlantedText:
     Reference:
         zhou2022attribution
 
+    Notes:
+        Logistic regression on word counts is right in 55 % of the test samples, "small_deep_lstm" in 99 %, trained
+        in under a minute with stop_at=0.99.
+
     Example:
-        >>> batch = PlantedText(test=2).load(0).test
-        >>> words = [token for token, known in zip(batch.text[0].tokens, batch.truth[0], strict=False) if known]
+        >>> batch = PlantedText(train=1, validation=1, test=1).load(11).test
+        >>> batch.text[0].text[18:90]
+        'The humour is empty. We saw it on a Wednesday. The foyer is never fresh.'
+        >>> [token for token, known in zip(batch.text[0].tokens, batch.truth[0], strict=False) if known]
+        ['empty']
     """
 
     train: int = 4000

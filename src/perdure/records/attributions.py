@@ -175,7 +175,8 @@ def _lists(values: Tensor, mask: Tensor | None) -> pa.ListArray:
     valid = torch.ones(values.shape[:2], dtype=torch.bool) if mask is None else mask.cpu()
     sizes = valid.sum(1) * values[0, 0].numel()
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)])
-    return pa.ListArray.from_arrays(pa.array(offsets.numpy(), pa.int32()), pa.array(values[valid].flatten().numpy()))
+    kept = values.flatten(0, 1).index_select(0, valid.flatten().nonzero()[:, 0])
+    return pa.ListArray.from_arrays(pa.array(offsets.numpy(), pa.int32()), pa.array(kept.flatten().numpy()))
 
 
 def _padded(column: pa.ChunkedArray, length: Tensor, steps: int, site: list[int]) -> Tensor:
