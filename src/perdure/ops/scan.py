@@ -128,9 +128,9 @@ def _steps(x: Tensor, steps: int) -> Tensor:
 
 
 def _even(steps: int) -> int:
-    """Give a chunk length near `CHUNK`: one that divides the steps, or else leaves the last chunk nearly full."""
-    whole = [chunk for chunk in range(CHUNK // 2, CHUNK * 5 // 4 + 1) if steps % chunk == 0]
-    return min(whole, key=lambda chunk: abs(chunk - CHUNK), default=-(-steps // -(-steps // CHUNK)))
+    """Give a chunk length up to `CHUNK`: one that divides the steps, or else leaves the last chunk nearly full."""
+    divisors = (chunk for chunk in range(CHUNK, CHUNK // 2, -1) if steps % chunk == 0)
+    return next(divisors, -(-steps // -(-steps // CHUNK)))
 
 
 def _chunks(x: Tensor, chunk: int, fill: float) -> Tensor:
@@ -138,7 +138,7 @@ def _chunks(x: Tensor, chunk: int, fill: float) -> Tensor:
     missing = -x.shape[1] % chunk
     if missing:
         x = torch.cat([x, x.new_full((x.shape[0], missing, x.shape[2]), fill)], dim=1)
-    return x.unflatten(1, (-1, chunk))
+    return x.contiguous().unflatten(1, (-1, chunk))  # a gradient may be one number spread out, copied by each product
 
 
 def _keys(scores: Tensor) -> tuple[Tensor, Tensor]:
