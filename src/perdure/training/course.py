@@ -20,10 +20,13 @@ from perdure.training.predict import errors, predict
 from perdure.training.settings import Training
 from perdure.training.source import Source
 
-__all__ = ["Check", "Course", "Fitted", "Progress"]
+__all__ = ["Check", "Course", "Fitted", "Predict", "Progress"]
 
 Progress = Callable[[int, int], None]
 """Told how many steps are done, and how many there are at most."""
+
+Predict = Callable[[nn.Module, Batch], Tensor]
+"""Computes the outputs of a model in evaluation mode, as `predict` does."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +127,12 @@ class Course:
         self._optimiser.zero_grad()
         return loss
 
-    def learn(self, batch: Batch) -> bool:
+    def learn(self, batch: Batch, predict: Predict = predict) -> bool:
         """End a step: change the weights by their gradients, and check the model when that is due.
 
         Args:
             batch: the samples of the step.
+            predict: how the checks ask the model.
 
         Returns:
             Whether there was a check.
@@ -139,8 +143,8 @@ class Course:
         self._rate.step()
         if self.step % (self._settings.check_every or self._source.steps) and self.step < self.total:
             return False
-        self._check()
-        self.is_over = self._is_out_of_patience() or self._is_learnt(batch)
+        self._check(predict)
+        self.is_over = self._is_out_of_patience() or self._is_learnt(batch, predict)
         return True
 
     def fitted(self) -> Fitted:
@@ -152,7 +156,7 @@ class Course:
         self.model.load_state_dict(self._weights)
         return Fitted(self.model.eval(), tuple(self._history), self._best)
 
-    def _check(self) -> None:
+    def _check(self, predict: Predict) -> None:
         """Look at the model, and keep its weights when it is the best so far."""
         logits = predict(self.model, self._validation)
         loss = _finite(_loss(logits, self._validation, self._settings), "validation", self.step, self._settings)
@@ -167,7 +171,7 @@ class Course:
         patience = self._settings.patience
         return patience is not None and len(self._history) - 1 - self._best >= patience
 
-    def _is_learnt(self, batch: Batch) -> bool:
+    def _is_learnt(self, batch: Batch, predict: Predict) -> bool:
         """Tell whether the training accuracy is reached; errors in the last batch alone may rule it out."""
         whole, stop_at = self._source.whole, self._settings.stop_at
         if stop_at is None or whole is None:

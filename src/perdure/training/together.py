@@ -9,7 +9,7 @@ from itertools import islice
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from perdure.cells.stacked import stacked_lstm
 from perdure.core.batch import Batch
@@ -19,6 +19,7 @@ from perdure.models.recurrent import Recurrent, RecurrentClassifier
 from perdure.ops.sequence import lengths_of
 from perdure.training.course import Course, Fitted
 from perdure.training.ensemble import one_thread, train
+from perdure.training.predict import predict
 from perdure.training.settings import Training
 from perdure.training.source import shuffled
 
@@ -98,9 +99,26 @@ def _learn(step: Sequence[tuple[_Lane, Batch]]) -> None:
         losses.append(lane.course.loss(logits, batch))
     torch.autograd.backward(losses)
     for lane, batch in step:
-        lane.course.learn(batch)
+        lane.course.learn(batch, _predict)
 
 
 def _read(lane: _Lane, batch: Batch) -> tuple[Tensor, Tensor | None]:
     with lane.drawing():
         return lane.model.read(batch.inputs, lengths_of(batch.mask))
+
+
+def _predict(model: nn.Module, batch: Batch) -> Tensor:
+    """Do what `predict` does by the recurrence of the steps, which is several times as fast on many samples."""
+    return predict(_Quick(cast(RecurrentClassifier, model)), batch)
+
+
+class _Quick(nn.Module):
+    """A stackable network that does not call its LSTM, but runs it alone as it runs beside others."""
+
+    def __init__(self, model: RecurrentClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        read, mask = self.model.read(x, lengths)
+        return self.model.finish(read, stacked_lstm([self.model.lstm], [read])[0], mask)
