@@ -44,12 +44,12 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, projected: Tensor, weight: Tensor) -> Tensor:
-        gates = torch.empty(projected.shape, dtype=projected.dtype, device=projected.device)
+        gates = projected.clone(memory_format=torch.contiguous_format)
         cells, squashed, outputs = (torch.empty_like(gates[:, 0]) for _ in range(3))
         cell = output = torch.zeros_like(cells[0])
-        given, sums, doors = projected.flatten(1, 2), gates.flatten(1, 2), gates[:, :2]
-        for p, s, d, i, f, g, o, c, q, h in _steps(given, sums, doors, *gates.unbind(1), cells, squashed, outputs):
-            torch.addmm(p, weight, output, out=s)
+        sums, doors = gates.flatten(1, 2), gates[:, :2]
+        for s, d, i, f, g, o, c, q, h in _steps(sums, doors, *gates.unbind(1), cells, squashed, outputs):
+            s.addmm_(weight, output)
             d.sigmoid_()
             g.tanh_()
             o.sigmoid_()
