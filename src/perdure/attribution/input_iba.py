@@ -38,7 +38,7 @@ class InputIba:
 
     The mask :math:`\lambda` of the input is searched, where what a prior mask m keeps is cheap:
 
-    .. math:: \min_\lambda \; -\log p(y \mid \lambda x + (1 - \lambda) \varepsilon)
+    .. math:: \min_\lambda \; -\log \frac{p}{1 - p}(y \mid \lambda x + (1 - \lambda) \varepsilon)
               + \beta \, \overline{KL}[Z \,\|\, m \lambda x + (1 - m \lambda) \varepsilon]
 
     As published, the bottleneck of a layer first finds which of its features the prediction needs, and a generator
@@ -52,7 +52,7 @@ class InputIba:
             embedding coordinate or channel).
         read_out: whether the map shows the share that is kept, the "mask", or the "bits" that pass.
         layer: name of a module; None for the one 60 % of the way through the network.
-        beta: the price of information at the input, of one nat per site, in nats of log-probability.
+        beta: the price of information at the input, of one nat per site, in nats of log-odds.
         steps: of the search at the input.
         learning_rate: of the search at the input.
         copies: of the sample with noise of their own, in every step of both searches.
@@ -71,7 +71,8 @@ class InputIba:
         zhang2021inputiba
 
     Notes:
-        "published" replaces the noise of the inputs by N(0, 1), weighs real features by their information in nats
+        "published" explains log-probability, which leaves nothing to find where noise alone gives the class, takes the
+        last mask instead of the mean over the second half of the search, replaces the noise of the inputs by N(0, 1), weighs real features by their information in nats
         instead of the share kept, starts text masks in nats, draws unpaired noise, and reads the layer one step
         before the end. In both forms dropout is off, deviations are those of valid steps, and a final state that
         the model reads is squeezed too.
@@ -81,10 +82,10 @@ class InputIba:
     granularity: Granularity = "position"
     read_out: ReadOut = "mask"
     layer: str | None = None
-    beta: float = 10.0
-    steps: int = 30
-    learning_rate: float = 0.5
-    copies: int = 10
+    beta: float = 20.0
+    steps: int = 40
+    learning_rate: float = 0.3
+    copies: int = 4
     start: float = 1.0
     smoothing: float = 1.0
     feature_beta: float = 10.0
@@ -127,7 +128,7 @@ class InputIba:
         """Squeeze the layer, learn the prior, and squeeze the input.
 
         Args:
-            query: the question; a target of labels is taken as their log-probability.
+            query: the question; a target of labels is taken as their log-odds.
 
         Returns:
             The map; in aux `mask` and `bits` at each site, and m as `prior` where there is one.
@@ -136,7 +137,7 @@ class InputIba:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
         noise = self._noise(seen(self.inputs, "input_iba"), query.x)
-        query = replace(query, target=in_nats(query.target))
+        query = replace(query, target=in_nats(query.target, odds=self.compat == "corrected"))
         prior = None if self.inside is None else self._prior(query, self.inside, noise)
         found = squeeze(query, noise, self._search(), "the input", prior)
         mask, bits = found.logit.sigmoid(), found.nats / NATS_PER_BIT
@@ -169,9 +170,9 @@ class InputIba:
         return replace(noise_like_seen(inputs, x, "the input"), active=one)
 
     def _search(self) -> Search:
-        paired = self.compat == "corrected"
+        paired, averaged = (True, 0.5) if self.compat == "corrected" else (False, 0.0)
         how = (self.beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
-        return Search(*how, self.granularity, paired)
+        return Search(*how, self.granularity, paired, averaged)
 
     def _feature_search(self) -> Search:
         paired = self.compat == "corrected"

@@ -33,6 +33,7 @@ class Search:
         smoothing: deviation of the Gaussian that smooths the mask of an image, in pixels; 0 for none.
         granularity: whether the numbers of one position share their mask.
         paired: whether every second copy has the noise of the one before it, turned round.
+        averaged: share of the steps, the last ones, whose masks are averaged; 0 takes the last mask alone.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -46,6 +47,7 @@ class Search:
     smoothing: float = 0.0
     granularity: Granularity = "element"
     paired: bool = True
+    averaged: float = 0.0
 
     def __post_init__(self) -> None:
         check_counts(steps=self.steps, copies=self.copies)
@@ -53,6 +55,8 @@ class Search:
         for name in ("beta", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise SettingError(f"{name} is {getattr(self, name)}", "give a number above 0")
+        if not 0 <= self.averaged <= 1:
+            raise SettingError(f"averaged is {self.averaged}", "give a share of the steps, from 0 to 1")
         if not self.smoothing >= 0:
             raise SettingError(f"smoothing is {self.smoothing}", "give a deviation in pixels of at least 0")
 
@@ -116,6 +120,8 @@ def squeeze(query: Query, noise: Noise, search: Search, name: str, prior: Mask |
     x = (query.x - noise.mean) / noise.deviation
     logit = query.x.new_full((len(query.x), *_mask_shape(query.x, search)), search.start)
     adam = torch.optim.Adam([logit], search.learning_rate)
+    last = max(1, round(search.averaged * search.steps))
+    kept = torch.zeros_like(logit)
     for step in range(search.steps):
         mask = _smoothed(logit, query.x, search)
         drawn = noise.mean + noise.deviation * noise_like(query, search.copies, f"{name}-{step}", search.paired)
@@ -124,6 +130,8 @@ def squeeze(query: Query, noise: Noise, search: Search, name: str, prior: Mask |
         price = search.beta * capacity_slope(mask, x, prior) * noise.active / _count(valid)
         logit.grad = _to_logit((price - gain).masked_fill(~valid, 0.0), logit, search)
         adam.step()
+        kept += logit.sigmoid() / last if step >= search.steps - last else 0.0
+    logit = torch.logit(kept, eps=torch.finfo(kept.dtype).eps) if last > 1 else logit
     mask = _smoothed(logit, query.x, search)
     nats = (capacity(mask, x, prior) * noise.active).masked_fill(~valid, 0.0)
     return Squeezed(logit.expand_as(query.x), mask, nats)

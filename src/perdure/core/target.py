@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["LABEL_TARGETS", "LogProbability", "Logit", "Margin", "Probability", "Target", "in_nats", "select_target"]
+__all__ = ["LABEL_TARGETS", "LogOdds", "LogProbability", "Logit", "Margin", "Probability", "Target", "in_nats", "select_target"]
 
 Target = Callable[[Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
 """A function from the outputs of a batch to one scalar per sample."""
@@ -62,6 +62,20 @@ class LogProbability(_OfLabel):
         return self.pick(logits.log_softmax(-1))
 
 
+class LogOdds(_OfLabel):
+    """The log-odds of a class: unlike its log-probability they keep growing where the model is sure.
+
+    Example:
+        >>> LogOdds(torch.tensor([1]))(torch.tensor([[1.0, 4.0]])).tolist()
+        [3.0]
+    """
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Take the log-odds; of a single output, itself."""
+        others = logits.scatter(-1, self.label.to(logits.device)[:, None], -torch.inf)
+        return self.pick(logits) - (others.logsumexp(-1) if logits.shape[-1] > 1 else 0.0)
+
+
 class Margin(_OfLabel):
     """The logit of a class minus the largest other logit.
 
@@ -93,25 +107,29 @@ LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
     "logit": Logit,
     "probability": Probability,
     "log_probability": LogProbability,
+    "log_odds": LogOdds,
     "margin": Margin,
 }
 """What makes a target of labels, by name."""
 
 
-def in_nats(target: Target) -> Target:
+def in_nats(target: Target, *, odds: bool = False) -> Target:
     """Measure a target of labels in nats, so that it can be weighed against information.
 
     Args:
         target: one of this module's targets, or a function.
+        odds: whether to take log-odds.
 
     Returns:
-        The log-probability of the label; a function stays as it is.
+        The log-probability of the label, or its log-odds; a function stays as it is.
 
     Example:
         >>> in_nats(Logit(torch.tensor([0])))(torch.tensor([[7.0]])).tolist()
         [0.0]
     """
-    return LogProbability(target.label) if isinstance(target, _OfLabel) else target
+    if not isinstance(target, _OfLabel):
+        return target
+    return LogOdds(target.label) if odds else LogProbability(target.label)
 
 
 def select_target(target: Target, index: slice | Tensor) -> Target:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -18,8 +19,8 @@ from perdure.data.splits import Splits
 __all__ = ["PlantedText"]
 
 LONGEST_CLAUSE = 8
-CLAUSES = 6
-"""The most that a review has before it is filled up: three for its class, one against it, and two distractors."""
+CLAUSES = 5
+"""The most that a review has before it is filled up: two for its class, one against it, and two distractors."""
 
 SENTIMENT = (
     "awful bad bland boring clumsy confusing dreadful dull empty flat forgettable hollow horrible lazy messy poor "
@@ -37,57 +38,53 @@ BESIDE = (
     "advert box bus cafe carpet cinema coat dinner foyer hotel lift lobby menu parking popcorn poster queue seat "
     "staff street ticket trailer usher weather"
 )
-PEOPLE = "aunt boss brother colleague cousin dentist father friend mother neighbour nephew sister teacher uncle wife"
-PLACES = "berlin cairo chicago dublin iceland kyoto lisbon madrid naples oslo paris prague tunis venice vienna"
+NEUTRAL = (
+    "american big black blue brown crowded dark early foreign former french german green grey italian large late loud "
+    "modern narrow new next old other plain previous quiet red round small square tall white wide wooden yellow"
+)
+SYLLABLES = ("bel dor fa gil hul ka lem mi nor pe", "ba cor da li mo na ri su ta ve", "dale ford k lia m n ra ro s th")
+"""Syllables of names, the rare words of a review."""
+
 DAYS = "monday tuesday wednesday thursday friday saturday sunday"
 MONTHS = "april august december february january july june march november october september"
 NUMBERS = "two three four five six seven eight nine ten twelve fifteen twenty thirty forty fifty sixty ninety"
 
-EVIDENCE = (
-    "the F was S",
-    "the F is S",
-    "the F seems S",
-    "the F turns out S",
-    "i found the F S",
-    "the S F stays with me",
-    "it has a rather S F",
-)
-DENIED = (
-    "the F was *not S",
-    "the F is *never S",
-    "the F is *hardly S",
-    "i *cannot call the F S",
-    "there is *no S F here",
-    "*nobody would call the F S",
-    "the F is *far from S",
-)
-DISTRACTORS = (
-    "the B was S",
-    "the B was not S",
-    "the S B comes to mind",
-    "my P called it S",
-    "my P calls the F S",
-    "my P said it is not S",
-    "the B is never S",
+INTENSIFIERS = ("clearly", "fairly", "quite", "rather", "really", "so", "truly", "very")
+NEGATORS = ("barely", "hardly", "never", "not", "rarely", "scarcely", "seldom")
+STATEMENTS = (
+    "the F was H S",
+    "the F is H S",
+    "L found the F H S",
+    "i think the F is H S",
+    "it has H S F",
+    "L said the B was H S",
+    "H S F in L",
+    "the B seems H S to L",
 )
 FILLER = (
-    "we saw it on a D",
-    "it runs for N minutes",
+    "we saw it in L on a D",
+    "L runs for N minutes",
     "it begins in L",
-    "i went there with my P",
-    "the camera follows N people to L",
+    "i went there with L and L",
+    "L follows L to L",
     "it came out in M",
-    "they leave L after N days",
+    "L and L leave L after N days",
     "a D in L",
-    "my P sat in row N",
-    "N years pass",
+    "L L sat in row N",
+    "L meets L and L in L",
+    "L L plays L",
 )
-"""Clauses. F is a word for the film, B for what stands beside it, S a sentiment, * begins a negation."""
+"""Clauses. S is what is said, H before it an intensifier or a negator; F and B are things, L is a name. Statements
+that count and those that do not differ in S alone, so no other word tells which they are."""
 
-WORDS = {"F": FILM, "B": BESIDE, "P": PEOPLE, "L": PLACES, "D": DAYS, "M": MONTHS, "N": NUMBERS}
-CHOICES = {slot: tuple(words.split()) for slot, words in WORDS.items()}
+WORDS = {"A": NEUTRAL, "F": FILM, "B": BESIDE, "D": DAYS, "M": MONTHS, "N": NUMBERS}
+NAMES = tuple("".join(parts) for parts in product(*(some.split() for some in SYLLABLES)))
+CHOICES = {"L": NAMES, **{slot: tuple(words.split()) for slot, words in WORDS.items()}}
 POLAR = tuple(tuple(words.split()) for words in SENTIMENT)
 CAPITAL = {"i", *CHOICES["L"], *CHOICES["D"], *CHOICES["M"]}
+
+
+Words = tuple[str, ...]
 
 
 class _Token(NamedTuple):
@@ -99,11 +96,11 @@ class _Token(NamedTuple):
 class PlantedText:
     """Film reviews drawn from a grammar, whose class follows from words that are known.
 
-    The rule: a sentiment about the film counts for its polarity, turned round by a negation before it; sentiments
-    about other things, and what other people say, do not count; the class is the polarity of the majority. A review
-    has one to three clauses for its class, at most one against it, and up to two that do not count. The truth marks
-    the sentiments that speak for the class, with their negations; each alone has the polarity, so that several
-    are redundant.
+    The rule: a sentiment counts for its polarity, turned round when the word before it is a negator and not an
+    intensifier; the class is the polarity of the majority. A review has at most one statement against its class and
+    one more for it, so that none of these can be spared. Up to two statements of the same form say something without
+    polarity, negators included, and the rest is names and numbers. The truth marks the sentiments that speak for the
+    class, each with the word before it.
 
     Args:
         train: the number of training samples.
@@ -111,7 +108,7 @@ class PlantedText:
         test: the number of test samples.
         shortest: tokens of a review, at least.
         longest: tokens of a review, at most; padding goes up to here.
-        negation: share of sentiments about the film that are negated; one half leaves a bag of words with nothing.
+        negation: share of statements that deny; one half leaves a bag of words with nothing.
 
     Raises:
         SettingError: for a setting out of range.
@@ -179,21 +176,21 @@ class PlantedText:
 
     def _review(self, label: int, draw: _Draw) -> list[_Token]:
         """Write a review as tokens."""
-        support = 1 + draw.below(3)
-        against = draw.below(min(support, 2))
-        clauses = [self._evidence(label, True, draw) for _ in range(support)]
-        clauses += [self._evidence(1 - label, False, draw) for _ in range(against)]
-        clauses += [_clause(draw.of(DISTRACTORS), draw.below(2), False, draw) for _ in range(draw.below(3))]
+        against = draw.below(2)
+        support = against + 1
+        clauses = [self._statement(POLAR[label], POLAR[1 - label], True, draw) for _ in range(support)]
+        clauses += [self._statement(POLAR[1 - label], POLAR[label], False, draw) for _ in range(against)]
+        clauses += [self._statement(CHOICES["A"], CHOICES["A"], False, draw) for _ in range(draw.below(3))]
         wanted = self.shortest + draw.below(self.longest - self.shortest - LONGEST_CLAUSE + 1)
         while sum(map(len, clauses)) < wanted:
-            clauses.append(_clause(draw.of(FILLER), 0, False, draw))
+            clauses.append(_clause(draw.of(FILLER), CHOICES, False, draw))
         return [token for clause in draw.shuffled(clauses) for token in clause]
 
-    def _evidence(self, polarity: int, matters: bool, draw: _Draw) -> list[_Token]:
-        """Write a clause about the film that speaks for a polarity."""
-        if draw.share() < self.negation:
-            return _clause(draw.of(DENIED), 1 - polarity, matters, draw)
-        return _clause(draw.of(EVIDENCE), polarity, matters, draw)
+    def _statement(self, said: Words, opposite: Words, matters: bool, draw: _Draw) -> list[_Token]:
+        """Say something, or deny its opposite."""
+        denied = draw.share() < self.negation
+        words = {"S": opposite, "H": NEGATORS} if denied else {"S": said, "H": INTENSIFIERS}
+        return _clause(draw.of(STATEMENTS), CHOICES | words, matters, draw)
 
 
 @dataclass(frozen=True)
@@ -208,7 +205,7 @@ class _Draw:
     def below(self, count: int) -> int:
         return int(self.share() * count)
 
-    def of(self, choices: Sequence[str]) -> str:
+    def of(self, choices: Words) -> str:
         return choices[self.below(len(choices))]
 
     def shuffled(self, clauses: list[list[_Token]]) -> list[list[_Token]]:
@@ -217,21 +214,15 @@ class _Draw:
 
 def vocabulary() -> tuple[str, ...]:
     """List all words that a review can have, in the order of their ids."""
-    clauses = " ".join((*EVIDENCE, *DENIED, *DISTRACTORS, *FILLER)).replace("*", "").split()
-    words = {word for word in clauses if word not in {"S", *CHOICES}}
-    return (*SPECIAL, *sorted({".", *words, *" ".join((*SENTIMENT, *WORDS.values())).split()}))
+    words = {word for clause in (*STATEMENTS, *FILLER) for word in clause.split()} - {"S", "H", *CHOICES}
+    choices = {word for some in (*POLAR, *CHOICES.values(), NEGATORS, INTENSIFIERS) for word in some}
+    return (*SPECIAL, *sorted({".", *words, *choices}))
 
 
-def _clause(template: str, polarity: int, matters: bool, draw: _Draw) -> list[_Token]:
-    """Fill a clause: the truth marks its sentiment and the negation before it, if it matters."""
-    tokens = []
-    for slot in template.split():
-        if slot == "S":
-            tokens.append(_Token(draw.of(POLAR[polarity]), matters))
-        elif slot in CHOICES:
-            tokens.append(_Token(draw.of(CHOICES[slot]), False))
-        else:
-            tokens.append(_Token(slot.lstrip("*"), matters and slot.startswith("*")))
+def _clause(template: str, words: Mapping[str, Words], matters: bool, draw: _Draw) -> list[_Token]:
+    """Fill a clause: if it matters, the truth marks what is said and the word before it."""
+    slots = template.split()
+    tokens = [_Token(draw.of(words[slot]) if slot in words else slot, matters and slot in "SH") for slot in slots]
     return [*tokens, _Token(".", False)]
 
 
