@@ -12,23 +12,37 @@ from perdure.audit.settings import AuditSettings
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError
 from perdure.data.boxes import Boxes
+from perdure.data.planted_text import PlantedText
+from perdure.data.shapes import Shapes
+from perdure.data.splits import Splits
+from perdure.models.deep_lstm import DeepLstm
+from perdure.models.small_cnn import SmallCnn
 from perdure.records.run import open_run
 
 
-class LastStep(nn.Module):
+class Scaled(nn.Module):
+    """Has one weight, which can be forgotten."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def logits(self, total):
+        return torch.stack([-total, total], dim=1) * self.weight
+
+
+class LastStep(Scaled):
     """Reads the last step only, whose sum tells the class."""
 
     def forward(self, x):
-        total = x[:, -1].sum(1)
-        return torch.stack([-total, total], dim=1)
+        return self.logits(x[:, -1].sum(1))
 
 
-class EveryStep(nn.Module):
+class EveryStep(Scaled):
     """Reads every step alike."""
 
     def forward(self, x):
-        total = x.sum((1, 2))
-        return torch.stack([-total, total], dim=1)
+        return self.logits(x.sum((1, 2)))
 
 
 @pytest.fixture
@@ -39,7 +53,8 @@ def test_batch():
 def audited(models, batch, folder, **settings):
     run = open_run(folder, {"data": "boxes"})
     candidates = [Candidate(name, model) for name, model in models.items()]
-    return audit(candidates, batch, ("down", "up"), AuditSettings(methods=("saliency",), **settings), run)
+    splits = Splits(batch, batch, batch, ("down", "up"))
+    return audit(candidates, splits, AuditSettings(**{"methods": ("saliency",), "closely": 8, **settings}), run)
 
 
 def test_verdicts_of_known_models(tmp_path, test_batch):
@@ -48,6 +63,7 @@ def test_verdicts_of_known_models(tmp_path, test_batch):
     answers = {model["name"]: model["verdicts"][0]["answer"] for model in record["models"]}
     assert answers == {"last": "vanishes", "every": "reaches back"}
     numbers = {(s["model"], s["number"]["name"]): s["number"] for s in record["scores"]}
+    assert numbers["every", "sanity_check"]["value"] == 1.0  # the saliency of one weight is the same for any weight
     assert numbers["last", "vanishing"]["value"] == pytest.approx(1.0)
     assert numbers["every", "vanishing"]["value"] == pytest.approx(0.0, abs=1e-6)
     assert numbers["every", "roc"]["value"] == 0.5
@@ -66,9 +82,39 @@ def test_what_is_stored_is_what_is_returned(tmp_path, test_batch):
 def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_batch):
     late = replace(test_batch, inputs=test_batch.inputs + 2.0 * (2 * test_batch.label - 1)[:, None, None], truth=None)
     record = audited({"last": LastStep()}, late, tmp_path)
-    (verdict,) = record["models"][0]["verdicts"]
+    verdict, _ = record["models"][0]["verdicts"]
     assert verdict["answer"] == "reaches back"  # the model reads nothing but the end, and the map says so
     assert {score["method"] for score in record["scores"]} == {"saliency", "occlusion:window=1"}
+
+
+@pytest.mark.parametrize(
+    ("data", "config", "method", "shape", "verdicts"),
+    [
+        (Shapes(train=20, validation=4, test=9), SmallCnn(width=4), "grad_cam", (6, 32, 32), 1),
+        (
+            PlantedText(train=20, validation=4, test=9),
+            DeepLstm(3, 4, 2),
+            "input_x_gradient",
+            (6, PlantedText().longest),
+            2,
+        ),
+    ],
+    ids=["images", "texts"],
+)
+def test_images_and_texts_are_judged_by_pixel_and_word(data, config, method, shape, verdicts, tmp_path):
+    """Only data with an order in time is asked whether the explanation reaches back."""
+    splits = data.load(0)
+    model = config.build(splits.features, len(splits.classes), torch.Generator().manual_seed(0)).eval()
+    run = open_run(tmp_path, {"data": "some"})
+    record = audit([Candidate("net", model)], splits, AuditSettings((method,), closely=4), run)
+    assert len(record["models"][0]["verdicts"]) == verdicts
+    assert record["models"][0]["verdicts"][-1]["question"].endswith("down to the input?")
+    with np.load(tmp_path / "audit.npz") as arrays:
+        assert arrays["map/net"].shape == shape
+        assert arrays["truth"].shape == shape
+    assert len(record["texts"]) == (6 if verdicts == 2 else 0)
+    again = audit([Candidate("net", model)], splits, AuditSettings((method,), closely=4), run)
+    assert again == record
 
 
 def test_accuracy_stands_between_the_most_frequent_class_and_one():

@@ -106,6 +106,27 @@ def test_audit_writes_a_page_and_report_renders_it_again(trained, tmp_path):
     assert b"Does the explanation reach back in time?" in first
 
 
+def test_a_method_that_must_see_samples_is_fitted_before_it_explains_and_judges(trained, tmp_path):
+    method, out = "input_iba:steps=2,copies=2,read_out=bits", tmp_path / "maps"
+    run("explain", trained, BOXES, "--method", method, "--limit", "6", "--out", out)
+    scores = json.loads(run("evaluate", out, "--metric", "sanity_check:stages=1", "--json"))
+    assert scores["sanity_check"]["null"] == 1.0
+    assert scores["sanity_check"]["value"] < 1.0
+
+
+def test_audit_by_a_method_that_must_see_samples(trained, tmp_path):
+    arguments = ("audit", trained, BOXES, "--method", "input_iba:steps=2,copies=2", "--samples", "8")
+    record = json.loads(run(*arguments, "--out", tmp_path / "audit", "--json"))
+    assert [score["number"]["name"] for score in record["scores"]][-1] == "sanity_check"
+
+
+def test_a_method_that_cannot_explain_the_model_is_named_before_training(tmp_path):
+    out = tmp_path / "audit"
+    message = run("audit", "lstm:hidden_size=4", BOXES, "--method", "grad_cam", "--out", out, code=3)
+    assert "Remedy" in message
+    assert not out.exists()
+
+
 def test_audit_of_arrays_with_hostile_names(tmp_path, generator):
     rng = np.random.default_rng(0)
     label = np.arange(60) % 2

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from perdure.core.text import Text
 from perdure.core.verdict import Number, Verdict
 from perdure.report.audit import AuditedModel, AuditPicture, ScoreRow
 from perdure.report.curve import Band
@@ -33,6 +36,25 @@ def picture(name: str = "LSTM", samples: int = 2) -> AuditPicture:
         truth_profile=truth[0].sum(1)[::-1] / truth[0].sum(),
         mean_truth=truth[0],
     )
+
+
+def of_images(name: str = "CNN") -> AuditPicture:
+    """The same of images."""
+    draw = np.random.default_rng(0)
+    truth = np.zeros((2, 8, 9), dtype=bool)
+    truth[:, 2:5, 3:7] = True
+    inputs, maps = draw.normal(size=(2, 3, 8, 9)), {name: draw.normal(size=truth.shape)}
+    whole = {"profiles": {}, "mean_maps": {}, "truth_profile": None, "mean_truth": None}
+    return replace(picture(name), inputs=inputs, maps=maps, truth=truth, **whole)
+
+
+def of_texts(name: str = "LSTM", words: str = "Well, not bad!") -> AuditPicture:
+    """The same of texts, each of three tokens and a padded step."""
+    spans = ((0, 1), (1, 2), (2, len(words)))
+    maps = np.array([[0.5, -1.0, 3.0, np.nan]] * 2)
+    truth = np.array([[False, True, False, False]] * 2)
+    texts, whole = (Text(words, spans),) * 2, {"mean_maps": {}, "mean_truth": None}
+    return replace(picture(name), inputs=np.zeros((2, 4)), maps={name: maps}, truth=truth, texts=texts, **whole)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ import numpy as np
 
 from perdure.report.audit import audit_page, read_audit
 from perdure.report.page import render
-from perdure.report.pieces import Gallery
+from perdure.report.pieces import Gallery, Sentences
+
+from .conftest import HOSTILE, of_images, of_texts
 
 
 def test_a_page_tells_its_story_in_order(audit):
@@ -56,3 +58,33 @@ def test_rows_of_one_metric_stand_together(audit):
     other = dataclasses.replace(row, number=dataclasses.replace(row.number, name="AUROC"))
     table = audit_page(dataclasses.replace(audit, scores=(row, other, row))).sections[3].pieces[0]
     assert [(group.name, len(group.rows)) for group in table.groups] == [("LSTM", 2), ("AUROC", 1)]
+
+
+def test_images_stand_beside_their_maps_and_have_no_time():
+    page = audit_page(of_images())
+    assert "Where the attribution goes" not in [section.title for section in page.sections]
+    (gallery,) = page.sections[1].pieces
+    (image, found) = gallery.rows[0][1]
+    assert (image.caption, found.caption) == ("image", "CNN")
+    assert image.size == found.size == (9, 8)
+    assert image.outline == found.outline != ""
+
+
+def test_words_have_colours_and_are_never_markup():
+    page = audit_page(of_texts(words=HOSTILE))
+    pieces = [piece for section in page.sections for piece in section.pieces]
+    (texts,) = [piece for piece in pieces if isinstance(piece, Sentences)]
+    tokens = texts.rows[0][1][0].tokens
+    assert "".join(token.text for token in tokens) == HOSTILE
+    assert [token.truth for token in tokens] == [False, True, False]
+    html = render(page)
+    assert HOSTILE not in html
+    assert 'class="token truth"' in html
+
+
+def test_texts_come_back_from_json(audit):
+    text = of_texts()
+    record = {"title": "", "subtitle": "", "answer": "", "labels": ["a", "b"], "provenance": {}}
+    record |= {"models": [], "scores": [], "texts": [asdict(one) for one in text.texts]}
+    read = read_audit(json.loads(json.dumps(record)), {"inputs": text.inputs, "map/LSTM": text.maps["LSTM"]})
+    assert read.texts == text.texts

@@ -8,7 +8,7 @@ import pytest
 from perdure.report.audit import audit_page
 from perdure.report.page import render
 
-from .conftest import HOSTILE, picture
+from .conftest import HOSTILE, of_images, of_texts, picture
 
 pytestmark = pytest.mark.browser
 
@@ -49,12 +49,16 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["LSTM", HOSTILE], ids=["plain", "hostile"])
 def page(browser, request, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "index.html"
-    path.write_text(render(audit_page(picture(request.param))), encoding="utf-8")
+    page = _opened(browser, picture(request.param), tmp_path_factory.mktemp("page") / "index.html")
+    _wait(page, DRAWN)
+    return page
+
+
+def _opened(browser, audit, path):
+    path.write_text(render(audit_page(audit)), encoding="utf-8")
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(path.as_uri())
-    _wait(browser, DRAWN)
     return browser
 
 
@@ -100,3 +104,25 @@ def test_nothing_scrolls_sideways(page, width):
     sizes = "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
     needed, given = page.execute_script(sizes)
     assert needed <= given
+
+
+@pytest.mark.parametrize("words", ["Well, not bad!", HOSTILE])
+def test_words_are_shown_in_colour_and_never_run(browser, words, tmp_path):
+    page = _opened(browser, of_texts(words=words), tmp_path / "text.html")
+    found = page.execute_script(
+        "return [...document.querySelectorAll('.token')].map(one => "
+        "[one.textContent, getComputedStyle(one).backgroundColor, getComputedStyle(one).textDecorationLine])"
+    )
+    assert [text for text, _, _ in found] == [words[:1], words[1:2], words[2:]] * 2
+    assert len({colour for _, colour, _ in found}) == 3
+    assert [line for _, _, line in found[:3]] == ["none", "underline", "none"]
+    assert page.execute_script("return document.querySelector('.sentence p').textContent") == words
+    assert page.execute_script("return window.hit") is None
+    assert page.get_log("browser") == []
+
+
+def test_images_have_pixels_and_an_outline(browser, tmp_path):
+    page = _opened(browser, of_images(), tmp_path / "images.html")
+    assert page.get_log("browser") == []
+    assert all(page.execute_script(VARIED))
+    assert page.execute_script("return document.querySelectorAll('.map svg path').length") == 4

@@ -5,22 +5,24 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from perdure.audit.candidate import Candidate, accuracy_number
-from perdure.audit.evidence import WINDOWS, over_time_evidence
-from perdure.audit.explained import Explained, explained
-from perdure.audit.over_time import over_time
+from perdure.audit.evidence import WINDOWS
+from perdure.audit.explained import Asked, Explained, explained
+from perdure.audit.kind import kind_of
 from perdure.audit.picture import SHOWN, arrays
 from perdure.audit.settings import AuditSettings
+from perdure.audit.verdicts import plainly, verdicts
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Metric
 from perdure.core.registry import METRICS
 from perdure.core.verdict import Number, Verdict
+from perdure.data.splits import Splits
 from perdure.engine.judge import default_metrics
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
@@ -31,18 +33,19 @@ __all__ = ["audit"]
 
 def audit(
     candidates: Sequence[Candidate],
-    test: Batch,
-    classes: Sequence[str],
+    splits: Splits,
     settings: AuditSettings,
     run: Run,
     progress: Callable[[int, int], None] | None = None,
 ) -> Mapping[str, Any]:
     """Audit trained models and store what was found in the run folder.
 
+    Data with an order in time gets the verdict over time; all data gets the verdict down to the input.
+
     Args:
         candidates: the models, with different names.
-        test: samples that no model has seen; accuracy is measured on all, and the first are explained.
-        classes: names of the classes.
+        splits: accuracy is measured on all test samples, and the first are explained; methods that must see
+            samples before see training samples.
         settings: what to look at.
         run: the open run; finished parts in it are not computed again.
         progress: told after each shard.
@@ -50,56 +53,58 @@ def audit(
     Returns:
         The record, also stored as `audit.json`, with its arrays in `audit.npz`.
     """
-    batch = select(test, slice(0, settings.samples))
-    found = {one.name: _explain(one, batch, settings, run, progress) for one in candidates}
-    accuracy = {one.name: accuracy_number(one.model, test, settings.seed) for one in candidates}
-    verdicts = {name: _verdict(some, batch, accuracy[name], settings.seed) for name, some in found.items()}
+    kind, batch = kind_of(splits.test), select(splits.test, slice(0, settings.samples))
+    asked = Asked(batch, splits.train, kind, _metrics(batch, settings), settings.closely)
+    found: dict[str, list[Explained]] = {}
+    accuracy: dict[str, Number] = {}
+    answers: dict[str, tuple[Verdict, ...]] = {}
+    for one in candidates:
+        case = Case("audit", run.config["data"], one.name, settings.methods[0], settings.seed)
+        found[one.name] = _explain(one, asked, settings.methods, (case, run.path), progress)
+        accuracy[one.name] = accuracy_number(one.model, splits.test, settings.seed)
+        answers[one.name] = verdicts(one, found[one.name], asked, accuracy[one.name], (case, run.path))
     record = {
         "title": " and ".join(found),
         "subtitle": f"{run.config['data']} · {settings.methods[0]} · {len(batch)} test samples",
-        "answer": " ".join(f"{name}: {_plainly(verdict)}" for name, verdict in verdicts.items()),
+        "answer": " ".join(f"{name}: {plainly(some)}." for name, some in answers.items()),
         "models": [
-            {"name": name, "accuracy": asdict(accuracy[name]), "verdicts": [asdict(verdict)]}
-            for name, verdict in verdicts.items()
+            {"name": name, "accuracy": asdict(accuracy[name]), "verdicts": [asdict(verdict) for verdict in some]}
+            for name, some in answers.items()
         ],
-        "scores": [
-            {"model": one.model, "method": one.method, "number": asdict(number)}
-            for some in found.values()
-            for one in some
-            for number in one.numbers.values()
-        ],
-        "labels": [_label(batch, place, classes) for place in range(min(SHOWN, len(batch)))],
+        "scores": _scores(found),
+        "labels": [_label(batch, place, splits.classes) for place in range(min(SHOWN, len(batch)))],
+        "texts": [asdict(text) for text in batch.text[:SHOWN]],
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    _store(run.path, record, arrays([some[0] for some in found.values()], batch, settings.seed))
+    _store(run.path, record, arrays([some[0] for some in found.values()], batch, kind, settings.seed))
     return record
 
 
 def _explain(
     candidate: Candidate,
-    batch: Batch,
-    settings: AuditSettings,
-    run: Run,
+    asked: Asked,
+    methods: tuple[str, ...],
+    place: tuple[Case, Path],
     progress: Callable[[int, int], None] | None,
 ) -> list[Explained]:
     """Explain with every method; without a truth also with occlusion, which then tells where the evidence lies."""
-    methods = settings.methods if batch.truth is not None else (*settings.methods, _occlusion(batch))
+    case, folder = place
+    first, *others = methods
+    wanted = [(first, asked.kind.close), *((method, asked.kind.curves) for method in others)]
+    if asked.kind.in_time and asked.batch.truth is None:
+        wanted.append((f"occlusion:window={-(-asked.batch.inputs.shape[1] // WINDOWS)}", ()))
     return [
         explained(
             candidate,
             method,
-            batch,
-            _metrics(batch, settings),
-            case=Case("audit", run.config["data"], candidate.name, method, settings.seed),
-            folder=run.path,
+            asked,
+            case=replace(case, method=method),
+            folder=folder,
+            close=close,
             progress=progress,
         )
-        for method in methods
+        for method, close in wanted
     ]
-
-
-def _occlusion(batch: Batch) -> str:
-    return f"occlusion:window={-(-batch.inputs.shape[1] // WINDOWS)}"
 
 
 def _metrics(batch: Batch, settings: AuditSettings) -> tuple[Metric, ...]:
@@ -107,12 +112,13 @@ def _metrics(batch: Batch, settings: AuditSettings) -> tuple[Metric, ...]:
     return tuple(METRICS.make(name) for name in names)
 
 
-def _verdict(found: list[Explained], batch: Batch, accuracy: Number, seed: int) -> Verdict:
-    return over_time(over_time_evidence(found[0], found[-1], batch, accuracy, seed))
-
-
-def _plainly(verdict: Verdict) -> str:
-    return "has not learned the task." if verdict.answer == "not learned" else f"the explanation {verdict.answer}."
+def _scores(found: Mapping[str, Sequence[Explained]]) -> list[dict[str, Any]]:
+    return [
+        {"model": one.model, "method": one.method, "number": asdict(number)}
+        for some in found.values()
+        for one in some
+        for number in (*one.numbers.values(), *one.close.values())
+    ]
 
 
 def _label(batch: Batch, place: int, classes: Sequence[str]) -> str:

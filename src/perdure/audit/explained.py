@@ -11,18 +11,42 @@ from jaxtyping import Float
 from torch import Tensor
 
 from perdure.audit.candidate import Candidate
+from perdure.audit.kind import Kind
 from perdure.core.batch import Batch
 from perdure.core.protocols import Metric
 from perdure.core.registry import METHODS, folder_name
 from perdure.core.trial import Score
 from perdure.core.verdict import Number
 from perdure.engine.explain import Explaining, explain
+from perdure.engine.fitted import prepared
 from perdure.engine.judge import Judging, judge
 from perdure.engine.summaries import score_numbers, stored_scores
 from perdure.records.attributions import read_attributions
 from perdure.records.scores import Case
 
-__all__ = ["Explained", "explained"]
+__all__ = ["Asked", "Explained", "explained"]
+
+DRAWS = 1
+"""Random maps per sample where a judge asks the model again: their mean over samples is what is shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the models are asked.
+
+    Args:
+        batch: the samples to explain.
+        seen: samples that a method may see before.
+        kind: of the data.
+        metrics: judges of all samples.
+        closely: how many samples, the first, are shown to judges that ask the model again.
+    """
+
+    batch: Batch
+    seen: Batch
+    kind: Kind
+    metrics: tuple[Metric, ...]
+    closely: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,23 +59,25 @@ class Explained:
         maps: one per sample, in the order of the batch.
         scores: by metric, per sample.
         numbers: by metric, averaged.
+        close: by metric, averaged over the first samples.
     """
 
     model: str
     method: str
-    maps: Float[Tensor, "batch time feature"]
+    maps: Float[Tensor, "batch *site"]
     scores: Mapping[str, Score]
     numbers: Mapping[str, Number]
+    close: Mapping[str, Number]
 
 
 def explained(
     candidate: Candidate,
     method: str,
-    batch: Batch,
-    metrics: tuple[Metric, ...],
+    asked: Asked,
     *,
     case: Case,
     folder: Path,
+    close: tuple[Metric, ...] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Explained:
     """Explain and judge what is not yet in the folder, then read all of it.
@@ -59,20 +85,29 @@ def explained(
     Args:
         candidate: the model.
         method: registry name, with settings.
-        batch: the samples.
-        metrics: the judges.
+        asked: samples and judges.
         case: for the record.
         folder: of the run.
+        close: judges of the first samples.
         progress: told after each shard.
 
     Returns:
         Maps and scores.
     """
     place = Path(folder_name(candidate.name)) / folder_name(method)
-    maps, scores = folder / "maps" / place, folder / "scores" / place
-    work = Explaining(candidate.model, batch, METHODS.make(method), maps, candidate.name, seed=case.seed)
-    explain(work, progress=progress)
-    judge(Judging(candidate.model, batch, maps, metrics, scores, case))
+    maps, scores, closely = (folder / room / place for room in ("maps", "scores", "close"))
+    model, batch, made = candidate.model, asked.batch, prepared(METHODS.make(method), candidate.model, asked.seen)
+    shard = asked.closely
+    explain(Explaining(model, batch, made, maps, candidate.name, seed=case.seed, shard=shard), progress=progress)
+    judge(Judging(model, batch, maps, asked.metrics, scores, case, made))
+    if close:
+        judge(Judging(model, batch, maps, close, closely, case, made, DRAWS), first=1)
     found = stored_scores(scores)
-    values = torch.cat([part.attribution.values for part in read_attributions(maps)])
-    return Explained(candidate.name, method, values, found, score_numbers(found, case.seed))
+    return Explained(
+        candidate.name,
+        method,
+        torch.cat([part.attribution.values for part in read_attributions(maps)]),
+        found,
+        score_numbers(found, case.seed),
+        score_numbers(stored_scores(closely), case.seed) if close else {},
+    )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from perdure.core.verdict import Number, Verdict
 
-__all__ = ["OverTime", "over_time"]
+__all__ = ["OverTime", "not_learned", "over_time"]
 
 QUESTION = "Does the explanation reach back in time?"
 
@@ -63,7 +63,7 @@ def over_time(found: OverTime) -> Verdict:
     """
     numbers = tuple(n for n in (found.index, found.reach, found.ranking) if n is not None)
     if found.accuracy.low <= found.accuracy.null:
-        return Verdict(QUESTION, "not learned", "none", _not_learned(found.accuracy), numbers)
+        return Verdict(QUESTION, "not learned", "none", not_learned(found.accuracy), numbers)
     excess = found.index.low - found.index.ceiling
     if excess > FADES:
         answer = "vanishes" if excess > VANISHES else "fades"
@@ -72,7 +72,15 @@ def over_time(found: OverTime) -> Verdict:
     return Verdict(QUESTION, "reaches back", "good", _where(found) + _right(found.ranking), numbers)
 
 
-def _not_learned(accuracy: Number) -> str:
+def not_learned(accuracy: Number) -> str:
+    """Say that there is nothing to explain.
+
+    Args:
+        accuracy: of the model.
+
+    Returns:
+        A sentence.
+    """
     return (
         f"The model is right on {accuracy.value:.0%} of the test samples, which is no better than always naming the "
         f"most frequent class ({accuracy.null:.0%}): there is nothing to explain yet."

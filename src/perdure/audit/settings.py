@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from perdure.audit.kind import SERIES
+from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 
 __all__ = ["AuditSettings"]
@@ -14,15 +16,17 @@ class AuditSettings:
     """How an audit asks its questions.
 
     Args:
-        methods: attribution methods by registry name, with settings; the verdict rests on the first.
-        metrics: judges by registry name, in addition to those the verdict needs.
+        methods: attribution methods by registry name, with settings; the verdicts rest on the first.
+        metrics: judges by registry name, in addition to those the verdicts need.
         samples: test samples to explain, at most.
+        closely: samples, the first of these, that the second verdict looks at, for which the model is asked again.
         seed: of the data, the training and all that is drawn.
     """
 
-    methods: tuple[str, ...] = ("saliency", "integrated_gradients:steps=32")
+    methods: tuple[str, ...] = SERIES.methods
     metrics: tuple[str, ...] = ()
     samples: int = 128
+    closely: int = 32
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -30,3 +34,4 @@ class AuditSettings:
             raise SettingError("the audit has no attribution method", "name at least one, such as 'saliency'")
         if self.samples < 1:
             raise SettingError(f"the audit explains {self.samples} samples", "explain at least one sample")
+        check_counts(closely=self.closely)

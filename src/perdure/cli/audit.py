@@ -39,22 +39,25 @@ def audit(
     A named model is trained first; a trained folder is loaded. The same command goes on where it was interrupted.
     """
     from perdure.audit.audit import audit as run_audit
+    from perdure.audit.kind import kind_of
     from perdure.audit.settings import AuditSettings
     from perdure.core.registry import METHODS, METRICS, folder_name
     from perdure.records.run import open_run
 
     names = (model, *compare)
-    settings = AuditSettings(tuple(method) or AuditSettings.methods, tuple(metric), samples, seed)
-    for room, asked in ((METHODS, settings.methods), (METRICS, settings.metrics)):
+    for room, asked in ((METHODS, method), (METRICS, metric)):
         for name in asked:
             room.make(name)
     how, configs = training(setting, changes), _configs(names)
     splits = load_data(data, seed)
+    methods = tuple(method) or kind_of(splits.test).methods
+    settings = AuditSettings(methods, tuple(metric), samples, seed=seed)
+    _rehearse(configs, methods, splits)
     folder = out or Path("runs") / folder_name(f"audit-{'-'.join(names)}-{data}-{seed}")
     run = open_run(folder, {"models": configs, "data": data, **asdict(settings), "training": asdict(how)})
     candidates = [_candidate(name, config, splits, how, folder=folder, seed=seed) for name, config in configs.items()]
     with bar("explaining") as progress:
-        record = run_audit(candidates, splits.test, splits.classes, settings, run, progress)
+        record = run_audit(candidates, splits, settings, run, progress)
     page = write_page(folder)
     if as_json:
         print_json({**record, "page": str(page)})
@@ -100,6 +103,20 @@ def _configs(names: Sequence[str]) -> dict[str, Any]:
         raise SettingError(f"a model is named twice among {', '.join(names)}", "compare different models")
     folders = {name for name in names if is_finished(Path(name))}
     return {name: load_checkpoint(name)[1].digest if name in folders else model_config(name) for name in names}
+
+
+def _rehearse(configs: Mapping[str, Any], methods: Sequence[str], splits: Splits) -> None:
+    """Let every method explain every model once, before any is trained."""
+    from perdure.audit.rehearsal import rehearse
+    from perdure.core.random import stream
+    from perdure.training.checkpoint import load_checkpoint
+
+    for name, config in configs.items():
+        if isinstance(config, str):
+            model = load_checkpoint(name)[0]
+        else:
+            model = config.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
+        rehearse(model, methods, splits.train)
 
 
 def _candidate(name: str, config: Any, splits: Splits, how: Training, *, folder: Path, seed: int) -> Candidate:

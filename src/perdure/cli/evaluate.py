@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.sources import JSON, METRIC, load_batch, load_data, load_model
+from perdure.cli.sources import JSON, METRIC, load_batch, load_data, load_model, other_samples
 from perdure.core.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def evaluate(
 
     Without --metric: vanishing, and the metrics with truth where the data has one.
     """
-    from perdure.core.registry import METRICS, folder_name, name_of
+    from perdure.core.registry import METHODS, METRICS, folder_name, name_of
+    from perdure.engine.fitted import prepared
     from perdure.engine.judge import Judging, default_metrics, judge
     from perdure.engine.summaries import score_numbers, stored_scores
     from perdure.records.run import read_run
@@ -38,14 +39,16 @@ def evaluate(
     if "method" not in asked:
         raise RunFolderError(f"{run} holds no explanations", "give the folder that 'perdure explain' wrote")
     model = load_model(Path(asked["model"]), asked["weights"])
-    batch = load_batch(load_data(asked["data"], asked["seed"]), asked["split"], asked["limit"])
+    splits = load_data(asked["data"], asked["seed"])
+    batch = load_batch(splits, asked["split"], asked["limit"])
+    method = prepared(METHODS.make(asked["method"]), model, other_samples(splits, asked["split"]))
     judges = [METRICS.make(name) for name in metric or default_metrics(batch)]
     case = Case("evaluate", asked["data"], asked["model"], asked["method"], asked["seed"])
     numbers: dict[str, Number] = {}
     for made, name in zip(judges, metric or default_metrics(batch), strict=True):
         scores = run / "scores" / folder_name(name)
         with bar(f"judging by {name_of(made)}") as progress:
-            judge(Judging(model, batch, run / "maps", (made,), scores, case), workers, progress)
+            judge(Judging(model, batch, run / "maps", (made,), scores, case, method), workers, progress)
         numbers |= score_numbers(stored_scores(scores), asked["seed"])
     if as_json:
         print_json({name: asdict(number) for name, number in numbers.items()})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, say
-from perdure.cli.sources import DATA, JSON, OUT, SEED, load_batch, load_data, load_model
+from perdure.cli.sources import DATA, JSON, OUT, SEED, load_batch, load_data, load_model, other_samples
 
 __all__ = ["explain"]
 
@@ -38,17 +38,20 @@ def explain(
     from perdure.core.target import LABEL_TARGETS
     from perdure.engine.explain import Explaining
     from perdure.engine.explain import explain as run_explain
+    from perdure.engine.fitted import prepared
     from perdure.records.run import open_run
 
     check_choice("explained", explained, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))
     trained, made = load_model(Path(model)), METHODS.make(method)
-    batch = load_batch(load_data(data, seed), split, limit)
+    splits = load_data(data, seed)
+    batch = load_batch(splits, split, limit)
     folder = out or Path("runs") / folder_name(f"explain-{model}-{data}-{method}-{split}")
     asked = {"model": model, "data": data, "method": method, "split": split, "limit": limit, "seed": seed}
     open_run(folder, {**asked, "explained": explained, "target": target, "weights": model_digest(trained)})
     maps = folder / "maps"
-    work = Explaining(trained, batch, made, maps, model, split, seed, explained, target)  # type: ignore[arg-type]
+    fitted = prepared(made, trained, other_samples(splits, split))
+    work = Explaining(trained, batch, fitted, maps, model, split, seed, explained, target)  # type: ignore[arg-type]
     with bar("explaining") as progress:
         run_explain(work, workers, progress)
     if as_json:

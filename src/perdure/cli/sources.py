@@ -27,6 +27,7 @@ __all__ = [
     "load_batch",
     "load_data",
     "load_model",
+    "other_samples",
     "training",
 ]
 
@@ -86,6 +87,19 @@ def load_batch(splits: Splits, split: str, limit: int | None) -> Batch:
         return batch
     check_counts(limit=limit)
     return select(batch, slice(0, limit))
+
+
+def other_samples(splits: Splits, split: str) -> Batch:
+    """Take the samples that a method may see before it explains a split.
+
+    Args:
+        splits: the data.
+        split: whose samples are explained.
+
+    Returns:
+        The training samples, or those of validation where training samples are explained.
+    """
+    return splits.validation if split == "train" else splits.train
 
 
 def load_model(folder: Path, digest: str | None = None) -> nn.Module:

@@ -27,8 +27,10 @@ from perdure.records.scores import Case, score_table
 
 __all__ = ["Judging", "default_metrics", "judge"]
 
-WITH_TRUTH = ("vanishing", "precision_recall", "roc", "weighted_jaccard")
-WITHOUT_TRUTH = ("vanishing",)
+IN_TIME = ("vanishing",)
+WITH_TRUTH = ("precision_recall", "roc", "weighted_jaccard")
+BY_POSITION = ("precision_recall:granularity=position", "roc:granularity=position", "hit_rate")
+"""With truth, where it marks words or pixels as a whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ class Judging:
         metrics: the judges.
         folder: where the scores go, one part for each part of maps.
         case: what is judged, for the record.
+        fitted: the method that made the maps, if it had to see samples before, for metrics that explain again.
+        draws: random maps per sample, for the null.
     """
 
     model: nn.Module
@@ -50,6 +54,8 @@ class Judging:
     metrics: tuple[Metric, ...]
     folder: Path
     case: Case
+    fitted: Method | None = None
+    draws: int = 5
 
     def __call__(self, index: int) -> None:
         """Judge one part and store the scores.
@@ -61,7 +67,8 @@ class Judging:
         trial = self._trial(stored)
         tables = []
         for metric in self.metrics:
-            score = evaluate(trial, metric, generator=stream(self.case.seed, "null", name_of(metric), index))
+            random = stream(self.case.seed, "null", name_of(metric), index)
+            score = evaluate(trial, metric, draws=self.draws, generator=random)
             tables.append(score_table(score, stored.id, self.case))
         write_part(self.folder, index, pa.concat_tables(tables))
 
@@ -84,10 +91,12 @@ class Judging:
         if not any(isinstance(metric, AsksAgain) and metric.needs_method for metric in self.metrics):
             return None
         if hasattr(METHODS.load(record.method), "fit"):
-            raise UnsupportedError(
-                f"method '{record.method}' was fitted to data, which is not stored with its maps in {self.maps}",
-                "fit it again and judge in Python: evaluate(Trial(query, values, method=fitted), metric)",
-            )
+            if self.fitted is None:
+                raise UnsupportedError(
+                    f"method '{record.method}' was fitted to data, which is not stored with its maps in {self.maps}",
+                    "fit it again and give it to Judging as fitted=",
+                )
+            return self.fitted
         made: Method = METHODS.make(record.method, record.fields)
         return made
 
@@ -104,18 +113,23 @@ def default_metrics(batch: Batch) -> tuple[str, ...]:
         batch: with or without truth.
 
     Returns:
-        Registry names.
+        Registry names; the words of texts and the pixels of images are judged as a whole.
     """
-    return WITHOUT_TRUTH if batch.truth is None else WITH_TRUTH
+    has_time = batch.inputs.ndim != 4
+    whole = not has_time or not batch.inputs.is_floating_point()
+    known = () if batch.truth is None else BY_POSITION if whole else WITH_TRUTH
+    return (*IN_TIME * has_time, *known)
 
 
-def judge(work: Judging, workers: int = 1, progress: Progress | None = None) -> None:
+def judge(work: Judging, workers: int = 1, progress: Progress | None = None, first: int | None = None) -> None:
     """Judge all parts that are not finished.
 
     Args:
         work: what to judge, and by what.
         workers: processes that share the parts.
         progress: told after each part.
+        first: judge only so many parts, the first ones; None for all.
     """
     done = finished_parts(work.folder)
-    run_pieces(work, [index for index in part_paths(work.maps) if index not in done], workers, progress)
+    parts = list(part_paths(work.maps))[:first]
+    run_pieces(work, [index for index in parts if index not in done], workers, progress)

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from perdure.core.text import Text
 from perdure.core.verdict import Number, Verdict, read_number, read_verdict
 from perdure.report.curve import Band, curve_plot
-from perdure.report.heatmap import EVEN_SHARE, MOST, Limits, colour_scale, even_share, limits, panel
+from perdure.report.heatmap import EVEN_SHARE, MOST, colour_scale, even_share, limits, panel
 from perdure.report.page import Page, Section
-from perdure.report.pieces import Card, Cards, Facts, Gallery, NumberGroup, Numbers, Panel, Prose, ScaleKey
+from perdure.report.pieces import Card, Cards, Facts, Gallery, NumberGroup, Numbers, Prose, ScaleKey
+from perdure.report.samples import AXES, OUTLINE, samples
 
 __all__ = ["AuditPicture", "AuditedModel", "ScoreRow", "audit_page", "read_audit"]
-
-AXES = "Time runs to the right, features run downwards."
-OUTLINE = " The outline marks the sites that are known to matter."
 
 GUIDE = Prose(
     (
@@ -71,10 +70,11 @@ class AuditPicture:
         provenance: how it came about; may be nested.
         profiles: attribution against distance from the end, by model or method.
         mean_maps: mean absolute map over the test samples, by model or method.
-        inputs: samples to show.
+        inputs: samples to show: series, images (sample, channel, row, column), or token ids (sample, time).
         labels: the title of each sample.
-        maps: their attributions, by model or method; NaN at padded steps.
-        truth: the sites known to matter in these samples.
+        maps: their attributions, by model or method, one number per pixel or token; NaN at padded steps.
+        texts: what token ids stand for.
+        truth: the sites known to matter in these samples, shaped like the maps.
         truth_profile: the share of such sites at each distance from the end.
         mean_truth: such sites that all samples share, for the mean maps.
     """
@@ -87,10 +87,11 @@ class AuditPicture:
     provenance: Mapping[str, Any]
     profiles: Mapping[str, Band]
     mean_maps: Mapping[str, Float[np.ndarray, "time feature"]]
-    inputs: Float[np.ndarray, "sample time feature"]
+    inputs: Float[np.ndarray, "sample *site"]
     labels: tuple[str, ...]
-    maps: Mapping[str, Float[np.ndarray, "sample time feature"]]
-    truth: Bool[np.ndarray, "sample time feature"] | None = None
+    maps: Mapping[str, Float[np.ndarray, "sample *position"]]
+    texts: tuple[Text, ...] = ()
+    truth: Bool[np.ndarray, "sample *position"] | None = None
     truth_profile: Float[np.ndarray, " distance"] | None = None
     mean_truth: Bool[np.ndarray, "time feature"] | None = None
 
@@ -100,7 +101,7 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
 
     Args:
         record: title, subtitle, answer, models (name, accuracy, verdicts), scores (model, method, number),
-            labels and provenance.
+            labels, provenance, and the texts behind token ids.
         arrays: `inputs`, and when known `truth`, `truth_profile` and `mean_truth`; for each name
             `profile/NAME` (mean, low, high), `mean_map/NAME` and `map/NAME`.
 
@@ -122,6 +123,7 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
         inputs=arrays["inputs"],
         labels=tuple(record["labels"]),
         maps=_under("map/", arrays),
+        texts=tuple(Text(one["text"], tuple(map(tuple, one["spans"]))) for one in record.get("texts", ())),
         truth=arrays.get("truth"),
         truth_profile=arrays.get("truth_profile"),
         mean_truth=arrays.get("mean_truth"),
@@ -140,13 +142,19 @@ def audit_page(audit: AuditPicture) -> Page:
     cards = Cards(tuple(Card(m.name, verdict, (m.accuracy,)) for m in audit.models for verdict in m.verdicts))
     sections = (
         Section("Verdicts", (cards,)),
-        Section("Where the attribution goes", (_mean_gallery(audit), _curve(audit))),
-        Section("Samples", (_sample_gallery(audit),)),
+        *_where(audit),
+        Section("Samples", (samples(audit.inputs, audit.maps, audit.truth, audit.labels, audit.texts),)),
         Section("Scores", (_scores(audit.scores),)),
         Section("How to read this page", (GUIDE, KEY)),
         Section("Provenance", (Facts(audit.provenance),)),
     )
     return Page(audit.title, audit.subtitle, audit.answer, sections)
+
+
+def _where(audit: AuditPicture) -> tuple[Section, ...]:
+    """Show where the attribution goes, as far as all samples have something in common."""
+    pieces = (*((_mean_gallery(audit),) if audit.mean_maps else ()), *((_curve(audit),) if audit.profiles else ()))
+    return (Section("Where the attribution goes", pieces),) if pieces else ()
 
 
 def _mean_gallery(audit: AuditPicture) -> Gallery:
@@ -168,26 +176,6 @@ def _curve(audit: AuditPicture) -> Any:
         caption="How much attribution each step receives. The flat line at 1 is the null: every step alike. A curve "
         "that falls towards the left has lost the early steps. Bands are bootstrap intervals over samples.",
     )
-
-
-def _sample_gallery(audit: AuditPicture) -> Gallery:
-    even = {name: even_share(maps) for name, maps in audit.maps.items()}
-    seen, spread = limits([audit.inputs]), limits(even.values(), MOST)
-    rows = tuple((title, _sample(audit, even, i, (seen, spread))) for i, title in enumerate(audit.labels))
-    scales = (colour_scale(seen, "input, its own units"), colour_scale(spread, EVEN_SHARE))
-    return Gallery(rows, scales, AXES + (OUTLINE if audit.truth is not None else ""))
-
-
-def _sample(
-    audit: AuditPicture, even: Mapping[str, np.ndarray], index: int, spans: tuple[Limits, Limits]
-) -> tuple[Panel, ...]:
-    truth = None if audit.truth is None else audit.truth[index]
-    subject = f"for sample {audit.labels[index]}"
-    panels = [panel(audit.inputs[index], spans[0], truth, "input", f"input {subject}")]
-    if truth is not None:
-        panels.append(panel(truth.astype(float), Limits(1.0, False), truth, "truth", f"truth {subject}"))
-    panels += [panel(maps[index], spans[1], truth, name, f"map of {name} {subject}") for name, maps in even.items()]
-    return tuple(panels)
 
 
 def _scores(rows: tuple[ScoreRow, ...]) -> Numbers:

@@ -79,7 +79,7 @@ def limits(maps: Iterable[Float[np.ndarray, "..."]], share: float = 0.99) -> Lim
     return Limits(high or float(size.max(initial=0.0)) or 1.0, bool((values < 0).any()))
 
 
-def even_share(maps: Float[np.ndarray, "batch time feature"]) -> Float[np.ndarray, "batch time feature"]:
+def even_share(maps: Float[np.ndarray, "batch *site"]) -> Float[np.ndarray, "batch *site"]:
     """Express maps in multiples of an even share, so that maps of different scale can share colours.
 
     A map that spreads its mass evenly is 1 at each site. Signs are kept.
@@ -95,8 +95,9 @@ def even_share(maps: Float[np.ndarray, "batch time feature"]) -> Float[np.ndarra
         [[[0.5, -1.5]]]
     """
     filled = np.isfinite(maps)
-    mass = np.where(filled, np.abs(maps), 0.0).sum((1, 2), keepdims=True)
-    sites = filled.sum((1, 2), keepdims=True)
+    axes = tuple(range(1, maps.ndim))
+    mass = np.where(filled, np.abs(maps), 0.0).sum(axes, keepdims=True)
+    sites = filled.sum(axes, keepdims=True)
     shares: np.ndarray = np.divide(maps * sites, mass, out=np.zeros_like(maps, dtype=float), where=mass > 0)
     return shares
 

@@ -22,6 +22,9 @@ __all__ = [
     "Plot",
     "Prose",
     "ScaleKey",
+    "Sentence",
+    "Sentences",
+    "Token",
 ]
 
 
@@ -164,6 +167,54 @@ class Gallery(Piece):
 
     template: ClassVar[str] = "gallery.html.j2"
     rows: tuple[tuple[str, tuple[Panel, ...]], ...]
+    scales: tuple[ColourScale, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A stretch of a text in one colour.
+
+    Args:
+        text: as it was written.
+        value: what its colour stands for, in words; empty for what stands between tokens.
+        light: colours of ground and ink on light paper.
+        dark: the same on dark paper.
+        truth: whether it is known to matter.
+    """
+
+    text: str
+    value: str = ""
+    light: tuple[str, str] = ("", "")
+    dark: tuple[str, str] = ("", "")
+    truth: bool = False
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text as one map colours it.
+
+    Args:
+        tokens: all of the text, in order.
+        caption: whose map it is.
+    """
+
+    tokens: tuple[Token, ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Sentences(Piece):
+    """Texts under shared colour scales.
+
+    Args:
+        rows: a title and the text of each row, once for each map.
+        scales: the colour scales that the maps share.
+        note: how to read them.
+    """
+
+    template: ClassVar[str] = "sentences.html.j2"
+    rows: tuple[tuple[str, tuple[Sentence, ...]], ...]
     scales: tuple[ColourScale, ...]
     note: str = ""
 

@@ -1,0 +1,115 @@
+"""How many bits of its input a prediction needs, and how well it does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from perdure.attribution.attribute import attribute
+from perdure.attribution.input_iba import InputIba
+from perdure.bottleneck.inside import noise_like_seen, seen
+from perdure.bottleneck.search import Noise, noise_like
+from perdure.core.batch import Batch, select
+from perdure.core.query import Query
+from perdure.core.random import stream, sub_seeds
+from perdure.core.target import Confidence, LogProbability
+from perdure.core.trial import Score
+from perdure.core.verdict import Number
+from perdure.engine.fitted import SEEN
+from perdure.engine.summaries import stored_scores
+from perdure.metrics.summarise import summarise
+from perdure.models.embedded import embedded
+from perdure.ops.information import NATS_PER_BIT, capacity, mask_of
+from perdure.ops.interval import bootstrap_interval
+from perdure.ops.sequence import lengths_of, site_mask
+from perdure.records.parts import finished_parts, write_part
+from perdure.records.scores import Case, score_table
+from perdure.training.predict import predict
+
+__all__ = ["COPIES", "SAMPLES", "information", "information_numbers"]
+
+SAMPLES = 16
+"""Samples, at most, that an audit squeezes; no answer rests on their mean."""
+
+COPIES = 4
+"""Draws of the noise, in the search and in the test of what it found."""
+
+
+def information(
+    model: nn.Module, batch: Batch, training: Batch, method: InputIba, *, case: Case, folder: Path
+) -> Score:
+    r"""Squeeze the inputs of some samples, or read what was found before.
+
+    The mask that `input_iba` finds lets some bits of the input pass and puts noise like the training samples in
+    the place of the others. The null is no bit at all; the ceiling is what passed before the search, through a
+    mask that is the same everywhere. Whether the bits are enough is tested with noise of its own.
+
+    Args:
+        model: a classifier, whose prediction is explained.
+        batch: the samples.
+        training: other samples, whose mean and deviation the noise has.
+        method: with no smoothing, so that its mask is the one that was searched.
+        case: for the record.
+        folder: where the result goes.
+
+    Returns:
+        Bits of each sample; in aux the probability of the predicted class `with_bits`, `without` any and with
+        `everything`.
+    """
+    if 0 not in finished_parts(folder):
+        fitted = method.fit(model, select(training, slice(0, SEEN)))
+        score = _measure(model, embedded(model, batch), predict(model, batch).argmax(1), fitted, case.seed)
+        write_part(folder, 0, score_table(score, batch.id, case))
+    return stored_scores(folder)["information"]
+
+
+def information_numbers(score: Score, seed: int) -> tuple[Number, Number]:
+    """Average bits and what they are good for, with bootstrap intervals.
+
+    Args:
+        score: of `information`.
+        seed: of the bootstrap.
+
+    Returns:
+        The bits, between none and those of an even mask; the probability that the prediction keeps, between that
+        from noise alone and that from the whole input.
+    """
+    s = summarise(score, stream(seed, "bootstrap", "bits"))
+    bits = Number("bits that the prediction needs", s.mean, s.low, s.high, s.null, s.ceiling)
+    kept = score.aux["with_bits"]
+    low, high = bootstrap_interval(kept, stream(seed, "bootstrap", "kept"))
+    without, everything = (score.aux[name].mean().item() for name in ("without", "everything"))
+    name, mean = "probability that it keeps with them", kept.mean().item()
+    return bits, Number(name, mean, low.item(), high.item(), without, everything, higher_is_better=True)
+
+
+def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIba, seed: int) -> Score:
+    generator = stream(seed, "information")
+    target, lengths = LogProbability(predicted), lengths_of(batch.mask)
+    found = attribute(model, batch.inputs, method, target=target, lengths=lengths, generator=generator)
+    noise = noise_like_seen(seen(method.inputs, "input_iba"), batch.inputs, "the input")
+    seeds = sub_seeds(stream(seed, "information", "test"), len(batch))
+    query = Query(model, batch.inputs, Confidence(predicted), batch.mask, seeds)
+    bits = found.aux["bits"].flatten(1).sum(1)
+    null, ceiling = torch.zeros_like(bits), _even(query, noise, method)
+    return Score("information", bits, null, ceiling, aux=_kept(query, noise, found.aux["mask"]))
+
+
+def _even(query: Query, noise: Noise, method: InputIba) -> Tensor:
+    """Count the bits that pass before the search, through the mask it starts from."""
+    x = (query.x - noise.mean) / noise.deviation
+    nats = capacity(mask_of(torch.full_like(x, method.start)), x)
+    return nats.masked_fill(~site_mask(query.mask, x), 0.0).flatten(1).sum(1) / NATS_PER_BIT
+
+
+def _kept(query: Query, noise: Noise, mask: Tensor) -> Mapping[str, Tensor]:
+    """Ask for the predicted class with the bits that passed, without any, and with the input as it is."""
+    drawn = noise.mean + noise.deviation * noise_like(query, COPIES, "information", paired=True)
+    return {
+        "with_bits": query.value(mask * query.x + (1 - mask) * drawn).mean(0),
+        "without": query.value(drawn).mean(0),
+        "everything": query.value(query.x),
+    }

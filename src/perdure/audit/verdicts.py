@@ -1,0 +1,94 @@
+"""The verdicts on one model, from its explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from perdure.attribution.input_iba import InputIba
+from perdure.audit.candidate import Candidate
+from perdure.audit.down_to_input import DownToInput, down_to_input
+from perdure.audit.evidence import over_time_evidence
+from perdure.audit.explained import Asked, Explained
+from perdure.audit.information import COPIES, SAMPLES, information, information_numbers
+from perdure.audit.over_time import over_time
+from perdure.core.batch import select
+from perdure.core.registry import folder_name
+from perdure.core.verdict import Number, Verdict
+from perdure.models.embedded import embedded
+from perdure.records.scores import Case
+
+__all__ = ["plainly", "verdicts"]
+
+CLOSE = {
+    "insertion": "insertion",
+    "deletion": "deletion",
+    "sensitivity": "sensitivity_n",
+    "similarity": "sanity_check",
+}
+"""The judge behind each number of the verdict down to the input."""
+
+NAMES = {"sensitivity_n": "sensitivity-n", "sanity_check": "similarity to maps of redrawn models"}
+
+SAID = {
+    "yes": "shows what the prediction needs",
+    "partly": "shows part of what the prediction needs",
+    "no": "does not show what the prediction needs",
+    "unclear": "passes one test and fails another",
+}
+"""The answers of the second verdict in the words of a summary."""
+
+
+def verdicts(
+    candidate: Candidate, found: Sequence[Explained], asked: Asked, accuracy: Number, place: tuple[Case, Path]
+) -> tuple[Verdict, ...]:
+    """Judge a model by the first of its explanations: over time, where there is time, and down to the input.
+
+    Args:
+        candidate: the model.
+        found: its explanations; when the data has time and no truth, the last is by occlusion.
+        asked: samples and judges.
+        accuracy: of the model.
+        place: what is judged, for the record, and the folder of the run.
+
+    Returns:
+        The verdicts in the order of the page.
+    """
+    down = down_to_input(_evidence(candidate, found[0], asked, accuracy, place))
+    if not asked.kind.in_time:
+        return (down,)
+    batch = embedded(candidate.model, asked.batch)
+    return (over_time(over_time_evidence(found[0], found[-1], batch, accuracy, place[0].seed)), down)
+
+
+def plainly(some: Sequence[Verdict]) -> str:
+    """Put the verdicts on a model in one sentence.
+
+    Args:
+        some: verdicts, of which the last is down to the input.
+
+    Returns:
+        The words that follow the name of the model.
+    """
+    if some[-1].answer == "not learned":
+        return "has not learned the task"
+    time = [f"the explanation {verdict.answer}" for verdict in some[:-1]]
+    return " and ".join((*time, f"the map {SAID[some[-1].answer]}"))
+
+
+def _evidence(
+    candidate: Candidate, found: Explained, asked: Asked, accuracy: Number, place: tuple[Case, Path]
+) -> DownToInput:
+    case, folder = place
+    judged = {field: _named(found.close[metric]) for field, metric in CLOSE.items()}
+    method = InputIba(granularity=asked.kind.granularity, copies=COPIES, smoothing=0.0)
+    few = select(asked.batch, slice(0, min(SAMPLES, asked.closely)))
+    place_of_bits = folder / "information" / folder_name(candidate.name)
+    score = information(candidate.model, few, asked.seen, method, case=case, folder=place_of_bits)
+    bits, kept = information_numbers(score, case.seed)
+    return DownToInput(accuracy, bits=bits, kept=kept, **judged)
+
+
+def _named(number: Number) -> Number:
+    return replace(number, name=NAMES.get(number.name, number.name))

@@ -1,0 +1,39 @@
+"""Methods that must see samples of a model before they can explain it."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from perdure.core.batch import Batch, select
+from perdure.core.protocols import Fits, Method
+from perdure.models.embedded import embedded
+
+__all__ = ["SEEN", "prepared"]
+
+SEEN = 1000
+"""The most samples that a method sees."""
+
+
+def prepared(method: Method, model: nn.Module, batch: Batch) -> Method:
+    """Fit a method that must see samples first; any other comes back as it is.
+
+    The same model and samples give the same method, so one that was fitted to explain can be made again to judge.
+
+    Args:
+        method: of any kind.
+        model: that will be explained.
+        batch: samples like those that will be explained, of which none should be; the first 1000 are shown.
+
+    Returns:
+        A method that can explain the model.
+
+    Example:
+        >>> from perdure.attribution.input_iba import InputIba
+        >>> import torch
+        >>> batch = Batch(torch.randn(4, 3, 2), torch.zeros(4).long())
+        >>> prepared(InputIba(), nn.Flatten(), batch).is_fitted
+        True
+    """
+    if not isinstance(method, Fits) or method.is_fitted:
+        return method
+    return method.fit(model, embedded(model, select(batch, slice(0, SEEN))))

@@ -1,0 +1,56 @@
+from dataclasses import replace
+
+import pytest
+
+from perdure.audit.down_to_input import DownToInput, down_to_input
+from perdure.core.verdict import Number
+
+
+def number(name: str, value: float, null: float, ceiling: float) -> Number:
+    return Number(name, value, value - 0.01, value + 0.01, null, ceiling)
+
+
+def found(insertion=0.8, deletion=0.2, sensitivity=0.6, similarity=0.1, accuracy=0.95) -> DownToInput:
+    return DownToInput(
+        number("accuracy", accuracy, 0.5, 1.0),
+        number("insertion", insertion, 0.5, 1.0),
+        number("deletion", deletion, 0.5, 0.0),
+        number("sensitivity-n", sensitivity, 0.0, 1.0),
+        number("similarity", similarity, 1.0, 0.0),
+        number("bits", 120.0, 0.0, 4000.0),
+        number("kept", 0.9, 0.5, 0.95),
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "answer", "level"),
+    [
+        ({}, "yes", "good"),
+        ({"similarity": 0.9}, "partly", "warning"),  # faithful, though much of it is the input
+        ({"similarity": 0.5}, "partly", "warning"),  # the interval holds the threshold
+        ({"insertion": 0.5}, "partly", "warning"),  # one test that a random map passes as well
+        ({"insertion": 0.5, "deletion": 0.5}, "partly", "warning"),
+        ({"insertion": 0.5, "similarity": 0.9}, "no", "bad"),
+        ({"insertion": 0.3}, "unclear", "warning"),  # worse by one test, better by two
+        ({"insertion": 0.5, "deletion": 0.5, "sensitivity": 0.0}, "no", "bad"),
+        ({"insertion": 0.3, "deletion": 0.7, "sensitivity": -0.3}, "no", "bad"),
+    ],
+)
+def test_the_answer_follows_the_rules(numbers, answer, level):
+    verdict = down_to_input(found(**numbers))
+    assert (verdict.answer, verdict.level) == (answer, level)
+
+
+def test_less_deletion_is_better():
+    assert "worse than a random map by deletion" in down_to_input(found(deletion=0.7)).sentence
+    assert "better than a random map by insertion, deletion and sensitivity-n." in down_to_input(found()).sentence
+
+
+def test_bits_are_told_and_do_not_enter_the_answer():
+    much = replace(found(), bits=number("bits", 3999.0, 0.0, 4000.0), kept=number("kept", 0.5, 0.5, 0.95))
+    assert down_to_input(much).answer == "yes"
+    assert "Of 4,000 bits the prediction needs about 120" in down_to_input(found()).sentence
+
+
+def test_a_model_at_chance_has_nothing_to_explain():
+    assert down_to_input(found(accuracy=0.505)).answer == "not learned"

@@ -1,0 +1,45 @@
+"""Bits of models that read a known part of their input."""
+
+import pytest
+import torch
+from torch import nn
+
+from perdure.attribution.input_iba import InputIba
+from perdure.audit.information import information, information_numbers
+from perdure.core.batch import Batch
+from perdure.records.scores import Case
+
+CASE = Case("test", "noise", "net", "input_iba", 0)
+
+
+class ReadsOne(nn.Module):
+    """Reads the first number of the first step."""
+
+    def forward(self, x):
+        total = 4 * x[:, 0, 0]
+        return torch.stack([-total, total], 1)
+
+
+@pytest.fixture
+def batch(generator):
+    x = torch.randn(12, 4, 3, generator=generator)
+    return Batch(x, (x[:, 0, 0] > 0).long())
+
+
+def test_a_model_of_one_number_needs_a_small_part_of_the_bits(batch, tmp_path):
+    method = InputIba(granularity="element", copies=4, steps=60)
+    score = information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
+    assert (score.values < 0.3 * score.ceiling).all()
+    assert score.null.tolist() == [0.0] * 12
+    bits, kept = information_numbers(score, 0)
+    assert bits.null < bits.low < bits.value < bits.high < bits.ceiling
+    assert kept.null < 0.6
+    assert kept.low > kept.null  # the few bits that are left are those that tell the class
+    assert kept.ceiling == pytest.approx(ReadsOne()(batch.inputs).softmax(1).amax(1).mean().item())
+
+
+def test_what_was_found_is_not_searched_again(batch, tmp_path):
+    method = InputIba(steps=2, copies=2)
+    first = information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
+    again = information(nn.Identity(), batch, batch, method, case=CASE, folder=tmp_path)
+    assert torch.equal(first.values, again.values)
