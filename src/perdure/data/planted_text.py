@@ -22,6 +22,9 @@ LONGEST_CLAUSE = 8
 CLAUSES = 5
 """The most that a review has before it is filled up: two for its class, one against it, and two distractors."""
 
+DRAWS = 2
+"""Numbers drawn for each token, at least as many as a clause of any form takes."""
+
 SENTIMENT = (
     "awful bad bland boring clumsy confusing dreadful dull empty flat forgettable hollow horrible lazy messy poor "
     "predictable shallow silly stale terrible tedious tired weak",
@@ -38,6 +41,8 @@ BESIDE = (
     "advert box bus cafe carpet cinema coat dinner foyer hotel lift lobby menu parking popcorn poster queue seat "
     "staff street ticket trailer usher weather"
 )
+"""Things of a film and things around it; what is said of either counts."""
+
 NEUTRAL = (
     "american big black blue brown crowded dark early foreign former french german green grey italian large late loud "
     "modern narrow new next old other plain previous quiet red round small square tall white wide wooden yellow"
@@ -117,15 +122,15 @@ class PlantedText:
         zhou2022attribution
 
     Notes:
-        Logistic regression on word counts is right in 55 % of the test samples, "small_deep_lstm" in 99 %, trained
-        in under a minute with stop_at=0.99.
+        Logistic regression on word counts is right in 52 and 55 % of the test samples (seeds 0 and 1),
+        "small_deep_lstm" in 98 and 99 % (seeds 100 and 101), trained with stop_at=0.995 for 800 steps in about 40 s.
 
     Example:
-        >>> batch = PlantedText(train=1, validation=1, test=1).load(11).test
-        >>> batch.text[0].text[18:90]
-        'The humour is empty. We saw it on a Wednesday. The foyer is never fresh.'
+        >>> batch = PlantedText(train=1, validation=1, test=1).load(6).test
+        >>> batch.text[0].text[43:]
+        'The score was scarcely large. The movie was not lovely.'
         >>> [token for token, known in zip(batch.text[0].tokens, batch.truth[0], strict=False) if known]
-        ['empty']
+        ['not', 'lovely']
     """
 
     train: int = 4000
@@ -163,7 +168,7 @@ class PlantedText:
     def _draw(self, name: str, count: int, seed: int) -> Batch:
         generator = stream(seed, "planted_text", name)
         label = torch.randperm(count, generator=generator) % 2
-        draws = torch.rand(count, 20 * CLAUSES, generator=generator).tolist()
+        draws = torch.rand(count, DRAWS * self.longest, generator=generator).tolist()
         reviews = [self._review(one, _Draw(iter(some))) for one, some in zip(label.tolist(), draws, strict=True)]
         number = {word: place for place, word in enumerate(vocabulary())}
         inputs = torch.full((count, self.longest), PAD)
