@@ -5,16 +5,19 @@ import math
 
 import pytest
 
+from perdure.studies.input_bottleneck import InputBottleneck
 from perdure.studies.mnist_saliency import MnistSaliency
 from perdure.studies.necessary_boxes import NecessaryBoxes
 from perdure.studies.table import run_study
 
 STUDIES = {
     "necessary_boxes": NecessaryBoxes(seeds=1, smoke=True, models=("lstm", "lstm_positional_input_cell_attention")),
+    "input_bottleneck": InputBottleneck(seeds=1, smoke=True),
     "mnist_saliency": MnistSaliency(seeds=1, smoke=True),
 }
 
 
+@pytest.mark.filterwarnings("ignore::perdure.core.errors.CompletenessWarning")  # DeepLIFT on a maximum
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_in_its_smoke_size(name, tmp_path):
     run_study(STUDIES[name], tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import t
@@ -12,7 +12,7 @@ from perdure.report.figure import png
 from perdure.report.mosaic import moving_boxes
 from perdure.studies.table import Cell, Row
 
-__all__ = ["mean_map_picture", "means_chart", "moving_box_picture", "seed_interval"]
+__all__ = ["mean_map_picture", "means_chart", "methods_chart", "moving_box_picture", "seed_interval"]
 
 
 def means_chart(rows: Sequence[Row], metric: str) -> bytes:
@@ -25,18 +25,38 @@ def means_chart(rows: Sequence[Row], metric: str) -> bytes:
     Returns:
         The figure as PNG.
     """
+    return _chart([row for row in rows if row.metric == metric], metric, lambda row: (row.dataset, row.model))
+
+
+def methods_chart(rows: Sequence[Row], dataset: str, metric: str) -> bytes:
+    """Draw the mean of a metric over seeds for each method on one dataset.
+
+    Args:
+        rows: of a study.
+        dataset: which dataset.
+        metric: which numbers to draw.
+
+    Returns:
+        The figure as PNG.
+    """
+    some = [row for row in rows if (row.dataset, row.metric) == (dataset, metric)]
+    return _chart(some, metric, lambda row: (row.method, row.dataset))
+
+
+def _chart(rows: Sequence[Row], metric: str, place: Callable[[Row], tuple[str, str]]) -> bytes:
+    """Draw means over seeds, by group and series, which `place` gives for a row."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        if row.metric == metric and row.seed != "paper":
-            groups.setdefault((row.dataset, row.model), []).append(row)
-    paper = {(row.dataset, row.model): row.value for row in rows if row.metric == metric and row.seed == "paper"}
+        if row.seed != "paper":
+            groups.setdefault(place(row), []).append(row)
+    paper = {place(row): row.value for row in rows if row.seed == "paper"}
     table: dict[str, list[float | str]] = {}
-    for (dataset, model), some in groups.items():
+    for (group, series), some in groups.items():
         mean, low, high = seed_interval([row.value for row in some])
         bounds = {name: float(np.mean([getattr(row, name) for row in some])) for name in ("null", "ceiling")}
         numbers = {"value": mean, "low": low, "high": high, **bounds}
-        published = paper.get((dataset, model), float("nan"))
-        texts: dict[str, float | str] = {"group": dataset, "series": model, "published": published}
+        published = paper.get((group, series), float("nan"))
+        texts: dict[str, float | str] = {"group": group, "series": series, "published": published}
         for name, value in {**texts, **numbers}.items():
             table.setdefault(name, []).append(value)
     return png(interval_chart(table, metric.replace("_", " ")))
