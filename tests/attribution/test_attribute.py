@@ -43,7 +43,7 @@ def test_the_record_says_how_the_map_came_about():
         ({"method": "integrated_gradient"}, UnknownNameError, "did you mean 'integrated_gradients'"),
         ({"method": "smooth_grad:sample=3"}, SettingError, "did you mean 'samples'"),
         ({"method": "integrated_gradients:steps=many"}, SettingError, "steps='many'"),
-        ({"method": "occlusion:baseline=blur"}, SettingError, "baseline"),
+        ({"method": "occlusion:baseline=black"}, SettingError, "baseline"),
         ({"x": X.masked_fill(X > 1, torch.nan)}, NonFiniteError, "the first at index"),
         ({"x": X / 0}, NonFiniteError, "infinite"),
         ({"x": X.long()}, ShapeError, r"x\.float"),
