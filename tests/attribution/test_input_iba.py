@@ -1,0 +1,90 @@
+"""InputIBA: known answers for every prior, the two forms, and what it tells beside its map."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from perdure.attribution.attribute import attribute
+from perdure.attribution.input_iba import InputIba
+from perdure.bottleneck import adversarial
+from perdure.core.batch import Batch
+from perdure.core.errors import SettingError, UnsupportedError
+from tests.cases import stream
+
+
+class Steps(nn.Module):
+    """Reads one step of a layer that keeps steps apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+        nn.init.constant_(self.layer.weight, 0.5)
+        nn.init.zeros_(self.layer.bias)
+
+    def forward(self, x):
+        score = self.layer(x)[:, 2].sum(1)
+        return torch.stack([score, -score], 1)
+
+
+def series(count, seed=0):
+    return torch.randn(count, 6, 3, generator=stream(seed))
+
+
+def explained(**settings):
+    method = InputIba(layer="layer", **settings).fit(Steps(), Batch(series(60, 1), torch.zeros(60).long()))
+    return attribute(Steps(), series(4).abs() + 0.5, method, target=torch.zeros(4).long())
+
+
+@pytest.mark.parametrize("prior", ["noise", "none", "moments", "adversarial"])
+@pytest.mark.parametrize("granularity", ["position", "element"])
+def test_the_map_shows_the_step_that_the_model_reads(prior, granularity, monkeypatch):
+    monkeypatch.setattr(adversarial, "EPOCHS", 1)
+    steps = explained(prior=prior, granularity=granularity).values.sum(2)
+    assert (steps.argmax(1) == 2).all()
+
+
+def test_published_choices_still_find_it(monkeypatch):
+    monkeypatch.setattr(adversarial, "EPOCHS", 1)
+    found = explained(prior="adversarial", compat="published", granularity="element", start=5.0, copies=10)
+    assert (found.values.sum(2).argmax(1) == 2).all()
+    assert set(found.aux) == {"mask", "bits", "prior"}
+
+
+def test_both_readings_are_there():
+    mask, bits = explained(), explained(read_out="bits")
+    assert torch.equal(mask.values, mask.aux["mask"])
+    assert torch.equal(bits.values, mask.aux["bits"])
+    assert ((mask.values > 0) & (mask.values < 1)).all()
+    assert (bits.values >= 0).all()
+    shared = mask.values
+    assert torch.equal(shared, shared[:, :, :1].expand_as(shared))
+
+
+def test_it_travels_and_tells_its_settings_only():
+    assert dataclasses.replace(InputIba(), beta=20.0) == InputIba()
+    assert "inside" not in explained().provenance.fields
+
+
+def test_a_class_that_noise_alone_gives_has_a_map_all_the_same():
+    """Log-probability is near its maximum without any input; log-odds still tell what speaks for the class."""
+
+    class Biased(Steps):
+        def forward(self, x):
+            return super().forward(x) + torch.tensor([12.0, -12.0])
+
+    x, label = series(4).abs() + 0.5, torch.zeros(4).long()
+    method = InputIba().fit(Biased(), Batch(series(60, 1), torch.zeros(60).long()))
+    assert (attribute(Biased(), x, method, target=label).values.sum(2).argmax(1) == 2).all()
+
+
+def test_before_it_has_seen_data_it_says_so():
+    with pytest.raises(UnsupportedError, match="has not seen any data"):
+        attribute(Steps(), series(2), InputIba(), target=torch.zeros(2).long())
+
+
+@pytest.mark.parametrize("wrong", [{"prior": "flat"}, {"read_out": "all"}, {"compat": "paper"}, {"feature_beta": 0.0}])
+def test_a_setting_that_cannot_be_used_is_named(wrong):
+    with pytest.raises(SettingError):
+        InputIba(**wrong)
