@@ -71,11 +71,11 @@ class InputIba:
         zhang2021inputiba
 
     Notes:
-        "published" explains log-probability, which leaves nothing to find where noise alone gives the class, takes the
-        last mask instead of the mean over the second half of the search, replaces the noise of the inputs by N(0, 1), weighs real features by their information in nats
-        instead of the share kept, starts text masks in nats, draws unpaired noise, and reads the layer one step
-        before the end. In both forms dropout is off, deviations are those of valid steps, and a final state that
-        the model reads is squeezed too.
+        "published" explains log-probability, which leaves nothing to find where noise alone gives the class; it takes
+        the last mask instead of the mean over the second half of the search, replaces the noise of the inputs by
+        N(0, 1), weighs real features by their information in nats instead of the share kept, starts the masks of
+        series in nats, and draws unpaired noise. In both forms dropout is off, deviations are those of valid steps,
+        and a final state that the model reads is squeezed too.
     """
 
     prior: Prior = "noise"
