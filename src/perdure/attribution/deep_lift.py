@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._captum import captum_attr, leaf
-from perdure.attribution._cropped import one_by_one
-from perdure.attribution._rescale import mixes_samples, rescaling, warn_if_incomplete
 from perdure.core.check import check_choice
 from perdure.core.query import Query
+from perdure.interop.captum import captum_attr, leaf
+from perdure.interop.cropped import one_by_one
+from perdure.interop.rescale import mixes_samples, rescaling, warn_if_incomplete
 from perdure.ops.baseline import Baseline, baseline_of
 
 __all__ = ["DeepLift"]

@@ -8,13 +8,13 @@ from typing import get_args
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._captum import asked, captum_attr, own_stream
-from perdure.attribution._cropped import one_by_one
-from perdure.attribution._groups import groups_of, spread
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
+from perdure.interop.captum import asked, captum_attr, own_stream
+from perdure.interop.cropped import one_by_one
 from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.groups import groups_of, spread
 from perdure.ops.position import Granularity
 
 __all__ = ["KernelShap"]

@@ -9,7 +9,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["LABEL_TARGETS", "LogOdds", "LogProbability", "Logit", "Margin", "Probability", "Target", "in_nats", "select_target"]
+__all__ = [
+    "LABEL_TARGETS",
+    "LogOdds",
+    "LogProbability",
+    "Logit",
+    "Margin",
+    "Probability",
+    "Target",
+    "in_nats",
+    "select_target",
+]
 
 Target = Callable[[Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
 """A function from the outputs of a batch to one scalar per sample."""

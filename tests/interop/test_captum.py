@@ -6,8 +6,6 @@ import torch
 from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
 from torch import nn
 
-from perdure.attribution._groups import groups_of, spread
-from perdure.attribution._rescale import RESCALED
 from perdure.attribution.attribute import attribute
 from perdure.attribution.deep_lift_shap import DeepLiftShap
 from perdure.attribution.grad_cam import GradCam
@@ -22,6 +20,8 @@ from perdure.core.errors import (
     UnknownNameError,
     UnsupportedError,
 )
+from perdure.interop.rescale import RESCALED
+from perdure.ops.groups import groups_of, spread
 from tests.cases import Constant, Linear, Opaque, convolutional, filled, perceptron, rectified, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 1, 0])
