@@ -36,6 +36,18 @@ def test_settings_are_typed_and_checked():
         METRICS.make("jaccard:absolute=maybe")
 
 
+@pytest.mark.parametrize("layer", ["0", "10", "1.0", "1.10", "02.500", "conv.1", "3.conv"])
+def test_a_layer_may_be_called_by_a_number(layer):
+    assert METHODS.make(f"grad_cam:layer={layer}").layer == layer
+
+
+def test_a_number_stays_a_number_where_one_belongs():
+    assert METHODS.make("grad_cam", {"layer": 0}).layer == "0"
+    assert METHODS.make("smooth_grad:samples=3,noise=0.10") == METHODS.make("smooth_grad", {"samples": 3, "noise": 0.1})
+    with pytest.raises(SettingError, match=r"samples='2\.50'"):
+        METHODS.make("smooth_grad:samples=2.50")
+
+
 @pytest.mark.parametrize("text", ["a=[1", "a", "a=1,b"])
 def test_settings_that_cannot_be_read(text):
     with pytest.raises(SettingError, match="write name=value"):

@@ -164,7 +164,7 @@ def settings_of(text: str) -> dict[str, Any]:
         text: such as "steps=50,baseline=zero,window=[1, 5]"; may be empty.
 
     Returns:
-        Values by field name, as YAML reads them.
+        Values by field name, as YAML reads them; a number such as 1.10, which may be the name of a layer, stays text.
 
     Raises:
         SettingError: when the text cannot be read.
@@ -176,13 +176,20 @@ def settings_of(text: str) -> dict[str, Any]:
     import yaml
 
     remedy = "write name=value, with commas between several"
+    mapping = "{" + re.sub(r"(?<![\w.])(\w+)=", r"\1: ", text) + "}"
     try:
-        found = yaml.safe_load("{" + re.sub(r"(?<![\w.])(\w+)=", r"\1: ", text) + "}")
+        found, written = yaml.safe_load(mapping), yaml.load(mapping, yaml.BaseLoader)
     except yaml.YAMLError:
         raise SettingError(f"cannot read the settings {text!r}", remedy) from None
     if None in found.values() and not re.search(r"=\s*(null|~|None)", text):
         raise SettingError(f"a setting in {text!r} has no value", remedy)
+    found.update({key: written[key] for key, value in found.items() if _loses(value, written.get(key))})
     return {key: None if value == "None" else value for key, value in found.items()}
+
+
+def _loses(value: object, written: object) -> bool:
+    """Whether a number with a point does not tell any more how it was written."""
+    return isinstance(value, float) and bool(re.fullmatch(r"\d+\.\d+", str(written))) and str(value) != written
 
 
 def name_of(thing: object) -> str:
@@ -211,7 +218,7 @@ def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, An
 
     Args:
         cls: the class.
-        given: values by field name; text is read as the type of its field.
+        given: values by field name; text is read as the type of its field, and a number as text where that is text.
         subject: what to call it in messages.
 
     Returns:
@@ -224,6 +231,7 @@ def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, An
 
     hints = typing.get_type_hints(cls)
     known = [f.name for f in fields(cls) if f.init]
+    config = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
     values = {}
     for key, value in given.items():
         if key not in known:
@@ -232,8 +240,7 @@ def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, An
                 f"{subject} has no setting '{key}'", f"did you mean {_or(near)}?" if near else "leave it out"
             )
         try:
-            adapter = TypeAdapter(hints[key], config=ConfigDict(arbitrary_types_allowed=True))
-            values[key] = adapter.validate_python(value)
+            values[key] = TypeAdapter(hints[key], config=config).validate_python(value)
         except ValidationError as error:
             raise SettingError(
                 f"{subject} has {key}={value!r}: {error.errors()[0]['msg']}", f"give {hints[key]}"
