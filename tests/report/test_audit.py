@@ -60,6 +60,15 @@ def test_rows_of_one_metric_stand_together(audit):
     assert [(group.name, len(group.rows)) for group in table.groups] == [("LSTM", 2), ("AUROC", 1)]
 
 
+def test_models_stand_side_by_side_for_each_question(audit):
+    (model,) = audit.models
+    other = dataclasses.replace(model.verdicts[0], question="Why?")
+    models = tuple(dataclasses.replace(model, name=name, verdicts=(*model.verdicts, other)) for name in ("a", "b"))
+    first, second = audit_page(dataclasses.replace(audit, models=models)).sections[0].pieces
+    assert [card.subject for card in first.cards] == [card.subject for card in second.cards] == ["a", "b"]
+    assert {card.verdict.question for card in second.cards} == {"Why?"}
+
+
 def test_images_stand_beside_their_maps_and_have_no_time():
     page = audit_page(of_images())
     assert "Where the attribution goes" not in [section.title for section in page.sections]

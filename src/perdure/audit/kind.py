@@ -38,7 +38,7 @@ class Kind:
     @property
     def close(self) -> tuple[Metric, ...]:
         """All judges of the second verdict."""
-        sensitivity = SensitivityN(masks=16, points=2, granularity=self.granularity)
+        sensitivity = SensitivityN(masks=24, points=2, granularity=self.granularity)
         return *self.curves, sensitivity, SanityCheck(stages=3, granularity=self.granularity)
 
 

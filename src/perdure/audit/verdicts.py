@@ -74,7 +74,7 @@ def plainly(some: Sequence[Verdict]) -> str:
     if some[-1].answer == "not learned":
         return "has not learned the task"
     time = [f"the explanation {verdict.answer}" for verdict in some[:-1]]
-    return " and ".join((*time, f"the map {SAID[some[-1].answer]}"))
+    return ", and ".join((*time, f"the map {SAID[some[-1].answer]}"))
 
 
 def _evidence(

@@ -139,9 +139,8 @@ def audit_page(audit: AuditPicture) -> Page:
     Returns:
         The page, for `render`.
     """
-    cards = Cards(tuple(Card(m.name, verdict, (m.accuracy,)) for m in audit.models for verdict in m.verdicts))
     sections = (
-        Section("Verdicts", (cards,)),
+        Section("Verdicts", _cards(audit.models)),
         *_where(audit),
         Section("Samples", (samples(audit.inputs, audit.maps, audit.truth, audit.labels, audit.texts),)),
         Section("Scores", (_scores(audit.scores),)),
@@ -149,6 +148,15 @@ def audit_page(audit: AuditPicture) -> Page:
         Section("Provenance", (Facts(audit.provenance),)),
     )
     return Page(audit.title, audit.subtitle, audit.answer, sections)
+
+
+def _cards(models: tuple[AuditedModel, ...]) -> tuple[Cards, ...]:
+    """Put the models side by side, question by question."""
+    questions: dict[str, list[Card]] = {}
+    for model in models:
+        for verdict in model.verdicts:
+            questions.setdefault(verdict.question, []).append(Card(model.name, verdict, (model.accuracy,)))
+    return tuple(Cards(tuple(cards)) for cards in questions.values())
 
 
 def _where(audit: AuditPicture) -> tuple[Section, ...]:
