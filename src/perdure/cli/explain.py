@@ -22,7 +22,9 @@ def explain(
     explained: Annotated[
         str, typer.Option(help="Explain the class of the 'prediction' or of the 'label'.")
     ] = "prediction",
-    target: Annotated[str, typer.Option(help="Explain its 'logit' or its 'probability'.")] = "logit",
+    target: Annotated[
+        str, typer.Option(help="Explain its logit, probability, log_probability, log_odds or margin.")
+    ] = "logit",
     seed: SEED = 0,
     workers: Annotated[int, typer.Option(help="Processes that share the shards; the maps do not depend on it.")] = 1,
     out: OUT = None,

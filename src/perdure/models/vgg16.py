@@ -41,7 +41,7 @@ class Vgg16:
 
             model = Vgg16().build(3, 1000, torch.Generator())
             load_into(model, "vgg16-397923af.pth")  # perdure.training.checkpoint
-            save_checkpoint(Path("vgg16"), model, Vgg16(), 3, classes, {})  # the folder takes the place of a model
+            save_checkpoint(Path("vgg16"), model, Vgg16(), splits, {})  # the folder takes the place of a model
 
         These weights read images of 224x224, normalised as `ImageFolder` does by default.
     """
