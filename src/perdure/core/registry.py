@@ -178,11 +178,12 @@ def settings_of(text: str) -> dict[str, Any]:
     remedy = "write name=value, with commas between several"
     mapping = "{" + re.sub(r"(?<![\w.])(\w+)=", r"\1: ", text) + "}"
     try:
-        found, written = yaml.safe_load(mapping), yaml.load(mapping, yaml.BaseLoader)
+        found = yaml.safe_load(mapping)
     except yaml.YAMLError:
         raise SettingError(f"cannot read the settings {text!r}", remedy) from None
     if None in found.values() and not re.search(r"=\s*(null|~|None)", text):
         raise SettingError(f"a setting in {text!r} has no value", remedy)
+    written = {name.value: node.value for name, node in yaml.compose(mapping, yaml.SafeLoader).value}
     found.update({key: written[key] for key, value in found.items() if _loses(value, written.get(key))})
     return {key: None if value == "None" else value for key, value in found.items()}
 
