@@ -4,7 +4,8 @@ import torch
 from perdure.attribution.attribute import attribute
 from perdure.attribution.integrated_gradients import IntegratedGradients
 from perdure.attribution.smooth_grad import SmoothGrad
-from perdure.core.errors import SettingError, UnknownNameError
+from perdure.core.batch import Batch
+from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS
@@ -67,3 +68,23 @@ def test_the_inner_method_can_be_named_in_text():
     inner = METHODS.make("smooth_grad", {"method": IntegratedGradients(steps=7), "noise": 0})
     found, expected = (attribute(Linear(5), X, one, target=LABEL).values for one in (made, inner))
     assert torch.equal(found, expected)
+
+
+def test_an_inner_method_that_must_see_samples_is_fitted_through_it():
+    inner, model = METHODS.make("input_iba:steps=2,copies=2"), Linear(7, 4)
+    x = torch.randn(3, 7, 4, generator=stream(), dtype=torch.float64)
+    seen = Batch(torch.randn(9, 7, 4, generator=stream(5), dtype=torch.float64), torch.zeros(9).long())
+    smooth = METHODS.make("smooth_grad:method='input_iba:steps=2,copies=2',samples=1,noise=0")
+    assert not smooth.is_fitted
+    with pytest.raises(UnsupportedError, match="fit it first"):
+        attribute(model, x, smooth, target=LABEL)
+    fitted = smooth.fit(model, seen)
+    assert fitted.is_fitted
+    assert fitted.method.inputs.mean.equal(inner.fit(model, seen).inputs.mean)
+    assert attribute(model, x, fitted, target=LABEL).provenance.fields["method"]["name"] == "input_iba"
+
+
+def test_an_inner_method_that_needs_no_samples_is_as_good_as_fitted():
+    smooth = SmoothGrad()
+    assert smooth.is_fitted
+    assert smooth.fit(Linear(5), Batch(X, LABEL)) is smooth

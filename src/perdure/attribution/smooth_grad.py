@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from perdure.core.attribution import explained
+from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.core.protocols import Method
+from perdure.core.protocols import Fits, Method
 from perdure.core.query import Query, part
 from perdure.core.random import child_seeds, normal
 from perdure.core.registry import METHODS
@@ -52,6 +53,25 @@ class SmoothGrad:
         if not self.noise >= 0:
             raise SettingError(f"noise is {self.noise}", "give a share of the range of at least 0")
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the inner method needs to see nothing more."""
+        inner = self._inner()
+        return not isinstance(inner, Fits) or inner.is_fitted
+
+    def fit(self, model: nn.Module, batch: Batch) -> SmoothGrad:
+        """Let the inner method see samples, without noise.
+
+        Args:
+            model: that will be explained.
+            batch: samples like those that will be explained, of which none should be.
+
+        Returns:
+            The method for this model; the same one when the inner method needs no samples.
+        """
+        inner = self._inner()
+        return dataclasses.replace(self, method=inner.fit(model, batch)) if isinstance(inner, Fits) else self
+
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Explain noisy copies, several at once, and average.
 
@@ -61,13 +81,17 @@ class SmoothGrad:
         Returns:
             The mean map.
         """
-        method: Method = METHODS.make(self.method) if isinstance(self.method, str) else self.method
+        method = self._inner()
         deviation = self.noise * _range(query)
         total = torch.zeros_like(query.x)
         for copies in torch.split(torch.arange(self.samples), max(1, query.rows // len(query.x))):
             maps = explained(method.scores(_noisy(query, deviation, copies))).values
             total += maps.reshape(len(copies), *query.x.shape).sum(0)
         return total / self.samples
+
+    def _inner(self) -> Method:
+        made: Method = METHODS.make(self.method) if isinstance(self.method, str) else self.method
+        return made
 
 
 def _range(query: Query) -> Tensor:
