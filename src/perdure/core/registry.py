@@ -183,7 +183,8 @@ def settings_of(text: str) -> dict[str, Any]:
         raise SettingError(f"cannot read the settings {text!r}", remedy) from None
     if None in found.values() and not re.search(r"=\s*(null|~|None)", text):
         raise SettingError(f"a setting in {text!r} has no value", remedy)
-    written = {name.value: node.value for name, node in yaml.compose(mapping, yaml.SafeLoader).value}
+    tree: Any = yaml.compose(mapping, yaml.SafeLoader)
+    written = {name.value: node.value for name, node in tree.value}
     found.update({key: written[key] for key, value in found.items() if _loses(value, written.get(key))})
     return {key: None if value == "None" else value for key, value in found.items()}
 
