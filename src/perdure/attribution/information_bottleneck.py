@@ -92,7 +92,7 @@ class InformationBottleneck:
         """Search the mask of each sample.
 
         Args:
-            query: the question; a target of labels is taken as their log-probability.
+            query: the question; a logit or probability is taken as log-probability, any other target as it is.
 
         Returns:
             Bits at each site; `bits` in aux is their sum.

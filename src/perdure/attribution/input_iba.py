@@ -128,7 +128,7 @@ class InputIba:
         """Squeeze the layer, learn the prior, and squeeze the input.
 
         Args:
-            query: the question; a target of labels is taken as their log-odds.
+            query: the question; a logit or probability is taken as log-odds, any other target as it is.
 
         Returns:
             The map; in aux `mask` and `bits` at each site, and m as `prior` where there is one.

@@ -131,13 +131,14 @@ def in_nats(target: Target, *, odds: bool = False) -> Target:
         odds: whether to take log-odds.
 
     Returns:
-        The log-probability of the label, or its log-odds; a function stays as it is.
+        For a logit or probability the log-probability of the label, or its log-odds; what is in nats already, and
+        a function, stays as it is.
 
     Example:
         >>> in_nats(Logit(torch.tensor([0])))(torch.tensor([[7.0]])).tolist()
         [0.0]
     """
-    if not isinstance(target, _OfLabel):
+    if not isinstance(target, Logit | Probability):
         return target
     return LogOdds(target.label) if odds else LogProbability(target.label)
 
