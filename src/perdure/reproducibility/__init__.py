@@ -1,0 +1,1 @@
+"""Whether another training run would be explained the same way."""

@@ -1,0 +1,126 @@
+"""Explanations as vectors: one value per event type and sequence, so that sequences and runs can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from perdure.core.attribution import Attribution
+from perdure.core.batch import Batch
+from perdure.core.check import check_choice
+from perdure.core.errors import ShapeError, UnsupportedError, VocabularyError
+from perdure.ops.events import event_counts, event_sums
+
+__all__ = ["Compat", "Pooling", "Vectors", "event_vectors"]
+
+Pooling = Literal["sum", "mean"]
+"""Whether the occurrences of an event type are added up or averaged."""
+
+Compat = Literal["corrected", "published"]
+
+SUMMED = ("attention",)
+"""Methods that share out one unit among the steps, so that types get sums; all others get means."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """The explanations of some sequences by event type.
+
+    Args:
+        values: one value per sequence and type, zero for a type that does not occur.
+        present: true for the types that occur.
+    """
+
+    values: Float[Tensor, "sample type"]
+    present: Bool[Tensor, "sample type"]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def event_vectors(
+    attribution: Attribution, batch: Batch, types: int, pooling: Pooling | None = None, compat: Compat = "corrected"
+) -> Vectors:
+    r"""Pool an attribution to one value per event type and sequence, with its sign.
+
+    The features of a step are added up, then the steps of a type are added up or averaged:
+
+    .. math:: v_k = \sum_{t : e_t = k} \sum_d a_{td} \quad\text{or}\quad v_k / |\{t : e_t = k\}|
+
+    Args:
+        attribution: of the samples of the batch, of any method, shape (batch, time, feature).
+        batch: with the event type of each step, from 0 to types - 1, negative for a step without a type.
+        types: the number of event types.
+        pooling: "sum" or "mean"; None for that of the paper, sums of attention and means of anything else.
+        compat: "corrected", or "published" for the vectors of the published code: gradients of the loss, each
+            feature divided by its norm over the steps of a sequence; attention is the same in both.
+
+    Returns:
+        The vectors.
+
+    Raises:
+        ShapeError: when the batch has no events, or the attribution is not of its steps.
+        VocabularyError: when an event lies beyond the types.
+        UnsupportedError: for a published vector that the code does not have, or not of this target.
+
+    Reference:
+        ger2020reproducibility
+
+    Notes:
+        The published integrated gradients cannot be had from an attribution: they were taken with dropout on and
+        batch statistics over the path, and scaled by the number of sequences explained at once. Attention over event
+        types is the sum of its steps' weights.
+
+    Example:
+        >>> from perdure.core.attribution import Provenance
+        >>> batch = Batch(torch.zeros(1, 3, 2), torch.tensor([0]), event=torch.tensor([[1, 0, 1]]))
+        >>> steps = torch.tensor([[[1.0, 1.0], [5.0, 0.0], [3.0, 3.0]]])
+        >>> made = Provenance("gradient", {}, "logit", 0, {}, "", 1, 1)
+        >>> event_vectors(Attribution(steps, ("batch", "time", "feature"), made), batch, 3).values.tolist()
+        [[5.0, 4.0, 0.0]]
+    """
+    event, mask = _events(attribution, batch, types)
+    check_choice("pooling", pooling, (*get_args(Pooling), None))
+    check_choice("compat", compat, get_args(Compat))
+    values = attribution.values if compat == "corrected" else _published(attribution, mask)
+    steps = values.flatten(2).sum(2) if values.ndim > 2 else values
+    sums, counts = event_sums(steps, event, types, mask), event_counts(event, types, mask)
+    method = attribution.provenance.method
+    pooling = pooling or ("sum" if method in SUMMED else "mean")
+    return Vectors(sums if pooling == "sum" else sums / counts.clamp_min(1).to(sums), counts > 0)
+
+
+def _events(attribution: Attribution, batch: Batch, types: int) -> tuple[Tensor, Tensor]:
+    values, event = attribution.values, batch.event
+    if event is None:
+        raise ShapeError("the batch has no event types", "give Batch(event=...) the type of each step")
+    if values.shape[:2] != event.shape:
+        raise ShapeError(
+            f"the attribution has shape {tuple(values.shape)} and the events have {tuple(event.shape)}",
+            "pass the attribution of this batch, (batch, time, feature)",
+        )
+    if int(event.max()) >= types:
+        raise VocabularyError(
+            f"an event has type {int(event.max())}, but there are {types} types",
+            "number the types from 0, and pass how many there are in all data",
+        )
+    event = event.to(values.device)
+    return event, torch.ones_like(event, dtype=torch.bool) if batch.mask is None else batch.mask.to(values.device)
+
+
+def _published(attribution: Attribution, mask: Tensor) -> Tensor:
+    """Give what the published code pools; the loss is minus the log-probability of the label."""
+    asked = attribution.provenance
+    if asked.method == "attention":
+        return attribution.values
+    if (asked.method, asked.target) != ("gradient", "log_probability"):
+        raise UnsupportedError(
+            f"the published code has no vectors of '{asked.method}' of '{asked.target}' that an attribution can give",
+            "attribute by 'gradient' with target=LogProbability(label), by 'attention', or leave compat out",
+        )
+    loss = -attribution.values.masked_fill(~mask[:, :, None], 0.0)
+    return loss / torch.linalg.vector_norm(loss, dim=1, keepdim=True).clamp_min(torch.finfo(loss.dtype).tiny)
