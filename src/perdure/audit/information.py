@@ -15,7 +15,7 @@ from perdure.bottleneck.search import Noise, noise_like
 from perdure.core.batch import Batch, select
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
-from perdure.core.target import Confidence, LogProbability
+from perdure.core.target import LogProbability, Probability
 from perdure.core.trial import Score
 from perdure.core.verdict import Number
 from perdure.engine.fitted import SEEN
@@ -92,7 +92,7 @@ def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIba
     found = attribute(model, batch.inputs, method, target=target, lengths=lengths, generator=generator)
     noise = noise_like_seen(seen(method.inputs, "input_iba"), batch.inputs, "the input")
     seeds = sub_seeds(stream(seed, "information", "test"), len(batch))
-    query = Query(model, batch.inputs, Confidence(predicted), batch.mask, seeds)
+    query = Query(model, batch.inputs, Probability(predicted), batch.mask, seeds)
     bits = found.aux["bits"].flatten(1).sum(1)
     null, ceiling = torch.zeros_like(bits), _even(query, noise, method)
     return Score("information", bits, null, ceiling, aux=_kept(query, noise, found.aux["mask"]))

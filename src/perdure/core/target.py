@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 __all__ = [
     "LABEL_TARGETS",
@@ -47,29 +48,31 @@ class Logit(_OfLabel):
 
 
 class Probability(_OfLabel):
-    """The softmax probability of a class, as in the input-cell attention paper.
+    """The softmax probability of a class; a single output is the logit of a binary class, so its sigmoid.
 
     Example:
         >>> Probability(torch.tensor([1]))(torch.tensor([[3.0, 3.0]])).tolist()
+        [0.5]
+        >>> Probability(torch.tensor([0]))(torch.tensor([[0.0]])).tolist()
         [0.5]
     """
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Take the probabilities."""
-        return self.pick(logits.softmax(-1))
+        return logits[:, 0].sigmoid() if logits.shape[-1] == 1 else self.pick(logits.softmax(-1))
 
 
 class LogProbability(_OfLabel):
-    """The log-probability of a class.
+    """The log-probability of a class; of a single output as `Probability` says.
 
     Example:
-        >>> LogProbability(torch.tensor([0]))(torch.tensor([[7.0]])).tolist()
+        >>> LogProbability(torch.tensor([0]))(torch.tensor([[7.0, -100.0]])).tolist()
         [0.0]
     """
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Take the log-probabilities."""
-        return self.pick(logits.log_softmax(-1))
+        return logsigmoid(logits[:, 0]) if logits.shape[-1] == 1 else self.pick(logits.log_softmax(-1))
 
 
 class LogOdds(_OfLabel):
@@ -100,19 +103,6 @@ class Margin(_OfLabel):
         return self.pick(logits) - others.amax(-1)
 
 
-class Confidence(_OfLabel):
-    """The probability of a class; a single output is the logit of a binary class, so its sigmoid.
-
-    Example:
-        >>> Confidence(torch.tensor([0]))(torch.tensor([[0.0]])).tolist()
-        [0.5]
-    """
-
-    def __call__(self, logits: Tensor) -> Tensor:
-        """Take the probabilities."""
-        return logits[:, 0].sigmoid() if logits.shape[-1] == 1 else self.pick(logits.softmax(-1))
-
-
 LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
     "logit": Logit,
     "probability": Probability,
@@ -135,8 +125,8 @@ def in_nats(target: Target, *, odds: bool = False) -> Target:
         a function, stays as it is.
 
     Example:
-        >>> in_nats(Logit(torch.tensor([0])))(torch.tensor([[7.0]])).tolist()
-        [0.0]
+        >>> in_nats(Logit(torch.tensor([0])), odds=True)(torch.tensor([[7.0, 4.0]])).tolist()
+        [3.0]
     """
     if not isinstance(target, Logit | Probability):
         return target
@@ -170,4 +160,4 @@ def followed(target: Target) -> Target:
         >>> followed(Logit(torch.tensor([1])))(torch.tensor([[3.0, 3.0]])).tolist()
         [0.5]
     """
-    return Confidence(target.label) if isinstance(target, _OfLabel) else target
+    return Probability(target.label) if isinstance(target, _OfLabel) else target
