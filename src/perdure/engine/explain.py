@@ -49,7 +49,7 @@ class Explaining:
     seed: int = 0
     explained: Literal["prediction", "label"] = "prediction"
     target: str = "logit"
-    shard: int = 64
+    shard: int = 128
 
     def __call__(self, index: int) -> None:
         """Explain one shard and store it.
