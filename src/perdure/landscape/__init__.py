@@ -1,0 +1,1 @@
+"""Landscape: the loss between trained weights, and paths across it."""

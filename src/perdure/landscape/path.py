@@ -1,0 +1,86 @@
+"""Paths: from a share of the way to weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from perdure.core.errors import SettingError
+from perdure.ops.params import Params, distance, interpolate
+
+__all__ = ["Chain", "Path"]
+
+
+class Path(Protocol):
+    """A way between two points."""
+
+    @property
+    def points(self) -> tuple[Params, ...]:
+        """The points that define it, ends included."""
+        ...
+
+    def at(self, t: float) -> Params:
+        """Give the weights where t of the way is done; 0 and 1 are the ends, exactly."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Straight pieces from point to point, travelled at constant speed.
+
+    Args:
+        points: two or more, the ends among them.
+
+    Raises:
+        SettingError: for fewer.
+        ShapeError: when points do not fit each other.
+
+    Example:
+        >>> corner = Chain(tuple({"w": torch.tensor(at)} for at in ([0.0, 0.0], [3.0, 0.0], [3.0, 1.0])))
+        >>> corner.length, corner.at(0.5)["w"].tolist()
+        (4.0, [2.0, 0.0])
+    """
+
+    points: tuple[Params, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.points) < 2:
+            raise SettingError(f"a path of {len(self.points)} points has no two ends", "give two points or more")
+
+    @cached_property
+    def steps(self) -> Tensor:
+        """Length of each piece."""
+        return torch.tensor([distance(a, b) for a, b in pairwise(self.points)], dtype=torch.float64)
+
+    @property
+    def length(self) -> float:
+        """Length of the way."""
+        return float(self.steps.sum())
+
+    def at(self, t: float) -> Params:
+        """Give the weights where t of the length is done.
+
+        Args:
+            t: the share, from 0 to 1.
+
+        Returns:
+            A point on a piece.
+
+        Raises:
+            SettingError: for a share outside of the path.
+        """
+        if not 0 <= t <= 1:
+            raise SettingError(f"t is {t}", "give a share of the path, from 0 to 1")
+        if t == 1:
+            return dict(self.points[-1])
+        ends = self.steps.cumsum(0)
+        done = t * float(ends[-1])
+        piece = min(int(torch.searchsorted(ends, done)), len(self.steps) - 1)
+        length = float(self.steps[piece])
+        share = 1 - (float(ends[piece]) - done) / length if length else 0.0
+        return interpolate(self.points[piece], self.points[piece + 1], min(max(share, 0.0), 1.0))

@@ -1,0 +1,157 @@
+"""The loss as a function of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+from perdure.core.batch import Batch, batches, select
+from perdure.core.check import all_finite
+from perdure.core.errors import NonFiniteError
+from perdure.core.query import evaluation
+from perdure.ops.params import Params
+from perdure.ops.sequence import lengths_of
+from perdure.training.predict import device_of
+
+__all__ = ["ModelLoss", "Surface"]
+
+
+class Surface(Protocol):
+    """What a path is laid over: a loss for every point."""
+
+    @property
+    def size(self) -> int:
+        """Number of samples whose losses are averaged."""
+        ...
+
+    def losses(self, params: Params) -> Float[Tensor, " sample"]:
+        """Give the loss of each sample at a point."""
+        ...
+
+    def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
+        """Differentiate the mean loss at a point, of some samples or of all."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ModelLoss:
+    """The cross-entropy of a model on a batch of samples, with any weights put in.
+
+    The model is run in evaluation mode and stays as it is. Statistics of batch normalisation belong to the weights
+    they were estimated with, so they are estimated afresh at each point, ends included, from the samples of the loss.
+
+    Args:
+        model: gives the architecture; called as `model(x)`, or as `model(x, lengths=lengths)` with a mask.
+        batch: the samples.
+        rows: the most samples in one call; statistics of batch normalisation are averaged over the calls.
+
+    Reference:
+        jordan2023repair
+
+    Example:
+        >>> surface = ModelLoss(nn.Linear(2, 2), Batch(torch.ones(3, 2), torch.tensor([0, 1, 1])))
+        >>> nothing = {"weight": torch.zeros(2, 2), "bias": torch.zeros(2)}
+        >>> [round(loss.exp().item(), 4) for loss in surface.losses(nothing)]
+        [2.0, 2.0, 2.0]
+        >>> surface.gradient(nothing)["bias"].mul(6).tolist()
+        [1.0, -1.0]
+    """
+
+    model: nn.Module
+    batch: Batch
+    rows: int = 1000
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return len(self.batch)
+
+    def losses(self, params: Params) -> Float[Tensor, " sample"]:
+        """Compute the loss of each sample.
+
+        Args:
+            params: the weights of the model.
+
+        Returns:
+            Cross-entropies in nats, without a graph.
+        """
+        with evaluation(self.model), torch.no_grad():
+            state = {**params, **self._statistics(params)}
+            parts = [self._losses(state, part) for part in batches(self.batch, self.rows)]
+        return torch.cat(parts)
+
+    def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
+        """Differentiate the mean loss with respect to the weights.
+
+        Args:
+            params: where to differentiate; not written to.
+            some: the samples to average over; None for all. Batch normalisation uses the statistics of each call.
+
+        Returns:
+            The gradient by name; zero for weights that the loss does not depend on.
+
+        Raises:
+            NonFiniteError: when it is NaN or infinite.
+        """
+        leaves = {name: weight.detach().clone().requires_grad_() for name, weight in params.items()}
+        chosen = self.batch if some is None else select(self.batch, some)
+        total = [torch.zeros_like(weight) for weight in params.values()]
+        with evaluation(self.model), _estimating(self.model), torch.enable_grad():
+            for part in batches(chosen, self.rows):
+                share = self._losses({**leaves, **_fresh(self.model)}, part).sum() / len(chosen)
+                found = torch.autograd.grad(share, list(leaves.values()), allow_unused=True, materialize_grads=True)
+                total = [sum_ + new for sum_, new in zip(total, found, strict=True)]
+        if not all(all_finite(one) for one in total):
+            raise NonFiniteError("the gradient of the loss is NaN or infinite", "look for NaN in weights and samples")
+        return dict(zip(params, total, strict=True))
+
+    def _statistics(self, params: Params) -> Params:
+        """Estimate the statistics of batch normalisation with these weights."""
+        found = _fresh(self.model)
+        if found:
+            with _estimating(self.model):
+                for part in batches(self.batch, self.rows):
+                    self._losses({**params, **found}, part)
+        return found
+
+    def _losses(self, state: Params, part: Batch) -> Tensor:
+        device = device_of(self.model)
+        lengths = lengths_of(part.mask)
+        named = {} if lengths is None else {"lengths": lengths}
+        logits = functional_call(self.model, state, (part.inputs.to(device),), named)
+        return cross_entropy(logits, part.label.to(device), reduction="none")
+
+
+def _normalisations(model: nn.Module) -> list[tuple[str, BatchNorm]]:
+    return [(n, m) for n, m in model.named_modules() if isinstance(m, BatchNorm) and m.track_running_stats]
+
+
+def _fresh(model: nn.Module) -> Params:
+    """Give new statistics of batch normalisation, of no samples."""
+    return {
+        f"{name}.{key}" if name else key: torch.zeros_like(value)
+        for name, module in _normalisations(model)
+        for key, value in module.named_buffers(recurse=False)
+    }
+
+
+@contextmanager
+def _estimating(model: nn.Module) -> Iterator[None]:
+    """Let batch normalisation, and nothing else, average the statistics of all that it sees for a while."""
+    found = [(module, module.training, module.momentum) for _, module in _normalisations(model)]
+    try:
+        for module, _, _ in found:
+            module.training, module.momentum = True, None
+        yield
+    finally:
+        for module, training, momentum in found:
+            module.training, module.momentum = training, momentum
