@@ -123,4 +123,5 @@ def _published(attribution: Attribution, mask: Tensor) -> Tensor:
             "attribute by 'gradient' with target=LogProbability(label), by 'attention', or leave compat out",
         )
     loss = -attribution.values.masked_fill(~mask[:, :, None], 0.0)
-    return loss / torch.linalg.vector_norm(loss, dim=1, keepdim=True).clamp_min(torch.finfo(loss.dtype).tiny)
+    norm: Tensor = torch.linalg.vector_norm(loss, dim=1, keepdim=True)
+    return loss / norm.clamp_min(torch.finfo(loss.dtype).tiny)

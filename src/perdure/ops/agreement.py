@@ -1,0 +1,188 @@
+"""How alike two rows of numbers are: one value per row, over its valid sites."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from perdure.ops.rank import top_share
+
+__all__ = ["cosine", "jensen_shannon", "kendall", "sign_agreement", "top_jaccard"]
+
+PAIRS = 2**22
+"""Pairs of sites compared at once."""
+
+
+def kendall(
+    a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, " batch"]:
+    r"""Compare the order of all pairs of sites: Kendall's tau-b.
+
+    .. math:: \tau_b = \frac{C - D}{\sqrt{(P - T_a)(P - T_b)}}
+
+    with C pairs in the same order, D in the opposite one, T tied ones, P all pairs. A constant row has no order: beside
+    another constant row the value is 1, beside any other 0.
+
+    Args:
+        a: any finite numbers.
+        b: the same.
+        mask: true at valid sites; the time grows with the square of the largest number of them in a row.
+
+    Returns:
+        The correlation, in [-1, 1], in double precision.
+
+    Reference:
+        kendall1945treatment
+
+    Example:
+        >>> everywhere = torch.ones(1, 3, dtype=torch.bool)
+        >>> round(kendall(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 3.0, 2.0]]), everywhere).item(), 6)
+        0.333333
+    """
+    a, b, mask = _packed(a, b, mask)
+    rows = max(1, PAIRS // max(1, a.shape[1] ** 2))
+    parts = (slice(at, at + rows) for at in range(0, len(a), rows))
+    return torch.cat([_tau(a[part], b[part], mask[part]) for part in parts])
+
+
+def top_jaccard(
+    a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"], count: int
+) -> Float[Tensor, " batch"]:
+    r"""Compare the sites with the highest values: those in both over those in either.
+
+    .. math:: J = |A_k \cap B_k| / |A_k \cup B_k|
+
+    Ties at the last place share it, by weights as `top_share` gives them; then the smaller weights are added up over
+    the larger ones.
+
+    Args:
+        a: any finite numbers; pass their absolute values when the sign does not matter.
+        b: the same.
+        mask: true at valid sites.
+        count: how many sites are the top; all valid ones of a row that has fewer, so that it scores 1.
+
+    Returns:
+        A share in [0, 1].
+
+    Reference:
+        krishna2024disagreement
+
+    Example:
+        >>> a, b = torch.tensor([[4.0, 3.0, 2.0, 1.0]]), torch.tensor([[4.0, 1.0, 2.0, 3.0]])
+        >>> round(top_jaccard(a, b, torch.ones(1, 4, dtype=torch.bool), 2).item(), 6)
+        0.333333
+    """
+    places = mask.sum(1).clamp(1, count)
+    first, second = (top_share(x.double(), places, mask) * mask for x in (a, b))
+    return torch.minimum(first, second).sum(1) / torch.maximum(first, second).sum(1).clamp_min(1)
+
+
+def sign_agreement(
+    a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, " batch"]:
+    """Give the share of sites with the same sign, zero being a sign of its own.
+
+    Args:
+        a: any finite numbers.
+        b: the same.
+        mask: true at valid sites.
+
+    Returns:
+        A share in [0, 1], in double precision.
+
+    Reference:
+        krishna2024disagreement
+
+    Example:
+        >>> a, b = torch.tensor([[1.0, -2.0, 0.0, 3.0]]), torch.tensor([[5.0, -1.0, 0.0, -3.0]])
+        >>> sign_agreement(a, b, torch.ones(1, 4, dtype=torch.bool)).item()
+        0.75
+    """
+    same = (a.sign() == b.sign()) & mask
+    return same.sum(1).double() / mask.sum(1).clamp_min(1)
+
+
+def cosine(
+    a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, " batch"]:
+    """Give the cosine of the angle between two rows; 1 between two zero rows, 0 between a zero row and another.
+
+    Args:
+        a: any finite numbers.
+        b: the same.
+        mask: true at valid sites.
+
+    Returns:
+        The cosine, in [-1, 1], in double precision.
+
+    Example:
+        >>> cosine(torch.tensor([[3.0, 0.0]]), torch.tensor([[4.0, 3.0]]), torch.ones(1, 2, dtype=torch.bool)).item()
+        0.8
+    """
+    x, y = (_unit(row.double().masked_fill(~mask, 0.0)) for row in (a, b))
+    neither = ~(x.any(1) | y.any(1))
+    return torch.where(neither, 1.0, (x * y).sum(1)).clamp(-1.0, 1.0)
+
+
+def jensen_shannon(
+    a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, " batch"]:
+    r"""Give the Jensen-Shannon divergence of two distributions over the sites, in bits.
+
+    .. math:: JS = \tfrac12 KL(p \| m) + \tfrac12 KL(q \| m), \quad m = \tfrac12 (p + q)
+
+    Rows are scaled to add up to 1; a row of zeros counts as uniform.
+
+    Args:
+        a: numbers that are not negative, such as attention weights.
+        b: the same.
+        mask: true at valid sites.
+
+    Returns:
+        The divergence: 0 for equal distributions, 1 bit for disjoint ones, in double precision.
+
+    Reference:
+        lin1991divergence
+
+    Example:
+        >>> everywhere = torch.ones(1, 2, dtype=torch.bool)
+        >>> jensen_shannon(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]]), everywhere).item()
+        1.0
+    """
+    p, q = (_distribution(x.double(), mask) for x in (a, b))
+    middle = (p + q) / 2
+    return ((_bits(p, middle) + _bits(q, middle)) / 2).sum(1).clamp(0.0, 1.0)
+
+
+def _packed(a: Tensor, b: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Move the valid sites of each row to its front, and cut off what no row needs."""
+    width = int(mask.sum(1).max())
+    order = mask.int().argsort(dim=1, descending=True, stable=True)[:, :width]
+    return a.gather(1, order), b.gather(1, order), mask.gather(1, order)
+
+
+def _tau(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
+    valid = mask[:, :, None] & mask[:, None, :]
+    first, second = ((x[:, :, None] - x[:, None, :]).sign().masked_fill(~valid, 0.0).flatten(1) for x in (a, b))
+    untied, other = first.abs().sum(1).double(), second.abs().sum(1).double()
+    alike = ((untied == 0) & (other == 0)).double()
+    tau = (first * second).sum(1).double() / (untied.sqrt() * other.sqrt())
+    return torch.where((untied == 0) | (other == 0), alike, tau).clamp(-1.0, 1.0)
+
+
+def _unit(rows: Tensor) -> Tensor:
+    largest = rows.abs().amax(1, keepdim=True)
+    rows = rows / torch.where(largest > 0, largest, 1.0)
+    size = rows.square().sum(1, keepdim=True).sqrt()
+    return rows / torch.where(size > 0, size, 1.0)
+
+
+def _distribution(rows: Tensor, mask: Tensor) -> Tensor:
+    rows = rows.masked_fill(~mask, 0.0)
+    rows = torch.where(rows.any(1, keepdim=True), rows, mask.double())
+    return rows / rows.sum(1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
+
+
+def _bits(p: Tensor, middle: Tensor) -> Tensor:
+    return torch.where(p > 0, p * (p / middle.clamp_min(torch.finfo(p.dtype).tiny)).log2(), 0.0)
