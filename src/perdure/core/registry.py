@@ -136,7 +136,9 @@ DATASETS = Room("data", "dataset", doors=frozenset({"hub", "images", "pictures",
 MODELS = Room(
     "models",
     "model",
-    doors=frozenset({"bidirectional", "dropout", "embedded", "pooling", "prefix", "presets", "pretrained", "weights"}),
+    doors=frozenset(
+        {"bidirectional", "dropout", "embedded", "encoder", "pooling", "prefix", "presets", "pretrained", "weights"}
+    ),
 )
 STUDIES = Room("studies", "study", doors=frozenset({"cell", "figures", "published", "table"}))
 

@@ -8,6 +8,7 @@ import difflib
 from perdure.core.errors import UnknownNameError
 from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of, settings_of
+from perdure.models.attention import AMAZON, IMDB
 from perdure.models.deep_lstm import DeepLstm
 from perdure.models.recurrent import Recurrent
 from perdure.models.resnet import Resnet
@@ -32,6 +33,8 @@ NAMED: dict[str, Architecture] = {
     "small_deep_lstm": DeepLstm(embedding_size=64, hidden_size=64, dropout=0.2),
     "resnet18": Resnet(18),
     "resnet50": Resnet(50),
+    "attention_imdb": IMDB,
+    "attention_amazon": AMAZON,
 }
 """All networks with a name of their own, beside the files of this room."""
 
