@@ -10,6 +10,7 @@ from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of, settings_of
 from perdure.models.attention import AMAZON, IMDB
 from perdure.models.deep_lstm import DeepLstm
+from perdure.models.hierarchical import Hierarchical
 from perdure.models.recurrent import Recurrent
 from perdure.models.resnet import Resnet
 
@@ -35,6 +36,8 @@ NAMED: dict[str, Architecture] = {
     "resnet50": Resnet(50),
     "attention_imdb": IMDB,
     "attention_amazon": AMAZON,
+    "hierarchical_imdb": Hierarchical(100, (128, 64, 16), normalise=True, dropout=0.2, types=2538),
+    "hierarchical_amazon": Hierarchical(100, (128, 64), normalise=True, dropout=0.2, types=2602),
 }
 """All networks with a name of their own, beside the files of this room."""
 
