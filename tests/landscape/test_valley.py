@@ -1,0 +1,130 @@
+"""Valleys of known shape; bounds that hold at every point; budgets; going on as if nothing had been cut."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from perdure.core.batch import Batch
+from perdure.core.errors import NonFiniteError, SettingError
+from perdure.landscape.barrier import barrier
+from perdure.landscape.linear import linear
+from perdure.landscape.surface import ModelLoss
+from perdure.landscape.valley import Valley, valley
+from perdure.ops.params import distance, params_of
+from tests.landscape.bowls import BOWL, PASS, RING, Formula, point
+
+
+def around(degrees):
+    angle = math.radians(degrees)
+    return point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
+
+
+def keeps_its_bounds(surface, found, target):
+    far = [distance(one, target) for one in found.points]
+    assert all(before > after for before, after in itertools.pairwise(far))
+    losses = [float(surface.losses(one).double().mean()) for one in found.points]
+    assert losses == pytest.approx(list(found.losses), abs=1e-12)
+    assert max(losses) <= found.level
+
+
+def test_a_convex_bowl_is_crossed_without_an_increase():
+    ends = point(-3.0, 1.0), point(2.0, -1.0)
+    found = valley(BOWL, *ends)
+    assert (found.ended, found.increase) == ("target", 0.0)
+    assert found.points[0] is ends[0]
+    assert found.points[-1] is ends[1]
+    keeps_its_bounds(BOWL, found, ends[1])
+
+
+@pytest.mark.parametrize("degrees", [90, 120, 170])
+def test_a_ring_is_followed(degrees, generator):
+    """The straight line costs up to 8.3; the way round costs nothing and is as long as the arc."""
+    ends = around(degrees)
+    found = valley(RING, *ends, Valley(allowed=0.01))
+    assert found.ended == "target"
+    assert found.increase <= 0.01
+    assert found.path.length == pytest.approx(math.radians(degrees), rel=0.25)  # it swings about the floor
+    keeps_its_bounds(RING, found, ends[1])
+    straight = barrier(RING, linear(*ends), generator).increase
+    assert straight == pytest.approx(10 * (1 - math.cos(math.radians(degrees) / 2)) ** 2)
+    assert barrier(RING, found.path, generator, 200).increase < 0.03 * straight
+
+
+def test_the_increase_is_found_when_none_is_given():
+    """A pass of height 1 must be climbed; straight on it would be 6."""
+    ends = point(-1.0, 0.0), point(1.0, 0.0)
+    found = valley(PASS, *ends)
+    assert found.ended == "target"
+    assert found.increase == pytest.approx(1, abs=0.02)
+    keeps_its_bounds(PASS, found, ends[1])
+    assert valley(RING, *around(170)).increase < 0.01
+
+
+@pytest.mark.parametrize("allowed", [0.0, 0.1, 0.5])
+def test_a_pass_that_is_too_high_stalls_below_the_bound(allowed):
+    ends = point(-1.0, 0.0), point(1.0, 0.0)
+    found = valley(PASS, *ends, Valley(allowed=allowed))
+    assert found.ended == "stalled"
+    assert found.increase <= allowed
+    keeps_its_bounds(PASS, found, ends[1])
+
+
+@pytest.mark.parametrize("cut", [3, 20, 100])
+def test_a_resumed_tracking_equals_one_that_was_not_cut(cut):
+    ends, settings = (point(-1.0, 0.0), point(1.0, 0.0)), Valley()
+    whole = valley(PASS, *ends, settings)
+    part = valley(PASS, *ends, replace(settings, evaluations=cut))
+    assert part.ended == "evaluations"
+    assert cut <= part.evaluations < whole.evaluations
+    joined = valley(PASS, *ends, settings, resume=part)
+    assert joined.losses == whole.losses
+    assert (joined.level, joined.evaluations, joined.gradients) == (whole.level, whole.evaluations, whole.gradients)
+    assert all(distance(a, b) == 0 for a, b in zip(joined.points, whole.points, strict=True))
+
+
+def test_no_step_begins_when_time_is_over():
+    found = valley(RING, *around(120), Valley(seconds=0.0))
+    assert (found.ended, len(found.points), found.gradients) == ("seconds", 1, 0)
+
+
+def test_the_number_of_steps_is_bounded():
+    found = valley(RING, *around(170), Valley(allowed=0.01, longest=0.1, least=0.02))
+    assert len(found.points) <= 51
+
+
+def test_equal_ends_need_no_step():
+    found = valley(BOWL, point(1.0, 1.0), point(1.0, 1.0))
+    assert (found.ended, len(found.points), found.gradients) == ("target", 1, 0)
+
+
+def test_the_valley_between_two_networks_lies_far_below_the_straight_line(generator):
+    x = torch.randn(120, 6, generator=generator)
+    batch = Batch(x, (x[:, 0] * x[:, 1] > 0).long())
+    models = []
+    for _ in range(2):
+        model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2))
+        for weight in model.parameters():
+            nn.init.normal_(weight, generator=generator)
+        learner = torch.optim.Adam(model.parameters(), 0.05)
+        for _ in range(80):
+            learner.zero_grad()
+            torch.autograd.backward(nn.functional.cross_entropy(model(x), batch.label))
+            learner.step()
+        models.append(params_of(model))
+    surface = ModelLoss(model, batch)
+    found = valley(surface, *models, Valley(longest=0.05, least=0.005))
+    assert found.ended == "target"
+    keeps_its_bounds(surface, found, models[1])
+    assert found.increase < 0.3 * barrier(surface, linear(*models), generator).increase
+
+
+def test_settings_and_ends_that_cannot_be_used():
+    for setting in ({"allowed": -1.0}, {"least": 0.5}, {"descents": (1.0,)}, {"evaluations": 0}, {"descents": ()}):
+        with pytest.raises(SettingError):
+            Valley(**setting)
+    with pytest.raises(NonFiniteError, match="two ends"):
+        valley(Formula(lambda x, y: x / 0), point(1.0, 0.0), point(2.0, 0.0))
