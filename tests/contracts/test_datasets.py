@@ -8,7 +8,15 @@ import torch
 
 from perdure.core.registry import DATASETS
 from perdure.core.text import PAD, SPECIAL, UNKNOWN
-from tests.data.files import write_arrays, write_cifar_binary, write_imdb_parquet, write_mnist_idx, write_pictures
+from tests.data.files import (
+    event_arrays,
+    write_arrays,
+    write_cifar_binary,
+    write_event_archive,
+    write_imdb_parquet,
+    write_mnist_idx,
+    write_pictures,
+)
 
 
 def write_mnist_folder(folder):
@@ -29,6 +37,7 @@ def write_cifar_folder(folder):
 FILES = {
     "arrays": lambda folder: write_arrays(folder / "data.npz"),
     "cifar10": write_cifar_folder,
+    "events": lambda folder: write_event_archive(folder, **event_arrays(names=("",))),
     "image_folder": write_pictures,
     "imdb": write_imdb_folder,
     "mnist_series": write_mnist_folder,
@@ -77,6 +86,10 @@ def test_samples_are_whole_and_belong_to_one_split(name, tmp_path):
         (check_text if splits.vocabulary else check_floats)(part, splits)
         assert part.label.dtype == torch.int64
         assert set(part.label.tolist()) <= set(range(len(splits.classes)))
+        if part.event is not None:
+            assert part.event.dtype == torch.int64
+            assert part.event.shape == part.inputs.shape[:2]
+            assert part.mask is None or (part.event[~part.mask] == -1).all()
         if part.truth is not None:
             assert part.truth.dtype == torch.bool
             assert part.truth.shape == part.inputs.shape

@@ -134,6 +134,32 @@ def write_arrays(path: Path, **arrays: object) -> Path:
     return path
 
 
+def event_arrays(names: tuple[str, ...] = ("_train", "_val", "_test")) -> dict[str, np.ndarray]:
+    """Draw three buckets of 4 series for each split, of 5, 4 and 2 steps with 3 features and one of 4 types or none."""
+    random, arrays = np.random.default_rng(0), {}
+    for name in names:
+        for bucket, steps in ((0, 5), (2, 4), (10, 2)):
+            types = np.eye(5, 4, dtype=np.float32)[random.integers(5, size=(4, steps))]
+            arrays[f"x{name}_{bucket}"] = random.normal(size=(4, steps, 3)).astype(np.float32)
+            arrays[f"y{name}_{bucket}"] = np.eye(2, dtype=np.float32)[np.arange(4) % 2][:, None]
+            arrays[f"f{name}_{bucket}"] = types
+            arrays[f"e{name}_{bucket}"] = types.max(1)
+    return arrays
+
+
+def write_event_folder(folder: Path, **arrays: np.ndarray) -> Path:
+    """Write one file for each array."""
+    for name, value in arrays.items():
+        np.save(folder / f"{name}.npy", value)
+    return folder
+
+
+def write_event_archive(folder: Path, **arrays: np.ndarray) -> Path:
+    """Write all arrays into one archive."""
+    np.savez(folder / "events.npz", **arrays)
+    return folder / "events.npz"
+
+
 def _png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
