@@ -1,0 +1,212 @@
+"""How well the explanations of several training runs agree, between null and ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from perdure.core.check import check_counts
+from perdure.core.errors import EmptyDataError, ShapeError
+from perdure.ops.pairs import pair_interval, pair_mean
+from perdure.reproducibility.clusters import adjusted_rand, clustering
+from perdure.reproducibility.null import Shuffle, shuffle_samples, shuffle_types
+from perdure.reproducibility.vectors import Vectors
+
+__all__ = ["Agreement", "Measure", "Partitions", "Run", "cluster_agreement", "sample_agreement"]
+
+Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From the values of two runs and the types present, (sample, type) each, to one number per sample."""
+
+Partitions = Callable[[Tensor, Tensor], float]
+"""From two partitions to their agreement, as `adjusted_rand`."""
+
+Score = Callable[[Tensor, Tensor, Tensor], float]
+"""From what two runs say, (sample, ...) each, and the samples to compare, to one number."""
+
+SEED = 10
+"""Of clusterings, as in the published code; the ceiling takes the next."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one training run says of some sequences.
+
+    Args:
+        vectors: the explanations.
+        predicted: the predicted class of each sequence.
+        again: the explanations of the same run with other noise; None for a method that draws none.
+    """
+
+    vectors: Vectors
+    predicted: Int[Tensor, " sample"]
+    again: Vectors | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """The agreement of several runs between its null and its ceiling.
+
+    Args:
+        pairs: the agreement of every pair of runs on the sequences that both predict alike; NaN on the diagonal, and
+            where there is no such sequence.
+        alike: the share of sequences that two runs predict alike, 1 on the diagonal.
+        mean: over the pairs.
+        low: lower end of the 95 % bootstrap interval of the mean over runs; NaN for two runs.
+        high: upper end.
+        null: what shuffled explanations of these runs score, mean over draws.
+        ceiling: what a run scores beside itself, with other noise or another seed of the clustering; mean over runs.
+    """
+
+    pairs: Float[Tensor, "run run"]
+    alike: Float[Tensor, "run run"]
+    mean: float
+    low: float
+    high: float
+    null: float
+    ceiling: float
+
+
+def sample_agreement(
+    runs: Sequence[Run], measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types, draws: int = 5
+) -> Agreement:
+    """Compare the explanations of each sequence by two runs, and average over sequences and pairs.
+
+    Only the types that occur in a sequence are compared, as others are zero in every run. Sequences with fewer than
+    two of them are left out: there is nothing to order.
+
+    Args:
+        runs: at least two, of the same sequences.
+        measure: for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
+        generator: the stream of the null and of the bootstrap.
+        shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
+        draws: shuffles of each run.
+
+    Returns:
+        The agreement.
+
+    Raises:
+        EmptyDataError: with fewer than two runs, or when none predict alike.
+        ShapeError: when the runs are not of the same sequences.
+
+    Example:
+        >>> from perdure.ops.correlation import spearman
+        >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
+        >>> found = sample_agreement([Run(vectors, torch.zeros(8))] * 3, spearman, torch.Generator())
+        >>> found.mean, found.low, found.high, found.ceiling, found.null < 0.5
+        (1.0, 1.0, 1.0, 1.0, True)
+    """
+    check_counts(draws=draws)
+    alike, present = _alike(runs), runs[0].vectors.present
+    several = present.sum(1) > 1
+
+    def score(a: Tensor, b: Tensor, kept: Tensor) -> float:
+        kept = kept & several
+        return measure(a[kept], b[kept], present[kept]).double().mean().item() if kept.any() else torch.nan
+
+    values = [run.vectors.values for run in runs]
+    others = [[shuffle(run.vectors, generator).values for run in runs] for _ in range(draws)]
+    again = [(run.vectors if run.again is None else run.again).values for run in runs]
+    return _placed(values, others, again, alike, score, generator)
+
+
+def cluster_agreement(
+    runs: Sequence[Run],
+    count: int,
+    generator: torch.Generator,
+    measure: Partitions = adjusted_rand,
+    shuffle: Shuffle = shuffle_samples,
+    draws: int = 5,
+) -> Agreement:
+    """Cluster the sequences by the explanations of each run, and compare the partitions of two runs.
+
+    The ceiling is the same run, explained with other noise where its method draws any, and clustered from other seeds:
+    where it is below 1, the clusters themselves are not settled. The null keeps the types of each sequence, from which
+    clusters may follow without any explanation.
+
+    Args:
+        runs: at least two, of the same sequences.
+        count: the number of clusters; `scan` of one run helps to choose it, the paper compares runs with 2.
+        generator: the stream of the null and of the bootstrap.
+        measure: `adjusted_rand` or `adjusted_mutual_information`.
+        shuffle: the null, `shuffle_samples` or `shuffle_types`.
+        draws: shuffles of each run.
+
+    Returns:
+        The agreement.
+
+    Raises:
+        EmptyDataError: with fewer than two runs, or when none predict alike.
+        ShapeError: when the runs are not of the same sequences.
+        SettingError: when there are more clusters than sequences.
+
+    Reference:
+        ger2020reproducibility
+
+    Example:
+        >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
+        >>> runs = [Run(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.zeros(4))] * 3
+        >>> found = cluster_agreement(runs, 2, torch.Generator())
+        >>> found.mean, found.ceiling
+        (1.0, 1.0)
+    """
+    check_counts(draws=draws)
+    alike = _alike(runs)
+
+    def score(a: Tensor, b: Tensor, kept: Tensor) -> float:
+        return measure(a[kept], b[kept]) if kept.any() else torch.nan
+
+    def labels(vectors: Vectors, seed: int = SEED) -> Tensor:
+        return clustering(vectors.values, count, seed).label
+
+    found = [labels(run.vectors) for run in runs]
+    others = [[labels(shuffle(run.vectors, generator)) for run in runs] for _ in range(draws)]
+    again = [labels(run.vectors if run.again is None else run.again, SEED + 1) for run in runs]
+    return _placed(found, others, again, alike.cpu(), score, generator)
+
+
+def _placed(
+    found: Sequence[Tensor],
+    others: Sequence[Sequence[Tensor]],
+    again: Sequence[Tensor],
+    alike: Bool[Tensor, "run run sample"],
+    score: Score,
+    generator: torch.Generator,
+) -> Agreement:
+    """Place the agreement of runs between that with shuffled runs and that of each with itself."""
+    pairs = _pairs(found, found, alike, score)
+    null = fmean(pair_mean(_pairs(found, shuffled, alike, score)) for shuffled in others)
+    selves = [score(one, same, alike[i, i]) for i, (one, same) in enumerate(zip(found, again, strict=True))]
+    low, high = pair_interval(pairs, generator)
+    return Agreement(pairs, alike.double().mean(2), pair_mean(pairs), low, high, null, fmean(selves))
+
+
+def _pairs(
+    first: Sequence[Tensor], second: Sequence[Tensor], alike: Bool[Tensor, "run run sample"], score: Score
+) -> Float[Tensor, "run run"]:
+    table = torch.full((len(first), len(first)), torch.nan, dtype=torch.float64)
+    for i, j in combinations(range(len(first)), 2):
+        table[i, j] = table[j, i] = score(first[i], second[j], alike[i, j])
+    return table
+
+
+def _alike(runs: Sequence[Run]) -> Bool[Tensor, "run run sample"]:
+    """Tell which sequences two runs predict alike."""
+    if len(runs) < 2:
+        raise EmptyDataError(f"there are {len(runs)} runs to compare", "train at least two, better ten")
+    present = runs[0].vectors.present
+    for number, run in enumerate(runs):
+        views = (run.vectors,) if run.again is None else (run.vectors, run.again)
+        same = all(torch.equal(view.present, present) for view in views)
+        if not same or run.predicted.shape != present.shape[:1]:
+            raise ShapeError(
+                f"run {number} does not explain the sequences of run 0",
+                "explain the same batch with every run, and pass one predicted class for each sequence",
+            )
+    predicted = torch.stack([run.predicted for run in runs])
+    return predicted[:, None] == predicted
