@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from perdure.models.attention import Attended, Attention, AttentionClassifier, Score
@@ -100,7 +100,7 @@ class HierarchicalClassifier(AttentionClassifier):
         return self._levels(encoded, x)
 
     def _levels(self, encoded: Encoded, x: Tensor) -> _Levels:
-        row, step, kind = _members(x[..., -self.types :], encoded.mask).nonzero(as_tuple=True)
+        row, step, kind = _members(x[..., -self.types :], encoded.mask)
         pairs, pair = torch.unique(row * self.types + kind, return_inverse=True)
         outputs, row_of = encoded.steps[row, step], pairs // self.types
         scores = self.score(encoded.output[:, None], encoded.steps)[row, step]
@@ -121,7 +121,10 @@ class _Levels(Attended):
     weight: Float[Tensor, " pair"]
 
 
-def _members(types: Float[Tensor, "batch time type"], mask: Tensor) -> Bool[Tensor, "batch time type"]:
-    """Tell which types each valid step has."""
-    largest = types.detach().amax(2, keepdim=True)
-    return (types.detach() > largest / 2) & (largest > 0) & mask[..., None]
+def _members(types: Float[Tensor, "batch time type"], mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """List sample, step and type of all events of valid steps."""
+    types = types.detach()
+    largest = types.amax(2)
+    limit = torch.where(mask & (largest > 0), largest / 2, torch.inf)
+    row, step, kind = (types > limit[..., None]).nonzero(as_tuple=True)
+    return row, step, kind
