@@ -1,0 +1,99 @@
+"""Components of variance of a full crossing of factors, such as methods by runs by samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from math import prod
+
+from jaxtyping import Float
+from torch import Tensor
+
+from perdure.core.errors import SettingError, ShapeError
+
+__all__ = ["shares", "variance_components"]
+
+Effect = tuple[str, ...]
+"""The factors of an effect; those of an interaction in the order of the axes."""
+
+
+def variance_components(values: Float[Tensor, "*level"], factors: Sequence[str]) -> dict[Effect, float]:
+    r"""Estimate how much each factor and each interaction contributes to the variance, by mean squares.
+
+    All factors are random and each combination of levels has one value. With mean squares :math:`M_B` and
+    :math:`n_c` levels of factor c,
+
+    .. math:: \sigma^2_A = \sum_{B \supseteq A} (-1)^{|B \setminus A|} M_B \Big/ \prod_{c \notin A} n_c
+
+    The interaction of all factors cannot be told from noise. Estimates are unbiased, so those of small components
+    may be negative.
+
+    Args:
+        values: one axis for each factor.
+        factors: their names.
+
+    Returns:
+        The components by the names of their factors, single factors first, in squared units of the values.
+
+    Raises:
+        ShapeError: when there is not one axis for each factor.
+        SettingError: when a factor has a single level.
+
+    Reference:
+        cornfield1956average
+
+    Example:
+        >>> import torch
+        >>> rows = torch.tensor([[1.0, 1.0], [3.0, 3.0]])  # rows differ, columns do not
+        >>> variance_components(rows, ("row", "column"))
+        {('row',): 2.0, ('column',): 0.0, ('row', 'column'): 0.0}
+    """
+    if values.ndim != len(factors) or len(set(factors)) != len(factors):
+        raise ShapeError(
+            f"values of shape {tuple(values.shape)} have factors {tuple(factors)}", "name each axis, by different names"
+        )
+    single = [name for name, levels in zip(factors, values.shape, strict=True) if levels < 2]
+    if single:
+        raise SettingError(f"there is one level of {' and '.join(single)}", "give each factor at least two levels")
+    axes = range(values.ndim)
+    squares = {some: _mean_square(values.double(), some) for some in _subsets(axes) if some}
+    found = {}
+    for some in squares:
+        above = [other for other in squares if set(other) >= set(some)]
+        total = sum((-1) ** (len(other) - len(some)) * squares[other] for other in above)
+        others = prod(values.shape[axis] for axis in axes if axis not in some)
+        found[tuple(factors[axis] for axis in some)] = total / others
+    return found
+
+
+def shares(components: dict[Effect, float]) -> dict[Effect, float]:
+    """Give each component's share of their sum, negative estimates counted as zero.
+
+    Args:
+        components: as `variance_components` gives.
+
+    Returns:
+        Shares that add up to 1; all zero when nothing varies.
+
+    Example:
+        >>> shares({("row",): 3.0, ("column",): 1.0, ("row", "column"): -0.5})
+        {('row',): 0.75, ('column',): 0.25, ('row', 'column'): 0.0}
+    """
+    kept = {name: max(0.0, value) for name, value in components.items()}
+    total = sum(kept.values())
+    return {name: value / total if total else 0.0 for name, value in kept.items()}
+
+
+def _mean_square(values: Tensor, some: tuple[int, ...]) -> float:
+    """Take the effects of the factors on these axes: means over the others, less all that fewer factors explain."""
+    rest = [axis for axis in range(values.ndim) if axis not in some]
+    effect = values.mean(rest, keepdim=True) if rest else values
+    for axis in some:
+        effect = effect - effect.mean(axis, keepdim=True)
+    repeats = prod(values.shape[axis] for axis in rest)
+    return float(effect.square().sum()) * repeats / prod(values.shape[axis] - 1 for axis in some)
+
+
+def _subsets(axes: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    for size in range(len(axes) + 1):
+        yield from combinations(axes, size)
