@@ -1,0 +1,112 @@
+"""Symmetries keep the function, and alignment undoes a random signed permutation."""
+
+import pytest
+import torch
+from torch import nn
+
+from perdure.core.batch import Batch
+from perdure.core.errors import SettingError, ShapeError, UnsupportedError
+from perdure.landscape.align import align
+from perdure.landscape.surface import ModelLoss
+from perdure.landscape.symmetry import rearranged, symmetries
+from perdure.models.recurrent import Recurrent
+from perdure.ops.params import distance, params_of
+from perdure.ops.sequence import length_mask
+
+
+def stack(activation=nn.Tanh, normalised=False):
+    middle = [nn.BatchNorm1d(7)] if normalised else []
+    return nn.Sequential(
+        nn.Linear(4, 9), activation(), nn.Dropout(), nn.Linear(9, 7), *middle, activation(), nn.Linear(7, 3)
+    )
+
+
+def recurrent(**settings):
+    return Recurrent(hidden_size=8, **settings).build(4, 3, torch.Generator().manual_seed(1))
+
+
+NETWORKS = {
+    **{f"{cell}-{layers}": recurrent(cell=cell, layers=layers) for cell in ("rnn", "gru", "lstm") for layers in (1, 2)},
+    "mean": recurrent(pooling="mean"),
+    "max": recurrent(pooling="max"),
+    "input attention": recurrent(input_attention="mean", attention_size=3, hops=2),
+    "tanh": stack(),
+    "relu": stack(nn.ReLU),
+    "normalised": stack(normalised=True),
+}
+
+
+def drawn(model, generator):
+    """Weights of a network, all of them random, those of batch normalisation too."""
+    return {
+        name: torch.randn(w.shape, generator=generator) / w.shape[-1] ** 0.5 for name, w in params_of(model).items()
+    }
+
+
+def shuffled(params, layers, generator):
+    for units in layers:
+        order = torch.randperm(units.size, generator=generator)
+        sign = (
+            torch.randint(2, (units.size,), generator=generator) * 2.0 - 1 if units.signed else torch.ones(units.size)
+        )
+        params = rearranged(params, units, order, sign)
+    return params
+
+
+def surface(model, generator):
+    if isinstance(model, nn.Sequential):
+        return ModelLoss(model, Batch(torch.randn(20, 4, generator=generator), torch.arange(20) % 3))
+    lengths = torch.arange(20) % 6 + 1
+    return ModelLoss(
+        model, Batch(torch.randn(20, 6, 4, generator=generator), torch.arange(20) % 3, mask=length_mask(lengths, 6))
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_symmetry_keeps_the_function_and_alignment_undoes_it(name, generator):
+    model = NETWORKS[name]
+    layers, over = symmetries(model), surface(model, generator)
+    first = drawn(model, generator)
+    second = shuffled(first, layers, generator)
+    assert distance(first, second) > 1
+    torch.testing.assert_close(over.losses(second), over.losses(first), rtol=0, atol=1e-5)
+    found = align(first, second, layers)
+    assert found.before == distance(first, second)
+    assert found.after == distance(first, found.params) == 0
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_that_was_aligned_to_another_is_nearer_and_the_same(name, generator):
+    model = NETWORKS[name]
+    layers, over = symmetries(model), surface(model, generator)
+    first, second = drawn(model, generator), drawn(model, generator)
+    found = align(first, second, layers)
+    assert found.after < found.before
+    torch.testing.assert_close(over.losses(found.params), over.losses(second), rtol=0, atol=1e-5)
+
+
+def test_shaken_weights_are_found_again(generator):
+    """A twentieth of the spread of the weights as noise does not hide which unit is which."""
+    model = NETWORKS["lstm-2"]
+    layers, first = symmetries(model), drawn(model, generator)
+    noise = {name: 0.05 * w for name, w in drawn(model, generator).items()}
+    shaken = {name: w + noise[name] for name, w in first.items()}
+    found = align(first, shuffled(shaken, layers, generator), layers)
+    assert distance(found.params, shaken) == 0
+
+
+def test_signs_are_found_only_where_they_are_free():
+    assert all(units.signed for units in symmetries(NETWORKS["gru-2"]))
+    assert not any(units.signed for units in symmetries(NETWORKS["max"]) + symmetries(NETWORKS["relu"]))
+
+
+def test_what_cannot_be_aligned(generator):
+    for model in (recurrent(bidirectional=True), recurrent(pooling="self_attention"), nn.Linear(2, 2)):
+        with pytest.raises(UnsupportedError):
+            symmetries(model)
+    with pytest.raises(UnsupportedError, match="Conv1d"):
+        symmetries(nn.Sequential(nn.Conv1d(2, 2, 1)))
+    with pytest.raises(ShapeError):
+        align({"w": torch.zeros(2)}, {"w": torch.zeros(3)}, ())
+    with pytest.raises(SettingError):
+        align({"w": torch.zeros(2)}, {"w": torch.zeros(2)}, (), rounds=0)
