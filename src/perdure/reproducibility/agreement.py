@@ -18,7 +18,7 @@ from perdure.reproducibility.clusters import adjusted_rand, clustering
 from perdure.reproducibility.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.reproducibility.vectors import Vectors
 
-__all__ = ["Agreement", "Measure", "Partitions", "Run", "cluster_agreement", "sample_agreement"]
+__all__ = ["Agreement", "Measure", "Partitions", "Run", "cluster_agreement", "predicted_alike", "sample_agreement"]
 
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From the values of two runs and the types present, (sample, type) each, to one number per sample."""
@@ -102,7 +102,7 @@ def sample_agreement(
         (1.0, 1.0, 1.0, 1.0, True)
     """
     check_counts(draws=draws)
-    alike, present = _alike(runs), runs[0].vectors.present
+    alike, present = predicted_alike(runs), runs[0].vectors.present
     several = present.sum(1) > 1
 
     def score(a: Tensor, b: Tensor, kept: Tensor) -> float:
@@ -156,7 +156,7 @@ def cluster_agreement(
         (1.0, 1.0)
     """
     check_counts(draws=draws)
-    alike = _alike(runs)
+    alike = predicted_alike(runs)
 
     def score(a: Tensor, b: Tensor, kept: Tensor) -> float:
         return measure(a[kept], b[kept]) if kept.any() else torch.nan
@@ -195,8 +195,25 @@ def _pairs(
     return table
 
 
-def _alike(runs: Sequence[Run]) -> Bool[Tensor, "run run sample"]:
-    """Tell which sequences two runs predict alike."""
+def predicted_alike(runs: Sequence[Run]) -> Bool[Tensor, "run run sample"]:
+    """Tell which sequences two runs predict alike.
+
+    Args:
+        runs: at least two.
+
+    Returns:
+        True for each pair of runs and each sequence to which both give the same class.
+
+    Raises:
+        EmptyDataError: with fewer than two runs.
+        ShapeError: when the runs are not of the same sequences.
+
+    Example:
+        >>> vectors = Vectors(torch.ones(2, 1), torch.ones(2, 1, dtype=torch.bool))
+        >>> runs = [Run(vectors, torch.tensor([0, 1])), Run(vectors, torch.tensor([0, 0]))]
+        >>> predicted_alike(runs)[0, 1].tolist()
+        [True, False]
+    """
     if len(runs) < 2:
         raise EmptyDataError(f"there are {len(runs)} runs to compare", "train at least two, better ten")
     present = runs[0].vectors.present

@@ -1,0 +1,66 @@
+"""Generalizability and consistency: from distances between explanations of models that predict alike or not."""
+
+from __future__ import annotations
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+__all__ = ["mean_generalizability", "relative_consistency"]
+
+
+def mean_generalizability(
+    distance: Float[Tensor, " pair"], alike: Bool[Tensor, " pair"], weight: Float[Tensor, " pair"]
+) -> float:
+    r"""Give MeGe: how near to each other the explanations of models are that predict alike.
+
+    .. math:: MeGe = 1 / (1 + \bar\delta_=)
+
+    Args:
+        distance: between two explanations of one sample.
+        alike: true where the two models predict alike.
+        weight: how often each pair counts.
+
+    Returns:
+        1 for equal explanations, falling to 0 with their distance; NaN when no models predict alike.
+
+    Reference:
+        fel2022how
+
+    Example:
+        >>> import torch
+        >>> mean_generalizability(torch.tensor([1.0, 3.0, 9.0]), torch.tensor([True, True, False]), torch.ones(3))
+        0.3333333333333333
+    """
+    share = (weight * alike).double()
+    return float(1 / (1 + (distance.double() * share).sum() / share.sum()))
+
+
+def relative_consistency(
+    distance: Float[Tensor, " pair"], alike: Bool[Tensor, " pair"], weight: Float[Tensor, " pair"]
+) -> float:
+    r"""Give ReCo: how well a threshold on the distance tells whether two models predict alike.
+
+    .. math:: ReCo = \max_\gamma\; P(\delta_= \le \gamma) + P(\delta_{\neq} > \gamma) - 1
+
+    Args:
+        distance: between two explanations of one sample.
+        alike: true where the two models predict alike.
+        weight: how often each pair counts.
+
+    Returns:
+        1 when all explanations of equal predictions are nearer than those of unequal ones, 0 when distances tell
+        nothing; NaN without pairs of either kind.
+
+    Reference:
+        fel2022how
+
+    Example:
+        >>> import torch
+        >>> relative_consistency(torch.tensor([1.0, 3.0, 9.0]), torch.tensor([True, True, False]), torch.ones(3))
+        1.0
+    """
+    ascending, order = distance.double().sort()
+    equal, unequal = ((weight * some).double()[order].cumsum(0) for some in (alike, ~alike))
+    gap = equal / equal[-1] - unequal / unequal[-1]
+    last = ascending.diff(append=ascending[-1:] + 1) > 0  # of a group of ties
+    return float(gap[last].amax())

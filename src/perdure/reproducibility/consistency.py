@@ -1,0 +1,198 @@
+"""Whether explanations of several runs are near where they predict alike, and nearer than where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from perdure.core.check import check_counts
+from perdure.core.errors import EmptyDataError
+from perdure.ops.consistency import mean_generalizability, relative_consistency
+from perdure.ops.correlation import spearman
+from perdure.ops.pairs import FEWEST
+from perdure.reproducibility.agreement import Run, predicted_alike
+from perdure.reproducibility.null import Shuffle, shuffle_types
+from perdure.reproducibility.vectors import Vectors
+
+__all__ = ["Consistency", "Placed", "consistency", "spearman_distance"]
+
+RESAMPLED = 500
+"""Draws of the bootstrap."""
+
+Statistic = Callable[[Tensor, Tensor, Tensor], float]
+"""From distances, whether predictions are alike, and weights to one number."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A number between its null and its ceiling.
+
+    Args:
+        value: the number.
+        low: lower end of its 95 % bootstrap interval over runs; NaN for two runs.
+        high: upper end.
+        null: what shuffled explanations of these runs score, mean over draws.
+        ceiling: what a run scores beside itself, or the best possible value.
+    """
+
+    value: float
+    low: float
+    high: float
+    null: float
+    ceiling: float
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """MeGe and ReCo, with how many comparisons they rest on.
+
+    Args:
+        mege: mean generalizability.
+        reco: relative consistency; its value is NaN when all runs predict alike.
+        alike: comparisons of two runs that are both right about a sequence.
+        unlike: comparisons of two runs of which one is right.
+    """
+
+    mege: Placed
+    reco: Placed
+    alike: int
+    unlike: int
+
+
+class _Compared(NamedTuple):
+    """Distances with the two runs, and whether they predict alike."""
+
+    distance: Tensor
+    alike: Tensor
+    first: Tensor
+    second: Tensor
+
+
+def spearman_distance(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
+    r"""Give the distance of the paper, for which opposite orders are as near as equal ones.
+
+    .. math:: \delta = \sqrt{1 - |\rho|}
+
+    Args:
+        a: values of one run, (sample, type).
+        b: those of another.
+        mask: true for the types that occur.
+
+    Returns:
+        One distance per sample, in [0, 1].
+
+    Reference:
+        fel2022how
+
+    Example:
+        >>> up, everywhere = torch.tensor([[1.0, 2.0, 3.0]]), torch.ones(1, 3, dtype=torch.bool)
+        >>> spearman_distance(up, -up, everywhere).item(), spearman_distance(up, torch.ones(1, 3), everywhere).item()
+        (0.0, 1.0)
+    """
+    return (1 - spearman(a, b, mask).abs()).clamp_min(0).sqrt()
+
+
+def consistency(
+    runs: Sequence[Run],
+    label: Int[Tensor, " sample"],
+    generator: torch.Generator,
+    shuffle: Shuffle = shuffle_types,
+    draws: int = 5,
+) -> Consistency:
+    """Measure MeGe and ReCo of an ensemble, by the Spearman distance.
+
+    Compared are two runs on a sequence of two or more types that at least one of them predicts rightly: alike when
+    both do, unlike when one does.
+
+    Args:
+        runs: at least two, of the same sequences.
+        label: the class of each sequence.
+        generator: the stream of the null and of the bootstrap.
+        shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
+        draws: shuffles of each run.
+
+    Returns:
+        Both, between null and ceiling. The ceiling of ReCo is 1, as a run never contradicts itself.
+
+    Raises:
+        EmptyDataError: with fewer than two runs, or when none of them is right about any sequence.
+        ShapeError: when the runs are not of the same sequences.
+
+    Reference:
+        fel2022how
+
+    Notes:
+        The paper compares models trained on different folds, on the samples that one of them has not seen. Here runs
+        differ by their seed; explain sequences that no run was trained with.
+
+    Example:
+        >>> values, types = torch.tensor([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]]), torch.ones(2, 3, dtype=torch.bool)
+        >>> runs = [Run(Vectors(values, types), torch.tensor([0, 1]))] * 3
+        >>> consistency(runs, torch.tensor([0, 1]), torch.Generator()).mege.value
+        1.0
+    """
+    check_counts(draws=draws)
+    predicted_alike(runs)  # checks that they can be compared
+    views = [run.vectors for run in runs]
+    found = _compared(runs, views, label)
+    if not len(found.distance):
+        raise EmptyDataError("no run is right about a sequence", "train the models, and check the labels")
+    others = [_compared(runs, [shuffle(one, generator) for one in views], label) for _ in range(draws)]
+    again = [run.vectors if run.again is None else run.again for run in runs]
+    selves = torch.cat([_selves(run, other, label) for run, other in zip(runs, again, strict=True)])
+    everyone = torch.ones_like(selves)
+    best = mean_generalizability(selves, everyone.bool(), everyone)
+    times = _resampled(len(runs), generator)
+    mege = _placed(mean_generalizability, found, others, times, best)
+    reco = _placed(relative_consistency, found, others, times, 1.0)
+    return Consistency(mege, reco, int(found.alike.sum()), int((~found.alike).sum()))
+
+
+def _compared(runs: Sequence[Run], others: Sequence[Vectors], label: Tensor) -> _Compared:
+    """Measure run i beside the other vectors of run j, for all i < j."""
+    several = runs[0].vectors.present.sum(1) > 1
+    right = torch.stack([run.predicted == label for run in runs]) & several
+    parts = []
+    for i, j in combinations(range(len(runs)), 2):
+        kept = right[i] | right[j]
+        distance = _distance(runs[i].vectors, others[j], kept)
+        first, second = (torch.full((len(distance),), run) for run in (i, j))
+        parts.append(_Compared(distance, (right[i] & right[j])[kept].cpu(), first, second))
+    return _Compared(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def _selves(run: Run, again: Vectors, label: Tensor) -> Tensor:
+    return _distance(run.vectors, again, (run.predicted == label) & (run.vectors.present.sum(1) > 1))
+
+
+def _distance(one: Vectors, other: Vectors, kept: Tensor) -> Tensor:
+    return spearman_distance(one.values[kept], other.values[kept], one.present[kept]).cpu()
+
+
+def _resampled(runs: int, generator: torch.Generator) -> Tensor:
+    """Draw runs with replacement, and count how often each is in a draw."""
+    index = torch.randint(runs, (RESAMPLED, runs), generator=generator, device=generator.device).cpu()
+    return torch.nn.functional.one_hot(index, runs).sum(1)
+
+
+def _placed(
+    statistic: Statistic, found: _Compared, others: Sequence[_Compared], times: Tensor, ceiling: float
+) -> Placed:
+    def value(some: _Compared) -> float:
+        return statistic(some.distance, some.alike, torch.ones_like(some.distance))
+
+    null = fmean(value(other) for other in others)
+    weights = (draw[found.first] * draw[found.second] for draw in times)
+    drawn = torch.tensor([statistic(found.distance, found.alike, weight) for weight in weights])
+    drawn = drawn[~drawn.isnan()].double()
+    if times.shape[1] < FEWEST or not len(drawn):
+        return Placed(value(found), torch.nan, torch.nan, null, ceiling)
+    low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()
+    return Placed(value(found), low, high, null, ceiling)
