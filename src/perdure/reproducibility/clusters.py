@@ -33,13 +33,11 @@ class Clustering:
         label: the cluster of each sequence, from 0.
         centre: the mean vector of each cluster.
         inertia: the sum of squared distances to the centres.
-        silhouette: mean silhouette width, in [-1, 1]; NaN when there is one cluster, or one sequence for each.
     """
 
     label: Int[Tensor, " sample"]
     centre: Float[Tensor, "cluster type"]
     inertia: float
-    silhouette: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +46,14 @@ class Scan:
 
     Args:
         clusterings: by number of clusters.
+        silhouettes: mean silhouette widths, in [-1, 1], by number of clusters; NaN when there is one cluster, or one
+            sequence for each.
         chosen: the number of clusters to use.
         reason: why this one, in words.
     """
 
     clusterings: dict[int, Clustering]
+    silhouettes: dict[int, float]
     chosen: int
     reason: str
 
@@ -76,20 +77,17 @@ def clustering(values: Float[Tensor, "sample type"], count: int, seed: int) -> C
 
     Example:
         >>> found = clustering(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), 2, seed=0)
-        >>> found.inertia, found.silhouette, bool(found.label[0] == found.label[2])
-        (0.0, 1.0, False)
+        >>> found.inertia, bool(found.label[0] == found.label[2])
+        (0.0, False)
     """
     check_counts(count=count)
     if count > len(values):
         raise SettingError(f"count={count} for {len(values)} sequences", "ask for at most one cluster per sequence")
-    rows = values.detach().cpu().double().numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different vectors than clusters, as documented
-        fitted = KMeans(count, n_init=STARTS, random_state=seed).fit(rows)
+        fitted = KMeans(count, n_init=STARTS, random_state=seed).fit(_rows(values))
     label, centre = torch.from_numpy(fitted.labels_).long(), torch.from_numpy(fitted.cluster_centers_)
-    clusters = len(torch.unique(label))
-    width = silhouette_score(rows, fitted.labels_) if 1 < clusters < len(rows) else np.nan
-    return Clustering(label, centre, float(fitted.inertia_), float(width))
+    return Clustering(label, centre, float(fitted.inertia_))
 
 
 def scan(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int) -> Scan:
@@ -121,15 +119,16 @@ def scan(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int)
     found = {count: clustering(values, count, seed) for count in sorted(set(counts))}
     if not found:
         raise EmptyDataError("there is no number of clusters to try", "pass counts, for example range(2, 20)")
-    usable = [count for count, one in found.items() if not np.isnan(one.silhouette)]
+    widths = {count: _silhouette(values, one.label) for count, one in found.items()}
+    usable = [count for count, width in widths.items() if not np.isnan(width)]
     if not usable:
         raise SettingError(
             f"none of k = {_listed(found)} has a silhouette",
             "try numbers from 2 to one less than there are different vectors",
         )
-    chosen = max(usable, key=lambda count: found[count].silhouette)
-    width = found[chosen].silhouette
-    return Scan(found, chosen, f"the largest mean silhouette, {width:.3f}, of k = {_listed(found)}")
+    chosen = max(usable, key=widths.__getitem__)
+    reason = f"the largest mean silhouette, {widths[chosen]:.3f}, of k = {_listed(found)}"
+    return Scan(found, widths, chosen, reason)
 
 
 def adjusted_rand(a: Int[Tensor, " sample"], b: Int[Tensor, " sample"]) -> float:
@@ -198,6 +197,15 @@ def matched(label: Int[Tensor, " sample"], reference: Int[Tensor, " sample"]) ->
     new = torch.arange(unused, unused + len(kinds), device=label.device)
     new[torch.from_numpy(rows).to(new)] = theirs.to(new)[torch.from_numpy(columns).to(new)]
     return new[torch.searchsorted(kinds, label)]
+
+
+def _silhouette(values: Tensor, label: Tensor) -> float:
+    several = 1 < len(torch.unique(label)) < len(values)
+    return float(silhouette_score(_rows(values), label.numpy())) if several else np.nan
+
+
+def _rows(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().double().numpy()
 
 
 def _listed(found: dict[int, Clustering]) -> str:
