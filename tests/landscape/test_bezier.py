@@ -1,0 +1,68 @@
+"""Learned curves find bends that are known, keep their ends and follow from their generator."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from perdure.core.batch import Batch
+from perdure.core.errors import SettingError, ShapeError
+from perdure.landscape.barrier import barrier
+from perdure.landscape.bend import Bend
+from perdure.landscape.bezier import Bezier, bezier
+from perdure.landscape.polychain import polychain
+from perdure.landscape.surface import ModelLoss
+from perdure.ops.params import distance, params_of
+from tests.landscape.bowls import PASS, RING, point
+
+ENDS = point(-1.0, 0.0), point(1.0, 0.0)
+
+
+def test_the_parabola_over_a_pass_is_found(generator):
+    """With the control point (0, 2) the curve is y = 1 - x^2, the floor of both valleys: the best there is."""
+    found = bezier(PASS, *ENDS, generator, Bend(steps=500, learning_rate=0.05))
+    assert float(found.points[1]["x"]) == pytest.approx(0, abs=0.1)  # from 500 random shares of the way
+    assert float(found.points[1]["y"]) == pytest.approx(2, abs=0.1)
+    assert barrier(PASS, found, generator).increase == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("learn", [bezier, polychain])
+def test_a_ring_is_cut_less_than_by_the_straight_line(learn, generator):
+    angle = math.radians(120)
+    ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
+    found = learn(RING, *ends, generator, Bend(steps=300, learning_rate=0.05))
+    assert barrier(RING, found, generator).increase < 0.2 * 2.5
+
+
+@pytest.mark.parametrize("learn", [bezier, polychain])
+def test_ends_are_exact_and_the_same_stream_gives_the_same_bend(learn, generator):
+    x = torch.randn(30, 4, generator=generator)
+    surface = ModelLoss(nn.Linear(4, 2), Batch(x, (x[:, 0] > 0).long()))
+    ends = [
+        {name: torch.randn(w.shape, generator=generator) for name, w in params_of(surface.model).items()} for _ in "ab"
+    ]
+    settings = Bend(steps=5, batch_size=7)
+    one, two, other = (learn(surface, *ends, torch.Generator().manual_seed(seed), settings) for seed in (0, 0, 1))
+    for t, end in ((0.0, ends[0]), (1.0, ends[1])):
+        assert distance(one.at(t), end) == 0
+    assert distance(one.points[1], two.points[1]) == 0
+    assert distance(one.points[1], other.points[1]) > 0
+
+
+def test_the_curve_by_hand():
+    curve = Bezier((point(0.0, 0.0), point(1.0, 3.0), point(4.0, 0.0)))
+    at = curve.at(0.25)
+    assert (float(at["x"]), float(at["y"])) == pytest.approx((2 * 0.25 * 0.75 + 4 * 0.0625, 2 * 0.25 * 0.75 * 3))
+
+
+def test_what_cannot_be_learned(generator):
+    for setting in ({"steps": 0}, {"learning_rate": 0.0}, {"batch_size": 0}):
+        with pytest.raises(SettingError):
+            Bend(**setting)
+    with pytest.raises(SettingError, match="control point"):
+        Bezier(ENDS)
+    with pytest.raises(SettingError, match="from 0 to 1"):
+        Bezier((ENDS[0], *ENDS)).at(-0.1)
+    with pytest.raises(ShapeError):
+        bezier(PASS, ENDS[0], {"x": torch.zeros(1)}, generator)
