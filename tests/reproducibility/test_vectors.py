@@ -6,6 +6,8 @@ from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError, VocabularyError
 from perdure.core.target import LogProbability
+from perdure.data.planted_events import PlantedEvents
+from perdure.models.hierarchical import Hierarchical
 from perdure.reproducibility.vectors import event_vectors
 from tests.reference import event_loop
 
@@ -47,6 +49,21 @@ def test_sums_of_attention_add_up_to_one_when_every_step_has_a_type():
     made = Provenance("attention", {}, "logit", 0, {}, "", 1, 0)
     found = event_vectors(Attribution(steps, ("batch", "time", "feature"), made), batch, 2)
     assert found.values[0].tolist() == pytest.approx([0.3, 0.7])
+
+
+def test_pooled_attention_is_the_attention_of_a_hierarchical_model_to_types():
+    """A step's weight is that of its type times its share in it, so that sums over steps give the type's back."""
+    batch = PlantedEvents(train=6, validation=1, test=1).load(0).train
+    types = batch.inputs.shape[2]
+    model = Hierarchical(4, (5,)).build(types, 2, torch.Generator().manual_seed(0)).eval()
+    lengths = None if batch.mask is None else batch.mask.sum(1)
+    found = event_vectors(
+        attribute(model, batch.inputs, "attention", target=batch.label, lengths=lengths), batch, types
+    )
+    with torch.no_grad():
+        expected = model.type_attention(batch.inputs, lengths)
+    torch.testing.assert_close(found.values, expected, rtol=0, atol=1e-6)
+    assert torch.equal(found.present, expected > 0)
 
 
 def test_published_gradients_are_of_the_loss_and_scaled_over_time():

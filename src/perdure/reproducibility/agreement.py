@@ -97,7 +97,7 @@ def sample_agreement(
     Example:
         >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
-        >>> found = sample_agreement([Run(vectors, torch.zeros(8))] * 3, spearman, torch.Generator())
+        >>> found = sample_agreement([Run(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator())
         >>> found.mean, found.low, found.high, found.ceiling, found.null < 0.5
         (1.0, 1.0, 1.0, 1.0, True)
     """
@@ -150,7 +150,7 @@ def cluster_agreement(
 
     Example:
         >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
-        >>> runs = [Run(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.zeros(4))] * 3
+        >>> runs = [Run(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
         >>> found = cluster_agreement(runs, 2, torch.Generator())
         >>> found.mean, found.ceiling
         (1.0, 1.0)
