@@ -1,0 +1,184 @@
+"""Valley tracking as its published code does it, for comparison."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from perdure.core.check import check_counts
+from perdure.core.errors import SettingError
+from perdure.landscape.surface import Surface
+from perdure.landscape.valley import Tracked
+from perdure.ops.params import Params, difference, distance, flatten, interpolate, unflatten
+
+__all__ = ["Published", "published_valley"]
+
+_NEAR = 5.0
+"""Distance to the target below which no descent is asked for any more."""
+_CLIP = 10.0
+"""Largest absolute value in a gradient."""
+_FIRST_LENGTH, _SHRINK, _LAST_LENGTH = 0.5, 0.8, 1e-5
+"""Of the search along a direction."""
+_SETTLED, _RATE, _DECAY = 1e-5, 0.5, 0.95
+"""Of the search for a direction: change of the cosine at which it ends, learning rate of the multiplier, its decay."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The settings of the published code, with budgets, which it has not.
+
+    Args:
+        allowed: the most that the loss may lie above that of the worse end, in nats.
+        share: of the straight line, for each step along it.
+        slope: the descent that is asked for, in loss per distance; as a number, it can be more than the gradient has.
+        outer: the most gradients for one direction, and the most further rounds with the last of them.
+        inner: steps of Adam for each of them.
+        batch_size: samples of a gradient.
+        close: distance to the target at which the path is at its end.
+        evaluations: losses of points after which no further step begins.
+        seconds: time after which no further step begins.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+    """
+
+    allowed: float
+    share: float = 0.01
+    slope: float = 0.5
+    outer: int = 20
+    inner: int = 2000
+    batch_size: int = 512
+    close: float = 1e-3
+    evaluations: int = 10_000
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        check_counts(outer=self.outer, inner=self.inner, batch_size=self.batch_size, evaluations=self.evaluations)
+        if not (self.allowed >= 0 and 0 < self.share <= 1 and self.close > 0):
+            raise SettingError(
+                f"allowed is {self.allowed}, share is {self.share}, close is {self.close}",
+                "give allowed >= 0, 0 < share <= 1 and close > 0",
+            )
+
+
+@dataclass(eq=False)
+class _Solver:
+    """The search for directions, whose Adam keeps its moments from one to the next."""
+
+    surface: Surface
+    settings: Published
+    generator: torch.Generator
+    way: Tensor
+    learner: torch.optim.Adam
+    gradients: int = 0
+
+    def direction(self, here: Params, target: Params, slope: float) -> Tensor:
+        """Search a unit vector towards the target that descends, by ascent in the multiplier."""
+        to, gradient = difference(here, target), torch.zeros(0)
+        with torch.no_grad():
+            self.way.copy_(flatten(here).double())
+        multiplier, rate, before, settled = 1.0, _RATE, math.inf, False
+        for k in range(2 * self.settings.outer):
+            settled = settled or k >= self.settings.outer
+            gradient = gradient if settled else self._gradient(here)
+            self._descend(to, gradient, multiplier)
+            way = self.way.detach()
+            cosine, steep = (float(way @ other / way.norm()) for other in (to / to.norm(), gradient))
+            settled = settled or abs(cosine - before) <= _SETTLED
+            if settled and steep + slope <= 0:
+                break
+            multiplier, rate, before = max(0.0, multiplier + rate * (steep + slope)), rate * _DECAY, cosine
+        found: Tensor = way / way.norm()
+        return found
+
+    def _gradient(self, here: Params) -> Tensor:
+        self.gradients += 1
+        some = torch.randperm(self.surface.size, generator=self.generator)[: self.settings.batch_size]
+        return flatten(self.surface.gradient(here, some)).double().clamp(-_CLIP, _CLIP)
+
+    def _descend(self, to: Tensor, gradient: Tensor, multiplier: float) -> None:
+        for _ in range(self.settings.inner):
+            self.learner.zero_grad()
+            cosine = torch.cosine_similarity(self.way, to, dim=0)
+            torch.autograd.backward(multiplier * (self.way @ gradient) - cosine, inputs=[self.way])
+            self.learner.step()
+
+
+def published_valley(
+    surface: Surface, first: Params, second: Params, settings: Published, generator: torch.Generator
+) -> Tracked:
+    """Track a valley in straight steps, and around where the loss is too high, as published.
+
+    The search for a direction does not use that its problem has the solution `direction`; the point at the end of a
+    search along the direction is taken even when its loss is too high; and nothing makes the path come closer.
+
+    Args:
+        surface: gives losses and gradients.
+        first: the start.
+        second: the target.
+        settings: of the published code.
+        generator: the stream of the samples of gradients.
+
+    Returns:
+        The path so far. Its `increase` may be more than was allowed.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+        NonFiniteError: when a gradient is NaN or infinite.
+
+    Reference:
+        ger2020reproducibility
+
+    Notes:
+        Gradients are taken without dropout. Where the code goes on with its last gradient, without an end, until the
+        direction descends as is asked, this search ends after `outer` more rounds. It minimises -cos(d, to) + multiplier * <g, d> over vectors of
+        any length; from a short start d shrinks to nothing, where the cosine outweighs the slope that was asked for.
+    """
+    until = time.monotonic() + settings.seconds
+    ends = [_loss(surface, point) for point in (first, second)]
+    state = Tracked((first,), (ends[0],), max(ends) + settings.allowed, 0.0, "target", 0.0, 2, 0)
+    way = flatten(first).double().requires_grad_()
+    solver = _Solver(surface, settings, generator, way, torch.optim.Adam([way]))
+    base, share, slope = first, 0.0, settings.slope
+    while distance(state.points[-1], second) > settings.close:
+        if state.evaluations >= settings.evaluations:
+            return replace(state, ended="evaluations")
+        if time.monotonic() >= until:
+            return replace(state, ended="seconds")
+        here = state.points[-1]
+        slope = 0.0 if distance(here, second) < _NEAR else slope
+        share = min(1.0, share + settings.share)
+        ahead = interpolate(base, second, share)
+        state, loss = _looked(surface, state, ahead)
+        if loss > state.level:
+            way = solver.direction(here, second, slope)
+            state, ahead, loss = _searched(surface, replace(state, gradients=solver.gradients), way)
+            base, share = ahead, 0.0
+        losses = (*state.losses, loss)
+        increase = max(0.0, max(losses) - max(ends))
+        stride = distance(here, ahead)
+        state = replace(state, points=(*state.points, ahead), losses=losses, increase=increase, stride=stride)
+    return state
+
+
+def _searched(surface: Surface, state: Tracked, way: Tensor) -> tuple[Tracked, Params, float]:
+    """Shorten the step until its loss is low enough, or it is very short."""
+    here, length = state.points[-1], _FIRST_LENGTH
+    while True:
+        point = unflatten(flatten(here).double() + length * way, here)
+        state, loss = _looked(surface, state, point)
+        length *= _SHRINK
+        if loss <= state.level or length < _LAST_LENGTH:
+            return state, point, loss
+
+
+def _looked(surface: Surface, state: Tracked, point: Params) -> tuple[Tracked, float]:
+    return replace(state, evaluations=state.evaluations + 1), _loss(surface, point)
+
+
+def _loss(surface: Surface, point: Params) -> float:
+    return float(surface.losses(point).double().mean())
