@@ -10,7 +10,8 @@ from perdure.core.registry import DATASETS, METHODS, METRICS, STUDIES
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "src").rglob("*.py"))
-KEYS = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "src/perdure/references.bib").read_text(), re.MULTILINE))
+ENTRIES = re.findall(r"^@\w+\{(\w+),", (ROOT / "src/perdure/references.bib").read_text(), re.MULTILINE)
+KEYS = set(ENTRIES)
 SMELLS = "|".join(
     (
         r"(?<!safetensors\.)torch\.load\((?!.*weights_only=True)",
@@ -39,6 +40,10 @@ def test_a_file_is_one_thought(file):
 def test_everything_names_a_known_reference(room):
     for entry in room.entries():
         assert entry.reference in KEYS, entry.name
+
+
+def test_a_paper_has_one_entry():
+    assert sorted(ENTRIES) == sorted(KEYS)
 
 
 def test_sources_are_mirrored_by_tests():
