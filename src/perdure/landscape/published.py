@@ -135,8 +135,9 @@ def published_valley(
 
     Notes:
         Gradients are taken without dropout. Where the code goes on with its last gradient, without an end, until the
-        direction descends as is asked, this search ends after `outer` more rounds. It minimises -cos(d, to) + multiplier * <g, d> over vectors of
-        any length; from a short start d shrinks to nothing, where the cosine outweighs the slope that was asked for.
+        direction descends as is asked, this search ends after `outer` more rounds. It minimises minus the cosine plus
+        the multiplier times <g, d> over vectors of any length; from a short start d shrinks to nothing, where the
+        cosine outweighs the slope that was asked for.
     """
     until = time.monotonic() + settings.seconds
     ends = [_loss(surface, point) for point in (first, second)]
