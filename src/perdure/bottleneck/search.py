@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -189,14 +189,20 @@ def _to_logit(slope: Float[Tensor, "batch *site"], logit: Tensor, search: Search
 
 
 def _gradient(query: Query, points: Tensor, name: str) -> Tensor:
-    """Differentiate the target, and say when it does not depend on the points at all."""
+    """Differentiate the target; a gradient of zero is an answer where the target is at its end, else an error."""
     try:
         gradient = query.gradient(points)
     except IndependentOutputError:
         gradient = torch.zeros_like(points)
-    if not gradient.any():
+    if not gradient.any() and _ignores(query, points[0]):
         raise UnsupportedError(
             f"{name} does not influence the prediction: no gradient comes back to it",
             "name another layer; the model may read something else of this one, such as its cell state",
         )
     return gradient
+
+
+def _ignores(query: Query, point: Tensor) -> bool:
+    """Tell whether the outputs of the model stay the same at another point."""
+    size = replace(query, target=lambda outputs: outputs.double().norm(dim=1))
+    return torch.equal(size.value(point), size.value(query.x))

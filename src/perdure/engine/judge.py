@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from perdure.core.attribution import Provenance
 from perdure.core.batch import Batch, select
 from perdure.core.errors import PartError, UnsupportedError
-from perdure.core.protocols import AsksAgain, Method, Metric
+from perdure.core.protocols import AsksAgain, Fits, Method, Metric
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
 from perdure.core.registry import METHODS, name_of
@@ -90,15 +90,15 @@ class Judging:
         """Make the method of stored maps again, where a metric asks for it."""
         if not any(isinstance(metric, AsksAgain) and metric.needs_method for metric in self.metrics):
             return None
-        if hasattr(METHODS.load(record.method), "fit"):
-            if self.fitted is None:
-                raise UnsupportedError(
-                    f"method '{record.method}' was fitted to data, which is not stored with its maps in {self.maps}",
-                    "fit it again and give it to Judging as fitted=",
-                )
-            return self.fitted
         made: Method = METHODS.make(record.method, record.fields)
-        return made
+        if not isinstance(made, Fits) or made.is_fitted:
+            return made
+        if self.fitted is None:
+            raise UnsupportedError(
+                f"method '{record.method}' was fitted to data, which is not stored with its maps in {self.maps}",
+                "fit it again and give it to Judging as fitted=",
+            )
+        return self.fitted
 
 
 def _seeds(record: Provenance, samples: int) -> Tensor:
