@@ -81,3 +81,17 @@ def test_a_wrong_setting_is_named():
         PlantedEvents(longest=10)
     with pytest.raises(SettingError, match="together is 0"):
         PlantedEvents(together=0)
+
+
+def test_types_have_the_names_of_their_roles():
+    data = PlantedEvents(train=2, validation=1, test=1, redundancy=1, fillers=2)
+    names = data.load(0).types
+    assert names == (
+        "negative evidence 1",
+        "positive evidence 1",
+        "negative companion 1",
+        "positive companion 1",
+        "filler 1",
+        "filler 2",
+    )
+    assert [names[i] for i in data.important()[1].nonzero()[:, 0]] == ["positive evidence 1"]

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
-from jaxtyping import Float
 from torch import Tensor
 
-from perdure.core.check import check_choice, check_counts
+from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.interop.captum import asked, captum_attr, own_stream
-from perdure.interop.cropped import one_by_one
-from perdure.ops.baseline import Baseline, baseline_of
-from perdure.ops.groups import groups_of, spread
-from perdure.ops.position import Granularity
+from perdure.interop.switched import Switched
 
 __all__ = ["KernelShap"]
 
 
 @dataclass(frozen=True)
-class KernelShap:
+class KernelShap(Switched):
     r"""Fit a linear model to the target with some groups of sites switched off, drawn by the Shapley kernel.
 
     .. math:: P(|z| = k) \propto \frac{M - 1}{k \, (M - k)}
@@ -46,36 +41,29 @@ class KernelShap:
     """
 
     samples: int = 500
-    window: int | None = None
-    granularity: Granularity = "position"
-    baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
-        check_counts(samples=self.samples, window=self.window or 1)
-        check_choice("granularity", self.granularity, get_args(Granularity))
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        super().__post_init__()
+        check_counts(samples=self.samples)
 
-    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
-        """Fit a linear model to each sample.
+    def worth(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
+        """Fit a linear model to the sample.
 
         Args:
-            query: the question; its seeds make the draws.
+            query: about one sample; its seeds make the draws.
+            start: what stands where a group is off.
+            groups: the number of the group of each site.
 
         Returns:
-            The shares of the Shapley values.
+            The Shapley value of each group.
 
         Raises:
             SettingError: when there are too few samples for the groups.
         """
-        return one_by_one(query, self._map)
-
-    def _map(self, query: Query) -> Tensor:
-        groups = groups_of(query.x, self.window, self.granularity)
-        start = baseline_of(self.baseline, query.x, query.mask)
         count = int(groups.max()) + 1
         if count == 1:  # all of the change belongs to the only group, and Captum's kernel divides by zero
             change = query.value(query.x) - query.value(start)
-            return spread(change.reshape(-1, *[1] * (query.x.ndim - 1)).expand_as(query.x), groups)
+            return change.reshape(-1, *[1] * (query.x.ndim - 1)).expand_as(query.x)
         if self.samples < count + 2:
             raise SettingError(
                 f"{self.samples} samples do not determine the values of {count} groups",
@@ -93,4 +81,4 @@ class KernelShap:
                     perturbations_per_eval=min(self.samples, query.rows),
                 )
             )
-        return spread(values, groups)
+        return values

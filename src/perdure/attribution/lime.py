@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
-from jaxtyping import Float
 from torch import Tensor
 
-from perdure.core.check import check_choice, check_counts
+from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.interop.captum import asked, captum_attr, own_stream
-from perdure.interop.cropped import one_by_one
-from perdure.ops.baseline import Baseline, baseline_of
-from perdure.ops.groups import groups_of, spread
-from perdure.ops.position import Granularity
+from perdure.interop.switched import Switched
 
 __all__ = ["Lime"]
 
@@ -24,7 +20,7 @@ FITTING = 20_000
 
 
 @dataclass(frozen=True)
-class Lime:
+class Lime(Switched):
     r"""Switch groups of sites off at random and fit a sparse linear model to what the target does.
 
     .. math:: w = \arg\min_{w, b} \sum_k \pi(x, x_k) \, (S(x_k) - b - w \cdot z_k)^2 + \text{penalty} \, |w|_1
@@ -54,34 +50,27 @@ class Lime:
     samples: int = 200
     penalty: float = 0.01
     kernel_width: float = 1.0
-    window: int | None = None
-    granularity: Granularity = "position"
-    baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
-        check_counts(samples=self.samples, window=self.window or 1)
-        check_choice("granularity", self.granularity, get_args(Granularity))
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        super().__post_init__()
+        check_counts(samples=self.samples)
         if not (self.penalty >= 0 and self.kernel_width > 0):
             raise SettingError(
                 f"penalty is {self.penalty} and kernel_width {self.kernel_width}",
                 "give a penalty of at least 0 and a kernel width above 0",
             )
 
-    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
-        """Fit a linear model to each sample.
+    def worth(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
+        """Fit a linear model to the sample.
 
         Args:
-            query: the question; its seeds make the draws.
+            query: about one sample; its seeds make the draws.
+            start: what stands where a group is off.
+            groups: the number of the group of each site.
 
         Returns:
-            The shares of the weights.
+            The weight of each group.
         """
-        return one_by_one(query, self._map)
-
-    def _map(self, query: Query) -> Tensor:
-        groups = groups_of(query.x, self.window, self.granularity)
-        start = baseline_of(self.baseline, query.x, query.mask)
         with asked(query) as scalar, own_stream(query):
             values: Tensor = self._explainer(scalar).attribute(
                 query.x,
@@ -90,7 +79,7 @@ class Lime:
                 n_samples=self.samples,
                 perturbations_per_eval=min(self.samples, query.rows),
             )
-        return spread(values, groups)
+        return values
 
     def _explainer(self, scalar: Any) -> Any:
         attr = captum_attr()

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
-from jaxtyping import Float
 from torch import Tensor
 
-from perdure.core.check import check_choice, check_counts
+from perdure.core.check import check_counts
 from perdure.core.query import Query
 from perdure.interop.captum import asked, captum_attr, own_stream
-from perdure.interop.cropped import one_by_one
-from perdure.ops.baseline import Baseline, baseline_of
-from perdure.ops.groups import groups_of, spread
-from perdure.ops.position import Granularity
+from perdure.interop.switched import Switched
 
 __all__ = ["ShapleySampling"]
 
 
 @dataclass(frozen=True)
-class ShapleySampling:
+class ShapleySampling(Switched):
     r"""Switch the groups of sites on in random orders and average what each adds to the target.
 
     .. math:: a_g = \operatorname{mean}_{\pi} \; S(\text{groups up to } g \text{ in } \pi) - S(\text{those before } g)
@@ -45,32 +40,25 @@ class ShapleySampling:
     """
 
     samples: int = 25
-    window: int | None = None
-    granularity: Granularity = "position"
-    baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
-        check_counts(samples=self.samples, window=self.window or 1)
-        check_choice("granularity", self.granularity, get_args(Granularity))
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        super().__post_init__()
+        check_counts(samples=self.samples)
 
-    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
-        """Draw orders for each sample.
+    def worth(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
+        """Draw orders for the sample.
 
         Args:
-            query: the question; its seeds make the draws.
+            query: about one sample; its seeds make the draws.
+            start: what stands where a group is off.
+            groups: the number of the group of each site.
 
         Returns:
-            The shares of the mean additions.
+            The mean addition of each group.
         """
-        return one_by_one(query, self._map)
-
-    def _map(self, query: Query) -> Tensor:
-        groups = groups_of(query.x, self.window, self.granularity)
-        start = baseline_of(self.baseline, query.x, query.mask)
         with asked(query) as scalar, own_stream(query):
             explainer = captum_attr().ShapleyValueSampling(scalar)
             values: Tensor = explainer.attribute(
                 query.x, start, feature_mask=groups, n_samples=self.samples, perturbations_per_eval=query.rows
             )
-        return spread(values, groups)
+        return values

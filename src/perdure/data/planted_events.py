@@ -22,6 +22,7 @@ NO_EVENT = -1
 """The event type of a step without an event."""
 
 CLASSES = 2
+NAMES = ("negative", "positive")
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class PlantedEvents:
             self._named(name, count, seed)
             for name, count in (("train", self.train), ("validation", self.validation), ("test", self.test))
         )
-        return Splits(train, validation, test, ("negative", "positive"))
+        return Splits(train, validation, test, NAMES, types=self._type_names())
 
     def draw(self, count: int, generator: torch.Generator) -> Batch:
         """Draw fresh samples, half of them of each class.
@@ -137,6 +138,14 @@ class PlantedEvents:
         inputs = self._channels(event)
         truth = inputs.bool() & self.important()[label][:, None]
         return Batch(inputs, label, mask, truth, event[..., 0] if self.together == 1 else None)
+
+    def _type_names(self) -> tuple[str, ...]:
+        planted = [f"{name} {role} {i}" for role in ("evidence", "companion") for name in NAMES for i in self._numbers]
+        return (*planted, *(f"filler {i}" for i in range(1, self.fillers + 1)))
+
+    @property
+    def _numbers(self) -> range:
+        return range(1, self.redundancy + 1)
 
     def _named(self, name: str, count: int, seed: int) -> Batch:
         batch = self.draw(count, stream(seed, "planted_events", name))

@@ -28,6 +28,7 @@ class Splits:
         test: samples to judge on.
         classes: name of each class; a label is a position in it.
         vocabulary: the words of texts; a token id is a position in it. Empty when the inputs are no text.
+        types: the names of event types; an event is a position in it. Empty when there are none, or no names.
     """
 
     train: Batch
@@ -35,6 +36,7 @@ class Splits:
     test: Batch
     classes: tuple[str, ...]
     vocabulary: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
 
     @property
     def features(self) -> int:
