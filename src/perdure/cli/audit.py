@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.models import ModelSource, resolve_all
 from perdure.cli.sources import DATA, JSON, METHOD, METRIC, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
-from perdure.core.errors import SettingError
 
 if TYPE_CHECKING:
     from perdure.audit.candidate import Candidate
@@ -40,6 +40,7 @@ def audit(
     """
     from perdure.audit.audit import audit as run_audit
     from perdure.audit.kind import kind_of
+    from perdure.audit.rehearsal import rehearse
     from perdure.audit.settings import AuditSettings
     from perdure.core.registry import METHODS, METRICS, folder_name
     from perdure.records.run import open_run
@@ -48,14 +49,16 @@ def audit(
     for room, asked in ((METHODS, method), (METRICS, metric)):
         for name in asked:
             room.make(name)
-    how, configs = training(setting, changes), _configs(names)
+    how, sources = training(setting, changes), resolve_all(names)
     splits = load_data(data, seed)
     methods = tuple(method) or kind_of(splits.test).methods
     settings = AuditSettings(methods, tuple(metric), samples, seed=seed)
-    _rehearse(configs, methods, splits)
+    for one in sources:
+        rehearse(one.untrained(splits), methods, splits.train)
     folder = out or Path("runs") / folder_name(f"audit-{'-'.join(names)}-{data}-{seed}")
-    run = open_run(folder, {"models": configs, "data": data, **asdict(settings), "training": asdict(how)})
-    candidates = [_candidate(name, config, splits, how, folder=folder, seed=seed) for name, config in configs.items()]
+    described = {one.name: one.described for one in sources}
+    run = open_run(folder, {"models": described, "data": data, **asdict(settings), "training": asdict(how)})
+    candidates = [_candidate(one, splits, how, folder, seed) for one in sources]
     with bar("explaining") as progress:
         record = run_audit(candidates, splits, settings, run, progress)
     page = write_page(folder)
@@ -89,46 +92,13 @@ def write_page(folder: Path) -> Path:
     return folder / "report.html"
 
 
-def _configs(names: Sequence[str]) -> dict[str, Any]:
-    """Look every model up before any is trained: the architecture of a name, the digest of a trained folder.
-
-    Raises:
-        SettingError: when a model is named twice.
-    """
+def _candidate(source: ModelSource, splits: Splits, how: Training, folder: Path, seed: int) -> Candidate:
+    from perdure.audit.candidate import Candidate
     from perdure.core.registry import folder_name
-    from perdure.models.presets import model_config
-    from perdure.training.checkpoint import is_finished, load_checkpoint
 
-    if len({folder_name(name) for name in names}) < len(names):
-        raise SettingError(f"a model is named twice among {', '.join(names)}", "compare different models")
-    folders = {name for name in names if is_finished(Path(name))}
-    return {name: load_checkpoint(name)[1].digest if name in folders else model_config(name) for name in names}
-
-
-def _rehearse(configs: Mapping[str, Any], methods: Sequence[str], splits: Splits) -> None:
-    """Let every method explain every model once, before any is trained."""
-    from perdure.audit.rehearsal import rehearse
-    from perdure.core.random import stream
-    from perdure.training.checkpoint import load_checkpoint
-
-    for name, config in configs.items():
-        if isinstance(config, str):
-            model = load_checkpoint(name)[0]
-        else:
-            model = config.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
-        rehearse(model, methods, splits.train)
-
-
-def _candidate(name: str, config: Any, splits: Splits, how: Training, *, folder: Path, seed: int) -> Candidate:
-    from perdure.audit.candidate import Candidate, trained
-    from perdure.core.registry import folder_name
-    from perdure.training.checkpoint import load_checkpoint
-
-    if isinstance(config, str):
-        return Candidate(name, load_checkpoint(name)[0])
-    place = folder / "models" / folder_name(name)
-    with bar(f"training {name}") as progress:
-        return trained(name, config, splits, how, seed=seed, folder=place, progress=progress)
+    place = folder / "models" / folder_name(source.name)
+    with bar(f"training {source.name}") as progress:
+        return Candidate(source.name, source.trained(splits, how, seed=seed, folder=place, progress=progress))
 
 
 def _print(record: Mapping[str, Any], page: Path) -> None:
