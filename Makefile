@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench study lock report-browser-test install clean
+.PHONY: help demo test test-slow lint format docs bench study lock report-browser-test install clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ lint: $(VENV)/.installed ## check style, types, layers and the absence of CUDA p
 format: $(VENV)/.installed ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed ## build the documentation, with warnings as errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+	@echo "docs: docs/_build/index.html"
 
 bench: $(VENV)/.installed ## measure against references and peers; ONLY=name for one
 	$(BIN)/python -m benchmarks $(ONLY)

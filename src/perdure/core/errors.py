@@ -47,72 +47,135 @@ class PerdureError(Exception):
 
 
 class DataError(PerdureError):
-    """A file or array does not hold what was asked of it."""
+    """A file or array does not hold what was asked of it.
+
+    The message names the file and the row and column, or the array, and what was expected there. Mend the file; nothing
+    is read in part.
+    """
 
 
 class EmptyDataError(DataError):
-    """A dataset or batch holds no sample."""
+    """A dataset or batch holds no sample.
+
+    Mostly a path that matches nothing, a filter that keeps nothing, or a split that is too small to have every part.
+    """
 
 
 class ShapeError(DataError):
-    """A tensor has the wrong rank, shape or dtype."""
+    """A tensor has the wrong rank, shape or dtype.
+
+    Series are (batch, time, feature), images (batch, channel, row, column), logits (batch, classes). Floats are needed
+    where something is differentiated; token ids go through `perdure.models.embedded`.
+    """
 
 
 class NonFiniteError(DataError):
-    """A tensor holds NaN or infinity."""
+    """A tensor holds NaN or infinity.
+
+    In inputs: fill or drop the values before. In a loss or gradient: the training diverged; lower the learning rate or
+    clip gradients. In a score: the map has no value there.
+    """
 
 
 class LengthError(DataError):
-    """A sequence length is zero or beyond the number of steps."""
+    """A sequence length is zero or beyond the number of steps.
+
+    Lengths count valid steps from the start; drop samples that have none.
+    """
 
 
 class LabelError(DataError):
-    """A label lies outside the classes of the model."""
+    """A label lies outside the classes of the model.
+
+    Labels are whole numbers from 0 to classes - 1; a class that only the test split has cannot have been learnt.
+    """
 
 
 class VocabularyError(DataError):
-    """A token id lies outside the vocabulary, or there is no vocabulary."""
+    """A token id lies outside the vocabulary, or there is no vocabulary.
+
+    Encode texts with the vocabulary that the model was trained with; `perdure train` keeps it with the weights.
+    """
 
 
 class UnknownNameError(PerdureError):
-    """No method, metric, dataset, model or study has this name."""
+    """No method, metric, dataset, model or study has this name.
+
+    The message names the nearest ones; `perdure list` shows all.
+    """
 
 
 class SettingError(PerdureError):
-    """A setting has an unknown name or a value that cannot be used."""
+    """A setting has an unknown name or a value that cannot be used.
+
+    `perdure list NAME` shows the settings of a thing with their types and defaults.
+    """
 
 
 class UnsupportedError(PerdureError):
-    """A model or target cannot be explained in the way that was asked."""
+    """A model or target cannot be explained in the way that was asked.
+
+    For example Grad-CAM of a network without convolutions, attention of a model that has none, or DeepLIFT of an LSTM,
+    whose sum would be wrong without a word. The message says what can be used instead.
+    """
 
 
 class IndependentOutputError(UnsupportedError):
-    """The output of the model does not depend on its input."""
+    """The output of the model does not depend on its input.
+
+    The graph is cut (a `detach`, `no_grad` or conversion to numpy inside the model), the layer that was named does not
+    reach the output, or the model is constant.
+    """
 
 
 class DependencyError(PerdureError):
-    """An optional package is missing."""
+    """An optional package is missing.
+
+    The message names the extra to install, such as `pip install 'perdure[report]'`.
+    """
 
 
 class RunFolderError(PerdureError):
-    """A run folder belongs to another run, is not one, or cannot be written."""
+    """A run folder belongs to another run, is not one, or cannot be written.
+
+    A folder holds the results of one configuration. Give another folder with `--out`, or ask with the settings of the
+    run that is there; what is finished in it is never overwritten.
+    """
 
 
 class PartError(PerdureError):
-    """A stored part cannot be read."""
+    """A stored part cannot be read.
+
+    A part is written whole or not at all, so it was changed or damaged since. Delete the file that is named and run the
+    command again: only this part is computed anew.
+    """
 
 
 class CheckpointError(PerdureError):
-    """A checkpoint cannot be loaded safely or does not fit."""
+    """A checkpoint cannot be loaded safely or does not fit.
+
+    Weights are read from safetensors, or from a state dict with `weights_only`; a pickle with anything else in it could
+    run foreign code and is refused. Where tensors do not fit, the message names them.
+    """
 
 
 class ProbabilityWarning(UserWarning):
-    """The model returns probabilities where logits are expected."""
+    """The model returns probabilities where logits are expected.
+
+    Gradients of probabilities vanish where the model is sure. Leave the softmax out of the model, or ask for
+    `target="probability"` knowingly.
+    """
 
 
 class CompletenessWarning(UserWarning):
-    """An attribution does not sum to the change of the target within the tolerance that was asked for."""
+    """An attribution does not sum to the change of the target within the tolerance that was asked for.
+
+    The target jumps on the path; the message gives the gap that is left. The map is still the best that was found.
+    """
 
 
 class CorruptFileWarning(UserWarning):
-    """Files of a dataset cannot be read and are left out, as was asked."""
+    """Files of a dataset cannot be read and are left out, as was asked.
+
+    The message names them.
+    """
