@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -113,6 +114,21 @@ class ModelLoss:
         if not all(all_finite(one) for one in total):
             raise NonFiniteError("the gradient of the loss is NaN or infinite", "look for NaN in weights and samples")
         return dict(zip(params, total, strict=True))
+
+    def model_at(self, params: Params) -> nn.Module:
+        """Put weights into a copy of the model, to predict and explain with.
+
+        Args:
+            params: the weights.
+
+        Returns:
+            The copy in evaluation mode; its statistics of batch normalisation are those of the samples of the loss.
+        """
+        with evaluation(self.model), torch.no_grad():
+            state = {**params, **self._statistics(params)}
+        made = deepcopy(self.model).eval()
+        made.load_state_dict(state, strict=False)
+        return made
 
     def _statistics(self, params: Params) -> Params:
         """Estimate the statistics of batch normalisation with these weights."""
