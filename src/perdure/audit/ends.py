@@ -1,0 +1,148 @@
+"""The two ends of a path: training runs of one model on the same data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from perdure.core.errors import CheckpointError, RunFolderError, UnsupportedError
+from perdure.data.splits import Splits
+from perdure.landscape.align import Aligned, align
+from perdure.landscape.symmetry import symmetries
+from perdure.ops.params import Params, params_of
+from perdure.records.run import read_run
+from perdure.training.checkpoint import Info, load_checkpoint
+
+__all__ = ["Ends", "aligned", "load_ends", "recorded_data"]
+
+NAMED = 6
+"""Differences that an error names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """Two training runs of one model.
+
+    Args:
+        names: how they are called.
+        model: of the first; gives the architecture.
+        digests: of their weights.
+        first: its weights.
+        second: those of the other.
+        alignment: how the second came nearer; None when it was not moved.
+        remark: why it was not moved, although that was asked for.
+    """
+
+    names: tuple[str, str]
+    model: nn.Module
+    digests: tuple[str, str]
+    first: Params
+    second: Params
+    alignment: Aligned | None = None
+    remark: str = ""
+
+
+def load_ends(first: Path, second: Path, splits: Splits) -> Ends:
+    """Load two training runs, and check that a path between them means something.
+
+    Args:
+        first: folder of a trained model.
+        second: of another one.
+        splits: the data of both.
+
+    Returns:
+        The ends, as they were trained.
+
+    Raises:
+        CheckpointError: when one cannot be loaded; when tensors, settings, classes or vocabulary differ; when they
+            were trained on other data; or when their weights are the same.
+    """
+    (model, one), (other, two) = load_checkpoint(first), load_checkpoint(second)
+    _check_tensors(model.state_dict(), other.state_dict())
+    _check_settings(one, two)
+    for what, here in (("classes", splits.classes), ("vocabulary", splits.vocabulary)):
+        for folder, info in ((first, one), (second, two)):
+            if getattr(info, what) != here:
+                raise CheckpointError(
+                    f"the {what} of {folder} are not those of the data", "give the data that both runs were trained on"
+                )
+    _check_data(first, second)
+    if one.digest == two.digest:
+        raise CheckpointError(f"{first} and {second} have the same weights", "give two runs with different seeds")
+    names = (first.name, second.name) if first.name != second.name else (str(first), str(second))
+    return Ends(names, model, (one.digest, two.digest), params_of(model), params_of(other))
+
+
+def aligned(ends: Ends) -> Ends:
+    """Let the units of the second run change places and signs until they lie nearest to those of the first.
+
+    Args:
+        ends: as they were trained.
+
+    Returns:
+        The ends with the second moved; unmoved, with a remark, where the symmetries of the model are not known.
+    """
+    try:
+        layers = symmetries(ends.model)
+    except UnsupportedError as error:
+        return replace(ends, remark=f"not aligned: {error.cause}")
+    found = align(ends.first, ends.second, layers)
+    return replace(ends, second=found.params, alignment=found)
+
+
+def recorded_data(folder: Path) -> tuple[str, int] | None:
+    """Look up what a run was trained on.
+
+    Args:
+        folder: of the trained model, inside of that of the command which trained it.
+
+    Returns:
+        Name and seed of the data, or None when there is no record of them.
+    """
+    for above in folder.resolve().parents[:2]:
+        try:
+            config = read_run(above).config
+        except RunFolderError:
+            continue
+        if "data" in config and "seed" in config:
+            return config["data"], config["seed"]
+    return None
+
+
+def _check_tensors(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    shapes = [{name: tuple(value.shape) for name, value in state.items()} for state in (first, second)]
+    odd = [name for name in dict(shapes[0] | shapes[1]) if shapes[0].get(name) != shapes[1].get(name)]
+    if odd:
+        shown = "; ".join(
+            f"'{name}' is {_shown(shapes[0], name)} and {_shown(shapes[1], name)}" for name in odd[:NAMED]
+        )
+        more = f"; and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
+        raise CheckpointError(
+            f"the runs are of different architectures: {shown}{more}", "give two runs of one model from different seeds"
+        )
+
+
+def _shown(shapes: dict[str, tuple[int, ...]], name: str) -> str:
+    return str(shapes[name]) if name in shapes else "absent"
+
+
+def _check_settings(one: Info, two: Info) -> None:
+    kinds = {type(one.config).__name__, type(two.config).__name__}
+    first, second = asdict(one.config), asdict(two.config)
+    odd = [name for name in first if first.get(name) != second.get(name)] if len(kinds) == 1 else sorted(kinds)
+    if odd:
+        raise CheckpointError(
+            f"the runs are of models with different settings: {', '.join(odd[:NAMED])}",
+            "give two runs of one model from different seeds",
+        )
+
+
+def _check_data(first: Path, second: Path) -> None:
+    one, two = recorded_data(first), recorded_data(second)
+    if one is not None and two is not None and one != two:
+        raise CheckpointError(
+            f"the runs were trained on other data: {one[0]} with seed {one[1]}, and {two[0]} with seed {two[1]}",
+            "train both with one command, which gives them the same data: perdure train MODEL DATA --seeds 2",
+        )
