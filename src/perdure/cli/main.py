@@ -14,6 +14,7 @@ from perdure.cli.console import warn
 from perdure.cli.evaluate import evaluate
 from perdure.cli.explain import explain
 from perdure.cli.report import report
+from perdure.cli.reproduce import reproduce
 from perdure.cli.study import study
 from perdure.cli.train import train
 from perdure.core.errors import CheckpointError, DependencyError, PartError, PerdureError, RunFolderError
@@ -39,6 +40,7 @@ for command, name in (
     (explain, "explain"),
     (evaluate, "evaluate"),
     (report, "report"),
+    (reproduce, "reproduce"),
     (study, "study"),
     (show, "list"),
     (cite, "cite"),

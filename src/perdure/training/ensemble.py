@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 
+from perdure.core.batch import Batch, select
+from perdure.core.check import check_choice
+from perdure.core.errors import SettingError
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.data.splits import Splits
@@ -19,14 +23,18 @@ from perdure.training.predict import accuracy
 from perdure.training.settings import Training
 from perdure.training.source import Source, shuffled
 
-__all__ = ["Runs", "one_thread", "train"]
+__all__ = ["Runs", "Vary", "one_thread", "resampled", "train"]
+
+Vary = Literal["seed", "bootstrap"]
+"""What differs from run to run: all that training draws, or the training samples."""
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
     """The training runs of an ensemble; called with a seed, it does one of them.
 
-    The calls may come in any order and from any process, and those whose checkpoint is finished cost nothing.
+    The calls may come in any order and from any process, and those whose checkpoint is finished cost nothing. Runs
+    vary by one thing at a time: seeds keep the training samples, and bootstraps keep first weights, order and dropout.
 
     Args:
         config: the architecture.
@@ -34,6 +42,11 @@ class Runs:
         settings: how to train.
         folder: where the checkpoints go, one folder for each seed.
         source: the training samples; the shuffled training split when None.
+        vary: "seed", or "bootstrap": train on samples that are drawn with replacement by the seed of the run.
+        base: seed of all else that training draws, when bootstraps vary.
+
+    Raises:
+        SettingError: for bootstraps of a source of its own, or another way to vary.
     """
 
     config: Architecture
@@ -41,6 +54,13 @@ class Runs:
     settings: Training
     folder: Path
     source: Source | None = None
+    vary: Vary = "seed"
+    base: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("vary", self.vary, get_args(Vary))
+        if self.vary == "bootstrap" and self.source is not None:
+            raise SettingError("a source has no samples to draw again", "leave source out, or vary the seed")
 
     def __call__(self, seed: int) -> None:
         """Train one model and store it, unless that is done.
@@ -50,10 +70,16 @@ class Runs:
         """
         if is_finished(self.place(seed)):
             return
-        fitted = train(self.config, self.splits, self.settings, seed, self.source)
+        if self.vary == "seed":
+            fitted = train(self.config, self.splits, self.settings, seed, self.source)
+        else:
+            drawn = resampled(self.splits.train, stream(seed, "bootstrap"))
+            source = shuffled(drawn, self.settings.batch_size)
+            fitted = train(self.config, self.splits, self.settings, self.base, source)
         best = fitted.history[fitted.best]
         extra = {
             "seed": seed,
+            **({"vary": self.vary, "base": self.base} if self.vary != "seed" else {}),
             "step": best.step,
             "validation_accuracy": best.validation_accuracy,
             "test_accuracy": accuracy(fitted.model, self.splits.test),
@@ -69,7 +95,7 @@ class Runs:
         Returns:
             The folder of its checkpoint, whether it exists or not.
         """
-        return self.folder / f"seed-{seed:05d}"
+        return self.folder / f"{self.vary}-{seed:05d}"
 
 
 def train(
@@ -99,6 +125,27 @@ def train(
     source = source or shuffled(splits.train, settings.batch_size)
     with one_thread():
         return fit(model, source, splits.validation, settings, stream(seed, "training"), progress)
+
+
+def resampled(batch: Batch, generator: torch.Generator) -> Batch:
+    """Draw as many samples as there are, with replacement.
+
+    Args:
+        batch: where to draw from.
+        generator: the stream of the draw.
+
+    Returns:
+        The drawn samples, some of them several times.
+
+    Reference:
+        efron1979bootstrap
+
+    Example:
+        >>> batch = Batch(torch.zeros(4, 1), torch.arange(4))
+        >>> len(resampled(batch, torch.Generator())), len(resampled(batch, torch.Generator()).label.unique()) < 5
+        (4, True)
+    """
+    return select(batch, torch.randint(len(batch), (len(batch),), generator=generator))
 
 
 @contextmanager

@@ -1,0 +1,134 @@
+"""What the page of an ensemble shows, as plain arrays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from perdure.reproducibility.agreement import SEED, Run
+from perdure.reproducibility.clusters import Scan, clustering, matched, scan
+
+__all__ = ["Clusters", "clusters_of", "shown"]
+
+COUNTS = range(2, 20)
+"""Numbers of clusters to try, as in the paper."""
+
+TYPES = 6
+"""Types whose values are shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Clusters of samples by what the first run says of them.
+
+    Args:
+        count: how many; 1 when there are too few different explanations for any.
+        reason: why so many, in words.
+        scan: what was tried; None when nothing could be.
+    """
+
+    count: int
+    reason: str
+    scan: Scan | None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Give plain data for the record: the counts that have a silhouette, with silhouettes and inertias."""
+        widths = {} if self.scan is None else self.scan.silhouettes
+        counts = [count for count, width in widths.items() if width == width]
+        inertias = [] if self.scan is None else [self.scan.clusterings[count].inertia for count in counts]
+        silhouettes = [widths[count] for count in counts]
+        return {
+            "count": self.count,
+            "reason": self.reason,
+            "counts": counts,
+            "silhouettes": silhouettes,
+            "inertias": inertias,
+        }
+
+
+def clusters_of(values: Tensor, method: str) -> Clusters:
+    """Choose the number of clusters by the silhouettes of the first run.
+
+    Args:
+        values: its vectors, one per sample.
+        method: that made them, for the warning.
+
+    Returns:
+        The choice; numbers of clusters that are not below that of different vectors are left out with a warning.
+    """
+    different = len(torch.unique(values, dim=0))
+    counts = [count for count in COUNTS if count < different]
+    if len(counts) < len(COUNTS):
+        warnings.warn(
+            f"method '{method}' gives {different} different explanations of {len(values)} samples, so that "
+            + (f"at most {counts[-1]} clusters are tried" if counts else "there are no clusters to compare"),
+            stacklevel=2,
+        )
+    if not counts:
+        return Clusters(1, f"there are only {different} different explanations", None)
+    found = scan(values, counts, SEED)
+    return Clusters(found.chosen, found.reason, found)
+
+
+def shown(runs: Sequence[Run], clusters: Clusters, method: str) -> dict[str, np.ndarray]:
+    """Collect the arrays of one method.
+
+    Args:
+        runs: what each says.
+        clusters: the number of clusters.
+        method: name of the folder of the method, behind which the arrays are named.
+
+    Returns:
+        The first run's vectors in the plane of their two main directions, the clusters of all runs under the numbers
+        of the first, and the values of the most important types, NaN where one does not occur.
+    """
+    values = torch.stack([run.vectors.values for run in runs])
+    present = runs[0].vectors.present
+    top = important(values)
+    return {
+        f"points/{method}": _plane(values[0]),
+        f"cluster/{method}": _clusters(values, clusters.count).numpy(),
+        f"top/{method}": values[:, :, top].masked_fill(~present[:, top], torch.nan).numpy(),
+        f"top_types/{method}": top.numpy(),
+    }
+
+
+def important(values: Tensor, count: int = TYPES) -> Tensor:
+    """Find the types with the largest mean absolute values, each run and sample having the same say.
+
+    Args:
+        values: (run, sample, type).
+        count: how many at most.
+
+    Returns:
+        Their numbers, the most important first.
+
+    Example:
+        >>> important(torch.tensor([[[0.0, -9.0, 1.0]], [[0.0, -0.9, 0.1]]]), 2).tolist()
+        [1, 2]
+    """
+    size = torch.linalg.vector_norm(values, dim=2, keepdim=True)
+    mean = (values / torch.where(size > 0, size, 1.0)).abs().mean((0, 1))
+    return mean.argsort(descending=True, stable=True)[:count]
+
+
+def _plane(values: Tensor) -> np.ndarray:
+    rows = values.double().numpy()
+    directions = min(2, *rows.shape)
+    found = PCA(directions, svd_solver="full").fit_transform(rows)
+    return np.pad(found, ((0, 0), (0, 2 - directions)))
+
+
+def _clusters(values: Tensor, count: int) -> Tensor:
+    if count == 1:
+        return torch.zeros(values.shape[:2], dtype=torch.long)
+    labels = [clustering(one, count, SEED).label for one in values]
+    return torch.stack([labels[0], *(matched(label, labels[0]) for label in labels[1:])])

@@ -1,0 +1,161 @@
+"""The door of reproducibility: explain the same samples by every run of an ensemble, and see whether the runs agree."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perdure.audit.across_runs import AcrossRuns, across_runs
+from perdure.audit.agreements import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
+from perdure.audit.comparable import check_comparable
+from perdure.audit.ensemble import clusters_of, shown
+from perdure.audit.members import Ensemble, Member, failures, members
+from perdure.audit.remedies import remedies
+from perdure.audit.telling import Telling, noisy, tell, type_names
+from perdure.core.batch import Batch, select
+from perdure.core.check import check_counts
+from perdure.core.errors import SettingError
+from perdure.core.registry import folder_name
+from perdure.core.verdict import Number, Verdict
+from perdure.data.splits import Splits
+from perdure.engine.pool import Progress
+from perdure.ops.variance import shares
+from perdure.records.files import write_bytes, write_text
+from perdure.records.run import Run as Folder
+from perdure.reproducibility.agreement import Run
+from perdure.reproducibility.variance import method_by_run
+
+__all__ = ["ReproduceSettings", "reproduce"]
+
+PARTS = {
+    ("site",): "sequence and type",
+    ("method", "site"): "method",
+    ("run", "site"): "training run",
+    ("method", "run", "site"): "method and run, with noise",
+}
+"""What the components of variance of `method_by_run` are called; the others are zero by construction."""
+
+
+@dataclass(frozen=True)
+class ReproduceSettings:
+    """What is asked of an ensemble.
+
+    Args:
+        methods: attribution methods by registry name, with settings; the verdict rests on the first.
+        samples: test samples to explain, at most.
+        top: how many types are the top ones whose overlap is measured.
+        seed: of all noise, nulls and bootstraps.
+    """
+
+    methods: tuple[str, ...]
+    samples: int = 128
+    top: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.methods or len({folder_name(method) for method in self.methods}) < len(self.methods):
+            raise SettingError(f"the methods are {self.methods}", "name at least one method, and each once")
+        check_counts(samples=self.samples, top=self.top)
+
+
+def reproduce(
+    ensemble: Ensemble,
+    splits: Splits,
+    settings: ReproduceSettings,
+    run: Folder,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Mapping[str, Any]:
+    """Measure whether the runs of an ensemble are explained the same way, and store it in the run folder.
+
+    Args:
+        ensemble: the trained runs; those whose training failed are left out with a warning.
+        splits: the first test samples are explained; methods that must see samples before see training samples.
+        settings: what to ask.
+        run: the open run; finished explanations in it are not computed again.
+        workers: processes that share the explaining.
+        progress: told after each run and method.
+
+    Returns:
+        The record, also stored as `reproduce.json`, with its arrays in `reproduce.npz`.
+
+    Raises:
+        EmptyDataError: with fewer than two usable runs, or when no sample has two types to compare.
+    """
+    some = members(ensemble, splits, settings.seed)
+    batch, types = select(splits.test, slice(0, settings.samples)), type_names(splits)
+    again = noisy(some[0].model, settings.methods, splits.train)
+    places = tuple((one.name, one.folder) for one in some)
+    work = Telling(places, settings.methods, again, batch, splits.train, run.path, settings.seed, ensemble.config)
+    told = tell(work, None if batch.event is None else len(types), workers, progress)
+    check_comparable(told, [one.name for one in some], splits, types)
+    record, arrays = _measured(told, batch, settings)
+    alike, pairs = alike_number(next(iter(told.values())), settings.seed)
+    verdict = _verdict(some, record["agreements"][0]["number"], alike, settings.methods[0])
+    whole = {
+        "title": f"{run.config['model']} on {run.config['data']}",
+        "subtitle": f"{len(some)} runs · {', '.join(settings.methods)} · {len(batch)} test samples",
+        "answer": f"{verdict.question} {verdict.answer.capitalize()}. {verdict.sentence}",
+        "runs": [{"name": m.name, "folder": str(m.folder), "accuracy": asdict(m.accuracy)} for m in some],
+        "failed": [{"name": name, "reason": reason} for name, reason in failures(ensemble).items()],
+        "methods": list(settings.methods),
+        "verdict": asdict(verdict),
+        **record,
+        "alike": asdict(alike),
+        "remedies": remedies(told, some, work, splits),
+        "types": list(types),
+        "classes": list(splits.classes),
+        "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
+    }
+    _store(run.path, whole, {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()})
+    return whole
+
+
+def _measured(
+    told: Mapping[str, Sequence[Run]], batch: Batch, settings: ReproduceSettings
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Measure every method, and all of them together."""
+    agreements: list[dict[str, Any]] = []
+    clusters: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for method, runs in told.items():
+        name, found = folder_name(method), clusters_of(runs[0].vectors.values, method)
+        pairs = _pairs(runs, method, found.count, settings)
+        numbers = [number for number, _ in pairs] + consistency_numbers(runs, batch.label, settings.seed)
+        agreements += [{"method": method, "number": asdict(number)} for number in numbers]
+        arrays |= {f"pairs/{name}/{number.name}": table.numpy() for number, table in pairs}
+        arrays |= shown(runs, found, name)
+        clusters[method] = found.record
+    return {"agreements": agreements, "clusters": clusters, "variance": _variance(told)}, arrays
+
+
+def _pairs(runs: Sequence[Run], method: str, count: int, settings: ReproduceSettings) -> list[Measured]:
+    some = measures(method, settings.top)
+    found = [of_samples(runs, name, measure, settings.seed) for name, measure in some.items()]
+    return found + (of_clusters(runs, count, settings.seed) if count > 1 else [])
+
+
+def _variance(told: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
+    """Split the variance of ranks where there are methods to compare."""
+    if len(told) < 2:
+        return []
+    found = shares(method_by_run({method: [run.vectors for run in runs] for method, runs in told.items()}))
+    return [{"part": part, "share": found[names]} for names, part in PARTS.items()]
+
+
+def _verdict(some: Sequence[Member], number: Mapping[str, Any], alike: Number, method: str) -> Verdict:
+    best = max((one.accuracy for one in some), key=lambda accuracy: accuracy.value)
+    return across_runs(AcrossRuns(best, Number(**number), alike, len(some), method))
+
+
+def _store(folder: Path, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_bytes(folder / "reproduce.npz", buffer.getvalue())
+    write_text(folder / "reproduce.json", json.dumps(record, indent=2, allow_nan=False))

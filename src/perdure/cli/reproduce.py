@@ -1,0 +1,179 @@
+"""`perdure reproduce`: train a model many times, and see whether every run is explained the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.models import ModelSource, resolve
+from perdure.cli.sources import DATA, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, training
+from perdure.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from perdure.core.batch import Batch
+    from perdure.data.splits import Splits
+    from perdure.training.settings import Training
+
+__all__ = ["reproduce", "write_page"]
+
+
+def reproduce(
+    model: Annotated[
+        str, typer.Argument(help="A name from 'perdure list models', with settings; or a folder of trained runs.")
+    ],
+    data: DATA,
+    runs: Annotated[int, typer.Option(help="Training runs of a named model; five or more tell how far they vary.")] = 8,
+    vary: Annotated[
+        str, typer.Option(help="What differs: the 'seed' of all that training draws, or a 'bootstrap' of its samples.")
+    ] = "seed",
+    folders: Annotated[list[Path], typer.Option(help="A further trained folder as a run; repeatable.")] = [],  # noqa: B006
+    method: METHOD = [],  # noqa: B006
+    samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
+    top: Annotated[int, typer.Option(help="How many types count as the top ones of a sample.")] = 3,
+    workers: Annotated[int, typer.Option(help="Processes that share the work; the results do not depend on it.")] = 1,
+    seed: SEED = 0,
+    setting: SETTING = "clean",
+    changes: TRAINING = "",
+    out: OUT = None,
+    as_json: JSON = False,
+) -> None:
+    """Ask whether a retrained model would be explained the same way; write the answer as an HTML page.
+
+    A named model is trained many times; the runs of a folder are taken as they are. Bootstraps keep the first weights
+    and the order of samples, so that only the samples differ. The same command goes on where it was interrupted.
+    """
+    from dataclasses import asdict
+
+    from perdure.audit.members import Ensemble
+    from perdure.audit.reproduce import ReproduceSettings
+    from perdure.audit.reproduce import reproduce as run_reproduce
+    from perdure.core.registry import METHODS, folder_name
+    from perdure.records.run import open_run
+    from perdure.training.checkpoint import load_checkpoint
+
+    for name in method:
+        METHODS.make(name)
+    if runs < 2:
+        raise SettingError(f"--runs {runs} leaves nothing to compare", "ask for at least two runs, better five")
+    how, splits = training(setting, changes), load_data(data, seed)
+    there = _trained([Path(model), *folders]) if folders or Path(model).is_dir() else {}
+    source = None if there else resolve(model)
+    example = load_checkpoint(next(iter(there.values())))[0] if source is None else source.untrained(splits)
+    methods = tuple(method) or _methods(example, splits.test)
+    _rehearse(example, methods, splits)
+    settings = ReproduceSettings(methods, samples, top, seed)
+    made = {"runs": runs, "vary": vary, "training": asdict(how)} if source else {}
+    described = {name: load_checkpoint(path)[1].digest for name, path in there.items()}
+    folder = out or Path("runs") / folder_name(f"reproduce-{model}-{data}-{vary}-{seed}")
+    config = {"model": model, "described": source.described if source else described, "data": data}
+    run = open_run(folder, {**config, **asdict(settings), **made})
+    if source:
+        there = _train(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", workers))
+    with bar("explaining") as progress:
+        ensemble = Ensemble(there, source.architecture if source else None)
+        record = run_reproduce(ensemble, splits, settings, run, workers, progress)
+    page = write_page(folder)
+    if as_json:
+        print_json({**record, "page": str(page)})
+    else:
+        _print(record, page)
+
+
+def write_page(folder: Path) -> Path:
+    """Render the page from what the run folder holds.
+
+    Args:
+        folder: of the run.
+
+    Returns:
+        Where the page is.
+    """
+    import json
+
+    import numpy as np
+
+    from perdure.records.files import write_text
+    from perdure.report.page import render
+    from perdure.report.reproduce import read_reproduction, reproduction_page
+
+    record = json.loads((folder / "reproduce.json").read_text(encoding="utf-8"))
+    with np.load(folder / "reproduce.npz", allow_pickle=False) as arrays:
+        page = render(reproduction_page(read_reproduction(record, dict(arrays))))
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def _train(
+    source: ModelSource, splits: Splits, how: Training, seeds: Sequence[int], where: tuple[str, Path, int]
+) -> dict[str, Path]:
+    """Train what is not yet trained; give the folder of each run."""
+    from perdure.engine.pool import run_pieces
+    from perdure.training.attempts import Attempts
+    from perdure.training.ensemble import Runs
+
+    vary, folder, workers = where
+    if source.architecture is None or source.load is not None:
+        raise SettingError(
+            f"'{source.name}' is one trained model", "name a model to train, or give further runs with --folders"
+        )
+    runs = Runs(source.architecture, splits, how, folder, None, vary, seeds[0])  # type: ignore[arg-type]
+    with bar("training") as progress:
+        run_pieces(Attempts(runs), seeds, workers, progress)
+    return {f"{vary} {one}": runs.place(one) for one in seeds}
+
+
+def _trained(folders: Sequence[Path]) -> dict[str, Path]:
+    """Find the trained runs in folders: each is one, or holds several, as those of 'perdure train' and this command."""
+    from perdure.training.checkpoint import is_finished
+
+    found: dict[str, Path] = {}
+    for folder in folders:
+        inside = [path.parent for pattern in ("*", "runs/*") for path in sorted(folder.glob(f"{pattern}/model.yaml"))]
+        some = [folder] if is_finished(folder) else inside
+        if not some:
+            raise SettingError(f"{folder} holds no trained run", "give folders that 'perdure train' wrote")
+        found |= {(path.name if path.name not in found else str(path)).replace("-", " ", 1): path for path in some}
+    return found
+
+
+def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
+    """Choose the methods when none is named: attention where there is one, beside gradients."""
+    from perdure.audit.kind import kind_of
+    from perdure.core.protocols import Attends
+    from perdure.core.query import evaluation
+
+    x = batch.inputs[:1]
+    attends = isinstance(model, Attends) and x.ndim == 3
+    if attends:
+        with evaluation(model):
+            attends = model.attention(x) is not None
+    return ("attention", "gradient", "integrated_gradients:steps=32") if attends else kind_of(batch).methods
+
+
+def _rehearse(model: nn.Module, methods: Sequence[str], splits: Splits) -> None:
+    from perdure.audit.rehearsal import rehearse
+
+    rehearse(model, methods, splits.train)
+
+
+def _print(record: Mapping[str, Any], page: Path) -> None:
+    columns = ("method", "agreement of runs", "value", "95 % interval", "null", "ceiling")
+    rows = [("", "predicted alike", *_cells(record["alike"]))]
+    rows += [(one["method"], one["number"]["name"], *_cells(one["number"])) for one in record["agreements"]]
+    rows += [(one["method"], f"Spearman, {one['remedy']}", *_cells(one["number"])) for one in record["remedies"]]
+    print_table(f"{record['title']} · {record['subtitle']}", columns, rows)
+    if record["variance"]:
+        told = ", ".join(f"{one['part']} {one['share']:.0%}" for one in record["variance"])
+        say(f"\nwhat ranks depend on: {told}")
+    say(f"\n{record['answer']}\n\npage: {page}")
+
+
+def _cells(number: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    interval = f"{number['low']:.3f} to {number['high']:.3f}"
+    return f"{number['value']:.3f}", interval, f"{number['null']:.3f}", f"{number['ceiling']:.3f}"
