@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from perdure.core.trial import Score as Score
     from perdure.core.trial import Trial as Trial
     from perdure.metrics.evaluate import evaluate as evaluate
+    from perdure.models.adapted import Adapted as Adapted
 
 _HOMES = {
+    "Adapted": "perdure.models.adapted",
     "Attribution": "perdure.core.attribution",
     "Batch": "perdure.core.batch",
     "LogProbability": "perdure.core.target",

@@ -60,7 +60,7 @@ def trained(
         The trained model.
     """
     if is_finished(folder):
-        return Candidate(name, load_checkpoint(folder)[0])
+        return Candidate(name, load_checkpoint(folder, config)[0])
     fitted = train(config, splits, training, seed, progress=progress)
     save_checkpoint(folder, fitted.model, config, splits, {"seed": seed})
     return Candidate(name, fitted.model)

@@ -10,8 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.models import ModelSource, resolve_all
-from perdure.cli.sources import DATA, JSON, METHOD, METRIC, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
+from perdure.cli.models import ModelSource, read_by, resolve_all
+from perdure.cli.sources import (
+    DATA,
+    JSON,
+    METHOD,
+    METRIC,
+    MODEL,
+    OUT,
+    SEED,
+    SETTING,
+    TRAINING,
+    WEIGHTS,
+    load_data,
+    training,
+)
 
 if TYPE_CHECKING:
     from perdure.audit.candidate import Candidate
@@ -24,6 +37,7 @@ __all__ = ["audit"]
 def audit(
     model: MODEL,
     data: DATA,
+    weights: WEIGHTS = None,
     compare: Annotated[list[str], typer.Option(help="A further model for the same page; repeatable.")] = [],  # noqa: B006
     method: METHOD = [],  # noqa: B006
     metric: METRIC = [],  # noqa: B006
@@ -49,8 +63,8 @@ def audit(
     for room, asked in ((METHODS, method), (METRICS, metric)):
         for name in asked:
             room.make(name)
-    how, sources = training(setting, changes), resolve_all(names)
-    splits = load_data(data, seed)
+    how, sources = training(setting, changes), resolve_all(names, weights)
+    splits = read_by(sources, load_data(data, seed))
     methods = tuple(method) or kind_of(splits.test).methods
     settings = AuditSettings(methods, tuple(metric), samples, seed=seed)
     for one in sources:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.sources import JSON, METRIC, load_batch, load_data, load_model, other_samples
-from perdure.core.errors import RunFolderError
+from perdure.cli.models import ModelSource, asks_for_code, read_by, resolve
+from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
+from perdure.core.errors import CheckpointError, RunFolderError
 
 if TYPE_CHECKING:
     from perdure.core.verdict import Number
@@ -21,6 +22,7 @@ __all__ = ["evaluate"]
 def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of 'perdure explain'.")],
     metric: METRIC = [],  # noqa: B006
+    model: Annotated[str, typer.Option(help="The factory that was explained: its code runs when you name it.")] = "",
     workers: Annotated[int, typer.Option(help="Processes that share the parts; the scores do not depend on it.")] = 1,
     as_json: JSON = False,
 ) -> None:
@@ -34,21 +36,23 @@ def evaluate(
     from perdure.engine.summaries import score_numbers, stored_scores
     from perdure.records.run import read_run
     from perdure.records.scores import Case
+    from perdure.training.settings import Training
 
     asked = read_run(run).config
-    if "method" not in asked:
+    if not {"method", "source"} <= asked.keys():
         raise RunFolderError(f"{run} holds no explanations", "give the folder that 'perdure explain' wrote")
-    model = load_model(Path(asked["model"]), asked["weights"])
-    splits = load_data(asked["data"], asked["seed"])
+    source = _source(run, model)
+    splits = read_by((source,), load_data(asked["data"], asked["seed"]))
+    explained = source.trained(splits, Training(**asked["training"]), seed=asked["seed"], folder=run / "model")
     batch = load_batch(splits, asked["split"], asked["limit"])
-    method = prepared(METHODS.make(asked["method"]), model, other_samples(splits, asked["split"]))
+    method = prepared(METHODS.make(asked["method"]), explained, other_samples(splits, asked["split"]))
     judges = [METRICS.make(name) for name in metric or default_metrics(batch)]
     case = Case("evaluate", asked["data"], asked["model"], asked["method"], asked["seed"])
     numbers: dict[str, Number] = {}
     for made, name in zip(judges, metric or default_metrics(batch), strict=True):
         scores = run / "scores" / folder_name(name)
         with bar(f"judging by {name_of(made)}") as progress:
-            judge(Judging(model, batch, run / "maps", (made,), scores, case, method), workers, progress)
+            judge(Judging(explained, batch, run / "maps", (made,), scores, case, method), workers, progress)
         numbers |= score_numbers(stored_scores(scores), asked["seed"])
     if as_json:
         print_json({name: asdict(number) for name, number in numbers.items()})
@@ -56,3 +60,27 @@ def evaluate(
     cells = [(n.name, *(f"{x:.4f}" for x in (n.value, n.low, n.high, n.null, n.ceiling))) for n in numbers.values()]
     print_table(f"{asked['method']} on {asked['data']}", ("metric", "value", "low", "high", "null", "ceiling"), cells)
     say(f"\nscores: {run / 'scores'}")
+
+
+def _source(run: Path, model: str) -> ModelSource:
+    """Find the model that was explained; a run folder may come from anyone, so it cannot name code to run.
+
+    Raises:
+        RunFolderError: when a factory was explained and is not named again.
+        CheckpointError: when the model is another than it was.
+    """
+    from perdure.records.run import config_digest, read_run
+
+    asked = read_run(run).config
+    if asks_for_code(asked["model"]) and not model:
+        raise RunFolderError(
+            f"{run} holds maps of a factory, '{asked['model']}', and a run folder cannot have code run by itself",
+            f"where you trust that code, name it: perdure evaluate {run} --model {asked['model']}",
+        )
+    source = resolve(model or asked["model"], Path(asked["weights"]) if asked["weights"] else None)
+    if config_digest({"source": source.described}) != config_digest({"source": asked["source"]}):
+        raise CheckpointError(
+            f"'{source.name}' is another model than the one that was explained: its weights, settings or code differ",
+            "explain again",
+        )
+    return source

@@ -8,14 +8,29 @@ from typing import Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, say
-from perdure.cli.sources import DATA, JSON, OUT, SEED, load_batch, load_data, load_model, other_samples
+from perdure.cli.models import asks_for_code, read_by, resolve
+from perdure.cli.sources import (
+    DATA,
+    JSON,
+    MODEL,
+    OUT,
+    SEED,
+    SETTING,
+    TRAINING,
+    WEIGHTS,
+    load_batch,
+    load_data,
+    other_samples,
+    training,
+)
 
 __all__ = ["explain"]
 
 
 def explain(
-    model: Annotated[str, typer.Argument(help="A trained folder, from 'perdure train'.")],
+    model: MODEL,
     data: DATA,
+    weights: WEIGHTS = None,
     method: Annotated[str, typer.Option(help="A name from 'perdure list methods', with settings.")] = "saliency",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     limit: Annotated[int | None, typer.Option(help="Explain the first samples only.")] = None,
@@ -26,16 +41,20 @@ def explain(
         str, typer.Option(help="Explain its logit, probability, log_probability, log_odds or margin.")
     ] = "logit",
     seed: SEED = 0,
+    setting: SETTING = "clean",
+    changes: TRAINING = "",
     workers: Annotated[int, typer.Option(help="Processes that share the shards; the maps do not depend on it.")] = 1,
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
     """Explain every sample of a split; the maps go to Parquet parts that appear one by one.
 
-    The same command goes on where it was interrupted.
+    A named model is trained first; a trained one is loaded. The same command goes on where it was interrupted.
     """
+    from dataclasses import asdict
+
+    from perdure.audit.rehearsal import rehearse
     from perdure.core.check import check_choice
-    from perdure.core.digest import model_digest
     from perdure.core.registry import METHODS, folder_name
     from perdure.core.target import LABEL_TARGETS
     from perdure.engine.explain import Explaining
@@ -45,12 +64,18 @@ def explain(
 
     check_choice("explained", explained, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))
-    trained, made = load_model(Path(model)), METHODS.make(method)
-    splits = load_data(data, seed)
+    source, made, how = resolve(model, weights), METHODS.make(method), training(setting, changes)
+    splits = read_by((source,), load_data(data, seed))
     batch = load_batch(splits, split, limit)
+    untrained = source.untrained(splits)
+    if source.load is None:
+        rehearse(untrained, (method,), splits.train)
     folder = out or Path("runs") / folder_name(f"explain-{model}-{data}-{method}-{split}")
-    asked = {"model": model, "data": data, "method": method, "split": split, "limit": limit, "seed": seed}
-    open_run(folder, {**asked, "explained": explained, "target": target, "weights": model_digest(trained)})
+    asked = {"model": model, "weights": weights, "data": data, "method": method, "split": split, "limit": limit}
+    asked |= {"seed": seed, "explained": explained, "target": target, "training": asdict(how)}
+    open_run(folder, {**asked, "source": source.described})
+    with bar(f"training {model}") as progress:
+        trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress)
     maps = folder / "maps"
     fitted = prepared(made, trained, other_samples(splits, split))
     work = Explaining(trained, batch, fitted, maps, model, split, seed, explained, target)  # type: ignore[arg-type]
@@ -59,4 +84,5 @@ def explain(
     if as_json:
         print_json({"folder": str(folder), "maps": str(maps), "samples": len(batch)})
     else:
-        say(f"{len(batch)} maps: {maps}\njudge them: perdure evaluate {folder}")
+        confirmed = f" --model {model}" if asks_for_code(model) else ""
+        say(f"{len(batch)} maps: {maps}\njudge them: perdure evaluate {folder}{confirmed}")

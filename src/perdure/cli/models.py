@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from perdure.training.course import Progress
     from perdure.training.settings import Training
 
-__all__ = ["ModelSource", "resolve", "resolve_all"]
+__all__ = ["ModelSource", "asks_for_code", "read_by", "resolve", "resolve_all"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +31,14 @@ class ModelSource:
             is yet to be trained, the digest of the weights of a trained one.
         architecture: builds it anew from a seed; None when it cannot be trained again.
         load: gives the trained model; None when it is yet to be trained.
+        reader: turns texts into the token ids that the model knows; None when it takes those of the data.
     """
 
     name: str
     described: Any
     architecture: Architecture | None
     load: Callable[[Splits], nn.Module] | None = None
+    reader: Callable[[Splits], Splits] | None = None
 
     def trained(
         self, splits: Splits, how: Training, *, seed: int, folder: Path, progress: Progress | None = None
@@ -56,27 +59,41 @@ class ModelSource:
 
         if self.load is not None:
             return self.load(splits)
-        return trained(self.name, self._architecture, splits, how, seed=seed, folder=folder, progress=progress).model
+        return trained(self.name, self.trainable, splits, how, seed=seed, folder=folder, progress=progress).model
 
     def untrained(self, splits: Splits) -> nn.Module:
-        """Give a model of the same kind before anything is trained, to see what can be asked of it.
+        """Give a model of the same kind before anything is trained, and see whether it answers as it must.
 
         Args:
             splits: the data.
 
         Returns:
             The trained model where it is there to be loaded, else one with drawn weights.
+
+        Raises:
+            UnsupportedError: when the model cannot be asked; other names of `check_answers` say why.
         """
         from perdure.core.random import stream
+        from perdure.models.answers import check_answers
 
         if self.load is not None:
-            return self.load(splits)
-        return self._architecture.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
+            model = self.load(splits)
+        else:
+            model = self.trainable.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
+        check_answers(model, splits.train, len(splits.classes))
+        return model
 
     @property
-    def _architecture(self) -> Architecture:
+    def trainable(self) -> Architecture:
+        """The architecture of a model that can be trained.
+
+        Raises:
+            SettingError: when it cannot.
+        """
         if self.architecture is None:
-            raise SettingError(f"'{self.name}' cannot be trained", "name a model or a factory instead")
+            raise SettingError(
+                f"'{self.name}' cannot be trained here", "name an architecture or a factory, file.py:function"
+            )
         return self.architecture
 
 
@@ -84,27 +101,26 @@ def resolve(text: str, weights: Path | None = None) -> ModelSource:
     """Find the model that a user means; nothing is trained yet.
 
     Args:
-        text: a registry name with settings, or a trained folder.
-        weights: a file with the weights of a named model.
+        text: a registry name with settings, a trained folder, a factory "file.py:function" or
+            "package.module:function", "timm:NAME", or "hf:ID" or a folder of a Hugging Face text classifier.
+        weights: a file or trained folder with the weights of a model that is named without any.
 
     Returns:
         The model.
 
     Raises:
         UnknownNameError: when no model has this name.
-        SettingError: when a setting has an unknown name or a wrong value.
-        CheckpointError: when a trained folder cannot be used.
+        SettingError: when a setting has an unknown name or a wrong value, or weights are given twice.
+        FactoryError: when a factory cannot be found.
+        CheckpointError: when a trained folder or a file of weights cannot be used.
     """
-    from perdure.models.presets import model_config
-    from perdure.training.checkpoint import is_finished
-
-    folder = Path(text)
-    seeds = [] if is_finished(folder) else sorted(folder.glob("seed-*"))
-    folder = seeds[0] if len(seeds) == 1 else folder
-    if is_finished(folder):
-        return _folder(text, folder)
-    config = model_config(text)
-    return ModelSource(text, config, config) if weights is None else _with_weights(text, config, weights)
+    found = _with_own_weights(text)
+    if found is None:
+        config = _architecture(text)
+        return _named(text, config) if weights is None else _with_weights(text, config, weights)
+    if weights is not None:
+        raise SettingError(f"'{text}' has weights of its own", "leave --weights out")
+    return found
 
 
 def resolve_all(texts: Sequence[str], weights: Path | None = None) -> tuple[ModelSource, ...]:
@@ -127,7 +143,88 @@ def resolve_all(texts: Sequence[str], weights: Path | None = None) -> tuple[Mode
     return tuple(resolve(text, None if place else weights) for place, text in enumerate(texts))
 
 
-def _folder(text: str, folder: Path) -> ModelSource:
+def read_by(sources: Sequence[ModelSource], splits: Splits) -> Splits:
+    """Let models read the data: texts become the token ids that they know.
+
+    Args:
+        sources: one or more models.
+        splits: the data.
+
+    Returns:
+        The same samples for all of the models.
+
+    Raises:
+        SettingError: when the models know different token ids.
+    """
+    readers = {source.reader for source in sources}
+    if len(readers) > 1:
+        raise SettingError(
+            f"{' and '.join(source.name for source in sources)} read texts in different tokens", "audit each by itself"
+        )
+    (reader,) = readers
+    return splits if reader is None else reader(splits)
+
+
+def asks_for_code(text: str) -> bool:
+    """Tell whether a model is one whose own code would run; none runs here.
+
+    Args:
+        text: as in `resolve`.
+
+    Returns:
+        True for a factory, however it is written.
+    """
+    from perdure.models.factory import Factory
+
+    trained = _trained(Path(text)) is not None or _is_hugging_face(text)
+    return not trained and isinstance(_architecture(text), Factory)
+
+
+def _with_own_weights(text: str) -> ModelSource | None:
+    folder = _trained(Path(text))
+    if folder is not None:
+        return _checkpoint(text, folder)
+    return _hugging_face(text) if _is_hugging_face(text) else None
+
+
+def _architecture(text: str) -> Architecture:
+    """Read what can be trained; of a factory nothing is looked for yet."""
+    from perdure.models.factory import Factory, is_factory
+    from perdure.models.presets import model_config
+    from perdure.models.published import Published
+    from perdure.training.checkpoint import load_checkpoint
+
+    if text.startswith("timm:"):
+        return Published(text.removeprefix("timm:"))
+    if is_factory(text):
+        return Factory(text)
+    if text.endswith(".py"):
+        raise SettingError(f"'{text}' is a file of many things", f"name the function that makes the model: {text}:make")
+    if Path(text).is_dir() or "/" in text:
+        load_checkpoint(text)
+    return model_config(text)
+
+
+def _named(text: str, config: Architecture) -> ModelSource:
+    return ModelSource(text, _described(config), config)
+
+
+def _described(config: Architecture) -> Any:
+    from perdure.models.factory import Factory
+
+    return {"source": config.source, "code": config.code} if isinstance(config, Factory) else config
+
+
+def _trained(folder: Path) -> Path | None:
+    """Find the checkpoint in a folder: itself, or the single seed in it."""
+    from perdure.training.checkpoint import is_finished
+
+    seeds = [] if is_finished(folder) else sorted(folder.glob("seed-*"))
+    folder = seeds[0] if len(seeds) == 1 else folder
+    return folder if is_finished(folder) else None
+
+
+def _checkpoint(text: str, folder: Path) -> ModelSource:
     from perdure.training.checkpoint import load_checkpoint
 
     model, info = load_checkpoint(folder)
@@ -139,14 +236,31 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
 
     import torch
 
-    from perdure.training.checkpoint import load_into, load_weights
+    from perdure.training.checkpoint import load_checkpoint, load_into, load_weights
 
+    folder = _trained(weights)
+    if folder is not None:
+        trained, info = load_checkpoint(folder, config)
+        return ModelSource(text, {"model": _described(config), "weights": info.digest}, config, lambda _: trained)
     load_weights(weights)
-    described = {"model": config, "weights": sha256(weights.read_bytes()).hexdigest()[:16]}
+    described = {"model": _described(config), "weights": sha256(weights.read_bytes()).hexdigest()[:16]}
 
+    @cache
     def load(splits: Splits) -> nn.Module:
         model = config.build(splits.features, len(splits.classes), torch.Generator())
         load_into(model, weights)
         return model.eval()
 
     return ModelSource(text, described, config, load)
+
+
+def _is_hugging_face(text: str) -> bool:
+    return text.startswith("hf:") or (Path(text) / "config.json").is_file()
+
+
+def _hugging_face(text: str) -> ModelSource:
+    from perdure.core.digest import model_digest
+    from perdure.models.hugging_face import text_classifier
+
+    model = text_classifier(text.removeprefix("hf:"))
+    return ModelSource(text, model_digest(model), None, lambda _: model, model.reader)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.sources import DATA, JSON, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
 
 __all__ = ["train"]
@@ -28,24 +29,26 @@ def train(
     """Train a named model, once or from several seeds; each run is a function of its seed alone."""
     from perdure.core.registry import folder_name, name_of
     from perdure.engine.pool import run_pieces
-    from perdure.models.presets import model_config
     from perdure.records.run import open_run
     from perdure.training.checkpoint import load_checkpoint
     from perdure.training.ensemble import Runs
 
-    config, how = model_config(model), training(setting, changes)
+    source, how = resolve(model), training(setting, changes)
+    config, splits = source.trainable, read_by((source,), load_data(data, seed))
+    source.untrained(splits)
     folder = out or Path("runs") / folder_name(f"train-{model}-{data}-{seed}")
-    described = {"name": name_of(config), **asdict(config)}
+    described = {"name": name_of(config), **asdict(config), "source": source.described}
     open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(how)})
-    runs = Runs(config, load_data(data, seed), how, folder)
+    runs = Runs(config, splits, how, folder)
     wanted = list(range(seed, seed + seeds))
     with bar("training") as progress:
         run_pieces(runs, wanted, workers, progress)
-    found = [{"folder": str(runs.place(one)), **load_checkpoint(runs.place(one))[1].extra} for one in wanted]
+    found = [{"folder": str(runs.place(one)), **load_checkpoint(runs.place(one), config)[1].extra} for one in wanted]
     if as_json:
         print_json(found)
         return
     accuracies = ("validation_accuracy", "test_accuracy")
     rows = [(str(one["seed"]), *(f"{one[name]:.3f}" for name in accuracies), one["folder"]) for one in found]
     print_table(f"{model} on {data}", ("seed", "validation accuracy", "test accuracy", "folder"), rows)
-    say("\nuse a folder in place of a model: perdure explain FOLDER DATA")
+    use = f"perdure explain {model} DATA --weights FOLDER" if asks_for_code(model) else "perdure explain FOLDER DATA"
+    say(f"\nuse a folder in place of a model: {use}")

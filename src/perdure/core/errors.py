@@ -9,10 +9,12 @@ __all__ = [
     "DataError",
     "DependencyError",
     "EmptyDataError",
+    "FactoryError",
     "IndependentOutputError",
     "LabelError",
     "LengthError",
     "NonFiniteError",
+    "PaddingWarning",
     "PartError",
     "PerdureError",
     "ProbabilityWarning",
@@ -120,6 +122,14 @@ class UnsupportedError(PerdureError):
     """
 
 
+class FactoryError(PerdureError):
+    """A factory of models cannot be found, raises, or gives no model.
+
+    A factory is a function in a file or a package, `own.py:make`, that returns a `torch.nn.Module`; it may name the
+    arguments `features`, `classes`, `generator` and `seed`. The message holds what it raised, and at which line.
+    """
+
+
 class IndependentOutputError(UnsupportedError):
     """The output of the model does not depend on its input.
 
@@ -156,6 +166,14 @@ class CheckpointError(PerdureError):
 
     Weights are read from safetensors, or from a state dict with `weights_only`; a pickle with anything else in it could
     run foreign code and is refused. Where tensors do not fit, the message names them.
+    """
+
+
+class PaddingWarning(UserWarning):
+    """A model reads padding as data, since it cannot be told of it.
+
+    Let its `forward` take `lengths` or `mask`, and stop at the last valid step; a recurrence that reads on to the end
+    of the padding forgets, and its explanations then tell of the padding.
     """
 
 

@@ -132,12 +132,17 @@ class Room:
 
 METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
 METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "perturbation", "sites", "summarise"}))
-DATASETS = Room("data", "dataset", doors=frozenset({"hub", "images", "pictures", "splits", "voc", "words"}))
+DATASETS = Room(
+    "data",
+    "dataset",
+    doors=frozenset({"columns", "hub", "images", "layouts", "parts", "pictures", "splits", "voc", "words"}),
+)
 MODELS = Room(
     "models",
     "model",
     doors=frozenset(
-        {"bidirectional", "dropout", "embedded", "encoder", "pooling", "prefix", "presets", "pretrained", "weights"}
+        {"adapted", "answers", "bidirectional", "dropout", "embedded", "encoder", "foreign", "hugging_face"}
+        | {"pooling", "prefix", "presets", "pretrained", "weights"}
     ),
 )
 STUDIES = Room("studies", "study", doors=frozenset({"cell", "figures", "published", "table"}))

@@ -23,13 +23,17 @@ _shim: list[torch.library.Library] = []
 """Keeps the operators alive: a library that is forgotten takes them with it."""
 
 
-def pretrained(name: str, *, weights: bool = True) -> nn.Module:
+def pretrained(
+    name: str, *, weights: bool = True, classes: int | None = None, channels: int | None = None
+) -> nn.Module:
     """Make a published model.
 
     Args:
         name: of timm, such as "vgg16.tv_in1k", or of torchvision, as in "torchvision/vgg16".
         weights: download the published weights, or take them from the cache; otherwise they are random, from the
             global random state.
+        classes: number of outputs; None for that of the published weights.
+        channels: of the images; None for the published three, which all models of torchvision read.
 
     Returns:
         The model in evaluation mode.
@@ -51,9 +55,12 @@ def pretrained(name: str, *, weights: bool = True) -> nn.Module:
     try:
         if family == "torchvision":
             models = importlib.import_module("torchvision.models")
-            model: nn.Module = models.get_model(rest, weights="DEFAULT" if weights else None)
+            changed = {} if classes is None else {"num_classes": classes}
+            model: nn.Module = models.get_model(rest, weights="DEFAULT" if weights else None, **changed)
         else:
-            model = _package("timm").create_model(name, pretrained=weights)
+            changed = {"num_classes": classes, "in_chans": channels}
+            changed = {name: value for name, value in changed.items() if value is not None}
+            model = _package("timm").create_model(name, pretrained=weights, **changed)
     except OSError as error:
         raise CheckpointError(
             f"the weights of '{name}' can neither be downloaded nor found in the cache: {error}",

@@ -22,6 +22,8 @@ from perdure.core.errors import CheckpointError, SettingError, UnknownNameError
 from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of
 from perdure.data.splits import Splits
+from perdure.models.adapted import bare
+from perdure.models.factory import Factory
 from perdure.records.files import write_bytes, write_text
 
 __all__ = ["Info", "is_finished", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
@@ -69,7 +71,7 @@ def save_checkpoint(
     Raises:
         RunFolderError: when the system cannot write.
     """
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    weights = {name: value.detach().cpu().contiguous() for name, value in bare(model).state_dict().items()}
     described = {
         "model": {"name": name_of(config), **dataclasses.asdict(config)},
         "features": splits.features,
@@ -97,20 +99,27 @@ def is_finished(folder: Path) -> bool:
     return (folder / _INFO).exists()
 
 
-def load_checkpoint(folder: Path | str) -> tuple[nn.Module, Info]:
+def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> tuple[nn.Module, Info]:
     """Load a model that was stored by `save_checkpoint`.
+
+    A checkpoint may come from anyone, so the factory that it names is never looked for, let alone run: a model of your
+    own is built by the factory that you give.
 
     Args:
         folder: of its files.
+        config: the factory of a model of your own; other checkpoints do without.
 
     Returns:
         The model in evaluation mode on the CPU, and what is known of it.
 
     Raises:
-        CheckpointError: when a file is missing, changed or does not fit the other.
+        CheckpointError: when a file is missing, changed or does not fit the other, or when only a factory, which is not
+            given, could build the model.
     """
     folder = Path(folder)
     info = _info(folder / _INFO)
+    if isinstance(info.config, Factory):
+        info = dataclasses.replace(info, config=_trusted(config, info.config, folder))
     model = info.config.build(info.features, len(info.classes), torch.Generator())
     load_into(model, folder / _WEIGHTS)
     if model_digest(model) != info.digest:
@@ -162,6 +171,7 @@ def load_into(model: nn.Module, path: Path | str) -> None:
     Raises:
         CheckpointError: when the file cannot be read, or a tensor is missing, left over or of another shape.
     """
+    model = bare(model)
     weights, wanted = load_weights(path), model.state_dict()
     misfits = [f"'{name}' is missing" for name in wanted.keys() - weights.keys()]
     misfits += [f"'{name}' is not in the model" for name in weights.keys() - wanted.keys()]
@@ -177,6 +187,17 @@ def load_into(model: nn.Module, path: Path | str) -> None:
             "build the model with the settings it was trained with",
         )
     model.load_state_dict(weights)
+
+
+def _trusted(given: Architecture | None, named: Factory, folder: Path) -> Factory:
+    """Take the factory of the caller, never that of the file."""
+    if isinstance(given, Factory):
+        return given
+    raise CheckpointError(
+        f"{folder} holds the weights of a factory, '{named.source}', and a checkpoint cannot have code run by itself",
+        f"where you trust that code, name it: perdure ... {named.source} ... --weights {folder}, "
+        f"in Python load_checkpoint(folder, Factory({named.source!r}))",
+    )
 
 
 _AGAIN = "store the weights again, with safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"

@@ -1,0 +1,212 @@
+"""Models of any calling convention, as they are asked here: inputs and lengths in, logits out."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from perdure.core.check import check_choice
+from perdure.core.errors import PaddingWarning, ShapeError, UnsupportedError
+from perdure.core.protocols import Attends, Embeds, Resumable
+from perdure.ops.sequence import last_valid, length_mask
+
+__all__ = ["Adapted", "Layout", "adapted", "bare"]
+
+Layout = Literal["channels_last", "channels_first"]
+
+TOLD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "lengths": lambda lengths, _: lengths,
+    "mask": lambda _, mask: mask,
+    "attention_mask": lambda _, mask: mask.long(),
+    "key_padding_mask": lambda _, mask: ~mask,
+    "src_key_padding_mask": lambda _, mask: ~mask,
+}
+"""Arguments by which models want to hear of padding, made of lengths and the mask of valid steps."""
+
+
+class Adapted(nn.Module):
+    """A model of another calling convention, as a module from inputs (batch, time, feature) to logits (batch, classes).
+
+    What its `forward` names among `lengths`, `mask` (true at valid steps), `attention_mask` (1 at valid steps),
+    `key_padding_mask` and `src_key_padding_mask` (true at padding) it is told. Logits are the output if that is a
+    tensor, its `logits` if it has some, or the one tensor (batch, classes) in it.
+
+    Args:
+        model: the model; it is kept, not copied.
+        output: name or position of the logits in an output that holds several tensors; None finds them.
+        layout: "channels_first" for a model that reads series as (batch, feature, time).
+        step: of a model with an output for every step, the one to look at: a number, negative ones from the end of
+            the padded series, or "last", the last valid step.
+        given: further arguments of `forward` by name, the same for all samples; a tensor whose first axis is 1 is
+            repeated for each sample.
+
+    Raises:
+        UnsupportedError: when `forward` asks for more than it would be told.
+        SettingError: for an unknown layout.
+
+    Example:
+        >>> class Model(nn.Module):
+        ...     def forward(self, x, age):
+        ...         return {"logits": x.sum(1) + age, "hidden": x}
+        >>> Adapted(Model(), given={"age": torch.tensor([[5.0]])})(torch.ones(2, 3, 1)).tolist()
+        [[8.0], [8.0]]
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        output: str | int | None = None,
+        layout: Layout = "channels_last",
+        step: int | Literal["last"] | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        check_choice("layout", layout, get_args(Layout))
+        self.model, self.output, self.layout, self.step = model, output, layout, step
+        self.given = dict(given or {})
+        self.told = _told(model, self.given)
+
+    def forward(
+        self, x: Float[Tensor, "batch *site"], lengths: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch classes"]:
+        """Ask the model.
+
+        Args:
+            x: its inputs, series as (batch, time, feature).
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            Logits.
+
+        Raises:
+            UnsupportedError: when there are no logits in its output, or several tensors may be them.
+            ShapeError: when a step is to be looked at, but there is no output for every step.
+        """
+        read = x.transpose(1, 2) if self.layout == "channels_first" and x.ndim == 3 else x
+        found = self.model(read, **self._padding(x, lengths), **self._fixed(x))
+        logits = _logits(found, self.output)
+        return logits if self.step is None else self._at_step(logits, lengths)
+
+    def _padding(self, x: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+        """Tell of padding what the model wants to hear; where there is none, only what it insists on."""
+        if not self.told and lengths is not None and x.ndim > 1 and bool((lengths < x.shape[1]).any()):
+            warnings.warn(
+                f"{type(self.model).__name__} takes neither lengths nor mask, so it reads padding as data",
+                PaddingWarning,
+                stacklevel=2,
+            )
+        wanted = {name for name, needed in self.told.items() if needed or lengths is not None}
+        if not wanted:
+            return {}
+        lengths = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
+        lengths = lengths.to(x.device)
+        mask = length_mask(lengths, x.shape[1])
+        return {name: TOLD[name](lengths, mask) for name in wanted}
+
+    def _fixed(self, x: Tensor) -> dict[str, Any]:
+        return {
+            name: value.to(x.device).expand(len(x), *value.shape[1:])
+            if isinstance(value, Tensor) and value.ndim and len(value) == 1
+            else value
+            for name, value in self.given.items()
+        }
+
+    def _at_step(self, logits: Tensor, lengths: Tensor | None) -> Tensor:
+        if logits.ndim != 3:
+            raise ShapeError(
+                f"{type(self.model).__name__} gives shape {tuple(logits.shape)}, which has no output for every step",
+                "leave step= out",
+            )
+        if isinstance(self.step, int):
+            return logits[:, self.step]
+        return last_valid(logits, None if lengths is None else length_mask(lengths.to(logits.device), logits.shape[1]))
+
+
+def adapted(model: nn.Module) -> nn.Module:
+    """Adapt a model, unless it is adapted already or speaks one of the protocols, so that it knows how it is asked.
+
+    Args:
+        model: any.
+
+    Returns:
+        The model, or the model adapted by what its `forward` takes.
+    """
+    return model if isinstance(model, Adapted | Embeds | Attends | Resumable) else Adapted(model)
+
+
+def bare(model: nn.Module) -> nn.Module:
+    """Take the adapter off, so that weights have the names that their author knows.
+
+    Args:
+        model: adapted or not.
+
+    Returns:
+        The model as its author wrote it.
+    """
+    return bare(model.model) if isinstance(model, Adapted) else model
+
+
+def _told(model: nn.Module, given: Mapping[str, Any]) -> dict[str, bool]:
+    """Find the arguments that tell of padding, and whether the model insists on them.
+
+    Raises:
+        UnsupportedError: when it insists on anything else.
+    """
+    _, *others = inspect.signature(model.forward).parameters.values()
+    named = [one for one in others if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    more = [one.name for one in named if one.default is one.empty and one.name not in {*given, *TOLD}]
+    if more:
+        raise UnsupportedError(
+            f"{type(model).__name__} reads more than one input: it asks for {', '.join(more)}",
+            f"fix what is not to be explained: perdure.Adapted(model, given={{{more[0]!r}: ...}})",
+        )
+    return {one.name: one.default is one.empty for one in named if one.name in TOLD and one.name not in given}
+
+
+def _logits(found: Any, output: str | int | None) -> Tensor:
+    """Take the logits out of what a model gives."""
+    parts = _parts(found)
+    if output is None:
+        output = "logits" if "logits" in parts else _only(parts, found)
+    if output not in parts or not isinstance(parts[output], Tensor):
+        raise UnsupportedError(
+            f"the model gives no tensor {output!r} but {_listed(parts)}", "name another with output="
+        )
+    return parts[output]
+
+
+def _parts(found: Any) -> dict[str | int, Any]:
+    """Name everything in an output, a tensor alone by 0."""
+    if isinstance(found, Mapping):
+        return dict(found)
+    if isinstance(found, tuple | list):
+        return {**getattr(found, "_asdict", dict)(), **dict(enumerate(found))}
+    return {"logits": found.logits} if hasattr(found, "logits") else {0: found}
+
+
+def _only(parts: Mapping[str | int, Any], found: Any) -> str | int:
+    tensors = {name: part for name, part in parts.items() if isinstance(part, Tensor)}
+    likely = [name for name, part in tensors.items() if part.ndim == 2 and part.is_floating_point()]
+    names = likely if len(tensors) > 1 else list(tensors)
+    if len(names) == 1:
+        return names[0]
+    raise UnsupportedError(
+        f"the model gives a {type(found).__name__}, and its logits cannot be told: it holds {_listed(parts)}",
+        "name them: perdure.Adapted(model, output=...), or return the logits alone",
+    )
+
+
+def _listed(parts: Mapping[str | int, Any]) -> str:
+    shown = (f"{name!r} {_kind(part)}" for name, part in parts.items())
+    return ", ".join(shown) or "nothing"
+
+
+def _kind(part: Any) -> str:
+    return f"of shape {tuple(part.shape)}" if isinstance(part, Tensor) else f"({type(part).__name__})"

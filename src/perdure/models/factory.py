@@ -1,0 +1,185 @@
+"""Factory: a model of your own, made by a function in a file or a package."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from perdure.core.errors import FactoryError, SettingError
+from perdure.core.random import stream
+from perdure.models.adapted import adapted
+from perdure.models.foreign import foreign
+
+__all__ = ["Factory", "is_factory", "own_random_state"]
+
+KNOWN = ("features", "classes", "generator", "seed")
+"""Arguments that a factory may name."""
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A model of your own, made by a function in a file or a package.
+
+    The function is called as `make()`, or with those of `features`, `classes`, `generator` and `seed` that it names.
+    While it runs, the global random state of torch stands at a seed drawn from the generator of `build`, and
+    afterwards where it stood: weights that layers draw for themselves follow from the seed of a run. The model is
+    asked as `Adapted` asks it, unless it speaks one of the protocols itself.
+
+    Args:
+        source: "file.py:function" or "package.module:function"; the folder of the file, or the working folder,
+            comes last on the path of imports.
+
+    Raises:
+        SettingError: when the source names no function.
+
+    Reference:
+        perdure
+    """
+
+    source: str
+
+    def __post_init__(self) -> None:
+        place, _, name = self.source.rpartition(":")
+        if not place or not name.isidentifier():
+            raise SettingError(f"'{self.source}' names no factory", "write file.py:function or package.module:function")
+
+    def build(self, features: int, classes: int, generator: torch.Generator) -> nn.Module:
+        """Call the function; the global random state is left alone.
+
+        Args:
+            features: what the model reads: features of a step, channels of an image, words of a vocabulary.
+            classes: number of outputs.
+            generator: the stream of the weights; the model is moved to its device.
+
+        Returns:
+            A new model in training mode.
+
+        Raises:
+            FactoryError: when the function cannot be found, raises, or gives no model.
+        """
+        make = self._found()
+        with own_random_state(generator) as seed:
+            known = {"features": features, "classes": classes, "generator": generator, "seed": seed}
+            arguments = {name: known[name] for name in self._named(make)}
+            with foreign(FactoryError, f"the factory '{self.source}'", "mend it, and run the same command again"):
+                model = make(**arguments)
+        if not isinstance(model, nn.Module):
+            raise FactoryError(
+                f"the factory '{self.source}' gives {type(model).__name__}", "let it return a torch.nn.Module"
+            )
+        return adapted(model).to(generator.device).train()
+
+    @property
+    def code(self) -> str:
+        """Sixteen digits of the hash of the file, so that a run can tell whether it has changed.
+
+        Raises:
+            FactoryError: when there is no such file.
+        """
+        return sha256(self._file().read_bytes()).hexdigest()[:16]
+
+    def _file(self) -> Path:
+        place = self.source.rpartition(":")[0]
+        file: Path | None = Path(place).expanduser()
+        if not place.endswith(".py"):
+            _let_import(Path.cwd())
+            with foreign(FactoryError, f"the package of '{self.source}'", "mend it, or name a file: file.py:function"):
+                spec = find_spec(place)
+            file = Path(spec.origin) if spec and spec.origin else None
+        if file is None or not file.is_file():
+            raise FactoryError(
+                f"there is no {'file' if place.endswith('.py') else 'module'} '{place}'",
+                "give file.py:function, or package.module:function of an installed package or the working folder",
+            )
+        return file
+
+    def _found(self) -> Callable[..., Any]:
+        place, _, name = self.source.rpartition(":")
+        file = self._file().resolve()
+        module = place
+        if place.endswith(".py"):
+            _let_import(file.parent)
+            module = file.stem
+        with foreign(FactoryError, f"importing '{place}'", "mend the file; it must import without arguments"):
+            imported = import_module(module)
+        if Path(imported.__file__ or "").resolve() != file:
+            raise FactoryError(
+                f"the name of '{place}' is taken: Python knows another module '{module}'", "rename the file"
+            )
+        found = getattr(imported, name, None)
+        if not callable(found) or isinstance(found, nn.Module):
+            kind = "nothing" if found is None else f"a {type(found).__name__}, no function,"
+            raise FactoryError(
+                f"'{place}' holds {kind} called '{name}'", f"write there: def {name}(features, classes): return Model()"
+            )
+        make: Callable[..., Any] = found
+        return make
+
+    def _named(self, make: Callable[..., Any]) -> list[str]:
+        """List the arguments that a function is given.
+
+        Raises:
+            FactoryError: when it insists on others.
+        """
+        named = inspect.signature(make).parameters.values()
+        fixed = [one for one in named if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+        unknown = [one.name for one in fixed if one.default is one.empty and one.name not in KNOWN]
+        if unknown:
+            raise FactoryError(
+                f"the factory '{self.source}' asks for {', '.join(unknown)}",
+                f"give {unknown[0]} a default; a factory may ask for {', '.join(KNOWN)}",
+            )
+        return [one.name for one in fixed if one.name in KNOWN]
+
+
+def is_factory(text: str) -> bool:
+    """Tell whether a text names a factory, and not a model with settings.
+
+    Args:
+        text: as on the command line.
+
+    Returns:
+        True for "file.py:function" and for a function of a module that can be found.
+
+    Example:
+        >>> is_factory("own.py:make"), is_factory("lstm:hidden_size=5"), is_factory("lstm")
+        (True, False, False)
+    """
+    place, _, name = text.rpartition(":")
+    return name.isidentifier() and (place.endswith(".py") or "." in place)
+
+
+def _let_import(folder: Path) -> None:
+    """Put a folder last on the path of imports, as worker processes, which are told of the path, need it too."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+@contextmanager
+def own_random_state(generator: torch.Generator) -> Iterator[int]:
+    """Let layers, which know only the global state of torch, draw from a seed of a generator.
+
+    Args:
+        generator: the stream that the seed is drawn from.
+
+    Yields:
+        The seed; afterwards the global state stands where it stood.
+    """
+    seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
+    devices = [generator.device] if generator.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.set_rng_state(stream(seed, "factory").get_state())
+        for device in devices:
+            torch.cuda.set_rng_state(torch.Generator(device).manual_seed(seed).get_state(), device)
+        yield seed

@@ -1,0 +1,48 @@
+"""Published: a vision model of timm or torchvision by its name, without its published weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from perdure.models.factory import own_random_state
+from perdure.models.pretrained import pretrained
+
+__all__ = ["Published"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A vision model of timm or torchvision by its name.
+
+    Its weights are drawn; published ones come from a local file, and nothing is downloaded.
+
+    Args:
+        name: of timm, such as "resnet18", or of torchvision, as in "torchvision/vgg16".
+
+    Reference:
+        perdure
+    """
+
+    name: str
+
+    def build(self, features: int, classes: int, generator: torch.Generator) -> nn.Module:
+        """Build the model with weights drawn from a generator; the global random state is left alone.
+
+        Args:
+            features: channels of the images; models of torchvision read three.
+            classes: number of outputs.
+            generator: the stream of the weights; the model is moved to its device.
+
+        Returns:
+            A new model in training mode.
+
+        Raises:
+            DependencyError: when timm or torchvision is missing.
+            UnknownNameError: when neither knows the name.
+        """
+        with own_random_state(generator):
+            model = pretrained(self.name, weights=False, classes=classes, channels=features)
+        return model.to(generator.device).train()
