@@ -14,7 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from perdure.audit.agreements import measures
+from perdure.audit.comparable import check_comparable
 from perdure.audit.route import Route, Search
+from perdure.audit.telling import type_names
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Method
 from perdure.core.random import stream
@@ -24,18 +27,21 @@ from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.landscape.along import Explainer, course, explained, stations
 from perdure.landscape.barrier import barrier
-from perdure.landscape.drift import Drift, drift, flow, measures
+from perdure.landscape.drift import Drift, drift, flow
 from perdure.landscape.path import Chain
 from perdure.ops.interval import bootstrap_interval
 from perdure.records.files import write_bytes, write_text
 from perdure.reproducibility.agreement import Run
-from perdure.reproducibility.sites import site_names, site_vectors
+from perdure.reproducibility.sites import site_vectors
 from perdure.reproducibility.vectors import Vectors, event_vectors
 
 __all__ = ["Shown", "height", "looked_at", "shown_of"]
 
 BARRIER_POINTS = 61
 """Points of a path at which its loss is measured."""
+
+TOP = 3
+"""Types that count as the top ones of a sample."""
 
 TYPES = 8
 """Event types that are shown, at most."""
@@ -74,12 +80,7 @@ def shown_of(splits: Splits, samples: int) -> Shown:
     Returns:
         The first test samples, with event types where they have any.
     """
-    batch = select(splits.test, slice(0, samples))
-    if batch.event is None:
-        return Shown(splits, batch, site_names(batch))
-    parts = (splits.train, splits.validation, splits.test)
-    count = 1 + max(int(part.event.max()) for part in parts if part.event is not None)
-    return Shown(splits, batch, splits.types or tuple(f"type {k}" for k in range(count)))
+    return Shown(splits, select(splits.test, slice(0, samples)), type_names(splits))
 
 
 def height(search: Search, route: Route) -> float:
@@ -133,6 +134,8 @@ def _looked_at(search: Search, route: Route, shown: Shown, null: float) -> tuple
     for name in settings.methods:
         search.tell(f"{kind}: explaining by {name} at {len(points)} points")
         runs = explained(search.surface, points, shown.batch, _explainer(name, shown, settings.seed))
+        if kind == settings.kinds[0]:  # all kinds have the same ends
+            check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
         place = f"{kind}/{folder_name(name)}"
         numbers, found = _drifts(runs, name, place, stream(settings.seed, "along", kind, name))
         agreements += [{"kind": kind, "method": name, "number": asdict(number)} for number in numbers]
@@ -178,7 +181,7 @@ def _drifts(
 ) -> tuple[list[Number], dict[str, np.ndarray]]:
     """Measure the drift of every measure; a measure without a comparable sample has no number."""
     numbers, arrays = [], {}
-    for name, measure in measures(method).items():
+    for name, measure in measures(method, TOP).items():
         found = drift(runs, measure, generator)
         arrays[f"drift/{place}/{name}"] = found.ends.numpy()
         arrays[f"neighbour/{place}/{name}"] = found.neighbour.numpy()

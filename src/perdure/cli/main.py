@@ -13,6 +13,7 @@ from perdure.cli.catalogue import cite, show
 from perdure.cli.console import warn
 from perdure.cli.evaluate import evaluate
 from perdure.cli.explain import explain
+from perdure.cli.path import path
 from perdure.cli.report import report
 from perdure.cli.reproduce import reproduce
 from perdure.cli.study import study
@@ -41,6 +42,7 @@ for command, name in (
     (evaluate, "evaluate"),
     (report, "report"),
     (reproduce, "reproduce"),
+    (path, "path"),
     (study, "study"),
     (show, "list"),
     (cite, "cite"),

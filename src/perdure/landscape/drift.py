@@ -11,17 +11,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from perdure.core.check import check_counts
-from perdure.ops.agreement import cosine, jensen_shannon, kendall, sign_agreement, top_jaccard
-from perdure.ops.correlation import spearman
 from perdure.reproducibility.agreement import SEED, Measure, Run, predicted_alike
 from perdure.reproducibility.clusters import adjusted_rand, clustering, matched
 from perdure.reproducibility.null import Shuffle, shuffle_samples, shuffle_types
-from perdure.reproducibility.vectors import SUMMED, Vectors
+from perdure.reproducibility.vectors import Vectors
 
-__all__ = ["Drift", "Flow", "drift", "flow", "measures"]
-
-TOP = 3
-"""Event types that are the top ones."""
+__all__ = ["Drift", "Flow", "drift", "flow"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,29 +56,6 @@ class Flow:
     ceiling: float
 
 
-def measures(method: str) -> dict[str, Measure]:
-    """Give what explanations of a method are compared by.
-
-    Args:
-        method: registry name, with settings.
-
-    Returns:
-        Measures by name; only attention, which is a distribution, has a Jensen-Shannon divergence.
-
-    Example:
-        >>> list(measures("gradient"))
-        ['Spearman', 'Kendall', 'top-3 Jaccard', 'sign agreement', 'cosine']
-    """
-    found = {
-        "Spearman": spearman,
-        "Kendall": kendall,
-        f"top-{TOP} Jaccard": _top,
-        "sign agreement": sign_agreement,
-        "cosine": cosine,
-    }
-    return {**found, "Jensen-Shannon": jensen_shannon} if method.partition(":")[0] in SUMMED else found
-
-
 def drift(
     runs: Sequence[Run], measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types, draws: int = 5
 ) -> Drift:
@@ -94,7 +66,7 @@ def drift(
 
     Args:
         runs: what each point of the path says, from `explained`.
-        measure: one of `measures`.
+        measure: for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
         generator: the stream of the null.
         shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
         draws: shuffles of each point.
@@ -107,6 +79,7 @@ def drift(
         ShapeError: when the points are not of the same samples.
 
     Example:
+        >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
         >>> found = drift([Run(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator())
         >>> found.ends.tolist(), found.ceiling, found.null < 0.5
@@ -174,10 +147,6 @@ def flow(runs: Sequence[Run], count: int, generator: torch.Generator, draws: int
     selves = [_rand(labels[k], _labels(_again(runs[k]), count, SEED + 1), alike[k, k]) for k in (0, last)]
     ari = torch.tensor(table, dtype=torch.float64)
     return Flow(torch.stack(labels), ari, *(float(torch.tensor(some).nanmean()) for some in (null, selves)))
-
-
-def _top(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
-    return top_jaccard(a.abs(), b.abs(), mask, TOP)
 
 
 def _by_sample(measure: Measure, present: Bool[Tensor, "sample type"], a: Tensor, b: Tensor, alike: Tensor) -> Tensor:

@@ -1,0 +1,158 @@
+"""`perdure path`: ways between two trained runs, and what happens to loss and explanations along them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from perdure.cli.console import print_json, print_table, say
+from perdure.cli.sources import JSON, METHOD, OUT, SEED, load_data
+from perdure.core.errors import SettingError, UnsupportedError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from perdure.core.batch import Batch
+
+__all__ = ["path", "write_page"]
+
+RUN = Annotated[Path, typer.Argument(help="The folder of a trained run, such as 'perdure train' writes for each seed.")]
+
+
+def path(
+    first: RUN,
+    second: RUN,
+    data: Annotated[
+        str | None, typer.Argument(help="The data of both; left out, that which the first run was trained on.")
+    ] = None,
+    kind: Annotated[
+        list[str], typer.Option(help="linear, valley, bezier, polychain, band or published; repeatable.")
+    ] = ["linear", "bezier", "valley"],  # noqa: B006
+    allowed: Annotated[
+        float | None, typer.Option(help="The most that the loss of a tracked path may rise, in nats; else as needed.")
+    ] = None,
+    align: Annotated[bool, typer.Option(help="Match the units of both runs first, where that is known to do.")] = True,
+    method: METHOD = [],  # noqa: B006
+    points: Annotated[int, typer.Option(help="Points of each path to look at, at equal arc length.")] = 13,
+    minutes: Annotated[
+        float | None, typer.Option(help="For each tracked path; run again with more of them to go on.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
+    seed: SEED = 0,
+    out: OUT = None,
+    as_json: JSON = False,
+) -> None:
+    """Lay paths between two trained runs, and see whether loss and explanations stay the same along them.
+
+    Loss is that of the training samples; accuracy and explanations are those of test samples. --seed is also that of
+    DATA where it is named. The same command goes on where it was interrupted.
+    """
+    import math
+    from dataclasses import asdict
+
+    from perdure.audit.ends import load_ends, recorded_data
+    from perdure.audit.path import Watch, paths
+    from perdure.audit.path_settings import PathSettings
+    from perdure.core.registry import METHODS, folder_name
+    from perdure.records.run import open_run
+
+    for name in method:
+        METHODS.make(name)
+    found = recorded_data(first) if data is None else (data, seed)
+    if found is None:
+        raise SettingError(f"there is no record of what {first} was trained on", "name the data behind both runs")
+    splits = load_data(*found)
+    ends = load_ends(first, second, splits)
+    methods = tuple(method) or _methods(ends.model, splits.train)
+    settings = PathSettings(tuple(kind), methods, allowed, align, points, samples, seed=seed)
+    folder = out or Path("runs") / folder_name(f"path-{first}-{second}-{seed}")
+    ends_of = {"ends": ends.names, "digests": ends.digests, "data": found[0], "data_seed": found[1]}
+    run = open_run(folder, {**ends_of, **asdict(settings)})
+    seconds = math.inf if minutes is None else 60 * minutes
+    with _status() as tell:
+        record = paths(ends, splits, settings, run, Watch(seconds, tell))
+    page = write_page(folder)
+    if as_json:
+        print_json({**record, "page": str(page)})
+    else:
+        _print(record, page)
+
+
+def write_page(folder: Path) -> Path:
+    """Render the page of paths from what the run folder holds.
+
+    Args:
+        folder: of the run.
+
+    Returns:
+        Where the page is.
+    """
+    import json
+
+    import numpy as np
+
+    from perdure.records.files import write_text
+    from perdure.report.page import render
+    from perdure.report.path import paths_page, read_paths
+
+    record = json.loads((folder / "path.json").read_text(encoding="utf-8"))
+    with np.load(folder / "path.npz", allow_pickle=False) as arrays:
+        page = render(paths_page(read_paths(record, dict(arrays))))
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
+    """Choose attention where the model has it, else gradients."""
+    from perdure.audit.rehearsal import rehearse
+
+    try:
+        rehearse(model, ("attention",), batch)
+    except UnsupportedError:
+        return ("gradient",)
+    return ("attention",)
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal how far the search is, and nothing in a pipe."""
+    from rich.console import Console
+
+    if not sys.stderr.isatty():
+        yield lambda _line: None
+        return
+    with Console(stderr=True).status("looking at both ends") as status:
+        yield lambda line: status.update(line)
+
+
+def _print(record: Mapping[str, Any], page: Path) -> None:
+    method = record["methods"][0]
+    alike = {
+        row["kind"]: row["number"]
+        for row in record["agreements"]
+        if row["method"] == method and row["number"]["name"] == "Spearman"
+    }
+    rows = [(*_costs(kind), _agreement(alike.get(kind["kind"])), kind["ended"]) for kind in record["kinds"]]
+    columns = ("path", "barrier", "straight", "noise", "seconds", "passes", f"Spearman of {method}", "ended")
+    print_table(f"{record['title']} · {record['subtitle']}", columns, rows)
+    if record["aligned"]:
+        say(f"\nunits matched: distance {record['aligned']['before']:.2f}, then {record['aligned']['after']:.2f}")
+    for line in (record["remark"], record["answer"], f"page: {page}"):
+        if line:
+            say(f"\n{line}")
+
+
+def _costs(kind: Mapping[str, Any]) -> tuple[str, ...]:
+    barrier = kind["barrier"]
+    losses = (f"{value:.4f}" for value in (barrier["value"], barrier["null"], kind["noise"]))
+    return (kind["kind"], *losses, f"{kind['seconds']:.1f}", f"{kind['passes']:.0f}")
+
+
+def _agreement(number: Mapping[str, Any] | None) -> str:
+    """Write the mean agreement with the first end along the path, with what chance gives."""
+    return "" if number is None else f"{number['value']:.3f} (chance {number['null']:.3f})"
