@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from perdure.core.batch import Batch
     from perdure.data.splits import Splits
     from perdure.training.settings import Training
@@ -24,19 +23,30 @@ __all__ = [
     "SEED",
     "SETTING",
     "TRAINING",
+    "WEIGHTS",
     "load_batch",
     "load_data",
-    "load_model",
     "other_samples",
     "training",
 ]
 
 MODEL = Annotated[
     str,
-    typer.Argument(help="A name from 'perdure list models', with settings: lstm:hidden_size=16; or a trained folder."),
+    typer.Argument(
+        help="A name from 'perdure list models', with settings: lstm:hidden_size=16; a trained folder; a function of "
+        "yours that makes the model: file.py:function or package.module:function; timm:NAME; or a Hugging Face text "
+        "classifier: hf:ID or its folder."
+    ),
+]
+WEIGHTS = Annotated[
+    Path | None,
+    typer.Option(help="Trained weights of a named model: .safetensors, a state dict of torch.save, a trained folder."),
 ]
 DATA = Annotated[
-    str, typer.Argument(help="A name from 'perdure list data', with settings: boxes:variant=latter; or a .npz file.")
+    str,
+    typer.Argument(
+        help="A name from 'perdure list data', with settings: boxes:variant=latter; or a .npz, .csv or .parquet file."
+    ),
 ]
 METHOD = Annotated[list[str], typer.Option(help="A name from 'perdure list methods', with settings; repeatable.")]
 METRIC = Annotated[list[str], typer.Option(help="A name from 'perdure list metrics', with settings; repeatable.")]
@@ -46,12 +56,17 @@ JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SETTING = Annotated[str, typer.Option(help="How to train: 'clean', or 'paper' as published for input-cell attention.")]
 TRAINING = Annotated[str, typer.Option(help="Changes to the training setting: epochs=20,learning_rate=0.003.")]
 
+READERS = {".npz": "arrays", ".csv": "table", ".parquet": "table", ".jsonl": "text_table"}
+"""What reads a file of each suffix."""
+
+FILE = re.compile(rf"(.+({'|'.join(map(re.escape, READERS))}))(:.*)?", re.DOTALL)
+
 
 def load_data(text: str, seed: int) -> Splits:
     """Load a dataset by name or by path.
 
     Args:
-        text: registry name with settings, or the path of a .npz file.
+        text: registry name with settings, or the path of a .npz, .csv, .parquet or .jsonl file, also with settings.
         seed: of what is drawn.
 
     Returns:
@@ -59,7 +74,10 @@ def load_data(text: str, seed: int) -> Splits:
     """
     from perdure.core.registry import DATASETS
 
-    found: Any = DATASETS.make("arrays", {"path": text}) if text.endswith(".npz") else DATASETS.make(text)
+    match = FILE.fullmatch(text)
+    found: Any = (
+        DATASETS.make(READERS[match[2]] + (match[3] or ""), {"path": match[1]}) if match else DATASETS.make(text)
+    )
     splits: Splits = found.load(seed)
     return splits
 
@@ -100,30 +118,6 @@ def other_samples(splits: Splits, split: str) -> Batch:
         The training samples, or those of validation where training samples are explained.
     """
     return splits.validation if split == "train" else splits.train
-
-
-def load_model(folder: Path, digest: str | None = None) -> nn.Module:
-    """Load a trained model.
-
-    Args:
-        folder: that 'perdure train' wrote, of one seed, or with a single seed in it.
-        digest: of the weights that are meant; None for any.
-
-    Returns:
-        The model in evaluation mode.
-
-    Raises:
-        CheckpointError: when there is none, or its weights are others than those that are meant.
-    """
-    from perdure.core.digest import model_digest
-    from perdure.core.errors import CheckpointError
-    from perdure.training.checkpoint import is_finished, load_checkpoint
-
-    seeds = [] if is_finished(folder) else sorted(folder.glob("seed-*"))
-    model = load_checkpoint(seeds[0] if len(seeds) == 1 else folder)[0]
-    if digest is not None and model_digest(model) != digest:
-        raise CheckpointError(f"{folder} holds other weights than those that were explained", "explain again")
-    return model
 
 
 def training(setting: str, changes: str) -> Training:
