@@ -14,6 +14,7 @@ from tests.data.files import (
     write_cifar_binary,
     write_event_archive,
     write_imdb_parquet,
+    write_long_csv,
     write_mnist_idx,
     write_pictures,
 )
@@ -41,6 +42,7 @@ FILES = {
     "image_folder": write_pictures,
     "imdb": write_imdb_folder,
     "mnist_series": write_mnist_folder,
+    "table": write_long_csv,
 }
 
 

@@ -1,5 +1,6 @@
 """Small files in the formats that the loaders read."""
 
+import csv
 import gzip
 import io
 from pathlib import Path
@@ -132,6 +133,27 @@ def write_arrays(path: Path, **arrays: object) -> Path:
     found = {"inputs": random.normal(size=(20, 5, 3)).astype(np.float32), "label": np.arange(20) % 2, **arrays}
     np.savez(path, **{key: value for key, value in found.items() if value is not None})
     return path
+
+
+def long_rows(samples: int) -> list[list[object]]:
+    """List the header and the rows of series of 3 and 4 steps with two features, cell by cell."""
+    rows: list[list[object]] = [["id", "time", "x", "y", "label"]]
+    for i in range(samples):
+        for t in range(3 + i % 2):
+            rows.append([f"s{i}", t, 100 * i + 10 * t, 100 * i + 10 * t + 1, ("walk", "run")[i % 2]])
+    return rows
+
+
+def write_csv(path: Path, rows: list[list[object]]) -> Path:
+    """Write rows of cells."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def write_long_csv(folder: Path, samples: int = 20) -> Path:
+    """Write series with one step in each row."""
+    return write_csv(folder / "long.csv", long_rows(samples))
 
 
 def event_arrays(names: tuple[str, ...] = ("_train", "_val", "_test")) -> dict[str, np.ndarray]:

@@ -109,7 +109,7 @@ def test_padding_may_hold_anything(tmp_path):
         ({"truth": with_value(0, 0.5)}, DataError, "'truth' holds values other than 0 and 1"),
         ({"truth": np.full((20, 5, 3), "a")}, DataError, "'truth' holds values other than 0 and 1"),
         ({"split": np.full(20, "dev")}, DataError, "'split' holds 'dev'.*'train', 'validation', 'test'"),
-        ({"split": np.full(20, "train")}, EmptyDataError, "'split' marks no sample as 'validation'"),
+        ({"split": np.full(20, "train")}, EmptyDataError, "'split' marks no sample as 'test'"),
         ({"split": MARKS[:5]}, ShapeError, r"'split' has shape \(5,\)"),
     ],
 )

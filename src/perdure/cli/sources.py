@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -59,7 +59,7 @@ TRAINING = Annotated[str, typer.Option(help="Changes to the training setting: ep
 READERS = {".npz": "arrays", ".csv": "table", ".parquet": "table", ".jsonl": "text_table"}
 """What reads a file of each suffix."""
 
-FILE = re.compile(rf"(.+({'|'.join(map(re.escape, READERS))}))(:.*)?", re.DOTALL)
+FILE = re.compile(rf"((?!\w+:).+({'|'.join(map(re.escape, READERS))}))(:.*)?", re.DOTALL)
 
 
 def load_data(text: str, seed: int) -> Splits:
@@ -75,10 +75,8 @@ def load_data(text: str, seed: int) -> Splits:
     from perdure.core.registry import DATASETS
 
     match = FILE.fullmatch(text)
-    found: Any = (
-        DATASETS.make(READERS[match[2]] + (match[3] or ""), {"path": match[1]}) if match else DATASETS.make(text)
-    )
-    splits: Splits = found.load(seed)
+    name, settings = (READERS[match[2]] + (match[3] or ""), {"path": match[1]}) if match else (text, {})
+    splits: Splits = DATASETS.make(name, settings).load(seed)
     return splits
 
 

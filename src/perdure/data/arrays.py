@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +13,17 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch
 from perdure.core.check import check_inputs, check_lengths
-from perdure.core.errors import DataError, EmptyDataError, LabelError, LengthError, ShapeError
-from perdure.data.splits import Splits, split
+from perdure.core.errors import DataError, LabelError, LengthError, ShapeError
+from perdure.data.parts import listed, part
+from perdure.data.splits import Splits
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["Arrays"]
 
 NEEDED = ("inputs", "label")
 OPTIONAL = ("lengths", "truth", "classes", "split")
-PARTS = ("train", "validation", "test")
 
 Archive = Mapping[str, np.ndarray]
 
@@ -40,7 +40,8 @@ class Arrays:
     - `lengths`: (samples,), valid steps of each sample; later steps may hold anything and become zero.
     - `truth`: 0 or 1, shaped like the inputs, 1 at the sites known to matter.
     - `classes`: text, the name of each class.
-    - `split`: (samples,), "train", "validation" or "test"; without it the seed draws 60, 20 and 20 %.
+    - `split`: (samples,), "train", "validation" or "test"; without it the seed draws 60, 20 and 20 %,
+      and without "validation" a fifth of the training samples is held out.
 
     Nothing is unpickled.
 
@@ -69,7 +70,7 @@ class Arrays:
         inputs, mask = _inputs(found)
         label, classes = _label(found, len(inputs))
         batch = Batch(inputs, label, mask, _truth(found, inputs, mask))
-        return _marked(batch, classes, found["split"]) if "split" in found else split(batch, classes, seed)
+        return part(batch, classes, _marks(found, len(batch)), seed)
 
 
 def _read(path: Path) -> Archive:
@@ -90,10 +91,10 @@ def _check_keys(keys: list[str], path: Path) -> None:
     missing = [key for key in NEEDED if key not in keys]
     unknown = [key for key in keys if key not in NEEDED + OPTIONAL]
     if missing or unknown:
-        wrong = "has no " + _listed(missing) if missing else "has the unknown " + _listed(unknown)
+        wrong = "has no " + listed(missing) if missing else "has the unknown " + listed(unknown)
         raise DataError(
-            f"'{path}' {wrong}; its keys are {_listed(keys)}",
-            f"name the arrays {_listed(NEEDED)} and, where you have them, {_listed(OPTIONAL)}; leave others out",
+            f"'{path}' {wrong}; its keys are {listed(keys)}",
+            f"name the arrays {listed(NEEDED)} and, where you have them, {listed(OPTIONAL)}; leave others out",
         )
 
 
@@ -157,7 +158,7 @@ def _positions(values: np.ndarray, names: np.ndarray) -> np.ndarray:
     outside = [i for i, value in enumerate(values.tolist()) if value not in order]
     if outside:
         raise LabelError(
-            f"'label' of sample {outside[0]} is {values[outside[0]]}, but 'classes' holds {_listed(names)}",
+            f"'label' of sample {outside[0]} is {values[outside[0]]}, but 'classes' holds {listed(names)}",
             f"give names from 'classes', or positions from 0 to {len(names) - 1}",
         )
     return np.array([order[value] for value in values.tolist()])
@@ -177,17 +178,11 @@ def _truth(found: Archive, inputs: Tensor, mask: Tensor | None) -> Bool[Tensor, 
     return torch.from_numpy(values.astype(bool)) & site_mask(mask, inputs)
 
 
-def _marked(batch: Batch, classes: tuple[str, ...], marks: np.ndarray) -> Splits:
-    _check_column("split", marks, len(batch))
-    unknown = sorted({str(mark) for mark in marks} - set(PARTS))
-    if unknown:
-        raise DataError(f"'split' holds {_listed(unknown)}", f"mark each sample as one of {_listed(PARTS)}")
-    rows = [np.flatnonzero(marks == part) for part in PARTS]
-    for part, some in zip(PARTS, rows, strict=True):
-        if not len(some):
-            raise EmptyDataError(f"'split' marks no sample as '{part}'", "mark some, or leave 'split' out")
-    train, validation, test = (select(batch, torch.from_numpy(some)) for some in rows)
-    return Splits(train, validation, test, classes)
+def _marks(found: Archive, samples: int) -> list[str] | None:
+    if "split" not in found:
+        return None
+    _check_column("split", found["split"], samples)
+    return [str(mark) for mark in found["split"]]
 
 
 def _check_column(key: str, values: np.ndarray, samples: int) -> None:
@@ -195,7 +190,3 @@ def _check_column(key: str, values: np.ndarray, samples: int) -> None:
         raise ShapeError(
             f"'{key}' has shape {values.shape} for {samples} samples", f"store one value per sample in '{key}'"
         )
-
-
-def _listed(names: Iterable[object]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

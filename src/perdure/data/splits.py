@@ -114,13 +114,15 @@ def stratify(
     return [part.sort().values for part in place.argsort().tensor_split(ends[:-1])]
 
 
-def standardise(splits: Splits) -> Splits:
+def standardise(splits: Splits, *, per_step: bool = True) -> Splits:
     """Shift and scale each (time, feature) column by its mean and standard deviation on the training samples.
 
     Columns that do not vary are shifted only. Padded steps are not counted and become zero.
 
     Args:
         splits: what to standardise.
+        per_step: whether each step has a mean and deviation of its own; else all steps of a feature share theirs,
+            which keeps the shape of a series.
 
     Returns:
         New splits; labels, masks, truth and names are kept.
@@ -133,7 +135,7 @@ def standardise(splits: Splits) -> Splits:
         >>> standardise(Splits(batch, batch, batch, ("a", "b"))).test.inputs.tolist()
         [[[-1.0, 0.0]], [[1.0, 0.0]]]
     """
-    mean, deviation = _columns(splits.train)
+    mean, deviation = _columns(splits.train, (0,) if per_step else (0, 1))
 
     def scaled(batch: Batch) -> Batch:
         inputs = (batch.inputs - mean) / deviation
@@ -142,12 +144,12 @@ def standardise(splits: Splits) -> Splits:
     return replace(splits, train=scaled(splits.train), validation=scaled(splits.validation), test=scaled(splits.test))
 
 
-def _columns(batch: Batch) -> tuple[Float[Tensor, "*site"], Float[Tensor, "*site"]]:
+def _columns(batch: Batch, axes: tuple[int, ...]) -> tuple[Float[Tensor, "*site"], Float[Tensor, "*site"]]:
     """Give mean and deviation of each column; a deviation within rounding of zero becomes one."""
     x, valid = batch.inputs, site_mask(batch.mask, batch.inputs)
-    count = valid.sum(0).clamp_min(1)
-    mean = x.masked_fill(~valid, 0.0).sum(0, dtype=torch.float64) / count
+    count = valid.sum(axes).clamp_min(1)
+    mean = x.masked_fill(~valid, 0.0).sum(axes, dtype=torch.float64) / count
     square = (x - mean.to(x.dtype)).square().masked_fill(~valid, 0.0)
-    deviation = (square.sum(0, dtype=torch.float64) / count).sqrt()
+    deviation = (square.sum(axes, dtype=torch.float64) / count).sqrt()
     varies = deviation > 10 * torch.finfo(x.dtype).eps * mean.abs()
     return mean.to(x.dtype), torch.where(varies, deviation, 1.0).to(x.dtype)

@@ -1,0 +1,142 @@
+"""A user's own series, from a table in CSV or Parquet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+from perdure.core.batch import Batch
+from perdure.core.errors import DataError, LabelError
+from perdure.data.columns import cell, check_column, classes_of, read_table, words
+from perdure.data.layouts import Order, Series, long_series, wide_series
+from perdure.data.parts import listed, part
+from perdure.data.splits import Splits, standardise
+from perdure.ops.sequence import length_mask
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Table"]
+
+TIME, SPLIT = "time", "split"
+"""Columns that have a meaning where they occur."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Series of your own, from a CSV or Parquet file.
+
+    A *long* table has a column of steps and holds one step of one sample in each row: columns id, time, label and the
+    features. A *wide* one has none and holds one sample in each row: a column called `heart_3` is feature `heart` at
+    step 3; where no column ends in a number, they are the steps of a single feature as they stand. Series may be of
+    unequal length, which a wide table shows by empty cells at the end of a row.
+
+    Class names are the values of the label. A column `split` marks each sample as "train", "validation" or "test";
+    without it the seed draws 60, 20 and 20 %, and without "validation" a fifth of the training samples is held out.
+
+    Args:
+        path: the file.
+        label: column of the class.
+        id: column with the name of the sample; in a wide table it may be missing.
+        time: column of the steps, numbers or dates; where there is none, the table is wide.
+        split: column of the marks.
+        ignore: columns to leave out.
+        sort: whether the rows of a sample are sorted by step; else rows that are not are refused.
+        uneven: whether steps may be unevenly spaced; else a missing step is refused.
+        standardise: whether features are shifted and scaled by mean and deviation of the training samples.
+
+    Reference:
+        perdure
+    """
+
+    path: str
+    label: str = "label"
+    id: str = "id"
+    time: str = TIME
+    split: str = SPLIT
+    ignore: tuple[str, ...] = ()
+    sort: bool = False
+    uneven: bool = False
+    standardise: bool = False
+
+    def load(self, seed: int) -> Splits:
+        """Read and check the table.
+
+        Args:
+            seed: of the split, when the table does not hold one.
+
+        Returns:
+            The splits; a sample is named by its id, or by its row in a wide table without ids.
+
+        Raises:
+            DataError: when the table cannot be used, with row and column; subclasses name the case.
+        """
+        table = read_table(Path(self.path).expanduser())
+        self._check_columns(table)
+        series = self._series(table)
+        rows, classes = classes_of(table, self.label)
+        label = self._constant(table, self.label, series, rows)
+        if len(classes) == len(label) > 2:
+            raise LabelError(f"column '{self.label}' has another class for each sample", "name a column of classes")
+        marks = self._marks(table, series)
+        splits = part(_batch(series, label), classes, marks, seed)
+        return standardise(splits, per_step=False) if self.standardise else splits
+
+    def _check_columns(self, table: pa.Table) -> None:
+        check_column(table, self.label, "label")
+        for name in self.ignore:
+            check_column(table, name, "ignore")
+        for name, usual, setting in ((self.time, TIME, "time"), (self.split, SPLIT, "split")):
+            if name != usual:
+                check_column(table, name, setting)
+        if self.time in table.column_names:
+            check_column(table, self.id, "id")
+        if not self._features(table):
+            raise DataError(
+                f"'{self.path}' has no features beside {listed(table.column_names)}", "add a column for each feature"
+            )
+
+    def _features(self, table: pa.Table) -> list[str]:
+        others = {self.label, self.id, self.time, self.split, *self.ignore}
+        return [name for name in table.column_names if name not in others]
+
+    def _series(self, table: pa.Table) -> Series:
+        order, features = Order(self.sort, self.uneven), self._features(table)
+        if self.time in table.column_names:
+            return long_series(table, (self.id, self.time), features, order)
+        return wide_series(table, self.id if self.id in table.column_names else None, features, order)
+
+    def _marks(self, table: pa.Table, series: Series) -> list[str] | None:
+        if self.split not in table.column_names:
+            return None
+        marks = words(table, self.split)
+        names, rows = np.unique(marks, return_inverse=True)
+        return [str(names[one]) for one in self._constant(table, self.split, series, rows)]
+
+    def _constant(
+        self, table: pa.Table, name: str, series: Series, rows: Int[np.ndarray, " row"]
+    ) -> Int[np.ndarray, " sample"]:
+        """Give the value of each sample, which all of its rows must have."""
+        _, first = np.unique(series.sample, return_index=True)
+        changed = rows != rows[first][series.sample]
+        if changed.any():
+            row = int(changed.argmax())
+            start = int(first[series.sample[row]])
+            raise LabelError(
+                f"{cell(row, name)} is '{table[name][row].as_py()}', but '{series.id[series.sample[row]]}' has "
+                f"'{table[name][start].as_py()}' in row {start + 1}",
+                "give all rows of a sample the same, or name another column of samples with id=",
+            )
+        return rows[first]
+
+
+def _batch(series: Series, label: Int[np.ndarray, " sample"]) -> Batch:
+    inputs, lengths = torch.from_numpy(series.values), torch.from_numpy(series.lengths)
+    steps = inputs.shape[1]
+    mask = None if (lengths == steps).all() else length_mask(lengths, steps)
+    return Batch(inputs, torch.from_numpy(label), mask, id=series.id)

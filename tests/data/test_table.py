@@ -1,0 +1,264 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from perdure.cli.sources import load_data
+from perdure.core.errors import (
+    DataError,
+    EmptyDataError,
+    LabelError,
+    LengthError,
+    NonFiniteError,
+)
+from perdure.data.table import Table
+from tests.data.files import long_rows, write_csv, write_long_csv
+
+SAMPLES = 12
+
+
+def parts(splits):
+    return splits.train, splits.validation, splits.test
+
+
+def by_id(splits):
+    return {
+        name: (part.inputs[i], part.label[i].item(), None if part.mask is None else int(part.mask[i].sum()))
+        for part in parts(splits)
+        for i, name in enumerate(part.id)
+    }
+
+
+def value(sample, step, feature):
+    """What `long_rows` writes."""
+    return 100 * sample + 10 * step + feature
+
+
+def test_long_series_are_gathered_by_id_and_step(tmp_path):
+    """Rows of samples may be mixed as long as each has its steps in order; labels are names of classes."""
+    rows = long_rows(SAMPLES)
+    rows[1:] = sorted(rows[1:], key=lambda row: int(row[1]))
+    splits = Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+    assert splits.classes == ("run", "walk")
+    assert sum(map(len, parts(splits))) == SAMPLES
+    for name, (inputs, label, steps) in by_id(splits).items():
+        sample = int(name[1:])
+        assert steps == 3 + sample % 2
+        assert splits.classes[label] == ("walk", "run")[sample % 2]
+        assert inputs[:steps].tolist() == [[value(sample, t, 0), value(sample, t, 1)] for t in range(steps)]
+        assert (inputs[steps:] == 0).all()
+
+
+def test_wide_series_are_the_same_in_any_order_of_columns(tmp_path):
+    long = by_id(Table(str(write_long_csv(tmp_path, SAMPLES))).load(0))
+    header = ["label", "y_1", "x_0", "y_0", "id", "x_1", "x_2", "y_3", "x_3", "y_2"]
+    rows = [header]
+    for sample in range(SAMPLES):
+        cells = {"id": f"s{sample}", "label": ("walk", "run")[sample % 2]}
+        for step in range(3 + sample % 2):
+            cells |= {f"{name}_{step}": value(sample, step, i) for i, name in enumerate("xy")}
+        rows.append([cells.get(name, "") for name in header])
+    wide = by_id(Table(str(write_csv(tmp_path / "wide.csv", rows)), ignore=()).load(0))
+    for name, (inputs, label, steps) in wide.items():
+        order = [1, 0]  # y occurs first among the columns
+        assert torch.equal(inputs[:, order], long[name][0])
+        assert (label, steps) == long[name][1:]
+
+
+def test_columns_without_numbers_are_the_steps_of_one_feature(tmp_path):
+    rows = [["morning", "noon", "night", "label"], *([i, i + 1, i + 2, "ab"[i % 2]] for i in range(10))]
+    splits = Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+    for name, (inputs, label, steps) in by_id(splits).items():
+        row = int(name.removeprefix("row-"))
+        assert inputs.tolist() == [[row - 1], [row], [row + 1]]
+        assert (label, steps) == ((row - 1) % 2, None)
+
+
+def test_parquet_is_read_like_csv(tmp_path):
+    header, *rows = long_rows(SAMPLES)
+    kinds = (pa.string(), pa.int32(), pa.float32(), pa.float64(), pa.string())
+    columns = [pa.array([row[i] if i == 0 or i == 4 else float(row[i]) for row in rows]) for i in range(5)]
+    table = pa.table([one.cast(kind) for one, kind in zip(columns, kinds, strict=True)], header)
+    pq.write_table(table.append_column("__index_level_0__", pa.array(range(len(rows)))), tmp_path / "a.parquet")
+    csv, parquet = (
+        by_id(load_data(str(path), 0)) for path in (write_long_csv(tmp_path, SAMPLES), tmp_path / "a.parquet")
+    )
+    assert csv.keys() == parquet.keys()
+    assert all(torch.equal(csv[name][0], parquet[name][0]) for name in csv)
+
+
+def test_the_command_line_reads_by_extension_with_settings(tmp_path):
+    rows = long_rows(SAMPLES)
+    rows[0] = ["who", "when", "x", "y", "what"]
+    path = write_csv(tmp_path / "my data.csv", rows)
+    with pytest.raises(DataError, match=r"there is no column 'label' among 'who', 'when'.*label="):
+        load_data(str(path), 0)
+    splits = load_data(f"{path}:id=who,time=when,label=what,ignore=[y]", 0)
+    assert splits.features == 1
+    again = load_data(f"table:id=who,time=when,label=what,ignore=[y],path={path}", 0)
+    assert torch.equal(again.train.inputs, splits.train.inputs)
+
+
+def test_a_split_column_is_kept_and_validation_is_held_out_of_training(tmp_path):
+    rows = long_rows(SAMPLES)
+    rows = [[*row, "split" if i == 0 else ("test" if int(row[0][1:]) < 2 else "train")] for i, row in enumerate(rows)]
+    splits = Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+    assert splits.test.id == ("s0", "s1")
+    assert [part.label.bincount().tolist() for part in parts(splits)] == [[4, 4], [1, 1], [1, 1]]
+
+
+def test_dates_are_steps(tmp_path):
+    rows = long_rows(SAMPLES)
+    for row in rows[1:]:
+        row[1] = f"2026-01-0{int(row[1]) + 1} 12:00:00"
+    splits = Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+    long = Table(str(write_long_csv(tmp_path, SAMPLES))).load(0)
+    assert torch.equal(splits.train.inputs, long.train.inputs)
+    rows[2][1] = "2026-01-09"
+    with pytest.raises(DataError, match="not in order"):
+        Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+
+
+def test_a_series_may_be_sorted_and_uneven_when_asked(tmp_path):
+    rows = long_rows(SAMPLES)
+    rows[1:] = rows[:0:-1]
+    path = str(write_csv(tmp_path / "a.csv", rows))
+    long = by_id(Table(str(write_long_csv(tmp_path, SAMPLES))).load(0))
+    found = by_id(Table(path, sort=True).load(0))
+    assert all(torch.equal(found[name][0], long[name][0]) for name in long)
+    for row in rows[1:]:
+        row[1] = 2 ** int(row[1])
+    found = by_id(Table(str(write_csv(tmp_path / "a.csv", rows)), sort=True, uneven=True).load(0))
+    assert all(torch.equal(found[name][0], long[name][0]) for name in long)
+
+
+def test_training_samples_give_mean_and_deviation_of_a_feature(tmp_path):
+    splits = Table(str(write_long_csv(tmp_path, SAMPLES)), standardise=True).load(0)
+    valid = splits.train.inputs[splits.train.mask]
+    torch.testing.assert_close(valid.mean(0), torch.zeros(2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(valid.std(0, correction=0), torch.ones(2))
+    assert (splits.test.inputs[~splits.test.mask] == 0).all()
+
+
+def test_hostile_text_stays_text(tmp_path):
+    rows = long_rows(SAMPLES)
+    names = {"run": "<script>alert(1)</script>", "walk": "=cmd|' /C calc'!A0"}
+    rows[1:] = [[*row[:4], names[row[4]]] for row in rows[1:]]
+    assert Table(str(write_csv(tmp_path / "a.csv", rows))).load(0).classes == tuple(sorted(names.values()))
+
+
+def with_cell(row, column, cell):
+    """Rows of `long_rows` with one cell replaced; row 1 is the first below the header."""
+    rows = long_rows(SAMPLES)
+    rows[row][column] = cell
+    return rows
+
+
+def without(*rows):
+    return [row for i, row in enumerate(long_rows(SAMPLES)) if i not in rows]
+
+
+def repeated(row):
+    rows = long_rows(SAMPLES)
+    return [*rows[: row + 1], rows[row], *rows[row + 1 :]]
+
+
+def swapped(row):
+    rows = long_rows(SAMPLES)
+    rows[row], rows[row + 1] = rows[row + 1], rows[row]
+    return rows
+
+
+def marked(mark):
+    rows = long_rows(SAMPLES)
+    return [[*row, "split" if i == 0 else mark(i, row)] for i, row in enumerate(rows)]
+
+
+def only_in_test(_, row):
+    return "test" if row[4] == "run" or row[0] == "s0" else "train"
+
+
+BAD_LONG = {
+    "missing step": (without(2), DataError, "'s0' has step 0 in row 1 and step 2 in row 2 of column 'time'.*missing"),
+    "unsorted": (swapped(4), DataError, "'s1' has step 1 in row 4 and step 0 in row 5.*not in order.*sort=true"),
+    "twice": (repeated(3), DataError, "'s0' has step 2 in row 3 and step 2 in row 4.*the same"),
+    "text": (with_cell(5, 3, "<b>7</b>"), DataError, "row 5, column 'y' holds '<b>7</b>', which is no number"),
+    "comma": (with_cell(5, 3, "1,5"), DataError, "row 5, column 'y' holds '1,5', .* decimal point"),
+    "empty": (with_cell(5, 3, ""), NonFiniteError, "row 5, column 'y' is empty or NaN"),
+    "nan": (with_cell(6, 2, "NaN"), NonFiniteError, "row 6, column 'x' is empty or NaN"),
+    "infinite": (with_cell(6, 2, "-inf"), NonFiniteError, "row 6, column 'x' is -inf, beyond"),
+    "large": (with_cell(6, 2, "1e300"), NonFiniteError, r"row 6, column 'x' is 1e\+300, beyond"),
+    "no id": (with_cell(6, 0, " "), DataError, "row 6, column 'id' is empty"),
+    "no step": (with_cell(6, 1, ""), NonFiniteError, "row 6, column 'time' is empty"),
+    "step": (with_cell(6, 1, "late"), DataError, "row 6, column 'time' holds 'late'"),
+    "no label": (with_cell(6, 4, ""), DataError, "row 6, column 'label' is empty"),
+    "label": (with_cell(6, 4, "walk"), LabelError, "row 6, column 'label' is 'walk', but 's1' has 'run' in row 4"),
+    "mark": (marked(lambda i, row: "train" if i < 6 else "dev"), LabelError, "row 6, column 'split' is 'dev'.*'s1'"),
+    "marks": (marked(lambda i, row: "dev"), DataError, "'split' holds 'dev'"),
+    "no test": (marked(lambda i, row: "train"), EmptyDataError, "marks no sample as 'test'"),
+    "class": (marked(only_in_test), LabelError, "test sample 's1' has the class 'run', no training sample"),
+    "columns": ([["id", "time", "label"], ["a", 1, "x"]], DataError, "has no features beside 'id', 'time', 'label'"),
+    "no rows": (long_rows(0), EmptyDataError, "has no rows"),
+    "name": ([["id", "time", "x", "x", "label"], ["a", 1, 1, 1, "b"]], DataError, "two columns called 'x'"),
+    "cells": ([["id", "time", "x"], ["a", 1, 2], ["a", 2]], DataError, "row 2 of .* has 2 cells under 3 columns"),
+    "time only": ([["time", "x", "label"], [1, 2, "a"]], DataError, "no column 'id' .*id="),
+}
+
+
+@pytest.mark.parametrize(("rows", "error", "message"), BAD_LONG.values(), ids=BAD_LONG)
+def test_what_a_long_table_cannot_be_used_for_is_named(rows, error, message, tmp_path):
+    with pytest.raises(error, match=message) as found:
+        Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+    assert type(found.value) is error
+
+
+def wide(*rows):
+    return [["id", "x_0", "x_1", "label"], *([f"a{i}", i, i, "uv"[i % 2]] for i in range(9)), *rows]
+
+
+BAD_WIDE = {
+    "twice": (wide(["a2", 1, 2, "u"]), DataError, "rows 3 and 10 both have 'a2' in column 'id'"),
+    "gap": (wide(["b", "", 2, "u"]), NonFiniteError, "row 10, column 'x_0' is empty or NaN.*last steps"),
+    "empty": (wide(["b", "", "", "u"]), LengthError, "row 10 has no step"),
+    "infinite": (wide(["b", 0, "inf", "u"]), NonFiniteError, "row 10, column 'x_1' is inf"),
+    "text": (wide(["b", 0, "one", "u"]), DataError, "row 10, column 'x_1' holds 'one'"),
+    "mixed": ([["x_0", "x_1", "age", "label"], [1, 2, 3, "a"]], DataError, "columns 'age' have no number.*ignore="),
+    "grid": ([["x_0", "x_1", "y_0", "label"], [1, 2, 3, "a"]], DataError, "feature 'y' has no column for step 1"),
+    "step": (
+        [["x_0", "x_1", "x_3", "label"], [1, 2, 3, "a"]],
+        DataError,
+        "after the columns of step 1 comes no step 2",
+    ),
+    "regression": ([["x_0", "label"], *([i, i / 2] for i in range(9))], LabelError, "another class for each sample"),
+    "one class": ([["x_0", "label"], [1, 1], [2, 1]], LabelError, "every row has '1' in column 'label'"),
+    "rare": ([["x_0", "label"], *([i, max(i, 1)] for i in range(9))], LabelError, "the class '.', no training sample"),
+}
+
+
+@pytest.mark.parametrize(("rows", "error", "message"), BAD_WIDE.values(), ids=BAD_WIDE)
+def test_what_a_wide_table_cannot_be_used_for_is_named(rows, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(DataError, match="there is no file"):
+        Table(str(tmp_path / "a.csv")).load(0)
+    for name, content in (("a.csv", b""), ("b.csv", b"id,x\n\xff,1\n"), ("c.parquet", b"PAR1")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match="cannot be read"):
+            Table(str(tmp_path / name)).load(0)
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"does not end in '.csv'"):
+        Table(str(tmp_path / "a.xlsx")).load(0)
+    pq.write_table(pa.table({"x_0": [[1.0], [2.0]], "label": ["a", "b"]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"row 1, column 'x_0' holds \[1.0\]"):
+        Table(str(tmp_path / "a.parquet")).load(0)
+
+
+def test_whole_numbers_are_classes_in_their_order(tmp_path):
+    rows = [["x_0", "label"], *([i, (10, 9, 2)[i % 3]] for i in range(30))]
+    splits = Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+    assert splits.classes == ("2", "9", "10")
+    assert np.isin(splits.train.inputs[splits.train.label == 2].numpy() % 3, 0).all()
