@@ -1,5 +1,7 @@
 """Symmetries keep the function, and alignment undoes a random signed permutation."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,8 @@ from perdure.core.errors import SettingError, ShapeError, UnsupportedError
 from perdure.landscape.align import align
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.symmetry import rearranged, symmetries
+from perdure.models.attention import Attention
+from perdure.models.hierarchical import Hierarchical
 from perdure.models.recurrent import Recurrent
 from perdure.ops.params import distance, params_of
 from perdure.ops.sequence import length_mask
@@ -25,11 +29,22 @@ def recurrent(**settings):
     return Recurrent(hidden_size=8, **settings).build(4, 3, torch.Generator().manual_seed(1))
 
 
+def attending(kind, sizes, normalise=False):
+    return kind(6, sizes, normalise=normalise).build(4, 3, torch.Generator().manual_seed(1))
+
+
 NETWORKS = {
     **{f"{cell}-{layers}": recurrent(cell=cell, layers=layers) for cell in ("rnn", "gru", "lstm") for layers in (1, 2)},
     "mean": recurrent(pooling="mean"),
     "max": recurrent(pooling="max"),
     "input attention": recurrent(input_attention="mean", attention_size=3, hops=2),
+    "self-attention": recurrent(pooling="self_attention", attention_size=5, hops=2, layers=2),
+    **{f"bi-{cell}": recurrent(cell=cell, bidirectional=True, layers=2) for cell in ("rnn", "gru", "lstm")},
+    "bi-max": recurrent(bidirectional=True, pooling="max"),
+    "attention": attending(Attention, (5,)),
+    "attention published": attending(Attention, (7, 6, 5), normalise=True),
+    "hierarchical": attending(Hierarchical, (7, 5)),
+    "hierarchical published": attending(Hierarchical, (7, 5), normalise=True),
     "tanh": stack(),
     "relu": stack(nn.ReLU),
     "normalised": stack(normalised=True),
@@ -53,13 +68,10 @@ def shuffled(params, layers, generator):
     return params
 
 
-def surface(model, generator):
-    if isinstance(model, nn.Sequential):
-        return ModelLoss(model, Batch(torch.randn(20, 4, generator=generator), torch.arange(20) % 3))
-    lengths = torch.arange(20) % 6 + 1
-    return ModelLoss(
-        model, Batch(torch.randn(20, 6, 4, generator=generator), torch.arange(20) % 3, mask=length_mask(lengths, 6))
-    )
+def surface(model, generator, dtype=torch.float32):
+    shape = (20, 4) if isinstance(model, nn.Sequential) else (20, 6, 4)
+    mask = None if isinstance(model, nn.Sequential) else length_mask(torch.arange(20) % 6 + 1, 6)
+    return ModelLoss(model, Batch(torch.randn(shape, generator=generator).to(dtype), torch.arange(20) % 3, mask))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -85,6 +97,26 @@ def test_a_network_that_was_aligned_to_another_is_nearer_and_the_same(name, gene
     torch.testing.assert_close(over.losses(found.params), over.losses(second), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_symmetry_is_exact_in_double_precision(name, generator):
+    model = copy.deepcopy(NETWORKS[name]).double()
+    over = surface(model, generator, torch.float64)
+    first = {key: weight.double() for key, weight in drawn(model, generator).items()}
+    second = shuffled(first, symmetries(model), generator)
+    torch.testing.assert_close(over.losses(second), over.losses(first), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["attention published", "hierarchical published"])
+def test_every_weight_of_a_network_that_attends_is_placed(name):
+    """Only what the data reads and the classes stand on, and biases of classes, has one axis left alone."""
+    model = NETWORKS[name]
+    placed = {(place.name, place.axis) for units in symmetries(model) for place in units.places}
+    fixed = {("encoder.dense.weight", 1), ("head.weight", 0), ("head.bias", 0)}
+    scores = {(f"{score}.weight.weight", 0) for score in ("score", "type_score")}
+    axes = {(key, axis) for key, weight in params_of(model).items() for axis in range(weight.ndim)}
+    assert axes - placed - scores == fixed
+
+
 def test_shaken_weights_are_found_again(generator):
     """A twentieth of the spread of the weights as noise does not hide which unit is which."""
     model = NETWORKS["lstm-2"]
@@ -101,8 +133,8 @@ def test_signs_are_found_only_where_they_are_free():
 
 
 def test_what_cannot_be_aligned(generator):
-    for model in (recurrent(bidirectional=True), recurrent(pooling="self_attention"), nn.Linear(2, 2)):
-        with pytest.raises(UnsupportedError):
+    for model in (recurrent(bidirectional=True, pooling="self_attention"), nn.Linear(2, 2)):
+        with pytest.raises(UnsupportedError, match="cannot be aligned"):
             symmetries(model)
     with pytest.raises(UnsupportedError, match="Conv1d"):
         symmetries(nn.Sequential(nn.Conv1d(2, 2, 1)))

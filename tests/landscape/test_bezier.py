@@ -10,8 +10,9 @@ from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError
 from perdure.landscape.barrier import barrier
 from perdure.landscape.bend import Bend
-from perdure.landscape.bezier import Bezier, bezier
-from perdure.landscape.polychain import polychain
+from perdure.landscape.bezier import Bezier, _bernstein, bezier
+from perdure.landscape.path import evenly
+from perdure.landscape.polychain import _hats, polychain
 from perdure.landscape.surface import ModelLoss
 from perdure.ops.params import distance, params_of
 from tests.landscape.bowls import PASS, RING, point
@@ -56,8 +57,33 @@ def test_the_curve_by_hand():
     assert (float(at["x"]), float(at["y"])) == pytest.approx((2 * 0.25 * 0.75 + 4 * 0.0625, 2 * 0.25 * 0.75 * 3))
 
 
+def test_a_cubic_curve_by_hand():
+    curve = Bezier((point(0.0, 0.0), point(1.0, 3.0), point(4.0, 0.0), point(8.0, 8.0)))
+    parts = (0.75**3, 3 * 0.25 * 0.75**2, 3 * 0.25**2 * 0.75, 0.25**3)
+    assert _bernstein(3, 0.25) == pytest.approx(parts)
+    at = curve.at(0.25)
+    expected = [sum(a * b for a, b in zip(parts, side, strict=True)) for side in ((0, 1, 4, 8), (0, 3, 0, 8))]
+    assert [float(at["x"]), float(at["y"])] == pytest.approx(expected)
+
+
+def test_the_parts_of_a_chain_are_those_of_its_pieces():
+    assert _hats(2, 0.25) == (0.5, 0.5, 0.0)
+    assert _hats(4, 0.625) == (0.0, 0.0, 0.5, 0.5, 0.0)
+
+
+@pytest.mark.parametrize("learn", [bezier, polychain])
+def test_more_bends_follow_a_ring_more_closely(learn, generator):
+    """One bend cannot keep to 170 degrees of a circle; three can."""
+    angle = math.radians(170)
+    ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
+    one, three = (learn(RING, *ends, generator, Bend(600, 0.05, bends=bends)) for bends in (1, 3))
+    assert (len(one.points), len(three.points)) == (3, 5)
+    few, many = (barrier(RING, evenly(found), generator).increase for found in (one, three))
+    assert many < 0.5 * few
+
+
 def test_what_cannot_be_learned(generator):
-    for setting in ({"steps": 0}, {"learning_rate": 0.0}, {"batch_size": 0}):
+    for setting in ({"steps": 0}, {"bends": 0}, {"learning_rate": 0.0}, {"batch_size": 0}):
         with pytest.raises(SettingError):
             Bend(**setting)
     with pytest.raises(SettingError, match="control point"):

@@ -108,5 +108,5 @@ def _matched(first: Params, second: Params, units: Units) -> tuple[Tensor, Tenso
 
 def _by_unit(weight: Tensor, place: Place, size: int) -> Tensor:
     """Bring a weight into the shape (unit, block, all else)."""
-    blocks = torch.unflatten(weight.double().cpu(), place.axis, (len(place.odd), size))
+    blocks = place.blocks(weight.double().cpu(), size)
     return blocks.movedim((place.axis + 1, place.axis), (0, 1)).reshape(size, len(place.odd), -1)

@@ -1,4 +1,4 @@
-"""Curves with one bend between fixed ends: how the bend is learned."""
+"""Curves with bends between fixed ends: how the bends are learned."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from perdure.core.errors import SettingError
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten
 
-__all__ = ["Bend", "Parts", "learned_bend"]
+__all__ = ["Bend", "Parts", "learned_bends", "some_samples"]
 
-Parts = Callable[[float], tuple[float, float, float]]
-"""For each share of the way, how much of first end, bend and second end the point is made of."""
+Parts = Callable[[float], tuple[float, ...]]
+"""For each share of the way, how much of first end, bends and second end the point is made of."""
 
 
 @dataclass(frozen=True)
 class Bend:
-    """How a bend is learned: Adam, whose learning rate falls to zero over the second half.
+    """How bends are learned: Adam, whose learning rate falls to zero over the second half.
 
     Args:
         steps: of Adam; each takes one gradient.
         learning_rate: of the first half.
         batch_size: samples of one step.
+        bends: how many free points there are between the ends.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -35,27 +36,28 @@ class Bend:
     steps: int = 2000
     learning_rate: float = 0.02
     batch_size: int = 256
+    bends: int = 1
 
     def __post_init__(self) -> None:
-        check_counts(steps=self.steps, batch_size=self.batch_size)
+        check_counts(steps=self.steps, batch_size=self.batch_size, bends=self.bends)
         if not self.learning_rate > 0:
             raise SettingError(f"learning_rate is {self.learning_rate}", "give a positive number")
 
 
-def learned_bend(
+def learned_bends(
     surface: Surface, ends: tuple[Params, Params], parts: Parts, settings: Bend, generator: torch.Generator
-) -> Params:
-    r"""Minimise the mean loss over the curve, :math:`E_{t \sim U(0, 1)} \, L(\theta_b(t))`, over its bend b.
+) -> tuple[Params, ...]:
+    r"""Minimise the mean loss over the curve, :math:`E_{t \sim U(0, 1)} \, L(\theta_b(t))`, over its bends b.
 
     Args:
         surface: gives the gradients.
         ends: of the curve; they stay.
-        parts: the shape of the curve.
+        parts: the shape of the curve; as many parts as bends and ends.
         settings: how to learn.
         generator: the stream of shares and samples.
 
     Returns:
-        The bend; it starts halfway between the ends.
+        The curve by its points, ends included; the bends start evenly on the straight line.
 
     Raises:
         ShapeError: when the two ends do not fit.
@@ -66,19 +68,30 @@ def learned_bend(
     """
     check_alike(*ends)
     first, second = map(flatten, ends)
-    bend = flatten(interpolate(*ends, 0.5))
-    learner = torch.optim.Adam([bend], settings.learning_rate)
+    starts = (interpolate(*ends, k / (settings.bends + 1)) for k in range(1, settings.bends + 1))
+    bends = torch.stack([flatten(start) for start in starts])
+    learner = torch.optim.Adam([bends], settings.learning_rate)
     falling = torch.optim.lr_scheduler.LambdaLR(learner, lambda step: min(1.0, 2 - 2 * step / settings.steps))
     for _ in range(settings.steps):
         share = parts(float(torch.rand((), generator=generator, dtype=torch.float64)))
-        point = share[0] * first + share[1] * bend + share[2] * second
-        some = _some(surface.size, settings.batch_size, generator)
-        bend.grad = share[1] * flatten(surface.gradient(unflatten(point, ends[0]), some))
+        inner = torch.tensor(share[1:-1]).to(bends)
+        point = share[0] * first + inner @ bends + share[-1] * second
+        some = some_samples(surface.size, settings.batch_size, generator)
+        bends.grad = torch.outer(inner, flatten(surface.gradient(unflatten(point, ends[0]), some)))
         learner.step()
         falling.step()
-    return unflatten(bend.detach(), ends[0])
+    return (ends[0], *(unflatten(bend.detach(), ends[0]) for bend in bends), ends[1])
 
 
-def _some(size: int, count: int, generator: torch.Generator) -> Tensor | None:
-    """Draw samples without repetition; None when all are taken."""
+def some_samples(size: int, count: int, generator: torch.Generator) -> Tensor | None:
+    """Draw samples without repetition.
+
+    Args:
+        size: how many there are.
+        count: how many are wanted.
+        generator: the stream of the draw.
+
+    Returns:
+        Their positions; None when all are taken.
+    """
     return None if count >= size else torch.randperm(size, generator=generator)[:count]

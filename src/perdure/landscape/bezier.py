@@ -1,13 +1,16 @@
-"""The quadratic Bezier curve between two points, bent to where the loss is low."""
+"""The Bezier curve between two points, bent to where the loss is low."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from math import comb
 
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.landscape.bend import Bend, learned_bend
+from perdure.landscape.bend import Bend, learned_bends
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, interpolate
 
@@ -16,13 +19,13 @@ __all__ = ["Bezier", "bezier"]
 
 @dataclass(frozen=True, eq=False)
 class Bezier:
-    """A quadratic Bezier curve.
+    """A Bezier curve; with one control point it is quadratic.
 
     Args:
-        points: first end, control point, second end.
+        points: first end, control points, second end.
 
     Raises:
-        SettingError: when there are not three.
+        SettingError: when there is no control point.
 
     Example:
         >>> curve = Bezier(tuple({"w": torch.tensor(at)} for at in ([0.0, 0.0], [1.0, 2.0], [2.0, 0.0])))
@@ -33,25 +36,27 @@ class Bezier:
     points: tuple[Params, ...]
 
     def __post_init__(self) -> None:
-        if len(self.points) != 3:
+        if len(self.points) < 3:
             raise SettingError(f"there are {len(self.points)} points", "give two ends with a control point between")
 
     def at(self, t: float) -> Params:
-        """Give the weights at a parameter of the curve; its speed is not constant.
+        """Give the weights at a parameter of the curve; its speed is not constant (`evenly` makes it so).
 
         Args:
             t: from 0 to 1.
 
         Returns:
-            A point (1 - t)^2 first + 2 t (1 - t) control + t^2 second; the ends exactly.
+            A point, for one control point (1 - t)^2 first + 2 t (1 - t) control + t^2 second; the ends exactly.
 
         Raises:
             SettingError: for a parameter outside of the curve.
         """
         if not 0 <= t <= 1:
             raise SettingError(f"t is {t}", "give a share of the path, from 0 to 1")
-        first, control, second = self.points
-        return interpolate(interpolate(first, control, t), interpolate(control, second, t), t)
+        points = self.points
+        while len(points) > 1:
+            points = tuple(interpolate(one, two, t) for one, two in pairwise(points))
+        return points[0]
 
 
 def bezier(
@@ -64,7 +69,7 @@ def bezier(
         first: where it starts.
         second: where it ends.
         generator: the stream of shares and samples.
-        settings: how to learn the control point; None for the defaults.
+        settings: how to learn the control points; None for the defaults.
 
     Returns:
         The curve.
@@ -76,9 +81,10 @@ def bezier(
     Reference:
         garipov2018loss
     """
-    control = learned_bend(surface, (first, second), _parts, settings or Bend(), generator)
-    return Bezier((first, control, second))
+    settings = settings or Bend()
+    return Bezier(learned_bends(surface, (first, second), partial(_bernstein, settings.bends + 1), settings, generator))
 
 
-def _parts(t: float) -> tuple[float, float, float]:
-    return (1 - t) ** 2, 2 * t * (1 - t), t**2
+def _bernstein(degree: int, t: float) -> tuple[float, ...]:
+    """Give the Bernstein polynomials of a degree."""
+    return tuple(comb(degree, k) * t**k * (1 - t) ** (degree - k) for k in range(degree + 1))

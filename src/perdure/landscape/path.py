@@ -7,13 +7,18 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.ops.params import Params, distance, interpolate
 
-__all__ = ["Chain", "Path"]
+__all__ = ["Chain", "Path", "evenly"]
+
+_FINE = 1000
+"""Pieces that the length of a curve is measured by."""
 
 
 class Path(Protocol):
@@ -84,3 +89,34 @@ class Chain:
         length = float(self.steps[piece])
         share = 1 - (float(ends[piece]) - done) / length if length else 0.0
         return interpolate(self.points[piece], self.points[piece + 1], min(max(share, 0.0), 1.0))
+
+
+def evenly(path: Path, points: int = 25) -> Chain:
+    """Lay a chain through points of a path that are equally far apart along it.
+
+    A curve has no constant speed, and the points of a tracking stand close where the way was hard; what is compared
+    between neighbours would depend on that. The length of a curve is that of a chain through a thousand pieces of it.
+
+    Args:
+        path: any.
+        points: how many, both ends among them.
+
+    Returns:
+        The points, joined by straight pieces; the ends exactly.
+
+    Raises:
+        SettingError: for fewer than 2 points.
+
+    Example:
+        >>> corner = Chain(tuple({"w": torch.tensor([at])} for at in (0.0, 1.0, 1.5, 4.0)))
+        >>> [point["w"].item() for point in evenly(corner, 5).points]
+        [0.0, 1.0, 2.0, 3.0, 4.0]
+    """
+    check_counts(points=points - 1)
+    shares = np.linspace(0, 1, points)
+    if not isinstance(path, Chain):
+        fine = np.linspace(0, 1, _FINE + 1)
+        steps = [distance(one, two) for one, two in pairwise(path.at(float(t)) for t in fine)]
+        done = np.concatenate([[0.0], np.cumsum(steps)])
+        shares[1:-1] = np.interp(shares[1:-1] * done[-1], done, fine)
+    return Chain(tuple(path.at(float(t)) for t in shares))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
-from perdure.landscape.bend import Bend, learned_bend
+from perdure.landscape.bend import Bend, learned_bends
 from perdure.landscape.path import Chain
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params
@@ -15,16 +17,16 @@ __all__ = ["polychain"]
 def polychain(
     surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: Bend | None = None
 ) -> Chain:
-    """Learn a low-loss chain of two straight pieces between two points.
+    """Learn a low-loss chain of straight pieces between two points: one more than it has bends.
 
-    Both pieces get the same attention while the bend is learned, however long they are.
+    All pieces get the same attention while the bends are learned, however long they are.
 
     Args:
         surface: gives the gradients.
         first: where it starts.
         second: where it ends.
         generator: the stream of shares and samples.
-        settings: how to learn the bend; None for the defaults.
+        settings: how to learn the bends; None for the defaults.
 
     Returns:
         The chain.
@@ -36,9 +38,10 @@ def polychain(
     Reference:
         garipov2018loss
     """
-    bend = learned_bend(surface, (first, second), _parts, settings or Bend(), generator)
-    return Chain((first, bend, second))
+    settings = settings or Bend()
+    return Chain(learned_bends(surface, (first, second), partial(_hats, settings.bends + 1), settings, generator))
 
 
-def _parts(t: float) -> tuple[float, float, float]:
-    return max(0.0, 1 - 2 * t), 1 - abs(2 * t - 1), max(0.0, 2 * t - 1)
+def _hats(pieces: int, t: float) -> tuple[float, ...]:
+    """Give the hat functions of a chain: each point is met by its own alone."""
+    return tuple(max(0.0, 1 - abs(pieces * t - k)) for k in range(pieces + 1))

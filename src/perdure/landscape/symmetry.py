@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.errors import UnsupportedError
+from perdure.models.attention import AttentionClassifier, Score
+from perdure.models.bidirectional import Bidirectional
 from perdure.models.recurrent import RecurrentClassifier
 from perdure.ops.params import Params
 
@@ -33,11 +35,26 @@ class Place:
         name: of the weight.
         axis: along which they stand, block after block.
         odd: for each block, for example a gate, whether it changes sign with the unit.
+        start: where the first block begins on the axis.
     """
 
     name: str
     axis: int
     odd: tuple[bool, ...] = (True,)
+    start: int = 0
+
+    def blocks(self, weight: Tensor, size: int) -> Tensor:
+        """Cut out where the units stand.
+
+        Args:
+            weight: of this name.
+            size: how many units there are.
+
+        Returns:
+            A view whose axis is split into blocks and units.
+        """
+        part = weight.narrow(self.axis, self.start, len(self.odd) * size)
+        return torch.unflatten(part, self.axis, (len(self.odd), size))
 
 
 @dataclass(frozen=True)
@@ -58,19 +75,23 @@ class Units:
 def symmetries(model: nn.Module) -> tuple[Units, ...]:
     """Find the hidden units of a network that can change places.
 
-    A unit of an LSTM or GRU changes sign when the weights to its candidate and all that leave it do, one of a tanh
-    layer when all its weights do; its activation, and nothing else, then changes sign.
+    A unit of an LSTM or GRU changes sign when the weights to its candidate and all that leave it do, one of a linear
+    or tanh layer when all its weights do; its activation, and nothing else, then changes sign. The last LSTM of a
+    network that attends shares its units with the decoder, since the cell of the decoder starts as that of the LSTM.
 
     Args:
-        model: a `Sequential` of linear layers, activations, batch normalisation and dropout, or a
-            `RecurrentClassifier` that reads in one direction and has no self-attention pooling. With batch
-            normalisation the function is kept where its statistics are those of the data, as in `ModelLoss`.
+        model: a `Sequential` of linear layers, activations, batch normalisation and dropout, a `RecurrentClassifier`,
+            an `AttentionClassifier` or a `HierarchicalClassifier`. With batch normalisation the function is kept
+            where its statistics are those of the data, as in `ModelLoss`.
 
     Returns:
-        The units, layer by layer from the input on.
+        The units, layer by layer from the input on. Those inside of an input-cell attention are left out.
 
     Raises:
-        UnsupportedError: for any other network.
+        UnsupportedError: for any other network, and for self-attention pooling over both directions.
+
+    Reference:
+        ger2020reproducibility
 
     Example:
         >>> network = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
@@ -79,11 +100,14 @@ def symmetries(model: nn.Module) -> tuple[Units, ...]:
     """
     if isinstance(model, nn.Sequential):
         return _of_stack(model)
-    if isinstance(model, RecurrentClassifier) and isinstance(model.recurrence, nn.RNNBase) and not model.self_attention:
-        return _of_recurrence("recurrence.", model.recurrence, "head.weight", model.config.pooling != "max")
+    if isinstance(model, AttentionClassifier):
+        return _of_attention(model)
+    if isinstance(model, RecurrentClassifier):
+        return _of_classifier(model)
     raise UnsupportedError(
-        f"the symmetries of {type(model).__name__} as it is configured are not known",
-        "give a Sequential of linear layers or a one-way RecurrentClassifier, or describe its units as `Units`",
+        f"the symmetries of {type(model).__name__} are not known, so it cannot be aligned",
+        "give a Sequential of linear layers, a RecurrentClassifier, an AttentionClassifier or a "
+        "HierarchicalClassifier, or describe its units as `Units`",
     )
 
 
@@ -101,30 +125,104 @@ def rearranged(params: Params, units: Units, order: Int[Tensor, " unit"], sign: 
     """
     changed = dict(params)
     for place in units.places:
-        weight = changed[place.name]
-        blocks = torch.unflatten(weight, place.axis, (len(place.odd), units.size))
+        weight = changed[place.name].clone()
+        blocks = place.blocks(weight, units.size)
         flips = torch.where(torch.tensor(place.odd, device=weight.device)[:, None], sign.to(weight), 1.0)
         flips = flips.reshape(*flips.shape, *[1] * (weight.ndim - place.axis - 1))
-        moved = blocks.index_select(place.axis + 1, order.to(weight.device)) * flips
-        changed[place.name] = moved.flatten(place.axis, place.axis + 1)
+        blocks.copy_(blocks.index_select(place.axis + 1, order.to(weight.device)) * flips)
+        changed[place.name] = weight
     return changed
 
 
-def _of_recurrence(prefix: str, module: nn.RNNBase, reader: str, signed: bool) -> tuple[Units, ...]:
-    """Give the units of each layer of a one-way recurrence whose last outputs one weight reads."""
-    if module.bidirectional or module.proj_size:
+def _of_classifier(model: RecurrentClassifier) -> tuple[Units, ...]:
+    """Give the units of the recurrence, then those of the pooling."""
+    recurrence, pooling = model.recurrence, model.self_attention
+    signed = model.config.pooling != "max"
+    if isinstance(recurrence, nn.RNNBase):
+        readers: list[Place] = [Place("head.weight", 1)]
+        if pooling is not None:
+            hops = pooling.hop_layer.out_features
+            readers = [Place("self_attention.input_layer.weight", 1), Place("head.weight", 1, (True,) * hops)]
+        layers = _of_recurrence(recurrence, readers, signed)
+    elif isinstance(recurrence, Bidirectional) and pooling is None:
+        layers = _of_both(recurrence, signed)
+    else:
         raise UnsupportedError(
-            "the recurrence reads in both directions or projects its state", "align networks with one-way recurrences"
+            "self-attention pooling over both directions cannot be aligned: the head reads their units hop by hop",
+            "give a network that reads in one direction, or one with another pooling",
         )
-    odd = _GATES[module.mode]
+    if pooling is None:
+        return layers
+    places = Place("self_attention.input_layer.weight", 0), Place("self_attention.hop_layer.weight", 1)
+    return (*layers, Units(pooling.input_layer.out_features, places, signed=True))
+
+
+def _of_recurrence(module: nn.RNNBase, readers: list[Place], signed: bool) -> tuple[Units, ...]:
+    """Give the units of each layer of a one-way recurrence; the last is read by `readers`."""
     layers = []
     for k in range(module.num_layers):
-        after = reader if k == module.num_layers - 1 else f"{prefix}weight_ih_l{k + 1}"
-        names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
-        into = [Place(f"{prefix}{name}_l{k}", 0, odd) for name in names]
-        places = (*into, Place(f"{prefix}weight_hh_l{k}", 1), Place(after, 1))
-        layers.append(Units(module.hidden_size, places, signed and module.mode != "RNN_RELU"))
+        top = k == module.num_layers - 1
+        after = readers if top else [Place(f"recurrence.weight_ih_l{k + 1}", 1)]
+        layers.append(_cells("recurrence.", module, f"_l{k}", after, signed or not top))
     return tuple(layers)
+
+
+def _of_both(pair: Bidirectional, signed: bool) -> tuple[Units, ...]:
+    """Give the units of each layer and direction; what reads them has first those of one, then those of the other."""
+    layers, last = [], len(pair.ahead) - 1
+    for k, both in enumerate(zip(pair.ahead, pair.back, strict=True)):
+        readers = (
+            [f"recurrence.{way}.{k + 1}.weight_ih_l0" for way in ("ahead", "back")] if k < last else ["head.weight"]
+        )
+        for side, (way, module) in enumerate(zip(("ahead", "back"), both, strict=True)):
+            after = [Place(name, 1, start=side * pair.hidden_size) for name in readers]
+            layers.append(_cells(f"recurrence.{way}.{k}.", module, "_l0", after, signed or k < last))
+    return tuple(layers)
+
+
+def _cells(prefix: str, module: nn.Module, suffix: str, after: list[Place], signed: bool) -> Units:
+    """Give the units of one layer of a recurrence, or of a cell."""
+    mode = module.mode if isinstance(module, nn.RNNBase) else "LSTM"
+    weights = (f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    into = [Place(prefix + name, 0, _GATES[mode]) for name in weights if hasattr(module, name)]
+    places = (*into, Place(f"{prefix}weight_hh{suffix}", 1), *after)
+    return Units(module.get_parameter(f"weight_hh{suffix}").shape[1], places, signed and mode != "RNN_RELU")
+
+
+def _of_attention(model: AttentionClassifier) -> tuple[Units, ...]:
+    """Give the units of the linear layer, of each LSTM, the last with the decoder, and of each score."""
+    encoder = model.encoder
+    scores = [name for name, module in model.named_children() if isinstance(module, Score)]
+    into = _rows("encoder.dense", encoder.dense)
+    layers = []
+    for k, (between, recurrence) in enumerate(zip(encoder.between, encoder.recurrences, strict=True)):
+        names = [
+            f"encoder.between.{k}.normalisations.{i}"
+            for i, _ in enumerate(between.get_submodule("normalisations").children())
+        ]
+        normal = [place for name in names for place in _normalised(name)]
+        reader = Place(f"encoder.recurrences.{k}.weight_ih_l0", 1)
+        if k == 0:
+            layers.append(Units(encoder.dense.out_features, (*into, *normal, reader), signed=True))
+        else:
+            layers[-1] = replace(layers[-1], places=(*layers[-1].places, *normal, reader))
+        layers.append(_cells(f"encoder.recurrences.{k}.", recurrence, "_l0", [], signed=True))
+    decoder = _cells("decoder.", model.decoder, "", [Place("decoder.weight_ih", 1)], signed=True)
+    readers = [Place(f"{name}.{layer}.weight", 1) for name in scores for layer in ("query", "key")]
+    shared = (*layers[-1].places, *decoder.places, *readers, Place("head.weight", 1))
+    attending = [
+        Units(
+            decoder.size,
+            (
+                *_rows(f"{name}.query", model.score.query),
+                *_rows(f"{name}.key", model.score.key),
+                Place(f"{name}.weight.weight", 1),
+            ),
+            signed=True,
+        )
+        for name in scores
+    ]
+    return (*layers[:-1], replace(layers[-1], places=shared), *attending)
 
 
 def _of_stack(model: nn.Sequential) -> tuple[Units, ...]:
@@ -138,7 +236,7 @@ def _of_stack(model: nn.Sequential) -> tuple[Units, ...]:
                 layers.append(Units(size, (*into, Place(f"{name}.weight", 1)), signed))
             into, size, signed = _rows(name, module), module.out_features, True
         elif isinstance(module, nn.BatchNorm1d):
-            into += [Place(f"{name}.weight", 0, (False,)), Place(f"{name}.bias", 0)] if module.affine and into else []
+            into += _normalised(name) if module.affine and into else []
         elif isinstance(module, _PLAIN):
             signed = False
         elif not isinstance(module, (*_ODD, nn.Dropout)):
@@ -150,3 +248,8 @@ def _of_stack(model: nn.Sequential) -> tuple[Units, ...]:
 
 def _rows(name: str, module: nn.Linear) -> list[Place]:
     return [Place(f"{name}.{key}", 0) for key, _ in module.named_parameters(recurse=False)]
+
+
+def _normalised(name: str) -> list[Place]:
+    """Place the units behind batch normalisation: its shift changes sign with them, its scale does not."""
+    return [Place(f"{name}.weight", 0, (False,)), Place(f"{name}.bias", 0)]
