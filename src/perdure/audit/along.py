@@ -25,10 +25,10 @@ from perdure.core.registry import METHODS, folder_name
 from perdure.core.verdict import Number
 from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
-from perdure.landscape.along import Explainer, course, explained, stations
+from perdure.landscape.along import Explainer, course, explained
 from perdure.landscape.barrier import barrier
 from perdure.landscape.drift import Drift, drift, flow
-from perdure.landscape.path import Chain
+from perdure.landscape.path import Chain, Path, evenly
 from perdure.ops.interval import bootstrap_interval
 from perdure.records.files import write_bytes, write_text
 from perdure.reproducibility.agreement import Run
@@ -39,6 +39,9 @@ __all__ = ["Shown", "height", "looked_at", "shown_of"]
 
 BARRIER_POINTS = 61
 """Points of a path at which its loss is measured."""
+
+LENGTH_POINTS = 501
+"""Points of a curve between which its length is measured."""
 
 TOP = 3
 """Types that count as the top ones of a sample."""
@@ -127,7 +130,7 @@ def looked_at(
 def _looked_at(search: Search, route: Route, shown: Shown, null: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     settings, kind = search.settings, route.kind
     search.tell(f"{kind}: loss at {BARRIER_POINTS} points")
-    points = stations(route.path, settings.points)
+    points = evenly(route.path, settings.points).points
     done = course(search.surface, points, shown.splits.test)
     arrays = {f"{name}/{kind}": getattr(done, name).numpy() for name in ("t", "loss", "accuracy", "f1")}
     agreements = []
@@ -162,8 +165,12 @@ def _kind(search: Search, route: Route, null: float) -> dict[str, Any]:
         "seconds": route.seconds,
         "passes": route.passes,
         "ended": route.ended,
-        "length": Chain(stations(route.path, BARRIER_POINTS)).length,
+        "length": _length(route.path),
     }
+
+
+def _length(path: Path) -> float:
+    return path.length if isinstance(path, Chain) else evenly(path, LENGTH_POINTS).length
 
 
 def _explainer(name: str, shown: Shown, seed: int) -> Explainer:

@@ -21,6 +21,7 @@ from perdure.data.splits import Splits
 from perdure.landscape.surface import ModelLoss
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
+from perdure.training.ensemble import one_thread
 
 __all__ = ["Watch", "paths"]
 
@@ -48,7 +49,7 @@ def paths(
     """Lay paths between two training runs, look along them, and store what was found in the run folder.
 
     The loss of a path is that of all training samples. Accuracy and F1 are those of all test samples, and the first of
-    these are explained.
+    these are explained. All of it keeps to one thread, so that it can be repeated bit by bit.
 
     Args:
         ends: the runs.
@@ -71,8 +72,9 @@ def paths(
         watch.tell(ends.remark)
     search = Search(ModelLoss(ends.model, splits.train), ends, settings, run.path, watch.seconds, watch.tell)
     shown = shown_of(splits, settings.samples)
-    null = height(search, find(search, "linear")[0])
-    found = [looked_at(search, find(search, kind), shown, null) for kind in settings.kinds]
+    with one_thread():
+        null = height(search, find(search, "linear")[0])
+        found = [looked_at(search, find(search, kind), shown, null) for kind in settings.kinds]
     kinds = [record["kind"] for record, _ in found]
     agreements = [row for record, _ in found for row in record["agreements"]]
     arrays = {name: value for _, some in found for name, value in some.items()}

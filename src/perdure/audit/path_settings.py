@@ -9,7 +9,7 @@ from perdure.core.errors import SettingError
 
 __all__ = ["KINDS", "PathSettings"]
 
-KINDS = ("linear", "valley", "bezier", "polychain", "published")
+KINDS = ("linear", "valley", "bezier", "polychain", "band", "published")
 """The kinds of paths there are."""
 
 

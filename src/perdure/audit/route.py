@@ -12,6 +12,7 @@ from pathlib import Path as Folder
 from perdure.audit.ends import Ends
 from perdure.audit.path_settings import PathSettings
 from perdure.core.random import stream
+from perdure.landscape.band import Band, band
 from perdure.landscape.bend import Bend
 from perdure.landscape.bezier import bezier
 from perdure.landscape.counted import Counted
@@ -110,14 +111,11 @@ def _straight(search: Search) -> tuple[Route, bool]:
     return Route("linear", linear(search.ends.first, search.ends.second), 0.0, 0.0, "target"), False
 
 
-def _curve(lay: Callable[..., Path], search: Search) -> tuple[Route, bool]:
-    kind, settings = lay.__name__, Bend()
-    counted = Counted(search.surface, lambda done: search.tell(f"{kind}: {done} of {settings.steps} steps"))
+def _curve(kind: str, lay: Callable[..., Path], gradients: int, search: Search) -> tuple[Route, bool]:
+    counted = Counted(search.surface, lambda done: search.tell(f"{kind}: {done} of {gradients} gradients"))
     begun = time.monotonic()
-    generator = stream(search.settings.seed, "path", kind)
-    path = lay(counted, search.ends.first, search.ends.second, generator, settings)
-    ended = f"{settings.steps} steps"
-    return Route(kind, path, time.monotonic() - begun, counted.passes, ended), False
+    path = lay(counted, search.ends.first, search.ends.second, stream(search.settings.seed, "path", kind))
+    return Route(kind, path, time.monotonic() - begun, counted.passes, f"{gradients} gradients"), False
 
 
 def _tracked(search: Search) -> tuple[Route, bool]:
@@ -139,11 +137,17 @@ def _published(search: Search) -> tuple[Route, bool]:
     return _completed("published", Kept(tracked, time.monotonic() - begun, counted.passes), ends)
 
 
+def _of_band(settings: Band) -> int:
+    """Count the gradients that a band takes."""
+    return settings.steps * sum(settings.pivots + k for k in range(settings.insertions + 1))
+
+
 _FINDERS: dict[str, Callable[[Search], tuple[Route, bool]]] = {
     "linear": _straight,
     "valley": _tracked,
-    "bezier": partial(_curve, bezier),
-    "polychain": partial(_curve, polychain),
+    "bezier": partial(_curve, "bezier", bezier, Bend().steps),
+    "polychain": partial(_curve, "polychain", polychain, Bend().steps),
+    "band": partial(_curve, "band", band, _of_band(Band())),
     "published": _published,
 }
 

@@ -13,11 +13,9 @@ from torch import Tensor, nn
 from perdure.attribution.attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
-from perdure.core.check import check_counts
 from perdure.core.protocols import Method
 from perdure.core.random import stream
 from perdure.core.target import Logit
-from perdure.landscape.path import Chain, Path
 from perdure.landscape.surface import ModelLoss
 from perdure.models.embedded import embedded
 from perdure.ops.params import Params
@@ -26,10 +24,7 @@ from perdure.reproducibility.agreement import Run
 from perdure.reproducibility.vectors import Vectors
 from perdure.training.predict import predict
 
-__all__ = ["Course", "Explainer", "course", "explained", "f1", "stations"]
-
-FINE = 256
-"""Pieces that the arc of a curve is measured by."""
+__all__ = ["Course", "Explainer", "course", "explained", "f1"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,38 +61,12 @@ class Explainer:
     seed: int = 0
 
 
-def stations(path: Path, count: int) -> tuple[Params, ...]:
-    """Take points at equal arc length, both ends among them.
-
-    The points of a tracking stand close where the way was hard, and a curve has no constant speed; what is compared
-    between neighbours would depend on that.
-
-    Args:
-        path: any.
-        count: how many points, at least 2.
-
-    Returns:
-        The points; the ends exactly.
-
-    Raises:
-        SettingError: for fewer than 2.
-
-    Example:
-        >>> corner = Chain(tuple({"w": torch.tensor([at])} for at in (0.0, 1.0, 1.5, 4.0)))
-        >>> [point["w"].item() for point in stations(corner, 5)]
-        [0.0, 1.0, 2.0, 3.0, 4.0]
-    """
-    check_counts(count=count - 1)
-    chain = path if isinstance(path, Chain) else Chain(tuple(path.at(k / FINE) for k in range(FINE + 1)))
-    return tuple(chain.at(k / (count - 1)) for k in range(count))
-
-
 def course(surface: ModelLoss, points: Sequence[Params], batch: Batch) -> Course:
     """Measure how well the model does at points of a path.
 
     Args:
         surface: the loss that the path was found with.
-        points: of the path, at equal arc length.
+        points: of the path, at equal arc length: `evenly(path, count).points`.
         batch: samples to judge on.
 
     Returns:

@@ -24,9 +24,13 @@ from perdure.records.files import write_bytes, write_text
 __all__ = ["Kept", "load_path", "load_tracked", "save_path", "save_tracked", "tracked_in_chunks"]
 
 CHUNK = 5.0
-"""Seconds of tracking after which it is stored."""
+"""Seconds that a chunk of a tracking is to take."""
+
+FIRST = 8
+"""Losses of points in the first chunk; later ones have more or fewer, as they took less or more time."""
 
 _STATE = "tracked.json"
+_NOTHING = Tracked((), (), 0.0, 0.0, "evaluations", 0.0, 0, 0)
 _SHAPES = {shape.__name__: shape for shape in (Chain, Bezier)}
 
 Tell = Callable[[float, float], None]
@@ -140,13 +144,15 @@ def tracked_in_chunks(
     Reference:
         ger2020reproducibility
     """
-    kept, whole = load_tracked(folder), distance(*ends)
+    kept, whole, evaluations = load_tracked(folder), distance(*ends), FIRST
     while kept is None or _goes_on(kept, settings):
-        begun, passes = time.monotonic(), surface.passes
-        seconds, spent = (0.0, 0.0) if kept is None else (kept.seconds, kept.passes)
-        budget = replace(settings, seconds=min(CHUNK, settings.seconds - seconds))
-        tracked = valley(surface, *ends, budget, None if kept is None else kept.tracked)
-        kept = Kept(tracked, seconds + time.monotonic() - begun, spent + surface.passes - passes)
+        before, begun, passes = kept or Kept(_NOTHING), time.monotonic(), surface.passes
+        until = min(settings.evaluations, before.tracked.evaluations + evaluations)
+        budget = replace(settings, evaluations=until, seconds=settings.seconds - before.seconds)
+        tracked = valley(surface, *ends, budget, kept and kept.tracked)
+        seconds = time.monotonic() - begun
+        evaluations = max(1, evaluations * 2 if seconds < CHUNK else evaluations // 2)
+        kept = Kept(tracked, before.seconds + seconds, before.passes + surface.passes - passes)
         save_tracked(folder, kept)
         tell(tracked.level, distance(tracked.points[-1], ends[1]) / whole if whole else 0.0)
     return kept

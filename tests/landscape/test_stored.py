@@ -1,0 +1,125 @@
+"""What comes back from the disk is what went there, to the bit; a cut tracking goes on as if nothing had been cut."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from perdure.core.errors import PartError
+from perdure.landscape.bezier import Bezier
+from perdure.landscape.counted import Counted
+from perdure.landscape.path import Chain
+from perdure.landscape.stored import Kept, load_path, load_tracked, save_path, save_tracked, tracked_in_chunks
+from perdure.landscape.valley import Valley, valley
+from perdure.ops.params import distance
+from tests.landscape.bowls import PASS, RING, point
+
+ENDS = point(-1.0, 0.0), point(1.0, 0.0)
+
+
+def weights(seed):
+    """Names that are neither in order nor of one dtype."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        "z": torch.randn(2, 3, generator=generator),
+        "a": torch.randn((), generator=generator, dtype=torch.float64),
+        "m": torch.randn(4, generator=generator).half(),
+    }
+
+
+def quiet(_level, _left):
+    pass
+
+
+def is_the_same(one, other):
+    assert (one.level, one.increase, one.ended, one.stride) == (other.level, other.increase, other.ended, other.stride)
+    assert (one.losses, one.evaluations, one.gradients) == (other.losses, other.evaluations, other.gradients)
+    assert all(distance(a, b) == 0 for a, b in zip(one.points, other.points, strict=True))
+
+
+@pytest.mark.parametrize("shape", [Chain, Bezier])
+def test_a_path_comes_back_with_its_names_in_order(tmp_path, shape):
+    path = shape(tuple(weights(seed) for seed in range(3)))
+    save_path(tmp_path / "path.safetensors", path)
+    found = load_path(tmp_path / "path.safetensors")
+    assert type(found) is shape
+    for one, other in zip(path.points, found.points, strict=True):
+        assert list(one) == list(other)
+        assert all(one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_half_way_tracking_comes_back(tmp_path):
+    half = valley(PASS, *ENDS, Valley(evaluations=40))
+    save_tracked(tmp_path, Kept(half, 1.5, 3.25))
+    found = load_tracked(tmp_path)
+    is_the_same(found.tracked, half)
+    assert (found.seconds, found.passes) == (1.5, 3.25)
+    assert load_tracked(tmp_path / "nowhere") is None
+
+
+def test_points_that_are_stored_are_not_written_again(tmp_path):
+    first = valley(PASS, *ENDS, Valley(evaluations=20))
+    save_tracked(tmp_path, Kept(first))
+    (part,) = tmp_path.glob("*.safetensors")
+    before = part.stat().st_mtime_ns
+    second = valley(PASS, *ENDS, Valley(evaluations=60), resume=first)
+    (tmp_path / f"points-{len(first.points):05d}.safetensors").write_bytes(b"left by a killed process")
+    save_tracked(tmp_path, Kept(second))
+    assert part.stat().st_mtime_ns == before
+    is_the_same(load_tracked(tmp_path).tracked, second)
+
+
+def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
+    whole, heard = valley(PASS, *ENDS), []
+
+    def interrupts(level, left):
+        heard.append((level, left))
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tracked_in_chunks(Counted(PASS), ENDS, Valley(), tmp_path, interrupts)
+    half = load_tracked(tmp_path)
+    assert 1 < len(half.tracked.points) < len(whole.points)
+    found = tracked_in_chunks(Counted(PASS), ENDS, Valley(), tmp_path, interrupts)
+    is_the_same(found.tracked, whole)
+    assert found.seconds > half.seconds
+    assert heard[-1] == (whole.level, 0.0)
+    assert [left for _, left in heard] == sorted((left for _, left in heard), reverse=True)
+    again = Counted(PASS)
+    is_the_same(tracked_in_chunks(again, ENDS, Valley(), tmp_path, interrupts).tracked, whole)
+    assert again.passes == 0
+
+
+def test_budgets_count_over_all_calls_and_can_be_raised(tmp_path):
+    out = tracked_in_chunks(Counted(RING), ENDS, Valley(seconds=0.0), tmp_path, quiet)
+    assert (out.tracked.ended, len(out.tracked.points)) == ("seconds", 1)
+    few = Valley(evaluations=30)
+    out = tracked_in_chunks(Counted(RING), ENDS, few, tmp_path, quiet)
+    assert out.tracked.ended == "evaluations"
+    assert tracked_in_chunks(Counted(RING), ENDS, few, tmp_path, quiet).tracked.evaluations == out.tracked.evaluations
+    whole = tracked_in_chunks(Counted(RING), ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
+    assert whole.tracked.ended == "target"
+    is_the_same(whole.tracked, valley(RING, *ENDS))
+
+
+def test_an_infeasible_bound_stalls_and_stays_stalled(tmp_path):
+    settings = Valley(allowed=0.5)
+    found = tracked_in_chunks(Counted(PASS), ENDS, settings, tmp_path, quiet)
+    assert found.tracked.ended == "stalled"
+    assert 0 < found.tracked.increase <= 0.5
+    is_the_same(tracked_in_chunks(Counted(PASS), ENDS, settings, tmp_path, quiet).tracked, found.tracked)
+
+
+def test_damaged_files_are_named(tmp_path):
+    save_tracked(tmp_path, Kept(valley(PASS, *ENDS, Valley(evaluations=40))))
+    part = tmp_path / json.loads((tmp_path / "tracked.json").read_text())["parts"][0]
+    part.write_bytes(part.read_bytes()[:-8])
+    with pytest.raises(PartError, match=part.name):
+        load_tracked(tmp_path)
+    (tmp_path / "tracked.json").write_text("{")
+    with pytest.raises(PartError, match=r"tracked\.json"):
+        load_tracked(tmp_path)
+    with pytest.raises(PartError, match="missing"):
+        load_path(tmp_path / "path.safetensors")
