@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DARK", "LIGHT", "SERIES", "Palette", "both"]
+__all__ = ["DARK", "LIGHT", "SERIES", "Palette", "both", "contrast"]
 
 SERIES = ("#2f74c0", "#d4622a", "#23936a", "#9a5fc7", "#b8860b", "#c2477f", "#5f7d95")
 """Colours of lines and points: each stands out three to one from light and dark paper."""
@@ -88,3 +88,27 @@ def both() -> dict[str, dict[str, str]]:
         "light": {name: colour for name, colour in vars(LIGHT).items() if isinstance(colour, str)},
         "dark": {name: colour for name, colour in vars(DARK).items() if isinstance(colour, str)},
     }
+
+
+def contrast(one: str, other: str) -> float:
+    """Compare two colours by the formula of the web accessibility guidelines.
+
+    Args:
+        one: such as "#1a1f26".
+        other: the same.
+
+    Returns:
+        From 1 for equal colours to 21.
+
+    Example:
+        >>> contrast("#000000", "#ffffff")
+        21.0
+    """
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -13,6 +13,7 @@ __all__ = [
     "Cards",
     "ColourScale",
     "Facts",
+    "Folds",
     "Gallery",
     "NumberGroup",
     "Numbers",
@@ -24,6 +25,8 @@ __all__ = [
     "ScaleKey",
     "Sentence",
     "Sentences",
+    "Shares",
+    "Table",
     "Token",
 ]
 
@@ -80,10 +83,29 @@ class NumberGroup:
 
 @dataclass(frozen=True)
 class Numbers(Piece):
-    """A table of numbers, each on its scale between null and ceiling."""
+    """A table of numbers, each on its scale between null and ceiling; `owner` is what the rows are."""
 
     template: ClassVar[str] = "numbers.html.j2"
     groups: tuple[NumberGroup, ...]
+    owner: str = "map"
+
+
+@dataclass(frozen=True)
+class Table(Piece):
+    """A plain table of texts; the first of each row names it."""
+
+    template: ClassVar[str] = "table.html.j2"
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Shares(Piece):
+    """One bar of parts that make a whole: the name, the share and the colour of each."""
+
+    template: ClassVar[str] = "shares.html.j2"
+    parts: tuple[tuple[str, float, str], ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,3 +255,17 @@ class Facts(Piece):
 
     template: ClassVar[str] = "facts.html.j2"
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Folds(Piece):
+    """Pieces of one kind by name, none of them a plot: the first is seen, the others unfold when asked for.
+
+    Args:
+        pieces: by name.
+        note: how to read them.
+    """
+
+    template: ClassVar[str] = "folds.html.j2"
+    pieces: tuple[tuple[str, Piece], ...]
+    note: str = ""

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from perdure.core.text import Text
 from perdure.report.figure import require
 from perdure.report.heatmap import Limits, colour_map
-from perdure.report.palette import DARK, LIGHT, Palette
+from perdure.report.palette import DARK, LIGHT, Palette, contrast
 from perdure.report.pieces import Sentence, Token
 from perdure.report.table import digits
 
@@ -73,16 +73,4 @@ def _colours(values: Float[np.ndarray, " token"], scale: Limits, palette: Palett
     shares = (np.clip(values, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
     to_hex = require("matplotlib.colors").to_hex
     grounds = [to_hex(colour) for colour in colour_map(scale, palette)(shares)]
-    return [(ground, max((palette.ink, palette.paper), key=lambda ink: _contrast(ink, ground))) for ground in grounds]
-
-
-def _contrast(one: str, other: str) -> float:
-    """Compare two colours by the formula of the accessibility guidelines: 1 for equals, 21 at most."""
-    low, high = sorted((_luminance(one), _luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return [(ground, max((palette.ink, palette.paper), key=lambda ink: contrast(ink, ground))) for ground in grounds]

@@ -1,0 +1,71 @@
+"""Short names, for places where a full one does not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from perdure.core.registry import folder_name
+
+__all__ = ["short_names", "under", "written"]
+
+
+def short_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Shorten the names of runs to what tells them apart.
+
+    Args:
+        names: of the runs.
+
+    Returns:
+        What follows their common beginning when that is short and one for each; else 1, 2, 3 ...
+
+    Example:
+        >>> short_names(["seed 0", "seed 10"]), short_names(["careful", "hasty"])
+        (('0', '10'), ('1', '2'))
+    """
+    heads, ends = zip(*(_parts(name) for name in names), strict=True)
+    if len(set(heads)) == 1 and len(set(ends)) == len(ends) and all(0 < len(end) <= 3 for end in ends):
+        return ends
+    return tuple(str(i + 1) for i in range(len(names)))
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Split a name before its last word or number."""
+    end = re.search(r"(\d+|[^\W\d]+)$", name)
+    return (name, "") if end is None else (name[: end.start()], end.group())
+
+
+def written(folder: str, names: Sequence[str]) -> str:
+    """Find the name that became the name of a folder or an array.
+
+    Args:
+        folder: the name on the disk.
+        names: among which it may be.
+
+    Returns:
+        The first name with that folder, or the folder itself.
+
+    Example:
+        >>> written("top-3-Jaccard", ["Spearman", "top-3 Jaccard"])
+        'top-3 Jaccard'
+    """
+    return next((name for name in names if name == folder or folder_name(name) == folder), folder)
+
+
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Take the arrays whose names begin alike.
+
+    Args:
+        prefix: the beginning.
+        arrays: by name.
+
+    Returns:
+        Those arrays by the rest of their names.
+
+    Example:
+        >>> sorted(under("loss/", {"loss/valley": np.zeros(2), "f1/valley": np.zeros(2)}))
+        ['valley']
+    """
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
