@@ -1,0 +1,124 @@
+"""Real series that ship with sktime, and others from the archive that they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from perdure.core.batch import Batch, select
+from perdure.core.check import check_inputs
+from perdure.core.errors import DataError, DependencyError, LengthError, UnknownNameError
+from perdure.data.parts import check_classes, hold_out, listed
+from perdure.data.splits import Splits, standardise
+from perdure.ops.sequence import length_mask
+
+__all__ = ["Sktime"]
+
+REGRESSION = ("Covid3Month", "Tecator")
+"""What ships with sktime to predict a number."""
+
+
+@dataclass(frozen=True)
+class Sktime:
+    """Series of the UCR and UEA archive that ship with sktime, so that no network is needed.
+
+    Among them are BasicMotions (80 series of 100 steps and 6 features in 4 classes), JapaneseVowels (640 of 7 to 29
+    steps, 12 features, 9 classes), GunPoint, ArrowHead, ItalyPowerDemand, OSULeaf, ACSF1 and PLAID. The published
+    training and test samples are kept; a fifth of the training samples, drawn by the seed with classes in proportion,
+    is held out for validation.
+
+    Args:
+        name: of the dataset.
+        path: folder with <name>_TRAIN.ts and <name>_TEST.ts, at any depth, as the archive offers them; empty for what
+            ships with sktime.
+        standardise: whether features are shifted and scaled by mean and deviation of the training samples.
+
+    Reference:
+        dau2019ucr
+    """
+
+    name: str = "BasicMotions"
+    path: str = ""
+    standardise: bool = True
+
+    def load(self, seed: int) -> Splits:
+        """Read the series and hold out the validation samples.
+
+        Args:
+            seed: of the validation samples.
+
+        Returns:
+            The splits; a sample is named by its published part and its place in it, "train-000000".
+
+        Raises:
+            DependencyError: without the package sktime.
+            UnknownNameError: when sktime ships no such series.
+            DataError: when the files of a folder are missing or cannot be used; subclasses name the case.
+        """
+        try:
+            from sktime.datasets import load_from_tsfile
+        except ModuleNotFoundError:
+            raise DependencyError(
+                f"'{self.name}' needs the package 'sktime'", "pip install 'perdure[timeseries]'"
+            ) from None
+        files = self._files()
+        try:
+            read = [load_from_tsfile(str(file), return_data_type="nested_univ") for file in files]
+        except (ValueError, OSError, IndexError) as error:
+            raise DataError(f"the series '{self.name}' cannot be read: {error}", "fetch their files again") from error
+        classes = sorted({str(one) for _, label in read for one in label}, key=_order)
+        pool, test = (
+            _batch(part, series.to_numpy(), [classes.index(str(one)) for one in label])
+            for part, (series, label) in zip(("train", "test"), read, strict=True)
+        )
+        train, validation = (select(pool, some) for some in hold_out(pool.label, seed))
+        splits = Splits(train, validation, test, tuple(classes))
+        check_classes(splits)
+        return standardise(splits, per_step=False) if self.standardise else splits
+
+    def _files(self) -> list[Path]:
+        shipped = Path(str(resources.files("sktime.datasets"))) / "data"
+        folder = Path(self.path).expanduser() if self.path else shipped
+        files = [path for part in ("TRAIN", "TEST") for path in sorted(folder.rglob(f"{self.name}_{part}.ts"))[:1]]
+        if len(files) == 2 and (self.path or self.name not in REGRESSION):
+            return files
+        if self.path:
+            raise DataError(
+                f"'{folder}' does not hold both {self.name}_TRAIN.ts and {self.name}_TEST.ts",
+                "give the folder of a dataset of timeseriesclassification.com, unpacked",
+            )
+        names = sorted(path.parent.name for path in shipped.glob("*/*_TRAIN.ts"))
+        raise UnknownNameError(
+            f"sktime ships no series '{self.name}' with classes",
+            f"give one of {listed(name for name in names if name not in REGRESSION)}, or path= the folder of others",
+        )
+
+
+def _batch(part: str, series: np.ndarray, label: list[int]) -> Batch:
+    """Stack series, given by sample and feature."""
+    rows = [_stacked(f"{part}-{i:06d}", row) for i, row in enumerate(series)]
+    lengths = torch.tensor([len(row) for row in rows])
+    steps = int(lengths.max())
+    inputs = torch.zeros(len(rows), steps, series.shape[1])
+    for place, row in enumerate(rows):
+        inputs[place, : len(row)] = torch.from_numpy(row)
+    check_inputs(inputs, f"the {part} part", rank=3)
+    mask = None if (lengths == steps).all() else length_mask(lengths, steps)
+    return Batch(inputs, torch.tensor(label), mask, id=tuple(f"{part}-{i:06d}" for i in range(len(rows))))
+
+
+def _stacked(name: str, features: np.ndarray) -> np.ndarray:
+    found = {len(one) for one in features}
+    if len(found) > 1:
+        raise LengthError(f"the features of '{name}' have {sorted(found)} steps", "give all features equal steps")
+    return np.stack([np.asarray(one, dtype=np.float32) for one in features], 1)
+
+
+def _order(name: str) -> tuple[bool, Any]:
+    """Sort numbers as numbers, and before names."""
+    return (False, int(name)) if name.isdecimal() else (True, name)
