@@ -171,11 +171,9 @@ def _of_both(pair: Bidirectional, signed: bool) -> tuple[Units, ...]:
     """Give the units of each layer and direction; what reads them has first those of one, then those of the other."""
     layers, last = [], len(pair.ahead) - 1
     for k, both in enumerate(zip(pair.ahead, pair.back, strict=True)):
-        readers = (
-            [f"recurrence.{way}.{k + 1}.weight_ih_l0" for way in ("ahead", "back")] if k < last else ["head.weight"]
-        )
+        above = [f"recurrence.{way}.{k + 1}.weight_ih_l0" for way in ("ahead", "back")]
         for side, (way, module) in enumerate(zip(("ahead", "back"), both, strict=True)):
-            after = [Place(name, 1, start=side * pair.hidden_size) for name in readers]
+            after = [Place(name, 1, start=side * pair.hidden_size) for name in (above if k < last else ["head.weight"])]
             layers.append(_cells(f"recurrence.{way}.{k}.", module, "_l0", after, signed or k < last))
     return tuple(layers)
 
@@ -191,38 +189,28 @@ def _cells(prefix: str, module: nn.Module, suffix: str, after: list[Place], sign
 
 def _of_attention(model: AttentionClassifier) -> tuple[Units, ...]:
     """Give the units of the linear layer, of each LSTM, the last with the decoder, and of each score."""
-    encoder = model.encoder
-    scores = [name for name, module in model.named_children() if isinstance(module, Score)]
-    into = _rows("encoder.dense", encoder.dense)
-    layers = []
-    for k, (between, recurrence) in enumerate(zip(encoder.between, encoder.recurrences, strict=True)):
-        names = [
-            f"encoder.between.{k}.normalisations.{i}"
-            for i, _ in enumerate(between.get_submodule("normalisations").children())
-        ]
-        normal = [place for name in names for place in _normalised(name)]
+    dense = model.encoder.dense
+    layers = [Units(dense.out_features, tuple(_rows("encoder.dense", dense)), signed=True)]
+    normal = [name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm1d)]
+    for k, recurrence in enumerate(model.encoder.recurrences):
+        between = [name for name in normal if name.startswith(f"encoder.between.{k}.")]
         reader = Place(f"encoder.recurrences.{k}.weight_ih_l0", 1)
-        if k == 0:
-            layers.append(Units(encoder.dense.out_features, (*into, *normal, reader), signed=True))
-        else:
-            layers[-1] = replace(layers[-1], places=(*layers[-1].places, *normal, reader))
+        layers[-1] = _also(layers[-1], *(place for name in between for place in _normalised(name)), reader)
         layers.append(_cells(f"encoder.recurrences.{k}.", recurrence, "_l0", [], signed=True))
-    decoder = _cells("decoder.", model.decoder, "", [Place("decoder.weight_ih", 1)], signed=True)
-    readers = [Place(f"{name}.{layer}.weight", 1) for name in scores for layer in ("query", "key")]
-    shared = (*layers[-1].places, *decoder.places, *readers, Place("head.weight", 1))
-    attending = [
-        Units(
-            decoder.size,
-            (
-                *_rows(f"{name}.query", model.score.query),
-                *_rows(f"{name}.key", model.score.key),
-                Place(f"{name}.weight.weight", 1),
-            ),
-            signed=True,
-        )
-        for name in scores
-    ]
-    return (*layers[:-1], replace(layers[-1], places=shared), *attending)
+    readers = [Place("decoder.weight_ih", 1), Place("head.weight", 1)]
+    scores = [(name, module) for name, module in model.named_children() if isinstance(module, Score)]
+    readers += [Place(f"{name}.{layer}.weight", 1) for name, _ in scores for layer in ("query", "key")]
+    layers[-1] = _also(layers[-1], *_cells("decoder.", model.decoder, "", readers, signed=True).places)
+    return (*layers, *(_of_score(name, score) for name, score in scores))
+
+
+def _of_score(name: str, score: Score) -> Units:
+    into = (*_rows(f"{name}.query", score.query), *_rows(f"{name}.key", score.key))
+    return Units(score.key.out_features, (*into, Place(f"{name}.weight.weight", 1)), signed=True)
+
+
+def _also(units: Units, *places: Place) -> Units:
+    return replace(units, places=(*units.places, *places))
 
 
 def _of_stack(model: nn.Sequential) -> tuple[Units, ...]:
