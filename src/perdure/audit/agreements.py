@@ -84,7 +84,7 @@ def of_clusters(runs: Sequence[Run], count: int, seed: int) -> list[Measured]:
         The adjusted Rand index and the adjusted mutual information.
     """
     both = {"ARI": adjusted_rand, "AMI": adjusted_mutual_information}
-    found = {name: cluster_agreement(runs, count, stream(seed, name), measure) for name, measure in both.items()}
+    found = cluster_agreement(runs, count, stream(seed, "clusters"), both)
     return [(number_of(name, one), one.pairs) for name, one in found.items()]
 
 

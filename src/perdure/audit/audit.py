@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from perdure.audit.candidate import Candidate, accuracy_number
 from perdure.audit.evidence import WINDOWS
 from perdure.audit.explained import Asked, Explained, explained
 from perdure.audit.kind import kind_of
+from perdure.audit.members import Ensemble
 from perdure.audit.picture import SHOWN, arrays
+from perdure.audit.retrained import HOW, retrained
 from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly, verdicts
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Metric
-from perdure.core.registry import METRICS
+from perdure.core.registry import METRICS, folder_name
 from perdure.core.verdict import Number, Verdict
 from perdure.data.splits import Splits
 from perdure.engine.judge import default_metrics
@@ -30,6 +33,8 @@ from perdure.records.scores import Case
 
 __all__ = ["audit"]
 
+NONE: Mapping[str, Ensemble | str] = MappingProxyType({})
+
 
 def audit(
     candidates: Sequence[Candidate],
@@ -37,10 +42,12 @@ def audit(
     settings: AuditSettings,
     run: Run,
     progress: Callable[[int, int], None] | None = None,
+    runs: Mapping[str, Ensemble | str] = NONE,
 ) -> Mapping[str, Any]:
     """Audit trained models and store what was found in the run folder.
 
-    Data with an order in time gets the verdict over time; all data gets the verdict down to the input.
+    Data with an order in time gets the verdict over time; all data gets the verdicts down to the input and across
+    runs.
 
     Args:
         candidates: the models, with different names.
@@ -49,6 +56,8 @@ def audit(
         settings: what to look at.
         run: the open run; finished parts in it are not computed again.
         progress: told after each shard.
+        runs: the training runs of each model, the model itself among them, or why there are none; those that are not
+            named are not asked.
 
     Returns:
         The record, also stored as `audit.json`, with its arrays in `audit.npz`.
@@ -62,7 +71,8 @@ def audit(
         case = Case("audit", run.config["data"], one.name, settings.methods[0], settings.seed)
         found[one.name] = _explain(one, asked, settings.methods, (case, run.path), progress)
         accuracy[one.name] = accuracy_number(one.model, splits.test, settings.seed)
-        answers[one.name] = verdicts(one, found[one.name], asked, accuracy[one.name], (case, run.path))
+        across = _across(one.name, runs.get(one.name, HOW), splits, settings, run.path)
+        answers[one.name] = (*verdicts(one, found[one.name], asked, accuracy[one.name], (case, run.path)), across)
     record = {
         "title": " and ".join(found),
         "subtitle": f"{run.config['data']} · {settings.methods[0]} · {len(batch)} test samples",
@@ -105,6 +115,11 @@ def _explain(
         )
         for method, close in wanted
     ]
+
+
+def _across(name: str, ensemble: Ensemble | str, splits: Splits, settings: AuditSettings, folder: Path) -> Verdict:
+    place = folder / "across" / folder_name(name)
+    return retrained(ensemble, splits, settings.samples, settings.methods[0], place, settings.seed)
 
 
 def _metrics(batch: Batch, settings: AuditSettings) -> tuple[Metric, ...]:

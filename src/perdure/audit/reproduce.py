@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from perdure.audit.across_runs import AcrossRuns, across_runs
 from perdure.audit.agreements import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
 from perdure.audit.comparable import check_comparable
 from perdure.audit.ensemble import clusters_of, shown
-from perdure.audit.members import Ensemble, Member, failures, members
+from perdure.audit.members import Ensemble, failures, members
 from perdure.audit.remedies import remedies
+from perdure.audit.retrained import weighed
 from perdure.audit.telling import Telling, noisy, tell, type_names
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.registry import folder_name
-from perdure.core.verdict import Number, Verdict
+from perdure.core.verdict import read_number
 from perdure.data.splits import Splits
 from perdure.engine.pool import Progress
 from perdure.ops.variance import shares
@@ -97,7 +97,8 @@ def reproduce(
     check_comparable(told, [one.name for one in some], splits, types)
     record, arrays = _measured(told, batch, settings)
     alike, pairs = alike_number(next(iter(told.values())), settings.seed)
-    verdict = _verdict(some, record["agreements"][0]["number"], alike, settings.methods[0])
+    first = read_number(record["agreements"][0]["number"])
+    verdict = weighed(some, first, alike, settings.methods[0])
     whole = {
         "title": f"{run.config['model']} on {run.config['data']}",
         "subtitle": f"{len(some)} runs · {', '.join(settings.methods)} · {len(batch)} test samples",
@@ -147,11 +148,6 @@ def _variance(told: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
         return []
     found = shares(method_by_run({method: [run.vectors for run in runs] for method, runs in told.items()}))
     return [{"part": part, "share": found[names]} for names, part in PARTS.items()]
-
-
-def _verdict(some: Sequence[Member], number: Mapping[str, Any], alike: Number, method: str) -> Verdict:
-    best = max((one.accuracy for one in some), key=lambda accuracy: accuracy.value)
-    return across_runs(AcrossRuns(best, Number(**number), alike, len(some), method))
 
 
 def _store(folder: Path, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

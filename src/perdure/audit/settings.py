@@ -20,6 +20,7 @@ class AuditSettings:
         metrics: judges by registry name, in addition to those the verdicts need.
         samples: test samples to explain, at most.
         closely: samples, the first of these, that the second verdict looks at, for which the model is asked again.
+        runs: training runs of each model, for the verdict across runs; 0 does not ask.
         seed: of the data, the training and all that is drawn.
     """
 
@@ -27,6 +28,7 @@ class AuditSettings:
     metrics: tuple[str, ...] = ()
     samples: int = 128
     closely: int = 32
+    runs: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -35,3 +37,5 @@ class AuditSettings:
         if self.samples < 1:
             raise SettingError(f"the audit explains {self.samples} samples", "explain at least one sample")
         check_counts(closely=self.closely)
+        if self.runs and self.runs < 2:
+            raise SettingError(f"runs={self.runs} leaves nothing to compare", "ask for at least two, better five; or 0")

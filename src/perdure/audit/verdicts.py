@@ -39,6 +39,14 @@ SAID = {
 }
 """The answers of the second verdict in the words of a summary."""
 
+RETRAINED = {
+    "yes": "another training run would show the same",
+    "partly": "another training run would show part of the same",
+    "no": "another training run would show something else",
+    "unclear": "whether another training run would show the same stays open",
+}
+"""Those of the third; without one nothing is said."""
+
 
 def verdicts(
     candidate: Candidate, found: Sequence[Explained], asked: Asked, accuracy: Number, place: tuple[Case, Path]
@@ -53,7 +61,7 @@ def verdicts(
         place: what is judged, for the record, and the folder of the run.
 
     Returns:
-        The verdicts in the order of the page.
+        The verdicts in the order of the page; that across runs, which needs further models, comes after them.
     """
     down = down_to_input(_evidence(candidate, found[0], asked, accuracy, place))
     if not asked.kind.in_time:
@@ -66,15 +74,18 @@ def plainly(some: Sequence[Verdict]) -> str:
     """Put the verdicts on a model in one sentence.
 
     Args:
-        some: verdicts, of which the last is down to the input.
+        some: verdicts, of which the last two are down to the input and across runs.
 
     Returns:
         The words that follow the name of the model.
     """
-    if some[-1].answer == "not learned":
+    *time, down, runs = some
+    if down.answer == "not learned":
         return "has not learned the task"
-    time = [f"the explanation {verdict.answer}" for verdict in some[:-1]]
-    return ", and ".join((*time, f"the map {SAID[some[-1].answer]}"))
+    said = [f"the explanation {verdict.answer}" for verdict in time] + [f"the map {SAID[down.answer]}"]
+    if runs.answer in RETRAINED:
+        said.append(RETRAINED[runs.answer])
+    return ", and ".join((", ".join(said[:-1]), said[-1])) if len(said) > 1 else said[0]
 
 
 def _evidence(

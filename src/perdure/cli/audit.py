@@ -28,10 +28,14 @@ from perdure.cli.sources import (
 
 if TYPE_CHECKING:
     from perdure.audit.candidate import Candidate
+    from perdure.audit.members import Ensemble
+    from perdure.audit.settings import AuditSettings
     from perdure.data.splits import Splits
     from perdure.training.settings import Training
 
 __all__ = ["audit"]
+
+GIVEN = "To ask, name an architecture or a factory, or give several trained folders to 'perdure reproduce'."
 
 
 def audit(
@@ -42,6 +46,9 @@ def audit(
     method: METHOD = [],  # noqa: B006
     metric: METRIC = [],  # noqa: B006
     samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
+    runs: Annotated[
+        int, typer.Option(help="Training runs of each named model, to ask whether another shows the same; 0: none.")
+    ] = 0,
     seed: SEED = 0,
     setting: SETTING = "clean",
     changes: TRAINING = "",
@@ -66,15 +73,16 @@ def audit(
     how, sources = training(setting, changes), resolve_all(names, weights)
     splits = read_by(sources, load_data(data, seed))
     methods = tuple(method) or kind_of(splits.test).methods
-    settings = AuditSettings(methods, tuple(metric), samples, seed=seed)
+    settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)
     for one in sources:
         rehearse(one.untrained(splits), methods, splits.train)
     folder = out or Path("runs") / folder_name(f"audit-{'-'.join(names)}-{data}-{seed}")
     described = {one.name: one.described for one in sources}
     run = open_run(folder, {"models": described, "data": data, **asdict(settings), "training": asdict(how)})
     candidates = [_candidate(one, splits, how, folder, seed) for one in sources]
+    further = {one.name: _runs(one, splits, how, folder, settings) for one in sources} if runs else {}
     with bar("explaining") as progress:
-        record = run_audit(candidates, splits, settings, run, progress)
+        record = run_audit(candidates, splits, settings, run, progress, further)
     page = write_page(folder)
     if as_json:
         print_json({**record, "page": str(page)})
@@ -113,6 +121,20 @@ def _candidate(source: ModelSource, splits: Splits, how: Training, folder: Path,
     place = folder / "models" / folder_name(source.name)
     with bar(f"training {source.name}") as progress:
         return Candidate(source.name, source.trained(splits, how, seed=seed, folder=place, progress=progress))
+
+
+def _runs(source: ModelSource, splits: Splits, how: Training, folder: Path, asked: AuditSettings) -> Ensemble | str:
+    """Train a model again with the seeds that follow, or say why that cannot be."""
+    from perdure.audit.members import Ensemble
+    from perdure.cli.reproduce import train_runs
+    from perdure.core.registry import folder_name
+
+    if source.load is not None:
+        return f"How '{source.name}' was trained is not known here, so it was not trained again. {GIVEN}"
+    name = folder_name(source.name)
+    seeds = range(asked.seed + 1, asked.seed + asked.runs)
+    further = train_runs(source, splits, how, seeds, ("seed", folder / "runs" / name, 1))
+    return Ensemble({f"seed {asked.seed}": folder / "models" / name, **further}, source.architecture)
 
 
 def _print(record: Mapping[str, Any], page: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perdure.data.splits import Splits
     from perdure.training.settings import Training
 
-__all__ = ["reproduce", "write_page"]
+__all__ = ["reproduce", "train_runs", "write_page"]
 
 
 def reproduce(
@@ -64,6 +64,10 @@ def reproduce(
     how, splits = training(setting, changes), load_data(data, seed)
     there = _trained([Path(model), *folders]) if folders or Path(model).is_dir() else {}
     source = None if there else resolve(model)
+    if source and source.load is not None:
+        raise SettingError(
+            f"'{model}' is one trained model", "name a model to train, or give further runs as --folders"
+        )
     example = load_checkpoint(next(iter(there.values())))[0] if source is None else source.untrained(splits)
     methods = tuple(method) or _methods(example, splits.test)
     _rehearse(example, methods, splits)
@@ -74,7 +78,7 @@ def reproduce(
     config = {"model": model, "described": source.described if source else described, "data": data}
     run = open_run(folder, {**config, **asdict(settings), **made})
     if source:
-        there = _train(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", workers))
+        there = train_runs(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", workers))
     with bar("explaining") as progress:
         ensemble = Ensemble(there, source.architecture if source else None)
         record = run_reproduce(ensemble, splits, settings, run, workers, progress)
@@ -109,20 +113,27 @@ def write_page(folder: Path) -> Path:
     return folder / "report.html"
 
 
-def _train(
+def train_runs(
     source: ModelSource, splits: Splits, how: Training, seeds: Sequence[int], where: tuple[str, Path, int]
 ) -> dict[str, Path]:
-    """Train what is not yet trained; give the folder of each run."""
+    """Train what is not yet trained; a run that fails leaves a note.
+
+    Args:
+        source: a model that can be trained.
+        splits: the data.
+        how: to train.
+        seeds: of the runs.
+        where: what varies, the folder for the runs, and the number of processes that share them.
+
+    Returns:
+        The folder of each run by its name.
+    """
     from perdure.engine.pool import run_pieces
     from perdure.training.attempts import Attempts
     from perdure.training.ensemble import Runs
 
     vary, folder, workers = where
-    if source.architecture is None or source.load is not None:
-        raise SettingError(
-            f"'{source.name}' is one trained model", "name a model to train, or give further runs with --folders"
-        )
-    runs = Runs(source.architecture, splits, how, folder, None, vary, seeds[0])  # type: ignore[arg-type]
+    runs = Runs(source.trainable, splits, how, folder, None, vary, seeds[0])  # type: ignore[arg-type]
     with bar("training") as progress:
         run_pieces(Attempts(runs), seeds, workers, progress)
     return {f"{vary} {one}": runs.place(one) for one in seeds}
@@ -148,12 +159,12 @@ def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     from perdure.core.protocols import Attends
     from perdure.core.query import evaluation
 
-    x = batch.inputs[:1]
-    attends = isinstance(model, Attends) and x.ndim == 3
-    if attends:
+    shown = None
+    if isinstance(model, Attends) and batch.inputs.ndim == 3:
+        ask: Attends = model
         with evaluation(model):
-            attends = model.attention(x) is not None
-    return ("attention", "gradient", "integrated_gradients:steps=32") if attends else kind_of(batch).methods
+            shown = ask.attention(batch.inputs[:1])
+    return ("attention", "gradient", "integrated_gradients:steps=32") if shown is not None else kind_of(batch).methods
 
 
 def _rehearse(model: nn.Module, methods: Sequence[str], splits: Splits) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,6 +29,8 @@ Partitions = Callable[[Tensor, Tensor], float]
 
 Score = Callable[[Tensor, Tensor, Tensor], float]
 """From what two runs say, (sample, ...) each, and the samples to compare, to one number."""
+
+RAND: Mapping[str, Partitions] = MappingProxyType({"ARI": adjusted_rand})
 
 SEED = 10
 """Of clusterings, as in the published code; the ceiling takes the next."""
@@ -119,10 +122,10 @@ def cluster_agreement(
     runs: Sequence[Run],
     count: int,
     generator: torch.Generator,
-    measure: Partitions = adjusted_rand,
+    measures: Mapping[str, Partitions] = RAND,
     shuffle: Shuffle = shuffle_samples,
     draws: int = 5,
-) -> Agreement:
+) -> dict[str, Agreement]:
     """Cluster the sequences by the explanations of each run, and compare the partitions of two runs.
 
     The ceiling is the same run, explained with other noise where its method draws any, and clustered from other seeds:
@@ -133,12 +136,12 @@ def cluster_agreement(
         runs: at least two, of the same sequences.
         count: the number of clusters; `scan` of one run helps to choose it, the paper compares runs with 2.
         generator: the stream of the null and of the bootstrap.
-        measure: `adjusted_rand` or `adjusted_mutual_information`.
+        measures: how to compare two partitions, by name; `adjusted_rand` unless others are given.
         shuffle: the null, `shuffle_samples` or `shuffle_types`.
         draws: shuffles of each run.
 
     Returns:
-        The agreement.
+        The agreement by each measure, all of the same partitions.
 
     Raises:
         EmptyDataError: with fewer than two runs, or when none predict alike.
@@ -151,15 +154,12 @@ def cluster_agreement(
     Example:
         >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
         >>> runs = [Run(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
-        >>> found = cluster_agreement(runs, 2, torch.Generator())
+        >>> found = cluster_agreement(runs, 2, torch.Generator())["ARI"]
         >>> found.mean, found.ceiling
         (1.0, 1.0)
     """
     check_counts(draws=draws)
     alike = predicted_alike(runs)
-
-    def score(a: Tensor, b: Tensor, kept: Tensor) -> float:
-        return measure(a[kept], b[kept]) if kept.any() else torch.nan
 
     def labels(vectors: Vectors, seed: int = SEED) -> Tensor:
         return clustering(vectors.values, count, seed).label
@@ -167,7 +167,12 @@ def cluster_agreement(
     found = [labels(run.vectors) for run in runs]
     others = [[labels(shuffle(run.vectors, generator)) for run in runs] for _ in range(draws)]
     again = [labels(run.vectors if run.again is None else run.again, SEED + 1) for run in runs]
-    return _placed(found, others, again, alike.cpu(), score, generator)
+    scores = {name: _where_alike(measure) for name, measure in measures.items()}
+    return {name: _placed(found, others, again, alike.cpu(), score, generator) for name, score in scores.items()}
+
+
+def _where_alike(measure: Partitions) -> Score:
+    return lambda a, b, kept: measure(a[kept], b[kept]) if kept.any() else torch.nan
 
 
 def _placed(

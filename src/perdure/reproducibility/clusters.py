@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, silhouette_score
 from sklearn.metrics.cluster import contingency_matrix
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from perdure.core.check import check_counts
@@ -23,6 +26,9 @@ __all__ = ["Clustering", "Scan", "adjusted_mutual_information", "adjusted_rand",
 
 STARTS = 10
 """k-means++ starts of each clustering, of which the one with the smallest inertia is kept."""
+
+SMALL = 1_000_000
+"""Numbers below which threads wait for each other longer than they work: one alone is several times as fast."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +89,7 @@ def clustering(values: Float[Tensor, "sample type"], count: int, seed: int) -> C
     check_counts(count=count)
     if count > len(values):
         raise SettingError(f"count={count} for {len(values)} sequences", "ask for at most one cluster per sequence")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _few_threads(values):
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different vectors than clusters, as documented
         fitted = KMeans(count, n_init=STARTS, random_state=seed).fit(_rows(values))
     label, centre = torch.from_numpy(fitted.labels_).long(), torch.from_numpy(fitted.cluster_centers_)
@@ -201,7 +207,16 @@ def matched(label: Int[Tensor, " sample"], reference: Int[Tensor, " sample"]) ->
 
 def _silhouette(values: Tensor, label: Tensor) -> float:
     several = 1 < len(torch.unique(label)) < len(values)
-    return float(silhouette_score(_rows(values), label.numpy())) if several else np.nan
+    with _few_threads(values):
+        return float(silhouette_score(_rows(values), label.numpy())) if several else np.nan
+
+
+_pools = cache(ThreadpoolController)
+"""Finds the thread pools of this process, which takes as long as a small clustering."""
+
+
+def _few_threads(values: Tensor) -> AbstractContextManager[object]:
+    return _pools().limit(limits=1) if values.numel() < SMALL else nullcontext()
 
 
 def _rows(values: Tensor) -> np.ndarray:

@@ -1,0 +1,68 @@
+"""The verdict across runs on one model, from the trained runs of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from perdure.audit.across_runs import AcrossRuns, across_runs, not_asked
+from perdure.audit.agreements import alike_number, of_samples
+from perdure.audit.comparable import check_comparable
+from perdure.audit.members import Ensemble, Member, members
+from perdure.audit.telling import Telling, noisy, tell, type_names
+from perdure.core.batch import select
+from perdure.core.errors import EmptyDataError
+from perdure.core.verdict import Number, Verdict
+from perdure.data.splits import Splits
+from perdure.ops.correlation import spearman
+
+__all__ = ["HOW", "retrained", "weighed"]
+
+HOW = "One training run cannot tell. To ask, let the model be trained more than once: perdure audit ... --runs 5."
+
+
+def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: str, place: Path, seed: int) -> Verdict:
+    """Ask whether a model would be explained the same way after another training.
+
+    Args:
+        ensemble: its runs, or why there are none.
+        splits: the data.
+        samples: test samples to explain, at most.
+        method: the method, with settings.
+        place: the folder for the maps.
+        seed: of noise, null and bootstrap.
+
+    Returns:
+        The verdict; "not asked" without two runs, or without samples that can be compared.
+    """
+    if isinstance(ensemble, str):
+        return not_asked(ensemble)
+    try:
+        some = members(ensemble, splits, seed)
+        batch, types = select(splits.test, slice(0, samples)), type_names(splits)
+        again = noisy(some[0].model, (method,), splits.train)
+        places = tuple((one.name, one.folder) for one in some)
+        work = Telling(places, (method,), again, batch, splits.train, place, seed, ensemble.config)
+        told = tell(work, None if batch.event is None else len(types))
+        check_comparable(told, [one.name for one in some], splits, types)
+        agreement, _ = of_samples(told[method], "Spearman", spearman, seed)
+        alike, _ = alike_number(told[method], seed)
+    except EmptyDataError as error:
+        return not_asked(f"It cannot be told: {error}")
+    return weighed(some, agreement, alike, method)
+
+
+def weighed(some: Sequence[Member], agreement: Number, alike: Number, method: str) -> Verdict:
+    """Weigh how well the runs of an ensemble agree.
+
+    Args:
+        some: the runs.
+        agreement: their rank correlation.
+        alike: the share of samples they predict alike.
+        method: whose maps were compared.
+
+    Returns:
+        The verdict.
+    """
+    best = max((one.accuracy for one in some), key=lambda accuracy: accuracy.value)
+    return across_runs(AcrossRuns(best, agreement, alike, len(some), method))

@@ -1,0 +1,56 @@
+import pytest
+
+from perdure.audit.across_runs import ALIKE, OTHER, SAME, AcrossRuns, across_runs, not_asked
+from perdure.core.verdict import Number
+
+
+def verdict(value, low, high, *, null=0.0, ceiling=1.0, alike=1.0, runs=8, accuracy=0.9):
+    agreement = Number("Spearman", value, low, high, null, ceiling)
+    same = Number("predicted alike", alike, alike, alike, 0.5, 1.0)
+    right = Number("accuracy", accuracy, accuracy, accuracy, 0.5, 1.0)
+    return across_runs(AcrossRuns(right, agreement, same, runs, "gradient"))
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "answer", "level"),
+    [
+        (0.9, SAME, 0.95, "yes", "good"),
+        (0.9, SAME - 0.01, 0.95, "partly", "warning"),
+        (0.5, 0.4, 0.6, "partly", "warning"),
+        (0.5, 0.1, 0.9, "unclear", "warning"),
+        (0.2, 0.1, OTHER - 0.01, "no", "bad"),
+        (0.2, -0.1, 0.5, "no", "bad"),
+    ],
+)
+def test_the_whole_interval_must_lie_where_the_answer_says(value, low, high, answer, level):
+    found = verdict(value, low, high)
+    assert (found.answer, found.level) == (answer, level)
+    assert f"{value:.2f}" in found.sentence
+
+
+def test_the_way_goes_from_the_null_to_the_ceiling():
+    """0.5 is nothing above a null of 0.5, and all there is below a ceiling of 0.5."""
+    assert verdict(0.5, 0.48, 0.52, null=0.5).answer == "no"
+    assert verdict(0.5, 0.48, 0.52, ceiling=0.5).answer == "yes"
+    assert "100% of the way" in verdict(0.5, 0.48, 0.52, ceiling=0.5).sentence
+
+
+def test_runs_that_predict_otherwise_are_not_explained_the_same_way():
+    assert verdict(0.9, 0.85, 0.95, alike=ALIKE - 0.01).answer == "partly"
+
+
+def test_a_method_of_noise_or_constants_tells_nothing():
+    assert verdict(0.03, 0.01, 0.05, ceiling=0.05).answer == "unclear"
+    assert verdict(1.0, 1.0, 1.0, null=1.0).answer == "unclear"
+
+
+def test_few_runs_are_said_to_be_few():
+    assert "single pair" in verdict(0.9, 0.0, 1.0, runs=2).sentence
+    assert verdict(0.9, 0.0, 1.0, runs=2).answer == "unclear"
+    assert "4 runs are few" in verdict(0.9, 0.8, 1.0, runs=4).sentence
+
+
+def test_what_was_not_learned_or_asked_is_no_answer():
+    assert verdict(0.9, 0.8, 1.0, accuracy=0.5).answer == "not learned"
+    found = not_asked("Ask with --runs 5.")
+    assert (found.answer, found.level, found.numbers) == ("not asked", "none", ())
