@@ -1,0 +1,121 @@
+"""Captum: any of its explainers of inputs as a method of this house."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from jaxtyping import Float
+from torch import Tensor
+
+from perdure.core.check import check_choice
+from perdure.core.errors import SettingError
+from perdure.core.query import Query
+from perdure.interop.background import background_of
+from perdure.interop.captum import leaf, own_stream
+from perdure.interop.cropped import by_length, one_by_one
+from perdure.interop.explainer import DEEP_LIFT, explainer_named, held, sorted_settings, takes
+from perdure.interop.rescale import warn_if_incomplete
+from perdure.ops.baseline import Baseline, baseline_of
+
+__all__ = ["Captum"]
+
+TOGETHER = ("FeatureAblation", "InputXGradient", "IntegratedGradients", "Occlusion", "Saliency")
+"""Explainers that draw nothing and never mix samples, so that a batch can be explained at once."""
+
+BACKGROUNDS = ("GradientShap", "DeepLiftShap")
+"""Explainers that compare with several samples."""
+
+
+@dataclass(frozen=True)
+class Captum:
+    r"""Ask an explainer of Captum, by the name of its class and with its own settings.
+
+    .. math:: a = A(x, x'), \quad A \text{ as published by Captum for the scalar } S
+
+    What the house promises holds here too: the model is asked in evaluation mode and left as it was, every sample is
+    cut to its valid steps and draws from its own stream, and passes are counted. An explainer that would be wrong
+    without a word, such as DeepLIFT of an LSTM, is refused. Costs are those of Captum.
+
+    Args:
+        explainer: name of a class in `captum.attr` that explains inputs.
+        settings: its arguments by Captum's names, of the class or of `attribute`; lists stand for tuples.
+        background: samples shaped like the inputs, for GradientShap and DeepLiftShap.
+        baseline: what the input is compared with where the explainer takes baselines and there is no background.
+
+    Raises:
+        UnknownNameError: when there is no such explainer of inputs.
+        SettingError: for a setting that it does not know.
+
+    Reference:
+        kokhlikyan2020captum
+
+    Example:
+        >>> from perdure.attribution.attribute import attribute
+        >>> import torch
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> _ = torch.nn.init.constant_(model.weight, 3.0)
+        >>> method = "captum:explainer=FeatureAblation"
+        >>> attribute(model, torch.tensor([[1.0, 2.0]]), method, target=torch.tensor([0])).values.tolist()
+        [[3.0, 6.0]]
+    """
+
+    explainer: str = "IntegratedGradients"
+    settings: Mapping[str, Any] | None = None
+    background: Tensor | None = None
+    baseline: Baseline = "zero"
+
+    def __post_init__(self) -> None:
+        check_choice("baseline", self.baseline, get_args(Baseline))
+        cls = explainer_named(self.explainer)
+        sorted_settings(cls, self.settings or {})
+        if self.baseline != "zero" and not takes(cls, "baselines"):
+            raise SettingError(f"Captum's {self.explainer} has no baseline", "leave baseline out")
+        if self.background is None and self.explainer == "DeepLiftShap":
+            raise SettingError("Captum's DeepLiftShap compares with a background", "give background=, or use DeepLift")
+        if self.background is not None and self.explainer not in BACKGROUNDS:
+            raise SettingError(
+                f"Captum's {self.explainer} compares with one baseline, not with a background",
+                f"give baseline=, or choose {' or '.join(BACKGROUNDS)}",
+            )
+
+    def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
+        """Ask the explainer.
+
+        Args:
+            query: the question; its seeds make the draws.
+
+        Returns:
+            What Captum gives.
+
+        Raises:
+            UnsupportedError: when the explainer cannot explain this model.
+            ShapeError: when the background does not fit the inputs.
+
+        Warns:
+            CompletenessWarning: when a map of DeepLIFT does not sum to the change of the target.
+        """
+        return (by_length if self.explainer in TOGETHER else one_by_one)(query, self._map)
+
+    def _map(self, query: Query) -> Tensor:
+        cls, x = explainer_named(self.explainer), leaf(query.x)
+        made, asking = sorted_settings(cls, self.settings or {})
+        if takes(cls, "perturbations_per_eval"):
+            asking = {"perturbations_per_eval": max(1, query.rows // len(x)), **asking}
+        if takes(cls, "internal_batch_size"):
+            asking = {"internal_batch_size": max(query.rows, len(x)), **asking}
+        references = self._references(query) if takes(cls, "baselines") else None
+        if references is not None:
+            asking = {"baselines": references, **asking}
+        with held(query, self.explainer) as scalar, own_stream(query):
+            values: Tensor = cls(scalar, **made).attribute(x, **asking)
+        values = values.detach()
+        if references is not None and self.explainer in DEEP_LIFT and made.get("multiply_by_inputs", True):
+            warn_if_incomplete(values, query.value(query.x), query.value(references[:, None]).mean(0))
+        return values
+
+    def _references(self, query: Query) -> Tensor:
+        if self.background is not None:
+            return background_of(self.background, query, least=2 if self.explainer == "DeepLiftShap" else 1)
+        return baseline_of(self.baseline, query.x, query.mask, query.seeds)
