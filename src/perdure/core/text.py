@@ -19,7 +19,9 @@ class Text:
 
     Args:
         text: the sentence as it was written.
-        spans: first character of each token and the one behind its last, in the order of the tokens.
+        spans: first character of each token and the one behind its last, in the order of the tokens; empty for tokens
+            that stand for no character.
+        pieces: whether tokens may be pieces of words, which are put together where words are shown.
 
     Example:
         >>> Text("not bad!", ((0, 3), (4, 7), (7, 8))).tokens
@@ -28,6 +30,7 @@ class Text:
 
     text: str
     spans: tuple[tuple[int, int], ...]
+    pieces: bool = False
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -1,16 +1,97 @@
-"""The Hugging Face hub, from which published datasets come when no local folder is given."""
+"""The Hugging Face hub: texts by the id of their dataset, and the folders that other datasets and models read."""
 
 from __future__ import annotations
 
+import os
+import socket
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
-from perdure.core.errors import DataError, DependencyError
+from perdure.core.check import check_counts
+from perdure.core.errors import DataError, DependencyError, SettingError
+from perdure.core.random import stream
+from perdure.data.parts import check_classes
+from perdure.data.published import published_texts, three_parts
+from perdure.data.splits import Splits
+from perdure.data.texts import Reading, draw, encoded
 
-__all__ = ["hub_folder"]
+__all__ = ["Hub", "hub_folder", "hub_model", "is_online"]
+
+FILES = ["*.parquet", "*.csv", "*.json", "*.jsonl", "*.md"]
+REMEDY = "give path= a local folder with its files, or use 'planted_text', which needs no download"
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Texts with a label each, by the id of their dataset on the Hugging Face hub.
+
+    The published parts are kept. Where there is no validation part, a fifth of the training texts is held out; where
+    the labels of the test part are missing or hidden, the validation part is the test; and where only training texts
+    are left, the seed draws 60, 20 and 20 %. The vocabulary is that of the training texts.
+
+    Args:
+        id: of the dataset, such as "stanfordnlp/imdb".
+        path: a local folder with its files, in place of the hub.
+        config: name of the configuration, where the dataset has several.
+        text: column of the texts.
+        label: column of the class, as whole numbers or names.
+        vocabulary: the most words that have an id of their own.
+        max_length: tokens of a text.
+        cut: whether to leave out what stands behind them; else a longer text is an error.
+        texts: the most of each part, drawn by the seed.
+
+    Raises:
+        SettingError: for a setting out of range.
+
+    Reference:
+        lhoest2021datasets
+    """
+
+    id: str = ""
+    path: str = ""
+    config: str = ""
+    text: str = "text"
+    label: str = "label"
+    vocabulary: int = 25000
+    max_length: int = 400
+    cut: bool = True
+    texts: int = 25000
+
+    def __post_init__(self) -> None:
+        check_counts(texts=self.texts)
+        self._reading()
+
+        if not self.id and not self.path:
+            raise SettingError("a dataset of the hub needs an id", "give id=stanfordnlp/imdb, or path= a local folder")
+
+    def load(self, seed: int) -> Splits:
+        """Read the files and learn the vocabulary.
+
+        Args:
+            seed: of the validation texts, and of what is drawn.
+
+        Returns:
+            The splits; a text is named by its published part and its place in it, "train-000000".
+
+        Raises:
+            DataError: when the files cannot be had or used; subclasses name the case.
+            DependencyError: when a package for the hub or the words is missing.
+        """
+        folder = Path(self.path).expanduser() if self.path else hub_folder(self.id, FILES, REMEDY)
+        parts, classes = published_texts(folder, self.config, self.text, self.label)
+        parts = {name: draw(some, self.texts, stream(seed, "texts", name)) for name, some in parts.items()}
+        splits = encoded(three_parts(parts, classes, seed), classes, self._reading())
+        check_classes(splits)
+        return splits
+
+    def _reading(self) -> Reading:
+        return Reading(self.vocabulary, self.max_length, self.cut)
 
 
 def hub_folder(dataset: str, files: str | list[str], remedy: str) -> Path:
-    """Give the folder of a dataset's files, downloaded when there is a network.
+    """Give the folder of a dataset's files: downloaded where there is a network, else from the cache.
 
     Args:
         dataset: its id.
@@ -31,8 +112,62 @@ def hub_folder(dataset: str, files: str | list[str], remedy: str) -> Path:
             f"'{dataset}' needs the package 'huggingface_hub'", "pip install 'perdure[datasets]'"
         ) from None
     try:
-        return Path(snapshot_download(dataset, repo_type="dataset", allow_patterns=files))
+        found = snapshot_download(dataset, repo_type="dataset", allow_patterns=files, local_files_only=not is_online())
+        return Path(found)
     except OSError as error:
         raise DataError(
             f"'{dataset}' is not in the cache and the Hugging Face hub cannot be reached", remedy
         ) from error
+
+
+def hub_model(name: str, remedy: str) -> Path:
+    """Give the folder of a model's files: from the cache, else downloaded; without a network at once an error.
+
+    Args:
+        name: its id.
+        remedy: what to do without the hub.
+
+    Returns:
+        A folder in the cache of the hub.
+
+    Raises:
+        DependencyError: when the package for the hub is missing.
+        DataError: when the files are not in the cache and the hub cannot be reached, or knows no such model.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+    except ModuleNotFoundError:
+        raise DependencyError(f"'{name}' needs the package 'huggingface_hub'", "pip install 'perdure[text]'") from None
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (OSError, ValueError) as error:
+        if not is_online():
+            raise DataError(
+                f"there is no folder '{name}', no model of that id in the cache, and the Hugging Face hub cannot be "
+                "reached",
+                remedy,
+            ) from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
+    except (OSError, ValueError) as error:
+        raise DataError(f"the model '{name}' cannot be had from the Hugging Face hub: {error}", remedy) from error
+
+
+def is_online(seconds: float = 2.0) -> bool:
+    """Tell whether the hub can be reached, so that nobody has to wait for one try after another.
+
+    Args:
+        seconds: the longest wait.
+
+    Returns:
+        False also where the environment says `HF_HUB_OFFLINE=1`.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in {"1", "true", "yes", "on"}:
+        return False
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    place = urlsplit(getproxies().get(urlsplit(endpoint).scheme, endpoint))
+    try:
+        socket.create_connection((place.hostname or "", place.port or 443), timeout=seconds).close()
+    except OSError:
+        return False
+    return True

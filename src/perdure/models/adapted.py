@@ -179,7 +179,8 @@ def _logits(found: Any, output: str | int | None) -> Tensor:
         raise UnsupportedError(
             f"the model gives no tensor {output!r} but {_listed(parts)}", "name another with output="
         )
-    return parts[output]
+    logits: Tensor = parts[output]
+    return logits
 
 
 def _parts(found: Any) -> dict[str | int, Any]:

@@ -13,7 +13,7 @@ from perdure.core.batch import Batch, select
 from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError
 from perdure.core.protocols import Embeds
 from perdure.core.query import evaluation
-from perdure.models.adapted import Adapted
+from perdure.models.adapted import Adapted, bare
 from perdure.models.embedded import embedded
 from perdure.models.foreign import foreign
 from perdure.ops.sequence import lengths_of
@@ -89,13 +89,13 @@ def _check_outputs(model: nn.Module, logits: Tensor, batch: Batch, classes: int)
     wanted = (len(batch), classes)
     if logits.shape != wanted:
         raise ShapeError(
-            f"{type(model).__name__} gives outputs of shape {tuple(logits.shape)} for {len(batch)} samples of "
+            f"{type(bare(model)).__name__} gives outputs of shape {tuple(logits.shape)} for {len(batch)} samples of "
             f"{classes} classes",
             _advice(tuple(logits.shape), batch, classes),
         )
     if not torch.isfinite(logits).all():
         raise NonFiniteError(
-            f"{type(model).__name__} gives NaN or infinity", "check its weights, and the scale of the data"
+            f"{type(bare(model)).__name__} gives NaN or infinity", "check its weights, and the scale of the data"
         )
 
 

@@ -68,7 +68,8 @@ class Factory:
         Raises:
             FactoryError: when the function cannot be found, raises, or gives no model.
         """
-        make = self._found()
+        with own_random_state(stream(0, "import")):
+            make = self._found()
         with own_random_state(generator) as seed:
             known = {"features": features, "classes": classes, "generator": generator, "seed": seed}
             arguments = {name: known[name] for name in self._named(make)}

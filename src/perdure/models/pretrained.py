@@ -52,14 +52,13 @@ def pretrained(
     """
     ensure_torchvision()
     family, _, rest = name.rpartition("/")
+    changed = {} if classes is None else {"num_classes": classes}
     try:
         if family == "torchvision":
             models = importlib.import_module("torchvision.models")
-            changed = {} if classes is None else {"num_classes": classes}
             model: nn.Module = models.get_model(rest, weights="DEFAULT" if weights else None, **changed)
         else:
-            changed = {"num_classes": classes, "in_chans": channels}
-            changed = {name: value for name, value in changed.items() if value is not None}
+            changed |= {} if channels is None else {"in_chans": channels}
             model = _package("timm").create_model(name, pretrained=weights, **changed)
     except OSError as error:
         raise CheckpointError(

@@ -32,6 +32,8 @@ def word_spans(text: Text) -> tuple[tuple[int, int], ...]:
 def to_words(values: Float[Tensor, "*copies token"], text: Text) -> Float[Tensor, "*copies word"]:
     """Sum the values of the tokens of each word; a token belongs to the word in which it begins.
 
+    Tokens that stand for no character, such as the marks round a text, belong to no word.
+
     Args:
         values: one per token; more than the text has tokens when they are padded.
         text: with the tokens.
@@ -45,6 +47,8 @@ def to_words(values: Float[Tensor, "*copies token"], text: Text) -> Float[Tensor
     """
     words = word_spans(text)
     ends = torch.tensor([last for _, last in words])
-    place = torch.searchsorted(ends, torch.tensor([first for first, _ in text.spans]), right=True)
+    kept = [token for token, (first, last) in enumerate(text.spans) if last > first]
+    firsts = torch.tensor([text.spans[token][0] for token in kept], dtype=torch.int64)
+    place = torch.searchsorted(ends, firsts, right=True).to(values.device)
     sums = values.new_zeros(*values.shape[:-1], len(words))
-    return sums.index_add(-1, place.to(values.device), values[..., : len(text.spans)])
+    return sums.index_add(-1, place, values[..., kept])

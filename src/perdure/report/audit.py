@@ -123,7 +123,9 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
         inputs=arrays["inputs"],
         labels=tuple(record["labels"]),
         maps=_under("map/", arrays),
-        texts=tuple(Text(one["text"], tuple(map(tuple, one["spans"]))) for one in record.get("texts", ())),
+        texts=tuple(
+            Text(one["text"], tuple(map(tuple, one["spans"])), one["pieces"]) for one in record.get("texts", ())
+        ),
         truth=arrays.get("truth"),
         truth_profile=arrays.get("truth_profile"),
         mean_truth=arrays.get("mean_truth"),

@@ -12,6 +12,7 @@ from perdure.report.heatmap import EVEN_SHARE, MOST, Limits, colour_scale, even_
 from perdure.report.pictures import map_panel, picture_panel
 from perdure.report.pieces import Gallery, Panel, Piece, Sentences
 from perdure.report.tokens import sentence
+from perdure.report.words import mark_words, sum_words, words_of
 
 __all__ = ["AXES", "OUTLINE", "samples"]
 
@@ -37,6 +38,10 @@ def samples(inputs: Inputs, maps: Maps, truth: Truth, titles: tuple[str, ...], t
     Returns:
         The piece, with colours that all maps share.
     """
+    if any(text.pieces for text in texts):
+        maps = {name: sum_words(some, texts) for name, some in maps.items()}
+        truth = None if truth is None else mark_words(truth, texts)
+        texts = tuple(map(words_of, texts))
     even = {name: even_share(some) for name, some in maps.items()}
     spread = limits(even.values(), MOST)
     if texts:

@@ -1,0 +1,132 @@
+"""A tiny BERT with drawn weights, made on the spot: nothing is downloaded."""
+
+import json
+
+import pytest
+import torch
+
+from perdure.attribution.attribute import attribute
+from perdure.core.batch import Batch
+from perdure.core.errors import CheckpointError, DataError, DependencyError, UnsupportedError
+from perdure.core.text import Text
+from perdure.data import hub
+from perdure.data.splits import Splits
+from perdure.models import hugging_face as door
+from perdure.models.answers import check_answers
+from perdure.models.embedded import embedded
+from perdure.models.hugging_face import text_classifier
+
+transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS = (*MARKS, "the", "film", "was", "good", "bad", "##ly", "act", "##ed", "not", "!")
+TEXT = "The film was badly acted!"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("bert")
+    transformers.utils.logging.disable_progress_bar()
+    sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8}
+    names = {"id2label": {0: "NEG", 1: "POS"}, "label2id": {"NEG": 0, "POS": 1}}
+    config = transformers.BertConfig(vocab_size=len(WORDS), max_position_embeddings=12, **sizes, **names)
+    with torch.random.fork_rng():
+        model = transformers.BertForSequenceClassification(config)
+    model.save_pretrained(place)
+    transformers.BertTokenizerFast(vocab={word: place for place, word in enumerate(WORDS)}).save_pretrained(place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return text_classifier(str(folder))
+
+
+def batch(model, *texts):
+    ids, mask, found = model.reader.tokenise(texts)
+    return Batch(ids, torch.zeros(len(texts), dtype=torch.int64), mask, text=found)
+
+
+def test_tokens_stand_where_they_were_written(model):
+    ids, mask, texts = model.reader.tokenise([TEXT, "good"])
+    tokens = [WORDS[i] for i in ids[0]]
+    assert tokens == ["[CLS]", "the", "film", "was", "bad", "##ly", "act", "##ed", "!", "[SEP]"]
+    assert texts[0].tokens == ("", "The", "film", "was", "bad", "ly", "act", "ed", "!", "")
+    assert mask.sum(1).tolist() == [10, 3]
+    assert texts[0].pieces
+
+
+def test_embeddings_and_ids_give_the_same_logits_and_padding_changes_nothing(model):
+    check_answers(model, batch(model, TEXT, "good"), 2)
+    both, alone = batch(model, TEXT, "good"), batch(model, "good")
+    together = model(both.inputs, lengths=both.mask.sum(1))[1]
+    assert torch.allclose(together, model(alone.inputs)[0], atol=1e-6)
+    assert torch.equal(
+        model(both.inputs, lengths=both.mask.sum(1)), model(embedded(model, both).inputs, both.mask.sum(1))
+    )
+
+
+def test_integrated_gradients_of_the_embeddings_are_complete(model):
+    """They add up to the change of the logit from zero embeddings, which is how the paths end."""
+    texts = batch(model, TEXT, "not good")
+    x, lengths, label = embedded(model, texts).inputs, texts.mask.sum(1), torch.tensor([0, 1])
+    values = attribute(model, x, "integrated_gradients:steps=128", target=label, lengths=lengths).values
+    ends = model(x, lengths=lengths) - model(torch.zeros_like(x), lengths=lengths)
+    assert torch.allclose(values.sum((1, 2)), ends[[0, 1], label], atol=1e-3)
+    assert values[1, 4:].eq(0).all()
+
+
+def test_texts_are_cut_to_what_the_model_reads(model, caplog):
+    ids, _, texts = model.reader.tokenise(["good " * 30])
+    assert ids.shape == (1, 12)
+    assert len(texts[0].spans) == 12
+    assert "1 texts are cut to the 12 tokens" in caplog.text
+
+
+def test_splits_are_read_in_the_tokens_and_the_classes_of_the_model(model):
+    """Truth goes with its characters, labels with the names of their classes."""
+    text = Text("not badly", ((0, 3), (4, 9)))
+    words = Batch(torch.tensor([[2, 3]]), torch.tensor([0]), None, torch.tensor([[False, True]]), text=(text,))
+    found = model.reader(Splits(words, words, words, ("pos", "neg"), ("<unk>", "<pad>", "not", "badly")))
+    assert found.classes == ("neg", "pos")
+    assert found.test.label.tolist() == [1]
+    assert [WORDS[i] for i in found.test.inputs[0]] == ["[CLS]", "not", "bad", "##ly", "[SEP]"]
+    assert found.test.truth.tolist() == [[False, False, True, True, False]]
+    assert found.vocabulary == WORDS
+    other = model.reader(Splits(words, words, words, ("b", "a"), ("<unk>",)))
+    assert (other.classes, other.test.label.tolist()) == (("b", "a"), [0])
+
+
+def test_data_without_texts_are_refused(model):
+    series = Batch(torch.zeros(1, 2, 3), torch.tensor([0]))
+    with pytest.raises(UnsupportedError, match=r"the data hold inputs of shape \(1, 2, 3\)"):
+        model.reader(Splits(series, series, series, ("a", "b")))
+
+
+def test_a_folder_without_a_trained_head_or_without_a_model(folder, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="holds no text classifier that can be used"):
+        text_classifier(str(tmp_path))
+    config = transformers.BertConfig(**json.loads((folder / "config.json").read_text()))
+    with torch.random.fork_rng():
+        transformers.BertModel(config).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    with pytest.raises(CheckpointError, match=r"lacks the weights classifier.bias, classifier.weight"):
+        text_classifier(str(tmp_path))
+
+
+def test_an_id_without_a_network_fails_at_once_and_names_the_local_way(monkeypatch):
+    monkeypatch.setattr(hub, "is_online", lambda: False)
+    with pytest.raises(DataError, match=r"cannot be reached. Remedy: give the folder of a copy: hf:path/to/nothing"):
+        text_classifier("nobody/nothing")
+
+
+def test_a_missing_package_names_the_extra(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(door, "import_module", missing)
+    with pytest.raises(DependencyError, match=r"package 'transformers'.*pip install 'perdure\[text\]'"):
+        text_classifier("some/model")
