@@ -1,5 +1,6 @@
 import os
 import pickle
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import CheckpointError
 from perdure.data.splits import Splits
+from perdure.models.factory import Factory
 from perdure.models.recurrent import Recurrent
 from perdure.training.checkpoint import is_finished, load_checkpoint, load_into, load_weights, save_checkpoint
 
@@ -154,3 +156,76 @@ def test_the_vocabulary_of_a_model_of_texts_comes_back(tmp_path):
     (tmp_path / "vocabulary.txt").unlink()
     with pytest.raises(CheckpointError, match=r"vocabulary\.txt cannot be read"):
         load_checkpoint(tmp_path)
+
+
+OWN = """
+from pathlib import Path
+
+from torch import nn
+
+Path("{marker}").touch()
+
+
+class Sum(nn.Module):
+    def __init__(self, features, classes):
+        super().__init__()
+        self.head = nn.Linear(features, classes)
+
+    def forward(self, x):
+        return self.head(x.sum(1))
+
+
+def make(features, classes):
+    return Sum(features, classes)
+
+
+def wide(features, classes):
+    return Sum(features + 1, classes)
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A checkpoint of a factory whose file tells when it is imported."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "own_sum.py").write_text(OWN.format(marker=tmp_path / "imported"))
+    config = Factory(f"{tmp_path / 'own_sum.py'}:make")
+    model = config.build(3, 2, torch.Generator().manual_seed(0))
+    save_checkpoint(tmp_path / "run", model, config, SPLITS, EXTRA)
+    yield config, model, tmp_path
+    sys.modules.pop("own_sum")
+
+
+def test_the_weights_of_a_factory_have_the_names_of_its_author(own):
+    config, model, folder = own
+    assert set(load_weights(folder / "run/model.safetensors")) == {"head.weight", "head.bias"}
+    loaded, info = load_checkpoint(folder / "run", config)
+    x = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(loaded(x), model.eval()(x))
+    assert info.config == config
+
+
+@pytest.mark.parametrize("config", [None, CONFIG])
+def test_a_checkpoint_cannot_have_a_factory_run(own, config):
+    """Whoever hands a checkpoint over may have named any file in it, so nothing is imported that was not asked for."""
+    _, _, folder = own
+    sys.modules["own_sum"], before = None, sys.modules["own_sum"]
+    (folder / "imported").unlink()
+    with pytest.raises(CheckpointError, match=r"cannot have code run by itself. Remedy: where you trust.*--weights"):
+        load_checkpoint(folder / "run", config)
+    assert not (folder / "imported").exists()
+    sys.modules["own_sum"] = before
+
+
+def test_the_factory_of_the_caller_is_run_and_never_that_of_the_file(own, tmp_path):
+    config, _, folder = own
+    described = yaml.safe_load((folder / "run/model.yaml").read_text())
+    described["model"]["source"] = "/somewhere/evil.py:make"
+    (folder / "run/model.yaml").write_text(yaml.safe_dump(described))
+    assert load_checkpoint(folder / "run", config)[1].config == config
+
+
+def test_weights_that_another_factory_made_are_named(own):
+    config, _, folder = own
+    with pytest.raises(CheckpointError, match=r"'head.weight' has shape \(2, 3\) in the file and \(2, 4\)"):
+        load_checkpoint(folder / "run", Factory(config.source.replace(":make", ":wide")))
