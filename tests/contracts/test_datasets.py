@@ -3,6 +3,8 @@
 from dataclasses import MISSING, fields
 from itertools import pairwise
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -10,8 +12,10 @@ from perdure.core.registry import DATASETS
 from perdure.core.text import PAD, SPECIAL, UNKNOWN
 from tests.data.files import (
     event_arrays,
+    reviews,
     write_arrays,
     write_cifar_binary,
+    write_csv,
     write_event_archive,
     write_imdb_parquet,
     write_long_csv,
@@ -35,14 +39,26 @@ def write_cifar_folder(folder):
     return folder
 
 
+def write_amazon_folder(folder):
+    for part, count in (("train", 40), ("test", 10)):
+        texts, label = reviews(count)
+        pq.write_table(pa.table({"content": texts, "label": label}), folder / f"{part}-00000-of-00001.parquet")
+    return folder
+
+
 FILES = {
     "arrays": lambda folder: write_arrays(folder / "data.npz"),
     "cifar10": write_cifar_folder,
+    "amazon_polarity": write_amazon_folder,
     "events": lambda folder: write_event_archive(folder, **event_arrays(names=("",))),
+    "hub": write_imdb_folder,
     "image_folder": write_pictures,
     "imdb": write_imdb_folder,
     "mnist_series": write_mnist_folder,
     "table": write_long_csv,
+    "text_table": lambda folder: write_csv(
+        folder / "a.csv", [["text", "label"], *map(list, zip(*reviews(40), strict=True))]
+    ),
 }
 
 PACKAGES = {"sktime": "sktime"}

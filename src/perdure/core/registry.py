@@ -135,7 +135,9 @@ METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "perturbation",
 DATASETS = Room(
     "data",
     "dataset",
-    doors=frozenset({"columns", "hub", "images", "layouts", "parts", "pictures", "splits", "voc", "words"}),
+    doors=frozenset(
+        {"columns", "images", "layouts", "parts", "pictures", "published", "splits", "texts", "voc", "words"}
+    ),
 )
 MODELS = Room(
     "models",

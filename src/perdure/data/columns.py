@@ -15,7 +15,7 @@ from perdure.data.parts import listed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SUFFIXES", "cell", "check_column", "classes_of", "numbers", "read_table", "words"]
+__all__ = ["SUFFIXES", "cell", "check_column", "classes_of", "numbers", "ordered", "read_table", "words"]
 
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 
@@ -161,11 +161,30 @@ def classes_of(table: pa.Table, name: str) -> tuple[Int[np.ndarray, " row"], tup
         LabelError: when there is a single class.
     """
     cells = words(table, name)
-    names = _sorted(set(cells))
+    names = ordered(set(cells))
     if len(names) < 2:
         raise LabelError(f"every row has '{names[0]}' in column '{name}'", "give samples of two or more classes")
     number = {one: i for i, one in enumerate(names)}
     return np.array([number[one] for one in cells], dtype=np.int64), tuple(names)
+
+
+def ordered(names: set[str]) -> list[str]:
+    """Put names of classes in order.
+
+    Args:
+        names: of any kind.
+
+    Returns:
+        The names, in the order of numbers where all are numbers, and else in alphabetical order.
+
+    Example:
+        >>> ordered({"10", "9"}), ordered({"10", "9", "a"})
+        (['9', '10'], ['10', '9', 'a'])
+    """
+    try:
+        return sorted(names, key=lambda name: (float(name), name))
+    except ValueError:
+        return sorted(names)
 
 
 def _reader(path: Path) -> Callable[[Path], pa.Table]:
@@ -232,10 +251,3 @@ def _first(holds: Callable[[int, int], bool], count: int) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if holds(low, middle) else (low, middle)
     return low
-
-
-def _sorted(names: set[str]) -> list[str]:
-    try:
-        return sorted(names, key=lambda name: (float(name), name))
-    except ValueError:
-        return sorted(names)

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
-from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.core.errors import DataError, LabelError
 from perdure.core.random import stream
 from perdure.data.hub import hub_folder
 from perdure.data.splits import Splits, stratify
-from perdure.data.words import encode, learn_vocabulary
+from perdure.data.texts import Reading, Texts, draw, encoded, select
 
 __all__ = ["Imdb"]
 
@@ -26,26 +23,6 @@ REMEDY = (
     "give path= a folder with the hub's Parquet files (train-*.parquet, test-*.parquet, columns text and label) or "
     "the original folder aclImdb (train/pos/*.txt and so on), or use 'planted_text', which needs no download"
 )
-
-
-@dataclass(frozen=True)
-class _Reviews:
-    """What the files of a part hold.
-
-    Args:
-        texts: as they were written.
-        label: 0 for negative, 1 for positive.
-        id: the name of each review.
-    """
-
-    texts: tuple[str, ...]
-    label: Int[Tensor, " batch"]
-    id: tuple[str, ...]
-
-    def select(self, positions: Tensor) -> _Reviews:
-        """Take some of them."""
-        places = positions.tolist()
-        return _Reviews(tuple(self.texts[i] for i in places), self.label[positions], tuple(self.id[i] for i in places))
 
 
 @dataclass(frozen=True)
@@ -97,22 +74,14 @@ class Imdb:
             LengthError: for a review that is empty, or too long when it must not be cut.
         """
         folder = Path(self.path).expanduser() if self.path else hub_folder(HUB, ["*/train-*", "*/test-*"], REMEDY)
-        pool, test = (self._drawn(_read(folder, part), seed) for part in ("train", "test"))
-        train, validation = (pool.select(some) for some in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
-        words = learn_vocabulary(train.texts, self.vocabulary)
-        first, second, third = (self._batch(some, words) for some in (train, validation, test))
-        return Splits(first, second, third, CLASSES, words)
-
-    def _drawn(self, reviews: _Reviews, seed: int) -> _Reviews:
-        share = min(1.0, self.reviews / len(reviews.texts))
-        return reviews.select(stratify(reviews.label, (share, 1 - share), stream(seed, "imdb", "reviews"))[0])
-
-    def _batch(self, reviews: _Reviews, words: tuple[str, ...]) -> Batch:
-        ids, mask, text = encode(reviews.texts, words, self.max_length, cut=self.cut)
-        return Batch(ids, reviews.label, mask, id=reviews.id, text=text)
+        pool, test = (
+            draw(_read(folder, part), self.reviews, stream(seed, "imdb", "reviews")) for part in ("train", "test")
+        )
+        train, validation = (select(pool, some) for some in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
+        return encoded((train, validation, test), CLASSES, Reading(self.vocabulary, self.max_length, self.cut))
 
 
-def _read(folder: Path, part: str) -> _Reviews:
+def _read(folder: Path, part: str) -> Texts:
     parquet = sorted(folder.rglob(f"{part}*.parquet"))
     written = [(path, kind) for kind in FOLDERS for path in sorted(folder.rglob(f"{part}/{kind}/*.txt"))]
     if not parquet and not written:
@@ -123,7 +92,7 @@ def _read(folder: Path, part: str) -> _Reviews:
         raise DataError(f"the {part} files in '{folder}' cannot be read: {error}", "fetch them again") from error
 
 
-def _from_parquet(paths: list[Path], part: str) -> _Reviews:
+def _from_parquet(paths: list[Path], part: str) -> Texts:
     """Read columns `text` and `label`."""
     import pyarrow.parquet
 
@@ -134,11 +103,11 @@ def _from_parquet(paths: list[Path], part: str) -> _Reviews:
             f"the {part} files have labels {sorted(set(label.tolist()))}",
             "give files with 0 (negative) and 1 (positive)",
         )
-    return _Reviews(tuple(table["text"].to_pylist()), label, tuple(f"{part}-{i:05d}" for i in range(len(label))))
+    return Texts(tuple(table["text"].to_pylist()), label, tuple(f"{part}-{i:05d}" for i in range(len(label))))
 
 
-def _from_texts(found: list[tuple[Path, str]], part: str) -> _Reviews:
+def _from_texts(found: list[tuple[Path, str]], part: str) -> Texts:
     """Read one file per review, named by its number and the points that the film was given."""
     texts = tuple(path.read_text(encoding="utf-8") for path, _ in found)
     label = torch.tensor([FOLDERS.index(kind) for _, kind in found])
-    return _Reviews(texts, label, tuple(f"{part}-{kind}-{path.stem}" for path, kind in found))
+    return Texts(texts, label, tuple(f"{part}-{kind}-{path.stem}" for path, kind in found))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ import torch
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, DependencyError, LengthError, UnknownNameError
+from perdure.data.columns import ordered
 from perdure.data.parts import check_classes, hold_out, listed
 from perdure.data.splits import Splits, standardise
 from perdure.ops.sequence import length_mask
@@ -71,7 +71,7 @@ class Sktime:
             read = [load_from_tsfile(str(file), return_data_type="nested_univ") for file in files]
         except (ValueError, OSError, IndexError) as error:
             raise DataError(f"the series '{self.name}' cannot be read: {error}", "fetch their files again") from error
-        classes = sorted({str(one) for _, label in read for one in label}, key=_order)
+        classes = ordered({str(one) for _, label in read for one in label})
         pool, test = (
             _batch(part, series.to_numpy(), [classes.index(str(one)) for one in label])
             for part, (series, label) in zip(("train", "test"), read, strict=True)
@@ -117,8 +117,3 @@ def _stacked(name: str, features: np.ndarray) -> np.ndarray:
     if len(found) > 1:
         raise LengthError(f"the features of '{name}' have {sorted(found)} steps", "give all features equal steps")
     return np.stack([np.asarray(one, dtype=np.float32) for one in features], 1)
-
-
-def _order(name: str) -> tuple[bool, Any]:
-    """Sort numbers as numbers, and before names."""
-    return (False, int(name)) if name.isdecimal() else (True, name)

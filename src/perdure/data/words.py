@@ -49,7 +49,12 @@ def learn_vocabulary(texts: Sequence[str], words: int) -> tuple[str, ...]:
 
 
 def encode(
-    texts: Sequence[str], vocabulary: Sequence[str], longest: int | None = None, *, cut: bool = False
+    texts: Sequence[str],
+    vocabulary: Sequence[str],
+    longest: int | None = None,
+    *,
+    cut: bool = False,
+    names: Sequence[str] = (),
 ) -> tuple[Int[Tensor, "batch time"], Bool[Tensor, "batch time"], tuple[Text, ...]]:
     """Turn texts into token ids.
 
@@ -58,6 +63,7 @@ def encode(
         vocabulary: of `learn_vocabulary`, or of a checkpoint.
         longest: the most tokens of a text; None for any number.
         cut: whether to leave out what stands behind them instead of refusing the text.
+        names: what to call the texts in a message; without them they are called by their places.
 
     Returns:
         The ids, padded to the longest text, the mask of valid tokens, and where the tokens stand.
@@ -84,7 +90,7 @@ def encode(
     found = tokenizer.encode_batch(list(texts))
     lengths = [len(one.ids) for one in found]
     for place, length in enumerate(lengths):
-        _check_length(place, length, None if cut else longest)
+        _check_length(f"'{names[place]}'" if names else f"text {place}", length, None if cut else longest)
     kept = [min(length, longest or length) for length in lengths]
     ids = torch.full((len(texts), max(kept)), PAD)
     for row, one, length in zip(ids, found, kept, strict=True):
@@ -94,11 +100,11 @@ def encode(
     return ids, mask, tuple(Text(text, some) for text, some in zip(texts, spans, strict=True))
 
 
-def _check_length(place: int, length: int, longest: int | None) -> None:
+def _check_length(name: str, length: int, longest: int | None) -> None:
     if length == 0:
-        raise LengthError(f"text {place} has no token", "leave empty texts out")
+        raise LengthError(f"{name} has no token", "leave empty texts out")
     if longest is not None and length > longest:
-        raise LengthError(f"text {place} has {length} tokens, where {longest} are allowed", "shorten it, or allow more")
+        raise LengthError(f"{name} has {length} tokens, where {longest} are allowed", "shorten it, or allow more")
 
 
 def _tokenizer(ids: dict[str, int]) -> Tokenizer:

@@ -1,0 +1,62 @@
+"""Amazon polarity: product reviews from the Hugging Face hub or from local files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perdure.data.hub import Hub
+from perdure.data.splits import Splits
+
+__all__ = ["AmazonPolarity"]
+
+HUB = "fancyzhx/amazon_polarity"
+
+
+@dataclass(frozen=True)
+class AmazonPolarity:
+    """Product reviews, negative or positive, as token ids.
+
+    Of 3,600,000 training and 400,000 test reviews as many are drawn as are asked for, classes in proportion; a fifth
+    of the training reviews is held out for validation.
+
+    Args:
+        path: folder with the hub's files (train-*.parquet, test-*.parquet, columns content and label), at any depth;
+            empty takes them from the Hugging Face hub, or from its cache when there is no network.
+        vocabulary: the most words that have an id of their own.
+        max_length: tokens of a review.
+        cut: whether to leave out what stands behind them; else a longer review is an error.
+        texts: the most of each published part, drawn by the seed.
+
+    Raises:
+        SettingError: for a setting out of range.
+
+    Reference:
+        zhang2015character
+    """
+
+    path: str = ""
+    vocabulary: int = 25000
+    max_length: int = 400
+    cut: bool = True
+    texts: int = 25000
+
+    def __post_init__(self) -> None:
+        self._hub()
+
+    def load(self, seed: int) -> Splits:
+        """Read the reviews, hold out the validation samples and learn the vocabulary of the others.
+
+        Args:
+            seed: of the validation samples, and of what is drawn.
+
+        Returns:
+            The splits.
+
+        Raises:
+            DataError: when the files cannot be had or read; subclasses name the case.
+            DependencyError: when a package for the hub or the words is missing.
+        """
+        return self._hub().load(seed)
+
+    def _hub(self) -> Hub:
+        return Hub(HUB, self.path, "", "content", "label", self.vocabulary, self.max_length, self.cut, self.texts)

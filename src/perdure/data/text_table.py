@@ -1,0 +1,105 @@
+"""A user's own texts, from a table in CSV, Parquet or JSON lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from perdure.core.check import check_counts
+from perdure.core.errors import DataError, LengthError
+from perdure.core.random import stream
+from perdure.data.columns import cell, check_column, classes_of, read_table, words
+from perdure.data.splits import Splits
+from perdure.data.texts import Reading, Texts, deal, draw, encoded
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["TextTable"]
+
+SPLIT = "split"
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Texts of your own with a label each, from a CSV, Parquet or JSON lines file.
+
+    Class names are the values of the label. A column `split` marks each text as "train", "validation" or "test";
+    without it the seed draws 60, 20 and 20 %, and without "validation" a fifth of the training texts is held out.
+    The vocabulary is that of the training texts.
+
+    Args:
+        path: the file, which ends in .csv, .parquet or .jsonl.
+        text: column of the texts.
+        label: column of the class.
+        split: column of the marks; it may be missing.
+        vocabulary: the most words that have an id of their own.
+        max_length: tokens of a text.
+        cut: whether to leave out what stands behind them; else a longer text is an error.
+        texts: the most of training, of validation and of test, drawn by the seed.
+
+    Raises:
+        SettingError: for a setting out of range.
+
+    Reference:
+        perdure
+    """
+
+    path: str
+    text: str = "text"
+    label: str = "label"
+    split: str = SPLIT
+    vocabulary: int = 25000
+    max_length: int = 400
+    cut: bool = True
+    texts: int = 25000
+
+    def __post_init__(self) -> None:
+        check_counts(texts=self.texts)
+        self._reading()
+
+    def load(self, seed: int) -> Splits:
+        """Read and check the table, and learn the vocabulary.
+
+        Args:
+            seed: of the split, when the table does not hold one, and of what is drawn.
+
+        Returns:
+            The splits; a text is named by its row, "row-000001".
+
+        Raises:
+            DataError: when the table cannot be used, with row and column; subclasses name the case.
+            DependencyError: without the package tokenizers.
+        """
+        table = read_table(Path(self.path).expanduser())
+        check_column(table, self.text, "text")
+        check_column(table, self.label, "label")
+        if self.split != SPLIT:
+            check_column(table, self.split, "split")
+        label, classes = classes_of(table, self.label)
+        names = tuple(f"row-{i + 1:06d}" for i in range(len(table)))
+        texts = Texts(_written(table, self.text), torch.from_numpy(label), names)
+        marks = words(table, self.split) if self.split in table.column_names else None
+        train, validation, test = (
+            draw(some, self.texts, stream(seed, "texts")) for some in deal(texts, classes, marks, seed)
+        )
+        return encoded((train, validation, test), classes, self._reading())
+
+    def _reading(self) -> Reading:
+        return Reading(self.vocabulary, self.max_length, self.cut)
+
+
+def _written(table: pa.Table, name: str) -> tuple[str, ...]:
+    """Read texts as they stand."""
+    import pyarrow as pa
+
+    if not (pa.types.is_string(table[name].type) or pa.types.is_large_string(table[name].type)):
+        raise DataError(f"column '{name}' holds {table[name].type}", "name the column of texts with text=")
+    found: list[str | None] = table[name].to_pylist()
+    for row, text in enumerate(found):
+        if not (text or "").strip():
+            raise LengthError(f"{cell(row, name)} has no text", "leave rows without a text out")
+    return tuple(text or "" for text in found)
