@@ -46,6 +46,10 @@ def write_amazon_folder(folder):
     return folder
 
 
+def write_text_table(folder):
+    return write_csv(folder / "a.csv", [["text", "label"], *zip(*reviews(40), strict=True)])
+
+
 FILES = {
     "arrays": lambda folder: write_arrays(folder / "data.npz"),
     "cifar10": write_cifar_folder,
@@ -56,9 +60,7 @@ FILES = {
     "imdb": write_imdb_folder,
     "mnist_series": write_mnist_folder,
     "table": write_long_csv,
-    "text_table": lambda folder: write_csv(
-        folder / "a.csv", [["text", "label"], *map(list, zip(*reviews(40), strict=True))]
-    ),
+    "text_table": write_text_table,
 }
 
 PACKAGES = {"sktime": "sktime"}

@@ -29,19 +29,14 @@ def test_every_format_holds_the_same_texts(tmp_path):
     cells = rows()
     expected = sorted(map(tuple, cells[1:]))
     write_csv(tmp_path / "a.csv", cells)
-    pq.write_table(
-        pa.Table.from_pylist([dict(zip(*pair, strict=True)) for pair in named(cells)]), tmp_path / "a.parquet"
-    )
-    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(dict(zip(*pair, strict=True))) for pair in named(cells)))
+    records = [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+    pq.write_table(pa.Table.from_pylist(records), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
     for name in ("csv", "parquet", "jsonl"):
         splits = TextTable(str(tmp_path / f"a.{name}")).load(0)
         assert pairs(splits) == expected
         assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [12, 4, 4]
     assert pairs(load_data(str(tmp_path / "a.jsonl"), 0)) == expected
-
-
-def named(cells):
-    return [(cells[0], row) for row in cells[1:]]
 
 
 def test_hostile_text_is_kept_as_it_stands(tmp_path):
@@ -89,11 +84,11 @@ def test_a_class_without_training_texts_is_named(tmp_path):
 
 def test_columns_and_settings_that_cannot_be_used_are_named(tmp_path):
     path = str(write_csv(tmp_path / "a.csv", rows()))
-    with pytest.raises(DataError, match="no column 'review' among 'text', 'label'.*text="):
+    with pytest.raises(DataError, match=r"no column 'review' among 'text', 'label'.*text="):
         TextTable(path, text="review").load(0)
     with pytest.raises(SettingError, match="max_length is 0"):
         TextTable(path, max_length=0)
-    with pytest.raises(LengthError, match="'row-.*tokens, where 3 are allowed"):
+    with pytest.raises(LengthError, match=r"'row-.*tokens, where 3 are allowed"):
         TextTable(path, max_length=3, cut=False).load(0)
     pq.write_table(pa.table({"text": [1, 2], "label": ["a", "b"]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="column 'text' holds int64"):
