@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from perdure.core.batch import Batch as Batch
     from perdure.core.errors import PerdureError as PerdureError
     from perdure.core.query import Query as Query
+    from perdure.core.target import AtStep as AtStep
     from perdure.core.target import Logit as Logit
     from perdure.core.target import LogProbability as LogProbability
     from perdure.core.target import Margin as Margin
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Adapted": "perdure.models.adapted",
+    "AtStep": "perdure.core.target",
     "Attribution": "perdure.core.attribution",
     "Batch": "perdure.core.batch",
     "LogProbability": "perdure.core.target",

@@ -105,3 +105,9 @@ def test_an_error_inside_the_model_is_shown_as_it_is():
 
     with pytest.raises(TypeError, match="operand"):
         explain(broken, lengths=LABEL + 1)
+
+
+def test_a_model_on_another_device_is_named():
+    model = perceptron(4).to("meta")
+    with pytest.raises(UnsupportedError, match=r"the model lies on meta, the inputs on cpu. Remedy: move one of them"):
+        explain(model, X[:, 0])

@@ -12,6 +12,7 @@ from torch.nn.functional import logsigmoid
 
 __all__ = [
     "LABEL_TARGETS",
+    "AtStep",
     "LogOdds",
     "LogProbability",
     "Logit",
@@ -103,6 +104,29 @@ class Margin(_OfLabel):
         return self.pick(logits) - others.amax(-1)
 
 
+@dataclass(frozen=True, eq=False)
+class AtStep:
+    """A target of one step, for models with an output at every step.
+
+    Args:
+        step: the step of each sample to look at.
+        target: of the outputs there.
+
+    Example:
+        >>> target = AtStep(torch.tensor([1]), Logit(torch.tensor([0])))
+        >>> target(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])).tolist()
+        [3.0]
+    """
+
+    step: Int[Tensor, " batch"]
+    target: Target
+
+    def __call__(self, logits: Float[Tensor, "batch time classes"]) -> Float[Tensor, " batch"]:
+        """Look at the steps."""
+        step = self.step.to(logits.device)
+        return self.target(logits[torch.arange(len(logits), device=logits.device), step])
+
+
 LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
     "logit": Logit,
     "probability": Probability,
@@ -128,6 +152,8 @@ def in_nats(target: Target, *, odds: bool = False) -> Target:
         >>> in_nats(Logit(torch.tensor([0])), odds=True)(torch.tensor([[7.0, 4.0]])).tolist()
         [3.0]
     """
+    if isinstance(target, AtStep):
+        return AtStep(target.step, in_nats(target.target, odds=odds))
     if not isinstance(target, Logit | Probability):
         return target
     return LogOdds(target.label) if odds else LogProbability(target.label)
@@ -143,6 +169,8 @@ def select_target(target: Target, index: slice | Tensor) -> Target:
     Returns:
         The target of these samples.
     """
+    if isinstance(target, AtStep):
+        return AtStep(target.step[index], select_target(target.target, index))
     return type(target)(target.label[index]) if isinstance(target, _OfLabel) else target
 
 
@@ -160,4 +188,6 @@ def followed(target: Target) -> Target:
         >>> followed(Logit(torch.tensor([1])))(torch.tensor([[3.0, 3.0]])).tolist()
         [0.5]
     """
+    if isinstance(target, AtStep):
+        return AtStep(target.step, followed(target.target))
     return Probability(target.label) if isinstance(target, _OfLabel) else target
