@@ -7,8 +7,11 @@ import pytest
 
 from perdure.report.audit import audit_page
 from perdure.report.page import render
+from perdure.report.path import paths_page, read_paths
+from perdure.report.reproduce import read_reproduction, reproduction_page
 
 from .conftest import HOSTILE, of_images, of_texts, picture
+from .third import paths, reproduction
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +58,11 @@ def page(browser, request, tmp_path_factory):
 
 
 def _opened(browser, audit, path):
-    path.write_text(render(audit_page(audit)), encoding="utf-8")
+    return _shown(browser, audit_page(audit), path)
+
+
+def _shown(browser, page, path):
+    path.write_text(render(page), encoding="utf-8")
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(path.as_uri())
@@ -126,3 +133,44 @@ def test_images_have_pixels_and_an_outline(browser, tmp_path):
     assert page.get_log("browser") == []
     assert all(page.execute_script(VARIED))
     assert page.execute_script("return document.querySelectorAll('.map svg path').length") == 4
+
+
+THIRD = {
+    "retrained": lambda name: reproduction_page(
+        read_reproduction(*reproduction(runs=3, methods=(name,), samples=30, types=(name, "b"), name=name))
+    ),
+    "paths": lambda name: paths_page(
+        read_paths(*paths(kinds=("linear", "valley"), methods=(name,), points=5, types=(name, "b")))
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=[(page, name) for page in THIRD for name in ("attention", HOSTILE)], ids=str)
+def third(browser, request, tmp_path_factory):
+    kind, name = request.param
+    return _shown(browser, THIRD[kind](name), tmp_path_factory.mktemp("third") / "index.html")
+
+
+def test_pages_across_runs_are_silent_and_run_nothing(third):
+    assert third.get_log("browser") == []
+    assert third.execute_script("return window.hit") is None
+    assert all(third.execute_script(VARIED))
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_pages_across_runs_do_not_scroll_sideways_even_unfolded(third, width):
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    third.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    third.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    sizes = "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
+    needed, given = third.execute_script(sizes)
+    assert needed <= given
+
+
+def test_curves_and_digits_are_drawn(third):
+    boxes = third.execute_script(
+        "return [...document.querySelectorAll('.charts path:not(.grid), .matrix text')].map((one) => "
+        "one.getBoundingClientRect().width > 0 || one.closest('details') !== null)"
+    )
+    assert boxes
+    assert all(boxes)

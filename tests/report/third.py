@@ -15,9 +15,9 @@ def number(name, value, null=0.0, ceiling=1.0, better=True):
     return asdict(Number(name, value, value - 0.05, value + 0.05, null, ceiling, "", better))
 
 
-def reproduction(runs=4, methods=("attention", "gradient"), samples=60, types=("care", "fall", "visit")):
+def reproduction(runs=4, methods=("attention", "gradient"), samples=60, types=("care", "fall", "visit"), name="seed"):
     """Runs of two families: even ones agree with even ones, odd with odd."""
-    draw, names = np.random.default_rng(0), [f"seed {i}" for i in range(runs)]
+    draw, names = np.random.default_rng(0), [f"{name} {i}" for i in range(runs)]
     family = np.arange(runs) % 2
     arrays = {"alike": np.where(np.eye(runs) > 0, 1.0, 0.93), "label": draw.integers(0, 2, samples)}
     for i, method in enumerate(methods):

@@ -81,7 +81,7 @@ def by_likeness(values: Float[np.ndarray, "run run"]) -> list[int]:
 
     Example:
         >>> by_likeness(np.array([[1.0, 0.1, 0.9], [0.1, 1.0, 0.2], [0.9, 0.2, 1.0]]))
-        [1, 0, 2]
+        [1, 2, 0]
     """
     if len(values) < 3:
         return list(range(len(values)))

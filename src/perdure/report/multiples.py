@@ -106,7 +106,7 @@ def multiples(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> C
         >>> way = np.array([0.0, 1.0])
         >>> made = multiples([Chart("loss", {"linear": Curve(way, np.array([0.0, 2.0]))})], 1, ("a", "b"))
         >>> made.charts[0].lines[0].path, [tick.text for tick in made.ticks]
-        ('M0.0 100.0L100.0 0.0', ['0', '1.00', '2.00'])
+        ('M0.0 100.0L100.0 0.0', ['0', '0.50', '1.00', '1.50', '2.00'])
     """
     curves = [curve for chart in charts for curve in chart.curves.values()]
     levels = _levels(np.concatenate([curve.values for curve in curves]))

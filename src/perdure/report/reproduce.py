@@ -142,7 +142,8 @@ def _clusters(picture: ReproductionPicture) -> tuple[Piece, ...]:
 
 def _scatter(method: str, points: np.ndarray, clusters: np.ndarray, names: list[str]) -> Picture:
     shares = moved(clusters)[1:]
-    caption = f"Between {_percent(shares.min())} and {_percent(shares.max())} of the samples change their cluster."
+    least, most = _percent(shares.min()), _percent(shares.max())
+    caption = f"{most if least == most else f'From {least} to {most}'} of the samples change their cluster."
     alt = f"Clusters of the explanations by {method}, one panel for each of {len(names)} runs. {caption}"
     return drawn(partial(cluster_panels, points, clusters, names), alt, caption)
 

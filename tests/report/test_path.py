@@ -1,0 +1,104 @@
+import json
+
+import pytest
+
+from perdure.report.multiples import Charts
+from perdure.report.page import render
+from perdure.report.path import paths_page, read_paths
+from perdure.report.pieces import Prose
+
+from .conftest import HOSTILE
+from .test_page import Elements
+from .third import KINDS, paths
+
+SECTIONS = [
+    "Is there a way without a barrier?",
+    "Loss along the way",
+    "Explanations along the way",
+    "Who changes cluster on the way",
+    "The most important types along the way",
+    "How to read this page",
+    "Provenance",
+]
+
+
+def page_of(record, arrays):
+    return paths_page(read_paths(json.loads(json.dumps(record)), arrays))
+
+
+def section(page, title):
+    return next(one.pieces for one in page.sections if one.title == title)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return page_of(*paths(points=9))
+
+
+@pytest.fixture(scope="module")
+def html(page):
+    return render(page)
+
+
+def test_a_page_tells_its_story_in_order(page):
+    assert [one.title for one in page.sections] == SECTIONS
+
+
+def test_every_kind_has_its_barrier_and_its_cost(page):
+    numbers, costs, matched = section(page, SECTIONS[0])
+    assert [owner for owner, _ in numbers.groups[0].rows] == list(KINDS)
+    assert [row[0] for row in costs.rows] == list(KINDS)
+    assert [row[3] for row in costs.rows] == ["above the noise"] * 3 + ["inside the noise"] * 2
+    assert "from 21.3 to 14.2" in matched.paragraphs[0]
+
+
+def test_ends_that_were_not_matched_are_not_said_to_be():
+    record, arrays = paths(kinds=("linear",), methods=("attention",))
+    pieces = section(page_of(record | {"aligned": None}, arrays), SECTIONS[0])
+    assert not any(isinstance(piece, Prose) for piece in pieces)
+
+
+def test_agreement_is_drawn_for_both_ends_and_the_neighbour_of_every_method(page):
+    _, folds = section(page, SECTIONS[2])
+    assert [name for name, _ in folds.pieces] == ["Spearman", "Kendall", "top-3 Jaccard", "ARI of the clusters"]
+    charts = folds.pieces[0][1]
+    assert isinstance(charts, Charts)
+    against = ("seed 0", "seed 1", "the point before")
+    assert [one.title for one in charts.charts] == [
+        f"{m}, with {x}" for m in ("attention", "gradient") for x in against
+    ]
+    assert {line.name for one in charts.charts for line in one.lines} == set(KINDS)
+
+
+def test_a_curve_begins_where_there_is_a_point_before(page):
+    _, folds = section(page, SECTIONS[2])
+    neighbour = folds.pieces[0][1].charts[2].lines[0].path
+    assert neighbour.startswith(f"M{100 / 8:.1f} ")
+    assert "nan" not in neighbour
+
+
+def test_each_type_has_a_little_chart(page):
+    (folds,) = section(page, SECTIONS[4])
+    assert [one.title for one in folds.pieces[0][1].charts] == ["care", "fall", "visit"]
+
+
+def test_a_path_without_explanations_still_shows_its_loss():
+    record, arrays = paths(kinds=("linear",), methods=("attention",))
+    kept = {name: values for name, values in arrays.items() if name.split("/")[0] in ("t", "loss")}
+    page = page_of(record | {"agreements": []}, kept)
+    assert [one.title for one in page.sections] == [*SECTIONS[:2], *SECTIONS[5:]]
+
+
+def test_a_page_is_small_and_has_no_script(html):
+    assert len(html) < 1_000_000
+    assert "<script" not in html
+    assert all(image["alt"] for image in Elements(html).named("img"))
+
+
+def test_hostile_names_make_no_element():
+    plain = paths(kinds=("linear",), methods=("attention",), points=5)
+    record, arrays = paths(kinds=("linear",), methods=(HOSTILE,), points=5, types=(HOSTILE,) * 3)
+    record["ends"], record["kinds"][0]["ended"] = [HOSTILE, HOSTILE], HOSTILE
+    elements = Elements(render(page_of(record, arrays)))
+    assert [tag for tag, _ in elements.found] == [tag for tag, _ in Elements(render(page_of(*plain))).found]
+    assert not any(name.startswith("on") for _, attrs in elements.found for name in attrs)
