@@ -24,7 +24,8 @@ def told(values, predicted=ALIKE, again=None):
 @pytest.fixture
 def turning(generator):
     """Vectors that turn from one direction to another at right angles to it, by equal angles."""
-    one, two = torch.randn(2, 40, 6, generator=generator).double()
+    rows = torch.randn(2, 40, 6, generator=generator).double()
+    one, two = rows - rows.mean(2, keepdim=True)  # so that shuffled ones are at right angles on average
     two -= (one * two).sum(1, keepdim=True) / one.square().sum(1, keepdim=True) * one
     one, two = (rows / rows.norm(dim=1, keepdim=True) for rows in (one, two))
     return [told(math.cos(a) * one + math.sin(a) * two) for a in torch.linspace(0, math.pi / 2, 5).tolist()]

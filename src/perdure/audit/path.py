@@ -121,10 +121,11 @@ def _answer(
     low = f"The lowest path, {best['kind']}, has a barrier of {value:.3g} nats, {noise}"
     text = f"{low}; that of the straight line is {null:.3g}."
     row = next((row for row in agreements if row["kind"] == best["kind"] and row["number"]["name"] == "Spearman"), None)
-    if row is None:
-        return text
-    number, place = row["number"], f"{best['kind']}/{folder_name(row['method'])}"
-    far = float(arrays[f"drift/{place}/Spearman"][-1, 0])
+    place = "" if row is None else f"{best['kind']}/{folder_name(row['method'])}"
+    far = math.nan if row is None else float(arrays[f"drift/{place}/Spearman"][-1, 0])
+    if row is None or math.isnan(far):
+        return f"{text} No sample is predicted alike by {' and '.join(ends.names)}."
+    number = row["number"]
     return (
         f"{text} Explained by {row['method']}, {ends.names[1]} agrees with {ends.names[0]} by {far:.2f} (Spearman; "
         f"{number['null']:.2f} by chance, {number['ceiling']:.2f} at best)."

@@ -57,7 +57,7 @@ class Flow:
 
 
 def drift(
-    runs: Sequence[Run], measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types, draws: int = 5
+    runs: Sequence[Run], measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types, draws: int = 1
 ) -> Drift:
     """Compare the explanations of each sample along a path.
 
@@ -69,7 +69,7 @@ def drift(
         measure: for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
         generator: the stream of the null.
         shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
-        draws: shuffles of each point.
+        draws: shuffles of each point but the first.
 
     Returns:
         The drift.
@@ -103,14 +103,14 @@ def drift(
     return Drift(ends, neighbour, first, _mean(null), _mean(selves))
 
 
-def flow(runs: Sequence[Run], count: int, generator: torch.Generator, draws: int = 5) -> Flow:
+def flow(runs: Sequence[Run], count: int, generator: torch.Generator, draws: int = 1) -> Flow:
     """Cluster the samples by their explanations at each point of a path, and follow them.
 
     Args:
         runs: what each point of the path says, from `explained`.
         count: the number of clusters; the paper has 2 along paths.
         generator: the stream of the null.
-        draws: shuffles of each point.
+        draws: shuffles of each point but the first.
 
     Returns:
         Clusters and their agreement.

@@ -149,7 +149,7 @@ def tracked_in_chunks(
         before, begun, passes = kept or Kept(_NOTHING), time.monotonic(), surface.passes
         until = min(settings.evaluations, before.tracked.evaluations + evaluations)
         budget = replace(settings, evaluations=until, seconds=settings.seconds - before.seconds)
-        tracked = valley(surface, *ends, budget, kept and kept.tracked)
+        tracked = valley(surface, *ends, budget, None if kept is None else kept.tracked)
         seconds = time.monotonic() - begun
         evaluations = max(1, evaluations * 2 if seconds < CHUNK else evaluations // 2)
         kept = Kept(tracked, before.seconds + seconds, before.passes + surface.passes - passes)

@@ -1,0 +1,75 @@
+"""`perdure path` from a user's side: what it writes, what it looks up by itself, and what it refuses."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from perdure.cli import main as cli
+
+EVENTS = "planted_events:train=40,validation=10,test=12,shortest=6,longest=8,fillers=2"
+MODEL = "attention:dense_size=3,hidden_sizes=[3]"
+FEW = ["--kind", "linear", "--points", "3", "--samples", "8"]
+
+
+def run(*arguments, code=0):
+    """Run the command line as a shell would; give its output and its errors."""
+    outcome = CliRunner().invoke(cli.app, [str(a) for a in arguments])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        if not isinstance(outcome.exception, cli.PerdureError):
+            raise outcome.exception
+        assert cli.exit_code(outcome.exception) == code, outcome.exception
+        return str(outcome.exception)
+    assert outcome.exit_code == code, outcome.output
+    return outcome.stdout
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train") / "run"
+    run("train", MODEL, EVENTS, "--seeds", "2", "--changes", "epochs=1", "--out", folder)
+    return folder / "seed-00000", folder / "seed-00001"
+
+
+@pytest.fixture
+def no_page(monkeypatch):
+    """Draw no page."""
+    monkeypatch.setattr("perdure.cli.path.write_page", lambda folder: folder / "report.html")
+
+
+def test_the_data_is_looked_up_and_attention_is_the_explanation(seeds, tmp_path):
+    record = json.loads(run("path", *seeds, *FEW, "--out", tmp_path / "p", "--json"))
+    assert record["methods"] == ["attention"]
+    assert record["provenance"]["data"] == EVENTS
+    assert [kind["kind"] for kind in record["kinds"]] == ["linear"]
+    page = tmp_path / "p/report.html"
+    first = page.read_bytes()
+    page.unlink()
+    assert str(page) in run("report", tmp_path / "p")
+    assert page.read_bytes() == first
+
+
+@pytest.mark.usefixtures("no_page")
+def test_the_table_names_barrier_costs_and_agreement(seeds, tmp_path):
+    text = run("path", *seeds, EVENTS, *FEW, "--method", "gradient", "--no-align", "--out", tmp_path / "p")
+    for word in ("barrier", "straight", "noise", "seconds", "passes", "Spearman of gradient", "target", "report.html"):
+        assert word in text
+    assert "units matched" not in text
+
+
+@pytest.mark.usefixtures("no_page")
+def test_another_question_in_the_same_folder_is_refused(seeds, tmp_path):
+    run("path", *seeds, *FEW, "--out", tmp_path / "p")
+    message = run("path", *seeds, *FEW, "--method", "gradient", "--out", tmp_path / "p", code=4)
+    assert "methods is ['attention'] there and ['gradient'] here" in message
+
+
+def test_runs_that_no_path_can_join(seeds, tmp_path):
+    run("train", "gru:hidden_size=3", EVENTS, "--changes", "epochs=1", "--out", tmp_path / "gru")
+    message = run("path", seeds[0], tmp_path / "gru/seed-00000", *FEW, code=4)
+    assert "the runs are of different architectures: " in message
+    assert "is absent and" in message or "and absent" in message
+    assert "have the same weights" in run("path", seeds[0], seeds[0], *FEW, code=4)
+    assert "published tracking needs" in run("path", *seeds, "--kind", "published", code=3)
+    assert "no record of what" in run("path", tmp_path / "a", tmp_path / "b", *FEW, code=3)
+    assert "holds no trained model" in run("path", seeds[0], tmp_path / "b", EVENTS, *FEW, code=4)
