@@ -11,6 +11,7 @@ from perdure.core.errors import SettingError, ShapeError
 from perdure.landscape.barrier import barrier
 from perdure.landscape.bend import Bend
 from perdure.landscape.bezier import Bezier, _bernstein, bezier
+from perdure.landscape.counted import Counted
 from perdure.landscape.path import evenly
 from perdure.landscape.polychain import _hats, polychain
 from perdure.landscape.surface import ModelLoss
@@ -76,14 +77,23 @@ def test_more_bends_follow_a_ring_more_closely(learn, generator):
     """One bend cannot keep to 170 degrees of a circle; three can."""
     angle = math.radians(170)
     ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
-    one, three = (learn(RING, *ends, generator, Bend(600, 0.05, bends=bends)) for bends in (1, 3))
+    one, three = (learn(RING, *ends, generator, Bend(250, 0.1, bends=bends)) for bends in (1, 3))
     assert (len(one.points), len(three.points)) == (3, 5)
     few, many = (barrier(RING, evenly(found), generator).increase for found in (one, three))
     assert many < 0.5 * few
 
 
+@pytest.mark.parametrize(("learn", "allowed"), [(bezier, 2.0), (polychain, 2.0), (bezier, 6.0)])
+def test_learning_ends_where_the_loss_is_low_enough(learn, allowed, generator):
+    """The straight line costs 6 and needs no step when that is allowed; the best curve costs 1."""
+    counted = Counted(PASS)
+    found = learn(counted, *ENDS, generator, Bend(steps=500, learning_rate=0.05, allowed=allowed))
+    assert counted.gradients == (0 if allowed == 6 else pytest.approx(100, abs=50))
+    assert barrier(PASS, found, generator, 9).increase <= allowed
+
+
 def test_what_cannot_be_learned(generator):
-    for setting in ({"steps": 0}, {"bends": 0}, {"learning_rate": 0.0}, {"batch_size": 0}):
+    for setting in ({"steps": 0}, {"bends": 0}, {"allowed": -1.0}, {"learning_rate": 0.0}, {"batch_size": 0}):
         with pytest.raises(SettingError):
             Bend(**setting)
     with pytest.raises(SettingError, match="control point"):

@@ -25,7 +25,7 @@ class Band:
     Args:
         pivots: points between the ends, at first.
         steps: of Adam in a round; each takes one gradient of each pivot.
-        learning_rate: of the first half of a round.
+        learning_rate: of the first half of a round; when it is high, pivots part and the loss rises between them.
         batch_size: samples of one step.
         insertions: further rounds, each with one more pivot than the one before.
 
@@ -33,10 +33,10 @@ class Band:
         SettingError: for a value that cannot be used.
     """
 
-    pivots: int = 3
-    steps: int = 200
-    learning_rate: float = 0.02
-    batch_size: int = 256
+    pivots: int = 7
+    steps: int = 60
+    learning_rate: float = 0.005
+    batch_size: int = 128
     insertions: int = 2
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ __all__ = ["Bend", "Parts", "learned_bends", "some_samples"]
 Parts = Callable[[float], tuple[float, ...]]
 """For each share of the way, how much of first end, bends and second end the point is made of."""
 
+_LOOK, _SHARES = 50, (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)
+"""Steps from one look at the loss along a curve to the next, and where to look; where it is highest at first, first."""
+
 
 @dataclass(frozen=True)
 class Bend:
@@ -28,20 +32,25 @@ class Bend:
         learning_rate: of the first half.
         batch_size: samples of one step.
         bends: how many free points there are between the ends.
+        allowed: learning ends early once the loss, looked at every 50 steps at a few shares of the way, lies at most
+            so many nats above that of the worse end; None never looks, which costs losses of all samples.
 
     Raises:
         SettingError: for a value that cannot be used.
     """
 
-    steps: int = 2000
+    steps: int = 1000
     learning_rate: float = 0.02
-    batch_size: int = 256
+    batch_size: int = 128
     bends: int = 1
+    allowed: float | None = None
 
     def __post_init__(self) -> None:
         check_counts(steps=self.steps, batch_size=self.batch_size, bends=self.bends)
         if not self.learning_rate > 0:
             raise SettingError(f"learning_rate is {self.learning_rate}", "give a positive number")
+        if self.allowed is not None and not self.allowed >= 0:
+            raise SettingError(f"allowed is {self.allowed}", "give a loss increase of at least 0, or None")
 
 
 def learned_bends(
@@ -72,15 +81,27 @@ def learned_bends(
     bends = torch.stack([flatten(start) for start in starts])
     learner = torch.optim.Adam([bends], settings.learning_rate)
     falling = torch.optim.lr_scheduler.LambdaLR(learner, lambda step: min(1.0, 2 - 2 * step / settings.steps))
-    for _ in range(settings.steps):
-        share = parts(float(torch.rand((), generator=generator, dtype=torch.float64)))
-        inner = torch.tensor(share[1:-1]).to(bends)
-        point = share[0] * first + inner @ bends + share[-1] * second
+    level = math.inf if settings.allowed is None else max(_loss(surface, end) for end in ends) + settings.allowed
+
+    def at(t: float) -> Params:
+        share = parts(t)
+        point = share[0] * first + torch.tensor(share[1:-1]).to(bends) @ bends + share[-1] * second
+        return unflatten(point, ends[0])
+
+    for step in range(settings.steps):
+        if level < math.inf and step % _LOOK == 0 and all(_loss(surface, at(t)) <= level for t in _SHARES):
+            break
+        t = float(torch.rand((), generator=generator, dtype=torch.float64))
         some = some_samples(surface.size, settings.batch_size, generator)
-        bends.grad = torch.outer(inner, flatten(surface.gradient(unflatten(point, ends[0]), some)))
+        slope = flatten(surface.gradient(at(t), some))
+        bends.grad = torch.outer(torch.tensor(parts(t)[1:-1]).to(bends), slope)
         learner.step()
         falling.step()
     return (ends[0], *(unflatten(bend.detach(), ends[0]) for bend in bends), ends[1])
+
+
+def _loss(surface: Surface, point: Params) -> float:
+    return float(surface.losses(point).double().mean())
 
 
 def some_samples(size: int, count: int, generator: torch.Generator) -> Tensor | None:
