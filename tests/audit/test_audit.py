@@ -9,8 +9,10 @@ from torch import nn
 from perdure.audit.audit import audit
 from perdure.audit.candidate import Candidate, accuracy_number
 from perdure.audit.settings import AuditSettings
+from perdure.audit.verdicts import plainly
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError
+from perdure.core.verdict import Verdict
 from perdure.data.boxes import Boxes
 from perdure.data.planted_text import PlantedText
 from perdure.data.shapes import Shapes
@@ -82,7 +84,8 @@ def test_what_is_stored_is_what_is_returned(tmp_path, test_batch):
 def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_batch):
     late = replace(test_batch, inputs=test_batch.inputs + 2.0 * (2 * test_batch.label - 1)[:, None, None], truth=None)
     record = audited({"last": LastStep()}, late, tmp_path)
-    verdict, _ = record["models"][0]["verdicts"]
+    verdict, _, across = record["models"][0]["verdicts"]
+    assert across["answer"] == "not asked"
     assert verdict["answer"] == "reaches back"  # the model reads nothing but the end, and the map says so
     assert {score["method"] for score in record["scores"]} == {"saliency", "occlusion:window=1"}
 
@@ -90,13 +93,13 @@ def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_bat
 @pytest.mark.parametrize(
     ("data", "config", "method", "shape", "verdicts"),
     [
-        (Shapes(train=20, validation=4, test=9), SmallCnn(width=4), "grad_cam", (6, 32, 32), 1),
+        (Shapes(train=20, validation=4, test=9), SmallCnn(width=4), "grad_cam", (6, 32, 32), 2),
         (
             PlantedText(train=20, validation=4, test=9),
             DeepLstm(3, 4, 2),
             "input_x_gradient",
             (6, PlantedText().longest),
-            2,
+            3,
         ),
     ],
     ids=["images", "texts"],
@@ -108,11 +111,11 @@ def test_images_and_texts_are_judged_by_pixel_and_word(data, config, method, sha
     run = open_run(tmp_path, {"data": "some"})
     record = audit([Candidate("net", model)], splits, AuditSettings((method,), closely=4), run)
     assert len(record["models"][0]["verdicts"]) == verdicts
-    assert record["models"][0]["verdicts"][-1]["question"].endswith("down to the input?")
+    assert record["models"][0]["verdicts"][-2]["question"].endswith("down to the input?")
     with np.load(tmp_path / "audit.npz") as arrays:
         assert arrays["map/net"].shape == shape
         assert arrays["truth"].shape == shape
-    assert len(record["texts"]) == (6 if verdicts == 2 else 0)
+    assert len(record["texts"]) == (6 if verdicts == 3 else 0)
     again = audit([Candidate("net", model)], splits, AuditSettings((method,), closely=4), run)
     assert again == record
 
@@ -124,7 +127,21 @@ def test_accuracy_stands_between_the_most_frequent_class_and_one():
     assert number.low < number.value < number.high
 
 
+def said(*answers):
+    return plainly([Verdict("?", answer, "none", ".") for answer in answers])
+
+
+def test_verdicts_in_one_sentence():
+    assert said("not learned", "not learned", "not learned") == "has not learned the task"
+    assert said("yes", "not asked") == "the map shows what the prediction needs"
+    assert said("fades", "yes", "not asked") == "the explanation fades, and the map shows what the prediction needs"
+    three = said("fades", "yes", "no")
+    assert three.startswith("the explanation fades, the map shows what the prediction needs, and another training")
+
+
 def test_settings_without_sense():
+    with pytest.raises(SettingError, match="runs=1"):
+        AuditSettings(runs=1)
     with pytest.raises(SettingError, match="no attribution method"):
         AuditSettings(methods=())
     with pytest.raises(SettingError, match="0 samples"):

@@ -117,10 +117,10 @@ def _way(number: Number, value: float) -> float:
 
 
 def _told(found: AcrossRuns) -> str:
-    number = found.agreement
+    number, null = found.agreement, round(found.agreement.null, 2) + 0.0  # not "-0.00"
     return (
         f"The maps of {found.method} by two of {found.runs} runs have a rank correlation of {number.value:.2f}, "
-        f"{max(0.0, _way(number, number.value)):.0%} of the way from shuffled maps ({round(number.null, 2) + 0.0:.2f}) to the same run "
+        f"{max(0.0, _way(number, number.value)):.0%} of the way from shuffled maps ({null:.2f}) to the same run "
         f"asked twice ({number.ceiling:.2f}); {found.alike.value:.0%} of the samples are predicted alike."
     )
 

@@ -66,7 +66,7 @@ def clusters_of(values: Tensor, method: str) -> Clusters:
     """
     different = len(torch.unique(values, dim=0))
     counts = [count for count in COUNTS if count < different]
-    if len(counts) < len(COUNTS):
+    if different < min(len(values), COUNTS.stop) or not counts:
         warnings.warn(
             f"method '{method}' gives {different} different explanations of {len(values)} samples, so that "
             + (f"at most {counts[-1]} clusters are tried" if counts else "there are no clusters to compare"),
@@ -123,6 +123,8 @@ def important(values: Tensor, count: int = TYPES) -> Tensor:
 def _plane(values: Tensor) -> np.ndarray:
     rows = values.double().numpy()
     directions = min(2, *rows.shape)
+    if (rows == rows[0]).all():  # nothing varies, and PCA would divide by that
+        return np.zeros((len(rows), 2))
     found = PCA(directions, svd_solver="full").fit_transform(rows)
     return np.pad(found, ((0, 0), (0, 2 - directions)))
 

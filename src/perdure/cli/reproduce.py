@@ -149,7 +149,9 @@ def _trained(folders: Sequence[Path]) -> dict[str, Path]:
         some = [folder] if is_finished(folder) else inside
         if not some:
             raise SettingError(f"{folder} holds no trained run", "give folders that 'perdure train' wrote")
-        found |= {(path.name if path.name not in found else str(path)).replace("-", " ", 1): path for path in some}
+        for path in some:
+            name = path.name.replace("-", " ", 1)
+            found[name if name not in found else str(path)] = path
     return found
 
 

@@ -1,0 +1,103 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from perdure.audit import ensemble
+from perdure.audit.settings import AuditSettings
+from perdure.cli import main as cli
+from perdure.cli.audit import _runs
+from perdure.cli.models import ModelSource
+from perdure.models.recurrent import Recurrent
+from perdure.training.settings import CLEAN
+
+EVENTS = "planted_events:train=60,validation=20,test=12"
+MODEL = "attention:dense_size=4"
+QUICK = ["--changes", "epochs=1"]
+
+
+@pytest.fixture(autouse=True)
+def few_counts(monkeypatch):
+    """Save time where the number of clusters does not matter."""
+    monkeypatch.setattr(ensemble, "COUNTS", range(2, 4))
+
+
+def run(*arguments, code=0):
+    """Run the command line as a shell would; give its output, or the error."""
+    outcome = CliRunner().invoke(cli.app, [str(a) for a in arguments])
+    if isinstance(outcome.exception, cli.PerdureError):
+        assert cli.exit_code(outcome.exception) == code, outcome.exception
+        return str(outcome.exception)
+    assert outcome.exit_code == code, outcome.exception or outcome.output
+    return outcome.stdout
+
+
+@pytest.mark.parametrize("vary", ["seed", "bootstrap"])
+def test_reproduce_trains_explains_and_goes_on(vary, tmp_path):
+    arguments = ("reproduce", MODEL, EVENTS, "--runs", 3, "--vary", vary, "--method", "gradient", *QUICK)
+    record = json.loads(run(*arguments, "--out", tmp_path, "--json"))
+    assert [one["name"] for one in record["runs"]] == [f"{vary} {i}" for i in range(3)]
+    weights = [(tmp_path / f"runs/{vary}-{i:05d}/model.safetensors") for i in range(3)]
+    assert len({path.read_bytes() for path in weights}) == 3
+    before = [path.stat().st_mtime_ns for path in weights]
+    (tmp_path / f"maps/{vary}-1/gradient/part-00000.parquet").unlink()
+    assert json.loads(run(*arguments, "--out", tmp_path, "--json")) == record
+    assert [path.stat().st_mtime_ns for path in weights] == before
+
+
+def test_the_page_is_rendered_again_from_the_folder(tmp_path):
+    text = run("reproduce", MODEL, EVENTS, "--runs", 2, "--method", "gradient", *QUICK, "--out", tmp_path)
+    assert "Would a retrained model be explained the same way?" in text
+    page = tmp_path / "report.html"
+    first = page.read_bytes()
+    page.unlink()
+    run("report", tmp_path)
+    assert page.read_bytes() == first
+
+
+def test_folders_of_trained_runs_are_runs_whatever_their_architecture(tmp_path):
+    run("train", MODEL, EVENTS, "--seeds", 2, *QUICK, "--out", tmp_path / "two")
+    run("train", "gru:hidden_size=3", EVENTS, *QUICK, "--out", tmp_path / "other")
+    arguments = ("reproduce", tmp_path / "two", EVENTS, "--folders", tmp_path / "other", "--method", "gradient")
+    record = json.loads(run(*arguments, "--out", tmp_path / "run", "--json"))
+    assert len(record["runs"]) == 3
+    assert len({one["name"] for one in record["runs"]}) == 3
+
+
+def test_attention_comes_first_where_there_is_one(tmp_path):
+    record = json.loads(run("reproduce", MODEL, EVENTS, "--runs", 2, *QUICK, "--out", tmp_path, "--json"))
+    assert record["methods"] == ["attention", "gradient", "integrated_gradients:steps=32"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        ((MODEL, "--runs", "1"), "nothing to compare"),
+        ((MODEL, "--vary", "weather"), "vary"),
+        ((MODEL, "--method", "gradeint"), "did you mean 'gradient'"),
+        (("lstm", "--method", "attention"), "attention"),
+    ],
+)
+def test_wrong_words_get_a_named_error_before_anything_is_trained(arguments, cause, tmp_path):
+    model, *options = arguments
+    assert cause in run("reproduce", model, EVENTS, *options, "--out", tmp_path / "run", code=3)
+    assert not (tmp_path / "run/runs").exists()
+
+
+def test_an_audit_asks_when_it_is_told_to(tmp_path):
+    arguments = ("audit", "gru:hidden_size=3", EVENTS, "--method", "gradient", "--samples", 8, *QUICK)
+    record = json.loads(run(*arguments, "--runs", 3, "--out", tmp_path, "--json"))
+    verdict = record["models"][0]["verdicts"][-1]
+    assert verdict["question"] == "Would a retrained model be explained the same way?"
+    assert verdict["answer"] != "not asked"
+    assert sorted(path.name for path in (tmp_path / "across/gru-hidden_size=3/maps").iterdir()) == [
+        "seed-0",
+        "seed-1",
+        "seed-2",
+    ]
+    assert "Would a retrained model" in (tmp_path / "report.html").read_text()
+
+
+def test_an_audit_does_not_train_again_what_it_did_not_train(tmp_path):
+    trained = ModelSource("own", "digest", Recurrent(), lambda _: None)
+    assert "How 'own' was trained is not known" in _runs(trained, None, CLEAN, tmp_path, AuditSettings(runs=3))
