@@ -24,7 +24,7 @@ from perdure.data.splits import Splits
 from perdure.models.pretrained import ensure_torchvision
 from perdure.ops.sequence import length_mask
 
-__all__ = ["Reader", "TextClassifier", "text_classifier"]
+__all__ = ["Reader", "TextClassifier", "reader_of", "text_classifier"]
 
 LOG = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ def text_classifier(source: str) -> TextClassifier:
             "give the folder that save_pretrained of model and tokenizer wrote",
         ) from error
     _check_complete(folder, report["missing_keys"])
-    return TextClassifier(model.eval(), _reader(tokenizer, model.config, folder)).eval()
+    return TextClassifier(model.eval(), reader_of(tokenizer, model.config, str(folder))).eval()
 
 
 def _check_complete(folder: Path, missing: Sequence[str]) -> None:
@@ -200,10 +200,23 @@ def _check_complete(folder: Path, missing: Sequence[str]) -> None:
         )
 
 
-def _reader(tokenizer: Any, config: Any, folder: Path) -> Reader:
+def reader_of(tokenizer: Any, config: Any, source: str) -> Reader:
+    """Describe how a text classifier reads.
+
+    Args:
+        tokenizer: of the package transformers.
+        config: of the model.
+        source: what to call both in a message.
+
+    Returns:
+        The reader.
+
+    Raises:
+        UnsupportedError: when the tokenizer cannot tell where a token stands.
+    """
     if not tokenizer.is_fast:
         raise UnsupportedError(
-            f"the tokenizer of '{folder}' cannot tell where a token stands in a text",
+            f"the tokenizer of '{source}' cannot tell where a token stands in a text",
             "store a fast one",
         )
     tokens = tokenizer.backend_tokenizer.to_str().encode()
