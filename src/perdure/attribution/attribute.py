@@ -12,17 +12,18 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution, Explained, Provenance, explained
 from perdure.core.check import all_finite, check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
+from perdure.core.opening import Opening
 from perdure.core.protocols import Method
 from perdure.core.query import Query, evaluation, part
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
-from perdure.core.target import Logit, Target
+from perdure.core.target import LABEL_TARGETS, Logit, Target
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["attribute"]
@@ -39,6 +40,7 @@ def attribute(
     lengths: Int[Tensor, " batch"] | None = None,
     generator: torch.Generator | None = None,
     batch_size: int = 256,
+    opening: Opening | None = None,
 ) -> Attribution:
     """Attribute a model's output to its inputs.
 
@@ -51,10 +53,11 @@ def attribute(
         x: the inputs.
         method: a method or its registry name, also with settings: "integrated_gradients:steps=100".
         target: class numbers, short for the logits of these classes, or a function from the outputs to one
-            scalar per sample.
+            scalar per sample; `AtStep` asks about one step of a model with an output at each.
         lengths: valid steps of each sample, for series with padding at the end.
         generator: the stream for methods that draw; a fresh one with seed 0 when None.
         batch_size: samples explained at once.
+        opening: the first pass of x, from `opened`, where it was made to know what to ask for.
 
     Returns:
         The attribution; its tensor is `.values`.
@@ -76,7 +79,7 @@ def attribute(
     made: Method = METHODS.make(method) if isinstance(method, str) else method
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seed = generator.initial_seed()
-    query = _query(model, x, target, lengths, sub_seeds(generator, len(x)))
+    query = _query(model, x, target, lengths, sub_seeds(generator, len(x)), opening)
     found = [_explain(made, part(query, slice(i, i + batch_size))) for i in range(0, len(x), batch_size)]
     values = torch.cat([one.values for one in found]).masked_fill(~site_mask(query.mask, x), 0.0)
     _check_values(values, query, made)
@@ -97,14 +100,26 @@ def attribute(
 
 
 def _query(
-    model: Callable[..., Tensor], x: Tensor, target: Target | Tensor, lengths: Tensor | None, seeds: Tensor
+    model: Callable[..., Tensor],
+    x: Tensor,
+    target: Target | Tensor,
+    lengths: Tensor | None,
+    seeds: Tensor,
+    opening: Opening | None,
 ) -> Query:
-    """Check the question against one forward pass over one sample."""
+    """Check the question against its first pass, or one over a single sample."""
     mask = None
     if lengths is not None:
         check_lengths(lengths, x)
         mask = length_mask(lengths.to(x.device), x.shape[1])
-    logits = _first_output(model, x, lengths)
+    _check_device(model, x)
+    logits = _first_output(model, x, lengths) if opening is None else _columns(opening.outputs)
+    if logits.ndim != 2 and isinstance(target, (Tensor, *LABEL_TARGETS.values())):
+        raise ShapeError(
+            f"the model returns shape {tuple(logits.shape)} for one sample",
+            "wrap it so that it returns (batch, classes), or ask for a step of (batch, time, classes): "
+            "target=perdure.AtStep(step, perdure.Logit(label))",
+        )
     if isinstance(target, Tensor):
         check_label(target, len(x), logits.shape[1])
         target = Logit(target.to(x.device))
@@ -115,7 +130,16 @@ def _query(
             ProbabilityWarning,
             stacklevel=3,
         )
-    return Query(model, x, target, mask, seeds)
+    return Query(model, x, target, mask, seeds, opening=opening)
+
+
+def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:
+    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    if weight is not None and weight.device != x.device:
+        raise UnsupportedError(
+            f"the model lies on {weight.device}, the inputs on {x.device}",
+            f"move one of them, for example x.to('{weight.device}')",
+        )
 
 
 def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -129,17 +153,16 @@ def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | Non
                 "lengths were given, but the model does not take them",
                 "let forward accept lengths=, or leave lengths out and pass samples of one length",
             ) from error
+    return _columns(logits)
+
+
+def _columns(logits: object) -> Tensor:
+    """Check that a model returns a tensor; one number for each sample is a single column."""
     if not isinstance(logits, Tensor):
         raise UnsupportedError(
             f"the model returns {type(logits).__name__}", "wrap it so that it returns a tensor (batch, classes)"
         )
-    logits = logits[:, None] if logits.ndim == 1 else logits
-    if logits.ndim != 2:
-        raise ShapeError(
-            f"the model returns shape {tuple(logits.shape)} for one sample",
-            "wrap it so that it returns (batch, classes)",
-        )
-    return logits
+    return logits[:, None] if logits.ndim == 1 else logits
 
 
 def _are_probabilities(logits: Tensor) -> bool:

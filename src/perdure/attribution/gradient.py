@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +23,8 @@ class Gradient:
         simonyan2014deep
     """
 
+    at_x: ClassVar[bool] = True
+
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Differentiate once.
 
@@ -31,4 +34,4 @@ class Gradient:
         Returns:
             The gradient at x.
         """
-        return query.gradient(query.x)
+        return query.gradient_at_x()

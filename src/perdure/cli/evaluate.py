@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import ModelSource, asks_for_code, read_by, resolve
 from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
 from perdure.core.errors import CheckpointError, RunFolderError
+from perdure.records.place import place
 
 if TYPE_CHECKING:
     from perdure.core.verdict import Number
@@ -20,10 +22,14 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The folder of 'perdure explain'.")],
+    run: Annotated[
+        Path, typer.Argument(parser=place, metavar="FOLDER", help="The folder or URL of 'perdure explain'.")
+    ],
     metric: METRIC = [],  # noqa: B006
     model: Annotated[str, typer.Option(help="The factory that was explained: its code runs when you name it.")] = "",
-    workers: Annotated[int, typer.Option(help="Processes that share the parts; the scores do not depend on it.")] = 1,
+    engine: ENGINE = "local",
+    workers: WORKERS = 1,
+    ray_address: RAY_ADDRESS = None,
     as_json: JSON = False,
 ) -> None:
     """Judge stored maps; every score comes with its null and its ceiling.
@@ -38,6 +44,7 @@ def evaluate(
     from perdure.records.scores import Case
     from perdure.training.settings import Training
 
+    shared = chosen_engine(engine, workers, ray_address)
     asked = read_run(run).config
     if not {"method", "source"} <= asked.keys():
         raise RunFolderError(f"{run} holds no explanations", "give the folder that 'perdure explain' wrote")
@@ -52,7 +59,7 @@ def evaluate(
     for made, name in zip(judges, metric or default_metrics(batch), strict=True):
         scores = run / "scores" / folder_name(name)
         with bar(f"judging by {name_of(made)}") as progress:
-            judge(Judging(explained, batch, run / "maps", (made,), scores, case, method), workers, progress)
+            judge(Judging(explained, batch, run / "maps", (made,), scores, case, method), shared, progress)
         numbers |= score_numbers(stored_scores(scores), asked["seed"])
     if as_json:
         print_json({name: asdict(number) for name, number in numbers.items()})

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, say
+from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.sources import (
     DATA,
@@ -43,7 +44,9 @@ def explain(
     seed: SEED = 0,
     setting: SETTING = "clean",
     changes: TRAINING = "",
-    workers: Annotated[int, typer.Option(help="Processes that share the shards; the maps do not depend on it.")] = 1,
+    engine: ENGINE = "local",
+    workers: WORKERS = 1,
+    ray_address: RAY_ADDRESS = None,
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -64,6 +67,7 @@ def explain(
 
     check_choice("explained", explained, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))
+    shared = chosen_engine(engine, workers, ray_address)
     source, made, how = resolve(model, weights), METHODS.make(method), training(setting, changes)
     splits = read_by((source,), load_data(data, seed))
     batch = load_batch(splits, split, limit)
@@ -80,7 +84,7 @@ def explain(
     fitted = prepared(made, trained, other_samples(splits, split))
     work = Explaining(trained, batch, fitted, maps, model, split, seed, explained, target)  # type: ignore[arg-type]
     with bar("explaining") as progress:
-        run_explain(work, workers, progress)
+        run_explain(work, shared, progress)
     if as_json:
         print_json({"folder": str(folder), "maps": str(maps), "samples": len(batch)})
     else:

@@ -74,7 +74,7 @@ def main() -> None:
     try:
         app()
     except PerdureError as error:
-        warn(f"perdure: {error}")
+        warn("\n".join((f"perdure: {error}", *getattr(error, "__notes__", ()))))
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         warn("perdure: interrupted. What is finished is kept; run the same command again to go on.")

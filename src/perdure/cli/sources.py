@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perdure.records.place import place
+
 if TYPE_CHECKING:
     from perdure.core.batch import Batch
     from perdure.data.splits import Splits
@@ -50,7 +52,14 @@ DATA = Annotated[
 ]
 METHOD = Annotated[list[str], typer.Option(help="A name from 'perdure list methods', with settings; repeatable.")]
 METRIC = Annotated[list[str], typer.Option(help="A name from 'perdure list metrics', with settings; repeatable.")]
-OUT = Annotated[Path | None, typer.Option(help="The run folder; named after what is run when left out.")]
+OUT = Annotated[
+    Path | None,
+    typer.Option(
+        parser=place,
+        metavar="FOLDER",
+        help="The run folder, or a URL such as s3://bucket/run; named after what is run when left out.",
+    ),
+]
 SEED = Annotated[int, typer.Option(help="Seed of all that is drawn.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SETTING = Annotated[str, typer.Option(help="How to train: 'clean', or 'paper' as published for input-cell attention.")]

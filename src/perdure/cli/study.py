@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.sources import JSON, OUT
 
 __all__ = ["study"]
@@ -20,7 +21,9 @@ def study(
         int | None, typer.Option(help="Training runs for each cell; the study's own number otherwise.")
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="A size that runs in seconds.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes that share the work; the results do not depend on it.")] = 2,
+    engine: ENGINE = "local",
+    workers: WORKERS = 2,
+    ray_address: RAY_ADDRESS = None,
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -32,6 +35,7 @@ def study(
     from perdure.records.run import open_run
     from perdure.studies.table import means, run_study
 
+    shared = chosen_engine(engine, workers, ray_address)
     given = (
         {"smoke": smoke} | ({} if seeds is None else {"seeds": seeds}) | ({"seeds": 1} if smoke and not seeds else {})
     )
@@ -39,7 +43,7 @@ def study(
     folder = out or Path("runs") / (name.partition(":")[0] + ("-smoke" if smoke else ""))
     open_run(folder, {"study": name.partition(":")[0], **asdict(what)})
     with bar(f"study {name}") as progress:
-        rows = run_study(what, folder, workers, progress)
+        rows = run_study(what, folder, shared, progress)
     if as_json:
         print_json([asdict(row) for row in rows])
         return

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.sources import DATA, JSON, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
 
@@ -22,7 +23,9 @@ def train(
     seeds: Annotated[int, typer.Option(help="Training runs, with the seeds that follow --seed.")] = 1,
     setting: SETTING = "clean",
     changes: TRAINING = "",
-    workers: Annotated[int, typer.Option(help="Processes that share the runs.")] = 1,
+    engine: ENGINE = "local",
+    workers: WORKERS = 1,
+    ray_address: RAY_ADDRESS = None,
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -33,6 +36,7 @@ def train(
     from perdure.training.checkpoint import load_checkpoint
     from perdure.training.ensemble import Runs
 
+    shared = chosen_engine(engine, workers, ray_address)
     source, how = resolve(model), training(setting, changes)
     config, splits = source.trainable, read_by((source,), load_data(data, seed))
     source.untrained(splits)
@@ -42,7 +46,7 @@ def train(
     runs = Runs(config, splits, how, folder)
     wanted = list(range(seed, seed + seeds))
     with bar("training") as progress:
-        run_pieces(runs, wanted, workers, progress)
+        run_pieces(runs, wanted, shared, progress)
     found = [{"folder": str(runs.place(one)), **load_checkpoint(runs.place(one), config)[1].extra} for one in wanted]
     if as_json:
         print_json(found)

@@ -9,6 +9,7 @@ __all__ = [
     "DataError",
     "DependencyError",
     "EmptyDataError",
+    "EngineError",
     "FactoryError",
     "IndependentOutputError",
     "LabelError",
@@ -143,6 +144,10 @@ class DependencyError(PerdureError):
 
     The message names the extra to install, such as `pip install 'perdure[report]'`.
     """
+
+
+class EngineError(PerdureError):
+    """Work cannot be shared out, or its workers die."""
 
 
 class RunFolderError(PerdureError):

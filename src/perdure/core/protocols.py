@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "AsksAgain",
+    "AtX",
     "Attends",
     "Dataset",
     "Embeds",
@@ -68,6 +69,13 @@ class Fits(Protocol):
             A new method, for this model.
         """
         ...
+
+
+@runtime_checkable
+class AtX(Protocol):
+    """A method that asks for `query.gradient_at_x`, so that a first pass with its graph is worth keeping."""
+
+    at_x: ClassVar[bool]
 
 
 @runtime_checkable

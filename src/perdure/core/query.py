@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
 from perdure.core.protocols import Attends, Resumable
 from perdure.core.target import Target, select_target
+
+if TYPE_CHECKING:
+    from perdure.core.opening import Opening
 
 __all__ = ["Passes", "Query", "evaluation", "part"]
 
@@ -38,6 +41,7 @@ class Query:
         seeds: one seed per sample, for methods that draw.
         rows: the most samples in one call of the model; more are split.
         passes: counts the work.
+        opening: the first pass of x, where it was kept.
     """
 
     model: Callable[..., Tensor]
@@ -47,6 +51,7 @@ class Query:
     seeds: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     rows: int = 2048
     passes: Passes = field(default_factory=Passes)
+    opening: Opening | None = None
 
     @property
     def lengths(self) -> Tensor | None:
@@ -98,6 +103,21 @@ class Query:
             pairs = [self._backward(some) for some in self._pieces(points)]
         values, gradients = pairs[0] if len(pairs) == 1 else map(torch.cat, zip(*pairs, strict=True))
         return (values, gradients) if points.ndim > self.x.ndim else (values[0], gradients[0])
+
+    def gradient_at_x(self) -> Float[Tensor, "batch *site"]:
+        """Differentiate the target at x itself; a kept first pass is not made again.
+
+        Returns:
+            The gradient at x.
+
+        Raises:
+            IndependentOutputError: when no gradient connects output and input.
+        """
+        if self.opening is None:
+            return self.gradient(self.x)
+        self.passes.forward += len(self.x)
+        with torch.enable_grad():
+            return self._differentiated(self._targets(self.opening.outputs, 1), self.opening.x)
 
     def attention(self) -> Float[Tensor, "batch time"]:
         """Ask the model how much attention each step receives.
@@ -169,9 +189,11 @@ class Query:
         rows = points.flatten(0, 1)
         lengths = self.lengths
         logits = self.model(rows) if lengths is None else self.model(rows, lengths=lengths.repeat(copies))
-        if logits.ndim == 1:
-            logits = logits[:, None]
-        return torch.stack([self._scalar(some) for some in logits.unflatten(0, (copies, samples))])
+        return self._targets(logits, copies)
+
+    def _targets(self, logits: Tensor, copies: int) -> Tensor:
+        columns = logits[:, None] if logits.ndim == 1 else logits
+        return torch.stack([self._scalar(some) for some in columns.unflatten(0, (copies, len(self.x)))])
 
     def _scalar(self, logits: Tensor) -> Tensor:
         values = self.target(logits)
@@ -185,15 +207,18 @@ class Query:
     def _backward(self, points: Tensor) -> tuple[Tensor, Tensor]:
         leaf = points.detach().clone().requires_grad_()
         values = self._forward(leaf)
+        return values.detach(), self._differentiated(values, leaf)
+
+    def _differentiated(self, values: Tensor, leaf: Tensor) -> Tensor:
         total = values.sum()
-        self.passes.backward += points.shape[0] * points.shape[1]
+        self.passes.backward += values.numel()
         gradient = torch.autograd.grad(total, leaf, allow_unused=True)[0] if total.requires_grad else None
         if gradient is None:
             raise IndependentOutputError(
                 "no gradient connects the output of the model to its input: it ignores, detaches or rounds the input",
                 "check that the model reads its argument; for rounding inside the model use the method 'occlusion'",
             )
-        return values.detach(), gradient
+        return gradient
 
 
 def part(query: Query, index: slice | Tensor) -> Query:
@@ -204,12 +229,14 @@ def part(query: Query, index: slice | Tensor) -> Query:
         index: which samples: a slice, or positions, which may repeat.
 
     Returns:
-        The question about these samples, with the same `passes`.
+        The question about these samples, with the same `passes`; its first pass is kept when it is about all.
     """
+    if isinstance(index, slice) and index.indices(len(query.x)) == (0, len(query.x), 1):
+        return query
     mask = None if query.mask is None else query.mask[index]
     target = select_target(query.target, index)
     seeds = query.seeds[index] if len(query.seeds) else query.seeds
-    return replace(query, x=query.x[index], mask=mask, seeds=seeds, target=target)
+    return replace(query, x=query.x[index], mask=mask, seeds=seeds, target=target, opening=None)
 
 
 @contextmanager

@@ -28,8 +28,7 @@ def stream(seed: int, *names: object) -> torch.Generator:
         >>> bool(a == b)
         False
     """
-    digest = hashlib.sha256(repr((seed, names)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return torch.Generator().manual_seed(_mixed(seed, *names))
 
 
 def sub_seeds(generator: torch.Generator, count: int) -> Tensor:
@@ -43,7 +42,7 @@ def sub_seeds(generator: torch.Generator, count: int) -> Tensor:
         Seeds, shape (count,), int64.
     """
     base = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    return torch.tensor([stream(base, i).initial_seed() for i in range(count)], dtype=torch.int64)
+    return torch.tensor([_mixed(base, i) for i in range(count)], dtype=torch.int64)
 
 
 def child_seeds(seeds: Tensor, name: object) -> Tensor:
@@ -56,7 +55,7 @@ def child_seeds(seeds: Tensor, name: object) -> Tensor:
     Returns:
         Seeds, shape (batch,), int64.
     """
-    return torch.tensor([stream(int(s), name).initial_seed() for s in seeds], dtype=torch.int64)
+    return torch.tensor([_mixed(s, name) for s in seeds.tolist()], dtype=torch.int64)
 
 
 def normal(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
@@ -88,6 +87,11 @@ def uniform(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
     """
     rows = [torch.rand(shape, generator=_of(s), dtype=like.dtype) for s in seeds]
     return torch.stack(rows).to(like.device)
+
+
+def _mixed(seed: int, *names: object) -> int:
+    digest = hashlib.sha256(repr((seed, names)).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
 
 
 def _of(seed: Tensor) -> torch.Generator:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from perdure.attribution.attribute import attribute
+from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
-from perdure.core.protocols import Method
+from perdure.core.opening import opened
+from perdure.core.protocols import AtX, Method
 from perdure.core.random import stream
 from perdure.core.target import LABEL_TARGETS
+from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
 from perdure.models.embedded import embedded
 from perdure.ops.sequence import lengths_of
@@ -51,35 +56,45 @@ class Explaining:
     target: str = "logit"
     shard: int = 128
 
-    def __call__(self, index: int) -> None:
-        """Explain one shard and store it.
+    def __call__(self, index: int) -> Callable[[], None]:
+        """Explain one shard.
 
         Args:
             index: number of the shard.
+
+        Returns:
+            A function that stores the maps.
         """
         batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
-        prediction = predict(self.model, batch).argmax(1)
+        inputs, lengths = embedded(self.model, batch).inputs, lengths_of(batch.mask)
+        opening = opened(self.model, inputs, lengths) if isinstance(self.method, AtX) else None
+        outputs = predict(self.model, batch) if opening is None else opening.outputs
+        prediction = outputs.argmax(1)
         explained = prediction if self.explained == "prediction" else batch.label
         attribution = attribute(
             self.model,
-            embedded(self.model, batch).inputs,
+            inputs,
             self.method,
             target=LABEL_TARGETS[self.target](explained),
-            lengths=lengths_of(batch.mask),
+            lengths=lengths,
             generator=stream(self.seed, "explain", index),
+            opening=opening,
         )
+        return partial(self._store, index, attribution, batch, prediction, explained)
+
+    def _store(self, index: int, attribution: Attribution, batch: Batch, prediction: Tensor, explained: Tensor) -> None:
         table = attribution_table(
             attribution, batch, prediction, explained, split=self.split, model=self.model_name, seed=self.seed
         )
         write_part(self.folder, index, table)
 
 
-def explain(work: Explaining, workers: int = 1, progress: Progress | None = None) -> None:
+def explain(work: Explaining, workers: int | Engine = 1, progress: Progress | None = None) -> None:
     """Explain all shards that are not finished.
 
     Args:
         work: what to explain, and how.
-        workers: processes that share the shards; the results are the same for any number.
+        workers: processes that share the shards, or an engine; the results are the same for any.
         progress: told after each shard.
     """
     shards = -(-len(work.batch) // work.shard)

@@ -7,6 +7,7 @@ from torch import nn
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Fits, Method
 from perdure.models.embedded import embedded
+from perdure.training.ensemble import one_thread
 
 __all__ = ["SEEN", "prepared"]
 
@@ -36,4 +37,5 @@ def prepared(method: Method, model: nn.Module, batch: Batch) -> Method:
     """
     if not isinstance(method, Fits) or method.is_fitted:
         return method
-    return method.fit(model, embedded(model, select(batch, slice(0, SEEN))))
+    with one_thread():
+        return method.fit(model, embedded(model, select(batch, slice(0, SEEN))))

@@ -18,6 +18,7 @@ from perdure.core.random import stream, sub_seeds
 from perdure.core.registry import METHODS, name_of
 from perdure.core.target import LABEL_TARGETS
 from perdure.core.trial import Trial
+from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
 from perdure.metrics.evaluate import evaluate
 from perdure.models.embedded import embedded
@@ -121,12 +122,12 @@ def default_metrics(batch: Batch) -> tuple[str, ...]:
     return (*IN_TIME * has_time, *known)
 
 
-def judge(work: Judging, workers: int = 1, progress: Progress | None = None, first: int | None = None) -> None:
+def judge(work: Judging, workers: int | Engine = 1, progress: Progress | None = None, first: int | None = None) -> None:
     """Judge all parts that are not finished.
 
     Args:
         work: what to judge, and by what.
-        workers: processes that share the parts.
+        workers: processes that share the parts, or an engine.
         progress: told after each part.
         first: judge only so many parts, the first ones; None for all.
     """

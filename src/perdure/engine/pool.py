@@ -1,12 +1,11 @@
-"""Pieces of work, in this process or in several; the result is the same."""
+"""Pieces of work, by any engine; the result is the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 
-import torch
+from perdure.engine.local import InProcess, Processes
+from perdure.engine.piece import Engine, Work
 
 __all__ = ["Progress", "run_pieces"]
 
@@ -14,41 +13,32 @@ Progress = Callable[[int, int], None]
 """Told how many pieces are done, and how many there are."""
 
 
-def run_pieces(
-    work: Callable[[int], object], pieces: Sequence[int], workers: int = 1, progress: Progress | None = None
-) -> None:
+def run_pieces(work: Work, pieces: Sequence[int], workers: int | Engine = 1, progress: Progress | None = None) -> None:
     """Do every piece once; each keeps its own result, so that what is done survives an interruption.
 
-    Randomness belongs to the piece, never to the worker, so the number of workers changes nothing but the time.
+    Randomness belongs to the piece, never to the worker, and sums over several threads depend on how they are shared
+    out, so that every piece has one thread: the engine and the number of its workers change nothing but the time.
 
     Args:
-        work: does one piece and stores its result; picklable when there are several workers.
+        work: does one piece and stores its result, or returns a function that stores it; picklable when there are
+            several workers.
         pieces: the numbers of the pieces.
-        workers: processes; 1 works in this one.
+        workers: processes, where 1 works in this one; or an engine.
         progress: told after each piece.
 
     Raises:
-        Exception: the first failure, after the pieces under way are finished.
+        Exception: the first failure, after the pieces under way are finished; a note tells in which piece.
     """
     report = progress or _quiet
     report(0, len(pieces))
-    if workers == 1 or len(pieces) < 2:
-        for done, piece in enumerate(pieces, start=1):
-            work(piece)
-            report(done, len(pieces))
-        return
-    threads = max(1, torch.get_num_threads() // workers)
-    with ProcessPoolExecutor(
-        min(workers, len(pieces)), get_context("spawn"), torch.set_num_threads, (threads,)
-    ) as pool:
-        futures = [pool.submit(work, piece) for piece in pieces]
-        try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                report(done, len(pieces))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    for done, _ in enumerate(_engine(workers, len(pieces)).run(work, pieces), start=1):
+        report(done, len(pieces))
+
+
+def _engine(workers: int | Engine, pieces: int) -> Engine:
+    if not isinstance(workers, int):
+        return workers
+    return InProcess() if workers == 1 or pieces < 2 else Processes(workers)
 
 
 def _quiet(_done: int, _total: int) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from perdure.core.errors import RunFolderError
+from perdure.core.errors import PerdureError, RunFolderError
+from perdure.records.place import is_local
 
 __all__ = ["atomic", "clear_unfinished", "is_unfinished", "write_bytes", "write_text"]
 
@@ -20,7 +22,8 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     """Open a file that appears under its name only when it is complete.
 
     It is written under a temporary name in the same folder, brought to the disk and renamed. When anything
-    fails the temporary file goes and what stood at `path` before stays.
+    fails the temporary file goes and what stood at `path` before stays. To a store it is sent in one piece, which
+    stores show as a whole or not at all.
 
     Args:
         path: the name of the finished file; missing folders are made.
@@ -31,6 +34,12 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     Raises:
         RunFolderError: when the system cannot write, as on a full disk or without permission.
     """
+    if not is_local(path):
+        buffer = io.BytesIO()
+        yield buffer
+        with _Sending(path):
+            path.write_bytes(buffer.getvalue())
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +101,27 @@ def clear_unfinished(folder: Path) -> None:
     """Remove what killed processes left half written.
 
     Args:
-        folder: searched with all folders inside; no other process may be writing there.
+        folder: searched with all folders inside; no other process may be writing there. Stores hold no such files.
     """
+    if not is_local(folder):
+        return
     for path in folder.rglob(f".*{_UNFINISHED}"):
         path.unlink(missing_ok=True)
+
+
+class _Sending:
+    """Names the file that a store does not take; every store has errors of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, PerdureError):
+            raise RunFolderError(
+                f"cannot write {self._path}: {error}",
+                "check the address, the permission and the network, and run the same command again; all finished "
+                "files are kept",
+            ) from error

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from perdure.core.errors import PartError
 from perdure.records.files import atomic
+from perdure.records.place import readable
 
 __all__ = ["finished_parts", "part_path", "part_paths", "read_part", "read_parts", "write_part"]
 
@@ -44,7 +45,8 @@ def part_paths(folder: Path) -> dict[int, Path]:
     Returns:
         Paths by number of the part, ascending.
     """
-    named = ((re.fullmatch(r"part-(\d+)\.parquet", path.name), path) for path in folder.glob("part-*.parquet"))
+    files = folder.iterdir() if folder.is_dir() else ()
+    named = ((re.fullmatch(r"part-(\d+)\.parquet", path.name), path) for path in files)
     return dict(sorted((int(match[1]), path) for match, path in named if match))
 
 
@@ -85,7 +87,7 @@ def finished_parts(folder: Path) -> set[int]:
     finished = set()
     for index, path in part_paths(folder).items():
         try:
-            with pq.ParquetFile(path):
+            with pq.ParquetFile(readable(path)):
                 finished.add(index)
         except (pa.ArrowException, OSError) as error:
             warnings.warn(f"{path} is damaged and counts as not finished: {error}", stacklevel=2)
@@ -105,7 +107,7 @@ def read_part(path: Path) -> pa.Table:
         PartError: when the file is truncated or damaged.
     """
     try:
-        return pq.ParquetFile(path).read()
+        return pq.ParquetFile(readable(path)).read()
     except (pa.ArrowException, OSError) as error:
         raise PartError(
             f"{path} is truncated or damaged: {error}",

@@ -18,6 +18,7 @@ import yaml
 
 from perdure.core.errors import RunFolderError
 from perdure.records.files import clear_unfinished, is_unfinished, write_text
+from perdure.records.place import place
 
 __all__ = ["Run", "config_digest", "open_run", "read_run"]
 
@@ -63,7 +64,7 @@ def open_run(path: Path | str, config: Mapping[str, Any]) -> Run:
     """Begin a run in a new or empty folder, or go on with the run of the same configuration there.
 
     Args:
-        path: the folder.
+        path: the folder, or the URL of one, such as s3://bucket/run.
         config: all settings the results follow from.
 
     Returns:
@@ -72,7 +73,7 @@ def open_run(path: Path | str, config: Mapping[str, Any]) -> Run:
     Raises:
         RunFolderError: when the folder holds another run or foreign files, or cannot be written.
     """
-    path = Path(path)
+    path = place(path)
     if (path / _FILE).exists():
         run = read_run(path)
         _check_same(run, _plain(config))
@@ -98,13 +99,13 @@ def read_run(path: Path | str) -> Run:
     Raises:
         RunFolderError: when it is not a run folder.
     """
-    path = Path(path)
+    path = place(path)
     try:
         stored = yaml.safe_load((path / _FILE).read_text(encoding="utf-8"))
         return Run(path, stored["config"], stored["perdure"], stored["created"], stored["environment"])
     except OSError as error:
         raise RunFolderError(
-            f"{path} is not a run folder: {_FILE} cannot be read ({error.strerror})",
+            f"{path} is not a run folder: {_FILE} cannot be read ({error.strerror or error})",
             "give the folder that an earlier command wrote",
         ) from error
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:

@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from perdure.core.registry import name_of
+from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
 from perdure.records.files import write_bytes, write_text
 from perdure.records.parts import finished_parts, read_parts, write_part
+from perdure.records.place import readable
 
 __all__ = ["Cell", "Found", "Row", "Study", "means", "run_study"]
 
@@ -89,13 +91,15 @@ class Study(Protocol):
         ...
 
 
-def run_study(study: Study, folder: Path, workers: int = 1, progress: Progress | None = None) -> list[Row]:
+def run_study(
+    study: Study, folder: Path, workers: int | Engine = 1, progress: Progress | None = None
+) -> list[Row]:
     """Work all cells that are not finished, then write `table.csv` and the figures.
 
     Args:
         study: what to run.
         folder: where the results go.
-        workers: processes that share the cells; the results are the same for any number.
+        workers: processes that share the cells, or an engine; the results are the same for any.
         progress: told after each cell.
 
     Returns:
@@ -157,7 +161,7 @@ def _arrays_path(folder: Path, index: int) -> Path:
 
 
 def _arrays(folder: Path, index: int) -> Mapping[str, np.ndarray]:
-    with np.load(_arrays_path(folder, index), allow_pickle=False) as stored:
+    with np.load(readable(_arrays_path(folder, index)), allow_pickle=False) as stored:
         return dict(stored)
 
 

@@ -25,6 +25,7 @@ from perdure.data.splits import Splits
 from perdure.models.adapted import bare
 from perdure.models.factory import Factory
 from perdure.records.files import write_bytes, write_text
+from perdure.records.place import place
 
 __all__ = ["Info", "is_finished", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
 
@@ -116,7 +117,7 @@ def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> t
         CheckpointError: when a file is missing, changed or does not fit the other, or when only a factory, which is not
             given, could build the model.
     """
-    folder = Path(folder)
+    folder = place(folder)
     info = _info(folder / _INFO)
     if isinstance(info.config, Factory):
         info = dataclasses.replace(info, config=_trusted(config, info.config, folder))
@@ -142,7 +143,7 @@ def load_weights(path: Path | str) -> dict[str, Tensor]:
     Raises:
         CheckpointError: when the file is missing, damaged, or holds anything but tensors by name.
     """
-    path = Path(path)
+    path = place(path)
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load(path.read_bytes())

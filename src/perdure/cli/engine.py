@@ -1,0 +1,49 @@
+"""What shares out the work: the options of the engines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from perdure.engine.piece import Engine
+
+__all__ = ["ENGINE", "RAY_ADDRESS", "WORKERS", "chosen_engine"]
+
+ENGINE = Annotated[str, typer.Option(help="What shares out the work: 'local', or 'ray' for many machines.")]
+WORKERS = Annotated[
+    int, typer.Option(help="Processes that share the work, with one core each; the results do not depend on it.")
+]
+RAY_ADDRESS = Annotated[
+    str | None,
+    typer.Option(help="A running Ray cluster: host:port, or 'auto' for the one of this machine; else one is started."),
+]
+
+
+def chosen_engine(engine: str, workers: int, address: str | None) -> Engine:
+    """Make the engine that was asked for.
+
+    Args:
+        engine: "local" or "ray".
+        workers: processes or actors; a single local one works in this process.
+        address: of a Ray cluster.
+
+    Returns:
+        The engine.
+
+    Raises:
+        SettingError: for another engine, no workers, or an address without Ray.
+    """
+    from perdure.core.check import check_choice, check_counts
+    from perdure.core.errors import SettingError
+    from perdure.engine.local import InProcess, Processes
+    from perdure.engine.ray import Ray
+
+    check_choice("engine", engine, ("local", "ray"))
+    check_counts(workers=workers)
+    if engine == "ray":
+        return Ray(workers, address)
+    if address is not None:
+        raise SettingError(f"ray_address is {address!r} and the engine is 'local'", "give --engine ray with it")
+    return InProcess() if workers == 1 else Processes(workers)

@@ -1,0 +1,128 @@
+"""The engine of many machines: Ray."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from logging import ERROR
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from perdure.core.errors import DependencyError, EngineError
+from perdure.engine.piece import DEATHS, Work, do
+
+__all__ = ["Ray"]
+
+
+@dataclass(frozen=True)
+class Ray:
+    """Share the pieces among Ray actors; those that a dying one had under way are done again.
+
+    Each actor gets the work once, and then numbers of pieces. Results do not travel: the pieces store them, so that
+    on several machines the run folder must be one that all of them reach, such as s3://bucket/run.
+
+    Args:
+        workers: actors, with one core each.
+        address: of a running cluster, or "auto" for the one of this machine; None starts Ray here and ends it after.
+    """
+
+    workers: int = 2
+    address: str | None = None
+
+    def run(self, work: Work, pieces: Sequence[int]) -> Iterator[int]:
+        """Do every piece once.
+
+        Args:
+            work: does a piece.
+            pieces: the numbers of the pieces.
+
+        Yields:
+            The number of each piece when its result is stored.
+
+        Raises:
+            DependencyError: when Ray is not installed.
+            EngineError: when there is no cluster at the address, or actors die again and again.
+        """
+        with _joined(self.address, self.workers) as ray:
+            shared = [ray.put(work)]
+            actor = ray.remote(_Worker).options(num_cpus=1, max_restarts=-1, max_task_retries=DEATHS - 1)
+            free = deque(actor.remote(Path.cwd()) for _ in range(min(self.workers, len(pieces))))
+            waiting, under_way = deque(pieces), dict[Any, tuple[int, Any]]()
+            while waiting or under_way:
+                while waiting and free:
+                    piece, one = waiting.popleft(), free.popleft()
+                    under_way[one.do.remote(shared, piece)] = piece, one
+                for reference in ray.wait(list(under_way))[0]:
+                    piece, one = under_way.pop(reference)
+                    yield _result(ray, reference, piece)
+                    free.append(one)
+
+
+class _Worker:
+    """What does pieces on some machine."""
+
+    def __init__(self, folder: Path) -> None:
+        torch.set_num_threads(1)
+        if folder.exists():
+            os.chdir(folder)
+        self._work: Work | None = None
+
+    def do(self, shared: list[Any], piece: int) -> int:
+        if self._work is None:
+            self._work = cast("Work", import_module("ray").get(shared[0]))
+        return do(self._work, piece)
+
+
+def _result(ray: Any, reference: Any, piece: int) -> int:
+    """Wait for a piece; its own error is raised as it was."""
+    try:
+        done: int = ray.get(reference)
+        return done
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except ray.exceptions.RayActorError as error:
+        raise EngineError(
+            f"actors died {DEATHS} times while they worked on part {piece}: {str(error).splitlines()[0]}",
+            "look at the logs of Ray: too little memory is the usual cause; finished parts are kept",
+        ) from error
+
+
+@contextmanager
+def _joined(address: str | None, workers: int) -> Iterator[Any]:
+    """Join a cluster, or start one on this machine; one that was joined before is used and left running."""
+    try:
+        ray = import_module("ray")
+    except ImportError as error:
+        raise DependencyError("the engine 'ray' needs Ray", "pip install 'perdure[ray]'") from error
+    if ray.is_initialized():
+        yield ray
+        return
+    try:
+        if address is None:
+            ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=ERROR)
+        else:
+            _knock(address)
+            ray.init(address, log_to_driver=False, logging_level=ERROR)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise EngineError(
+            f"Ray cannot be reached at {address or 'this machine'}: {error}",
+            "start it with 'ray start --head', give the address of a running one, or leave --ray-address out",
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nobody answers; Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=5).close()

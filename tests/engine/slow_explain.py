@@ -1,0 +1,41 @@
+"""`python -m tests.engine.slow_explain FOLDER WORKERS`: explain 12 shards, slowly enough to be killed."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from perdure.core.batch import Batch
+from perdure.engine.explain import Explaining, explain
+from perdure.records.run import open_run
+
+SHARDS = 12
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The gradient, after a while."""
+
+    seconds: float = field(compare=False)
+
+    def scores(self, query):
+        time.sleep(self.seconds)
+        return query.gradient(query.x)
+
+
+def run(folder: Path, workers: int, seconds: float = 0.0) -> None:
+    open_run(folder, {"what": "test"})
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4 * SHARDS, 5, 3, generator=generator)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(15, 2))
+    for weight in model.parameters():
+        nn.init.normal_(weight, generator=generator)
+    work = Explaining(model, Batch(x, torch.zeros(len(x)).long()), Slow(seconds), folder / "maps", "linear", shard=4)
+    explain(work, workers)
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), int(sys.argv[2]), 0.1)
