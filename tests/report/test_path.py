@@ -9,7 +9,7 @@ from perdure.report.pieces import Prose
 
 from .conftest import HOSTILE
 from .test_page import Elements
-from .third import KINDS, paths
+from .third import KINDS, paths, undrawn
 
 SECTIONS = [
     "Is there a way without a barrier?",
@@ -32,12 +32,19 @@ def section(page, title):
 
 @pytest.fixture(scope="module")
 def page():
-    return page_of(*paths(points=9))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("perdure.report.path.drawn", undrawn)
+        return page_of(*paths(points=9))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr("perdure.report.path.drawn", undrawn)
 
 
 @pytest.fixture(scope="module")
-def html(page):
-    return render(page)
+def html():
+    return render(page_of(*paths(kinds=("linear", "valley"), methods=("attention",), points=9)))
 
 
 def test_a_page_tells_its_story_in_order(page):
@@ -52,10 +59,14 @@ def test_every_kind_has_its_barrier_and_its_cost(page):
     assert "from 21.3 to 14.2" in matched.paragraphs[0]
 
 
-def test_ends_that_were_not_matched_are_not_said_to_be():
+def test_ends_that_were_not_matched_are_not_said_to_be(quick):
     record, arrays = paths(kinds=("linear",), methods=("attention",))
     pieces = section(page_of(record | {"aligned": None}, arrays), SECTIONS[0])
     assert not any(isinstance(piece, Prose) for piece in pieces)
+    remark = section(page_of(record | {"aligned": None, "remark": "not aligned: no symmetries"}, arrays), SECTIONS[0])[
+        -1
+    ]
+    assert remark.paragraphs == ("Not aligned: no symmetries.",)
 
 
 def test_agreement_is_drawn_for_both_ends_and_the_neighbour_of_every_method(page):
@@ -82,7 +93,7 @@ def test_each_type_has_a_little_chart(page):
     assert [one.title for one in folds.pieces[0][1].charts] == ["care", "fall", "visit"]
 
 
-def test_a_path_without_explanations_still_shows_its_loss():
+def test_a_path_without_explanations_still_shows_its_loss(quick):
     record, arrays = paths(kinds=("linear",), methods=("attention",))
     kept = {name: values for name, values in arrays.items() if name.split("/")[0] in ("t", "loss")}
     page = page_of(record | {"agreements": []}, kept)

@@ -2,14 +2,13 @@ import json
 
 import pytest
 
-from perdure.report.figure import new_figure, png
 from perdure.report.page import render
-from perdure.report.pieces import Folds, Numbers, Picture, Shares
+from perdure.report.pieces import Folds, Numbers, Shares
 from perdure.report.reproduce import read_reproduction, reproduction_page
 
 from .conftest import HOSTILE
 from .test_page import Elements
-from .third import reproduction
+from .third import reproduction, undrawn
 
 SECTIONS = [
     "Verdict",
@@ -39,12 +38,8 @@ def page():
 
 
 @pytest.fixture
-def undrawn(monkeypatch):
-    """Spare the drawing where only the order of things is looked at."""
-    pixel = png(new_figure(0.1, 0.1), 10)
-    monkeypatch.setattr(
-        "perdure.report.reproduce.drawn", lambda draw, alt, caption="": Picture(pixel, pixel, alt, caption)
-    )
+def quick(monkeypatch):
+    monkeypatch.setattr("perdure.report.reproduce.drawn", undrawn)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +67,7 @@ def test_families_of_runs_stand_side_by_side_in_every_matrix(page):
     assert {int(name) % 2 for name in order[:2]} in ({0}, {1})  # even runs agree with even ones
 
 
-def test_a_measure_where_less_is_better_says_so(undrawn):
+def test_a_measure_where_less_is_better_says_so(quick):
     record, arrays = reproduction(methods=("attention",))
     record["agreements"][0]["number"] |= {"name": "Jensen-Shannon", "higher_is_better": False}
     arrays["pairs/attention/Jensen-Shannon"] = arrays.pop("pairs/attention/Spearman")
@@ -88,7 +83,7 @@ def test_every_method_has_its_clusters_and_violins(page):
     assert "care, fall, visit" in folds.pieces[0][1].alt
 
 
-def test_one_method_has_no_variance_and_nothing_to_say_about_it(undrawn):
+def test_one_method_has_no_variance_and_nothing_to_say_about_it(quick):
     record, arrays = reproduction(methods=("attention",))
     page = page_of(record | {"variance": [], "remedies": []}, arrays)
     assert not any(isinstance(piece, Shares) for one in page.sections for piece in one.pieces)
@@ -97,13 +92,13 @@ def test_one_method_has_no_variance_and_nothing_to_say_about_it(undrawn):
     ]
 
 
-def test_methods_that_wrote_no_arrays_leave_no_empty_section():
+def test_methods_that_wrote_no_arrays_leave_no_empty_section(quick):
     record, _ = reproduction()
     page = page_of(record | {"clusters": {}}, {})
     assert [one.title for one in page.sections] == [*SECTIONS[:2], *SECTIONS[5:]]
 
 
-def test_runs_are_listed_with_the_sign_they_have_in_the_matrices(undrawn):
+def test_runs_are_listed_with_the_sign_they_have_in_the_matrices(quick):
     record, arrays = reproduction(runs=2, methods=("attention",))
     for run, name in zip(record["runs"], ("careful", "hasty"), strict=True):
         run["name"] = name
@@ -137,7 +132,7 @@ def test_hostile_names_make_no_element():
 
 
 @pytest.mark.parametrize("runs", [2, 20])
-def test_few_and_many_runs_are_shown(runs, undrawn):
+def test_few_and_many_runs_are_shown(runs, quick):
     page = page_of(*reproduction(runs=runs, methods=("attention",), samples=20))
     (matrices,) = section(page, "Run by run")
     assert [len(one.names) for one in matrices.rows[0][1]] == [runs]

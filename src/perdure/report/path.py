@@ -75,7 +75,7 @@ def _kinds(picture: PathPicture) -> tuple[Piece, ...]:
 
 def _aligned(picture: PathPicture) -> tuple[Piece, ...]:
     if picture.aligned is None:
-        return ()
+        return (Prose((f"{picture.remark[:1].upper()}{picture.remark[1:]}.",)),) if picture.remark else ()
     before, after = (digits(value) for value in picture.aligned)
     text = f"The units of both trainings were matched first: their distance fell from {before} to {after}."
     return (Prose((f"{text} Neither model computes anything else than before.",)),)

@@ -73,6 +73,7 @@ class PathPicture:
         answer: in one sentence.
         ends: the names of the two trainings.
         aligned: distance of the ends before and after their units were matched; None when they were not.
+        remark: why they were not, although that was asked for; may be empty.
         methods: in the order of the page.
         kinds: in the order of the page.
         agreements: kind, method and the mean agreement with the first end along the path.
@@ -88,6 +89,7 @@ class PathPicture:
     answer: str
     ends: tuple[str, str]
     aligned: tuple[float, float] | None
+    remark: str
     methods: tuple[str, ...]
     kinds: tuple[PathKind, ...]
     agreements: tuple[tuple[str, str, Number], ...]
@@ -102,8 +104,8 @@ def read_paths(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> P
     """Join what the search of paths wrote as JSON with what it wrote as arrays.
 
     Args:
-        record: title, subtitle, answer, ends, aligned, methods, kinds, agreements (kind, method, number), types and
-            provenance.
+        record: title, subtitle, answer, ends, aligned, remark, methods, kinds, agreements (kind, method, number), types
+            and provenance.
         arrays: for each kind `t/KIND`, `loss/KIND`, `accuracy/KIND` and `f1/KIND`; for each kind and method
             `drift/KIND/METHOD/MEASURE`, `neighbour/KIND/METHOD/MEASURE`, `ari/KIND/METHOD`, `flow/KIND/METHOD` and
             `top/KIND/METHOD`; `top_types/METHOD`.
@@ -119,6 +121,7 @@ def read_paths(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> P
         answer=record["answer"],
         ends=(record["ends"][0], record["ends"][1]),
         aligned=None if aligned is None else (aligned["before"], aligned["after"]),
+        remark=record.get("remark", ""),
         methods=methods,
         kinds=kinds,
         agreements=tuple((row["kind"], row["method"], read_number(row["number"])) for row in record["agreements"]),
