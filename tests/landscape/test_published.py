@@ -1,5 +1,6 @@
 """The published tracking: straight where it can, around where it must, and without the guarantees of ours."""
 
+import itertools
 import math
 
 import pytest
@@ -51,6 +52,13 @@ def test_it_does_not_end_by_itself_where_a_pass_is_too_high(generator):
     cut = published_valley(PASS, *ends, Published(0.1, inner=5, outer=1, evaluations=200), generator)
     assert cut.ended == "evaluations"
     assert published_valley(PASS, *ends, Published(0.1, seconds=0.0), generator).ended == "seconds"
+
+
+def test_time_is_told_by_the_clock_that_is_given(generator):
+    """A clock that strikes at each look: one at the start, one before each step."""
+    ends, settings = (point(-3.0, 1.0), point(2.0, -1.0)), Published(0.0, seconds=4.0)
+    found = published_valley(BOWL, *ends, settings, generator, itertools.count().__next__)
+    assert (found.ended, len(found.points)) == ("seconds", 4)
 
 
 def test_settings_that_cannot_be_used():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -109,7 +110,12 @@ class _Solver:
 
 
 def published_valley(
-    surface: Surface, first: Params, second: Params, settings: Published, generator: torch.Generator
+    surface: Surface,
+    first: Params,
+    second: Params,
+    settings: Published,
+    generator: torch.Generator,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Tracked:
     """Track a valley in straight steps, and around where the loss is too high, as published.
 
@@ -122,6 +128,7 @@ def published_valley(
         second: the target.
         settings: of the published code.
         generator: the stream of the samples of gradients.
+        clock: what the seconds of the settings are told by, for example that of the processor.
 
     Returns:
         The path so far. Its `increase` may be more than was allowed.
@@ -139,7 +146,7 @@ def published_valley(
         the multiplier times <g, d> over vectors of any length; from a short start d shrinks to nothing, where the
         cosine outweighs the slope that was asked for.
     """
-    until = time.monotonic() + settings.seconds
+    until = clock() + settings.seconds
     ends = [_loss(surface, point) for point in (first, second)]
     state = Tracked((first,), (ends[0],), max(ends) + settings.allowed, 0.0, "target", 0.0, 2, 0)
     way = flatten(first).double().requires_grad_()
@@ -148,7 +155,7 @@ def published_valley(
     while distance(state.points[-1], second) > settings.close:
         if state.evaluations >= settings.evaluations:
             return replace(state, ended="evaluations")
-        if time.monotonic() >= until:
+        if clock() >= until:
             return replace(state, ended="seconds")
         here = state.points[-1]
         slope = 0.0 if distance(here, second) < _NEAR else slope

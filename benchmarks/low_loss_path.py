@@ -1,0 +1,300 @@
+"""Low-loss paths between two trainings: ours against the published valley tracking, by barrier, passes and time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from benchmarks.harness import Row
+from perdure.core.random import stream
+from perdure.data.planted_events import PlantedEvents
+from perdure.landscape.align import align
+from perdure.landscape.band import Band, band
+from perdure.landscape.barrier import Barrier, barrier
+from perdure.landscape.bend import Bend
+from perdure.landscape.bezier import bezier
+from perdure.landscape.counted import Counted
+from perdure.landscape.direction import direction
+from perdure.landscape.linear import linear
+from perdure.landscape.path import Chain, Path
+from perdure.landscape.polychain import polychain
+from perdure.landscape.published import Published, published_valley
+from perdure.landscape.surface import ModelLoss
+from perdure.landscape.symmetry import symmetries
+from perdure.landscape.valley import Tracked, Valley, valley
+from perdure.models.attention import Attention
+from perdure.ops.params import Params, distance, interpolate, params_of
+from perdure.training.ensemble import train
+from perdure.training.settings import CLEAN
+
+CONFIG = Attention(hidden_sizes=(32, 16))
+SEEDS = (0, 1)
+BUDGET = 1800.0
+"""Seconds that the target gives to the published tracking; of the processor, so that other work on the machine takes
+nothing off them. On an idle machine these are seconds of wall time."""
+ALLOWED = 0.05
+"""Loss increase for the published tracking, in nats; more than our own tracking needs, so that there is such a path."""
+SHARE = 1 / 20
+LEARNED = Bend(steps=300, learning_rate=0.02, batch_size=64)
+BANDED = Band(pivots=7, steps=60, learning_rate=0.005, batch_size=64, insertions=1)
+ENOUGH = replace(LEARNED, allowed=ALLOWED)
+TRACKED = Valley(longest=0.05, least=0.005)
+POINTS = 97
+"""At which a barrier is looked for, of every path alike."""
+BETWEEN = 4
+"""Points on each piece of the tracked path where the bound is looked at, beside its ends."""
+PROBLEMS, SIZE, OUTER, INNER = 1000, 40, 20, 300
+"""Of the direction problems; the published inner loop has 2000 steps, of which the first are compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """What a way to find a path came to.
+
+    Args:
+        path: from one end to the other, complete.
+        seconds: of wall time.
+        busy: seconds of the processor; fewer where the machine had other work.
+        passes: of minibatches of 256 samples: a forward pass counts 1, a backward pass 2.
+        barrier: on the training loss.
+    """
+
+    path: Path
+    seconds: float
+    busy: float
+    passes: float
+    barrier: Barrier
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The same two ends for all.
+
+    Args:
+        surface: the training loss.
+        first: weights of one training.
+        second: of the other.
+    """
+
+    surface: ModelLoss
+    first: Params
+    second: Params
+
+    def arm(self, find: Callable[[Counted], Path]) -> Arm:
+        """Find a path, with the clock and the counter on."""
+        counted, begun, busy = Counted(self.surface), time.perf_counter(), time.process_time()
+        path = find(counted)
+        seconds, busy = time.perf_counter() - begun, time.process_time() - busy
+        found = barrier(self.surface, path, stream(0, "barrier"), POINTS)
+        print(
+            f"{seconds:.1f} s, processor {busy:.1f} s, {counted.passes:.0f} passes, height {found.height:.2g}",
+            flush=True,
+        )
+        return Arm(path, seconds, busy, counted.passes, found)
+
+
+def run(budget: float = BUDGET) -> list[Row]:
+    torch.set_num_threads(1)
+    task = _task()
+    rows = [*_optimality(), _alignment(task)]
+    found: list[Tracked] = []
+    arms, tracked = _ours(task)
+    peer = task.arm(lambda surface: _published(surface, task, budget, found))
+    rows += _published_rows(task, peer, found[0], budget)
+    rows += [row for name, arm in arms.items() for row in _arm_rows(name, arm, peer)]
+    return [*rows, *_best(arms, peer, budget), *_bound(task, tracked)]
+
+
+def _task() -> Task:
+    splits = PlantedEvents().load(0)
+    models = [train(CONFIG, splits, CLEAN, seed).model for seed in SEEDS]
+    return Task(ModelLoss(models[0], splits.train), *map(params_of, models))
+
+
+def _ours(task: Task) -> tuple[dict[str, Arm], Tracked]:
+    a, b, tracked = task.first, task.second, []
+
+    def track(surface: Counted) -> Path:
+        tracked.append(valley(surface, a, b, TRACKED))
+        return _completed(tracked[0], b)
+
+    arms = {
+        "straight line": task.arm(lambda _: linear(a, b)),
+        "valley": task.arm(track),
+        "bezier": task.arm(lambda surface: bezier(surface, a, b, stream(0, "path"), LEARNED)),
+        "bezier, until the loss is as allowed": task.arm(
+            lambda surface: bezier(surface, a, b, stream(0, "path"), ENOUGH)
+        ),
+        "polychain": task.arm(lambda surface: polychain(surface, a, b, stream(0, "path"), LEARNED)),
+        "band": task.arm(lambda surface: band(surface, a, b, stream(0, "path"), BANDED)),
+        "align, straight line": task.arm(lambda _: linear(a, _aligned(task))),
+        "align, bezier": task.arm(lambda surface: bezier(surface, a, _aligned(task), stream(0, "path"), LEARNED)),
+    }
+    return arms, tracked[0]
+
+
+def _aligned(task: Task) -> Params:
+    return align(task.first, task.second, symmetries(task.surface.model)).params
+
+
+def _completed(tracked: Tracked, target: Params) -> Chain:
+    """Go the rest of the way straight."""
+    return Chain((*tracked.points, target)) if distance(tracked.points[-1], target) > 0 else tracked.path
+
+
+def _published(surface: Counted, task: Task, budget: float, found: list[Tracked]) -> Path:
+    """Track as published; a path that did not arrive goes the rest of the way straight."""
+    settings = Published(ALLOWED, batch_size=256, evaluations=10**9, seconds=budget)
+    generator, ends = stream(0, "published"), (task.first, task.second)
+    found.append(published_valley(surface, *ends, settings, generator, time.process_time))
+    return _completed(found[0], task.second)
+
+
+def _published_rows(task: Task, peer: Arm, tracked: Tracked, budget: float) -> list[Row]:
+    """Tell what the published tracking had, and how far it came."""
+    left = distance(tracked.points[-1], task.second) / distance(task.first, task.second)
+    floor = max(peer.barrier.losses[0], peer.barrier.losses[-1])
+    case = f"{len(tracked.points)} points, {tracked.gradients} gradients, {tracked.evaluations} losses, {tracked.ended}"
+    over = sum(loss > floor + ALLOWED for loss in tracked.losses)
+    most = max(0.0, max(tracked.losses) - floor)
+    return [
+        Row("published: seconds given", "as the target says", budget, BUDGET, budget / BUDGET, "= 1", budget == BUDGET),
+        Row("published: share of the distance left", case, left, None, left, "none", None, ""),
+        Row("published: increase at its points so far", f"{ALLOWED} allowed", most, None, most, "none", None, "nats"),
+        Row(
+            "published: points above what was allowed", f"of {len(tracked.losses)}", over, None, over, "none", None, ""
+        ),
+    ]
+
+
+def _arm_rows(name: str, arm: Arm, peer: Arm) -> list[Row]:
+    """Put an arm beside the published tracking, whose barrier counts the rest of the way as straight."""
+    noise = f"{name}, noise {arm.barrier.noise:.2g}, looked for at {POINTS} points"
+    return [
+        _beside("barrier: height", noise, arm.barrier.height, peer.barrier.height, "nats"),
+        _beside("barrier: increase", name, arm.barrier.increase, peer.barrier.increase, "nats"),
+        _beside("minibatch passes", name, arm.passes, peer.passes, "passes of 256"),
+        _beside("wall time", name, arm.seconds, peer.seconds, "s"),
+        _beside("processor time", name, arm.busy, peer.busy, "s"),
+    ]
+
+
+def _beside(what: str, case: str, ours: float, peer: float, unit: str) -> Row:
+    return Row(what, case, ours, peer, ours / peer, "none", None, unit)
+
+
+def _best(arms: dict[str, Arm], peer: Arm, budget: float) -> list[Row]:
+    """Take the arm that is quickest among those whose barrier is no higher; the straight line as it is is none.
+
+    The target is about the best; the best of those that take gradients is beside it.
+    """
+    reached = {name: arm for name, arm in arms.items() if arm.barrier.height <= peer.barrier.height}
+    reached.pop("straight line", None)
+    if not reached:
+        return [Row("cost to a barrier no higher", "no path of ours reaches it", 1.0, None, 1.0, "<= 1/20", False)]
+    rows = []
+    for learned in (False, True):
+        some = {name: arm for name, arm in reached.items() if arm.passes > 0 or not learned}
+        name, arm = min(some.items(), key=lambda one: one[1].busy)
+        case = f"{name}, height {arm.barrier.height:.2g} against {peer.barrier.height:.2g}, {budget:g} s given"
+        for what, ours, other, unit in (
+            ("minibatch passes", arm.passes, peer.passes, "passes of 256"),
+            ("wall time", arm.seconds, peer.seconds, "s"),
+            ("processor time", arm.busy, peer.busy, "s"),
+        ):
+            kind = "the quickest that is learned" if learned else "the quickest"
+            meets = None if learned else ours / other <= SHARE
+            rows.append(Row(f"{what} of {kind} of ours", case, ours, other, ours / other, "<= 1/20", meets, unit))
+    return rows
+
+
+def _alignment(task: Task) -> Row:
+    """Compare the losses of all samples before and after the units were moved."""
+    moved = align(task.first, task.second, symmetries(task.surface.model))
+    away = float((task.surface.losses(moved.params) - task.surface.losses(task.second)).abs().max())
+    case = f"losses of {task.surface.size} samples; distance {moved.before:.4g} before, {moved.after:.4g} after"
+    return Row("alignment leaves the function", case, away, None, away, "<= 1e-5", away <= 1e-5, "nats")
+
+
+def _bound(task: Task, tracked: Tracked) -> list[Row]:
+    """Look at the bound of our tracking at its points, anew, and on the pieces between them."""
+    losses = _means(task, tracked.points)
+    shares = [k / (BETWEEN + 1) for k in range(1, BETWEEN + 1)]
+    inner = [interpolate(one, two, t) for one, two in pairwise(tracked.points) for t in shares]
+    rows = []
+    for where, found in (("at its points", losses), (f"between them, {BETWEEN} on each piece", _means(task, inner))):
+        over = int((found > tracked.level).sum())
+        excess = max(0.0, float(found.max()) - tracked.level)
+        case = f"{where}: {len(found)} of a level of {tracked.level:.3g}, {tracked.ended}; most above it {excess:.2g}"
+        rows.append(Row("bound on the loss along our valley: violated", case, over, None, over, "0", over == 0, ""))
+    return rows
+
+
+def _means(task: Task, points: tuple[Params, ...] | list[Params]) -> Tensor:
+    return torch.stack([task.surface.losses(point).double().mean() for point in points])
+
+
+def _optimality() -> list[Row]:
+    """Draw direction problems: conditions of the optimum, then every iterate of the published loop for each."""
+    generator = stream(0, "problems")
+    to, gradient, here = torch.randn(3, PROBLEMS, SIZE, generator=generator, dtype=torch.float64).unbind()
+    descents = torch.rand(PROBLEMS, generator=generator, dtype=torch.float64) * 1.9 - 0.95
+    gradient, to = (one / one.norm(dim=1, keepdim=True) for one in (gradient, to))
+    problems = zip(to, gradient, descents.tolist(), strict=True)
+    exact = torch.stack([direction(*problem) for problem in problems])
+    away = _conditions(exact, to, gradient, descents)
+    below, feasible = _iterates(exact, to, gradient, descents, here)
+    case = f"{PROBLEMS} random problems of {SIZE} weights, float64"
+    return [
+        Row(
+            "direction: largest violation of the KKT conditions", case, away, None, away, "<= 1e-10", away <= 1e-10, ""
+        ),
+        Row(
+            "direction: most that a feasible iterate of the published loop is closer to the target",
+            f"{case}; {feasible:.3g} feasible ones of {PROBLEMS * OUTER * INNER:.3g}, the gradient kept",
+            below,
+            None,
+            below,
+            "<= 1e-12 of the cosine",
+            below <= 1e-12,
+            "",
+        ),
+    ]
+
+
+def _conditions(d: Tensor, to: Tensor, gradient: Tensor, descents: Tensor) -> float:
+    """Solve `to = a d + b gradient` and ask for a, b >= 0, |d| = 1, the slope, and b = 0 where there is slack."""
+    slack = -descents - (d * gradient).sum(1)
+    active = slack < 1e-9
+    basis = torch.stack([d, torch.where(active[:, None], gradient, 0.0)], 2)
+    parts = torch.linalg.pinv(basis, rtol=1e-9) @ to[..., None]
+    stationary = (basis @ parts - to[..., None]).abs().amax()
+    signs, slopes, lengths = (-parts).amax(), (-slack).amax(), (d.norm(dim=1) - 1).abs().amax()
+    return float(torch.stack([stationary, signs, slopes, lengths]).amax().clamp_min(0))
+
+
+def _iterates(exact: Tensor, to: Tensor, gradient: Tensor, descents: Tensor, here: Tensor) -> tuple[float, float]:
+    """Run the published loop on all problems at once, and compare every iterate that keeps the slope."""
+    way = here.clone().requires_grad_()
+    learner = torch.optim.Adam([way])
+    best, multiplier, rate, feasible, most = (exact * to).sum(1), torch.ones(PROBLEMS, 1), 0.5, 0, -1.0
+    for _ in range(OUTER):
+        for _ in range(INNER):
+            unit = way.detach() / way.detach().norm(dim=1, keepdim=True)
+            kept = (unit * gradient).sum(1) <= -descents
+            closer = ((unit * to).sum(1) - best)[kept]
+            feasible, most = feasible + len(closer), max([most, *closer.amax(0, keepdim=True).tolist()])
+            way.grad = multiplier * gradient - (to - (unit * to).sum(1, keepdim=True) * unit) / way.detach().norm(
+                dim=1, keepdim=True
+            )
+            learner.step()
+        with torch.no_grad():
+            slope = (way * gradient).sum(1) / way.norm(dim=1)
+        multiplier = (multiplier + rate * (slope + descents)[:, None]).clamp_min(0)
+        rate *= 0.95
+    return max(0.0, most), float(feasible)
