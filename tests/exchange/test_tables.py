@@ -56,17 +56,19 @@ def test_an_array_of_xarray_knows_its_axes_and_its_origin(found, tmp_path):
     assert all(isinstance(value, str | int) for value in array.attrs.values())
 
 
+@pytest.mark.filterwarnings("ignore")  # those of shap, where it is installed
 def test_an_explanation_has_the_names_of_shap(found):
     given = to_shap(found, X, base_values=torch.tensor([0.1, 0.2, 0.3]), feature_names=NAMES["feature"])
     assert (given.values == found.values.numpy()).all()
     assert (given.data == X.numpy()).all()
-    assert given.base_values.tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert given.feature_names == ["speed", "height"]
+    assert given.base_values.tolist() == pytest.approx([0.1, 0.2, 0.3])
     bare = to_shap(found)
     assert np.isnan(bare.base_values).all()
     assert bare.feature_names == ["feature 0", "feature 1"]
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_what_is_handed_over_is_a_copy(found):
     before = found.values.clone()
     for values in (to_frame(found)["value"].to_numpy(copy=True), to_xarray(found).values, to_shap(found).values):
