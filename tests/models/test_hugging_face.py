@@ -1,6 +1,7 @@
 """A tiny BERT with drawn weights, made on the spot: nothing is downloaded."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -82,6 +83,17 @@ def test_texts_are_cut_to_what_the_model_reads(model, caplog):
     assert ids.shape == (1, 12)
     assert len(texts[0].spans) == 12
     assert "1 texts are cut to the 12 tokens" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("positions", "padding", "known", "longest"),
+    [(12, None, 99, 12), (12, 1, 99, 10), (12, None, 9, 9), (-1, 1, 99, 99)],
+)
+def test_the_most_tokens_that_a_model_reads(positions, padding, known, longest):
+    """A table of 514 positions, of which those up to padding at 1 are not used, reads 512 tokens."""
+    model = torch.nn.Sequential(torch.nn.Embedding(12, 2, padding_idx=padding))
+    model.config = SimpleNamespace(max_position_embeddings=positions)
+    assert door._longest(SimpleNamespace(model_max_length=known), model) == longest
 
 
 def test_splits_are_read_in_the_tokens_and_the_classes_of_the_model(model):

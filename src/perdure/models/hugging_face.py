@@ -220,10 +220,17 @@ def reader_of(tokenizer: Any, config: Any, source: str) -> Reader:
             "store a fast one",
         )
     tokens = tokenizer.backend_tokenizer.to_str().encode()
-    classes = tuple(str(config.id2label[place]) for place in range(config.num_labels))
-    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    longest = min(int(tokenizer.model_max_length), int(positions))
-    return Reader(hashlib.sha256(tokens).hexdigest()[:16], classes, longest, tokenizer)
+    classes = tuple(str(model.config.id2label[place]) for place in range(model.config.num_labels))
+    return Reader(hashlib.sha256(tokens).hexdigest()[:16], classes, _longest(tokenizer, model), tokenizer)
+
+
+def _longest(tokenizer: Any, model: Any) -> int:
+    """Count the tokens that a model has positions for; those of RoBERTa begin behind that of padding."""
+    positions = getattr(model.config, "max_position_embeddings", None) or 0
+    tables = (one for one in model.modules() if isinstance(one, nn.Embedding) and one.num_embeddings == positions)
+    first = max((one.padding_idx + 1 for one in tables if one.padding_idx is not None), default=0)
+    known = int(tokenizer.model_max_length)
+    return min(known, positions - first) if positions > 0 else known
 
 
 def _spans(found: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
