@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from perdure.audit import ensemble
 from perdure.audit.settings import AuditSettings
 from perdure.cli import main as cli
+from perdure.cli import reproduce as reproduce_module
 from perdure.cli.audit import _runs
 from perdure.cli.models import ModelSource
 from perdure.models.recurrent import Recurrent
@@ -22,6 +23,12 @@ def few_counts(monkeypatch):
     monkeypatch.setattr(ensemble, "COUNTS", range(2, 4))
 
 
+@pytest.fixture
+def no_page(monkeypatch):
+    """Save time where the page does not matter."""
+    monkeypatch.setattr(reproduce_module, "write_page", lambda folder: folder / "report.html")
+
+
 def run(*arguments, code=0):
     """Run the command line as a shell would; give its output, or the error."""
     outcome = CliRunner().invoke(cli.app, [str(a) for a in arguments])
@@ -33,7 +40,7 @@ def run(*arguments, code=0):
 
 
 @pytest.mark.parametrize("vary", ["seed", "bootstrap"])
-def test_reproduce_trains_explains_and_goes_on(vary, tmp_path):
+def test_reproduce_trains_explains_and_goes_on(vary, tmp_path, no_page):
     arguments = ("reproduce", MODEL, EVENTS, "--runs", 3, "--vary", vary, "--method", "gradient", *QUICK)
     record = json.loads(run(*arguments, "--out", tmp_path, "--json"))
     assert [one["name"] for one in record["runs"]] == [f"{vary} {i}" for i in range(3)]
@@ -55,7 +62,7 @@ def test_the_page_is_rendered_again_from_the_folder(tmp_path):
     assert page.read_bytes() == first
 
 
-def test_folders_of_trained_runs_are_runs_whatever_their_architecture(tmp_path):
+def test_folders_of_trained_runs_are_runs_whatever_their_architecture(tmp_path, no_page):
     run("train", MODEL, EVENTS, "--seeds", 2, *QUICK, "--out", tmp_path / "two")
     run("train", "gru:hidden_size=3", EVENTS, *QUICK, "--out", tmp_path / "other")
     arguments = ("reproduce", tmp_path / "two", EVENTS, "--folders", tmp_path / "other", "--method", "gradient")
@@ -64,7 +71,7 @@ def test_folders_of_trained_runs_are_runs_whatever_their_architecture(tmp_path):
     assert len({one["name"] for one in record["runs"]}) == 3
 
 
-def test_attention_comes_first_where_there_is_one(tmp_path):
+def test_attention_comes_first_where_there_is_one(tmp_path, no_page):
     record = json.loads(run("reproduce", MODEL, EVENTS, "--runs", 2, *QUICK, "--out", tmp_path, "--json"))
     assert record["methods"] == ["attention", "gradient", "integrated_gradients:steps=32"]
 
