@@ -23,9 +23,9 @@ def test_every_path_has_its_band_and_says_how_many_leave():
     assert texts == ["valley · 0% leave their cluster on the way", "linear · 100% leave their cluster on the way"]
 
 
-def test_long_paths_are_shown_at_nine_stations():
+def test_long_paths_are_shown_at_thirteen_stations():
     axes = flow_chart({"valley": np.zeros((60, 4), dtype=int)}, "the way").axes[0]
-    assert len(axes.collections) == 9 + 8  # a box at each station, one stream between two
+    assert len(axes.collections) == 13 + 12  # a box at each station, one stream between two
 
 
 def test_a_single_stream_keeps_its_height_on_the_whole_way():

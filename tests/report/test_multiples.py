@@ -33,3 +33,8 @@ def test_flat_and_empty_curves_have_a_scale_too():
 
 def test_strokes_can_be_told_apart_without_colour():
     assert len({stroke(i)[1] for i in range(6)}) == 6
+
+
+def test_neighbouring_levels_never_read_alike():
+    ticks = multiples(charts([0.995, 0.998, 1.0]), 1, ("a", "b")).ticks
+    assert len({tick.text for tick in ticks}) == len(ticks)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ever_moved", "flow_chart", "flows"]
 
-STATIONS = 9
+STATIONS = 13
 """Points of the way that are drawn; streams between more would be too thin to follow."""
 
 WIDTH = 0.011

@@ -106,7 +106,7 @@ def multiples(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> C
         >>> way = np.array([0.0, 1.0])
         >>> made = multiples([Chart("loss", {"linear": Curve(way, np.array([0.0, 2.0]))})], 1, ("a", "b"))
         >>> made.charts[0].lines[0].path, [tick.text for tick in made.ticks]
-        ('M0.0 100.0L100.0 0.0', ['0', '0.50', '1.00', '1.50', '2.00'])
+        ('M0.0 100.0L100.0 0.0', ['0.0', '0.5', '1.0', '1.5', '2.0'])
     """
     curves = [curve for chart in charts for curve in chart.curves.values()]
     levels = _levels(np.concatenate([curve.values for curve in curves]))
@@ -114,8 +114,7 @@ def multiples(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> C
     names = list(dict.fromkeys(name for chart in charts for name in chart.curves))
     legend = {name: Line(name, *stroke(i)) for i, name in enumerate(names)}
     drawn = tuple(_draw(chart, legend, (low, high)) for chart in charts)
-    size = max(abs(low), abs(high))
-    ticks = tuple(Tick(round(100 * (one - low) / (high - low), 2), digits(one, size=size)) for one in levels)
+    ticks = tuple(Tick(round(100 * (one - low) / (high - low), 2), text) for one, text in _written(levels))
     return Charts(drawn, tuple(legend.values()), ticks, columns, ends)
 
 
@@ -127,6 +126,12 @@ def _levels(values: np.ndarray) -> list[float]:
         low, high = low - 0.5, high + 0.5
     ticker = require("matplotlib.ticker").MaxNLocator(nbins=4, steps=(1, 2, 2.5, 5, 10))
     return [round(float(one), 12) for one in ticker.tick_values(low, high)]
+
+
+def _written(levels: list[float]) -> list[tuple[float, str]]:
+    """Write levels with as few decimals as tell them exactly."""
+    places = next((p for p in range(9) if all(abs(round(one, p) - one) < 1e-9 for one in levels)), 9)
+    return [(one, ("\N{MINUS SIGN}" if one < 0 else "") + f"{abs(one):,.{places}f}") for one in levels]
 
 
 def _draw(chart: Chart, legend: Mapping[str, Line], span: tuple[float, float]) -> LittleChart:

@@ -85,7 +85,7 @@ def _losses(picture: PathPicture) -> tuple[Piece, ...]:
     loss = _curves(picture, "loss")
     if not loss:
         return ()
-    noise = float(np.median([kind.noise for kind in picture.kinds]))
+    noise = max(kind.noise for kind in picture.kinds)
     caption = (
         "Every path as a whole, and close to the ends. One that rises above the grey band has a barrier that the "
         "samples can tell from none."
