@@ -114,7 +114,7 @@ def _query(
         mask = length_mask(lengths.to(x.device), x.shape[1])
     _check_device(model, x)
     logits = _first_output(model, x, lengths) if opening is None else _columns(opening.outputs)
-    if logits.ndim != 2 and isinstance(target, (Tensor, *LABEL_TARGETS.values())):
+    if logits.ndim != 2 and (isinstance(target, Tensor) or type(target) in LABEL_TARGETS.values()):
         raise ShapeError(
             f"the model returns shape {tuple(logits.shape)} for one sample",
             "wrap it so that it returns (batch, classes), or ask for a step of (batch, time, classes): "

@@ -33,5 +33,5 @@ def from_pipeline(pipeline: Any) -> TextClassifier:
             f"a {type(pipeline).__name__} of the task {task!r} is no text classifier",
             f"give what transformers.pipeline('{TASK}', ...) makes",
         )
-    reader = reader_of(pipeline.tokenizer, pipeline.model.config, str(pipeline.model.name_or_path))
+    reader = reader_of(pipeline.tokenizer, pipeline.model, str(pipeline.model.name_or_path))
     return TextClassifier(pipeline.model, reader).eval()

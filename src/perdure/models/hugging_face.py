@@ -188,7 +188,7 @@ def text_classifier(source: str) -> TextClassifier:
             "give the folder that save_pretrained of model and tokenizer wrote",
         ) from error
     _check_complete(folder, report["missing_keys"])
-    return TextClassifier(model.eval(), reader_of(tokenizer, model.config, str(folder))).eval()
+    return TextClassifier(model.eval(), reader_of(tokenizer, model, str(folder))).eval()
 
 
 def _check_complete(folder: Path, missing: Sequence[str]) -> None:
@@ -200,12 +200,12 @@ def _check_complete(folder: Path, missing: Sequence[str]) -> None:
         )
 
 
-def reader_of(tokenizer: Any, config: Any, source: str) -> Reader:
+def reader_of(tokenizer: Any, model: Any, source: str) -> Reader:
     """Describe how a text classifier reads.
 
     Args:
         tokenizer: of the package transformers.
-        config: of the model.
+        model: that reads its tokens.
         source: what to call both in a message.
 
     Returns:
