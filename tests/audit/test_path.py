@@ -23,7 +23,7 @@ from perdure.landscape.valley import Valley
 from perdure.models.attention import Attention
 from perdure.ops.params import distance
 from perdure.records.run import open_run
-from perdure.report.path import paths_page, read_paths
+from perdure.report.path import read_paths
 from perdure.training.checkpoint import save_checkpoint
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
@@ -156,7 +156,11 @@ def test_the_page_can_be_read_from_what_is_stored(found):
     record, folder = found
     with np.load(folder / "path.npz", allow_pickle=False) as arrays:
         picture = read_paths(json.loads((folder / "path.json").read_text()), dict(arrays))
-    assert paths_page(picture).title == "seed-0 to seed-1"
+    assert picture.ends == ("seed-0", "seed-1")
+    assert list(picture.views["bezier", "attention"].drift) == [
+        row["number"]["name"] for row in record["agreements"] if (row["kind"], row["method"]) == ("bezier", "attention")
+    ]
+    assert all(name in record["types"] for name in picture.top_types["gradient"])
     assert record["answer"].startswith("The lowest path, ")
 
 

@@ -100,31 +100,31 @@ def height(search: Search, route: Route) -> float:
 
 
 def looked_at(
-    search: Search, found: tuple[Route, bool], shown: Shown, null: float
+    search: Search, route: Route, shown: Shown, null: float
 ) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
     """Look at all there is to see along a route, or load what was seen before.
 
     Args:
         search: what it was found with.
-        found: the route, and whether it is new.
+        route: the path.
         shown: what to look at.
         null: the barrier of the straight line.
 
     Returns:
         The plain record of the kind with its agreements, and the arrays of the page.
     """
-    (route, is_new), place = found, search.place(found[0].kind)
-    if is_new:
-        (place / _RECORD).unlink(missing_ok=True)
+    place = search.place(route.kind)
     if (place / _RECORD).exists():
-        with np.load(place / _ARRAYS, allow_pickle=False) as arrays:
-            return json.loads((place / _RECORD).read_text(encoding="utf-8")), dict(arrays)
-    record, arrays_ = _looked_at(search, route, shown, null)
+        record = json.loads((place / _RECORD).read_text(encoding="utf-8"))
+        if record["kind"]["seconds"] == route.seconds:  # else the search has gone on since
+            with np.load(place / _ARRAYS, allow_pickle=False) as stored:
+                return record, dict(stored)
+    record, arrays = _looked_at(search, route, shown, null)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays_)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(place / _ARRAYS, buffer.getvalue())
     write_text(place / _RECORD, json.dumps(record, indent=2))
-    return record, arrays_
+    return record, arrays
 
 
 def _looked_at(search: Search, route: Route, shown: Shown, null: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

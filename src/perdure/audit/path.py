@@ -73,7 +73,7 @@ def paths(
     search = Search(ModelLoss(ends.model, splits.train), ends, settings, run.path, watch.seconds, watch.tell)
     shown = shown_of(splits, settings.samples)
     with one_thread():
-        null = height(search, find(search, "linear")[0])
+        null = height(search, find(search, "linear"))
         found = [looked_at(search, find(search, kind), shown, null) for kind in settings.kinds]
     kinds = [record["kind"] for record, _ in found]
     agreements = [row for record, _ in found for row in record["agreements"]]

@@ -82,7 +82,7 @@ class Search:
         return self.folder / "paths" / kind
 
 
-def find(search: Search, kind: str) -> tuple[Route, bool]:
+def find(search: Search, kind: str) -> Route:
     """Find a path of a kind, or load the one that was found.
 
     A tracking that ran out of time goes on when there is more of it now. What is found is stored at once; the
@@ -93,18 +93,18 @@ def find(search: Search, kind: str) -> tuple[Route, bool]:
         kind: of path.
 
     Returns:
-        The route, and whether it is new.
+        The route.
     """
     place = search.place(kind)
     if (place / _RECORD).exists():
         record = json.loads((place / _RECORD).read_text(encoding="utf-8"))
         if not record.pop("cut") or record["seconds"] >= search.seconds:
-            return Route(kind, load_path(place / _PATH), **record), False
+            return Route(kind, load_path(place / _PATH), **record)
     route, cut = _FINDERS[kind](search)
     save_path(place / _PATH, route.path)
     record = {"seconds": route.seconds, "passes": route.passes, "ended": route.ended, "cut": cut}
     write_text(place / _RECORD, json.dumps(record, indent=2))
-    return route, True
+    return route
 
 
 def _straight(search: Search) -> tuple[Route, bool]:
