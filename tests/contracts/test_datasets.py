@@ -54,6 +54,7 @@ FILES = {
     "arrays": lambda folder: write_arrays(folder / "data.npz"),
     "cifar10": write_cifar_folder,
     "amazon_polarity": write_amazon_folder,
+    "event_texts": write_imdb_folder,
     "events": lambda folder: write_event_archive(folder, **event_arrays(names=("",))),
     "hub": write_imdb_folder,
     "image_folder": write_pictures,
@@ -67,7 +68,7 @@ PACKAGES = {"sktime": "sktime"}
 """What a dataset needs that the test environment may lack."""
 
 
-SMALL = {"size": 40, "train": 40, "validation": 10, "test": 10}
+SMALL = {"size": 40, "train": 40, "validation": 10, "test": 10, "source": "imdb", "most": 4, "dimensions": 3}
 """Settings that make a dataset small, where it has them."""
 
 

@@ -186,3 +186,27 @@ def _png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
+
+
+def write_wordnet(folder: Path) -> Path:
+    """Write a WordNet of three nouns and a verb: an actor is a person, who is nothing wider, as is a film."""
+    path = folder / "corpora" / "wordnet"
+    path.mkdir(parents=True)
+    names = ["adj.all", "noun.person", "noun.communication", "verb.emotion"]
+    lexicographers = "".join(f"{i:02d}\t{name}\t1\n" for i, name in enumerate(names))
+    person = "00000000 01 n 01 person 0 000 | a human being  \n"
+    actor = f"{len(person):08d} 01 n 01 actor 0 001 @ 00000000 n 0000 | who acts  \n"
+    film = f"{len(person + actor):08d} 02 n 01 film 0 000 | moving pictures  \n"
+    places = {"actor": len(person), "film": len(person + actor), "person": 0}
+    files = {
+        "lexnames": lexicographers,
+        "data.noun": person + actor + film,
+        "index.noun": "".join(f"{word} n 1 0 1 0 {place:08d}  \n" for word, place in places.items()),
+        "data.verb": "00000000 03 v 01 love 0 000 00 | like a lot  \n",
+        "index.verb": "love v 1 0 1 0 00000000  \n",
+    }
+    empty = ("data.adj", "data.adv", "index.adj", "index.adv", "index.sense", "cntlist.rev")
+    rules = ("noun.exc", "verb.exc", "adj.exc", "adv.exc")
+    for name in (*files, *empty, *rules):
+        (path / name).write_text(files.get(name, ""))
+    return path

@@ -136,7 +136,8 @@ DATASETS = Room(
     "data",
     "dataset",
     doors=frozenset(
-        {"columns", "images", "layouts", "parts", "pictures", "published", "splits", "texts", "voc", "words"}
+        {"columns", "event_types", "images", "layouts", "parts", "pictures", "published", "splits", "texts", "voc"}
+        | {"word_vectors", "words"}
     ),
 )
 MODELS = Room(

@@ -1,0 +1,151 @@
+"""Event types: to which of a few kinds each word of a vocabulary belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from perdure.core.errors import DataError, DependencyError, EmptyDataError
+from perdure.core.random import stream
+from perdure.core.text import SPECIAL
+from perdure.data.planted_events import NO_EVENT
+
+if TYPE_CHECKING:
+    from nltk.corpus.reader.wordnet import Synset, WordNetCorpusReader
+
+__all__ = ["Types", "cluster_types", "has_wordnet", "wordnet_types"]
+
+DIGITS = 6
+"""To which directions are told apart, beyond which they differ by rounding."""
+
+SHOWN = 3
+"""Words by which a cluster is called."""
+
+KINDS: dict[str, Callable[[Synset], str]] = {
+    "lexicographer": lambda sense: sense.lexname(),
+    "hypernym": lambda sense: (sense.hypernyms() or [sense])[0].name(),
+}
+"""What WordNet says of the first sense of a word: the file of its lexicographers, or its first hypernym."""
+
+
+@dataclass(frozen=True, eq=False)
+class Types:
+    """The event type of each word.
+
+    Args:
+        word: a position in the names for each word of the vocabulary, -1 for none.
+        names: of the types.
+    """
+
+    word: Int[Tensor, " word"]
+    names: tuple[str, ...]
+
+
+def has_wordnet() -> bool:
+    """Tell whether nltk is there and finds its WordNet."""
+    try:
+        _wordnet()
+    except (DependencyError, DataError):
+        return False
+    return True
+
+
+def wordnet_types(vocabulary: Sequence[str], counts: Int[Tensor, " word"], kind: str, most: int) -> Types:
+    """Type words by what WordNet says of their first sense.
+
+    Args:
+        vocabulary: words in lower case; inflected ones are looked up by their base.
+        counts: how often each occurs in the training texts.
+        kind: "lexicographer" for classes such as noun.person and verb.emotion, "hypernym" for the next wider sense,
+            or the sense itself where there is none wider.
+        most: how many types to keep, those with the most tokens; words of others have none.
+
+    Returns:
+        The types, frequent ones first; words that WordNet lacks have none.
+
+    Raises:
+        DependencyError: without the package nltk.
+        DataError: without its WordNet.
+        EmptyDataError: when WordNet knows no word.
+
+    Reference:
+        miller1995wordnet
+    """
+    wordnet = _wordnet()
+    senses = [None if word in SPECIAL else next(iter(wordnet.synsets(word)), None) for word in vocabulary]
+    named = [None if sense is None else KINDS[kind](sense) for sense in senses]
+    tokens: dict[str, int] = {}
+    for name, count in zip(named, counts.tolist(), strict=True):
+        if name is not None:
+            tokens[name] = tokens.get(name, 0) + count
+    if not tokens:
+        raise EmptyDataError("WordNet knows none of the words", "give English texts, or types=clusters")
+    names = sorted(tokens, key=lambda name: (-tokens[name], name))[:most]
+    place = {name: i for i, name in enumerate(names)}
+    return Types(torch.tensor([place.get(name or "", NO_EVENT) for name in named]), tuple(names))
+
+
+def cluster_types(
+    vectors: Float[Tensor, "word dimension"],
+    vocabulary: Sequence[str],
+    counts: Int[Tensor, " word"],
+    most: int,
+    seed: int,
+) -> Types:
+    """Type words by clusters of their vectors, found by k-means.
+
+    Vectors count by their direction, and as often as their words occur.
+
+    Args:
+        vectors: of each word; words with a vector of zero have no type.
+        vocabulary: the words.
+        counts: how often each occurs in the training texts; words that do not occur have no type.
+        most: how many clusters to look for.
+        seed: of the search.
+
+    Returns:
+        The types, each called by the three words nearest to the middle of its cluster.
+
+    Raises:
+        EmptyDataError: when no word has a vector.
+
+    Reference:
+        arthur2007kmeans
+    """
+    from sklearn.cluster import KMeans
+
+    size = vectors.norm(dim=1)
+    special = torch.tensor([word in SPECIAL for word in vocabulary])
+    used = ((size > 0) & (counts > 0) & ~special).nonzero()[:, 0]
+    if not len(used):
+        raise EmptyDataError("no word has a vector", "give a table with the words of the texts")
+    points = (vectors[used] / size[used, None]).double().numpy().round(DIGITS)
+    clusters = min(most, len(np.unique(points, axis=0)))
+    start = stream(seed, "event_types").initial_seed() % 2**32
+    search = KMeans(clusters, n_init=3, random_state=start).fit(points, sample_weight=counts[used].numpy())
+    distance = np.linalg.norm(points - search.cluster_centers_[search.labels_], axis=1)
+    word = torch.full((len(vocabulary),), NO_EVENT)
+    word[used] = torch.from_numpy(search.labels_).long()
+    nearest = sorted(range(len(used)), key=lambda i: (distance[i], i))
+    named = [[vocabulary[used[i]] for i in nearest if search.labels_[i] == one][:SHOWN] for one in range(clusters)]
+    return Types(word, tuple(", ".join(words) for words in named))
+
+
+def _wordnet() -> WordNetCorpusReader:
+    try:
+        from nltk.corpus import wordnet
+    except ModuleNotFoundError:
+        raise DependencyError("WordNet needs the package 'nltk'", "pip install 'perdure[text]'") from None
+    try:
+        wordnet.ensure_loaded()
+    except LookupError:
+        raise DataError(
+            "nltk does not find its WordNet", "python -m nltk.downloader wordnet, or take types=clusters"
+        ) from None
+    return wordnet
