@@ -30,6 +30,7 @@ from perdure.landscape.valley import Tracked, Valley, valley
 from perdure.models.attention import Attention
 from perdure.ops.params import Params, distance, interpolate, params_of
 from perdure.training.ensemble import train
+from perdure.training.predict import predict
 from perdure.training.settings import CLEAN
 
 CONFIG = Attention(hidden_sizes=(32, 16))
@@ -43,11 +44,11 @@ SHARE = 1 / 20
 LEARNED = Bend(steps=300, learning_rate=0.02, batch_size=64)
 BANDED = Band(pivots=7, steps=60, learning_rate=0.005, batch_size=64, insertions=1)
 ENOUGH = replace(LEARNED, allowed=ALLOWED)
-TRACKED = Valley(longest=0.05, least=0.005)
+TRACKED = Valley(longest=0.05, least=0.005, between=1)
 POINTS = 97
 """At which a barrier is looked for, of every path alike."""
 BETWEEN = 4
-"""Points on each piece of the tracked path where the bound is looked at, beside its ends."""
+"""Points on each piece of the tracked path where the bound is looked at, beside its ends; the tracking looks at one."""
 PROBLEMS, SIZE, OUTER, INNER = 1000, 40, 20, 300
 """Of the direction problems; the published inner loop has 2000 steps, of which the first are compared."""
 
@@ -156,7 +157,7 @@ def _published(surface: Counted, task: Task, budget: float, found: list[Tracked]
 
 
 def _published_rows(task: Task, peer: Arm, tracked: Tracked, budget: float) -> list[Row]:
-    """Tell what the published tracking had, and how far it came."""
+    """Tell what the published tracking had and how far it came."""
     left = distance(tracked.points[-1], task.second) / distance(task.first, task.second)
     floor = max(peer.barrier.losses[0], peer.barrier.losses[-1])
     case = f"{len(tracked.points)} points, {tracked.gradients} gradients, {tracked.evaluations} losses, {tracked.ended}"
@@ -214,11 +215,12 @@ def _best(arms: dict[str, Arm], peer: Arm, budget: float) -> list[Row]:
 
 
 def _alignment(task: Task) -> Row:
-    """Compare the losses of all samples before and after the units were moved."""
-    moved = align(task.first, task.second, symmetries(task.surface.model))
-    away = float((task.surface.losses(moved.params) - task.surface.losses(task.second)).abs().max())
-    case = f"losses of {task.surface.size} samples; distance {moved.before:.4g} before, {moved.after:.4g} after"
-    return Row("alignment leaves the function", case, away, None, away, "<= 1e-5", away <= 1e-5, "nats")
+    """Compare the logits of all samples before and after the units were moved."""
+    surface, moved = task.surface, align(task.first, task.second, symmetries(task.surface.model))
+    one, two = (predict(surface.model_at(params), surface.batch) for params in (task.second, moved.params))
+    away = float((one - two).abs().max())
+    case = f"logits of {surface.size} samples; distance {moved.before:.4g} before, {moved.after:.4g} after"
+    return Row("alignment leaves the function", case, away, None, away, "<= 1e-5", away <= 1e-5, "")
 
 
 def _bound(task: Task, tracked: Tracked) -> list[Row]:

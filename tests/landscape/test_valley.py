@@ -14,7 +14,7 @@ from perdure.landscape.barrier import barrier
 from perdure.landscape.linear import linear
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.valley import Valley, valley
-from perdure.ops.params import distance, params_of
+from perdure.ops.params import distance, interpolate, params_of
 from tests.landscape.bowls import BOWL, PASS, RING, Formula, point
 
 
@@ -86,6 +86,23 @@ def test_a_resumed_tracking_equals_one_that_was_not_cut(cut):
     assert all(distance(a, b) == 0 for a, b in zip(joined.points, whole.points, strict=True))
 
 
+@pytest.mark.parametrize(("surface", "allowed", "cut"), [(PASS, None, -math.inf), (RING, 0.02, 1e-3)])
+def test_the_bound_holds_between_the_points_too(surface, allowed, cut):
+    """Long steps cut across a ring, and then the bound does not hold there, unless it is looked at."""
+    ends = around(120) if surface is RING else (point(-1.0, 0.0), point(1.0, 0.0))
+    over = []
+    for between in (0, 3):
+        found = valley(surface, *ends, Valley(allowed, longest=0.3, least=0.005, between=between))
+        assert found.ended == "target"
+        keeps_its_bounds(surface, found, ends[1])
+        inner = (interpolate(a, b, k / 4) for a, b in itertools.pairwise(found.points) for k in (1, 2, 3))
+        highest = max(float(surface.losses(one).mean()) for one in inner)
+        assert found.increase <= found.level
+        over.append(highest - found.level)
+    assert over[0] > cut
+    assert over[1] <= 1e-12
+
+
 def test_no_step_begins_when_time_is_over():
     found = valley(RING, *around(120), Valley(seconds=0.0))
     assert (found.ended, len(found.points), found.gradients) == ("seconds", 1, 0)
@@ -123,7 +140,14 @@ def test_the_valley_between_two_networks_lies_far_below_the_straight_line(genera
 
 
 def test_settings_and_ends_that_cannot_be_used():
-    for setting in ({"allowed": -1.0}, {"least": 0.5}, {"descents": (1.0,)}, {"evaluations": 0}, {"descents": ()}):
+    for setting in (
+        {"allowed": -1.0},
+        {"between": -1},
+        {"least": 0.5},
+        {"descents": (1.0,)},
+        {"evaluations": 0},
+        {"descents": ()},
+    ):
         with pytest.raises(SettingError):
             Valley(**setting)
     with pytest.raises(NonFiniteError, match="two ends"):

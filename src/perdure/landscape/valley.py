@@ -15,7 +15,7 @@ from perdure.core.errors import NonFiniteError, SettingError
 from perdure.landscape.direction import direction
 from perdure.landscape.path import Chain
 from perdure.landscape.surface import Surface
-from perdure.ops.params import Params, difference, distance, flatten, unflatten
+from perdure.ops.params import Params, difference, distance, flatten, interpolate, unflatten
 
 __all__ = ["Tracked", "Valley", "valley"]
 
@@ -30,6 +30,7 @@ class Valley:
         longest: the longest step, as a share of the distance between the ends.
         least: what every step must take off the distance to the target, as a share of that between the ends; so
             there are at most 1 / least steps, and a path that comes no closer has stalled.
+        between: how many points on the piece of each step must keep the bound as well as its end; each costs a loss.
         descents: what to try at each step, in this order: the slopes asked of `direction`.
         evaluations: losses of points after which no further step begins.
         seconds: time after which no further step begins.
@@ -41,12 +42,13 @@ class Valley:
     allowed: float | None = None
     longest: float = 0.02
     least: float = 1e-3
+    between: int = 0
     descents: tuple[float, ...] = (0.5, 0.0, -0.25, -0.5, -0.75, -1.0)
     evaluations: int = 10_000
     seconds: float = math.inf
 
     def __post_init__(self) -> None:
-        check_counts(evaluations=self.evaluations, descents=len(self.descents))
+        check_counts(evaluations=self.evaluations, descents=len(self.descents), between=self.between + 1)
         if not 0 < self.least < self.longest <= 1:
             raise SettingError(
                 f"least is {self.least} and longest is {self.longest}",
@@ -65,7 +67,7 @@ class Tracked:
     Args:
         points: of the path, from the start; the target is the last one when it was reached.
         losses: the mean loss at each.
-        level: the loss that no point lies above.
+        level: the loss that no point lies above, nor any of those looked at between them.
         increase: how much that is above the loss of the worse end: the loss increase that the path needed.
         ended: why it ended: at the target, stalled, or out of evaluations or time.
         stride: length of the last step.
@@ -97,10 +99,18 @@ class _Search:
     settings: Valley
     whole: float
     floor: float
-    last: float
 
     def loss(self, point: Params) -> float:
         return float(self.surface.losses(point).double().mean())
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A point with its loss, and the highest that was seen on the way to it."""
+
+    point: Params
+    loss: float
+    highest: float
 
 
 def valley(
@@ -122,7 +132,8 @@ def valley(
             the first start for evaluations, and from now for seconds.
 
     Returns:
-        The path so far. Loss and distance keep their bounds at the points; for what lies between them, see `barrier`.
+        The path so far. Loss and distance keep their bounds at the points, and the loss where it was looked at
+        between them; for all else, see `barrier`.
 
     Raises:
         ShapeError: when the two ends do not fit.
@@ -146,7 +157,7 @@ def valley(
     ends = [float(surface.losses(point).double().mean()) for point in (first, second)]
     if not all(map(math.isfinite, ends)):
         raise NonFiniteError(f"the losses of the two ends are {ends}", "give weights whose loss is finite")
-    search = _Search(surface, second, settings, distance(first, second), max(ends), ends[1])
+    search = _Search(surface, second, settings, distance(first, second), max(ends))
     level = search.floor + (settings.allowed or 0.0)
     state = resume or Tracked((first,), (ends[0],), level, 0.0, "evaluations", settings.longest * search.whole, 2, 0)
     state = replace(state, ended="target", level=max(level, state.level))
@@ -164,21 +175,30 @@ def _step(search: _Search, state: Tracked) -> Tracked:
     here = state.points[-1]
     to = difference(here, search.target)
     if float(to.norm()) <= search.settings.longest * search.whole:
-        return _moved(search, state, search.target, search.last)
+        state, found = _looked(search, state, search.target)
+        if found.highest <= state.level or search.settings.allowed is None:
+            return _moved(search, state, found)
     gradient = flatten(search.surface.gradient(here)).double()
     state = replace(state, gradients=state.gradients + 1)
-    best, loss, stride, easiest = here, math.inf, state.stride, math.inf
+    best, stride, easiest = _Look(here, math.inf, math.inf), state.stride, math.inf
     for move in _moves(search, state, to, gradient):
-        point = unflatten(flatten(here).double() + move, here)
-        found, state = search.loss(point), replace(state, evaluations=state.evaluations + 1)
-        rise = (found - state.level) / (float(to.norm()) - float((to - move).norm()))
-        if found <= state.level or rise < easiest:
-            best, loss, stride, easiest = point, found, float(move.norm()), rise
-        if found <= state.level:
+        state, found = _looked(search, state, unflatten(flatten(here).double() + move, here))
+        rise = (found.highest - state.level) / (float(to.norm()) - float((to - move).norm()))
+        if found.highest <= state.level or rise < easiest:
+            best, stride, easiest = found, float(move.norm()), rise
+        if found.highest <= state.level:
             break
-    if loss > state.level and (search.settings.allowed is not None or loss == math.inf):
+    if best.highest > state.level and (search.settings.allowed is not None or best.highest == math.inf):
         return replace(state, ended="stalled")
-    return _moved(search, replace(state, stride=stride), best, loss)
+    return _moved(search, replace(state, stride=stride), best)
+
+
+def _looked(search: _Search, state: Tracked, point: Params) -> tuple[Tracked, _Look]:
+    """Look at the loss of a point, and between it and the last one."""
+    pieces = search.settings.between + 1
+    way = [interpolate(state.points[-1], point, k / pieces) for k in range(1, pieces)]
+    losses = [search.loss(one) for one in (*way, point)]
+    return replace(state, evaluations=state.evaluations + pieces), _Look(point, losses[-1], max(losses))
 
 
 def _moves(search: _Search, state: Tracked, to: Tensor, gradient: Tensor) -> Iterator[Tensor]:
@@ -192,9 +212,11 @@ def _moves(search: _Search, state: Tracked, to: Tensor, gradient: Tensor) -> Ite
             length /= 2
 
 
-def _moved(search: _Search, state: Tracked, point: Params, loss: float) -> Tracked:
-    level = max(state.level, loss)
-    losses = (*state.losses, loss)
+def _moved(search: _Search, state: Tracked, found: _Look) -> Tracked:
     return replace(
-        state, points=(*state.points, point), losses=losses, level=level, increase=max(0.0, max(losses) - search.floor)
+        state,
+        points=(*state.points, found.point),
+        losses=(*state.losses, found.loss),
+        level=max(state.level, found.highest),
+        increase=max(state.increase, found.highest - search.floor),
     )
