@@ -62,6 +62,22 @@ def test_a_step_with_several_types_keeps_them_in_its_channels(tmp_path):
     assert (train.inputs[..., 3:] == 1).all()
 
 
+@pytest.mark.parametrize("write", [write_event_folder, write_event_archive])
+def test_types_have_names_where_they_are_stored(write, tmp_path):
+    path = write(tmp_path, **event_arrays(), types=np.array(["person", "<b>act</b>", "time", "place"]))
+    assert Events(str(path)).load(0).types == ("person", "<b>act</b>", "time", "place")
+    assert Events(str(write_event_archive(tmp_path, **event_arrays(names=("",))))).load(0).types == ()
+
+
+def test_names_of_types_may_be_lines_of_text(tmp_path):
+    write_event_folder(tmp_path, **event_arrays(names=("",)))
+    (tmp_path / "types.txt").write_text("a\nb\nc\nd\n", encoding="utf-8")
+    assert Events(str(tmp_path)).load(0).types == ("a", "b", "c", "d")
+    (tmp_path / "types.txt").write_text("a\nb\nb\nd\n", encoding="utf-8")
+    with pytest.raises(DataError, match="there are 4 names of types, 3 of them different, for 4 types"):
+        Events(str(tmp_path)).load(0)
+
+
 def test_a_model_reads_it(tmp_path):
     splits = Events(str(write_event_folder(tmp_path, **event_arrays()))).load(0)
     model = Hierarchical(4, (5,), types=4).build(splits.features, 2, torch.Generator().manual_seed(0))
@@ -84,6 +100,8 @@ BAD = {
     "long label": ({"y": np.ones((4, 2, 2))}, ShapeError, "'y' has shape (4, 2, 2)"),
     "halves": ({"f": np.full((4, 5, 4), 0.5)}, DataError, "'f' holds values other than 0 and 1"),
     "absent": ({"e": np.zeros((4, 4))}, DataError, "'e' marks other types than those that occur"),
+    "names": ({"types": np.arange(4)}, ShapeError, "'types' has shape (4,) and dtype int64"),
+    "few names": ({"types": np.array(["a"])}, DataError, "there are 1 names of types, 1 of them different, for 4"),
     "objects": ({"y": np.array([{}] * 4, dtype=object)}, DataError, "'y' cannot be read: Object arrays"),
 }
 

@@ -26,6 +26,7 @@ from perdure.ops.sequence import length_mask
 __all__ = ["Events"]
 
 PARTS = ("train", "val", "test")
+NAMES = "types.txt"
 NAME = re.compile(r"x((?:_(train|val|test))?(?:_(\d+))?)")
 
 Stored = Mapping[str, Callable[[], np.ndarray]]
@@ -42,6 +43,7 @@ class Events:
     - `y`: 0 or 1, (samples, classes) or (samples, 1, classes), 1 at the class.
     - `f`: 0 or 1, (samples, time, types), 1 at the type of the event; a step may have none or several.
     - `e`: 0 or 1, (samples, types), 1 at the types that occur; may be left out.
+    - `types`: text, the name of each type; may be left out, and in a folder may be lines of the file types.txt.
 
     The splits are "train", "val" and "test". Without them, as in `x_0` or just `x`, the seed draws 60, 20 and 20 %;
     without numbers there is one length. Other arrays are not read, and nothing is unpickled.
@@ -73,7 +75,8 @@ class Events:
         Raises:
             DataError: when the arrays cannot be used; subclasses name the case.
         """
-        stored = _stored(Path(self.path).expanduser())
+        path = Path(self.path).expanduser()
+        stored = _stored(path)
         found = [match for name in stored if (match := NAME.fullmatch(name))]
         found.sort(key=lambda match: int(match[3] or 0))
         splits = {match[2] for match in found}
@@ -85,10 +88,11 @@ class Events:
         ordered = [None] if splits == {None} else list(PARTS)
         buckets = {one: [_bucket(stored, match) for match in found if match[2] == one] for one in ordered}
         classes = _classes([bucket for some in buckets.values() for bucket in some])
+        types = _types(stored, path, buckets[ordered[0]][0].f.shape[2])
         if splits == {None}:
-            return split(_batch(buckets[None]), classes, seed)
+            return replace(split(_batch(buckets[None]), classes, seed), types=types)
         train, validation, test = (_batch(buckets[one]) for one in PARTS)
-        return Splits(train, validation, test, classes)
+        return Splits(train, validation, test, classes, types=types)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +201,28 @@ def _classes(buckets: list[_Bucket]) -> tuple[str, ...]:
     if classes < 2:
         raise LabelError("'y' has a single class", "give two columns or more, one for each class")
     return tuple(str(one) for one in range(classes))
+
+
+def _types(stored: Stored, path: Path, count: int) -> tuple[str, ...]:
+    """Read the names of the types, where there are any."""
+    if (path / NAMES).is_file():
+        names = (path / NAMES).read_text(encoding="utf-8").splitlines()
+    elif "types" in stored:
+        values = _array(stored, "types")
+        if values.dtype.kind != "U" or values.ndim != 1:
+            raise ShapeError(
+                f"'types' has shape {values.shape} and dtype {values.dtype}",
+                "store one name for each, numpy.array(['person', 'act'])",
+            )
+        names = values.tolist()
+    else:
+        return ()
+    if len(names) != count or len(set(names)) < count:
+        raise DataError(
+            f"there are {len(names)} names of types, {len(set(names))} of them different, for {count} types in 'f'",
+            "give each type a name of its own, in the order of the columns of 'f'",
+        )
+    return tuple(names)
 
 
 def _batch(buckets: list[_Bucket]) -> Batch:
