@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs bench study lock report-browser-test install clean
+.PHONY: help demo test test-slow lint format docs bench study lock report-browser-test check-quantus install clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,15 @@ test-slow: $(VENV)/.installed ## run the proofs that take minutes
 
 report-browser-test: $(VENV)/.installed ## look at the report in headless Chromium
 	$(BIN)/pytest -m browser
+
+check-quantus: $(VENV)-quantus/.installed ## compare with Quantus, in an environment of its own
+	$(VENV)-quantus/bin/pytest -p no:cacheprovider tests/exchange/test_quantus.py
+
+$(VENV)-quantus/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-quantus
+	$(VENV)-quantus/bin/pip install -q uv
+	$(VENV)-quantus/bin/uv pip install -q --python $(VENV)-quantus/bin/python -e '.[dev,quantus]'
+	@touch $@
 
 lint: $(VENV)/.installed ## check style, types, layers and the absence of CUDA packages
 	$(BIN)/ruff check .
@@ -65,4 +74,4 @@ lock: $(VENV)/.installed ## pin the newest versions of all dependencies, torch a
 	mv $(VENV)/constraints.txt constraints.txt
 
 clean: ## remove the environment and all caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-quantus docs/_build docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
