@@ -64,9 +64,6 @@ FILES = {
     "text_table": write_text_table,
 }
 
-PACKAGES = {"sktime": "sktime"}
-"""What a dataset needs that the test environment may lack."""
-
 
 SMALL = {"size": 40, "train": 40, "validation": 10, "test": 10, "source": "imdb", "most": 4, "dimensions": 3}
 """Settings that make a dataset small, where it has them."""
@@ -74,8 +71,6 @@ SMALL = {"size": 40, "train": 40, "validation": 10, "test": 10, "source": "imdb"
 
 def made(name, folder):
     """Make a dataset that is small and needs no network."""
-    if name in PACKAGES:
-        pytest.importorskip(PACKAGES[name])
     known = {f.name: f for f in fields(DATASETS.load(name))}
     if name not in FILES and any(f.default is f.default_factory is MISSING for f in known.values()):
         pytest.skip(f"'{name}' needs a file, and tests/contracts/test_datasets.py knows none")

@@ -1,5 +1,4 @@
 import sys
-from importlib.util import find_spec
 
 import pytest
 import torch
@@ -7,8 +6,6 @@ import torch
 from perdure.core.errors import DataError, DependencyError, LabelError, NonFiniteError, UnknownNameError
 from perdure.core.registry import DATASETS
 from perdure.data.sktime import Sktime
-
-needs_sktime = pytest.mark.skipif(find_spec("sktime") is None, reason="needs sktime")
 
 HEADER = "@problemName Tiny\n@timeStamps false\n@univariate true\n@classLabel true b a\n@data\n"
 
@@ -23,7 +20,6 @@ def write_series(folder, train, test):
     return Sktime("Tiny", str(folder))
 
 
-@needs_sktime
 def test_real_series_come_with_the_package():
     """BasicMotions: 40 and 40 series of 100 steps and 6 features, ten of each class in either part."""
     splits = DATASETS.make("sktime:name=BasicMotions").load(0)
@@ -35,7 +31,6 @@ def test_real_series_come_with_the_package():
     torch.testing.assert_close(splits.train.inputs.std((0, 1), correction=0), torch.ones(6))
 
 
-@needs_sktime
 def test_series_of_unequal_length_are_masked():
     """JapaneseVowels: 270 and 370 series of 7 to 29 steps and 12 features by nine speakers."""
     splits = Sktime("JapaneseVowels").load(0)
@@ -46,7 +41,6 @@ def test_series_of_unequal_length_are_masked():
     assert all((part.inputs[~part.mask] == 0).all() for part in parts(splits))
 
 
-@needs_sktime
 def test_a_folder_of_the_archive_is_read(tmp_path):
     dataset = write_series(tmp_path, ["1,2,3:a", "4,5:b"] * 5, ["1,2,4:b"])
     splits = dataset.load(0)
@@ -55,7 +49,6 @@ def test_a_folder_of_the_archive_is_read(tmp_path):
     assert (raw.test.label.tolist(), raw.classes, splits.train.id[0][:6]) == ([1], ("a", "b"), "train-")
 
 
-@needs_sktime
 @pytest.mark.parametrize(
     ("train", "test", "error", "message"),
     [
@@ -69,7 +62,6 @@ def test_what_cannot_be_used_is_named(train, test, error, message, tmp_path):
         write_series(tmp_path, train, test).load(0)
 
 
-@needs_sktime
 def test_unknown_names_are_named_with_those_that_are_there(tmp_path):
     with pytest.raises(UnknownNameError, match=r"'BasicMotion' with classes.*'BasicMotions'.*path="):
         Sktime("BasicMotion").load(0)

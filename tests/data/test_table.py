@@ -184,6 +184,11 @@ BAD_LONG = {
     "unsorted": (swapped(4), DataError, "'s1' has step 1 in row 4 and step 0 in row 5.*not in order.*sort=true"),
     "twice": (repeated(3), DataError, "'s0' has step 2 in row 3 and step 2 in row 4.*the same"),
     "text": (with_cell(5, 3, "<b>7</b>"), DataError, "row 5, column 'y' holds '<b>7</b>', which is no number"),
+    "review": (
+        with_cell(5, 3, "a film " * 50),
+        DataError,
+        "column 'y' holds 'a film .{1,60}, .*text_table:path=",
+    ),
     "comma": (with_cell(5, 3, "1,5"), DataError, "row 5, column 'y' holds '1,5', .* decimal point"),
     "empty": (with_cell(5, 3, ""), NonFiniteError, "row 5, column 'y' is empty or NaN"),
     "nan": (with_cell(6, 2, "NaN"), NonFiniteError, "row 6, column 'x' is empty or NaN"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["SUFFIXES", "cell", "check_column", "classes_of", "numbers", "ordered", "read_table", "words"]
+
+LONGEST = 60
+"""Signs of a cell that a message shows."""
 
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 
@@ -112,7 +116,7 @@ def numbers(table: pa.Table, name: str) -> Float[np.ndarray, " row"]:
     if not castable(0, len(column)):
         row = _first(castable, len(column))
         raise DataError(
-            f"{cell(row, name)} holds {column[row].as_py()!r}, which is no number",
+            f"{cell(row, name)} holds {shorten(repr(column[row].as_py()), LONGEST)}, which is no number",
             "write a number with a decimal point, leave this column out with ignore=, or name what it holds with "
             "label= or id=; texts are read by text_table:path=",
         )
