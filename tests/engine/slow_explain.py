@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import torch
 from torch import nn
 
 from perdure.core.batch import Batch
-from perdure.engine.explain import Explaining, explain
+from perdure.engine.explain import Explaining
+from perdure.engine.piece import Engine
+from perdure.engine.pool import run_pieces
+from perdure.records.parts import finished_parts
 from perdure.records.run import open_run
 
 SHARDS = 12
@@ -26,7 +30,7 @@ class Slow:
         return query.gradient(query.x)
 
 
-def run(folder: Path, workers: int, seconds: float = 0.0) -> None:
+def run(folder: Path, workers: int | Engine, seconds: float = 0.0, wrap: Callable = lambda work: work) -> None:
     open_run(folder, {"what": "test"})
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4 * SHARDS, 5, 3, generator=generator)
@@ -34,7 +38,7 @@ def run(folder: Path, workers: int, seconds: float = 0.0) -> None:
     for weight in model.parameters():
         nn.init.normal_(weight, generator=generator)
     work = Explaining(model, Batch(x, torch.zeros(len(x)).long()), Slow(seconds), folder / "maps", "linear", shard=4)
-    explain(work, workers)
+    run_pieces(wrap(work), [i for i in range(SHARDS) if i not in finished_parts(work.folder)], workers)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ def attribute(
     seed = generator.initial_seed()
     query = _query(model, x, target, lengths, sub_seeds(generator, len(x)), opening)
     found = [_explain(made, part(query, slice(i, i + batch_size))) for i in range(0, len(x), batch_size)]
-    values = torch.cat([one.values for one in found]).masked_fill(~site_mask(query.mask, x), 0.0)
+    values = torch.cat([one.values for one in found])
+    values = values if query.mask is None else values.masked_fill(~site_mask(query.mask, x), 0.0)
     _check_values(values, query, made)
     provenance = Provenance(
         method=name_of(made),

@@ -65,7 +65,10 @@ def select(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:
         >>> select(batch, [2, 0]).label.tolist()
         [2, 0]
     """
-    positions = torch.arange(len(batch))[index if isinstance(index, slice) else torch.as_tensor(index)]
+    if isinstance(index, slice):
+        taken = {f.name: _cut(getattr(batch, f.name), index) for f in fields(batch)}
+        return Batch(**taken)  # type: ignore[arg-type]
+    positions = torch.arange(len(batch))[torch.as_tensor(index)]
     taken = {f.name: _take(getattr(batch, f.name), positions) for f in fields(batch)}
     return Batch(**taken)  # type: ignore[arg-type]
 
@@ -82,6 +85,10 @@ def batches(batch: Batch, size: int) -> Iterator[Batch]:
     """
     for start in range(0, len(batch), size):
         yield select(batch, slice(start, start + size))
+
+
+def _cut(value: Tensor | tuple[object, ...] | None, index: slice) -> Tensor | tuple[object, ...] | None:
+    return value[index].clone() if isinstance(value, Tensor) else None if value is None else value[index]
 
 
 def _take(value: Tensor | tuple[object, ...] | None, positions: Tensor) -> Tensor | tuple[object, ...] | None:
