@@ -6,6 +6,7 @@ from perdure.training.settings import CLEAN, PAPER, Training
 
 def test_the_clean_setting_stops_early_on_the_validation_loss():
     assert (CLEAN.epochs, CLEAN.batch_size, CLEAN.learning_rate) == (30, 50, 3e-3)
+    assert CLEAN.epochs * CLEAN.min_steps == 300
     assert (CLEAN.patience, CLEAN.select, CLEAN.loss, CLEAN.stop_at) == (10, "loss", "cross_entropy", None)
 
 
@@ -20,6 +21,7 @@ def test_the_paper_setting_is_the_published_one():
     [
         {"epochs": 0},
         {"batch_size": 0},
+        {"min_steps": 0},
         {"check_every": 0},
         {"patience": 0},
         {"learning_rate": 0.0},

@@ -31,6 +31,18 @@ def test_an_epoch_has_every_sample_once(count, size):
     assert torch.equal(torch.cat([part.mask for part in parts]), mask[label])
 
 
+@settings(max_examples=30, deadline=None)
+@given(count=st.integers(1, 30), size=st.integers(1, 12), least=st.integers(1, 9))
+def test_an_epoch_goes_through_few_samples_as_often_as_its_steps_need(count, size, least):
+    source = shuffled(Batch(torch.zeros(count, 1), torch.arange(count)), size, least)
+    parts = list(source.epoch(generator()))
+    once = shuffled(source.whole, size).steps
+    assert len(parts) == source.steps >= least
+    assert source.steps - once < least or source.steps == once
+    drawn = torch.cat([part.label for part in parts]).bincount()
+    assert drawn.tolist() == [source.steps // once] * count
+
+
 def test_each_epoch_has_its_own_order():
     source, stream = shuffled(Batch(torch.zeros(20, 1), torch.arange(20)), 20), generator()
     first, second = (next(source.epoch(stream)).label.tolist() for _ in range(2))

@@ -74,7 +74,7 @@ class Runs:
             fitted = train(self.config, self.splits, self.settings, seed, self.source)
         else:
             drawn = resampled(self.splits.train, stream(seed, "bootstrap"))
-            source = shuffled(drawn, self.settings.batch_size)
+            source = shuffled(drawn, self.settings.batch_size, self.settings.min_steps)
             fitted = train(self.config, self.splits, self.settings, self.base, source)
         best = fitted.history[fitted.best]
         extra = {
@@ -122,7 +122,7 @@ def train(
         The trained model with its history.
     """
     model = config.build(splits.features, len(splits.classes), stream(seed, "weights"))
-    source = source or shuffled(splits.train, settings.batch_size)
+    source = source or shuffled(splits.train, settings.batch_size, settings.min_steps)
     with one_thread():
         return fit(model, source, splits.validation, settings, stream(seed, "training"), progress)
 

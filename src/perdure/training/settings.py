@@ -18,6 +18,7 @@ class Training:
     Args:
         epochs: the most passes over the training samples.
         batch_size: samples of one step.
+        min_steps: the fewest steps of an epoch; a training set with fewer is gone through several times in each.
         learning_rate: of Adam, at its highest.
         weight_decay: decoupled from the gradient, as in AdamW.
         schedule: "constant", or "one_cycle": up over the first 30 % of all steps, then down to zero.
@@ -44,6 +45,7 @@ class Training:
 
     epochs: int = 30
     batch_size: int = 50
+    min_steps: int = 1
     learning_rate: float = 3e-3
     weight_decay: float = 0.0
     schedule: Literal["constant", "one_cycle"] = "constant"
@@ -55,7 +57,7 @@ class Training:
     stop_at: float | None = None
 
     def __post_init__(self) -> None:
-        counts = {name: getattr(self, name) for name in ("epochs", "batch_size", "check_every", "patience")}
+        counts = {name: getattr(self, name) for name in ("epochs", "batch_size", "min_steps", "check_every", "patience")}
         check_counts(**{name: value for name, value in counts.items() if value is not None})
         check_choice("schedule", self.schedule, ("constant", "one_cycle"))
         check_choice("loss", self.loss, ("cross_entropy", "published"))
@@ -68,8 +70,9 @@ class Training:
             raise SettingError(f"stop_at is {self.stop_at}", "give an accuracy above 0 and up to 1")
 
 
-CLEAN = Training()
-"""The default: stops early on the validation loss and keeps the weights where it was lowest."""
+CLEAN = Training(min_steps=10)
+"""The default: stops early on the validation loss and keeps the weights where it was lowest. At least ten steps lie
+between two checks, so that some dozens of samples get the 300 steps that they need."""
 
 PAPER = Training(
     epochs=400, learning_rate=1e-3, loss="published", check_every=10, select="accuracy", patience=None, stop_at=1.0

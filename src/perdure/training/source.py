@@ -28,12 +28,13 @@ class Source:
     whole: Batch | None = None
 
 
-def shuffled(batch: Batch, size: int) -> Source:
-    """Go through samples in a new random order in each epoch.
+def shuffled(batch: Batch, size: int, at_least: int = 1) -> Source:
+    """Go through samples in a new random order in each epoch, several times where they are few.
 
     Args:
         batch: the training samples.
-        size: samples of one step; the last step of an epoch may have fewer.
+        size: samples of one step; the last step of a pass may have fewer.
+        at_least: steps of an epoch; as many passes are made as these need.
 
     Returns:
         The source.
@@ -45,7 +46,9 @@ def shuffled(batch: Batch, size: int) -> Source:
         ([0, 1, 2, 3, 4], 3)
     """
     plain = replace(batch, truth=None, event=None, text=())
-    return Source(partial(_shuffled, plain, size), -(-len(batch) // size), batch)
+    steps = -(-len(batch) // size)
+    passes = -(-at_least // max(steps, 1))
+    return Source(partial(_shuffled, plain, size, passes), passes * steps, batch)
 
 
 def fresh(draw: Callable[[int, torch.Generator], Batch], size: int, steps: int) -> Source:
@@ -62,9 +65,10 @@ def fresh(draw: Callable[[int, torch.Generator], Batch], size: int, steps: int) 
     return Source(partial(_fresh, draw, size, steps), steps)
 
 
-def _shuffled(batch: Batch, size: int, generator: torch.Generator) -> Iterator[Batch]:
-    for positions in torch.split(torch.randperm(len(batch), generator=generator), size):
-        yield select(batch, positions)
+def _shuffled(batch: Batch, size: int, passes: int, generator: torch.Generator) -> Iterator[Batch]:
+    for _ in range(passes):
+        for positions in torch.split(torch.randperm(len(batch), generator=generator), size):
+            yield select(batch, positions)
 
 
 def _fresh(

@@ -83,7 +83,7 @@ class _Lane:
 
 def _lane(config: Recurrent, splits: Splits, settings: Training, seed: int) -> _Lane:
     model = config.build(splits.features, len(splits.classes), stream(seed, "weights"))
-    source = shuffled(splits.train, settings.batch_size)
+    source = shuffled(splits.train, settings.batch_size, settings.min_steps)
     course = Course(model, source, splits.validation, settings, stream(seed, "training"))
     return _Lane(course, torch.Generator().manual_seed(course.dropout_seed))
 
