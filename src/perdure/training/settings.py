@@ -57,8 +57,9 @@ class Training:
     stop_at: float | None = None
 
     def __post_init__(self) -> None:
-        counts = {name: getattr(self, name) for name in ("epochs", "batch_size", "min_steps", "check_every", "patience")}
-        check_counts(**{name: value for name, value in counts.items() if value is not None})
+        check_counts(epochs=self.epochs, batch_size=self.batch_size, min_steps=self.min_steps)
+        optional = {"check_every": self.check_every, "patience": self.patience}
+        check_counts(**{name: value for name, value in optional.items() if value is not None})
         check_choice("schedule", self.schedule, ("constant", "one_cycle"))
         check_choice("loss", self.loss, ("cross_entropy", "published"))
         check_choice("select", self.select, ("loss", "accuracy"))
