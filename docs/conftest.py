@@ -11,6 +11,7 @@ torch.set_num_threads(1)  # two threads beside other work are slower than one
 pytest_collect_file = Sybil(parsers=[PythonCodeBlockParser()], patterns=RUN).pytest()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the pieces of a page in one process."""
     for item in items:
