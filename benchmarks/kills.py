@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.harness import Row
 
 KILLS = 20
-MODEL = ("lstm:hidden_size=16", "boxes:size=60,features=20,train=40,validation=20,test=1280")
+MODEL = ("lstm:hidden_size=16", "boxes:size=60,train=40,validation=20,test=1280")
 SETTINGS = ("--changes", "epochs=1", "--method", "integrated_gradients")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -75,7 +75,14 @@ def explain(
     if source.load is None:
         rehearse(untrained, (method,), splits.train)
     folder = out or Path("runs") / folder_name(f"explain-{model}-{data}-{method}-{split}")
-    asked = {"model": model, "weights": weights, "data": data, "method": method, "split": split, "limit": limit}
+    asked: dict[str, Any] = {
+        "model": model,
+        "weights": weights,
+        "data": data,
+        "method": method,
+        "split": split,
+        "limit": limit,
+    }
     asked |= {"seed": seed, "explained": explained, "target": target, "training": asdict(how)}
     open_run(folder, {**asked, "source": source.described})
     with bar(f"training {model}") as progress:
