@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from perdure.studies.explanation_reproducibility import ExplanationReproducibility
 from perdure.studies.input_bottleneck import InputBottleneck
 from perdure.studies.mnist_saliency import MnistSaliency
 from perdure.studies.necessary_boxes import NecessaryBoxes
@@ -14,6 +15,9 @@ STUDIES = {
     "necessary_boxes": NecessaryBoxes(seeds=1, smoke=True, models=("lstm", "lstm_positional_input_cell_attention")),
     "input_bottleneck": InputBottleneck(seeds=1, smoke=True),
     "mnist_saliency": MnistSaliency(seeds=1, smoke=True),
+    "explanation_reproducibility": ExplanationReproducibility(
+        smoke=True, models=("attention:dense_size=4,hidden_sizes=[4]",), methods=("attention", "gradient"), samples=8
+    ),
 }
 
 

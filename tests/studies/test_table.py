@@ -36,13 +36,45 @@ def test_a_study_writes_its_table_and_figures_and_works_no_cell_twice(tmp_path):
     assert len(CALLS) == 2
     with (tmp_path / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["study", "dataset", "model", "method", "metric", "seed", "value", "null", "ceiling"]
+    assert list(rows[0]) == [
+        "study",
+        "dataset",
+        "model",
+        "method",
+        "metric",
+        "seed",
+        "value",
+        "null",
+        "ceiling",
+        "low",
+        "high",
+    ]
     assert [(row["study"], row["dataset"], row["seed"], row["value"]) for row in rows] == [
         ("counting", "a", "0", "0.75"),
         ("counting", "b", "0", "0.75"),
         ("counting", "a", "paper", "0.8"),
     ]
     assert (tmp_path / "size.png").read_text() == "6"
+
+
+@dataclass(frozen=True)
+class Joining(Counting):
+    """Compare its cells."""
+
+    def joined(self, arrays):
+        return [Row("a", "m", "", "cells", "all", float(len(arrays)), 0.0, 2.0, 1.5, 2.5)]
+
+    def conclusion(self, rows):
+        return f"{len(rows)} rows"
+
+
+def test_a_study_that_joins_its_cells_adds_rows_and_words(tmp_path):
+    rows = run_study(Joining(), tmp_path)
+    assert [row.metric for row in rows] == ["accuracy", "accuracy", "cells", "accuracy"]
+    assert (rows[2].value, rows[2].low, rows[2].high) == (2.0, 1.5, 2.5)
+    assert (tmp_path / "conclusion.md").read_text() == "4 rows"
+    run_study(Counting(), tmp_path / "plain")
+    assert not (tmp_path / "plain" / "conclusion.md").exists()
 
 
 def test_the_published_table_is_whole():

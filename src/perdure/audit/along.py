@@ -35,7 +35,7 @@ from perdure.reproducibility.agreement import Run
 from perdure.reproducibility.sites import site_vectors
 from perdure.reproducibility.vectors import Vectors, event_vectors
 
-__all__ = ["Shown", "height", "looked_at", "shown_of"]
+__all__ = ["Shown", "explainer_of", "height", "looked_at", "shown_of"]
 
 BARRIER_POINTS = 61
 """Points of a path at which its loss is measured."""
@@ -136,7 +136,7 @@ def _looked_at(search: Search, route: Route, shown: Shown, null: float) -> tuple
     agreements = []
     for name in settings.methods:
         search.tell(f"{kind}: explaining by {name} at {len(points)} points")
-        runs = explained(search.surface, points, shown.batch, _explainer(name, shown, settings.seed))
+        runs = explained(search.surface, points, shown.batch, explainer_of(name, shown, settings.seed))
         if kind == settings.kinds[0]:  # all kinds have the same ends
             check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
         place = f"{kind}/{folder_name(name)}"
@@ -173,7 +173,17 @@ def _length(path: Path) -> float:
     return path.length if isinstance(path, Chain) else evenly(path, LENGTH_POINTS).length
 
 
-def _explainer(name: str, shown: Shown, seed: int) -> Explainer:
+def explainer_of(name: str, shown: Shown, seed: int) -> Explainer:
+    """Say how a method explains a model, wherever it is met.
+
+    Args:
+        name: of the method, with settings.
+        shown: what it explains.
+        seed: of what it draws.
+
+    Returns:
+        How to make the method for a model, and vectors of what it says.
+    """
     has_events = shown.batch.event is not None
     vectors = partial(event_vectors, types=len(shown.types)) if has_events else site_vectors
     return Explainer(partial(_method, name, shown.splits.train), vectors, seed)

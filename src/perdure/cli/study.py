@@ -33,7 +33,7 @@ def study(
     """
     from perdure.core.registry import STUDIES
     from perdure.records.run import open_run
-    from perdure.studies.table import means, run_study
+    from perdure.studies.table import CONCLUSION, means, run_study
 
     shared = chosen_engine(engine, workers, ray_address)
     given = (
@@ -47,6 +47,8 @@ def study(
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    columns = ("dataset", "model", "metric", "runs", "mean", "null", "ceiling", "paper")
+    columns = ("dataset", "model", "method", "metric", "runs", "mean", "null", "ceiling", "paper")
     print_table(name, columns, means(rows))
+    if (folder / CONCLUSION).exists():
+        say(f"\n{(folder / CONCLUSION).read_text(encoding='utf-8')}")
     say(f"\ntable: {folder / 'table.csv'}\nfigures: {folder}")

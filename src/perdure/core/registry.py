@@ -137,7 +137,7 @@ DATASETS = Room(
     "dataset",
     doors=frozenset(
         {"columns", "event_types", "images", "layouts", "parts", "pictures", "published", "splits", "texts", "voc"}
-        | {"word_vectors", "words"}
+        | {"word_vectors", "words", "cortex", "hcp_events", "hcp_runs", "hcp_series", "parcellation"}
     ),
 )
 MODELS = Room(
@@ -148,7 +148,11 @@ MODELS = Room(
         | {"pooling", "prefix", "presets", "pretrained", "weights"}
     ),
 )
-STUDIES = Room("studies", "study", doors=frozenset({"cell", "figures", "published", "table"}))
+STUDIES = Room(
+    "studies",
+    "study",
+    doors=frozenset({"cell", "conclusion", "figures", "published", "retrained", "table", "ways"}),
+)
 
 
 def folder_name(name: str) -> str:

@@ -7,11 +7,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from perdure.core.errors import EmptyDataError, SettingError, ShapeError
+from perdure.ops.correlation import mean_ranks
 
-__all__ = ["pair_interval", "pair_mean"]
+__all__ = ["pair_correlation", "pair_interval", "pair_mean"]
 
 FEWEST = 3
 """Things that an interval needs; two make a single pair, which does not vary when they are resampled."""
+
+CORRELATED = 5
+"""Different pairs that a resampled correlation needs; of fewer, one is often perfect by chance."""
 
 
 def pair_mean(pairs: Float[Tensor, "thing thing"]) -> float:
@@ -77,12 +81,69 @@ def pair_interval(
     known, things = _known(pairs), len(pairs)
     if things < FEWEST:
         return torch.nan, torch.nan
-    index = torch.randint(things, (draws, things), generator=generator, device=generator.device).cpu()
-    times = torch.nn.functional.one_hot(index, things).sum(1).double()
+    times = _drawn(things, draws, generator)
     found = pairs.double().masked_fill(~known, 0.0).cpu()
     sums, counts = (torch.einsum("di,ij,dj->d", times, table, times) for table in (found, known.double().cpu()))
-    means = (sums / counts)[counts > 0]
-    low, high = means.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=means.dtype)).tolist()
+    return _between((sums / counts)[counts > 0], level)
+
+
+def pair_correlation(
+    a: Float[Tensor, "thing thing"], b: Float[Tensor, "thing thing"], generator: torch.Generator, draws: int = 2000
+) -> tuple[float, float, float]:
+    """Correlate the ranks of two numbers over the pairs that have both, with the interval over things.
+
+    As in `pair_interval` whole things are drawn again; a draw weighs the pairs, whose ranks stay.
+
+    Args:
+        a: a symmetric table; NaN for pairs without a number, the diagonal is not read.
+        b: another one of the same things.
+        generator: the stream of the draws.
+        draws: resampled correlations; those of fewer than five different pairs are left out, or of equal ones.
+
+    Returns:
+        Spearman's correlation, NaN where a number is the same for all pairs; low and high of its 95 % interval, NaN
+        when less than half of the draws can be used.
+
+    Raises:
+        ShapeError: when a table is not square.
+        EmptyDataError: when no pair has both numbers.
+
+    Reference:
+        spearman1904proof
+
+    Example:
+        >>> a = torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.0, 3.0, 0.0]])
+        >>> round(pair_correlation(a, -a, torch.Generator())[0], 6)
+        -1.0
+    """
+    first, second = (_known(a + b).triu()).nonzero(as_tuple=True)
+    everywhere = torch.ones(1, len(first), dtype=torch.bool)
+    x, y = (mean_ranks(table[first, second].cpu()[None], everywhere)[0] for table in (a, b))
+    times = _drawn(len(a), draws, generator)
+    weight = times[:, first] * times[:, second]
+    found = _weighted_correlation(x, y, weight[(weight > 0).sum(1) >= CORRELATED])
+    known = found[~found.isnan()]
+    ends = _between(known, 0.95) if 2 * len(known) > draws else (torch.nan, torch.nan)
+    return float(_weighted_correlation(x, y, torch.ones_like(x)[None])), *ends
+
+
+def _weighted_correlation(x: Tensor, y: Tensor, weight: Float[Tensor, "draw pair"]) -> Float[Tensor, " draw"]:
+    """Correlate numbers with the weights of each draw."""
+    share = weight / weight.sum(1, keepdim=True)
+    x, y = (one - (share @ one)[:, None] for one in (x, y))
+    sizes = (share * x.square()).sum(1) * (share * y.square()).sum(1)
+    found = (share * x * y).sum(1) / sizes.sqrt()
+    return torch.where(sizes > torch.finfo(sizes.dtype).eps, found.clamp(-1.0, 1.0), torch.nan)
+
+
+def _drawn(things: int, draws: int, generator: torch.Generator) -> Float[Tensor, "draw thing"]:
+    """Draw things with replacement, and count how often each is in a draw."""
+    index = torch.randint(things, (draws, things), generator=generator, device=generator.device).cpu()
+    return torch.nn.functional.one_hot(index, things).sum(1).double()
+
+
+def _between(values: Tensor, level: float) -> tuple[float, float]:
+    low, high = values.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=values.dtype)).tolist()
     return low, high
 
 

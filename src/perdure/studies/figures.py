@@ -7,12 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy.stats import t
 
+from perdure.report.against import against_chart
 from perdure.report.chart import interval_chart
 from perdure.report.figure import png
 from perdure.report.mosaic import moving_boxes
 from perdure.studies.table import Cell, Row
 
-__all__ = ["mean_map_picture", "means_chart", "methods_chart", "moving_box_picture", "seed_interval"]
+__all__ = [
+    "agreement_chart",
+    "barrier_picture",
+    "mean_map_picture",
+    "means_chart",
+    "methods_chart",
+    "moving_box_picture",
+    "remedies_chart",
+    "seed_interval",
+    "ways_chart",
+]
 
 
 def means_chart(rows: Sequence[Row], metric: str) -> bytes:
@@ -80,6 +91,79 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
         return mean, mean, mean
     half = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
     return mean, mean - half, mean + half
+
+
+def agreement_chart(rows: Sequence[Row], metric: str) -> bytes:
+    """Draw the agreement of runs for each method and model, with the interval over runs.
+
+    Args:
+        rows: of a study of retrained models.
+        metric: which agreement.
+
+    Returns:
+        The figure as PNG.
+    """
+    some = [row for row in rows if row.metric == metric]
+    return _intervals(some, f"agreement of runs, {metric}", lambda row: (row.method, row.model))
+
+
+def remedies_chart(rows: Sequence[Row], model: str) -> bytes:
+    """Draw what remedies buy for each method.
+
+    Args:
+        rows: of a study of retrained models.
+        model: which model.
+
+    Returns:
+        The figure as PNG.
+    """
+    some = [row for row in rows if row.model == model and row.metric.startswith("remedy: ")]
+    return _intervals(some, f"agreement, Spearman, {model}", lambda row: (row.method, row.metric[8:]))
+
+
+def ways_chart(rows: Sequence[Row]) -> bytes:
+    """Draw the agreement with the first end on the way to another run, for each method and kind of path.
+
+    Args:
+        rows: of a study of retrained models.
+
+    Returns:
+        The figure as PNG.
+    """
+    start = "Spearman with the first end, along "
+    some = [row for row in rows if row.metric.startswith(start)]
+    return _chart(some, start[:-8], lambda row: (f"{row.model}, {row.method}", row.metric.removeprefix(start)))
+
+
+def barrier_picture(rows: Sequence[Row]) -> bytes:
+    """Draw the agreement of each pair of runs against the barrier of the straight line between them.
+
+    Args:
+        rows: of a study of retrained models.
+
+    Returns:
+        The figure as PNG.
+    """
+    barriers = {(row.model, row.seed): row.value for row in rows if row.metric == "barrier, linear"}
+    series: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.metric == "Spearman of a pair":
+            pair = barriers[row.model, row.seed], row.value
+            series.setdefault(f"{row.model}, {row.method}", []).append(pair)
+    points = {name: np.array(some) for name, some in series.items()}
+    return png(against_chart(points, "barrier of the straight line, units matched, nats", "agreement, Spearman"))
+
+
+def _intervals(rows: Sequence[Row], title: str, place: Callable[[Row], tuple[str, str]]) -> bytes:
+    """Draw numbers with intervals of their own."""
+    table: dict[str, list[float | str | None]] = {}
+    for row in rows:
+        group, series = place(row)
+        ends = {name: row.value if end is None else end for name, end in (("low", row.low), ("high", row.high))}
+        numbers = {"value": row.value, "null": row.null, "ceiling": row.ceiling, **ends}
+        for name, value in {"group": group, "series": series, **numbers}.items():
+            table.setdefault(name, []).append(value)
+    return png(interval_chart(table, title))
 
 
 def moving_box_picture(means: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:

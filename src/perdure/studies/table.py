@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,10 @@ from perdure.records.files import write_bytes, write_text
 from perdure.records.parts import finished_parts, read_parts, write_part
 from perdure.records.place import readable
 
-__all__ = ["Cell", "Found", "Row", "Study", "means", "run_study"]
+__all__ = ["CONCLUSION", "Cell", "Found", "Joins", "Row", "Study", "means", "run_study"]
+
+CONCLUSION = "conclusion.md"
+"""What a study says in words, where it does."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,12 @@ class Row:
         model: name of the model.
         method: name of the attribution method; empty for numbers of the model itself.
         metric: name of the metric.
-        seed: of the run; "paper" for a published number.
+        seed: of the run; "paper" for a published number, "all" for one of all runs together.
         value: mean over test samples.
         null: what knows nothing scores; None when unknown.
         ceiling: what the best possible scores; None when unknown.
+        low: lower end of a 95 % interval of the value; None when there is none.
+        high: upper end.
     """
 
     dataset: str
@@ -61,6 +66,8 @@ class Row:
     value: float
     null: float | None = None
     ceiling: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +98,21 @@ class Study(Protocol):
         ...
 
 
-def run_study(
-    study: Study, folder: Path, workers: int | Engine = 1, progress: Progress | None = None
-) -> list[Row]:
-    """Work all cells that are not finished, then write `table.csv` and the figures.
+@runtime_checkable
+class Joins(Protocol):
+    """A study that compares its cells with each other when all are done, and says what follows."""
+
+    def joined(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Sequence[Row]:
+        """Compare the cells."""
+        ...
+
+    def conclusion(self, rows: Sequence[Row]) -> str:
+        """Say in words what the rows come to."""
+        ...
+
+
+def run_study(study: Study, folder: Path, workers: int | Engine = 1, progress: Progress | None = None) -> list[Row]:
+    """Work all cells that are not finished, then write `table.csv`, the figures, and the conclusion where there is one.
 
     Args:
         study: what to run.
@@ -103,14 +121,17 @@ def run_study(
         progress: told after each cell.
 
     Returns:
-        All rows, the published ones last.
+        All rows: those of the cells, of all together, and the published ones.
     """
     cells, parts = study.cells(), folder / "cells"
     done = finished_parts(parts)
     run_pieces(partial(_work, study, folder), [i for i in range(len(cells)) if i not in done], workers, progress)
-    rows = [Row(**row) for row in read_parts(parts).to_pylist()] + list(study.published())
-    write_text(folder / "table.csv", _csv(name_of(study), rows))
     arrays = {cell: _arrays(folder, index) for index, cell in enumerate(cells)}
+    rows = [Row(**row) for row in read_parts(parts).to_pylist()]
+    rows += [*(study.joined(arrays) if isinstance(study, Joins) else ()), *study.published()]
+    write_text(folder / "table.csv", _csv(name_of(study), rows))
+    if isinstance(study, Joins):
+        write_text(folder / CONCLUSION, study.conclusion(rows))
     for name, png in study.figures(rows, arrays).items():
         write_bytes(folder / f"{name}.png", png)
     return rows
@@ -123,17 +144,17 @@ def means(rows: Sequence[Row]) -> list[tuple[str, ...]]:
         rows: of a study.
 
     Returns:
-        Dataset, model, metric, number of runs, mean, null, ceiling and published number, one row for each
-        dataset, model and metric.
+        Dataset, model, method, metric, number of runs, mean, null, ceiling and published number, one row for each
+        dataset, model, method and metric.
 
     Example:
         >>> rows = [Row("a", "m", "", "accuracy", str(seed), value, 0.5, 1.0) for seed, value in ((0, 0.8), (1, 0.9))]
         >>> means(rows)
-        [('a', 'm', 'accuracy', '2', '0.850', '0.500', '1.000', '')]
+        [('a', 'm', '', 'accuracy', '2', '0.850', '0.500', '1.000', '')]
     """
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    groups: dict[tuple[str, str, str, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.dataset, row.model, row.metric), []).append(row)
+        groups.setdefault((row.dataset, row.model, row.method, row.metric), []).append(row)
     table = []
     for key, some in groups.items():
         ours = [row for row in some if row.seed != "paper"]
@@ -173,5 +194,5 @@ def _csv(study: str, rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-_TYPES: Mapping[str, Any] = {"value": pa.float64(), "null": pa.float64(), "ceiling": pa.float64()}
+_TYPES: Mapping[str, Any] = dict.fromkeys(("value", "null", "ceiling", "low", "high"), pa.float64())
 _SCHEMA = pa.schema([(f.name, _TYPES.get(f.name, pa.string())) for f in fields(Row)])

@@ -1,0 +1,164 @@
+"""Explanation reproducibility: which explanations survive retraining, and what becomes of them on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from perdure.audit.along import explainer_of, shown_of
+from perdure.core.errors import SettingError
+from perdure.core.protocols import Architecture
+from perdure.core.random import stream
+from perdure.core.registry import DATASETS
+from perdure.data.splits import Splits
+from perdure.landscape.along import explained
+from perdure.landscape.linear import linear
+from perdure.landscape.surface import ModelLoss
+from perdure.models.presets import model_config
+from perdure.ops.params import flatten, params_of, unflatten
+from perdure.studies.cell import accuracy_row
+from perdure.studies.conclusion import concluded
+from perdure.studies.figures import agreement_chart, barrier_picture, remedies_chart, ways_chart
+from perdure.studies.retrained import Retrained, rows_of
+from perdure.studies.table import Cell, Found, Row
+from perdure.studies.ways import KINDS, height, laid, linear_heights, moved, points_of, said, stored
+from perdure.training.ensemble import one_thread, train
+from perdure.training.settings import CLEAN
+
+__all__ = ["ExplanationReproducibility"]
+
+METHODS = ("attention", "gradient", "input_x_gradient", "integrated_gradients:steps=32", "occlusion")
+SMALL = "planted_events:train=60,validation=20,test=20"
+FEWEST = 4
+"""Runs from which there are two pairs, so that means of two can be compared."""
+
+
+@dataclass(frozen=True)
+class ExplanationReproducibility:
+    """Train each model many times, and see whether the runs are explained the same way.
+
+    A cell trains one run, trains the next one of the ring again, matches its units, lays a straight line, a Bezier
+    curve and a valley path to it, and explains the same test samples at both ends and on the way. When all cells are
+    done, every pair of runs is compared: how far do explanations agree, for attention and for other methods; does
+    agreement fall with the barrier between two runs; does what is said on the way depend on the kind of path; and
+    what do means over runs, weights and curves buy.
+
+    Args:
+        seeds: training runs per model; at least four.
+        smoke: a size that runs in seconds, to see that everything works.
+        data: a dataset with settings; of event series with features of their own, as from `event_texts`, the models
+            learn how many are types.
+        models: the networks; the paths know the symmetries of these two.
+        methods: of attribution; the others are compared with the first.
+        samples: test samples of each run that are explained.
+        first_seed: the runs are counted from here.
+
+    Raises:
+        SettingError: for fewer than four runs.
+
+    Reference:
+        ger2020reproducibility
+
+    Notes:
+        Paths are laid, and barriers measured, on 500 training samples.
+    """
+
+    seeds: int = 8
+    smoke: bool = False
+    data: str = "planted_events"
+    models: tuple[str, ...] = ("attention", "hierarchical")
+    methods: tuple[str, ...] = METHODS
+    samples: int = 64
+    first_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seeds < FEWEST and not self.smoke:
+            raise SettingError(f"{self.seeds} runs of each model", f"ask for at least {FEWEST}, better eight")
+
+    def cells(self) -> Sequence[Cell]:
+        """List models x seeds."""
+        name = self.data.partition(":")[0]
+        return [Cell(name, model, seed) for seed in self._seeds for model in self.models]
+
+    def work(self, cell: Cell) -> Found:
+        """Train a run and the next, and explain test samples with both and on the ways between them."""
+        splits = self._splits
+        training = replace(CLEAN, epochs=1) if self.smoke else CLEAN
+        following = self._following(cell.seed)
+        with one_thread():
+            models = [train(self._config(cell.model), splits, training, seed).model for seed in (cell.seed, following)]
+            surface, (first, other) = ModelLoss(models[0], splits.train), map(params_of, models)
+            paths = laid(surface, first, moved(surface, first, other), cell.seed, self.smoke)
+            shown, points = shown_of(splits, self.samples), points_of(paths)
+            told = {
+                name: explained(surface, points, shown.batch, explainer_of(name, shown, cell.seed))
+                for name in self.methods
+            }
+            heights = {kind: height(surface, path) for kind, path in paths.items()}
+            heights["linear, units not matched"] = height(surface, linear(first, other))
+        place, pair = (cell.dataset, cell.model, ""), f"{cell.seed} and {following}"
+        rows = [
+            Row(*place, f"barrier, {kind}", pair, value, heights["linear"], 0.0)
+            for kind, value in heights.items()
+            if kind != "linear"  # comes with all pairs
+        ]
+        barriers = {f"barrier/{kind}": np.array(heights[kind]) for kind in KINDS}
+        arrays = {"label": shown.batch.label.numpy(), "weights": flatten(first).numpy(), **barriers, **stored(told)}
+        return Found([accuracy_row(models[0], splits.test, cell), *rows], arrays)
+
+    def joined(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Sequence[Row]:
+        """Compare the runs of each model."""
+        return [row for model in self.models for row in rows_of(self._retrained(model, arrays))]
+
+    def conclusion(self, rows: Sequence[Row]) -> str:
+        """Answer the questions from the numbers, by rule."""
+        return concluded(rows, self.methods)
+
+    def published(self) -> Sequence[Row]:
+        """List nothing: the paper prints no numbers that could be set beside these."""
+        return []
+
+    def figures(self, rows: Sequence[Row], _arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+        """Draw agreement, remedies, agreement against barriers, and agreement on the way."""
+        names = {"agreement": "Spearman", "top_types": "top-3 Jaccard", "clusters": "ARI"}
+        charts = {name: agreement_chart(rows, metric) for name, metric in names.items()}
+        charts |= {f"remedies_{model.partition(':')[0]}": remedies_chart(rows, model) for model in self.models}
+        return {**charts, "barriers": barrier_picture(rows), "ways": ways_chart(rows)}
+
+    def _retrained(self, model: str, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Retrained:
+        found = [some for cell, some in arrays.items() if cell.model == model]
+        built = self._config(model).build(self._splits.features, len(self._splits.classes), stream(0))
+        like = params_of(built)
+        weights = [unflatten(torch.from_numpy(some["weights"]), like) for some in found]
+        with one_thread():
+            heights = {"linear": linear_heights(ModelLoss(built, self._splits.train), weights)}
+        for kind in KINDS[1:]:
+            heights[kind] = torch.full_like(heights["linear"], torch.nan)
+            for i, some in enumerate(found):
+                j = (i + 1) % len(found)
+                heights[kind][i, j] = heights[kind][j, i] = float(some[f"barrier/{kind}"])
+        told = {method: [said(some, method) for some in found] for method in self.methods}
+        name = self.data.partition(":")[0]
+        return Retrained(name, model, tuple(self._seeds), told, torch.from_numpy(found[0]["label"]), heights)
+
+    @property
+    def _seeds(self) -> range:
+        return range(self.first_seed, self.first_seed + (max(self.seeds, FEWEST) if self.smoke else self.seeds))
+
+    def _following(self, seed: int) -> int:
+        return self.first_seed + (seed + 1 - self.first_seed) % len(self._seeds)
+
+    @cached_property
+    def _splits(self) -> Splits:
+        small = self.smoke and self.data == "planted_events"
+        splits: Splits = DATASETS.make(SMALL if small else self.data).load(0)
+        return splits
+
+    def _config(self, model: str) -> Architecture:
+        """Read the settings of a model, which learns of data with features of their own how many are types."""
+        config, types = model_config(model), len(self._splits.types)
+        return replace(config, types=types) if 0 < types < self._splits.features else config  # type: ignore[type-var]

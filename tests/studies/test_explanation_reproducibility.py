@@ -1,0 +1,124 @@
+"""Runs whose agreement, barriers and ways are made up: the rows must find what was planted, and the words follow."""
+
+import math
+
+import pytest
+import torch
+
+from perdure.core.errors import SettingError
+from perdure.reproducibility.agreement import Run
+from perdure.reproducibility.vectors import Vectors
+from perdure.studies.conclusion import concluded
+from perdure.studies.explanation_reproducibility import ExplanationReproducibility
+from perdure.studies.retrained import Retrained, rows_of
+from perdure.studies.table import Cell, Row
+from perdure.studies.ways import INNER, KINDS, said, stored
+
+RUNS, SAMPLES, TYPES = 8, 40, 6
+METHODS = ("attention", "gradient")
+
+
+def planted():
+    """Attention is shared by all runs, gradients turn from run to run; what is said on a way is said at its start."""
+    draw = torch.Generator().manual_seed(0)
+    present = torch.ones(SAMPLES, TYPES, dtype=torch.bool)
+    predicted = torch.arange(SAMPLES) % 2
+    shared = torch.rand(SAMPLES, TYPES, generator=draw)
+    place = torch.arange(RUNS) / RUNS
+    one, other = torch.randn(2, SAMPLES, TYPES, generator=draw)
+
+    def points(values):
+        noisy = [values + 0.01 * torch.rand(values.shape, generator=draw) for _ in range(2 + INNER * len(KINDS))]
+        return [Run(Vectors(value, present), predicted) for value in noisy]
+
+    told = {
+        "attention": [points(shared) for _ in range(RUNS)],
+        "gradient": [points((1 - t) * one + t * other) for t in place],
+    }
+    heights = {"linear": (place[:, None] - place).abs().double().fill_diagonal_(torch.nan)}
+    return Retrained("planted", "attention", tuple(range(RUNS)), told, predicted, heights)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return rows_of(planted())
+
+
+def value_of(rows, method, metric):
+    (row,) = [row for row in rows if (row.method, row.metric, row.seed) == (method, metric, "all")]
+    return row
+
+
+def test_what_all_runs_share_is_more_reproducible(rows):
+    row = value_of(rows, "gradient", "Spearman from null to ceiling, more than attention")
+    assert row.high < 0
+    assert row.value == pytest.approx(
+        sum(
+            sign * (found.value - found.null) / (found.ceiling - found.null)
+            for sign, found in (
+                (1, value_of(rows, "gradient", "Spearman")),
+                (-1, value_of(rows, "attention", "Spearman")),
+            )
+        )
+    )
+
+
+def test_agreement_that_falls_with_the_barrier_is_found_and_told(rows):
+    row = value_of(rows, "gradient", "correlation of Spearman with barrier, linear")
+    assert row.value < -0.9
+    assert row.high < -0.5
+    text = concluded(rows, METHODS)
+    assert "gradient: agreement falls with the barrier of the linear path" in text
+    assert "gradient is less reproducible than attention" in text
+
+
+def test_paths_that_say_the_same_cannot_be_told_apart(rows):
+    for kind in KINDS[1:]:
+        row = value_of(rows, "attention", f"Spearman with the first end, {kind} more than linear")
+        assert row.low < 0 < row.high or abs(row.value) < 0.01
+    assert "the order of the methods is the same along all kinds: gradient, attention" in concluded(rows, METHODS)
+
+
+def test_every_remedy_has_a_row(rows):
+    found = {row.metric for row in rows if row.method == "gradient" and row.metric.startswith("remedy: ")}
+    means = {"one run", "mean of 2 runs", "mean of 4 runs"}
+    assert found == {
+        f"remedy: {name}" for name in means | {"averaged weights of 2 runs", "mean along a curve of 2 runs"}
+    }
+
+
+def test_every_row_stands_between_null_and_ceiling(rows):
+    assert all(math.isfinite(end) for row in rows for end in (row.value, row.null, row.ceiling))
+
+
+def test_a_difference_is_told_only_beside_zero():
+    base = [Row("d", "m", method, "Spearman", "all", 0.5, 0.0, 1.0) for method in METHODS]
+    for low, high, word in ((0.1, 0.3, "more reproducible than"), (-0.1, 0.3, "not told apart from")):
+        row = Row("d", "m", "gradient", "Spearman from null to ceiling, more than attention", "all", 0.1, 0.0, 1.0)
+        text = concluded([*base, Row(**{**vars(row), "low": low, "high": high})], METHODS)
+        assert f"gradient is {word} attention" in text
+
+
+def test_what_was_said_is_read_as_it_was_stored():
+    points = planted().told["gradient"][0]
+    again = [Run(run.vectors, run.predicted, run.vectors if k in (0, 10) else None) for k, run in enumerate(points)]
+    read = said(stored({"gradient": again}), "gradient")
+    assert len(read) == len(points)
+    for one, other in zip(read, again, strict=True):
+        assert torch.equal(one.vectors.values, other.vectors.values)
+        assert torch.equal(one.predicted, other.predicted)
+        assert (one.again is None) == (other.again is None)
+
+
+def test_the_cells_are_runs_and_the_last_is_followed_by_the_first():
+    study = ExplanationReproducibility(seeds=4, first_seed=3, models=("attention",))
+    assert study.cells() == [Cell("planted_events", "attention", seed) for seed in (3, 4, 5, 6)]
+    with pytest.raises(SettingError, match="3 runs of each model"):
+        ExplanationReproducibility(seeds=3)
+
+
+def test_models_of_series_with_features_of_their_own_learn_how_many_are_types():
+    small = "event_texts:source='planted_text:train=60,validation=10,test=10',types=clusters,most=5"
+    study = ExplanationReproducibility(data=small)
+    assert study._config("hierarchical").types == 5
+    assert ExplanationReproducibility(smoke=True)._config("hierarchical").types == 0
