@@ -22,6 +22,7 @@ from tests.data.files import (
     write_mnist_idx,
     write_pictures,
 )
+from tests.data.fmri_files import write_numbered
 
 
 def write_mnist_folder(folder):
@@ -56,6 +57,7 @@ FILES = {
     "amazon_polarity": write_amazon_folder,
     "event_texts": write_imdb_folder,
     "events": lambda folder: write_event_archive(folder, **event_arrays(names=("",))),
+    "hcp_task": write_numbered,
     "hub": write_imdb_folder,
     "image_folder": write_pictures,
     "imdb": write_imdb_folder,

@@ -1,0 +1,201 @@
+"""Simulated task fMRI: which regions answer, and when, is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.signal import lfilter
+from scipy.stats import gamma
+
+from perdure.core.batch import Batch
+from perdure.core.check import check_counts
+from perdure.core.errors import SettingError
+from perdure.core.random import stream
+from perdure.data.cortex import REGIONS
+from perdure.data.hcp_events import REPETITION
+from perdure.data.hcp_series import standardised
+from perdure.data.planted_events import NO_EVENT
+from perdure.data.splits import Splits
+
+__all__ = ["SimulatedFmri", "haemodynamic_response"]
+
+ANSWERING = {
+    "MOTOR": ("4", "3a", "3b", "1", "2", "6mp"),
+    "LANGUAGE": ("44", "45", "55b", "STSdp", "STSvp", "SFL"),
+    "WM": ("p9-46v", "46", "a9-46v", "8C", "IP1", "IP2"),
+    "EMOTION": ("FFC", "VVC", "PIT", "V8", "PeEc", "TGv"),
+}
+"""The areas of both sides that answer to one task alone, about where they would be looked for."""
+
+SHARED = ("V1", "V2", "V3", "V4")
+"""Areas that answer to every task, and so say nothing of it."""
+
+BLOCK, REST = 25, 20
+"""Steps of a block of the task, and of the rest before the next: 18 and 14.4 seconds."""
+
+DRIFTS = 3
+"""Slow cosines in the drift of a region."""
+
+CORRELATION = 0.4
+"""Of the noise of a region from one step to the next."""
+
+SPREAD = 0.2
+"""Deviation of the logarithm of the strength, between subjects and between their regions."""
+
+LATENESS = 0.5
+"""Deviation of the delay of the response between subjects, in seconds."""
+
+ON = 0.5
+"""Share of a lasting response above which a step is true."""
+
+
+@dataclass(frozen=True)
+class SimulatedFmri:
+    r"""Signals of the 360 regions of the cortex while subjects perform one of four tasks in blocks.
+
+    The boxcar :math:`b` of the blocks, convolved with the haemodynamic response :math:`h`, lifts twelve regions that
+    answer to this task alone and eight that answer to every task, among drift and autocorrelated noise:
+
+    .. math:: x_{tr} = a_{sr} \, (b * h_s)_t + \text{drift}_{tr} + \epsilon_{tr},
+        \quad \epsilon_{tr} = 0.4 \, \epsilon_{t-1,r} + \eta_{tr}
+
+    The strength :math:`a` and the delay of :math:`h` vary with the subject :math:`s`. Every subject performs every
+    task once and belongs to one split. The first block begins anywhere in the first rest, whatever the task, so time
+    alone says nothing of the class. The truth is where a region of the task alone answers with more than half of a
+    lasting response; `event` is 0 inside a block, where nothing is to be seen yet for some seconds, and -1 outside.
+    Each region of a run is scaled to mean 0 and deviation 1.
+
+    Args:
+        train: the number of training subjects, with four runs each.
+        validation: the number of validation subjects.
+        test: the number of test subjects.
+        steps: of a run, 0.72 seconds each.
+        effect: median strength of the answer, in deviations of the noise.
+        drift: deviation of each slow cosine, in the same.
+
+    Raises:
+        SettingError: for a setting out of range.
+
+    Reference:
+        ismail2019inputcell
+
+    Example:
+        >>> batch = SimulatedFmri(train=1, validation=1, test=1).load(0).train
+        >>> batch.inputs.shape, batch.truth.any(1).sum(1).tolist()
+        (torch.Size([4, 120, 360]), [12, 12, 12, 12])
+    """
+
+    train: int = 60
+    validation: int = 20
+    test: int = 25
+    steps: int = 120
+    effect: float = 1.0
+    drift: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_counts(train=self.train, validation=self.validation, test=self.test)
+        if self.steps < BLOCK + REST:
+            raise SettingError(f"steps is {self.steps}", f"give {BLOCK + REST} or more, a block and the rest before it")
+        if self.effect <= 0 or self.drift < 0:
+            raise SettingError(
+                f"effect is {self.effect}, drift is {self.drift}", "give a positive effect, a drift from 0"
+            )
+
+    def load(self, seed: int) -> Splits:
+        """Simulate the subjects, each from a stream of its own.
+
+        Args:
+            seed: of all subjects.
+
+        Returns:
+            The splits; a subject does not depend on how many there are, and names its samples: "train-000-MOTOR".
+        """
+        parts = (("train", self.train), ("validation", self.validation), ("test", self.test))
+        train, validation, test = (self._batch(name, count, seed) for name, count in parts)
+        return Splits(train, validation, test, tuple(ANSWERING), types=("block",))
+
+    def regions(self) -> tuple[str, ...]:
+        """Name the features.
+
+        Returns:
+            The regions, in the order of the features.
+        """
+        return REGIONS
+
+    def _batch(self, part: str, count: int, seed: int) -> Batch:
+        found = [self._subject(stream(seed, "simulated_fmri", part, one)) for one in range(count)]
+        series, blocks, truth = (np.concatenate(some) for some in zip(*found, strict=True))
+        names = tuple(f"{part}-{one:03d}-{task}" for one in range(count) for task in ANSWERING)
+        return Batch(
+            torch.from_numpy(series.astype(np.float32)),
+            torch.arange(len(ANSWERING)).repeat(count),
+            truth=torch.from_numpy(truth),
+            event=torch.where(torch.from_numpy(blocks), 0, NO_EVENT),
+            id=names,
+        )
+
+    def _subject(self, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Simulate the runs of a subject: signal, blocks and truth."""
+        tasks = len(ANSWERING)
+        shape = (tasks, self.steps, len(REGIONS))
+        late, overall = _normal(generator, 2) * (LATENESS, SPREAD)
+        strength = self.effect * np.exp(overall + SPREAD * _normal(generator, len(REGIONS)))
+        first = torch.randint(REST, (tasks, 1), generator=generator).numpy()
+        blocks = (np.arange(self.steps) >= first) & ((np.arange(self.steps) - first) % (BLOCK + REST) < BLOCK)
+        kernel = haemodynamic_response(REPETITION * np.arange(self.steps) - late)
+        response = lfilter(kernel / kernel.sum(), 1.0, blocks.astype(float), axis=1)[..., None]
+        mine = np.stack([_marked(areas) for areas in ANSWERING.values()])[:, None]
+        signal = strength * response * (mine | _marked(SHARED))
+        series = signal + self._drift(generator, shape) + _noise(generator, shape)
+        return np.stack([standardised(run) for run in series]), blocks, mine & (response > ON)
+
+    def _drift(self, generator: torch.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "task time region"]:
+        cycles = np.pi * np.arange(1, DRIFTS + 1) * (np.arange(self.steps)[:, None] + 0.5) / self.steps
+        weights = self.drift * _normal(generator, shape[0], DRIFTS, shape[2])
+        drift: np.ndarray = np.cos(cycles) @ weights
+        return drift
+
+
+def haemodynamic_response(seconds: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+    r"""Give the canonical response to a moment of activity, the difference of two gamma densities.
+
+    .. math:: h(t) = g_6(t) - g_{16}(t) / 6
+
+    It is zero before the moment, highest after five seconds, and goes below zero ten seconds later.
+
+    Args:
+        seconds: since the moment.
+
+    Returns:
+        The response.
+
+    Reference:
+        friston1998event
+
+    Example:
+        >>> response = haemodynamic_response(np.arange(30.0))
+        >>> int(response.argmax()), int(response.argmin()), bool((response[:1] == 0).all())
+        (5, 16, True)
+    """
+    response: np.ndarray = gamma.pdf(seconds, 6) - gamma.pdf(seconds, 16) / 6
+    return response
+
+
+def _marked(areas: tuple[str, ...]) -> np.ndarray:
+    return np.array([region[2:] in areas for region in REGIONS])
+
+
+def _noise(generator: torch.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw noise of variance 1 that depends on its step before, from the first step on."""
+    shocks = _normal(generator, *shape)
+    shocks[:, 1:] *= np.sqrt(1 - CORRELATION**2)
+    noise: np.ndarray = lfilter([1.0], [1.0, -CORRELATION], shocks, axis=1)
+    return noise
+
+
+def _normal(generator: torch.Generator, *shape: int) -> np.ndarray:
+    draw: np.ndarray = torch.randn(shape, generator=generator, dtype=torch.float64).numpy()
+    return draw
