@@ -75,15 +75,8 @@ def explain(
     if source.load is None:
         rehearse(untrained, (method,), splits.train)
     folder = out or Path("runs") / folder_name(f"explain-{model}-{data}-{method}-{split}")
-    asked: dict[str, Any] = {
-        "model": model,
-        "weights": weights,
-        "data": data,
-        "method": method,
-        "split": split,
-        "limit": limit,
-    }
-    asked |= {"seed": seed, "explained": explained, "target": target, "training": asdict(how)}
+    asked: dict[str, Any] = {"model": model, "weights": weights, "data": data, "method": method, "split": split}
+    asked |= {"limit": limit, "seed": seed, "explained": explained, "target": target, "training": asdict(how)}
     open_run(folder, {**asked, "source": source.described})
     with bar(f"training {model}") as progress:
         trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress)
