@@ -28,7 +28,7 @@ demo: $(VENV)/.installed ## audit an LSTM with and without input-cell attention,
 	$(BIN)/perdure audit lstm boxes --compare lstm_input_cell_attention --out runs/demo
 
 test: $(VENV)/.installed ## run the whole default test suite
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/.installed ## run the proofs that take minutes
 	$(BIN)/pytest -m slow --timeout=3600

@@ -72,6 +72,9 @@ METHODS_OF: Mapping[str, Mapping[str, str]] = {
 }
 """The methods, by the name in the table."""
 
+SMOKE = ("input_iba", "random", "saliency", "occlusion")
+"""The methods that the smoke size tries."""
+
 METRICS_OF: Mapping[str, Mapping[str, str]] = {
     "planted_text": {
         "hit_rate": "hit_rate",
@@ -126,7 +129,7 @@ class InputBottleneck:
         rows = [accuracy_row(model, splits.test, cell)]
         values: dict[str, np.ndarray] = {}
         for name, text in METHODS_OF[cell.dataset].items():
-            if self.smoke and name == "input_iba_published":
+            if self.smoke and name not in SMOKE:
                 continue
             method = prepared(METHODS.make(text), model, splits.train)
             start = time.perf_counter()
