@@ -95,7 +95,7 @@ def test_a_kind_has_its_barrier_between_zero_and_that_of_the_straight_line(found
     assert straight["length"] == pytest.approx(distance(ends.first, ends.second))
     assert (straight["seconds"], straight["passes"]) == (0.0, 0.0)
     assert curve["passes"] == pytest.approx(20 * 3 * 60 / 256)
-    assert valley["ended"] == "target"
+    assert valley["ended"] == "reached the other end"
     assert valley["barrier"]["null"] == expected.height
     assert distance(load_path(folder / "paths/valley/path.safetensors").points[-1], ends.second) == 0
 
@@ -143,13 +143,13 @@ def test_a_tracking_out_of_time_says_so_and_goes_on_when_there_is_more(ends, tmp
     short = laid(ends, tmp_path, settings, Watch(seconds=0.0))["kinds"][0]
     assert short["ended"].startswith("out of time with 100% of the distance left")
     assert short["barrier"]["value"] == pytest.approx(short["barrier"]["null"])
-    assert laid(ends, tmp_path, settings)["kinds"][0]["ended"] == "target"
+    assert laid(ends, tmp_path, settings)["kinds"][0]["ended"] == "reached the other end"
 
 
 def test_an_infeasible_bound_reports_the_best_reached_and_why(ends, tmp_path):
     settings = replace(SETTINGS, kinds=("valley",), methods=("attention",), allowed=0.0)
     kind = laid(ends, tmp_path, settings)["kinds"][0]
-    if kind["ended"] != "target":
+    if kind["ended"] != "reached the other end":
         assert kind["ended"].startswith("stalled: no step below the bound came closer with ")
         assert "and an increase of 0 so far; the rest is a straight line" in kind["ended"]
 

@@ -183,3 +183,13 @@ def test_errors_go_to_stderr_without_a_traceback():
     assert outcome.stdout == ""
     assert outcome.stderr.startswith("perdure: nothing is called")
     assert "Traceback" not in outcome.stderr
+
+
+def test_a_warning_is_told_once(capsys):
+    tell = cli._teller()
+    for text in ("padding is read", "padding is read", "something else"):
+        tell(UserWarning(text), UserWarning, "file", 1)
+    assert capsys.readouterr().err.splitlines() == [
+        "perdure: warning: padding is read",
+        "perdure: warning: something else",
+    ]

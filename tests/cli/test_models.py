@@ -83,6 +83,18 @@ def test_a_trained_factory_is_used_by_its_name_and_the_folder_of_its_weights(pla
     run("explain", place, SERIES, "--weights", "run", "--out", "maps", "--limit", "4")
 
 
+def test_trained_runs_of_a_factory_are_compared_and_joined_by_who_names_it(place, monkeypatch):
+    for module in ("path", "reproduce"):
+        monkeypatch.setattr(f"perdure.cli.{module}.write_page", lambda folder: folder / "report.html")
+    run("train", place, SERIES, "--seeds", 2, "--out", "runs", *QUICK)
+    few = ("--method", "gradient", "--samples", 4, "--json")
+    path = ("path", "runs/seed-00000", "runs/seed-00001", "--kind", "linear", "--points", 3, *few)
+    for asked in (path, ("reproduce", "runs", SERIES, *few)):
+        assert f"--model {place}" in run(*asked, code=4)
+        assert "names no factory" in run(*asked, "--model", "lstm", code=3)
+        assert "answer" in json.loads(run(*asked, "--model", place))
+
+
 def loaded():
     return load_data(SERIES, 0)
 

@@ -52,7 +52,7 @@ def test_the_data_is_looked_up_and_attention_is_the_explanation(seeds, tmp_path)
 @pytest.mark.usefixtures("no_page")
 def test_the_table_names_barrier_costs_and_agreement(seeds, tmp_path):
     text = run("path", *seeds, EVENTS, *FEW, "--method", "gradient", "--no-align", "--out", tmp_path / "p")
-    for word in ("barrier", "straight", "noise", "seconds", "passes", "Spearman of gradient", "target", "report.html"):
+    for word in ("barrier", "straight", "noise", "seconds", "passes", "Spearman of gradient", "search", "report.html"):
         assert word in text
     assert "units matched" not in text
 

@@ -44,6 +44,16 @@ def model(folder):
     return text_classifier(str(folder))
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_loading_draws_no_bar_and_leaves_the_setting_as_it_was(folder, shown, capsys):
+    settings = transformers.utils.logging
+    (settings.enable_progress_bar if shown else settings.disable_progress_bar)()
+    text_classifier(str(folder))
+    assert capsys.readouterr().err == ""
+    assert settings.is_progress_bar_enabled() is shown
+    settings.disable_progress_bar()
+
+
 def batch(model, *texts):
     ids, mask, found = model.reader.tokenise(texts)
     return Batch(ids, torch.zeros(len(texts), dtype=torch.int64), mask, text=found)

@@ -155,7 +155,7 @@ def _kind(search: Search, route: Route, null: float) -> dict[str, Any]:
     found = barrier(search.surface, route.path, generator, BARRIER_POINTS)
     error = found.noise / NormalDist().inv_cdf(0.95)
     low, high = max(0.0, found.height - _SECOND * error), found.height + _SECOND * error
-    number = Number("barrier", found.height, low, high, null, 0.0, " nats", higher_is_better=False)
+    number = Number("barrier", found.height, low, high, null, 0.0, "nats", higher_is_better=False)
     return {
         "kind": route.kind,
         "barrier": asdict(number),

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from perdure.core.errors import CheckpointError, RunFolderError, UnsupportedError
+from perdure.core.protocols import Architecture
 from perdure.data.splits import Splits
 from perdure.landscape.align import Aligned, align
 from perdure.landscape.symmetry import symmetries
@@ -44,13 +45,14 @@ class Ends:
     remark: str = ""
 
 
-def load_ends(first: Path, second: Path, splits: Splits) -> Ends:
+def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | None = None) -> Ends:
     """Load two training runs, and check that a path between them means something.
 
     Args:
         first: folder of a trained model.
         second: of another one.
         splits: the data of both.
+        config: the factory of runs of a model of your own; other checkpoints do without.
 
     Returns:
         The ends, as they were trained.
@@ -59,7 +61,7 @@ def load_ends(first: Path, second: Path, splits: Splits) -> Ends:
         CheckpointError: when one cannot be loaded; when tensors, settings, classes or vocabulary differ; when they
             were trained on other data; or when their weights are the same.
     """
-    (model, one), (other, two) = load_checkpoint(first), load_checkpoint(second)
+    (model, one), (other, two) = load_checkpoint(first, config), load_checkpoint(second, config)
     _check_tensors(model.state_dict(), other.state_dict())
     _check_settings(one, two)
     for what, here in (("classes", splits.classes), ("vocabulary", splits.vocabulary)):

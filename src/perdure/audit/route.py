@@ -108,14 +108,14 @@ def find(search: Search, kind: str) -> Route:
 
 
 def _straight(search: Search) -> tuple[Route, bool]:
-    return Route("linear", linear(search.ends.first, search.ends.second), 0.0, 0.0, "target"), False
+    return Route("linear", linear(search.ends.first, search.ends.second), 0.0, 0.0, "nothing to search"), False
 
 
 def _curve(kind: str, lay: Callable[..., Path], gradients: int, search: Search) -> tuple[Route, bool]:
     counted = Counted(search.surface, lambda done: search.tell(f"{kind}: {done} of {gradients} gradients"))
     begun = time.monotonic()
     path = lay(counted, search.ends.first, search.ends.second, stream(search.settings.seed, "path", kind))
-    return Route(kind, path, time.monotonic() - begun, counted.passes, f"{gradients} gradients"), False
+    return Route(kind, path, time.monotonic() - begun, counted.passes, f"after {gradients} gradients"), False
 
 
 def _tracked(search: Search) -> tuple[Route, bool]:
@@ -157,7 +157,7 @@ def _completed(kind: str, kept: Kept, ends: Ends) -> tuple[Route, bool]:
     tracked, cut = kept.tracked, kept.tracked.ended == "seconds"
     whole, left = distance(ends.first, ends.second), distance(tracked.points[-1], ends.second)
     if left == 0:
-        return Route(kind, tracked.path, kept.seconds, kept.passes, "target"), False
+        return Route(kind, tracked.path, kept.seconds, kept.passes, "reached the other end"), False
     ended = (
         f"{_WORDS[tracked.ended]} with {left / whole:.0%} of the distance left and an increase of "
         f"{tracked.increase:.4g} so far; the rest is a straight line"
@@ -167,7 +167,7 @@ def _completed(kind: str, kept: Kept, ends: Ends) -> tuple[Route, bool]:
 
 
 _WORDS = {
-    "target": "near the target",
+    "target": "near the other end",
     "stalled": "stalled: no step below the bound came closer",
     "evaluations": "out of evaluations",
     "seconds": "out of time",

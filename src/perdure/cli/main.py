@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -70,7 +71,7 @@ def options(
 
 def main() -> None:
     """Run the command line; a named error becomes a message and an exit code, never a traceback."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _teller()
     try:
         app()
     except PerdureError as error:
@@ -95,5 +96,13 @@ def exit_code(error: PerdureError) -> int:
     return 4 if isinstance(error, RunFolderError | PartError | CheckpointError) else 3
 
 
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    warn(f"perdure: warning: {message}")
+def _teller() -> Callable[..., None]:
+    """Tell each warning once, wherever it comes from."""
+    told: set[str] = set()
+
+    def tell(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in told:
+            told.add(str(message))
+            warn(f"perdure: warning: {message}")
+
+    return tell

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from perdure.training.course import Progress
     from perdure.training.settings import Training
 
-__all__ = ["ModelSource", "asks_for_code", "read_by", "resolve", "resolve_all"]
+__all__ = ["ModelSource", "asks_for_code", "factory_of", "read_by", "resolve", "resolve_all"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +178,25 @@ def asks_for_code(text: str) -> bool:
 
     trained = _trained(Path(text)) is not None or _is_hugging_face(text)
     return not trained and isinstance(_architecture(text), Factory)
+
+
+def factory_of(text: str) -> Architecture | None:
+    """Read the factory that a user names beside runs that were trained with it.
+
+    Args:
+        text: "file.py:function" or "package.module:function"; empty where the runs do without.
+
+    Returns:
+        The factory.
+
+    Raises:
+        SettingError: when the text names something else.
+    """
+    from perdure.models.factory import Factory, is_factory
+
+    if text and not is_factory(text):
+        raise SettingError(f"--model {text} names no factory", "give file.py:function, or leave it out")
+    return Factory(text) if text else None
 
 
 def _with_own_weights(text: str) -> ModelSource | None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import print_json, print_table, say
-from perdure.cli.sources import JSON, METHOD, OUT, SEED, load_data
+from perdure.cli.models import factory_of
+from perdure.cli.sources import FACTORY, JSON, METHOD, OUT, SEED, load_data
 from perdure.core.errors import SettingError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def path(
         float | None, typer.Option(help="For each tracked path; run again with more of them to go on.")
     ] = None,
     samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
+    factory: FACTORY = "",
     seed: SEED = 0,
     out: OUT = None,
     as_json: JSON = False,
@@ -67,7 +69,7 @@ def path(
     if found is None:
         raise SettingError(f"there is no record of what {first} was trained on", "name the data behind both runs")
     splits = load_data(*found)
-    ends = load_ends(first, second, splits)
+    ends = load_ends(first, second, splits, factory_of(factory))
     methods = tuple(method) or _methods(ends.model, splits.train)
     settings = PathSettings(tuple(kind), methods, allowed, align, points, samples, seed=seed)
     folder = out or Path("runs") / folder_name(f"path-{first}-{second}-{seed}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.models import ModelSource, resolve
-from perdure.cli.sources import DATA, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, training
+from perdure.cli.models import ModelSource, factory_of, resolve
+from perdure.cli.sources import DATA, FACTORY, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, training
 from perdure.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def reproduce(
         str, typer.Option(help="What differs: the 'seed' of all that training draws, or a 'bootstrap' of its samples.")
     ] = "seed",
     folders: Annotated[list[Path], typer.Option(help="A further trained folder as a run; repeatable.")] = [],  # noqa: B006
+    factory: FACTORY = "",
     method: METHOD = [],  # noqa: B006
     samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
     top: Annotated[int, typer.Option(help="How many types count as the top ones of a sample.")] = 3,
@@ -68,20 +69,20 @@ def reproduce(
         raise SettingError(
             f"'{model}' is one trained model", "name a model to train, or give further runs as --folders"
         )
-    example = load_checkpoint(next(iter(there.values())))[0] if source is None else source.untrained(splits)
+    config = source.architecture if source else factory_of(factory)
+    example = source.untrained(splits) if source else load_checkpoint(next(iter(there.values())), config)[0]
     methods = tuple(method) or _methods(example, splits.test)
     _rehearse(example, methods, splits)
     settings = ReproduceSettings(methods, samples, top, seed)
     made = {"runs": runs, "vary": vary, "training": asdict(how)} if source else {}
-    described = {name: load_checkpoint(path)[1].digest for name, path in there.items()}
+    digests = {name: load_checkpoint(path, config)[1].digest for name, path in there.items()}
     folder = out or Path("runs") / folder_name(f"reproduce-{model}-{data}-{vary}-{seed}")
-    config = {"model": model, "described": source.described if source else described, "data": data}
-    run = open_run(folder, {**config, **asdict(settings), **made})
+    named = {"model": model, "described": source.described if source else digests, "data": data}
+    run = open_run(folder, {**named, **asdict(settings), **made})
     if source:
         there = train_runs(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", workers))
     with bar("explaining") as progress:
-        ensemble = Ensemble(there, source.architecture if source else None)
-        record = run_reproduce(ensemble, splits, settings, run, workers, progress)
+        record = run_reproduce(Ensemble(there, config), splits, settings, run, workers, progress)
     page = write_page(folder)
     if as_json:
         print_json({**record, "page": str(page)})

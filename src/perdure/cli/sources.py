@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATA",
+    "FACTORY",
     "JSON",
     "METHOD",
     "METRIC",
@@ -43,6 +44,9 @@ MODEL = Annotated[
 WEIGHTS = Annotated[
     Path | None,
     typer.Option(help="Trained weights of a named model: .safetensors, a state dict of torch.save, a trained folder."),
+]
+FACTORY = Annotated[
+    str, typer.Option("--model", help="The factory that made the trained runs: its code runs when you name it.")
 ]
 DATA = Annotated[
     str,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -178,10 +179,11 @@ def text_classifier(source: str) -> TextClassifier:
         folder = hub_model(source, f"give the folder of a copy: hf:path/to/{Path(source).name}")
     given = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **given)
-        model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-            folder, output_loading_info=True, **given
-        )
+        with _no_bar(transformers.utils.logging):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **given)
+            model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
+                folder, output_loading_info=True, **given
+            )
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"'{folder}' holds no text classifier that can be used: {' '.join(str(error).split())[:300]}",
@@ -259,6 +261,18 @@ def _truth(truth: Tensor, old: Sequence[Text], new: Sequence[Text], steps: int) 
         for place, (first, last) in enumerate(after.spans):
             carried[row, place] = bool(marked[first:last].any())
     return carried
+
+
+@contextmanager
+def _no_bar(settings: Any) -> Iterator[None]:
+    """Let transformers load without a progress bar of its own."""
+    shown = settings.is_progress_bar_enabled()
+    settings.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            settings.enable_progress_bar()
 
 
 def _transformers() -> Any:

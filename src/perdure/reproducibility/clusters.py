@@ -120,7 +120,7 @@ def scan(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int)
     Example:
         >>> three = torch.tensor([[0.0], [0.1], [5.0], [5.1], [9.0], [9.1]])
         >>> scan(three, range(2, 6), seed=0).reason
-        'the largest mean silhouette, 0.977, of k = 2, 3, 4, 5'
+        'the largest mean silhouette, 0.977, of k = 2 to 5'
     """
     found = {count: clustering(values, count, seed) for count in sorted(set(counts))}
     if not found:
@@ -224,4 +224,7 @@ def _rows(values: Tensor) -> np.ndarray:
 
 
 def _listed(found: dict[int, Clustering]) -> str:
-    return ", ".join(map(str, found))
+    counts = sorted(found)
+    if len(counts) > 2 and counts == list(range(counts[0], counts[-1] + 1)):
+        return f"{counts[0]} to {counts[-1]}"
+    return ", ".join(map(str, counts))

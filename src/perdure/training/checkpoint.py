@@ -196,8 +196,8 @@ def _trusted(given: Architecture | None, named: Factory, folder: Path) -> Factor
         return given
     raise CheckpointError(
         f"{folder} holds the weights of a factory, '{named.source}', and a checkpoint cannot have code run by itself",
-        f"where you trust that code, name it: perdure ... {named.source} ... --weights {folder}, "
-        f"in Python load_checkpoint(folder, Factory({named.source!r}))",
+        f"where you trust that code, name it: {named.source} with --weights {folder} to audit or explain, "
+        f"--model {named.source} in other commands, load_checkpoint(folder, Factory({named.source!r})) in Python",
     )
 
 
