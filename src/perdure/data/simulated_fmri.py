@@ -92,7 +92,7 @@ class SimulatedFmri:
     validation: int = 20
     test: int = 25
     steps: int = 120
-    effect: float = 1.0
+    effect: float = 2.0
     drift: float = 0.3
 
     def __post_init__(self) -> None:

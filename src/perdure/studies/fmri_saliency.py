@@ -1,0 +1,202 @@
+"""fMRI saliency: which regions, and which moments, a network reads a task from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from perdure.core.batch import Batch
+from perdure.core.random import stream, sub_seeds, uniform
+from perdure.core.target import Logit
+from perdure.data.hcp_events import REPETITION
+from perdure.data.hcp_task import HcpTask
+from perdure.data.simulated_fmri import SimulatedFmri
+from perdure.models.presets import PRESETS
+from perdure.ops.rank import descending_rank
+from perdure.report.brain import brain_maps, draws_brains, region_strips
+from perdure.report.figure import png
+from perdure.report.heatmap import even_share
+from perdure.report.removal import removal_chart
+from perdure.studies.cell import accuracy_row, explain_and_judge
+from perdure.studies.figures import means_chart
+from perdure.studies.table import Cell, Found, Row
+from perdure.training.ensemble import train
+from perdure.training.predict import accuracy
+from perdure.training.settings import CLEAN
+
+__all__ = ["FmriSaliency", "delayed"]
+
+LSTM, ATTENTION = "lstm", "lstm_input_cell_attention"
+BOTH = f"{LSTM} and {ATTENTION}"
+
+TRAINING = replace(CLEAN, epochs=40, learning_rate=5e-3, clip=1.0)
+
+WITH_TRUTH = ("roc", "precision_recall", "vanishing")
+WITHOUT = ("vanishing",)
+
+CURVES = ((LSTM, LSTM), (ATTENTION, ATTENTION), (LSTM, ATTENTION))
+"""Whose accuracy falls, and whose map says what is taken away."""
+
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+TOP = 0.05
+"""Share of the sites that counts as what a map shows."""
+
+DELAY = 6.0
+"""Seconds from the event to the height of the response."""
+
+TIMES = ("early", "middle", "late")
+
+
+@dataclass(frozen=True)
+class FmriSaliency:
+    """Show which regions a network reads a task from, early, in the middle and late, and whether it needs them.
+
+    An LSTM and an LSTM with input-cell attention learn the task of a scan. The map is the absolute gradient of the
+    logit of the true class. Told are: the map of the regions in each third of the scan; the accuracy when the top 0
+    to 50 % of the sites become 0, the mean of their region, by the network's own map and, for the LSTM, by that of
+    the other; and how much of the top 5 % falls into on-task steps, six seconds after the events; the rest is off
+    task. Simulated scans also have a truth to compare with; its own curve is the ceiling of the removal.
+
+    Args:
+        path: folder of the task data of the Human Connectome Project; empty for simulated scans.
+        seeds: training runs.
+        smoke: a size that runs in seconds, to see that everything works.
+
+    Reference:
+        ismail2019inputcell
+    """
+
+    path: str = ""
+    seeds: int = 3
+    smoke: bool = False
+
+    def cells(self) -> Sequence[Cell]:
+        """List the seeds; one cell trains both networks, since one is judged by the map of the other."""
+        name = "hcp_task" if self.path else "simulated_fmri"
+        return [Cell(name, BOTH, seed) for seed in range(self.seeds)]
+
+    def work(self, cell: Cell) -> Found:
+        """Train both networks, explain the test scans, judge the maps and take away what they show."""
+        splits = self._dataset().load(cell.seed)
+        test = splits.test
+        rows: list[Row] = []
+        networks: dict[str, nn.Module] = {}
+        maps: dict[str, Tensor] = {}
+        for name in (LSTM, ATTENTION):
+            mine = replace(cell, model=name)
+            config = replace(PRESETS[name], hidden_size=32)
+            settings = replace(TRAINING, epochs=1) if self.smoke else TRAINING
+            networks[name] = train(config, splits, settings, cell.seed).model
+            metrics = WITHOUT if test.truth is None else WITH_TRUTH
+            judged, maps[name] = explain_and_judge(networks[name], test, Logit, metrics, mine)
+            rows += [accuracy_row(networks[name], test, mine), *judged, _on_task(maps[name], test, mine)]
+        rows += [row for curve in CURVES for row in _removal(networks, maps, curve, test, cell)]
+        first = test.label == test.label[0]
+        shown = maps if test.truth is None else {"truth": test.truth.float(), **maps}
+        return Found(rows, {name: _thirds(some[first]) for name, some in shown.items()})
+
+    def published(self) -> Sequence[Row]:
+        """List nothing: the paper shows pictures and curves only."""
+        return []
+
+    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+        """Draw a chart per metric, the curves of removal, and regions as strips and, where possible, on the surface."""
+        metrics = dict.fromkeys(row.metric for row in rows if not row.metric.startswith(_REMOVED))
+        charts = {name: means_chart(rows, name) for name in metrics}
+        mean = {name: np.mean([found[name] for found in arrays.values()], 0) for name in next(iter(arrays.values()))}
+        pictures = {"removal": _removal_chart(rows), "regions": png(region_strips(mean, TIMES))}
+        if not self.smoke and draws_brains(self._dataset().regions()):
+            pictures["brains"] = png(brain_maps(mean, TIMES))
+        return {**charts, **pictures}
+
+    def _dataset(self) -> HcpTask | SimulatedFmri:
+        if self.path:
+            return HcpTask(self.path)
+        return SimulatedFmri(train=4, validation=1, test=2, steps=45) if self.smoke else SimulatedFmri()
+
+
+_REMOVED = "accuracy without top "
+
+
+def delayed(event: Int[Tensor, "batch time"], steps: int) -> Bool[Tensor, "batch time"]:
+    """Mark the steps that come a delay after an event.
+
+    Args:
+        event: of each step, -1 for none.
+        steps: the delay.
+
+    Returns:
+        True on task; the first steps have no event before them.
+
+    Example:
+        >>> delayed(torch.tensor([[0, 0, -1, 1]]), 1).int().tolist()
+        [[0, 1, 1, 0]]
+    """
+    on = torch.zeros_like(event, dtype=torch.bool)
+    on[:, steps:] = event[:, : event.shape[1] - steps] >= 0
+    return on
+
+
+def _on_task(maps: Float[Tensor, "batch time region"], test: Batch, cell: Cell) -> Row:
+    """Count how much of what a map shows is on task; a map without a preference shows as much as there is."""
+    assert test.event is not None
+    on = delayed(test.event, round(DELAY / REPETITION))[..., None].expand_as(maps)
+    share, null = on[_top(maps, TOP)].float().mean().item(), on.float().mean().item()
+    return Row(cell.dataset, cell.model, "saliency", "on_task", str(cell.seed), share, null, 1.0)
+
+
+def _removal(
+    networks: Mapping[str, nn.Module], maps: Mapping[str, Tensor], curve: tuple[str, str], test: Batch, cell: Cell
+) -> list[Row]:
+    """Follow the accuracy of a network; the null takes sites at random, the ceiling those of the truth first."""
+    reader, guide = curve
+    method = "saliency" if reader == guide else f"saliency of {guide}"
+    any_map = uniform(sub_seeds(stream(cell.seed, "removal"), len(test)), tuple(test.inputs.shape[1:]), test.inputs)
+    orders = {"value": maps[guide], "null": any_map}
+    if test.truth is not None:
+        orders["ceiling"] = test.truth + any_map / 2
+    return [
+        Row(cell.dataset, reader, method, f"{_REMOVED}{share:.0%}", str(cell.seed), **found)
+        for share in SHARES
+        for found in [{name: _without(networks[reader], test, order, share) for name, order in orders.items()}]
+    ]
+
+
+def _without(network: nn.Module, test: Batch, order: Float[Tensor, "batch time region"], share: float) -> float:
+    return accuracy(network, replace(test, inputs=test.inputs.masked_fill(_top(order, share), 0.0)))
+
+
+def _top(values: Float[Tensor, "batch time region"], share: float) -> Bool[Tensor, "batch time region"]:
+    flat = values.flatten(1)
+    count = round(share * flat.shape[1])
+    return (descending_rank(flat, torch.ones_like(flat, dtype=torch.bool)) < count).reshape(values.shape)
+
+
+def _thirds(maps: Float[Tensor, "batch time region"]) -> Float[np.ndarray, "third region"]:
+    """Average maps, in multiples of an even share, over samples and each third of the steps."""
+    mean = even_share(maps.double().numpy()).mean(0)
+    return np.stack([part.mean(0) for part in np.array_split(mean, len(TIMES))])
+
+
+def _removal_chart(rows: Sequence[Row]) -> bytes:
+    """Draw the mean curves over seeds, with the bounds of each network."""
+    curves: dict[str, list[float]] = {}
+    bounds: dict[str, list[float]] = {}
+    for reader, guide in CURVES:
+        method = "saliency" if reader == guide else f"saliency of {guide}"
+        some = [row for row in rows if (row.model, row.method) == (reader, method) and row.metric.startswith(_REMOVED)]
+        points = {
+            metric: [row for row in some if row.metric == metric] for metric in dict.fromkeys(r.metric for r in some)
+        }
+        name = reader if reader == guide else f"{reader}, map of {guide}"
+        curves[name] = [float(np.mean([row.value for row in point])) for point in points.values()]
+        for bound, kind in (("truth", "ceiling"), ("random", "null")):
+            known = [[getattr(row, kind) for row in point] for point in points.values()]
+            if known[0][0] is not None and reader == guide:
+                bounds[f"{reader}, {bound}"] = [float(np.mean(one)) for one in known]
+    return png(removal_chart(SHARES, curves, bounds))
