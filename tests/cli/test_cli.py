@@ -88,6 +88,14 @@ def test_explain_goes_on_and_changes_nothing(trained, tmp_path):
     assert part.read_bytes() == before
 
 
+def test_maps_that_are_not_all_there_are_judged_with_a_warning(trained, tmp_path):
+    run("explain", trained, BOXES, "--out", tmp_path)
+    (tmp_path / "maps/part-00000.parquet").unlink()
+    message = run("evaluate", tmp_path, "--metric", "roc", code=4)
+    assert "0 of 1 parts are explained" in message
+    assert "holds no parts" in message
+
+
 def test_another_run_in_the_same_folder_is_refused(trained, tmp_path):
     run("explain", trained, BOXES, "--out", tmp_path)
     message = run("explain", trained, BOXES, "--method", "gradient", "--out", tmp_path, code=4)

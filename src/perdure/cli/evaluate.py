@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.console import bar, print_json, print_table, say, warn
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import ModelSource, asks_for_code, read_by, resolve
 from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
@@ -37,6 +37,7 @@ def evaluate(
     Without --metric: vanishing, and the metrics with truth where the data has one.
     """
     from perdure.core.registry import METHODS, METRICS, folder_name, name_of
+    from perdure.engine.explain import shard_count
     from perdure.engine.fitted import prepared
     from perdure.engine.judge import Judging, default_metrics, judge
     from perdure.engine.summaries import score_numbers, stored_scores
@@ -55,6 +56,7 @@ def evaluate(
     method = prepared(METHODS.make(asked["method"]), explained, other_samples(splits, asked["split"]))
     judges = [METRICS.make(name) for name in metric or default_metrics(batch)]
     case = Case("evaluate", asked["data"], asked["model"], asked["method"], asked["seed"])
+    _tell_unfinished(run, shard_count(batch))
     numbers: dict[str, Number] = {}
     for made, name in zip(judges, metric or default_metrics(batch), strict=True):
         scores = run / "scores" / folder_name(name)
@@ -67,6 +69,14 @@ def evaluate(
     cells = [(n.name, *(f"{x:.4f}" for x in (n.value, n.low, n.high, n.null, n.ceiling))) for n in numbers.values()]
     print_table(f"{asked['method']} on {asked['data']}", ("metric", "value", "low", "high", "null", "ceiling"), cells)
     say(f"\nscores: {run / 'scores'}")
+
+
+def _tell_unfinished(run: Path, wanted: int) -> None:
+    from perdure.records.parts import finished_parts
+
+    done = len(finished_parts(run / "maps"))
+    if done < wanted:
+        warn(f"perdure: warning: {done} of {wanted} parts are explained, and only these are judged; explain goes on")
 
 
 def _source(run: Path, model: str) -> ModelSource:

@@ -25,7 +25,10 @@ from perdure.records.attributions import attribution_table
 from perdure.records.parts import finished_parts, write_part
 from perdure.training.predict import predict
 
-__all__ = ["Explaining", "explain"]
+__all__ = ["SHARD", "Explaining", "explain", "shard_count"]
+
+SHARD = 128
+"""Samples in a part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,7 @@ class Explaining:
     seed: int = 0
     explained: Literal["prediction", "label"] = "prediction"
     target: str = "logit"
-    shard: int = 128
+    shard: int = SHARD
 
     def __call__(self, index: int) -> Callable[[], None]:
         """Explain one shard.
@@ -97,7 +100,24 @@ def explain(work: Explaining, workers: int | Engine = 1, progress: Progress | No
         workers: processes that share the shards, or an engine; the results are the same for any.
         progress: told after each shard.
     """
-    shards = -(-len(work.batch) // work.shard)
     done = finished_parts(work.folder)
-    todo = [index for index in range(shards) if index not in done]
+    todo = [index for index in range(shard_count(work.batch, work.shard)) if index not in done]
     run_pieces(work, todo, workers, progress)
+
+
+def shard_count(batch: Batch, shard: int = SHARD) -> int:
+    """Count the parts that the explanation of a batch will have.
+
+    Args:
+        batch: the samples.
+        shard: samples in a part.
+
+    Returns:
+        The number.
+
+    Example:
+        >>> import torch
+        >>> shard_count(Batch(torch.zeros(129, 2), torch.zeros(129).long()))
+        2
+    """
+    return -(-len(batch) // shard)
