@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.console import bar, print_json, print_table, say, warn
+from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import ModelSource, asks_for_code, read_by, resolve
 from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
@@ -76,7 +77,10 @@ def _tell_unfinished(run: Path, wanted: int) -> None:
 
     done = len(finished_parts(run / "maps"))
     if done < wanted:
-        warn(f"perdure: warning: {done} of {wanted} parts are explained, and only these are judged; explain goes on")
+        warnings.warn(
+            f"{done} of {wanted} parts are explained, and only these are judged; 'perdure explain' goes on",
+            stacklevel=2,
+        )
 
 
 def _source(run: Path, model: str) -> ModelSource:
