@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from perdure.core.batch import Batch
-from perdure.data.hcp_task import HcpTask
 from perdure.studies import fmri_saliency
 from perdure.studies.fmri_saliency import ATTENTION, BOTH, LSTM, SHARES, FmriSaliency, delayed
 from perdure.studies.table import Cell, run_study
@@ -37,16 +36,14 @@ def test_simulated_scans_in_the_smoke_size(tmp_path):
 
 
 def test_files_have_no_truth_and_no_ceiling_of_the_removal(tmp_path):
-    path = write_numbered(tmp_path)
-    study = FmriSaliency(path=str(path), seeds=1, smoke=True)
-    run_study(study, tmp_path / "out")
-    rows = table(tmp_path / "out")
-    assert {row["dataset"] for row in rows} == {"hcp_task"}
-    assert {row["metric"] for row in rows if "top" not in row["metric"]} == {"accuracy", "vanishing", "on_task"}
-    assert {row["ceiling"] for row in rows if "top" in row["metric"]} == {""}
-    with np.load(tmp_path / "out" / "arrays" / "cell-00000.npz") as stored:
-        assert {name: stored[name].shape for name in stored} == {LSTM: (3, 360), ATTENTION: (3, 360)}
-    assert len(HcpTask(str(path)).regions()) == 360
+    study = FmriSaliency(path=str(write_numbered(tmp_path)), seeds=1, smoke=True)
+    found = study.work(study.cells()[0])
+    assert {row.dataset for row in found.rows} == {"hcp_task"}
+    assert {row.metric for row in found.rows if "top" not in row.metric} == {"accuracy", "vanishing", "on_task"}
+    assert {row.ceiling for row in found.rows if "top" in row.metric} == {None}
+    assert {name: some.shape for name, some in found.arrays.items()} == {LSTM: (3, 360), ATTENTION: (3, 360)}
+    figures = study.figures([row for row in found.rows if "top" in row.metric], {CELL: found.arrays})
+    assert figures.keys() == {"removal", "regions"}
 
 
 class Reader(torch.nn.Module):

@@ -98,7 +98,8 @@ class _Arrays:
         return int(self._checked(path).shape[1])
 
     def series(self, path: Path) -> Float[np.ndarray, "time region"]:
-        return np.asarray(self._checked(path), dtype=np.float64)[self.order].T
+        values = np.asarray(self._checked(path), dtype=np.float64)
+        return np.take(values, self.order, axis=0).T
 
     def _checked(self, path: Path) -> np.ndarray:
         values = _array(path)

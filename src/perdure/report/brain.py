@@ -17,7 +17,6 @@ from perdure.report.heatmap import limits
 from perdure.report.palette import LIGHT, Palette
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
@@ -132,7 +131,7 @@ def _colours(palette: Palette) -> Colormap:
     return made
 
 
-def _titled(axes: Axes, name: str, palette: Palette) -> None:
+def _titled(axes: Any, name: str, palette: Palette) -> None:
     axes.text2D(
         -0.02, 0.5, label(name, 16), transform=axes.transAxes, rotation=90, ha="center", va="center", color=palette.ink,
         size=9.5,
