@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,9 +10,8 @@ from torch import Tensor
 from perdure.audit.across_runs import FEW
 from perdure.core.random import stream
 from perdure.core.verdict import Number
-from perdure.ops.agreement import cosine, jensen_shannon, kendall, sign_agreement, top_jaccard
-from perdure.ops.correlation import spearman
 from perdure.ops.pairs import pair_interval, pair_mean
+from perdure.ops.tables import ALL, tops
 from perdure.reproducibility.agreement import (
     Agreement,
     Measure,
@@ -49,11 +47,9 @@ def measures(method: str, top: int) -> dict[str, Measure]:
         >>> list(measures("attention", 3))
         ['Spearman', 'Kendall', 'top-3 Jaccard', 'cosine', 'Jensen-Shannon']
     """
-    own: dict[str, Measure] = {"cosine": cosine, "Jensen-Shannon": jensen_shannon}
-    if method.partition(":")[0] not in SUMMED:
-        own = {"sign agreement": sign_agreement, "cosine": cosine}
-    jaccard = partial(_top, count=top)
-    return {"Spearman": spearman, "Kendall": kendall, f"top-{top} Jaccard": jaccard, **own}
+    own = ("cosine", "Jensen-Shannon") if method.partition(":")[0] in SUMMED else ("sign agreement", "cosine")
+    orders = {name: ALL[name] for name in ("Spearman", "Kendall")}
+    return {**orders, f"top-{top} Jaccard": tops(top), **{name: ALL[name] for name in own}}
 
 
 def of_samples(runs: Sequence[Run], name: str, measure: Measure, seed: int) -> Measured:
@@ -154,7 +150,3 @@ def _placed(name: str, found: Placed) -> Number:
 
 def _widest(*ends: float) -> tuple[float, float]:
     return min(ends), max(ends)
-
-
-def _top(a: Tensor, b: Tensor, mask: Tensor, count: int) -> Tensor:
-    return top_jaccard(a.abs(), b.abs(), mask, count)

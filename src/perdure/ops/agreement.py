@@ -8,7 +8,18 @@ from torch import Tensor
 
 from perdure.ops.rank import top_share
 
-__all__ = ["cosine", "jensen_shannon", "kendall", "sign_agreement", "top_jaccard"]
+__all__ = [
+    "cosine",
+    "distribution",
+    "divergence",
+    "jensen_shannon",
+    "kendall",
+    "overlap",
+    "sign_agreement",
+    "top_jaccard",
+    "top_weights",
+    "unit_rows",
+]
 
 PAIRS = 2**22
 """Pairs of sites compared at once."""
@@ -73,9 +84,7 @@ def top_jaccard(
         >>> round(top_jaccard(a, b, torch.ones(1, 4, dtype=torch.bool), 2).item(), 6)
         0.333333
     """
-    places = mask.sum(1).clamp(1, count)
-    first, second = (top_share(x.double(), places, mask) * mask for x in (a, b))
-    return torch.minimum(first, second).sum(1) / torch.maximum(first, second).sum(1).clamp_min(1)
+    return overlap(*(top_weights(x, mask, count) for x in (a, b)))
 
 
 def sign_agreement(
@@ -120,7 +129,7 @@ def cosine(
         >>> cosine(torch.tensor([[3.0, 0.0]]), torch.tensor([[4.0, 3.0]]), torch.ones(1, 2, dtype=torch.bool)).item()
         0.8
     """
-    x, y = (_unit(row.double().masked_fill(~mask, 0.0)) for row in (a, b))
+    x, y = (unit_rows(row, mask) for row in (a, b))
     neither = ~(x.any(1) | y.any(1))
     return torch.where(neither, 1.0, (x * y).sum(1)).clamp(-1.0, 1.0)
 
@@ -150,7 +159,81 @@ def jensen_shannon(
         >>> jensen_shannon(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]]), everywhere).item()
         1.0
     """
-    p, q = (_distribution(x.double(), mask) for x in (a, b))
+    return divergence(*(distribution(x, mask) for x in (a, b)))
+
+
+def top_weights(
+    rows: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"], count: int
+) -> Float[Tensor, "batch site"]:
+    """Mark the sites with the highest values, for `top_jaccard`.
+
+    Args:
+        rows: any finite numbers.
+        mask: true at valid sites.
+        count: how many sites are the top.
+
+    Returns:
+        Weights in [0, 1], in double precision.
+    """
+    return top_share(rows.double(), mask.sum(1).clamp(1, count), mask) * mask
+
+
+def overlap(first: Float[Tensor, "batch site"], second: Float[Tensor, "batch site"]) -> Float[Tensor, " batch"]:
+    """Divide the smaller weights by the larger ones.
+
+    Args:
+        first: weights of `top_weights`.
+        second: the same.
+
+    Returns:
+        A share in [0, 1].
+    """
+    both = torch.minimum(first, second).sum(1)
+    return both / (first.sum(1) + second.sum(1) - both).clamp_min(1)
+
+
+def unit_rows(rows: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
+    """Scale each row to length 1, whatever its size; a row of zeros stays.
+
+    Args:
+        rows: any finite numbers.
+        mask: true at valid sites; others become zero.
+
+    Returns:
+        The rows in double precision.
+    """
+    rows = rows.double().masked_fill(~mask, 0.0)
+    largest = rows.abs().amax(1, keepdim=True)
+    rows = rows / torch.where(largest > 0, largest, 1.0)
+    size = rows.square().sum(1, keepdim=True).sqrt()
+    return rows / torch.where(size > 0, size, 1.0)
+
+
+def distribution(rows: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
+    """Scale each row to add up to 1; a row of zeros becomes uniform.
+
+    Args:
+        rows: numbers that are not negative.
+        mask: true at valid sites; others become zero.
+
+    Returns:
+        The rows in double precision.
+    """
+    rows = rows.double().masked_fill(~mask, 0.0)
+    rows = torch.where(rows.any(1, keepdim=True), rows, mask.double())
+    return rows / rows.sum(1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
+
+
+def divergence(p: Float[Tensor, "batch site"], q: Float[Tensor, "batch site"]) -> Float[Tensor, " batch"]:
+    """Give the Jensen-Shannon divergence of distributions, in bits.
+
+    Args:
+        p: rows that add up to 1.
+        q: the same.
+
+    Returns:
+        One number per row, from 0 to 1.
+    """
     middle = (p + q) / 2
     return ((_bits(p, middle) + _bits(q, middle)) / 2).sum(1).clamp(0.0, 1.0)
 
@@ -169,19 +252,6 @@ def _tau(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     alike = ((untied == 0) & (other == 0)).double()
     tau = (first * second).sum(1).double() / (untied.sqrt() * other.sqrt())
     return torch.where((untied == 0) | (other == 0), alike, tau).clamp(-1.0, 1.0)
-
-
-def _unit(rows: Tensor) -> Tensor:
-    largest = rows.abs().amax(1, keepdim=True)
-    rows = rows / torch.where(largest > 0, largest, 1.0)
-    size = rows.square().sum(1, keepdim=True).sqrt()
-    return rows / torch.where(size > 0, size, 1.0)
-
-
-def _distribution(rows: Tensor, mask: Tensor) -> Tensor:
-    rows = rows.masked_fill(~mask, 0.0)
-    rows = torch.where(rows.any(1, keepdim=True), rows, mask.double())
-    return rows / rows.sum(1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
 
 
 def _bits(p: Tensor, middle: Tensor) -> Tensor:

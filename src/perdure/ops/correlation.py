@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["mean_ranks", "spearman"]
+from perdure.ops.rank import ascending
+
+__all__ = ["centred_ranks", "mean_ranks", "spearman"]
 
 
 def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
@@ -24,9 +26,11 @@ def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
         [[2.5, 1.0, 2.5]]
     """
     scores = scores.masked_fill(~mask, torch.inf).contiguous()
-    ascending = scores.sort(dim=1).values
-    before, until = (torch.searchsorted(ascending, scores, right=right) for right in (False, True))
-    return (before + until + 1).double() / 2
+    ordered = ascending(scores)
+    before = torch.searchsorted(ordered, scores)
+    if not ((ordered[:, 1:] == ordered[:, :-1]) & ordered[:, 1:].isfinite()).any():
+        return (before + 1).double()
+    return (before + torch.searchsorted(ordered, scores, right=True) + 1).double() / 2
 
 
 def spearman(
@@ -57,13 +61,25 @@ def spearman(
         >>> spearman(a, torch.ones(1, 3), everywhere).item()
         0.0
     """
-    x, y = (_centred(mean_ranks(some, mask), mask) for some in (a, b))
+    x, y = (centred_ranks(some, mask) for some in (a, b))
     size, other = x.square().sum(1), y.square().sum(1)
     constant = (size == 0) | (other == 0)
     alike = ((size == 0) & (other == 0)).double()
     return torch.where(constant, alike, (x * y).sum(1) / (size * other).sqrt()).clamp(-1.0, 1.0)
 
 
-def _centred(ranks: Tensor, mask: Tensor) -> Tensor:
-    """Subtract the mean rank, which is the same with and without ties."""
-    return (ranks - (mask.sum(1, keepdim=True) + 1) / 2).masked_fill(~mask, 0.0)
+def centred_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
+    """Rank the sites, and subtract the mean rank, which is the same with and without ties.
+
+    Args:
+        scores: any finite numbers.
+        mask: true at valid sites.
+
+    Returns:
+        Ranks around zero, in double precision; zero at sites that are not valid.
+
+    Example:
+        >>> centred_ranks(torch.tensor([[5.0, 1.0, 9.0]]), torch.ones(1, 3, dtype=torch.bool)).tolist()
+        [[0.0, -1.0, 1.0]]
+    """
+    return (mean_ranks(scores, mask) - (mask.sum(1, keepdim=True) + 1) / 2).masked_fill(~mask, 0.0)

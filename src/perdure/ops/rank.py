@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["average_precision", "descending_rank", "lowest", "roc_area", "top_share"]
+__all__ = ["ascending", "average_precision", "descending_rank", "lowest", "roc_area", "top_share"]
 
 
 def top_share(
@@ -32,7 +32,7 @@ def top_share(
         [[1.0, 0.5, 0.5, 0.0]]
     """
     scores = scores.masked_fill(~mask, -torch.inf)
-    threshold = _ascending(scores).gather(1, scores.shape[1] - count[:, None])
+    threshold = ascending(scores).gather(1, scores.shape[1] - count[:, None])
     above, tied = scores > threshold, scores == threshold
     left = (count - above.sum(1)).to(scores.dtype)
     return above + tied * (left / tied.sum(1))[:, None]
@@ -134,7 +134,25 @@ def lowest(keys: Float[Tensor, "*rows site"], count: Int[Tensor, "*rows"]) -> Bo
         [[False, True, True]]
     """
     last = (count - 1).expand(keys.shape[:-1])[..., None]
-    return keys <= _ascending(keys).gather(-1, last)
+    return keys <= ascending(keys).gather(-1, last)
+
+
+def ascending(scores: Float[Tensor, "*rows site"]) -> Float[Tensor, "*rows site"]:
+    """Sort each row; on a CPU numpy sorts several times faster than torch.
+
+    Args:
+        scores: any numbers.
+
+    Returns:
+        The same, the lowest first.
+
+    Example:
+        >>> ascending(torch.tensor([[3.0, 1.0, 2.0]])).tolist()
+        [[1.0, 2.0, 3.0]]
+    """
+    if scores.device.type == "cpu":
+        return torch.from_numpy(np.sort(scores.detach().numpy(), axis=-1))
+    return scores.sort(dim=-1).values
 
 
 def _found(scores: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,9 +176,3 @@ def _order(scores: Tensor) -> Tensor:
     if scores.device.type == "cpu":
         return torch.from_numpy(np.argsort(-scores.detach().numpy(), axis=1))
     return scores.argsort(dim=1, descending=True)
-
-
-def _ascending(scores: Tensor) -> Tensor:
-    if scores.device.type == "cpu":
-        return torch.from_numpy(np.sort(scores.detach().numpy(), axis=-1))
-    return scores.sort(dim=-1).values

@@ -15,6 +15,7 @@ from torch import Tensor
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.ops.pairs import pair_interval, pair_mean
+from perdure.ops.tables import packed, tabled
 from perdure.reproducibility.clusters import adjusted_rand, clustering
 from perdure.reproducibility.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.reproducibility.vectors import Vectors
@@ -34,6 +35,12 @@ RAND: Mapping[str, Partitions] = MappingProxyType({"ARI": adjusted_rand})
 
 SEED = 10
 """Of clusterings, as in the published code; the ceiling takes the next."""
+
+NULL = 500
+"""Samples on which a null is measured, at most: with all pairs and draws its mean is known to less than 0.01."""
+
+NUMBERS = 2**19
+"""Numbers that are compared at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,16 +113,52 @@ def sample_agreement(
     """
     check_counts(draws=draws)
     alike, present = predicted_alike(runs), runs[0].vectors.present
-    several = present.sum(1) > 1
+    kept = alike & (present.sum(1) > 1).to(alike.device)
+    values = torch.stack([run.vectors.values for run in runs])
+    found = _averages(measure, values, values, present, kept)
+    pairs, some = _mirrored(found), _compared_somewhere(kept)
+    own = [Vectors(one[some], present[some]) for one in values]
+    nulls = []
+    for _ in range(draws):
+        shuffled = torch.stack([shuffle(one, generator).values for one in own])
+        nulls.append(_averages(measure, values[:, some], shuffled, present[some], kept[..., some]))
+    again = [values[i] if run.again is None else run.again.values for i, run in enumerate(runs)]
+    selves = [
+        float(found[i, i] if same is values[i] else _averages(measure, one[None], same[None], present, kept[i, i]))
+        for i, (one, same) in enumerate(zip(values, again, strict=True))
+    ]
+    low, high = pair_interval(pairs, generator)
+    null = fmean(pair_mean(_mirrored(table)) for table in nulls)
+    return Agreement(pairs, alike.double().mean(2), pair_mean(pairs), low, high, null, fmean(selves))
 
-    def score(a: Tensor, b: Tensor, kept: Tensor) -> float:
-        kept = kept & several
-        return measure(a[kept], b[kept], present[kept]).double().mean().item() if kept.any() else torch.nan
 
-    values = [run.vectors.values for run in runs]
-    others = [[shuffle(run.vectors, generator).values for run in runs] for _ in range(draws)]
-    again = [(run.vectors if run.again is None else run.again).values for run in runs]
-    return _placed(values, others, again, alike, score, generator)
+def _averages(
+    measure: Measure,
+    first: Float[Tensor, "run sample type"],
+    second: Float[Tensor, "run sample type"],
+    present: Bool[Tensor, "sample type"],
+    kept: Bool[Tensor, "*pairs sample"],
+) -> Float[Tensor, "*pairs"]:
+    """Average over the samples to compare, for all pairs of runs; rows of like width are compared together."""
+    sums = torch.zeros(kept.shape[:-1], dtype=torch.float64)
+    rows = max(1, NUMBERS // max(1, len(first) * present.shape[1]))
+    for part in present.sum(1).argsort(stable=True).split(rows):
+        mask, a, b = packed(present[part], first[:, part], second[:, part])
+        table = tabled(measure)(a, a if first is second else b, mask).cpu()
+        sums += table.masked_fill(~kept[..., part].cpu(), 0.0).sum(-1).reshape(sums.shape)
+    return sums / kept.sum(-1).cpu()
+
+
+def _mirrored(table: Float[Tensor, "run run"]) -> Float[Tensor, "run run"]:
+    """Take each pair from above the diagonal."""
+    above = table.triu(1)
+    return (above + above.T).fill_diagonal_(torch.nan)
+
+
+def _compared_somewhere(kept: Bool[Tensor, "run run sample"]) -> Int[Tensor, " some"]:
+    """List samples that some pair of runs compares, for the null: so many give its mean more exactly than needed."""
+    others = ~torch.eye(len(kept), dtype=torch.bool, device=kept.device)
+    return kept[others].any(0).nonzero()[:NULL, 0]
 
 
 def cluster_agreement(

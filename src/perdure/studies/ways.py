@@ -80,7 +80,7 @@ def laid(surface: ModelLoss, first: Params, second: Params, seed: int, short: bo
     """
     few = searched(surface)
     bend = replace(BENT, steps=10) if short else BENT
-    tracked = valley(few, first, second, replace(TRACKED, evaluations=20) if short else TRACKED).points
+    tracked = valley(few, first, second, replace(TRACKED, evaluations=6) if short else TRACKED).points
     if distance(tracked[-1], second) > 0:
         tracked = (*tracked, second)
     return {
