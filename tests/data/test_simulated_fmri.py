@@ -26,10 +26,12 @@ def test_a_strong_answer_is_seen_at_true_sites_alone_and_late():
         mine = torch.tensor([region[2:] in list(ANSWERING.values())[label] for region in REGIONS])
         both = mine | torch.tensor([region[2:] in SHARED for region in REGIONS])
         assert torch.equal(truth.any(0), mine)
-        assert (x[:, both].std(1) < 0.2).all()  # they move together
+        assert x[:, both].max(0).values.min() > 40  # a lasting response, of the weakest
+        assert x[:, ~both].abs().max() < 7
         course, on = x[:, mine].mean(1), truth[:, mine].all(1)
         assert torch.equal(truth[:, mine].any(1), on)
-        assert course[on].min() > course[~on].max()
+        assert on[course > 20].all()
+        assert not on[course < 5].any()
         lag = [float((course.roll(-k)[:80] * (event == 0)[:80].float()).mean()) for k in range(16)]
         assert 5 <= int(np.argmax(lag)) <= 9  # 3.6 to 6.5 seconds
 
@@ -53,8 +55,9 @@ def test_a_subject_does_not_depend_on_the_others():
 def test_noise_has_its_variance_and_correlation():
     """With next to no answer and no drift, regions are noise of mean 0, variance 1, correlated by 0.4."""
     x = SimulatedFmri(train=2, validation=1, test=1, steps=600, effect=1e-9, drift=0.0).load(0).train.inputs
-    assert x.mean(1).abs().max() < 1e-5
-    assert (x.var(1, correction=0) - 1).abs().max() < 1e-4
+    assert abs(x.mean()) < 0.01
+    assert abs(x.var() - 1) < 0.01
+    assert abs(x[:, 0].var() - 1) < 0.1  # from the first step on
     assert abs((x[:, 1:] * x[:, :-1]).mean() - 0.4) < 0.01
 
 

@@ -16,7 +16,6 @@ from perdure.core.errors import SettingError
 from perdure.core.random import stream
 from perdure.data.cortex import REGIONS
 from perdure.data.hcp_events import REPETITION
-from perdure.data.hcp_series import standardised
 from perdure.data.planted_events import NO_EVENT
 from perdure.data.splits import Splits
 
@@ -48,7 +47,7 @@ SPREAD = 0.2
 LATENESS = 0.5
 """Deviation of the delay of the response between subjects, in seconds."""
 
-ON = 0.5
+ON = 0.1
 """Share of a lasting response above which a step is true."""
 
 
@@ -64,9 +63,10 @@ class SimulatedFmri:
 
     The strength :math:`a` and the delay of :math:`h` vary with the subject :math:`s`. Every subject performs every
     task once and belongs to one split. The first block begins anywhere in the first rest, whatever the task, so time
-    alone says nothing of the class. The truth is where a region of the task alone answers with more than half of a
-    lasting response; `event` is 0 inside a block, where nothing is to be seen yet for some seconds, and -1 outside.
-    Each region of a run is scaled to mean 0 and deviation 1.
+    alone says nothing of the class. The truth is where a region of the task alone answers with more than a tenth of a
+    lasting response; the dip after a block, at most a fifth as deep, is left out. `event` is 0 inside a block, where
+    nothing is to be seen yet for some seconds, and -1 outside. Values are in deviations of the noise from the level of
+    rest. They are not scaled run by run: without its mean an active region would differ at rest too.
 
     Args:
         train: the number of training subjects, with four runs each.
@@ -150,7 +150,7 @@ class SimulatedFmri:
         mine = np.stack([_marked(areas) for areas in ANSWERING.values()])[:, None]
         signal = strength * response * (mine | _marked(SHARED))
         series = signal + self._drift(generator, shape) + _noise(generator, shape)
-        return np.stack([standardised(run) for run in series]), blocks, mine & (response > ON)
+        return series, blocks, mine & (response > ON)
 
     def _drift(self, generator: torch.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "task time region"]:
         cycles = np.pi * np.arange(1, DRIFTS + 1) * (np.arange(self.steps)[:, None] + 0.5) / self.steps

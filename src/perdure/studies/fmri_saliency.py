@@ -69,6 +69,9 @@ class FmriSaliency:
 
     Reference:
         ismail2019inputcell
+
+    Notes:
+        The map is asked for the true class, so what it takes away tells of the class: a curve may fall below chance.
     """
 
     path: str = ""
