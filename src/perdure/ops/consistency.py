@@ -59,8 +59,10 @@ def relative_consistency(
         >>> relative_consistency(torch.tensor([1.0, 3.0, 9.0]), torch.tensor([True, True, False]), torch.ones(3))
         1.0
     """
-    ascending, order = distance.double().sort()
-    equal, unequal = ((weight * some).double()[order].cumsum(0) for some in (alike, ~alike))
+    if not (distance[1:] >= distance[:-1]).all():
+        distance, order = distance.sort()
+        alike, weight = alike[order], weight[order]
+    equal, unequal = ((weight * some).double().cumsum(0) for some in (alike, ~alike))
     gap = equal / equal[-1] - unequal / unequal[-1]
-    last = ascending.diff(append=ascending[-1:] + 1) > 0  # of a group of ties
+    last = distance.diff(append=distance[-1:] + 1) > 0  # of a group of ties
     return float(gap[last].amax())

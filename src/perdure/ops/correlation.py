@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from perdure.ops.rank import ascending
+from perdure.ops.rank import ordering
 
 __all__ = ["centred_ranks", "mean_ranks", "spearman"]
 
@@ -26,11 +26,13 @@ def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
         [[2.5, 1.0, 2.5]]
     """
     scores = scores.masked_fill(~mask, torch.inf).contiguous()
-    ordered = ascending(scores)
-    before = torch.searchsorted(ordered, scores)
+    order = ordering(scores)
+    ordered = scores.gather(1, order)
     if not ((ordered[:, 1:] == ordered[:, :-1]) & ordered[:, 1:].isfinite()).any():
-        return (before + 1).double()
-    return (before + torch.searchsorted(ordered, scores, right=True) + 1).double() / 2
+        places = torch.arange(1.0, scores.shape[1] + 1, dtype=torch.float64, device=scores.device)
+        return torch.empty_like(scores, dtype=torch.float64).scatter_(1, order, places.expand_as(scores))
+    before, until = (torch.searchsorted(ordered, scores, right=right) for right in (False, True))
+    return (before + until + 1).double() / 2
 
 
 def spearman(

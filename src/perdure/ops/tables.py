@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -23,13 +25,17 @@ from perdure.ops.agreement import (
 )
 from perdure.ops.correlation import centred_ranks, spearman
 
-__all__ = ["ALL", "Tabled", "packed", "tabled", "tops"]
+__all__ = ["ALL", "Measure", "Tabled", "packed", "tabled", "tops"]
 
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
 Rows = Float[Tensor, "run row site"]
 Table = Float[Tensor, "run other row"]
+Bits = np.ndarray
 Compared = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From rows of some runs and of others, and the mask, to all pairs."""
+
+PAIRS = 2**22
+"""Pairs of sites that are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -145,23 +151,47 @@ def _signs(first: Rows, second: Rows, mask: Tensor) -> Table:
 
 
 def _kendall(first: Rows, second: Rows, mask: Tensor) -> Table:
-    """Multiply the signs of the differences of all pairs of sites, those at each distance at once."""
-    count, rows = len(first), first if first is second else torch.cat([first, second])
-    sums = rows.new_zeros((len(mask), len(rows), len(rows)), dtype=torch.float32)
-    valid = None if mask.all() else mask.float()
-    by_row = rows.transpose(0, 1).contiguous()
-    for far in range(1, mask.shape[1]):
-        sign = (by_row[..., far:] - by_row[..., :-far]).sign_().float()
-        if valid is not None:
-            sign *= (valid[:, far:] * valid[:, :-far])[:, None]
-        sums.baddbmm_(sign, sign.transpose(1, 2))
-    found = sums.permute(1, 2, 0).double()
-    untied = found.diagonal().T
-    start = 0 if first is second else count
-    return _normalised(found[:count, start:], untied[:count], untied[start:])
+    """Count ordered pairs of sites as bits: those in the same order are set in both runs."""
+    rows = max(1, PAIRS // max(1, len(first) * mask.shape[1] ** 2))
+    parts = (slice(at, at + rows) for at in range(0, len(mask), rows))
+    return torch.cat([_tau(first[:, part], second[:, part], mask[part]) for part in parts], 2)
 
 
-def _both(first: Rows, second: Rows, prepare: Callable[[Rows], Tensor]) -> tuple[Tensor, Tensor]:
+def _tau(first: Rows, second: Rows, mask: Tensor) -> Table:
+    ours, theirs = _both(first, second, lambda rows: _ordered(rows, mask))
+    size, other = _both(ours, theirs, lambda bits: torch.from_numpy(_ones(bits)))
+    alike = _common(ours, theirs)
+    places = mask.sum(1).cpu()
+    if bool(((size == places * (places - 1) // 2) & (other == size[:1])).all()):
+        return ((2 * alike - size[0]).double() / size[0].clamp_min(1)) + (size[0] == 0).double()
+    opposite = _common(ours, _ordered(-second, mask))
+    return _normalised((alike - opposite).double(), size.double(), other.double())
+
+
+def _ordered(rows: Rows, mask: Tensor) -> Bits:
+    """Set a bit for each two sites of which the first is higher, (run, row, word)."""
+    values = rows.masked_fill(~mask, torch.nan).detach().cpu().numpy()  # which is neither higher nor lower
+    runs, count, sites = values.shape
+    bits = np.zeros((runs, count, -(-(sites**2) // 64) * 8), np.uint8)
+    higher = values[..., :, None] > values[..., None, :]
+    bits[..., : -(-(sites**2) // 8)] = np.packbits(higher.reshape(runs, count, -1), axis=2)
+    return bits.view(np.uint64)
+
+
+def _common(ours: Bits, theirs: Bits) -> Table:
+    """Count the bits that two runs have in common."""
+    found = np.empty((len(ours), len(theirs), ours.shape[1]), np.int64)
+    for i, j in product(range(len(ours)), range(len(theirs))):
+        found[i, j] = found[j, i] if j < i else _ones(ours[i] & theirs[j])
+    return torch.from_numpy(found)
+
+
+def _ones(bits: Bits) -> np.ndarray:
+    counted: np.ndarray = np.bitwise_count(bits).sum(-1, dtype=np.int64)
+    return counted
+
+
+def _both(first: Any, second: Any, prepare: Callable[[Any], Any]) -> tuple[Any, Any]:
     ours = prepare(first)
     return ours, ours if first is second else prepare(second)
 

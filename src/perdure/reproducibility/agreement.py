@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 from types import MappingProxyType
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,21 +16,27 @@ from torch import Tensor
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.ops.pairs import pair_interval, pair_mean
-from perdure.ops.tables import packed, tabled
 from perdure.reproducibility.clusters import adjusted_rand, clustering
+from perdure.reproducibility.compared import compared
 from perdure.reproducibility.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.reproducibility.vectors import Vectors
 
-__all__ = ["Agreement", "Measure", "Partitions", "Run", "cluster_agreement", "predicted_alike", "sample_agreement"]
+__all__ = [
+    "NULL",
+    "Agreement",
+    "Measure",
+    "Partitions",
+    "Run",
+    "cluster_agreement",
+    "predicted_alike",
+    "sample_agreement",
+]
 
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From the values of two runs and the types present, (sample, type) each, to one number per sample."""
 
 Partitions = Callable[[Tensor, Tensor], float]
 """From two partitions to their agreement, as `adjusted_rand`."""
-
-Score = Callable[[Tensor, Tensor, Tensor], float]
-"""From what two runs say, (sample, ...) each, and the samples to compare, to one number."""
 
 RAND: Mapping[str, Partitions] = MappingProxyType({"ARI": adjusted_rand})
 
@@ -38,9 +45,6 @@ SEED = 10
 
 NULL = 500
 """Samples on which a null is measured, at most: with all pairs and draws its mean is known to less than 0.01."""
-
-NUMBERS = 2**19
-"""Numbers that are compared at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,12 +143,9 @@ def _averages(
     present: Bool[Tensor, "sample type"],
     kept: Bool[Tensor, "*pairs sample"],
 ) -> Float[Tensor, "*pairs"]:
-    """Average over the samples to compare, for all pairs of runs; rows of like width are compared together."""
+    """Average over the samples to compare, for all pairs of runs."""
     sums = torch.zeros(kept.shape[:-1], dtype=torch.float64)
-    rows = max(1, NUMBERS // max(1, len(first) * present.shape[1]))
-    for part in present.sum(1).argsort(stable=True).split(rows):
-        mask, a, b = packed(present[part], first[:, part], second[:, part])
-        table = tabled(measure)(a, a if first is second else b, mask).cpu()
+    for part, table in compared(measure, first, second, present):
         sums += table.masked_fill(~kept[..., part].cpu(), 0.0).sum(-1).reshape(sums.shape)
     return sums / kept.sum(-1).cpu()
 
@@ -208,38 +209,44 @@ def cluster_agreement(
         return clustering(vectors.values, count, seed).label
 
     found = [labels(run.vectors) for run in runs]
-    others = [[labels(shuffle(run.vectors, generator)) for run in runs] for _ in range(draws)]
+    some = torch.arange(len(alike[0, 0]))[: max(NULL, count)]
+    own = [Vectors(run.vectors.values[some], run.vectors.present[some]) for run in runs]
+    others = [[labels(shuffle(one, generator)) for one in own] for _ in range(draws)]
     again = [labels(run.vectors if run.again is None else run.again, SEED + 1) for run in runs]
-    scores = {name: _where_alike(measure) for name, measure in measures.items()}
-    return {name: _placed(found, others, again, alike.cpu(), score, generator) for name, score in scores.items()}
+    return {
+        name: _placed(_Labels(found, again, others, some), alike.cpu(), measure, generator)
+        for name, measure in measures.items()
+    }
 
 
-def _where_alike(measure: Partitions) -> Score:
-    return lambda a, b, kept: measure(a[kept], b[kept]) if kept.any() else torch.nan
+class _Labels(NamedTuple):
+    """The clusters of each run, once more, and those of shuffled explanations of some samples, draw by draw."""
+
+    found: Sequence[Tensor]
+    again: Sequence[Tensor]
+    others: Sequence[Sequence[Tensor]]
+    some: Tensor
 
 
 def _placed(
-    found: Sequence[Tensor],
-    others: Sequence[Sequence[Tensor]],
-    again: Sequence[Tensor],
-    alike: Bool[Tensor, "run run sample"],
-    score: Score,
-    generator: torch.Generator,
+    labels: _Labels, alike: Bool[Tensor, "run run sample"], measure: Partitions, generator: torch.Generator
 ) -> Agreement:
     """Place the agreement of runs between that with shuffled runs and that of each with itself."""
-    pairs = _pairs(found, found, alike, score)
-    null = fmean(pair_mean(_pairs(found, shuffled, alike, score)) for shuffled in others)
-    selves = [score(one, same, alike[i, i]) for i, (one, same) in enumerate(zip(found, again, strict=True))]
+    found, some = labels.found, labels.some
+    pairs, few = _pairs(found, found, alike, measure), [label[some] for label in found]
+    null = fmean(pair_mean(_pairs(few, shuffled, alike[..., some], measure)) for shuffled in labels.others)
+    selves = [measure(one, same) for one, same in zip(found, labels.again, strict=True)]
     low, high = pair_interval(pairs, generator)
     return Agreement(pairs, alike.double().mean(2), pair_mean(pairs), low, high, null, fmean(selves))
 
 
 def _pairs(
-    first: Sequence[Tensor], second: Sequence[Tensor], alike: Bool[Tensor, "run run sample"], score: Score
+    first: Sequence[Tensor], second: Sequence[Tensor], alike: Bool[Tensor, "run run sample"], measure: Partitions
 ) -> Float[Tensor, "run run"]:
     table = torch.full((len(first), len(first)), torch.nan, dtype=torch.float64)
     for i, j in combinations(range(len(first)), 2):
-        table[i, j] = table[j, i] = score(first[i], second[j], alike[i, j])
+        if (kept := alike[i, j]).any():
+            table[i, j] = table[j, i] = measure(first[i][kept], second[j][kept])
     return table
 
 

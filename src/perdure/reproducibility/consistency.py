@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import fmean
 from typing import NamedTuple
 
@@ -17,7 +16,8 @@ from perdure.core.errors import EmptyDataError
 from perdure.ops.consistency import mean_generalizability, relative_consistency
 from perdure.ops.correlation import spearman
 from perdure.ops.pairs import FEWEST
-from perdure.reproducibility.agreement import Run, predicted_alike
+from perdure.reproducibility.agreement import NULL, Run, predicted_alike
+from perdure.reproducibility.compared import compared
 from perdure.reproducibility.null import Shuffle, shuffle_types
 from perdure.reproducibility.vectors import Vectors
 
@@ -144,7 +144,9 @@ def consistency(
     found = _compared(runs, views, label)
     if not len(found.distance):
         raise EmptyDataError("no run is right about a sequence", "train the models, and check the labels")
-    others = [_compared(runs, [shuffle(one, generator) for one in views], label) for _ in range(draws)]
+    few = [_first(run, NULL) for run in runs]
+    own = [run.vectors for run in few]
+    others = [_compared(few, [shuffle(one, generator) for one in own], label[:NULL]) for _ in range(draws)]
     again = [run.vectors if run.again is None else run.again for run in runs]
     selves = torch.cat([_selves(run, other, label) for run, other in zip(runs, again, strict=True)])
     everyone = torch.ones_like(selves)
@@ -157,15 +159,23 @@ def consistency(
 
 def _compared(runs: Sequence[Run], others: Sequence[Vectors], label: Tensor) -> _Compared:
     """Measure run i beside the other vectors of run j, for all i < j."""
-    several = runs[0].vectors.present.sum(1) > 1
-    right = torch.stack([run.predicted == label for run in runs]) & several
+    present = runs[0].vectors.present
+    right = torch.stack([run.predicted == label for run in runs]).cpu() & (present.sum(1) > 1).cpu()
+    ours = torch.stack([run.vectors.values for run in runs])
+    same = all(run.vectors is other for run, other in zip(runs, others, strict=True))
+    theirs = ours if same else torch.stack([other.values for other in others])
+    above = torch.ones(len(runs), len(runs)).triu(1).bool()[..., None]
     parts = []
-    for i, j in combinations(range(len(runs)), 2):
-        kept = right[i] | right[j]
-        distance = _distance(runs[i].vectors, others[j], kept)
-        first, second = (torch.full((len(distance),), run) for run in (i, j))
-        parts.append(_Compared(distance, (right[i] & right[j])[kept].cpu(), first, second))
+    for part, rho in compared(spearman, ours, theirs, present):
+        one, both = right[:, None, part] | right[:, part], right[:, None, part] & right[:, part]
+        kept = one & above
+        first, second, _ = kept.nonzero(as_tuple=True)
+        parts.append(_Compared((1 - rho[kept].abs()).clamp_min(0).sqrt(), both[kept], first, second))
     return _Compared(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def _first(run: Run, count: int) -> Run:
+    return Run(Vectors(run.vectors.values[:count], run.vectors.present[:count]), run.predicted[:count])
 
 
 def _selves(run: Run, again: Vectors, label: Tensor) -> Tensor:
@@ -187,6 +197,9 @@ def _placed(
 ) -> Placed:
     def value(some: _Compared) -> float:
         return statistic(some.distance, some.alike, torch.ones_like(some.distance))
+
+    order = found.distance.argsort()
+    found = _Compared(*(one[order] for one in found))  # so that no draw has to sort
 
     null = fmean(value(other) for other in others)
     weights = (draw[found.first] * draw[found.second] for draw in times)
