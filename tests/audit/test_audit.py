@@ -120,6 +120,20 @@ def test_images_and_texts_are_judged_by_pixel_and_word(data, config, method, sha
     assert again == record
 
 
+def test_pictures_without_a_truth_have_no_metric_of_all_samples(tmp_path):
+    splits = Shapes(train=20, validation=4, test=6).load(0)
+    splits = replace(splits, test=replace(splits.test, truth=None))
+    model = SmallCnn(width=4).build(3, len(splits.classes), torch.Generator().manual_seed(0)).eval()
+    settings, run = AuditSettings(("grad_cam",), closely=2), open_run(tmp_path, {"data": "some"})
+    record = audit([Candidate("net", model)], splits, settings, run)
+    assert [one["number"]["name"] for one in record["scores"]] == [
+        "insertion",
+        "deletion",
+        "sensitivity_n",
+        "sanity_check",
+    ]
+
+
 def test_accuracy_stands_between_the_most_frequent_class_and_one():
     batch = Batch(torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]]), torch.tensor([0, 0, 1, 1]))
     number = accuracy_number(nn.Identity(), batch, 0)

@@ -93,7 +93,10 @@ def test_wrong_words_get_a_named_error_before_anything_is_trained(arguments, cau
 
 def test_an_audit_asks_when_it_is_told_to(tmp_path):
     arguments = ("audit", "gru:hidden_size=3", EVENTS, "--method", "gradient", "--samples", 8, *QUICK)
-    record = json.loads(run(*arguments, "--runs", 3, "--out", tmp_path, "--json"))
+    first = json.loads(run(*arguments, "--out", tmp_path, "--json"))["models"][0]
+    assert first["verdicts"][-1]["answer"] == "not asked"
+    record = json.loads(run(*arguments, "--runs", 3, "--out", tmp_path, "--json"))  # the same audit goes on
+    assert record["models"][0]["verdicts"][:-1] == first["verdicts"][:-1]
     verdict = record["models"][0]["verdicts"][-1]
     assert verdict["question"] == "Would a retrained model be explained the same way?"
     assert verdict["answer"] != "not asked"

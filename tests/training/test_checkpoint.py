@@ -115,6 +115,14 @@ def test_a_missing_and_a_truncated_file(folder, tmp_path, name):
             load_weights(tmp_path / name)
 
 
+@pytest.mark.parametrize("junk", [b"", b"a\n", b"hello world", b"PK\x03\x04junk", b"\x80\x02.", b"\x80\x02K\x01."])
+@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
+def test_a_file_of_something_else_is_no_weights(tmp_path, name, junk):
+    (tmp_path / name).write_bytes(junk)
+    with pytest.raises(CheckpointError, match=name):
+        load_weights(tmp_path / name)
+
+
 @pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
 @pytest.mark.parametrize("save", [torch.save, lambda thing, path: path.write_bytes(pickle.dumps(thing, 2))])
 def test_code_in_a_pickle_does_not_run(tmp_path, name, save):

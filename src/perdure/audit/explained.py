@@ -99,10 +99,11 @@ def explained(
     model, batch, made = candidate.model, asked.batch, prepared(METHODS.make(method), candidate.model, asked.seen)
     shard = asked.closely
     explain(Explaining(model, batch, made, maps, candidate.name, seed=case.seed, shard=shard), progress=progress)
-    judge(Judging(model, batch, maps, asked.metrics, scores, case, made))
+    if asked.metrics:  # pictures without a truth have none
+        judge(Judging(model, batch, maps, asked.metrics, scores, case, made))
     if close:
         judge(Judging(model, batch, maps, close, closely, case, made, DRAWS), first=1)
-    found = stored_scores(scores)
+    found = stored_scores(scores) if asked.metrics else {}
     return Explained(
         candidate.name,
         method,

@@ -67,8 +67,8 @@ def audit(
     from perdure.records.run import open_run
 
     names = (model, *compare)
-    for room, asked in ((METHODS, method), (METRICS, metric)):
-        for name in asked:
+    for room, given in ((METHODS, method), (METRICS, metric)):
+        for name in given:
             room.make(name)
     how, sources = training(setting, changes), resolve_all(names, weights)
     splits = read_by(sources, load_data(data, seed))
@@ -78,7 +78,8 @@ def audit(
         rehearse(one.untrained(splits), methods, splits.train)
     folder = out or Path("runs") / folder_name(f"audit-{'-'.join(names)}-{data}-{seed}")
     described = {one.name: one.described for one in sources}
-    run = open_run(folder, {"models": described, "data": data, **asdict(settings), "training": asdict(how)})
+    asked = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
+    run = open_run(folder, {"models": described, "data": data, **asked, "training": asdict(how)})
     candidates = [_candidate(one, splits, how, folder, seed) for one in sources]
     further = {one.name: _runs(one, splits, how, folder, settings) for one in sources} if runs else {}
     with bar("explaining") as progress:

@@ -13,7 +13,7 @@ from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import ModelSource, asks_for_code, read_by, resolve
 from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
-from perdure.core.errors import CheckpointError, RunFolderError
+from perdure.core.errors import CheckpointError, RunFolderError, SettingError
 from perdure.records.place import place
 
 if TYPE_CHECKING:
@@ -55,11 +55,14 @@ def evaluate(
     explained = source.trained(splits, Training(**asked["training"]), seed=asked["seed"], folder=run / "model")
     batch = load_batch(splits, asked["split"], asked["limit"])
     method = prepared(METHODS.make(asked["method"]), explained, other_samples(splits, asked["split"]))
-    judges = [METRICS.make(name) for name in metric or default_metrics(batch)]
+    names = tuple(metric) or default_metrics(batch)
+    if not names:
+        raise SettingError(f"no metric is asked for, and {asked['data']} has no truth", "name one: --metric insertion")
+    judges = [METRICS.make(name) for name in names]
     case = Case("evaluate", asked["data"], asked["model"], asked["method"], asked["seed"])
     _tell_unfinished(run, shard_count(batch))
     numbers: dict[str, Number] = {}
-    for made, name in zip(judges, metric or default_metrics(batch), strict=True):
+    for made, name in zip(judges, names, strict=True):
         scores = run / "scores" / folder_name(name)
         with bar(f"judging by {name_of(made)}") as progress:
             judge(Judging(explained, batch, run / "maps", (made,), scores, case, method), shared, progress)

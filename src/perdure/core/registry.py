@@ -7,7 +7,7 @@ import difflib
 import inspect
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from importlib import import_module, metadata, resources
@@ -119,8 +119,7 @@ class Room:
     def _known(self, name: str) -> str:
         names = self.names()
         if name not in names:
-            near = difflib.get_close_matches(name, names, 3, 0.5) or names
-            raise UnknownNameError(f"no {self.noun} is called '{name}'", f"did you mean {_or(near)}?")
+            raise UnknownNameError(f"no {self.noun} is called '{name}'", _instead(name, names))
         return name
 
     def _files(self) -> dict[str, Any]:
@@ -251,15 +250,13 @@ def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, An
     values = {}
     for key, value in given.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, 3, 0.5) or known
-            raise SettingError(
-                f"{subject} has no setting '{key}'", f"did you mean {_or(near)}?" if near else "leave it out"
-            )
+            raise SettingError(f"{subject} has no setting '{key}'", _instead(key, known))
         try:
             values[key] = TypeAdapter(hints[key], config=config).validate_python(value)
         except ValidationError as error:
             raise SettingError(
-                f"{subject} has {key}={value!r}: {error.errors()[0]['msg']}", f"give {hints[key]}"
+                f"{subject} has {key}={value!r}: {error.errors()[0]['msg']}",
+                f"give {inspect.formatannotation(hints[key])}",
             ) from None
     missing = [f.name for f in fields(cls) if f.name not in given and f.default is f.default_factory is MISSING]
     if missing:
@@ -284,5 +281,9 @@ def _reference(text: str) -> str:
     return found[1] if found else ""
 
 
-def _or(names: list[str]) -> str:
-    return " or ".join(f"'{name}'" for name in names)
+def _instead(name: str, known: Sequence[str]) -> str:
+    """Name what is like it, or all there is."""
+    near = " or ".join(f"'{one}'" for one in difflib.get_close_matches(name, known, 3, 0.5))
+    if near:
+        return f"did you mean {near}?"
+    return f"choose from {', '.join(known)}" if known else "leave it out"

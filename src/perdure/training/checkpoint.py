@@ -155,7 +155,7 @@ def load_weights(path: Path | str) -> dict[str, Tensor]:
             f"{path} is a pickle with more than tensors in it, or damaged; loading it could run foreign code",
             f"{_AGAIN}, where you trust the file",
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
+    except (SafetensorError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged or of an unknown format: {error}", _AGAIN) from error
     if not (isinstance(weights, Mapping) and all(isinstance(value, Tensor) for value in weights.values())):
         raise CheckpointError(f"{path} does not hold tensors by name", _AGAIN)
