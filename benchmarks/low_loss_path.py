@@ -26,7 +26,8 @@ from perdure.landscape.polychain import polychain
 from perdure.landscape.published import Published, published_valley
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.symmetry import symmetries
-from perdure.landscape.valley import Tracked, Valley, valley
+from perdure.landscape.tracked import Tracked, Valley
+from perdure.landscape.valley import valley
 from perdure.models.attention import Attention
 from perdure.ops.params import Params, distance, interpolate, params_of
 from perdure.training.ensemble import train

@@ -18,7 +18,7 @@ from perdure.landscape.bend import Bend
 from perdure.landscape.linear import linear
 from perdure.landscape.stored import load_path
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.valley import Valley
+from perdure.landscape.tracked import Valley
 from perdure.models.attention import Attention
 from perdure.ops.params import distance
 from perdure.records.run import open_run

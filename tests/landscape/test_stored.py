@@ -11,10 +11,12 @@ from perdure.landscape.bezier import Bezier
 from perdure.landscape.counted import Counted
 from perdure.landscape.path import Chain
 from perdure.landscape.stored import Kept, load_path, load_tracked, save_path, save_tracked, tracked_in_chunks
-from perdure.landscape.valley import Valley, valley
+from perdure.landscape.tracked import Valley
+from perdure.landscape.valley import valley
 from perdure.ops.params import distance
 from tests.landscape.bowls import PASS, RING, point
 
+QUICK = Valley(longest=0.1, least=0.005, corrections=4)
 ENDS = point(-1.0, 0.0), point(1.0, 0.0)
 
 
@@ -50,7 +52,7 @@ def test_a_path_comes_back_with_its_names_in_order(tmp_path, shape):
 
 
 def test_a_half_way_tracking_comes_back(tmp_path):
-    half = valley(PASS, *ENDS, Valley(evaluations=40))
+    half = valley(PASS, *ENDS, replace(QUICK, evaluations=40))
     save_tracked(tmp_path, Kept(half, 1.5, 3.25))
     found = load_tracked(tmp_path)
     is_the_same(found.tracked, half)
@@ -59,11 +61,11 @@ def test_a_half_way_tracking_comes_back(tmp_path):
 
 
 def test_points_that_are_stored_are_not_written_again(tmp_path):
-    first = valley(PASS, *ENDS, Valley(evaluations=20))
+    first = valley(PASS, *ENDS, replace(QUICK, evaluations=20))
     save_tracked(tmp_path, Kept(first))
     (part,) = tmp_path.glob("*.safetensors")
     before = part.stat().st_mtime_ns
-    second = valley(PASS, *ENDS, Valley(evaluations=60), resume=first)
+    second = valley(PASS, *ENDS, replace(QUICK, evaluations=60), resume=first)
     (tmp_path / f"points-{len(first.points):05d}.safetensors").write_bytes(b"left by a killed process")
     save_tracked(tmp_path, Kept(second))
     assert part.stat().st_mtime_ns == before
@@ -71,7 +73,7 @@ def test_points_that_are_stored_are_not_written_again(tmp_path):
 
 
 def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
-    whole, heard = valley(PASS, *ENDS), []
+    whole, heard = valley(PASS, *ENDS, QUICK), []
 
     def interrupts(level, left):
         heard.append((level, left))
@@ -79,29 +81,29 @@ def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tracked_in_chunks(Counted(PASS), ENDS, Valley(), tmp_path, interrupts)
+        tracked_in_chunks(Counted(PASS), ENDS, QUICK, tmp_path, interrupts)
     half = load_tracked(tmp_path)
     assert 1 < len(half.tracked.points) < len(whole.points)
-    found = tracked_in_chunks(Counted(PASS), ENDS, Valley(), tmp_path, interrupts)
+    found = tracked_in_chunks(Counted(PASS), ENDS, QUICK, tmp_path, interrupts)
     is_the_same(found.tracked, whole)
     assert found.seconds > half.seconds
     assert heard[-1] == (whole.level, 0.0)
     assert [left for _, left in heard] == sorted((left for _, left in heard), reverse=True)
     again = Counted(PASS)
-    is_the_same(tracked_in_chunks(again, ENDS, Valley(), tmp_path, interrupts).tracked, whole)
+    is_the_same(tracked_in_chunks(again, ENDS, QUICK, tmp_path, interrupts).tracked, whole)
     assert again.passes == 0
 
 
 def test_budgets_count_over_all_calls_and_can_be_raised(tmp_path):
     out = tracked_in_chunks(Counted(RING), ENDS, Valley(seconds=0.0), tmp_path, quiet)
     assert (out.tracked.ended, len(out.tracked.points)) == ("seconds", 1)
-    few = Valley(evaluations=30)
+    few = replace(QUICK, evaluations=30)
     out = tracked_in_chunks(Counted(RING), ENDS, few, tmp_path, quiet)
     assert out.tracked.ended == "evaluations"
     assert tracked_in_chunks(Counted(RING), ENDS, few, tmp_path, quiet).tracked.evaluations == out.tracked.evaluations
     whole = tracked_in_chunks(Counted(RING), ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
     assert whole.tracked.ended == "target"
-    is_the_same(whole.tracked, valley(RING, *ENDS))
+    is_the_same(whole.tracked, valley(RING, *ENDS, QUICK))
 
 
 def test_an_infeasible_bound_stalls_and_stays_stalled(tmp_path):
@@ -113,7 +115,7 @@ def test_an_infeasible_bound_stalls_and_stays_stalled(tmp_path):
 
 
 def test_damaged_files_are_named(tmp_path):
-    save_tracked(tmp_path, Kept(valley(PASS, *ENDS, Valley(evaluations=40))))
+    save_tracked(tmp_path, Kept(valley(PASS, *ENDS, replace(QUICK, evaluations=40))))
     part = tmp_path / json.loads((tmp_path / "tracked.json").read_text())["parts"][0]
     part.write_bytes(part.read_bytes()[:-8])
     with pytest.raises(PartError, match=part.name):

@@ -13,7 +13,8 @@ from perdure.core.errors import NonFiniteError, SettingError
 from perdure.landscape.barrier import barrier
 from perdure.landscape.linear import linear
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.valley import Valley, valley
+from perdure.landscape.tracked import Valley
+from perdure.landscape.valley import valley
 from perdure.ops.params import distance, interpolate, params_of
 from tests.landscape.bowls import BOWL, PASS, RING, Formula, point
 
@@ -61,7 +62,7 @@ def test_the_increase_is_found_when_none_is_given():
     assert found.ended == "target"
     assert found.increase == pytest.approx(1, abs=0.02)
     keeps_its_bounds(PASS, found, ends[1])
-    assert valley(RING, *around(170)).increase < 0.01
+    assert valley(RING, *around(170), Valley(least=0.005, corrections=4)).increase < 0.01
 
 
 @pytest.mark.parametrize("allowed", [0.0, 0.1, 0.5])
@@ -75,7 +76,7 @@ def test_a_pass_that_is_too_high_stalls_below_the_bound(allowed):
 
 @pytest.mark.parametrize("cut", [3, 20, 100])
 def test_a_resumed_tracking_equals_one_that_was_not_cut(cut):
-    ends, settings = (point(-1.0, 0.0), point(1.0, 0.0)), Valley()
+    ends, settings = (point(-1.0, 0.0), point(1.0, 0.0)), Valley(longest=0.1, least=0.005, corrections=4)
     whole = valley(PASS, *ends, settings)
     part = valley(PASS, *ends, replace(settings, evaluations=cut))
     assert part.ended == "evaluations"
@@ -144,9 +145,10 @@ def test_settings_and_ends_that_cannot_be_used():
         {"allowed": -1.0},
         {"between": -1},
         {"least": 0.5},
-        {"descents": (1.0,)},
         {"evaluations": 0},
-        {"descents": ()},
+        {"corrections": 0},
+        {"rounds": 0},
+        {"batch_size": 0},
     ):
         with pytest.raises(SettingError):
             Valley(**setting)

@@ -22,7 +22,7 @@ from perdure.landscape.polychain import polychain
 from perdure.landscape.published import Published, published_valley
 from perdure.landscape.stored import Kept, load_path, save_path, tracked_in_chunks
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.valley import Valley
+from perdure.landscape.tracked import Valley
 from perdure.ops.params import distance
 from perdure.records.files import write_text
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.landscape.surface import Surface
-from perdure.landscape.valley import Tracked
+from perdure.landscape.tracked import Tracked
 from perdure.ops.params import Params, difference, distance, flatten, interpolate, unflatten
 
 __all__ = ["Published", "published_valley"]

@@ -17,7 +17,8 @@ from perdure.core.errors import PartError
 from perdure.landscape.bezier import Bezier
 from perdure.landscape.counted import Counted
 from perdure.landscape.path import Chain, Path
-from perdure.landscape.valley import Tracked, Valley, valley
+from perdure.landscape.tracked import Tracked, Valley
+from perdure.landscape.valley import valley
 from perdure.ops.params import Params, distance
 from perdure.records.files import write_bytes, write_text
 

@@ -6,102 +6,33 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from torch import Tensor
-
-from perdure.core.check import check_counts
-from perdure.core.errors import NonFiniteError, SettingError
-from perdure.landscape.direction import direction
-from perdure.landscape.path import Chain
+from perdure.core.errors import NonFiniteError
+from perdure.core.random import stream
+from perdure.landscape.barrier import bootstrap_error
+from perdure.landscape.correct import Corrector
 from perdure.landscape.surface import Surface
-from perdure.ops.params import Params, difference, distance, flatten, interpolate, unflatten
+from perdure.landscape.tracked import Tracked, Valley
+from perdure.ops.params import Params, distance, interpolate
 
-__all__ = ["Tracked", "Valley", "valley"]
-
-
-@dataclass(frozen=True)
-class Valley:
-    """How to track a valley.
-
-    Args:
-        allowed: the most that the loss may lie above that of the worse end, in nats; None lets it rise where there is
-            no other way, and gives what the path needed, so that the increase is a result.
-        longest: the longest step, as a share of the distance between the ends.
-        least: what every step must take off the distance to the target, as a share of that between the ends; so
-            there are at most 1 / least steps, and a path that comes no closer has stalled.
-        between: how many points on the piece of each step must keep the bound as well as its end; each costs a loss.
-        descents: what to try at each step, in this order: the slopes asked of `direction`.
-        evaluations: losses of points after which no further step begins.
-        seconds: time after which no further step begins.
-
-    Raises:
-        SettingError: for a value that cannot be used.
-    """
-
-    allowed: float | None = None
-    longest: float = 0.02
-    least: float = 1e-3
-    between: int = 0
-    descents: tuple[float, ...] = (0.5, 0.0, -0.25, -0.5, -0.75, -1.0)
-    evaluations: int = 10_000
-    seconds: float = math.inf
-
-    def __post_init__(self) -> None:
-        check_counts(evaluations=self.evaluations, descents=len(self.descents), between=self.between + 1)
-        if not 0 < self.least < self.longest <= 1:
-            raise SettingError(
-                f"least is {self.least} and longest is {self.longest}",
-                "give 0 < least < longest <= 1, for example 0.001 and 0.02",
-            )
-        if self.allowed is not None and not self.allowed >= 0:
-            raise SettingError(f"allowed is {self.allowed}", "give a loss increase of at least 0, or None")
-        if not all(-1 <= descent < 1 for descent in self.descents):
-            raise SettingError(f"descents are {self.descents}", "give shares of at least -1 and below 1")
+__all__ = ["valley"]
 
 
-@dataclass(frozen=True, eq=False)
-class Tracked:
-    """How far the tracking of a valley came.
-
-    Args:
-        points: of the path, from the start; the target is the last one when it was reached.
-        losses: the mean loss at each.
-        level: the loss that no point lies above, nor any of those looked at between them.
-        increase: how much that is above the loss of the worse end: the loss increase that the path needed.
-        ended: why it ended: at the target, stalled, or out of evaluations or time.
-        stride: length of the last step.
-        evaluations: losses of points that were computed, in all.
-        gradients: gradients that were computed, in all.
-    """
-
-    points: tuple[Params, ...]
-    losses: tuple[float, ...]
-    level: float
-    increase: float
-    ended: Literal["target", "stalled", "evaluations", "seconds"]
-    stride: float
-    evaluations: int
-    gradients: int
-
-    @property
-    def path(self) -> Chain:
-        """The points, joined by straight pieces; a tracking that took no step has none."""
-        return Chain(self.points)
+_RISE = 1.5
+"""How much further above the worse end the level lies, at least, when it had to rise."""
+_PAYS = 0.9
+"""Share of the loss before below which the loss must fall for further corrections to be tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
     """What stays the same from step to step."""
 
-    surface: Surface
-    target: Params
+    corrector: Corrector
     settings: Valley
     whole: float
     floor: float
-
-    def loss(self, point: Params) -> float:
-        return float(self.surface.losses(point).double().mean())
+    hoped: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,15 +44,19 @@ class _Look:
     highest: float
 
 
+_NOWHERE = _Look({}, math.inf, math.inf)
+
+
 def valley(
     surface: Surface, first: Params, second: Params, settings: Valley | None = None, resume: Tracked | None = None
 ) -> Tracked:
     """Track the valley between two points.
 
-    Each step goes in the `direction` that turns least from the target among those that fall steeply enough, as far as
-    the loss stays below the level and at most twice as far as the step before. Every step comes closer to the target.
-    When no step stays below the level, the level rises, if that is allowed, to the loss of that one of the steps tried
-    that rises least for the distance it takes off.
+    Each step goes straight towards the target, at most twice as far as the step before, and then back down by a
+    `Corrector`, which does not lead away. It is taken when its loss, of all samples, is below the level; else it is
+    corrected further as long as that pays, and then tried with half the length. Every step comes closer to the target.
+    When no step stays below the level, the level rises, if that is allowed, to the lowest loss that was tried or
+    further.
 
     Args:
         surface: gives losses and gradients.
@@ -154,13 +89,17 @@ def valley(
     """
     settings = settings or Valley()
     until = time.monotonic() + settings.seconds
-    ends = [float(surface.losses(point).double().mean()) for point in (first, second)]
-    if not all(map(math.isfinite, ends)):
-        raise NonFiniteError(f"the losses of the two ends are {ends}", "give weights whose loss is finite")
-    search = _Search(surface, second, settings, distance(first, second), max(ends))
-    level = search.floor + (settings.allowed or 0.0)
-    state = resume or Tracked((first,), (ends[0],), level, 0.0, "evaluations", settings.longest * search.whole, 2, 0)
-    state = replace(state, ended="target", level=max(level, state.level))
+    ends = [surface.losses(point).double().cpu() for point in (first, second)]
+    start, worse = float(ends[0].mean()), max(ends, key=lambda losses: float(losses.mean()))
+    if not all(bool(losses.mean().isfinite()) for losses in ends):
+        means = [float(losses.mean()) for losses in ends]
+        raise NonFiniteError(f"the losses of the two ends are {means}", "give weights whose loss is finite")
+    corrector = Corrector(surface, second, settings.corrections, settings.batch_size)
+    noise = bootstrap_error(worse, stream(0, "valley")) if settings.allowed is None else settings.allowed
+    floor, whole = float(worse.mean()), distance(first, second)
+    search = _Search(corrector, settings, whole, floor, floor + noise)
+    state = resume or Tracked((first,), (start,), search.hoped, 0.0, "evaluations", settings.longest * whole, 2, 0)
+    state = replace(state, ended="target", level=max(search.hoped, state.level))
     while state.ended == "target" and distance(state.points[-1], second) > 0:
         if state.evaluations >= settings.evaluations:
             return replace(state, ended="evaluations")
@@ -172,44 +111,58 @@ def valley(
 
 def _step(search: _Search, state: Tracked) -> Tracked:
     """Take one step: the first that stays below the level, or the easiest when the level may rise."""
-    here = state.points[-1]
-    to = difference(here, search.target)
-    if float(to.norm()) <= search.settings.longest * search.whole:
-        state, found = _looked(search, state, search.target)
-        if found.highest <= state.level or search.settings.allowed is None:
-            return _moved(search, state, found)
-    gradient = flatten(search.surface.gradient(here)).double()
-    state = replace(state, gradients=state.gradients + 1)
-    best, stride, easiest = _Look(here, math.inf, math.inf), state.stride, math.inf
-    for move in _moves(search, state, to, gradient):
-        state, found = _looked(search, state, unflatten(flatten(here).double() + move, here))
-        rise = (found.highest - state.level) / (float(to.norm()) - float((to - move).norm()))
-        if found.highest <= state.level or rise < easiest:
-            best, stride, easiest = found, float(move.norm()), rise
+    easiest, now = _NOWHERE, state
+    for now, found in _tries(search, state):
         if found.highest <= state.level:
+            return _moved(search, now, found)
+        easiest = min(easiest, found, key=lambda one: one.highest)
+    if search.settings.allowed is not None or easiest is _NOWHERE:
+        return replace(now, ended="stalled")
+    level = max(easiest.highest, search.floor + _RISE * (state.level - search.floor))
+    return _moved(search, replace(now, level=level), easiest)
+
+
+def _tries(search: _Search, state: Tracked) -> Iterator[tuple[Tracked, _Look]]:
+    """Look at the steps to try: the target when it is near, and else from long to short."""
+    longest, least = (share * search.whole for share in (search.settings.longest, search.settings.least))
+    far, stride = distance(state.points[-1], search.corrector.target), min(2 * state.stride, longest)
+    if far <= longest:
+        state, found = _looked(search, state, search.corrector.target)
+        yield state, found
+    while stride >= least:
+        state, found = _corrected(search, replace(state, stride=stride), far)
+        yield state, found
+        stride /= 2
+
+
+def _corrected(search: _Search, state: Tracked, far: float) -> tuple[Tracked, _Look]:
+    """Go straight on, and correct until the loss is as low as is hoped for, or it does not pay any more.
+
+    Corrections of total length p across the way take back p^2 / 2 far of it; in a round that is at most half the step.
+    """
+    settings, target, best = search.settings, search.corrector.target, _NOWHERE
+    point = interpolate(state.points[-1], target, min(1.0, state.stride / far))
+    length = min(settings.longest * search.whole / 2, 2 * math.sqrt(state.stride * far) / (settings.corrections + 1))
+    for k in range(settings.rounds):
+        point = search.corrector.descend(point, length / 2**k, state.gradients)
+        state = replace(state, gradients=state.gradients + settings.corrections)
+        if far - distance(point, target) < settings.least * search.whole:
             break
-    if best.highest > state.level and (search.settings.allowed is not None or best.highest == math.inf):
-        return replace(state, ended="stalled")
-    return _moved(search, replace(state, stride=stride), best)
+        before = best.highest
+        state, found = _looked(search, state, point)
+        best = min(best, found, key=lambda one: one.highest)
+        if best.highest <= search.hoped or best.highest > _PAYS * before:
+            break
+    return state, best
 
 
 def _looked(search: _Search, state: Tracked, point: Params) -> tuple[Tracked, _Look]:
-    """Look at the loss of a point, and between it and the last one."""
+    """Look at the loss of a point, and between it and the last one; one that is NaN counts as infinite."""
     pieces = search.settings.between + 1
     way = [interpolate(state.points[-1], point, k / pieces) for k in range(1, pieces)]
-    losses = [search.loss(one) for one in (*way, point)]
+    means = (float(search.corrector.surface.losses(one).double().mean()) for one in (*way, point))
+    losses = [mean if math.isfinite(mean) else math.inf for mean in means]
     return replace(state, evaluations=state.evaluations + pieces), _Look(point, losses[-1], max(losses))
-
-
-def _moves(search: _Search, state: Tracked, to: Tensor, gradient: Tensor) -> Iterator[Tensor]:
-    """Give the moves to try: in each direction from long to short, as long as they come closer by what they must."""
-    settings, far = search.settings, float(to.norm())
-    for descent in settings.descents:
-        way = direction(to, gradient, descent)
-        length = min(2 * state.stride, settings.longest * search.whole, float(way @ to))
-        while length > 0 and far - float((to - length * way).norm()) >= settings.least * search.whole:
-            yield length * way
-            length /= 2
 
 
 def _moved(search: _Search, state: Tracked, found: _Look) -> Tracked:
@@ -217,6 +170,5 @@ def _moved(search: _Search, state: Tracked, found: _Look) -> Tracked:
         state,
         points=(*state.points, found.point),
         losses=(*state.losses, found.loss),
-        level=max(state.level, found.highest),
         increase=max(state.increase, found.highest - search.floor),
     )

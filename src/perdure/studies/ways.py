@@ -22,7 +22,8 @@ from perdure.landscape.linear import linear
 from perdure.landscape.path import Chain, Path, evenly
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.symmetry import symmetries
-from perdure.landscape.valley import Valley, valley
+from perdure.landscape.tracked import Valley
+from perdure.landscape.valley import valley
 from perdure.ops.params import Params, distance
 from perdure.reproducibility.agreement import Run
 from perdure.reproducibility.vectors import Vectors
