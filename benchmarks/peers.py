@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from perdure.cells import InputCellAttention
+from perdure.models.encoder import Encoded
+from perdure.models.hierarchical import HierarchicalClassifier
 
-__all__ = ["LoopedInputCellAttention"]
+__all__ = ["LoopedInputCellAttention", "dense_context"]
 
 
 class LoopedInputCellAttention(nn.Module):
@@ -36,3 +38,23 @@ class LoopedInputCellAttention(nn.Module):
             hidden = output.sigmoid() * cell.tanh()
             outputs.append(hidden)
         return torch.stack(outputs, 1)
+
+
+def dense_context(model: HierarchicalClassifier, encoded: Encoded, types: Tensor) -> Tensor:
+    """Attend to the steps of each type, then to the types, with a row for every type, whether it occurs or not.
+
+    Args:
+        model: gives the weights of both levels.
+        encoded: what the attention reads.
+        types: 1 at the type of each step, (batch, time, type).
+
+    Returns:
+        The context of the decoder.
+    """
+    member = types.transpose(1, 2) > 0
+    scores = model.score(encoded.output[:, None], encoded.steps)[:, None].expand(member.shape)
+    within = scores.masked_fill(~member, -torch.inf).softmax(2).nan_to_num(0.0)
+    contexts = within @ encoded.steps
+    occurs = member.any(2)
+    across = model.type_score(encoded.output[:, None], contexts).masked_fill(~occurs, -torch.inf).softmax(1)
+    return (across[..., None] * contexts).sum(1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -34,6 +36,12 @@ def compared(
         the measure is not had of all pairs at once.
     """
     rows = max(1, NUMBERS // max(1, len(first) * present.shape[1]))
-    for part in present.sum(1).argsort(stable=True).split(rows):
+    parts = present.sum(1).argsort(stable=True).split(rows)
+
+    def table(part: Tensor) -> Tensor:
         mask, a, b = packed(present[part], first[:, part], second[:, part])
-        yield part, tabled(measure)(a, a if first is second else b, mask).cpu()
+        found: Tensor = tabled(measure)(a, a if first is second else b, mask).cpu()
+        return found
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        yield from zip(parts, threads.map(table, parts), strict=True)

@@ -1,0 +1,58 @@
+"""All statistics of agreement of ten runs, each between null and ceiling with its interval over runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from benchmarks.harness import Row
+from perdure.audit.agreements import consistency_numbers, measures, of_clusters, of_samples
+from perdure.core.random import stream
+from perdure.reproducibility.agreement import Run
+from perdure.reproducibility.vectors import Vectors
+
+RUNS, SAMPLES, TYPES, CORES, TARGET = 10, 10_000, 500, 2, 60.0
+SHARES = {"a fifth of the types in a sample": 0.2, "all types in every sample": 1.0}
+"""Texts of up to 128 events hold at most a quarter of 500 types; the other case is the worst there is."""
+
+
+def run() -> list[Row]:
+    torch.set_num_threads(CORES)
+    return [row for case, share in SHARES.items() for row in _case(case, share)]
+
+
+def _case(case: str, share: float) -> list[Row]:
+    runs, label = _drawn(share)
+    names = {**measures("attention", 3), **measures("gradient", 3)}
+    work: dict[str, Callable[[], object]] = {
+        **{name: lambda name=name: of_samples(runs, name, names[name], 0) for name in names},  # type: ignore[misc]
+        "ARI and AMI, 2 clusters": lambda: of_clusters(runs, 2, 0),
+        "MeGe and ReCo": lambda: consistency_numbers(runs, label, 0),
+    }
+    seconds = {}
+    for name, function in work.items():
+        start = time.perf_counter()
+        function()
+        seconds[name] = time.perf_counter() - start
+        print(f"{case}, {name}: {seconds[name]:.1f} s", flush=True)
+    whole = sum(seconds.values())
+    size = f"{RUNS} runs x {SAMPLES} samples x {TYPES} types, {case}"
+    rows = [Row("all agreement statistics", size, whole, None, whole, f"<= {TARGET:.0f} s", whole <= TARGET)]
+    return rows + [Row(name, case, value, None, value, "", None) for name, value in seconds.items()]
+
+
+def _drawn(share: float) -> tuple[list[Run], torch.Tensor]:
+    """Draw runs that share half of what they say, and predict alike for nine samples in ten."""
+    generator = stream(0, "agreement")
+    present = torch.rand(SAMPLES, TYPES, generator=generator) < share
+    label = torch.randint(2, (SAMPLES,), generator=generator)
+    shared = torch.rand(SAMPLES, TYPES, generator=generator)
+    runs = []
+    for _ in range(RUNS):
+        own = torch.rand(SAMPLES, TYPES, generator=generator)
+        wrong = torch.rand(SAMPLES, generator=generator) < 0.05
+        values = (shared + own).masked_fill(~present, 0.0)
+        runs.append(Run(Vectors(values, present), torch.where(wrong, 1 - label, label)))
+    return runs, label
