@@ -8,7 +8,7 @@ from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.ops.agreement import cosine, jensen_shannon, kendall, sign_agreement, top_jaccard
 from perdure.ops.correlation import spearman
 from perdure.reproducibility.agreement import Run, cluster_agreement, sample_agreement
-from perdure.reproducibility.clusters import adjusted_mutual_information, adjusted_rand
+from perdure.reproducibility.clusters import adjusted_mutual_information, adjusted_rand, scan
 from perdure.reproducibility.null import shuffle_samples, shuffle_types
 from perdure.reproducibility.vectors import Vectors
 
@@ -117,3 +117,36 @@ def test_runs_that_cannot_be_compared_are_named():
     strangers = [Run(runs[0].vectors, torch.full((60,), i)) for i in range(2)]
     with pytest.raises(EmptyDataError, match="predict alike"):
         cluster_agreement(strangers, 2, stream())
+
+
+def test_what_is_compared_in_parts_is_what_is_compared_at_once(monkeypatch):
+    """Threads and parts change nothing but the time, and torch keeps its threads."""
+    runs, threads = drawn(0.5), torch.get_num_threads()
+    whole = sample_agreement(runs, kendall, stream())
+    monkeypatch.setattr("perdure.reproducibility.compared.NUMBERS", 100)
+    parts = sample_agreement(runs, kendall, stream())
+    assert torch.allclose(parts.pairs, whole.pairs, rtol=0, atol=1e-12, equal_nan=True)
+    assert parts.null == pytest.approx(whole.null, abs=1e-12)
+    assert torch.get_num_threads() == threads
+
+
+def test_a_null_of_some_samples_is_near_that_of_all(monkeypatch):
+    runs = drawn(0.5, samples=1500)
+    some = sample_agreement(runs, spearman, stream()).null
+    monkeypatch.setattr("perdure.reproducibility.agreement.NULL", 1500)
+    assert some == pytest.approx(sample_agreement(runs, spearman, stream()).null, abs=0.03)
+
+
+def test_two_strategies_are_found_as_two_clusters_of_runs_that_agree():
+    """Half of the runs look at the first types, the others at the last: pairs agree within a half, not across."""
+    draw = torch.Generator().manual_seed(0)
+    present, predicted = torch.ones(60, 6, dtype=torch.bool), torch.zeros(60)
+    ways = torch.tensor([[3.0, 3.0, 3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 3.0, 3.0, 3.0]])
+    runs = [Run(Vectors(ways[k % 2] + torch.rand(60, 6, generator=draw), present), predicted) for k in range(6)]
+    pairs = sample_agreement(runs, cosine, stream()).pairs
+    same = torch.arange(6)[:, None] % 2 == torch.arange(6) % 2
+    off = ~torch.eye(6, dtype=torch.bool)
+    assert pairs[same & off].min() > pairs[~same].max() + 0.3
+    found = scan(torch.cat([run.vectors.values.mean(0, keepdim=True) for run in runs]), range(2, 5), seed=0)
+    assert found.chosen == 2
+    assert adjusted_rand(found.clusterings[2].label, torch.arange(6) % 2) == 1.0

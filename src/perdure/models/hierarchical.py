@@ -14,6 +14,9 @@ from perdure.ops.segment import segment_softmax, segment_sum
 
 __all__ = ["Hierarchical", "HierarchicalClassifier"]
 
+MARKS = 2**22
+"""Marks of types that are looked at at once."""
+
 
 @dataclass(frozen=True)
 class Hierarchical(Attention):
@@ -122,8 +125,15 @@ class _Levels(Attended):
 
 
 def _members(types: Float[Tensor, "batch time type"], mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """List sample, step and type of all events of valid steps."""
-    types = types.detach()
+    """List sample, step and type of all events of valid steps; a few samples at a time, as marks take memory too."""
+    rows = max(1, MARKS // max(1, types.shape[1] * types.shape[2]))
+    parts = [_marked(*some) for some in zip(types.detach().split(rows), mask.split(rows), strict=True)]
+    first = [part[0] + rows * number for number, part in enumerate(parts)]
+    step, kind = (torch.cat([part[axis] for part in parts]) for axis in (1, 2))
+    return torch.cat(first), step, kind
+
+
+def _marked(types: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     largest = types.amax(2)
     limit = torch.where(mask & (largest > 0), largest / 2, torch.inf)
     row, step, kind = (types > limit[..., None]).nonzero(as_tuple=True)

@@ -43,5 +43,10 @@ def compared(
         found: Tensor = tabled(measure)(a, a if first is second else b, mask).cpu()
         return found
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        yield from zip(parts, threads.map(table, parts), strict=True)
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)  # a part is small: threads that share it would wait for each other
+    try:
+        with ThreadPoolExecutor(cores) as threads:
+            yield from zip(parts, threads.map(table, parts), strict=True)
+    finally:
+        torch.set_num_threads(cores)
