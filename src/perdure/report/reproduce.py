@@ -73,7 +73,7 @@ def reproduction_page(picture: ReproductionPicture) -> Page:
 
 def _verdict(picture: ReproductionPicture) -> tuple[Piece, ...]:
     subject = picture.methods[0].name if picture.methods else ""
-    return (Cards((Card(subject, picture.verdict, (picture.alike,)),)),)
+    return (Cards((Card(subject, picture.verdict),)),)
 
 
 def _agreements(picture: ReproductionPicture) -> tuple[Piece, ...]:

@@ -1,0 +1,98 @@
+"""What a new user meets: a network of their own in a file, real series, one command, a page."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.harness import Row
+
+OWN = """\
+from torch import nn
+
+
+class Gru(nn.Module):
+    def __init__(self, features, classes):
+        super().__init__()
+        self.gru = nn.GRU(features, 32, batch_first=True)
+        self.head = nn.Linear(32, classes)
+
+    def forward(self, x):
+        return self.head(self.gru(x)[0][:, -1])
+
+
+def make(features, classes):
+    return Gru(features, classes)
+"""
+
+UNTRAINED = "epochs=1,min_steps=1,learning_rate=1e-9"
+
+LIMIT = 180.0
+"""Seconds that the command may take on two cores."""
+
+
+def run() -> list[Row]:
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "own.py").write_text(OWN)
+        seconds, record = audited(place, "own.py:make", "--out", "one")
+        again, more = audited(place, "own.py:make", "--runs", "3", "--out", "one")
+        untrained, blank = audited(place, "own.py:make", "--changes", UNTRAINED, "--out", "blank")
+        weights = ("--weights", "one/models/own.py-make/model.safetensors")
+        given, same = audited(place, "own.py:make", *weights, "--out", "given")
+        page = (place / "one/report.html").stat().st_size
+    accuracy = record["models"][0]["accuracy"]["value"]
+    learnt, third = verdicts(record), verdicts(more)[-1]
+    right = "not learned" not in learnt and learnt[-1] == "not asked"
+    silent = verdicts(blank)[:2] == ["not learned", "not learned"]
+    equal = verdicts(same) == learnt and same["models"][0]["accuracy"]["value"] == accuracy
+    asked = third != "not asked"
+    return [
+        Row("own GRU, BasicMotions, one command", "seconds", seconds, None, seconds, "< 180", seconds < LIMIT),
+        Row("the same, three runs more asked", "seconds", again, None, again, "< 180", again < LIMIT),
+        Row("accuracy by the default training", "BasicMotions", accuracy, 0.25, accuracy, ">= .8", accuracy >= 0.8, ""),
+        Row(
+            "verdicts of a trained model",
+            ", ".join(learnt),
+            float(right),
+            None,
+            float(right),
+            "learnt, not asked",
+            right,
+            "",
+        ),
+        Row("third verdict with --runs 3", third, float(asked), None, float(asked), "asked", asked, ""),
+        Row(
+            "an untrained one is not learned",
+            f"{untrained:.0f} s",
+            float(silent),
+            None,
+            float(silent),
+            "said twice",
+            silent,
+            "",
+        ),
+        said("verdicts by given weights", f"{given:.0f} s", "the same", equal),
+        Row("size of the page", "megabytes", page / 1e6, None, page / 1e6, "none", None, "MB"),
+    ]
+
+
+def said(capability: str, case: str, target: str, meets: bool) -> Row:
+    """Put down an answer: 1 when it is right."""
+    return Row(capability, case, float(meets), None, float(meets), target, meets, "")
+
+
+def audited(place: Path, *arguments: str) -> tuple[float, dict[str, Any]]:
+    """Run the command as in a shell; give its seconds and what it says."""
+    model, *options = arguments
+    command = [sys.executable, "-m", "perdure", "audit", model, "sktime", *options, "--json"]
+    start = time.perf_counter()
+    found = subprocess.run(command, capture_output=True, check=True, cwd=place)
+    return time.perf_counter() - start, json.loads(found.stdout)
+
+
+def verdicts(record: dict[str, Any]) -> list[str]:
+    return [verdict["answer"] for verdict in record["models"][0]["verdicts"]]
