@@ -69,7 +69,7 @@ study: $(VENV)/.installed ## run one study: NAME=box_saliency
 
 lock: $(VENV)/.installed ## pin the newest versions of all dependencies, torch as it is
 	grep '^torch==' constraints.txt > $(VENV)/torch.txt
-	UV_CONSTRAINT= $(BIN)/uv pip compile pyproject.toml --extra dev --no-annotate --no-header -q -c $(VENV)/torch.txt \
+	UV_CONSTRAINT= $(BIN)/uv pip compile pyproject.toml --extra dev --extra vision --extra ray --no-annotate --no-header -q -c $(VENV)/torch.txt \
 	| sed -E 's/(torch==[0-9.]+)\+cpu/\1/' > $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
 
