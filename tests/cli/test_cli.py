@@ -1,10 +1,12 @@
 import json
 import subprocess
 import sys
+import warnings
 
 import duckdb
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from perdure.cli import main as cli
@@ -201,3 +203,19 @@ def test_a_warning_is_told_once(capsys):
         "perdure: warning: padding is read",
         "perdure: warning: something else",
     ]
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+    app = typer.Typer()
+
+    @app.command()
+    def work():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(sys, "argv", ["perdure"])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 130
+    assert "run the same command again to go on" in capsys.readouterr().err

@@ -28,6 +28,9 @@ Exit codes: 0 done · 1 a defect of perdure · 2 wrong usage · 3 a name, settin
 4 a run folder, part or checkpoint that cannot be used · 5 a missing package · 130 interrupted (run the same command
 again to go on)."""
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
 app = typer.Typer(
     name="perdure",
     help="Explanations that last: across time steps, down to the input, and from one training run to the next.",
@@ -77,9 +80,10 @@ def main() -> None:
     except PerdureError as error:
         warn("\n".join((f"perdure: {error}", *getattr(error, "__notes__", ()))))
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
-        warn("perdure: interrupted. What is finished is kept; run the same command again to go on.")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # which typer makes of Ctrl-C, without a word
+            warn("perdure: interrupted. What is finished is kept; run the same command again to go on.")
+        raise
 
 
 def exit_code(error: PerdureError) -> int:
