@@ -127,7 +127,7 @@ class _Levels(Attended):
 def _members(types: Float[Tensor, "batch time type"], mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """List sample, step and type of all events of valid steps; a few samples at a time, as marks take memory too."""
     rows = max(1, MARKS // max(1, types.shape[1] * types.shape[2]))
-    parts = [_marked(*some) for some in zip(types.detach().split(rows), mask.split(rows), strict=True)]
+    parts = [_marked(*some) for some in zip(torch.split(types.detach(), rows), torch.split(mask, rows), strict=True)]
     first = [part[0] + rows * number for number, part in enumerate(parts)]
     step, kind = (torch.cat([part[axis] for part in parts]) for axis in (1, 2))
     return torch.cat(first), step, kind

@@ -36,7 +36,7 @@ def compared(
         the measure is not had of all pairs at once.
     """
     rows = max(1, NUMBERS // max(1, len(first) * present.shape[1]))
-    parts = present.sum(1).argsort(stable=True).split(rows)
+    parts = torch.split(present.sum(1).argsort(stable=True), rows)
 
     def table(part: Tensor) -> Tensor:
         mask, a, b = packed(present[part], first[:, part], second[:, part])

@@ -161,4 +161,4 @@ class ExplanationReproducibility:
     def _config(self, model: str) -> Architecture:
         """Read the settings of a model, which learns of data with features of their own how many are types."""
         config, types = model_config(model), len(self._splits.types)
-        return replace(config, types=types) if 0 < types < self._splits.features else config  # type: ignore[type-var]
+        return replace(config, types=types) if 0 < types < self._splits.features else config

@@ -143,13 +143,13 @@ def _barriers(some: Retrained, found: Mapping[str, Mapping[str, Measured]]) -> I
         yield some.row("", "barrier, linear", Placed(line, line, 0.0), pair)
         for method, all_ in found.items():
             number, table = all_["Spearman"]
-            value = Placed(float(table[i, j]), number.null, number.ceiling)
-            yield some.row(method, "Spearman of a pair", value, pair)
+            one = Placed(float(table[i, j]), number.null, number.ceiling)
+            yield some.row(method, "Spearman of a pair", one, pair)
     for kind, heights in some.heights.items():
         for method, all_ in found.items():
             value, low, high = pair_correlation(all_["Spearman"][1], heights, stream(0, "correlation", kind, method))
-            number = Placed(value, 0.0, -1.0, low, high)
-            yield some.row(method, f"correlation of Spearman with barrier, {kind}", number)
+            fall = Placed(value, 0.0, -1.0, low, high)
+            yield some.row(method, f"correlation of Spearman with barrier, {kind}", fall)
 
 
 def _ways(some: Retrained) -> Iterator[Row]:
