@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
-from perdure.core.query import Query, evaluation, part
+from perdure.core.evaluation import evaluation
+from perdure.core.query import Query, part
 from perdure.core.target import Logit
 from tests.cases import Constant, Linear, Opaque, perceptron, recurrent, stream
 

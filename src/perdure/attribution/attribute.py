@@ -18,9 +18,10 @@ from perdure.core.attribution import Attribution, Explained, Provenance, explain
 from perdure.core.check import all_finite, check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
+from perdure.core.evaluation import evaluation
 from perdure.core.opening import Opening
 from perdure.core.protocols import Method
-from perdure.core.query import Query, evaluation, part
+from perdure.core.query import Query, part
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
 from perdure.core.target import LABEL_TARGETS, Logit, Target

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from perdure.bottleneck.critic import critic_for
 from perdure.bottleneck.generator import Generator
+from perdure.core.evaluation import evaluation
 from perdure.core.layer import UpTo
-from perdure.core.query import Query, evaluation, part
+from perdure.core.query import Query, part
 from perdure.core.random import stream
 from perdure.ops.information import Mask, mask_of
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from perdure.bottleneck.search import Noise
 from perdure.core.batch import Batch, batches
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
+from perdure.core.evaluation import evaluation
 from perdure.core.layer import UpTo, default_layer, find_layer
-from perdure.core.query import evaluation
 from perdure.ops.moments import Moments, merged, moments_of
 from perdure.ops.sequence import lengths_of, site_mask
 

@@ -159,8 +159,8 @@ def _trained(folders: Sequence[Path]) -> dict[str, Path]:
 def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     """Choose the methods when none is named: attention where there is one, beside gradients."""
     from perdure.audit.kind import kind_of
+    from perdure.core.evaluation import evaluation
     from perdure.core.protocols import Attends
-    from perdure.core.query import evaluation
 
     shown = None
     if isinstance(model, Attends) and batch.inputs.ndim == 3:

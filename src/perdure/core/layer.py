@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from perdure.core.errors import UnknownNameError, UnsupportedError
-from perdure.core.query import Query, evaluation
+from perdure.core.evaluation import evaluation
+from perdure.core.query import Query
 
 __all__ = ["Beyond", "UpTo", "beyond", "default_layer", "find_layer"]
 

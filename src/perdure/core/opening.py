@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.query import evaluation
+from perdure.core.evaluation import evaluation
 
 __all__ = ["Opening", "opened"]
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
+from perdure.core.evaluation import evaluation
+from perdure.core.opening import Opening
 from perdure.core.protocols import Attends, Resumable
 from perdure.core.target import Target, select_target
 
-if TYPE_CHECKING:
-    from perdure.core.opening import Opening
-
-__all__ = ["Passes", "Query", "evaluation", "part"]
+__all__ = ["Passes", "Query", "part"]
 
 
 @dataclass
@@ -237,48 +235,3 @@ def part(query: Query, index: slice | Tensor) -> Query:
     target = select_target(query.target, index)
     seeds = query.seeds[index] if len(query.seeds) else query.seeds
     return replace(query, x=query.x[index], mask=mask, seeds=seeds, target=target, opening=None)
-
-
-@contextmanager
-def evaluation(model: Callable[..., Tensor]) -> Iterator[None]:
-    """Put a model in evaluation mode for a while, and leave it as it was.
-
-    cuDNN cannot run a recurrent backward pass in evaluation mode, so it is switched off during the calls of
-    recurrent modules, and only there. Parameters keep their flags and gradients.
-
-    Args:
-        model: any callable; only modules have a mode.
-
-    Yields:
-        Nothing.
-    """
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    training = [module for module in model.modules() if module.training]
-    with ExitStack() as stack:
-        for module in training:
-            module.training = False
-        for module in model.modules():
-            if isinstance(module, nn.RNNBase):
-                _without_cudnn(module, stack)
-        try:
-            yield
-        finally:
-            for module in training:
-                module.training = True
-
-
-def _without_cudnn(module: nn.RNNBase, stack: ExitStack) -> None:
-    """Switch cuDNN off around each call of a module, until the stack closes."""
-    flags: list[bool] = []
-
-    def enter(*_: object) -> None:
-        flags.append(torch.backends.cudnn.enabled)
-        torch.backends.cudnn.enabled = False
-
-    def leave(*_: object) -> None:
-        torch.backends.cudnn.enabled = flags.pop()
-
-    stack.callback(module.register_forward_pre_hook(enter).remove)
-    stack.callback(module.register_forward_hook(leave, always_call=True).remove)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-__all__ = ["child_seeds", "normal", "stream", "sub_seeds", "uniform"]
+__all__ = ["child_seeds", "global_stream", "normal", "stream", "sub_seeds", "uniform"]
 
 SMALLEST_SHARE = 2.0**-54
 """Stands for a uniform draw of exactly zero, whose normal quantile is infinite."""
@@ -29,6 +31,31 @@ def stream(seed: int, *names: object) -> torch.Generator:
         False
     """
     return torch.Generator().manual_seed(_mixed(seed, *names))
+
+
+@contextmanager
+def global_stream(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Let code that knows only the global streams of torch draw from a generator for a while.
+
+    Args:
+        generator: on the CPU; it stays where it stands. A CUDA device draws from its seed.
+        device: where the code may draw, besides the CPU.
+
+    Yields:
+        Nothing; afterwards the global streams stand where they stood.
+
+    Example:
+        >>> with global_stream(stream(0, "dropout"), torch.device("cpu")):
+        ...     first = torch.rand(1)
+        >>> bool(first == torch.rand(1, generator=stream(0, "dropout")))
+        True
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.set_rng_state(generator.get_state())
+        for one in devices:
+            torch.cuda.set_rng_state(torch.Generator(one).manual_seed(generator.initial_seed()).get_state(), one)
+        yield
 
 
 def sub_seeds(generator: torch.Generator, count: int) -> Tensor:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from perdure.core.errors import DependencyError, SettingError, UnknownNameError, UnsupportedError
+from perdure.core.evaluation import evaluation
 from perdure.core.protocols import Method
-from perdure.core.query import Passes, Query, evaluation, part
+from perdure.core.query import Passes, Query, part
 from perdure.core.trial import Measurement, Trial
 from perdure.exchange.quantus import QuantusExplainer
 from perdure.interop.captum import own_stream

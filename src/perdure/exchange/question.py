@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.errors import LabelError, SettingError, ShapeError, UnsupportedError
+from perdure.core.evaluation import evaluation
 from perdure.core.protocols import Method
-from perdure.core.query import evaluation
 from perdure.core.registry import name_of
 
 __all__ = ["Bound", "CaptumTarget", "bound", "compared", "labels", "rows_of", "single"]

@@ -20,8 +20,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.errors import DependencyError, IndependentOutputError, UnsupportedError
-from perdure.core.query import Query, evaluation
-from perdure.core.random import stream
+from perdure.core.evaluation import evaluation
+from perdure.core.query import Query
+from perdure.core.random import global_stream, stream
 
 __all__ = ["Asked", "apart", "asked", "captum_attr", "leaf", "module_of", "own_stream"]
 
@@ -121,11 +122,7 @@ def own_stream(query: Query) -> Iterator[None]:
         Nothing; afterwards the global streams stand where they stood.
     """
     seed, before, python = int(query.seeds[0]), np.random.get_state(), random.getstate()
-    devices = [query.x.device] if query.x.is_cuda else []
-    with torch.random.fork_rng(devices):
-        torch.set_rng_state(stream(seed, "captum").get_state())
-        for device in devices:
-            torch.cuda.set_rng_state(torch.Generator(device).manual_seed(seed).get_state(), device)
+    with global_stream(stream(seed, "captum"), query.x.device):
         np.random.seed(seed % 2**32)
         try:
             yield

@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from perdure.core.batch import Batch, batches, select
 from perdure.core.check import all_finite
 from perdure.core.errors import NonFiniteError
-from perdure.core.query import evaluation
+from perdure.core.evaluation import evaluation
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
 from perdure.training.predict import device_of

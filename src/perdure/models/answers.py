@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from perdure.core.batch import Batch, select
 from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError
+from perdure.core.evaluation import evaluation
 from perdure.core.protocols import Embeds
-from perdure.core.query import evaluation
 from perdure.models.adapted import Adapted, bare
 from perdure.models.embedded import embedded
 from perdure.models.foreign import foreign

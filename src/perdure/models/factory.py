@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from perdure.core.errors import FactoryError, SettingError
-from perdure.core.random import stream
+from perdure.core.random import global_stream, stream
 from perdure.models.adapted import adapted
 from perdure.models.foreign import foreign
 
@@ -178,9 +178,5 @@ def own_random_state(generator: torch.Generator) -> Iterator[int]:
         The seed; afterwards the global state stands where it stood.
     """
     seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
-    devices = [generator.device] if generator.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.set_rng_state(stream(seed, "factory").get_state())
-        for device in devices:
-            torch.cuda.set_rng_state(torch.Generator(device).manual_seed(seed).get_state(), device)
+    with global_stream(stream(seed, "factory"), generator.device):
         yield seed

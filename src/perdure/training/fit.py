@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import nn
 
 from perdure.core.batch import Batch
+from perdure.core.random import global_stream
 from perdure.training.course import Course, Fitted, Progress
 from perdure.training.predict import device_of, outputs
 from perdure.training.settings import Training
@@ -46,7 +44,7 @@ def fit(
         SettingError: when training is to stop at a training accuracy, but there is no training set.
     """
     course = Course(model, source, validation, settings, generator)
-    with _own_random_state(course.dropout_seed, device_of(model)):
+    with global_stream(torch.Generator().manual_seed(course.dropout_seed), device_of(model)):
         for batch in course.batches():
             torch.autograd.backward(course.loss(outputs(course.model, batch), batch))
             if course.learn(batch) and progress:
@@ -54,15 +52,3 @@ def fit(
     if progress:
         progress(course.total, course.total)
     return course.fitted()
-
-
-@contextmanager
-def _own_random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Let dropout, which knows only the global state, draw from a seed of its own."""
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(cuda):
-        torch.default_generator.manual_seed(seed)
-        for one in cuda:
-            with torch.cuda.device(one):
-                torch.cuda.manual_seed(seed)
-        yield

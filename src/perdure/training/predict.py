@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.batch import Batch
-from perdure.core.query import evaluation
+from perdure.core.evaluation import evaluation
 from perdure.ops.sequence import lengths_of
 
 __all__ = ["accuracy", "device_of", "errors", "outputs", "predict"]
