@@ -86,6 +86,7 @@ def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_bat
     record = audited({"last": LastStep()}, late, tmp_path)
     verdict, _, across = record["models"][0]["verdicts"]
     assert across["answer"] == "not asked"
+    assert verdict["sentence"].startswith("Explained by ")
     assert verdict["answer"] == "reaches back"  # the model reads nothing but the end, and the map says so
     assert {score["method"] for score in record["scores"]} == {"saliency", "occlusion:window=1"}
 

@@ -30,7 +30,9 @@ def test_only_the_class_and_the_steps_up_to_the_one_asked_about_matter(method, s
 
 @pytest.mark.parametrize("target", [LABEL, Logit(LABEL), Margin(LABEL)])
 def test_a_class_alone_does_not_say_which_step(target):
-    with pytest.raises(ShapeError, match=r"shape \(1, 5, 2\) for one sample.*wrap it.*perdure.AtStep\(step, perdure.Logit"):
+    with pytest.raises(
+        ShapeError, match=r"shape \(1, 5, 2\) for one sample.*wrap it.*perdure.AtStep\(step, perdure.Logit"
+    ):
         attribute(RunningSum(), X, "gradient", target=target)
 
 

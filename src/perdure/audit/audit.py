@@ -73,10 +73,11 @@ def audit(
         accuracy[one.name] = accuracy_number(one.model, splits.test, settings.seed)
         across = _across(one.name, runs.get(one.name, HOW), splits, settings, run.path)
         answers[one.name] = (*verdicts(one, found[one.name], asked, accuracy[one.name], (case, run.path)), across)
+    by = f"explained by {settings.methods[0]}"
     record = {
         "title": " and ".join(found),
         "subtitle": f"{run.config['data']} · {settings.methods[0]} · {len(batch)} test samples",
-        "answer": " ".join(f"{name}: {plainly(some)}." for name, some in answers.items()),
+        "answer": " ".join(f"{name}, {by}: {plainly(some)}." for name, some in answers.items()),
         "models": [
             {"name": name, "accuracy": asdict(accuracy[name]), "verdicts": [asdict(verdict) for verdict in some]}
             for name, some in answers.items()

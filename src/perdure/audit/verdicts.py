@@ -63,11 +63,11 @@ def verdicts(
     Returns:
         The verdicts in the order of the page; that across runs, which needs further models, comes after them.
     """
-    down = down_to_input(_evidence(candidate, found[0], asked, accuracy, place))
-    if not asked.kind.in_time:
-        return (down,)
-    batch = embedded(candidate.model, asked.batch)
-    return (over_time(over_time_evidence(found[0], found[-1], batch, accuracy, place[0].seed)), down)
+    answers = [down_to_input(_evidence(candidate, found[0], asked, accuracy, place))]
+    if asked.kind.in_time:
+        batch = embedded(candidate.model, asked.batch)
+        answers.insert(0, over_time(over_time_evidence(found[0], found[-1], batch, accuracy, place[0].seed)))
+    return tuple(_by(found[0].method, verdict) for verdict in answers)
 
 
 def plainly(some: Sequence[Verdict]) -> str:
@@ -86,6 +86,13 @@ def plainly(some: Sequence[Verdict]) -> str:
     if runs.answer in RETRAINED:
         said.append(RETRAINED[runs.answer])
     return ", and ".join((", ".join(said[:-1]), said[-1])) if len(said) > 1 else said[0]
+
+
+def _by(method: str, verdict: Verdict) -> Verdict:
+    """Say whose map was judged: another method may do better on the same model."""
+    if verdict.answer == "not learned":
+        return verdict
+    return replace(verdict, sentence=f"Explained by {method}: {verdict.sentence[0].lower()}{verdict.sentence[1:]}")
 
 
 def _evidence(
