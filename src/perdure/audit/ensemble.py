@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from perdure.reproducibility.agreement import SEED, Run
@@ -121,6 +120,8 @@ def important(values: Tensor, count: int = TYPES) -> Tensor:
 
 
 def _plane(values: Tensor) -> np.ndarray:
+    from sklearn.decomposition import PCA
+
     rows = values.double().numpy()
     directions = min(2, *rows.shape)
     if (rows == rows[0]).all():  # nothing varies, and PCA would divide by that

@@ -11,11 +11,6 @@ from functools import cache
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, silhouette_score
-from sklearn.metrics.cluster import contingency_matrix
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
@@ -28,7 +23,8 @@ STARTS = 10
 """k-means++ starts of each clustering, of which the one with the smallest inertia is kept."""
 
 SMALL = 1_000_000
-"""Numbers below which threads wait for each other longer than they work: one alone is several times as fast."""
+"""Numbers below which threads wait for each other longer than they work: one alone is several times as fast. So few
+numbers are clustered in double precision, more in their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +82,9 @@ def clustering(values: Float[Tensor, "sample type"], count: int, seed: int) -> C
         >>> found.inertia, bool(found.label[0] == found.label[2])
         (0.0, False)
     """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     check_counts(count=count)
     if count > len(values):
         raise SettingError(f"count={count} for {len(values)} sequences", "ask for at most one cluster per sequence")
@@ -154,6 +153,8 @@ def adjusted_rand(a: Int[Tensor, " sample"], b: Int[Tensor, " sample"]) -> float
         >>> adjusted_rand(torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 0, 0]))
         1.0
     """
+    from sklearn.metrics import adjusted_rand_score
+
     return float(adjusted_rand_score(a.cpu().numpy(), b.cpu().numpy()))
 
 
@@ -174,6 +175,8 @@ def adjusted_mutual_information(a: Int[Tensor, " sample"], b: Int[Tensor, " samp
         >>> round(adjusted_mutual_information(torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 0, 0])), 6)
         1.0
     """
+    from sklearn.metrics import adjusted_mutual_info_score
+
     return float(adjusted_mutual_info_score(a.cpu().numpy(), b.cpu().numpy()))
 
 
@@ -196,6 +199,9 @@ def matched(label: Int[Tensor, " sample"], reference: Int[Tensor, " sample"]) ->
         >>> matched(torch.tensor([1, 1, 0, 0, 0]), torch.tensor([0, 0, 1, 1, 0])).tolist()
         [0, 0, 1, 1, 1]
     """
+    from scipy.optimize import linear_sum_assignment
+    from sklearn.metrics.cluster import contingency_matrix
+
     kinds, theirs = torch.unique(label), torch.unique(reference)
     shared = contingency_matrix(label.cpu().numpy(), reference.cpu().numpy())
     rows, columns = linear_sum_assignment(shared, maximize=True)
@@ -206,6 +212,8 @@ def matched(label: Int[Tensor, " sample"], reference: Int[Tensor, " sample"]) ->
 
 
 def _silhouette(values: Tensor, label: Tensor) -> float:
+    from sklearn.metrics import silhouette_score
+
     several = 1 < len(torch.unique(label)) < len(values)
     with _few_threads(values):
         return float(silhouette_score(_rows(values), label.numpy())) if several else np.nan
@@ -220,7 +228,8 @@ def _few_threads(values: Tensor) -> AbstractContextManager[object]:
 
 
 def _rows(values: Tensor) -> np.ndarray:
-    return values.detach().cpu().double().numpy()
+    values = values.detach().cpu()
+    return (values if values.numel() >= SMALL else values.double()).numpy()
 
 
 def _listed(found: dict[int, Clustering]) -> str:
