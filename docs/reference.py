@@ -30,6 +30,7 @@ LIBRARY = {
         "perdure.core.batch",
         "perdure.core.protocols",
         "perdure.core.layer",
+        "perdure.models.adapted",
     ),
     "cells": ("perdure.cells.input_attention",),
     "training": ("perdure.training.settings", "perdure.training.ensemble", "perdure.training.checkpoint"),
@@ -37,6 +38,7 @@ LIBRARY = {
     "reproducibility": (),
     "landscape": (),
     "interop": (),
+    "exchange": (),
     "engine": (),
     "records": (),
 }

@@ -67,7 +67,7 @@ def test_a_store_that_takes_nothing_is_named(store, monkeypatch):
 
     folder = place(store)
     monkeypatch.setattr(type(folder), "write_bytes", refuse)
-    with pytest.raises(RunFolderError, match=r"cannot write memory://.*/a\.txt: unable to locate credentials"):
+    with pytest.raises(RunFolderError, match=r"cannot write memory://.*/a\.txt: the store raises NoCredentialsError: unable to locate credentials"):
         write_text(folder / "a.txt", "x")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,8 +13,8 @@ from urllib.request import getproxies
 from perdure.core.check import check_counts
 from perdure.core.errors import DataError, DependencyError, SettingError
 from perdure.core.random import stream
+from perdure.data.hub_texts import published_texts, three_parts
 from perdure.data.parts import check_classes
-from perdure.data.published import published_texts, three_parts
 from perdure.data.splits import Splits
 from perdure.data.texts import Reading, draw, encoded
 
@@ -105,14 +106,9 @@ def hub_folder(dataset: str, files: str | list[str], remedy: str) -> Path:
         DependencyError: when the package for the hub is missing.
         DataError: when the files are not in the cache and the hub cannot be reached.
     """
+    download = _downloader(dataset, "datasets")
     try:
-        from huggingface_hub import snapshot_download
-    except ModuleNotFoundError:
-        raise DependencyError(
-            f"'{dataset}' needs the package 'huggingface_hub'", "pip install 'perdure[datasets]'"
-        ) from None
-    try:
-        found = snapshot_download(dataset, repo_type="dataset", allow_patterns=files, local_files_only=not is_online())
+        found = download(dataset, repo_type="dataset", allow_patterns=files, local_files_only=not is_online())
         return Path(found)
     except OSError as error:
         raise DataError(
@@ -134,12 +130,9 @@ def hub_model(name: str, remedy: str) -> Path:
         DependencyError: when the package for the hub is missing.
         DataError: when the files are not in the cache and the hub cannot be reached, or knows no such model.
     """
+    download = _downloader(name, "text")
     try:
-        from huggingface_hub import snapshot_download
-    except ModuleNotFoundError:
-        raise DependencyError(f"'{name}' needs the package 'huggingface_hub'", "pip install 'perdure[text]'") from None
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
+        return Path(download(name, local_files_only=True))
     except (OSError, ValueError) as error:
         if not is_online():
             raise DataError(
@@ -148,7 +141,7 @@ def hub_model(name: str, remedy: str) -> Path:
                 remedy,
             ) from error
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
+        return Path(download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
     except (OSError, ValueError) as error:
         raise DataError(f"the model '{name}' cannot be had from the Hugging Face hub: {error}", remedy) from error
 
@@ -171,3 +164,14 @@ def is_online(seconds: float = 2.0) -> bool:
     except OSError:
         return False
     return True
+
+
+def _downloader(name: str, extra: str) -> Callable[..., str]:
+    """Import what downloads the files of a dataset or model, which comes with an extra."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ModuleNotFoundError:
+        raise DependencyError(
+            f"'{name}' needs the package 'huggingface_hub'", f"pip install 'perdure[{extra}]'"
+        ) from None
+    return snapshot_download

@@ -15,7 +15,7 @@ from perdure.core.errors import DataError, DependencyError, LengthError, Unknown
 from perdure.data.columns import ordered
 from perdure.data.parts import check_classes, hold_out, listed
 from perdure.data.splits import Splits, standardise
-from perdure.ops.sequence import length_mask
+from perdure.ops.sequence import mask_of
 
 __all__ = ["Sktime"]
 
@@ -101,15 +101,15 @@ class Sktime:
 
 def _batch(part: str, series: np.ndarray, label: list[int]) -> Batch:
     """Stack series, given by sample and feature."""
-    rows = [_stacked(f"{part}-{i:06d}", row) for i, row in enumerate(series)]
+    names = tuple(f"{part}-{i:06d}" for i in range(len(series)))
+    rows = [_stacked(name, row) for name, row in zip(names, series, strict=True)]
     lengths = torch.tensor([len(row) for row in rows])
     steps = int(lengths.max())
     inputs = torch.zeros(len(rows), steps, series.shape[1])
     for place, row in enumerate(rows):
         inputs[place, : len(row)] = torch.from_numpy(row)
     check_inputs(inputs, f"the {part} part", rank=3)
-    mask = None if (lengths == steps).all() else length_mask(lengths, steps)
-    return Batch(inputs, torch.tensor(label), mask, id=tuple(f"{part}-{i:06d}" for i in range(len(rows))))
+    return Batch(inputs, torch.tensor(label), mask_of(lengths, steps), id=names)
 
 
 def _stacked(name: str, features: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from perdure.data.columns import cell, check_column, classes_of, read_table, wor
 from perdure.data.layouts import Order, Series, long_series, wide_series
 from perdure.data.parts import listed, part
 from perdure.data.splits import Splits, standardise
-from perdure.ops.sequence import length_mask
+from perdure.ops.sequence import mask_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,6 +137,4 @@ class Table:
 
 def _batch(series: Series, label: Int[np.ndarray, " sample"]) -> Batch:
     inputs, lengths = torch.from_numpy(series.values), torch.from_numpy(series.lengths)
-    steps = inputs.shape[1]
-    mask = None if (lengths == steps).all() else length_mask(lengths, steps)
-    return Batch(inputs, torch.from_numpy(label), mask, id=series.id)
+    return Batch(inputs, torch.from_numpy(label), mask_of(lengths, inputs.shape[1]), id=series.id)

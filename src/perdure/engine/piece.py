@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from perdure.core.errors import PerdureError
@@ -64,7 +64,7 @@ def begin(work: Work, piece: int) -> Callable[[], object] | None:
     Returns:
         What stores the result; None when that is done.
     """
-    with _Named(piece):
+    with _named(piece):
         rest = _patiently(lambda: work(piece))
     return rest if callable(rest) else None
 
@@ -79,7 +79,7 @@ def finish(rest: Callable[[], object], piece: int) -> int:
     Returns:
         The number of the piece.
     """
-    with _Named(piece):
+    with _named(piece):
         _patiently(rest)
     return piece
 
@@ -101,15 +101,11 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(cause, TimeoutError | ConnectionError) or getattr(cause, "errno", None) in PASSING
 
 
-class _Named:
-    """Names the piece in which something failed."""
-
-    def __init__(self, piece: int) -> None:
-        self._piece = piece
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
-        if error is not None:
-            error.add_note(f"this came up in part {self._piece}; finished parts are kept")
+@contextmanager
+def _named(piece: int) -> Iterator[None]:
+    """Name the piece in which something fails."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"this came up in part {piece}; finished parts are kept")
+        raise

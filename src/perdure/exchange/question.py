@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,11 +18,13 @@ from perdure.core.registry import name_of
 
 __all__ = ["Bound", "CaptumTarget", "bound", "compared", "labels", "rows_of", "single"]
 
+T = TypeVar("T")
+
 CaptumTarget = int | Tensor | Sequence[int] | Sequence[tuple[int, ...]] | None
 """What Captum takes for a target: a class, one per sample, an index into larger outputs, or one of these per sample."""
 
 
-def single(given: Any, name: str) -> Any:
+def single(given: T | tuple[T, ...], name: str) -> T:
     """Take the only one of what Captum allows to be several.
 
     Args:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from perdure.core.batch import Batch, select
 from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
+from perdure.core.foreign import foreign
 from perdure.core.protocols import Embeds
 from perdure.models.adapted import Adapted, bare
 from perdure.models.embedded import embedded
-from perdure.models.foreign import foreign
 from perdure.ops.sequence import lengths_of
 
 __all__ = ["check_answers"]

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from perdure.core.errors import FactoryError, SettingError
+from perdure.core.foreign import foreign
 from perdure.core.random import global_stream, stream
 from perdure.models.adapted import adapted
-from perdure.models.foreign import foreign
 
 __all__ = ["Factory", "is_factory", "own_random_state"]
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["last_valid", "length_mask", "lengths_of", "reverse_valid", "site_mask"]
+__all__ = ["last_valid", "length_mask", "lengths_of", "mask_of", "reverse_valid", "site_mask"]
 
 
 def length_mask(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "batch time"]:
@@ -36,6 +36,23 @@ def lengths_of(mask: Bool[Tensor, "batch time"] | None) -> Int[Tensor, " batch"]
         Valid steps of each sample, or None without a mask.
     """
     return None if mask is None else mask.sum(1)
+
+
+def mask_of(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "batch time"] | None:
+    """Mark the valid steps where there are others, the inverse of `lengths_of`.
+
+    Args:
+        lengths: valid steps of each sample.
+        steps: the number of steps including padding.
+
+    Returns:
+        True at valid steps; None when all are.
+
+    Example:
+        >>> mask_of(torch.tensor([3, 3]), 3) is None, mask_of(torch.tensor([2, 3]), 3).sum().item()
+        (True, 5)
+    """
+    return None if bool((lengths == steps).all()) else length_mask(lengths, steps)
 
 
 def last_valid(

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from perdure.core.errors import PerdureError, RunFolderError
+from perdure.core.errors import RunFolderError
+from perdure.core.foreign import foreign
 from perdure.records.place import is_local
 
 __all__ = ["atomic", "clear_unfinished", "is_unfinished", "write_bytes", "write_text"]
 
+KEPT = "all finished files are kept"
 _UNFINISHED = ".perdure-tmp"
 
 
@@ -37,7 +39,8 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     if not is_local(path):
         buffer = io.BytesIO()
         yield buffer
-        with _Sending(path):
+        remedy = "check the address, the permission and the network, and run the same command again; " + KEPT
+        with foreign(RunFolderError, f"cannot write {path}: the store", remedy):
             path.write_bytes(buffer.getvalue())
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
@@ -54,7 +57,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise RunFolderError(
             f"cannot write {path}: {error.strerror or error}",
-            "free space or get permission and run the same command again; all finished files are kept",
+            f"free space or get permission and run the same command again; {KEPT}",
         ) from error
 
 
@@ -107,21 +110,3 @@ def clear_unfinished(folder: Path) -> None:
         return
     for path in folder.rglob(f".*{_UNFINISHED}"):
         path.unlink(missing_ok=True)
-
-
-class _Sending:
-    """Names the file that a store does not take; every store has errors of its own."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, PerdureError):
-            raise RunFolderError(
-                f"cannot write {self._path}: {error}",
-                "check the address, the permission and the network, and run the same command again; all finished "
-                "files are kept",
-            ) from error

@@ -141,9 +141,9 @@ def resampled(batch: Batch, generator: torch.Generator) -> Batch:
         efron1979bootstrap
 
     Example:
-        >>> batch = Batch(torch.zeros(4, 1), torch.arange(4))
-        >>> len(resampled(batch, torch.Generator())), len(resampled(batch, torch.Generator()).label.unique()) < 5
-        (4, True)
+        >>> drawn = resampled(Batch(torch.zeros(100, 1), torch.arange(100)), torch.Generator())
+        >>> len(drawn), 55 < len(drawn.label.unique()) < 72  # about 1 - 1/e of them
+        (100, True)
     """
     return select(batch, torch.randint(len(batch), (len(batch),), generator=generator))
 

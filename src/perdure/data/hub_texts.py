@@ -1,4 +1,4 @@
-"""Published: the parts of a dataset of the hub as texts, whatever its files and however its labels are written."""
+"""Texts of the hub: the parts of a dataset, whatever its files and however its labels are written."""
 
 from __future__ import annotations
 
