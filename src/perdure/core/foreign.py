@@ -7,14 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from perdure.core.errors import PerdureError
 
 __all__ = ["foreign"]
-
-OURS = (Path(__file__).parents[1], Path(torch.__file__).parent)
-"""Code that the author of a model cannot mend."""
 
 
 @contextmanager
@@ -53,11 +48,14 @@ def _short(message: str, most: int = 300) -> str:
 
 
 def _place(raised: BaseException) -> str:
-    """Say where it happened: at the last line that is neither ours nor torch's."""
+    """Say where it happened: at the last line that is neither ours nor torch's, which its author cannot mend."""
+    import torch
+
     if isinstance(raised, SyntaxError) and raised.filename:
         return f" (line {raised.lineno} of {raised.filename})"
+    ours = (Path(__file__).parents[1], Path(torch.__file__).parent)
     frames = traceback.extract_tb(raised.__traceback__)[1:]
-    theirs = [frame for frame in frames if not any(Path(frame.filename).is_relative_to(one) for one in OURS)]
+    theirs = [frame for frame in frames if not any(Path(frame.filename).is_relative_to(one) for one in ours)]
     if not theirs:
         return ""
     line = f": {theirs[-1].line}" if theirs[-1].line else ""

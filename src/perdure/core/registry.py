@@ -135,7 +135,7 @@ DATASETS = Room(
     "data",
     "dataset",
     doors=frozenset(
-        {"columns", "event_types", "images", "layouts", "parts", "pictures", "published", "splits", "texts", "voc"}
+        {"columns", "event_types", "hub_texts", "images", "layouts", "parts", "pictures", "splits", "texts", "voc"}
         | {"word_vectors", "words", "cortex", "hcp_events", "hcp_runs", "hcp_series", "parcellation"}
     ),
 )
