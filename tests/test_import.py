@@ -8,18 +8,16 @@ import pytest
 import perdure
 
 
-def loaded_after(statement: str) -> str:
-    code = f"{statement}; import sys; print(' '.join(m for m in ('torch', 'matplotlib', 'captum') if m in sys.modules))"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+def loaded_after(*statements: str) -> list[str]:
+    """Run statements in one new process, and tell after each what has been imported of what is heavy."""
+    tell = "print(*(m for m in ('torch', 'matplotlib', 'captum') if m in sys.modules))"
+    code = "\n".join(["import sys", *(line for one in statements for line in (one, tell))])
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
 
 
-@pytest.mark.parametrize("module", ["perdure", "perdure.cli.main"])
-def test_import_is_light(module):
-    assert loaded_after(f"import {module}") == ""
-
-
-def test_the_library_needs_torch_only():
-    assert loaded_after("import perdure; perdure.attribute, perdure.evaluate") == "torch"
+def test_imports_are_light_and_the_library_needs_torch_only():
+    loaded = loaded_after("import perdure", "import perdure.cli.main", "perdure.attribute, perdure.evaluate")
+    assert loaded == ["", "", "torch", ""]
 
 
 def test_every_public_name_is_there_and_typed():

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from importlib import resources
 
 import pytest
 
@@ -13,6 +14,11 @@ def test_every_file_holds_its_class_with_a_summary(room):
     for name in room.names():
         assert name_of_class(room.load(name)) == name
         assert room.entry(name).summary.endswith(".")
+
+
+@pytest.mark.parametrize("room", [*ROOMS, MODELS], ids=lambda room: room.package)
+def test_what_is_left_out_is_there(room):
+    assert all((resources.files("perdure") / room.package / f"{name}.py").is_file() for name in room.doors)
 
 
 def name_of_class(cls):

@@ -1,3 +1,6 @@
+import sys
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -6,6 +9,7 @@ from perdure.attribution.attribute import attribute
 from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.attribution.random import Random
 from perdure.attribution.saliency import Saliency
+from perdure.attribution.smooth_grad import SmoothGrad
 from perdure.core.batch import Batch, select
 from perdure.core.errors import NonFiniteError, PartError
 from perdure.data.planted_text import PlantedText
@@ -16,8 +20,10 @@ from perdure.metrics.roc import Roc
 from perdure.metrics.vanishing import Vanishing
 from perdure.models.deep_lstm import DeepLstm
 from perdure.models.embedded import embedded
+from perdure.models.factory import Factory
 from perdure.records.attributions import read_attributions
 from perdure.records.scores import Case
+from tests.models.own import GOOD
 
 CASE = Case("test", "boxes", "sum", "saliency", 0)
 
@@ -73,9 +79,15 @@ def test_finished_parts_survive_a_failure(batch, tmp_path):
     assert sorted(contents(tmp_path)) == ["part-00000.parquet", "part-00001.parquet"]
 
 
-def test_the_number_of_workers_changes_nothing(batch, tmp_path):
+def test_the_number_of_workers_changes_nothing(batch, tmp_path, monkeypatch):
+    """The model is of a file that workers import by its name: they start with the path of their parent."""
+    (tmp_path / "own_workers.py").write_text(GOOD)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "own_workers", raising=False)  # afterwards too
+    model = Factory(f"{tmp_path}/own_workers.py:make").build(2, 2, torch.Generator()).eval()
     for workers in (1, 2):
-        explain(work(batch, tmp_path / str(workers)), workers)
+        drawn = work(batch, tmp_path / str(workers), SmoothGrad(samples=2, noise=0.3))
+        explain(replace(drawn, model=model), workers)
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 

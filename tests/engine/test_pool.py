@@ -36,10 +36,10 @@ def once(folder: Path, piece: int) -> bool:
     return first
 
 
-def die_once(folder: Path, piece: int) -> None:
+def die_once(folder: Path, piece: int):
     if piece == 1 and once(folder, piece):
         os.kill(os.getpid(), signal.SIGKILL)
-    threads(folder, piece)
+    return partial(threads, folder, piece)
 
 
 def die(folder: Path, piece: int) -> None:
@@ -69,7 +69,7 @@ def done(folder):
     return {p.name: p.read_text() for p in folder.iterdir() if not p.name.startswith("tried")}
 
 
-@pytest.mark.parametrize(("workers", "work"), [(1, write), (InProcess(), later), (2, later)])
+@pytest.mark.parametrize(("workers", "work"), [(1, write), (InProcess(), later)])
 def test_every_piece_is_done_once_and_reported(tmp_path, workers, work):
     seen = []
     run_pieces(partial(work, tmp_path), [0, 1, 2], workers, lambda done, total: seen.append((done, total)))
@@ -109,8 +109,9 @@ def test_a_full_disk_does_not_pass(tmp_path):
 
 
 def test_pieces_of_a_killed_worker_are_done_again(tmp_path):
+    """All that it had been handed, also what it had not begun; each is done once and reported, with one thread."""
     seen = []
-    run_pieces(partial(die_once, tmp_path), range(3), 2, lambda done, _: seen.append(done))
+    run_pieces(partial(die_once, tmp_path), range(3), Processes(1), lambda done, _: seen.append(done))
     assert done(tmp_path) == {"0": "1", "1": "1", "2": "1"}
     assert seen == [0, 1, 2, 3]
 
@@ -118,7 +119,7 @@ def test_pieces_of_a_killed_worker_are_done_again(tmp_path):
 def test_a_piece_that_kills_its_workers_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "DEATHS", 1)
     with pytest.raises(EngineError, match=r"died 1 times while they worked on part .*1.*finished parts are kept"):
-        run_pieces(partial(die, tmp_path), [0, 1], 2)
+        run_pieces(partial(die, tmp_path), [1, 0], Processes(1))
 
 
 def test_work_that_cannot_be_sent_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from perdure.landscape.stored import Kept, load_path, load_tracked, save_path, s
 from perdure.landscape.tracked import Valley
 from perdure.landscape.valley import valley
 from perdure.ops.params import distance
-from tests.landscape.bowls import PASS, RING, point
+from tests.landscape.bowls import PASS, point
 
 QUICK = Valley(longest=0.1, least=0.005, corrections=4)
 ENDS = point(-1.0, 0.0), point(1.0, 0.0)
@@ -32,6 +33,11 @@ def weights(seed):
 
 def quiet(_level, _left):
     pass
+
+
+@cache
+def undisturbed():
+    return valley(PASS, *ENDS, QUICK)
 
 
 def is_the_same(one, other):
@@ -73,7 +79,7 @@ def test_points_that_are_stored_are_not_written_again(tmp_path):
 
 
 def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
-    whole, heard = valley(PASS, *ENDS, QUICK), []
+    whole, heard = undisturbed(), []
 
     def interrupts(level, left):
         heard.append((level, left))
@@ -95,15 +101,15 @@ def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
 
 
 def test_budgets_count_over_all_calls_and_can_be_raised(tmp_path):
-    out = tracked_in_chunks(Counted(RING), ENDS, Valley(seconds=0.0), tmp_path, quiet)
+    out = tracked_in_chunks(Counted(PASS), ENDS, Valley(seconds=0.0), tmp_path, quiet)
     assert (out.tracked.ended, len(out.tracked.points)) == ("seconds", 1)
     few = replace(QUICK, evaluations=30)
-    out = tracked_in_chunks(Counted(RING), ENDS, few, tmp_path, quiet)
+    out = tracked_in_chunks(Counted(PASS), ENDS, few, tmp_path, quiet)
     assert out.tracked.ended == "evaluations"
-    assert tracked_in_chunks(Counted(RING), ENDS, few, tmp_path, quiet).tracked.evaluations == out.tracked.evaluations
-    whole = tracked_in_chunks(Counted(RING), ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
+    assert tracked_in_chunks(Counted(PASS), ENDS, few, tmp_path, quiet).tracked.evaluations == out.tracked.evaluations
+    whole = tracked_in_chunks(Counted(PASS), ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
     assert whole.tracked.ended == "target"
-    is_the_same(whole.tracked, valley(RING, *ENDS, QUICK))
+    is_the_same(whole.tracked, undisturbed())
 
 
 def test_an_infeasible_bound_stalls_and_stays_stalled(tmp_path):

@@ -74,13 +74,14 @@ def test_a_pass_that_is_too_high_stalls_below_the_bound(allowed):
     keeps_its_bounds(PASS, found, ends[1])
 
 
-@pytest.mark.parametrize("cut", [3, 20, 100])
-def test_a_resumed_tracking_equals_one_that_was_not_cut(cut):
+def test_a_resumed_tracking_equals_one_that_was_not_cut():
+    """However often it was cut: before the first step, soon after it, and on the way."""
     ends, settings = (point(-1.0, 0.0), point(1.0, 0.0)), Valley(longest=0.1, least=0.005, corrections=4)
-    whole = valley(PASS, *ends, settings)
-    part = valley(PASS, *ends, replace(settings, evaluations=cut))
-    assert part.ended == "evaluations"
-    assert cut <= part.evaluations < whole.evaluations
+    whole, part = valley(PASS, *ends, settings), None
+    for cut in (3, 20, 100):
+        part = valley(PASS, *ends, replace(settings, evaluations=cut), resume=part)
+        assert part.ended == "evaluations"
+        assert cut <= part.evaluations < whole.evaluations
     joined = valley(PASS, *ends, settings, resume=part)
     assert joined.losses == whole.losses
     assert (joined.level, joined.evaluations, joined.gradients) == (whole.level, whole.evaluations, whole.gradients)
@@ -93,7 +94,7 @@ def test_the_bound_holds_between_the_points_too(surface, allowed, cut):
     ends = around(120) if surface is RING else (point(-1.0, 0.0), point(1.0, 0.0))
     over = []
     for between in (0, 3):
-        found = valley(surface, *ends, Valley(allowed, longest=0.3, least=0.005, between=between))
+        found = valley(surface, *ends, Valley(allowed, longest=0.3, least=0.005, between=between, corrections=4))
         assert found.ended == "target"
         keeps_its_bounds(surface, found, ends[1])
         inner = (interpolate(a, b, k / 4) for a, b in itertools.pairwise(found.points) for k in (1, 2, 3))

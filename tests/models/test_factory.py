@@ -1,7 +1,5 @@
 """A factory in a file and in a package, and everything that can be wrong with one."""
 
-import pickle
-import subprocess
 import sys
 
 import pytest
@@ -129,15 +127,3 @@ def test_the_code_tells_whether_the_file_has_changed(own, tmp_path):
     before = Factory(f"{own}.py:make").code
     (tmp_path / f"{own}.py").write_text(GOOD + "\n")
     assert Factory(f"{own}.py:make").code != before
-
-
-def test_a_model_reaches_a_process_that_is_told_of_the_path(own, tmp_path):
-    """Worker processes start with the path of their parent, and import the file by its name."""
-    model = Factory(f"{own}.py:make").build(3, 2, stream()).eval()
-    (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
-    code = (
-        f"import sys; sys.path[:] = {sys.path!r}; import pickle, torch; "
-        "print(pickle.load(open('model.pickle', 'rb'))(torch.ones(1, 2, 3)).tolist())"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == str(model(torch.ones(1, 2, 3)).tolist())

@@ -143,7 +143,7 @@ MODELS = Room(
     "models",
     "model",
     doors=frozenset(
-        {"adapted", "answers", "bidirectional", "dropout", "embedded", "encoder", "foreign", "hugging_face"}
+        {"adapted", "answers", "bidirectional", "dropout", "embedded", "encoder", "hugging_face"}
         | {"pooling", "prefix", "presets", "pretrained", "weights"}
     ),
 )
