@@ -216,6 +216,7 @@ def test_dtype_stays_and_values_are_finite(name, case, dtype):
 )
 def test_the_passes_of_each_sample_are_as_documented(name, forward, backward):
     case = CASES["attends" if "attends" in SUPPORTED.get(name, CASES) else "rectified"]
-    lengths = None if name in ("kernel_shap", "shapley_sampling") else case.lengths  # as many groups in all samples
-    found = attribute(case.make().double(), case.x, name, target=case.label, lengths=lengths)
-    assert (found.provenance.forward, found.provenance.backward) == (5 * forward, 5 * backward)
+    groups = name in ("kernel_shap", "shapley_sampling")  # of which there are as many in all samples
+    lengths = None if groups or case.lengths is None else case.lengths[:2]
+    found = attribute(case.make().double(), case.x[:2], name, target=case.label[:2], lengths=lengths)
+    assert (found.provenance.forward, found.provenance.backward) == (2 * forward, 2 * backward)

@@ -20,6 +20,7 @@ from perdure.ops.agreement import (
     kendall,
     overlap,
     sign_agreement,
+    top_jaccard,
     top_weights,
     unit_rows,
 )
@@ -74,7 +75,7 @@ def tops(count: int) -> Tabled:
         return top_weights(rows.abs(), mask, count)
 
     def measure(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
-        return overlap(weights(a, mask), weights(b, mask))
+        return top_jaccard(a.abs(), b.abs(), mask, count)
 
     return Tabled(measure, _prepared(weights, overlap))
 
