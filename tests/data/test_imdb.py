@@ -28,14 +28,14 @@ def test_both_formats_hold_the_same_reviews(folder):
 
 
 def test_words_are_learnt_from_training_samples_alone(folder):
-    splits = Imdb(str(folder), reviews=20).load(0)
+    splits = Imdb(str(folder), texts=20).load(0)
     words = {token.lower() for text in splits.train.text for token in text.tokens}
     assert set(splits.vocabulary) == {"<unk>", "<pad>"} | words
     assert len(Imdb(str(folder), vocabulary=3).load(0).vocabulary) == 5
 
 
 def test_fewer_reviews_are_drawn_with_classes_in_proportion(folder):
-    splits = Imdb(str(folder), reviews=20).load(0)
+    splits = Imdb(str(folder), texts=20).load(0)
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [18, 2, 10]
     assert splits.train.label.bincount().tolist() == [9, 9]
 
@@ -73,7 +73,7 @@ def test_missing_and_damaged_files_are_named(tmp_path):
 
 def test_too_few_reviews_to_hold_some_out_are_named(folder):
     with pytest.raises(EmptyDataError, match="there is no text"):
-        Imdb(str(folder), reviews=2).load(0)
+        Imdb(str(folder), texts=2).load(0)
 
 
 def test_reviews_without_a_label_are_refused(tmp_path):

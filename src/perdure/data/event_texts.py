@@ -113,7 +113,7 @@ class EventTexts:
         known = {f.name for f in fields(DATASETS.load(name))}
         if self.path and "path" not in known:
             raise SettingError(f"'{name}' reads no file, but path is '{self.path}'", "leave path out")
-        given = {"path": self.path, "max_length": self.max_length, "texts": self.texts, "reviews": self.texts}
+        given = {"path": self.path, "max_length": self.max_length, "texts": self.texts}
         return {key: value for key, value in given.items() if key in known and value}
 
     def _few(self, batch: Batch, seed: int) -> Batch:

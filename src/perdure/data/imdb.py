@@ -38,7 +38,7 @@ class Imdb:
         vocabulary: the most words that have an id of their own.
         max_length: tokens of a review.
         cut: whether to leave out what stands behind them; else a longer review is an error.
-        reviews: the most of each published part, drawn by the seed.
+        texts: the most of each published part, drawn by the seed.
 
     Raises:
         SettingError: for a setting out of range.
@@ -54,10 +54,10 @@ class Imdb:
     vocabulary: int = 25000
     max_length: int = 400
     cut: bool = True
-    reviews: int = 25000
+    texts: int = 25000
 
     def __post_init__(self) -> None:
-        check_counts(vocabulary=self.vocabulary, max_length=self.max_length, reviews=self.reviews)
+        check_counts(vocabulary=self.vocabulary, max_length=self.max_length, texts=self.texts)
 
     def load(self, seed: int) -> Splits:
         """Read the reviews, hold out the validation samples and learn the vocabulary of the others.
@@ -75,7 +75,7 @@ class Imdb:
         """
         folder = Path(self.path).expanduser() if self.path else hub_folder(HUB, ["*/train-*", "*/test-*"], REMEDY)
         pool, test = (
-            draw(_read(folder, part), self.reviews, stream(seed, "imdb", "reviews")) for part in ("train", "test")
+            draw(_read(folder, part), self.texts, stream(seed, "imdb", "reviews")) for part in ("train", "test")
         )
         train, validation = (select(pool, some) for some in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
         return encoded((train, validation, test), CLASSES, Reading(self.vocabulary, self.max_length, self.cut))
