@@ -10,7 +10,7 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.bend import some_samples
+from perdure.landscape.bend import slowing_adam, some_samples
 from perdure.landscape.path import Chain
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, check_alike, flatten, unflatten
@@ -94,8 +94,7 @@ def _relaxed(surface: Surface, chained: _Chained, like: Params, settings: Band, 
     """Let the pivots slide for a round."""
     points = chained.points.clone()
     inner = points[1:-1]
-    learner = torch.optim.Adam([inner], settings.learning_rate)
-    falling = torch.optim.lr_scheduler.LambdaLR(learner, lambda step: min(1.0, 2 - 2 * step / settings.steps))
+    learner, falling = slowing_adam([inner], settings.learning_rate, settings.steps)
     for _ in range(settings.steps):
         some = some_samples(surface.size, settings.batch_size, generator)
         slopes = torch.stack([flatten(surface.gradient(unflatten(pivot, like), some)) for pivot in inner])

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten
 
-__all__ = ["Bend", "Parts", "learned_bends", "some_samples"]
+__all__ = ["Bend", "Parts", "learned_bends", "slowing_adam", "some_samples"]
 
 Parts = Callable[[float], tuple[float, ...]]
 """For each share of the way, how much of first end, bends and second end the point is made of."""
@@ -79,8 +81,7 @@ def learned_bends(
     first, second = map(flatten, ends)
     starts = (interpolate(*ends, k / (settings.bends + 1)) for k in range(1, settings.bends + 1))
     bends = torch.stack([flatten(start) for start in starts])
-    learner = torch.optim.Adam([bends], settings.learning_rate)
-    falling = torch.optim.lr_scheduler.LambdaLR(learner, lambda step: min(1.0, 2 - 2 * step / settings.steps))
+    learner, falling = slowing_adam([bends], settings.learning_rate, settings.steps)
     level = math.inf if settings.allowed is None else max(_loss(surface, end) for end in ends) + settings.allowed
 
     def at(t: float) -> Params:
@@ -102,6 +103,21 @@ def learned_bends(
 
 def _loss(surface: Surface, point: Params) -> float:
     return float(surface.losses(point).double().mean())
+
+
+def slowing_adam(weights: list[Tensor], learning_rate: float, steps: int) -> tuple[Optimizer, LRScheduler]:
+    """Make an Adam whose learning rate falls to zero over the second half of its steps.
+
+    Args:
+        weights: what it moves.
+        learning_rate: of the first half.
+        steps: how many it will take.
+
+    Returns:
+        The optimiser and its schedule, both to be stepped.
+    """
+    learner = torch.optim.Adam(weights, learning_rate)
+    return learner, LambdaLR(learner, lambda step: min(1.0, 2 - 2 * step / steps))
 
 
 def some_samples(size: int, count: int, generator: torch.Generator) -> Tensor | None:
