@@ -67,7 +67,8 @@ def test_a_store_that_takes_nothing_is_named(store, monkeypatch):
 
     folder = place(store)
     monkeypatch.setattr(type(folder), "write_bytes", refuse)
-    with pytest.raises(RunFolderError, match=r"cannot write memory://.*/a\.txt: the store raises NoCredentialsError: unable to locate credentials"):
+    cause = r"cannot write memory://.*/a\.txt: the store raises NoCredentialsError: unable to locate credentials"
+    with pytest.raises(RunFolderError, match=cause):
         write_text(folder / "a.txt", "x")
 
 
