@@ -20,7 +20,19 @@ def table(folder):
 
 def test_the_table_has_every_number_once_and_those_of_the_paper(folder):
     rows = table(folder)
-    assert list(rows[0]) == ["study", "dataset", "model", "method", "metric", "seed", "value", "null", "ceiling"]
+    assert list(rows[0]) == [
+        "study",
+        "dataset",
+        "model",
+        "method",
+        "metric",
+        "seed",
+        "value",
+        "null",
+        "ceiling",
+        "low",
+        "high",
+    ]
     assert {row["study"] for row in rows} == {"box_saliency"}
     ours = {(row["dataset"], row["model"], row["metric"], row["seed"]) for row in rows if row["seed"] != "paper"}
     metrics = ("accuracy", *METRICS)
