@@ -21,5 +21,5 @@ def test_the_readme_shows_the_example_that_runs():
 
 def test_every_command_is_in_the_readme():
     readme = (ROOT / "README.md").read_text()
-    for command in ("audit", "train", "explain", "evaluate", "report", "study", "list", "cite"):
+    for command in ("audit", "reproduce", "path", "train", "explain", "evaluate", "report", "study", "list", "cite"):
         assert f"| `perdure {command}" in readme
