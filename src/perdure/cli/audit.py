@@ -11,6 +11,7 @@ import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.models import ModelSource, read_by, resolve_all
+from perdure.cli.pages import write_page
 from perdure.cli.sources import (
     DATA,
     JSON,
@@ -89,30 +90,6 @@ def audit(
         print_json({**record, "page": str(page)})
     else:
         _print(record, page)
-
-
-def write_page(folder: Path) -> Path:
-    """Render the page of an audit from what its run folder holds.
-
-    Args:
-        folder: of the run.
-
-    Returns:
-        Where the page is.
-    """
-    import json
-
-    import numpy as np
-
-    from perdure.records.files import write_text
-    from perdure.report.audit import audit_page, read_audit
-    from perdure.report.page import render
-
-    record = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
-    with np.load(folder / "audit.npz", allow_pickle=False) as arrays:
-        page = render(audit_page(read_audit(record, dict(arrays))))
-    write_text(folder / "report.html", page)
-    return folder / "report.html"
 
 
 def _candidate(source: ModelSource, splits: Splits, how: Training, folder: Path, seed: int) -> Candidate:

@@ -12,6 +12,7 @@ import typer
 
 from perdure.cli.console import print_json, print_table, say
 from perdure.cli.models import factory_of
+from perdure.cli.pages import write_page
 from perdure.cli.sources import FACTORY, JSON, METHOD, OUT, SEED, load_data
 from perdure.core.errors import SettingError, UnsupportedError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from perdure.core.batch import Batch
 
-__all__ = ["path", "write_page"]
+__all__ = ["path"]
 
 RUN = Annotated[Path, typer.Argument(help="The folder of a trained run, such as 'perdure train' writes for each seed.")]
 
@@ -83,30 +84,6 @@ def path(
         print_json({**record, "page": str(page)})
     else:
         _print(record, page)
-
-
-def write_page(folder: Path) -> Path:
-    """Render the page of paths from what the run folder holds.
-
-    Args:
-        folder: of the run.
-
-    Returns:
-        Where the page is.
-    """
-    import json
-
-    import numpy as np
-
-    from perdure.records.files import write_text
-    from perdure.report.page import render
-    from perdure.report.path import paths_page, read_paths
-
-    record = json.loads((folder / "path.json").read_text(encoding="utf-8"))
-    with np.load(folder / "path.npz", allow_pickle=False) as arrays:
-        page = render(paths_page(read_paths(record, dict(arrays))))
-    write_text(folder / "report.html", page)
-    return folder / "report.html"
 
 
 def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:

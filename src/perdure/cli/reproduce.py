@@ -10,6 +10,7 @@ import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.models import ModelSource, factory_of, resolve
+from perdure.cli.pages import write_page
 from perdure.cli.sources import DATA, FACTORY, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, training
 from perdure.core.errors import SettingError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from perdure.data.splits import Splits
     from perdure.training.settings import Training
 
-__all__ = ["reproduce", "train_runs", "write_page"]
+__all__ = ["reproduce", "train_runs"]
 
 
 def reproduce(
@@ -88,30 +89,6 @@ def reproduce(
         print_json({**record, "page": str(page)})
     else:
         _print(record, page)
-
-
-def write_page(folder: Path) -> Path:
-    """Render the page from what the run folder holds.
-
-    Args:
-        folder: of the run.
-
-    Returns:
-        Where the page is.
-    """
-    import json
-
-    import numpy as np
-
-    from perdure.records.files import write_text
-    from perdure.report.page import render
-    from perdure.report.reproduce import read_reproduction, reproduction_page
-
-    record = json.loads((folder / "reproduce.json").read_text(encoding="utf-8"))
-    with np.load(folder / "reproduce.npz", allow_pickle=False) as arrays:
-        page = render(reproduction_page(read_reproduction(record, dict(arrays))))
-    write_text(folder / "report.html", page)
-    return folder / "report.html"
 
 
 def train_runs(

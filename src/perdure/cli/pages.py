@@ -1,0 +1,61 @@
+"""Pages: what a run folder holds, rendered; nothing is computed anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perdure.core.errors import RunFolderError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from perdure.report.page import Page
+
+__all__ = ["write_page"]
+
+KINDS = ("audit", "reproduce", "path")
+"""What has a page: a record KIND.json and its arrays KIND.npz."""
+
+
+def write_page(folder: Path) -> Path:
+    """Render the page of a run from what its folder holds.
+
+    Args:
+        folder: of an audit, of `perdure reproduce` or of `perdure path`.
+
+    Returns:
+        Where the page is.
+
+    Raises:
+        RunFolderError: when the folder holds no finished record.
+    """
+    import numpy as np
+
+    from perdure.records.files import write_text
+    from perdure.records.place import readable
+    from perdure.report.page import render
+
+    kind = next((one for one in KINDS if (folder / f"{one}.json").exists()), None)
+    if kind is None:
+        raise RunFolderError(f"{folder} holds no finished audit", "run the command with this folder as --out first")
+    record = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+    with np.load(readable(folder / f"{kind}.npz"), allow_pickle=False) as arrays:
+        write_text(folder / "report.html", render(_page(kind, record, dict(arrays))))
+    return folder / "report.html"
+
+
+def _page(kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Page:
+    if kind == "audit":
+        from perdure.report.audit import audit_page, read_audit
+
+        return audit_page(read_audit(record, arrays))
+    if kind == "reproduce":
+        from perdure.report.reproduce import read_reproduction, reproduction_page
+
+        return reproduction_page(read_reproduction(record, arrays))
+    from perdure.report.path import paths_page, read_paths
+
+    return paths_page(read_paths(record, arrays))
