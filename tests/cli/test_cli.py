@@ -7,25 +7,13 @@ import duckdb
 import numpy as np
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from perdure.cli import main as cli
+from tests.cli.shell import run
 
 BOXES = "boxes:variant=middle,size=20,train=40,validation=20,test=20"
 QUICK = ["--changes", "epochs=2"]
 COMMANDS = ("audit", "train", "explain", "evaluate", "report", "study", "list", "cite")
-
-
-def run(*arguments, code=0):
-    """Run the command line as a shell would; give its output and its errors."""
-    outcome = CliRunner().invoke(cli.app, [str(a) for a in arguments])
-    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
-        if not isinstance(outcome.exception, cli.PerdureError):
-            raise outcome.exception
-        assert cli.exit_code(outcome.exception) == code, outcome.exception
-        return str(outcome.exception)
-    assert outcome.exit_code == code, outcome.output
-    return outcome.stdout
 
 
 @pytest.fixture(scope="module")

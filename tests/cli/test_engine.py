@@ -8,7 +8,7 @@ from perdure.core.errors import SettingError
 from perdure.engine.local import InProcess, Processes
 from perdure.engine.ray import Ray
 from perdure.records.place import place
-from tests.cli.test_cli import run
+from tests.cli.shell import run
 
 DATA = "boxes:train=20,validation=10,test=20"
 MODEL = ("lstm:hidden_size=4", DATA, "--changes", "epochs=1")

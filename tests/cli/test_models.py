@@ -15,7 +15,8 @@ from perdure.cli.sources import load_data
 from perdure.core.errors import CheckpointError, FactoryError, SettingError, UnknownNameError
 from perdure.models.factory import Factory
 from perdure.models.published import Published
-from tests.cli.test_cli import BOXES, QUICK, run
+from tests.cli.shell import run
+from tests.cli.test_cli import BOXES, QUICK
 from tests.models.own import GOOD
 
 SERIES = "series.npz"

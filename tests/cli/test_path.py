@@ -3,25 +3,12 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from perdure.cli import main as cli
+from tests.cli.shell import run
 
 EVENTS = "planted_events:train=40,validation=10,test=12,shortest=6,longest=8,fillers=2"
 MODEL = "attention:dense_size=3,hidden_sizes=[3]"
 FEW = ["--kind", "linear", "--points", "3", "--samples", "8"]
-
-
-def run(*arguments, code=0):
-    """Run the command line as a shell would; give its output and its errors."""
-    outcome = CliRunner().invoke(cli.app, [str(a) for a in arguments])
-    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
-        if not isinstance(outcome.exception, cli.PerdureError):
-            raise outcome.exception
-        assert cli.exit_code(outcome.exception) == code, outcome.exception
-        return str(outcome.exception)
-    assert outcome.exit_code == code, outcome.output
-    return outcome.stdout
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,15 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
 
 from perdure.audit import ensemble
 from perdure.audit.settings import AuditSettings
-from perdure.cli import main as cli
 from perdure.cli import reproduce as reproduce_module
 from perdure.cli.audit import _runs
 from perdure.cli.models import ModelSource
 from perdure.models.recurrent import Recurrent
 from perdure.training.settings import CLEAN
+from tests.cli.shell import run
 
 EVENTS = "planted_events:train=60,validation=20,test=12"
 MODEL = "attention:dense_size=4"
@@ -27,16 +26,6 @@ def few_counts(monkeypatch):
 def no_page(monkeypatch):
     """Save time where the page does not matter."""
     monkeypatch.setattr(reproduce_module, "write_page", lambda folder: folder / "report.html")
-
-
-def run(*arguments, code=0):
-    """Run the command line as a shell would; give its output, or the error."""
-    outcome = CliRunner().invoke(cli.app, [str(a) for a in arguments])
-    if isinstance(outcome.exception, cli.PerdureError):
-        assert cli.exit_code(outcome.exception) == code, outcome.exception
-        return str(outcome.exception)
-    assert outcome.exit_code == code, outcome.exception or outcome.output
-    return outcome.stdout
 
 
 @pytest.mark.parametrize("vary", ["seed", "bootstrap"])

@@ -1,9 +1,10 @@
 import csv
+from dataclasses import fields
 
 import pytest
 
 from perdure.studies.box_saliency import METRICS, MODELS, SETS, BoxSaliency
-from perdure.studies.table import run_study
+from perdure.studies.table import Row, run_study
 
 
 @pytest.fixture(scope="module")
@@ -20,19 +21,7 @@ def table(folder):
 
 def test_the_table_has_every_number_once_and_those_of_the_paper(folder):
     rows = table(folder)
-    assert list(rows[0]) == [
-        "study",
-        "dataset",
-        "model",
-        "method",
-        "metric",
-        "seed",
-        "value",
-        "null",
-        "ceiling",
-        "low",
-        "high",
-    ]
+    assert list(rows[0]) == ["study", *(field.name for field in fields(Row))]
     assert {row["study"] for row in rows} == {"box_saliency"}
     ours = {(row["dataset"], row["model"], row["metric"], row["seed"]) for row in rows if row["seed"] != "paper"}
     metrics = ("accuracy", *METRICS)
