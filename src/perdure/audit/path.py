@@ -17,11 +17,11 @@ from perdure.audit.path_settings import PathSettings
 from perdure.audit.rehearsal import rehearse
 from perdure.audit.route import Search, find
 from perdure.core.registry import folder_name
+from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
 from perdure.landscape.surface import ModelLoss
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
-from perdure.training.ensemble import one_thread
 
 __all__ = ["Watch", "paths"]
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Fits, Method
+from perdure.core.threads import one_thread
 from perdure.models.embedded import embedded
-from perdure.training.ensemble import one_thread
 
 __all__ = ["SEEN", "prepared"]
 

@@ -15,8 +15,8 @@ from threading import Thread
 import torch
 
 from perdure.core.errors import EngineError, UnsupportedError
+from perdure.core.threads import one_thread
 from perdure.engine.piece import DEATHS, Work, begin, do, finish
-from perdure.training.ensemble import one_thread
 
 __all__ = ["InProcess", "Processes"]
 

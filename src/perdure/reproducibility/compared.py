@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from perdure.core.threads import one_thread
 from perdure.ops.tables import Measure, packed, tabled
 
 __all__ = ["compared"]
@@ -44,9 +45,5 @@ def compared(
         return found
 
     cores = torch.get_num_threads()
-    torch.set_num_threads(1)  # a part is small: threads that share it would wait for each other
-    try:
-        with ThreadPoolExecutor(cores) as threads:
-            yield from zip(parts, threads.map(table, parts), strict=True)
-    finally:
-        torch.set_num_threads(cores)
+    with one_thread(), ThreadPoolExecutor(cores) as threads:
+        yield from zip(parts, threads.map(table, parts), strict=True)

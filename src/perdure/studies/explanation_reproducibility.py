@@ -14,6 +14,7 @@ from perdure.core.errors import SettingError
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.registry import DATASETS
+from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
 from perdure.landscape.along import explained
 from perdure.landscape.linear import linear
@@ -26,7 +27,7 @@ from perdure.studies.figures import agreement_chart, barrier_picture, remedies_c
 from perdure.studies.retrained import Retrained, rows_of
 from perdure.studies.table import Cell, Found, Row
 from perdure.studies.ways import KINDS, height, laid, linear_heights, moved, points_of, said, stored
-from perdure.training.ensemble import one_thread, train
+from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
 __all__ = ["ExplanationReproducibility"]

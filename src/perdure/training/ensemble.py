@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,6 +13,7 @@ from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
+from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
 from perdure.training.checkpoint import is_finished, save_checkpoint
 from perdure.training.course import Fitted, Progress
@@ -23,7 +22,7 @@ from perdure.training.predict import accuracy
 from perdure.training.settings import Training
 from perdure.training.source import Source, shuffled
 
-__all__ = ["Runs", "Vary", "one_thread", "resampled", "train"]
+__all__ = ["Runs", "Vary", "resampled", "train"]
 
 Vary = Literal["seed", "bootstrap"]
 """What differs from run to run: all that training draws, or the training samples."""
@@ -146,18 +145,3 @@ def resampled(batch: Batch, generator: torch.Generator) -> Batch:
         (100, True)
     """
     return select(batch, torch.randint(len(batch), (len(batch),), generator=generator))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread for a while.
-
-    Yields:
-        Nothing.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

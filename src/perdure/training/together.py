@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from perdure.cells.stacked import stacked_lstm
 from perdure.core.batch import Batch
 from perdure.core.random import stream
+from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
 from perdure.models.recurrent import Recurrent, RecurrentClassifier
 from perdure.ops.sequence import lengths_of
 from perdure.training.course import Course, Fitted
-from perdure.training.ensemble import one_thread, train
+from perdure.training.ensemble import train
 from perdure.training.predict import predict
 from perdure.training.settings import Training
 from perdure.training.source import shuffled
