@@ -12,23 +12,26 @@ from pathlib import Path as Folder
 from perdure.audit.ends import Ends
 from perdure.audit.path_settings import PathSettings
 from perdure.core.random import stream
-from perdure.landscape.band import Band, band
-from perdure.landscape.bend import Bend
-from perdure.landscape.bezier import bezier
-from perdure.landscape.counted import Counted
+from perdure.landscape.band import band_learner
+from perdure.landscape.bezier import bezier_learner
+from perdure.landscape.chunks import Kept
+from perdure.landscape.counted import Counted, passes_of
+from perdure.landscape.kept_learning import learned_in_chunks
+from perdure.landscape.kept_tracking import tracked_in_chunks
+from perdure.landscape.learned import Learned, Learner
 from perdure.landscape.linear import linear
 from perdure.landscape.path import Chain, Path
-from perdure.landscape.polychain import polychain
+from perdure.landscape.polychain import polychain_learner
 from perdure.landscape.published import Published, published_valley
-from perdure.landscape.stored import Kept, load_path, save_path, tracked_in_chunks
+from perdure.landscape.stored import load_path, save_path
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.tracked import Valley
+from perdure.landscape.tracked import Tracked, Valley
 from perdure.ops.params import distance
 from perdure.records.files import write_text
 
 __all__ = ["Route", "Search", "find"]
 
-_RECORD, _PATH = "route.json", "path.safetensors"
+_RECORD, _PATH, _LEARNING = "route.json", "path.safetensors", "learning.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +88,8 @@ class Search:
 def find(search: Search, kind: str) -> Route:
     """Find a path of a kind, or load the one that was found.
 
-    A tracking that ran out of time goes on when there is more of it now. What is found is stored at once; the
-    learning of a curve starts again when it is cut, a tracking goes on from its last chunk.
+    A tracking that ran out of time goes on when there is more of it now. What is found is stored at once; a search
+    that was cut goes on from what it stored last, a few seconds before.
 
     Args:
         search: what to find it with.
@@ -111,11 +114,16 @@ def _straight(search: Search) -> tuple[Route, bool]:
     return Route("linear", linear(search.ends.first, search.ends.second), 0.0, 0.0, "nothing to search"), False
 
 
-def _curve(kind: str, lay: Callable[..., Path], gradients: int, search: Search) -> tuple[Route, bool]:
-    counted = Counted(search.surface, lambda done: search.tell(f"{kind}: {done} of {gradients} gradients"))
-    begun = time.monotonic()
-    path = lay(counted, search.ends.first, search.ends.second, stream(search.settings.seed, "path", kind))
-    return Route(kind, path, time.monotonic() - begun, counted.passes, f"after {gradients} gradients"), False
+def _curve(kind: str, ways: Callable[..., Learner[Path]], search: Search) -> tuple[Route, bool]:
+    learner = ways(search.surface, search.ends.first, search.ends.second)
+
+    def tell(state: Learned) -> None:
+        search.tell(f"{kind}: {state.gradients} of {learner.gradients} gradients")
+
+    generator = stream(search.settings.seed, "path", kind)
+    kept = learned_in_chunks(learner, generator, search.place(kind) / _LEARNING, tell)
+    passes = passes_of(kept.state.evaluations, kept.state.gradients, search.surface.size, learner.batch_size)
+    return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients"), False
 
 
 def _tracked(search: Search) -> tuple[Route, bool]:
@@ -124,8 +132,10 @@ def _tracked(search: Search) -> tuple[Route, bool]:
 
     ends, settings = search.ends, Valley(search.settings.allowed, seconds=search.seconds)
     place = search.place("valley") / "tracking"
-    kept = tracked_in_chunks(Counted(search.surface), (ends.first, ends.second), settings, place, tell)
-    return _completed("valley", kept, ends)
+    kept = tracked_in_chunks(search.surface, (ends.first, ends.second), settings, place, tell)
+    tracked = kept.state
+    passes = passes_of(tracked.evaluations, tracked.gradients, search.surface.size, settings.batch_size)
+    return _completed("valley", kept, passes, ends)
 
 
 def _published(search: Search) -> tuple[Route, bool]:
@@ -134,36 +144,31 @@ def _published(search: Search) -> tuple[Route, bool]:
     settings = Published(search.settings.allowed or 0.0, seconds=search.seconds)
     generator = stream(search.settings.seed, "path", "published")
     tracked = published_valley(counted, ends.first, ends.second, settings, generator)
-    return _completed("published", Kept(tracked, time.monotonic() - begun, counted.passes), ends)
-
-
-def _of_band(settings: Band) -> int:
-    """Count the gradients that a band takes."""
-    return settings.steps * sum(settings.pivots + k for k in range(settings.insertions + 1))
+    return _completed("published", Kept(tracked, time.monotonic() - begun), counted.passes, ends)
 
 
 _FINDERS: dict[str, Callable[[Search], tuple[Route, bool]]] = {
     "linear": _straight,
     "valley": _tracked,
-    "bezier": partial(_curve, "bezier", bezier, Bend().steps),
-    "polychain": partial(_curve, "polychain", polychain, Bend().steps),
-    "band": partial(_curve, "band", band, _of_band(Band())),
+    "bezier": partial(_curve, "bezier", bezier_learner),
+    "polychain": partial(_curve, "polychain", polychain_learner),
+    "band": partial(_curve, "band", band_learner),
     "published": _published,
 }
 
 
-def _completed(kind: str, kept: Kept, ends: Ends) -> tuple[Route, bool]:
+def _completed(kind: str, kept: Kept[Tracked], passes: float, ends: Ends) -> tuple[Route, bool]:
     """Lay the straight rest of a tracking that did not come to its end, and say so."""
-    tracked, cut = kept.tracked, kept.tracked.ended == "seconds"
+    tracked, cut = kept.state, kept.state.ended == "seconds"
     whole, left = distance(ends.first, ends.second), distance(tracked.points[-1], ends.second)
     if left == 0:
-        return Route(kind, tracked.path, kept.seconds, kept.passes, "reached the other end"), False
+        return Route(kind, tracked.path, kept.seconds, passes, "reached the other end"), False
     ended = (
         f"{_WORDS[tracked.ended]} with {left / whole:.0%} of the distance left and an increase of "
         f"{tracked.increase:.4g} so far; the rest is a straight line"
     )
     path = Chain((*tracked.points, ends.second))
-    return Route(kind, path, kept.seconds, kept.passes, ended), cut
+    return Route(kind, path, kept.seconds, passes, ended), cut
 
 
 _WORDS = {

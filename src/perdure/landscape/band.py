@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -10,12 +10,12 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.bend import slowing_adam, some_samples
+from perdure.landscape.learned import Learned, SlowingAdam, begun, learn, mean_loss, some_samples, unjoined
 from perdure.landscape.path import Chain
 from perdure.landscape.surface import Surface
-from perdure.ops.params import Params, check_alike, flatten, unflatten
+from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten
 
-__all__ = ["Band", "band"]
+__all__ = ["Band", "Relaxing", "band", "band_learner"]
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,6 @@ class Band:
             raise SettingError(f"learning_rate is {self.learning_rate}", "give a positive number")
 
 
-@dataclass(frozen=True, eq=False)
-class _Chained:
-    """Points of a band, and the share of its length at which each is kept."""
-
-    points: Float[Tensor, "point weight"]
-    shares: Float[Tensor, " point"]
-
-
 def band(
     surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: Band | None = None
 ) -> Chain:
@@ -79,30 +71,148 @@ def band(
     Reference:
         draxler2018essentially
     """
-    settings = settings or Band()
-    check_alike(first, second)
-    shares = torch.linspace(0, 1, settings.pivots + 2, dtype=torch.float64)
-    start, end = flatten(first), flatten(second)
-    found = _Chained(torch.lerp(start, end, shares[:, None].to(start)), shares)
-    for done in range(settings.insertions + 1):
-        found = _inserted(surface, found, first) if done else found
-        found = _relaxed(surface, found, first, settings, generator)
-    return Chain((first, *(unflatten(pivot, first) for pivot in found.points[1:-1]), second))
+    return learn(band_learner(surface, first, second, settings), generator)
 
 
-def _relaxed(surface: Surface, chained: _Chained, like: Params, settings: Band, generator: torch.Generator) -> _Chained:
-    """Let the pivots slide for a round."""
-    points = chained.points.clone()
-    inner = points[1:-1]
-    learner, falling = slowing_adam([inner], settings.learning_rate, settings.steps)
-    for _ in range(settings.steps):
-        some = some_samples(surface.size, settings.batch_size, generator)
-        slopes = torch.stack([flatten(surface.gradient(unflatten(pivot, like), some)) for pivot in inner])
-        inner.grad = across(slopes, points)
-        learner.step()
-        falling.step()
-        inner.copy_(redistributed(points, chained.shares)[1:-1])
-    return _Chained(points, chained.shares)
+def band_learner(surface: Surface, first: Params, second: Params, settings: Band | None = None) -> Relaxing:
+    """Say how a band is relaxed.
+
+    Args:
+        surface: gives losses and gradients.
+        first: where it starts.
+        second: where it ends.
+        settings: how to relax; None for the defaults.
+
+    Returns:
+        The learner, which can be cut and goes on.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+    """
+    return Relaxing(surface, (first, second), settings or Band())
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxing:
+    """Relax a band in rounds, each but the first with one pivot more.
+
+    Args:
+        surface: gives losses and gradients.
+        ends: of the band; they stay.
+        settings: how to relax.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+
+    Reference:
+        draxler2018essentially
+    """
+
+    surface: Surface
+    ends: tuple[Params, Params]
+    settings: Band
+
+    def __post_init__(self) -> None:
+        check_alike(*self.ends)
+
+    @property
+    def steps(self) -> int:
+        """How many steps it takes."""
+        return self.settings.steps * (self.settings.insertions + 1)
+
+    @property
+    def gradients(self) -> int:
+        """How many gradients it takes: one for each pivot and step."""
+        return self.settings.steps * sum(self.settings.pivots + k for k in range(self.settings.insertions + 1))
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a gradient."""
+        return self.settings.batch_size
+
+    def begin(self, generator: torch.Generator) -> Learned:
+        """Put the pivots evenly on the straight line.
+
+        Args:
+            generator: the stream of samples, not advanced.
+
+        Returns:
+            The state before the first step.
+        """
+        pieces = self.settings.pivots + 1
+        pivots = [interpolate(*self.ends, k / pieces) for k in range(1, pieces)]
+        return begun((self.ends[0], *pivots, self.ends[1]), generator)
+
+    def advance(self, state: Learned, until: int) -> Learned:
+        """Go on with the round, and with those after it.
+
+        Args:
+            state: where to go on from; not written to.
+            until: steps in all after which to stop.
+
+        Returns:
+            The state there.
+
+        Raises:
+            NonFiniteError: when a gradient is NaN or infinite.
+        """
+        until, a_round = min(until, self.steps), self.settings.steps
+        while state.steps < until:
+            if state.steps and state.steps % a_round == 0:
+                state = self._inserted(state)
+            state = self._relaxed(state, min(until, (state.steps // a_round + 1) * a_round))
+        return state
+
+    def path(self, state: Learned) -> Chain:
+        """Give the band as it is now.
+
+        Args:
+            state: of its learning.
+
+        Returns:
+            The band; its ends are those that were given.
+        """
+        return Chain(unjoined(state, self.ends))
+
+    def _relaxed(self, state: Learned, until: int) -> Learned:
+        """Let the pivots slide, in the round that they are in."""
+        settings, points, generator = self.settings, state.points.clone(), torch.Generator()
+        generator.set_state(state.random)
+        inner, taken = points[1:-1], state.steps % settings.steps
+        learner = SlowingAdam(inner, state.moments, settings.learning_rate, settings.steps, taken)
+        for _ in range(state.steps, until):
+            some = some_samples(self.surface.size, settings.batch_size, generator)
+            slopes = [flatten(self.surface.gradient(unflatten(pivot, self.ends[0]), some)) for pivot in inner]
+            learner.step(across(torch.stack(slopes), points))
+            inner.copy_(redistributed(points, state.shares)[1:-1])
+        return replace(
+            state,
+            points=points,
+            moments=learner.moments,
+            random=generator.get_state(),
+            steps=until,
+            gradients=state.gradients + len(inner) * (until - state.steps),
+            ended=until == self.steps,
+        )
+
+    def _inserted(self, state: Learned) -> Learned:
+        """Put a pivot into the middle of the piece that is highest there, as seen from its ends; Adam begins anew."""
+        points, shares = state.points, state.shares
+        middles = (points[1:] + points[:-1]) / 2
+        loss, between = (self._losses(some) for some in (points, middles))
+        k = int((between - (loss[1:] + loss[:-1]) / 2).argmax()) + 1
+        middle = (shares[k - 1 : k] + shares[k : k + 1]) / 2
+        return replace(
+            state,
+            points=torch.cat([points[:k], middles[k - 1 : k], points[k:]]),
+            shares=torch.cat([shares[:k], middle, shares[k:]]),
+            moments=points.new_zeros(2, len(points) - 1, points.shape[1]),
+            evaluations=state.evaluations + len(loss) + len(between),
+        )
+
+    def _losses(self, points: Tensor) -> Tensor:
+        found = [mean_loss(self.surface, unflatten(point, self.ends[0])) for point in points]
+        return torch.tensor(found, dtype=torch.float64)
 
 
 def across(slopes: Float[Tensor, "pivot weight"], points: Float[Tensor, "point weight"]) -> Tensor:
@@ -140,19 +250,3 @@ def redistributed(points: Float[Tensor, "point weight"], shares: Float[Tensor, "
     part = 1 - (ends[piece] - done) / steps[piece].clamp_min(torch.finfo(steps.dtype).tiny)
     moved = torch.lerp(points[piece], points[piece + 1], part.clamp(0, 1)[:, None].to(points))
     return torch.cat([points[:1], moved[1:-1], points[-1:]])
-
-
-def _inserted(surface: Surface, chained: _Chained, like: Params) -> _Chained:
-    """Put a point into the middle of the piece that is highest there, as seen from its ends."""
-    points, shares = chained.points, chained.shares
-    middles = (points[1:] + points[:-1]) / 2
-    loss, between = (_losses(surface, some, like) for some in (points, middles))
-    k = int((between - (loss[1:] + loss[:-1]) / 2).argmax()) + 1
-    middle = (shares[k - 1 : k] + shares[k : k + 1]) / 2
-    return _Chained(
-        torch.cat([points[:k], middles[k - 1 : k], points[k:]]), torch.cat([shares[:k], middle, shares[k:]])
-    )
-
-
-def _losses(surface: Surface, points: Tensor, like: Params) -> Tensor:
-    return torch.stack([surface.losses(unflatten(point, like)).double().mean() for point in points])

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
+from perdure.landscape.learned import Learned, SlowingAdam, begun, mean_loss, some_samples, unjoined
+from perdure.landscape.path import Path
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten
 
-__all__ = ["Bend", "Parts", "learned_bends", "slowing_adam", "some_samples"]
+__all__ = ["Bend", "Bending", "Parts"]
 
 Parts = Callable[[float], tuple[float, ...]]
 """For each share of the way, how much of first end, bends and second end the point is made of."""
+
+Curve = TypeVar("Curve", bound=Path)
 
 _LOOK, _SHARES = 50, (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)
 """Steps from one look at the loss along a curve to the next, and where to look; where it is highest at first, first."""
@@ -55,80 +57,126 @@ class Bend:
             raise SettingError(f"allowed is {self.allowed}", "give a loss increase of at least 0, or None")
 
 
-def learned_bends(
-    surface: Surface, ends: tuple[Params, Params], parts: Parts, settings: Bend, generator: torch.Generator
-) -> tuple[Params, ...]:
-    r"""Minimise the mean loss over the curve, :math:`E_{t \sim U(0, 1)} \, L(\theta_b(t))`, over its bends b.
+@dataclass(frozen=True, eq=False)
+class Bending(Generic[Curve]):
+    r"""Minimise the mean loss over a curve, :math:`E_{t \sim U(0, 1)} \, L(\theta_b(t))`, over its bends b.
 
     Args:
         surface: gives the gradients.
         ends: of the curve; they stay.
-        parts: the shape of the curve; as many parts as bends and ends.
         settings: how to learn.
-        generator: the stream of shares and samples.
-
-    Returns:
-        The curve by its points, ends included; the bends start evenly on the straight line.
+        parts: the shape of the curve; as many parts as bends and ends.
+        curve: makes the path of all points, ends included.
 
     Raises:
         ShapeError: when the two ends do not fit.
-        NonFiniteError: when a gradient is NaN or infinite.
 
     Reference:
         garipov2018loss
     """
-    check_alike(*ends)
-    first, second = map(flatten, ends)
-    starts = (interpolate(*ends, k / (settings.bends + 1)) for k in range(1, settings.bends + 1))
-    bends = torch.stack([flatten(start) for start in starts])
-    learner, falling = slowing_adam([bends], settings.learning_rate, settings.steps)
-    level = math.inf if settings.allowed is None else max(_loss(surface, end) for end in ends) + settings.allowed
 
-    def at(t: float) -> Params:
-        share = parts(t)
-        point = share[0] * first + torch.tensor(share[1:-1]).to(bends) @ bends + share[-1] * second
-        return unflatten(point, ends[0])
+    surface: Surface
+    ends: tuple[Params, Params]
+    settings: Bend
+    parts: Parts
+    curve: Callable[[tuple[Params, ...]], Curve]
 
-    for step in range(settings.steps):
-        if level < math.inf and step % _LOOK == 0 and all(_loss(surface, at(t)) <= level for t in _SHARES):
-            break
-        t = float(torch.rand((), generator=generator, dtype=torch.float64))
-        some = some_samples(surface.size, settings.batch_size, generator)
-        slope = flatten(surface.gradient(at(t), some))
-        bends.grad = torch.outer(torch.tensor(parts(t)[1:-1]).to(bends), slope)
-        learner.step()
-        falling.step()
-    return (ends[0], *(unflatten(bend.detach(), ends[0]) for bend in bends), ends[1])
+    def __post_init__(self) -> None:
+        check_alike(*self.ends)
 
+    @property
+    def steps(self) -> int:
+        """How many steps it takes, at most."""
+        return self.settings.steps
 
-def _loss(surface: Surface, point: Params) -> float:
-    return float(surface.losses(point).double().mean())
+    @property
+    def gradients(self) -> int:
+        """How many gradients it takes, at most: one for each step."""
+        return self.settings.steps
 
+    @property
+    def batch_size(self) -> int:
+        """Samples of a gradient."""
+        return self.settings.batch_size
 
-def slowing_adam(weights: list[Tensor], learning_rate: float, steps: int) -> tuple[Optimizer, LRScheduler]:
-    """Make an Adam whose learning rate falls to zero over the second half of its steps.
+    def begin(self, generator: torch.Generator) -> Learned:
+        """Put the bends evenly on the straight line.
 
-    Args:
-        weights: what it moves.
-        learning_rate: of the first half.
-        steps: how many it will take.
+        Args:
+            generator: the stream of shares and samples, not advanced.
 
-    Returns:
-        The optimiser and its schedule, both to be stepped.
-    """
-    learner = torch.optim.Adam(weights, learning_rate)
-    return learner, LambdaLR(learner, lambda step: min(1.0, 2 - 2 * step / steps))
+        Returns:
+            The state before the first step.
+        """
+        pieces = self.settings.bends + 1
+        bends = [interpolate(*self.ends, k / pieces) for k in range(1, pieces)]
+        state = begun((self.ends[0], *bends, self.ends[1]), generator)
+        if self.settings.allowed is None:
+            return state
+        worse = max(mean_loss(self.surface, end) for end in self.ends)
+        return replace(state, level=worse + self.settings.allowed, evaluations=2)
 
+    def advance(self, state: Learned, until: int) -> Learned:
+        """Go on, until the loss along the curve is low enough or there are no more steps.
 
-def some_samples(size: int, count: int, generator: torch.Generator) -> Tensor | None:
-    """Draw samples without repetition.
+        Args:
+            state: where to go on from; not written to.
+            until: steps in all after which to stop.
 
-    Args:
-        size: how many there are.
-        count: how many are wanted.
-        generator: the stream of the draw.
+        Returns:
+            The state there.
 
-    Returns:
-        Their positions; None when all are taken.
-    """
-    return None if count >= size else torch.randperm(size, generator=generator)[:count]
+        Raises:
+            NonFiniteError: when a gradient is NaN or infinite.
+        """
+        until = min(until, self.steps)
+        while state.steps < until and not state.ended:
+            state = self._looked(state)
+            state = state if state.ended else self._bent(state, min(until, (state.steps // _LOOK + 1) * _LOOK))
+        return state
+
+    def path(self, state: Learned) -> Curve:
+        """Give the curve as it is now.
+
+        Args:
+            state: of its learning.
+
+        Returns:
+            The curve; its ends are those that were given.
+        """
+        return self.curve(unjoined(state, self.ends))
+
+    def _looked(self, state: Learned) -> Learned:
+        """Look along the curve for a loss above the level, every few steps and if that is asked for."""
+        if self.settings.allowed is None or state.steps % _LOOK:
+            return state
+        for count, t in enumerate(_SHARES, state.evaluations + 1):
+            if not mean_loss(self.surface, self._at(state, state.points[1:-1], t)) <= state.level:
+                return replace(state, evaluations=count)
+        return replace(state, evaluations=state.evaluations + len(_SHARES), ended=True)
+
+    def _bent(self, state: Learned, until: int) -> Learned:
+        """Take steps."""
+        settings, bends, generator = self.settings, state.points[1:-1].clone(), torch.Generator()
+        generator.set_state(state.random)
+        learner = SlowingAdam(bends, state.moments, settings.learning_rate, settings.steps, state.steps)
+        for _ in range(state.steps, until):
+            t = float(torch.rand((), generator=generator, dtype=torch.float64))
+            some = some_samples(self.surface.size, settings.batch_size, generator)
+            slope = flatten(self.surface.gradient(self._at(state, bends, t), some))
+            learner.step(torch.outer(torch.tensor(self.parts(t)[1:-1]).to(bends), slope))
+        return replace(
+            state,
+            points=torch.cat([state.points[:1], bends, state.points[-1:]]),
+            moments=learner.moments,
+            random=generator.get_state(),
+            steps=until,
+            gradients=until,
+            ended=until == settings.steps,
+        )
+
+    def _at(self, state: Learned, bends: Tensor, t: float) -> Params:
+        """Give the point of the curve with these bends."""
+        share = self.parts(t)
+        between = torch.tensor(share[1:-1]).to(bends) @ bends
+        return unflatten(share[0] * state.points[0] + between + share[-1] * state.points[-1], self.ends[0])

@@ -10,11 +10,12 @@ from math import comb
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.landscape.bend import Bend, learned_bends
+from perdure.landscape.bend import Bend, Bending
+from perdure.landscape.learned import learn
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, interpolate
 
-__all__ = ["Bezier", "bezier"]
+__all__ = ["Bezier", "bezier", "bezier_learner"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +82,26 @@ def bezier(
     Reference:
         garipov2018loss
     """
+    return learn(bezier_learner(surface, first, second, settings), generator)
+
+
+def bezier_learner(surface: Surface, first: Params, second: Params, settings: Bend | None = None) -> Bending[Bezier]:
+    """Say how a low-loss Bezier curve is learned.
+
+    Args:
+        surface: gives the gradients.
+        first: where it starts.
+        second: where it ends.
+        settings: how to learn the control points; None for the defaults.
+
+    Returns:
+        The learner, which can be cut and goes on.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+    """
     settings = settings or Bend()
-    return Bezier(learned_bends(surface, (first, second), partial(_bernstein, settings.bends + 1), settings, generator))
+    return Bending(surface, (first, second), settings, partial(_bernstein, settings.bends + 1), Bezier)
 
 
 def _bernstein(degree: int, t: float) -> tuple[float, ...]:

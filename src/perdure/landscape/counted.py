@@ -11,13 +11,32 @@ from torch import Tensor
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params
 
-__all__ = ["MINIBATCH", "Counted", "Told"]
+__all__ = ["MINIBATCH", "Counted", "Told", "passes_of"]
 
 MINIBATCH = 256
 """Samples of a minibatch pass."""
 
 Told = Callable[[int], None]
 """Told how many gradients were computed."""
+
+
+def passes_of(evaluations: int, gradients: int, size: int, batch_size: int) -> float:
+    """Count the minibatch passes of a search, as `Counted` does, by what it says it has computed.
+
+    Args:
+        evaluations: losses of points, each of all samples.
+        gradients: each of a batch.
+        size: number of samples.
+        batch_size: samples of a gradient, where there are more.
+
+    Returns:
+        Minibatch passes.
+
+    Example:
+        >>> passes_of(evaluations=1, gradients=1, size=512, batch_size=256)
+        5.0
+    """
+    return (evaluations * size + 3 * gradients * min(size, batch_size)) / MINIBATCH
 
 
 def _quiet(_gradients: int) -> None:

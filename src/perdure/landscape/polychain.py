@@ -6,12 +6,13 @@ from functools import partial
 
 import torch
 
-from perdure.landscape.bend import Bend, learned_bends
+from perdure.landscape.bend import Bend, Bending
+from perdure.landscape.learned import learn
 from perdure.landscape.path import Chain
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params
 
-__all__ = ["polychain"]
+__all__ = ["polychain", "polychain_learner"]
 
 
 def polychain(
@@ -38,8 +39,26 @@ def polychain(
     Reference:
         garipov2018loss
     """
+    return learn(polychain_learner(surface, first, second, settings), generator)
+
+
+def polychain_learner(surface: Surface, first: Params, second: Params, settings: Bend | None = None) -> Bending[Chain]:
+    """Say how a low-loss chain is learned.
+
+    Args:
+        surface: gives the gradients.
+        first: where it starts.
+        second: where it ends.
+        settings: how to learn the bends; None for the defaults.
+
+    Returns:
+        The learner, which can be cut and goes on.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+    """
     settings = settings or Bend()
-    return Chain(learned_bends(surface, (first, second), partial(_hats, settings.bends + 1), settings, generator))
+    return Bending(surface, (first, second), settings, partial(_hats, settings.bends + 1), Chain)
 
 
 def _hats(pieces: int, t: float) -> tuple[float, ...]:
