@@ -7,6 +7,7 @@ from perdure.audit.settings import AuditSettings
 from perdure.cli import reproduce as reproduce_module
 from perdure.cli.audit import _runs
 from perdure.cli.models import ModelSource
+from perdure.engine.local import InProcess
 from perdure.models.recurrent import Recurrent
 from perdure.training.settings import CLEAN
 from tests.cli.shell import run
@@ -39,6 +40,20 @@ def test_reproduce_trains_explains_and_goes_on(vary, tmp_path, no_page):
     (tmp_path / f"maps/{vary}-1/gradient/part-00000.parquet").unlink()
     assert json.loads(run(*arguments, "--out", tmp_path, "--json")) == record
     assert [path.stat().st_mtime_ns for path in weights] == before
+
+
+def test_two_processes_go_on_with_the_bytes_of_one(tmp_path, no_page):
+    arguments = ("reproduce", MODEL, EVENTS, "--runs", 2, "--method", "gradient", *QUICK, "--out", tmp_path)
+    run(*arguments)
+    first = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "plan.yaml"}
+    for path in first.keys() - {tmp_path / "run.yaml"}:
+        path.unlink()
+    run(*arguments, "--workers", 2)
+    assert {path: path.read_bytes() for path in first} == first
+    assert json.loads(run("status", tmp_path, "--json"))["commands"][0]["steps"][:2] == [
+        {"name": "trainings", "done": 2, "of": 2, "failed": 0},
+        {"name": "maps", "done": 2, "of": 2, "failed": 0},
+    ]
 
 
 def test_the_page_is_rendered_again_from_the_folder(tmp_path):
@@ -99,4 +114,6 @@ def test_an_audit_asks_when_it_is_told_to(tmp_path):
 
 def test_an_audit_does_not_train_again_what_it_did_not_train(tmp_path):
     trained = ModelSource("own", "digest", Recurrent(), lambda _: None)
-    assert "How 'own' was trained is not known" in _runs(trained, None, CLEAN, tmp_path, AuditSettings(runs=3))
+    assert "How 'own' was trained is not known" in _runs(
+        trained, None, CLEAN, (tmp_path, InProcess()), AuditSettings(runs=3)
+    )

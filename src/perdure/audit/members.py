@@ -14,6 +14,7 @@ from perdure.core.errors import CheckpointError, EmptyDataError
 from perdure.core.protocols import Architecture
 from perdure.core.verdict import Number
 from perdure.data.splits import Splits
+from perdure.engine.piece import Engine
 from perdure.training.attempts import failure
 from perdure.training.checkpoint import Info, load_checkpoint
 
@@ -22,15 +23,17 @@ __all__ = ["Ensemble", "Member", "failures", "members"]
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Where the runs of an ensemble are.
+    """Where the runs of an ensemble are, and what shares out their explanation.
 
     Args:
         folders: of the checkpoints, by name of the run.
         config: the factory of runs of a model of your own; other checkpoints do without.
+        workers: processes, or an engine; what they say is the same for any.
     """
 
     folders: Mapping[str, Path]
     config: Architecture | None = None
+    workers: int | Engine = 1
 
 
 @dataclass(frozen=True, eq=False)

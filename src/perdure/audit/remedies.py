@@ -14,6 +14,7 @@ from perdure.core.errors import EmptyDataError
 from perdure.core.random import stream
 from perdure.core.verdict import Number
 from perdure.data.splits import Splits
+from perdure.engine.piece import Engine
 from perdure.ops.correlation import spearman
 from perdure.reproducibility.agreement import Run, sample_agreement
 from perdure.reproducibility.remedies import Averaged, mean_agreement
@@ -27,7 +28,11 @@ FEWEST = 4
 
 
 def remedies(
-    told: Mapping[str, Sequence[Run]], runs: Sequence[Member], work: Telling, splits: Splits
+    told: Mapping[str, Sequence[Run]],
+    runs: Sequence[Member],
+    work: Telling,
+    splits: Splits,
+    workers: int | Engine = 1,
 ) -> list[dict[str, Any]]:
     """Measure for each method how much better means of runs agree than single runs do, by rank correlation.
 
@@ -36,6 +41,7 @@ def remedies(
         runs: the runs.
         work: how they were explained.
         splits: their data.
+        workers: processes that share the explaining, or an engine.
 
     Returns:
         One entry per method and remedy; none for fewer than four runs.
@@ -43,7 +49,7 @@ def remedies(
     if len(runs) < FEWEST:
         return []
     means = [entry for method, some in told.items() for entry in _means(method, some, work.seed)]
-    return means + _weights(runs, work, splits, told)
+    return means + _weights(runs, work, splits, told, workers)
 
 
 def _means(method: str, runs: Sequence[Run], seed: int) -> list[dict[str, Any]]:
@@ -66,7 +72,11 @@ def _number(found: Averaged) -> Number:
 
 
 def _weights(
-    runs: Sequence[Member], work: Telling, splits: Splits, told: Mapping[str, Sequence[Run]]
+    runs: Sequence[Member],
+    work: Telling,
+    splits: Splits,
+    told: Mapping[str, Sequence[Run]],
+    workers: int | Engine,
 ) -> list[dict[str, Any]]:
     """Explain models with averaged weights, where it is known how to align them."""
     pairs = averaged_pairs(runs, splits, work.place / "averaged")
@@ -74,7 +84,7 @@ def _weights(
         return []
     right = [accuracy(load_checkpoint(folder, work.config)[0], splits.test) for folder in pairs.values()]
     types = None if work.batch.event is None else next(iter(told.values()))[0].vectors.values.shape[1]
-    averaged = tell(replace(work, runs=tuple(pairs.items()), place=work.place / "averaged"), types)
+    averaged = tell(replace(work, runs=tuple(pairs.items()), place=work.place / "averaged"), types, workers)
     return [
         {
             "method": method,

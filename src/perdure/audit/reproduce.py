@@ -69,7 +69,6 @@ def reproduce(
     splits: Splits,
     settings: ReproduceSettings,
     run: Folder,
-    workers: int = 1,
     progress: Progress | None = None,
 ) -> Mapping[str, Any]:
     """Measure whether the runs of an ensemble are explained the same way, and store it in the run folder.
@@ -79,7 +78,6 @@ def reproduce(
         splits: the first test samples are explained; methods that must see samples before see training samples.
         settings: what to ask.
         run: the open run; finished explanations in it are not computed again.
-        workers: processes that share the explaining.
         progress: told after each run and method.
 
     Returns:
@@ -93,7 +91,7 @@ def reproduce(
     again = noisy(some[0].model, settings.methods, splits.train)
     places = tuple((one.name, one.folder) for one in some)
     work = Telling(places, settings.methods, again, batch, splits.train, run.path, settings.seed, ensemble.config)
-    told = tell(work, None if batch.event is None else len(types), workers, progress)
+    told = tell(work, None if batch.event is None else len(types), ensemble.workers, progress)
     check_comparable(told, [one.name for one in some], splits, types)
     record, arrays = _measured(told, batch, settings)
     alike, pairs = alike_number(next(iter(told.values())), settings.seed)
@@ -109,7 +107,7 @@ def reproduce(
         "verdict": asdict(verdict),
         **record,
         "alike": asdict(alike),
-        "remedies": remedies(told, some, work, splits),
+        "remedies": remedies(told, some, work, splits, ensemble.workers),
         "types": list(types),
         "classes": list(splits.classes),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},

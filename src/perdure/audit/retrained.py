@@ -43,7 +43,7 @@ def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: st
         again = noisy(some[0].model, (method,), splits.train)
         places = tuple((one.name, one.folder) for one in some)
         work = Telling(places, (method,), again, batch, splits.train, place, seed, ensemble.config)
-        told = tell(work, None if batch.event is None else len(types))
+        told = tell(work, None if batch.event is None else len(types), ensemble.workers)
         check_comparable(told, [one.name for one in some], splits, types)
         agreement, _ = of_samples(told[method], "Spearman", spearman, seed)
         alike, _ = alike_number(told[method], seed)

@@ -18,6 +18,7 @@ from perdure.core.registry import METHODS, folder_name
 from perdure.data.splits import Splits
 from perdure.engine.explain import Explaining, explain
 from perdure.engine.fitted import prepared
+from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
 from perdure.models.embedded import embedded
 from perdure.ops.sequence import lengths_of
@@ -98,13 +99,15 @@ class Telling:
         return self.place / room / folder_name(self.runs[run][0]) / folder_name(method)
 
 
-def tell(work: Telling, types: int | None, workers: int = 1, progress: Progress | None = None) -> dict[str, list[Run]]:
+def tell(
+    work: Telling, types: int | None, workers: int | Engine = 1, progress: Progress | None = None
+) -> dict[str, list[Run]]:
     """Explain what is not finished, then read all of it.
 
     Args:
         work: what to explain.
         types: how many event types there are; None to compare places instead.
-        workers: processes that share the work; the results are the same for any number.
+        workers: processes that share the work, or an engine; the results are the same for any.
         progress: told after each explanation of all samples by one run and method.
 
     Returns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import ModelSource, read_by, resolve_all
-from perdure.cli.pages import write_page
+from perdure.cli.pages import record_and_page, write_page
+from perdure.cli.plan import keep_plan
 from perdure.cli.sources import (
     DATA,
     JSON,
@@ -26,12 +28,14 @@ from perdure.cli.sources import (
     load_data,
     training,
 )
+from perdure.records.plan import Wanted
 
 if TYPE_CHECKING:
     from perdure.audit.candidate import Candidate
     from perdure.audit.members import Ensemble
     from perdure.audit.settings import AuditSettings
     from perdure.data.splits import Splits
+    from perdure.engine.piece import Engine
     from perdure.training.settings import Training
 
 __all__ = ["audit"]
@@ -40,6 +44,7 @@ GIVEN = "To ask, name an architecture or a factory, or give several trained fold
 
 
 def audit(
+    context: typer.Context,
     model: MODEL,
     data: DATA,
     weights: WEIGHTS = None,
@@ -53,6 +58,9 @@ def audit(
     seed: SEED = 0,
     setting: SETTING = "clean",
     changes: TRAINING = "",
+    engine: ENGINE = "local",
+    workers: WORKERS = 1,
+    ray_address: RAY_ADDRESS = None,
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -67,7 +75,7 @@ def audit(
     from perdure.core.registry import METHODS, METRICS, folder_name
     from perdure.records.run import open_run
 
-    names = (model, *compare)
+    names, shared = (model, *compare), chosen_engine(engine, workers, ray_address)
     for room, given in ((METHODS, method), (METRICS, metric)):
         for name in given:
             room.make(name)
@@ -81,8 +89,9 @@ def audit(
     described = {one.name: one.described for one in sources}
     asked = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
     run = open_run(folder, {"models": described, "data": data, **asked, "training": asdict(how)})
+    keep_plan(context, folder, *_trainings(sum(one.load is None for one in sources), runs), *record_and_page("audit"))
     candidates = [_candidate(one, splits, how, folder, seed) for one in sources]
-    further = {one.name: _runs(one, splits, how, folder, settings) for one in sources} if runs else {}
+    further = {one.name: _runs(one, splits, how, (folder, shared), settings) for one in sources} if runs else {}
     with bar("explaining") as progress:
         record = run_audit(candidates, splits, settings, run, progress, further)
     page = write_page(folder)
@@ -101,7 +110,17 @@ def _candidate(source: ModelSource, splits: Splits, how: Training, folder: Path,
         return Candidate(source.name, source.trained(splits, how, seed=seed, folder=place, progress=progress))
 
 
-def _runs(source: ModelSource, splits: Splits, how: Training, folder: Path, asked: AuditSettings) -> Ensemble | str:
+def _trainings(named: int, runs: int) -> Iterator[Wanted]:
+    """Name the trainings of an audit of some named models."""
+    if named:
+        yield Wanted("trainings", "models/*/model.yaml", named)
+    if named and runs > 1:
+        yield Wanted("further trainings", "runs/*/seed-*/model.yaml", named * (runs - 1))
+
+
+def _runs(
+    source: ModelSource, splits: Splits, how: Training, where: tuple[Path, Engine], asked: AuditSettings
+) -> Ensemble | str:
     """Train a model again with the seeds that follow, or say why that cannot be."""
     from perdure.audit.members import Ensemble
     from perdure.cli.reproduce import train_runs
@@ -109,10 +128,10 @@ def _runs(source: ModelSource, splits: Splits, how: Training, folder: Path, aske
 
     if source.load is not None:
         return f"How '{source.name}' was trained is not known here, so it was not trained again. {GIVEN}"
-    name = folder_name(source.name)
+    (folder, shared), name = where, folder_name(source.name)
     seeds = range(asked.seed + 1, asked.seed + asked.runs)
-    further = train_runs(source, splits, how, seeds, ("seed", folder / "runs" / name, 1))
-    return Ensemble({f"seed {asked.seed}": folder / "models" / name, **further}, source.architecture)
+    further = train_runs(source, splits, how, seeds, ("seed", folder / "runs" / name, shared))
+    return Ensemble({f"seed {asked.seed}": folder / "models" / name, **further}, source.architecture, shared)
 
 
 def _print(record: Mapping[str, Any], page: Path) -> None:

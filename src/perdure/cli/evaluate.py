@@ -12,6 +12,7 @@ import typer
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import ModelSource, asks_for_code, read_by, resolve
+from perdure.cli.plan import keep_plan
 from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
 from perdure.core.errors import CheckpointError, RunFolderError, SettingError
 from perdure.records.place import place
@@ -23,6 +24,7 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
+    context: typer.Context,
     run: Annotated[
         Path, typer.Argument(parser=place, metavar="FOLDER", help="The folder or URL of 'perdure explain'.")
     ],
@@ -42,6 +44,7 @@ def evaluate(
     from perdure.engine.fitted import prepared
     from perdure.engine.judge import Judging, default_metrics, judge
     from perdure.engine.summaries import score_numbers, stored_scores
+    from perdure.records.plan import Wanted
     from perdure.records.run import read_run
     from perdure.records.scores import Case
     from perdure.training.settings import Training
@@ -60,7 +63,10 @@ def evaluate(
         raise SettingError(f"no metric is asked for, and {asked['data']} has no truth", "name one: --metric insertion")
     judges = [METRICS.make(name) for name in names]
     case = Case("evaluate", asked["data"], asked["model"], asked["method"], asked["seed"])
-    _tell_unfinished(run, shard_count(batch))
+    parts = shard_count(batch)
+    _tell_unfinished(run, parts)
+    scored = [Wanted(f"scores by {name}", f"scores/{folder_name(name)}/part-*.parquet", parts) for name in names]
+    keep_plan(context, run, *scored)
     numbers: dict[str, Number] = {}
     for made, name in zip(judges, names, strict=True):
         scores = run / "scores" / folder_name(name)

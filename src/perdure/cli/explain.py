@@ -10,6 +10,7 @@ import typer
 from perdure.cli.console import bar, print_json, say
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import asks_for_code, read_by, resolve
+from perdure.cli.plan import keep_plan
 from perdure.cli.sources import (
     DATA,
     JSON,
@@ -29,6 +30,7 @@ __all__ = ["explain"]
 
 
 def explain(
+    context: typer.Context,
     model: MODEL,
     data: DATA,
     weights: WEIGHTS = None,
@@ -60,9 +62,10 @@ def explain(
     from perdure.core.check import check_choice
     from perdure.core.registry import METHODS, folder_name
     from perdure.core.target import LABEL_TARGETS
-    from perdure.engine.explain import Explaining
+    from perdure.engine.explain import Explaining, shard_count
     from perdure.engine.explain import explain as run_explain
     from perdure.engine.fitted import prepared
+    from perdure.records.plan import Wanted
     from perdure.records.run import open_run
 
     check_choice("explained", explained, ("prediction", "label"))
@@ -78,6 +81,8 @@ def explain(
     asked: dict[str, Any] = {"model": model, "weights": weights, "data": data, "method": method, "split": split}
     asked |= {"limit": limit, "seed": seed, "explained": explained, "target": target, "training": asdict(how)}
     open_run(folder, {**asked, "source": source.described})
+    training_of = [Wanted("training", "model/model.yaml")] * (source.load is None)
+    keep_plan(context, folder, *training_of, Wanted("maps", "maps/part-*.parquet", shard_count(batch)))
     with bar(f"training {model}") as progress:
         trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress)
     maps = folder / "maps"

@@ -17,6 +17,7 @@ from perdure.cli.explain import explain
 from perdure.cli.path import path
 from perdure.cli.report import report
 from perdure.cli.reproduce import reproduce
+from perdure.cli.status import status
 from perdure.cli.study import study
 from perdure.cli.train import train
 from perdure.core.errors import CheckpointError, DependencyError, PartError, PerdureError, RunFolderError
@@ -45,6 +46,7 @@ for command, name in (
     (explain, "explain"),
     (evaluate, "evaluate"),
     (report, "report"),
+    (status, "status"),
     (reproduce, "reproduce"),
     (path, "path"),
     (study, "study"),

@@ -8,16 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perdure.core.errors import RunFolderError
+from perdure.records.plan import Wanted
 
 if TYPE_CHECKING:
     import numpy as np
 
     from perdure.report.page import Page
 
-__all__ = ["write_page"]
+__all__ = ["record_and_page", "write_page"]
 
 KINDS = ("audit", "reproduce", "path")
 """What has a page: a record KIND.json and its arrays KIND.npz."""
+
+
+def record_and_page(kind: str) -> tuple[Wanted, ...]:
+    """Name the files that a command with a page ends with.
+
+    Args:
+        kind: one of `KINDS`.
+
+    Returns:
+        The record and the page.
+    """
+    return Wanted("record", f"{kind}.json"), Wanted("page", "report.html")
 
 
 def write_page(folder: Path) -> Path:

@@ -12,7 +12,8 @@ import typer
 
 from perdure.cli.console import print_json, print_table, say
 from perdure.cli.models import factory_of
-from perdure.cli.pages import write_page
+from perdure.cli.pages import record_and_page, write_page
+from perdure.cli.plan import keep_plan
 from perdure.cli.sources import FACTORY, JSON, METHOD, OUT, SEED, load_data
 from perdure.core.errors import SettingError, UnsupportedError
 
@@ -27,6 +28,7 @@ RUN = Annotated[Path, typer.Argument(help="The folder of a trained run, such as 
 
 
 def path(
+    context: typer.Context,
     first: RUN,
     second: RUN,
     data: Annotated[
@@ -62,6 +64,7 @@ def path(
     from perdure.audit.path import Watch, paths
     from perdure.audit.path_settings import PathSettings
     from perdure.core.registry import METHODS, folder_name
+    from perdure.records.plan import Wanted
     from perdure.records.run import open_run
 
     for name in method:
@@ -76,6 +79,7 @@ def path(
     folder = out or Path("runs") / folder_name(f"path-{first}-{second}-{seed}")
     ends_of = {"ends": ends.names, "digests": ends.digests, "data": found[0], "data_seed": found[1]}
     run = open_run(folder, {**ends_of, **asdict(settings)})
+    keep_plan(context, folder, Wanted("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes
     with _status() as tell:
         record = paths(ends, splits, settings, run, Watch(seconds, tell))

@@ -9,22 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import ModelSource, factory_of, resolve
-from perdure.cli.pages import write_page
+from perdure.cli.pages import record_and_page, write_page
+from perdure.cli.plan import keep_plan
 from perdure.cli.sources import DATA, FACTORY, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, training
 from perdure.core.errors import SettingError
+from perdure.records.plan import Wanted
 
 if TYPE_CHECKING:
     from torch import nn
 
     from perdure.core.batch import Batch
     from perdure.data.splits import Splits
+    from perdure.engine.piece import Engine
     from perdure.training.settings import Training
 
 __all__ = ["reproduce", "train_runs"]
 
 
 def reproduce(
+    context: typer.Context,
     model: Annotated[
         str, typer.Argument(help="A name from 'perdure list models', with settings; or a folder of trained runs.")
     ],
@@ -38,7 +43,9 @@ def reproduce(
     method: METHOD = [],  # noqa: B006
     samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
     top: Annotated[int, typer.Option(help="How many types count as the top ones of a sample.")] = 3,
-    workers: Annotated[int, typer.Option(help="Processes that share the work; the results do not depend on it.")] = 1,
+    engine: ENGINE = "local",
+    workers: WORKERS = 1,
+    ray_address: RAY_ADDRESS = None,
     seed: SEED = 0,
     setting: SETTING = "clean",
     changes: TRAINING = "",
@@ -52,24 +59,20 @@ def reproduce(
     """
     from dataclasses import asdict
 
-    from perdure.audit.members import Ensemble
+    from perdure.audit.members import Ensemble, failures
     from perdure.audit.reproduce import ReproduceSettings
     from perdure.audit.reproduce import reproduce as run_reproduce
+    from perdure.core.batch import select
     from perdure.core.registry import METHODS, folder_name
+    from perdure.engine.explain import shard_count
     from perdure.records.run import open_run
     from perdure.training.checkpoint import load_checkpoint
 
     for name in method:
         METHODS.make(name)
-    if runs < 2:
-        raise SettingError(f"--runs {runs} leaves nothing to compare", "ask for at least two runs, better five")
+    shared = chosen_engine(engine, workers, ray_address)
     how, splits = training(setting, changes), load_data(data, seed)
-    there = _trained([Path(model), *folders]) if folders or Path(model).is_dir() else {}
-    source = None if there else resolve(model)
-    if source and source.load is not None:
-        raise SettingError(
-            f"'{model}' is one trained model", "name a model to train, or give further runs as --folders"
-        )
+    there, source = _found(model, folders, runs)
     config = source.architecture if source else factory_of(factory)
     example = source.untrained(splits) if source else load_checkpoint(next(iter(there.values())), config)[0]
     methods = tuple(method) or _methods(example, splits.test)
@@ -80,10 +83,15 @@ def reproduce(
     folder = out or Path("runs") / folder_name(f"reproduce-{model}-{data}-{vary}-{seed}")
     named = {"model": model, "described": source.described if source else digests, "data": data}
     run = open_run(folder, {**named, **asdict(settings), **made})
+    trainings = [Wanted("trainings", f"runs/{vary}-*/model.yaml", runs)] * (source is not None)
+    parts = len(methods) * shard_count(select(splits.test, slice(0, samples)))
+    keep_plan(context, folder, *trainings, *_explained((len(there) or runs) * parts))
     if source:
-        there = train_runs(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", workers))
+        there = train_runs(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", shared))
+    ensemble = Ensemble(there, config, shared)
+    keep_plan(context, folder, *trainings, *_explained((len(there) - len(failures(ensemble))) * parts))
     with bar("explaining") as progress:
-        record = run_reproduce(Ensemble(there, config), splits, settings, run, workers, progress)
+        record = run_reproduce(ensemble, splits, settings, run, progress)
     page = write_page(folder)
     if as_json:
         print_json({**record, "page": str(page)})
@@ -92,7 +100,7 @@ def reproduce(
 
 
 def train_runs(
-    source: ModelSource, splits: Splits, how: Training, seeds: Sequence[int], where: tuple[str, Path, int]
+    source: ModelSource, splits: Splits, how: Training, seeds: Sequence[int], where: tuple[str, Path, Engine]
 ) -> dict[str, Path]:
     """Train what is not yet trained; a run that fails leaves a note.
 
@@ -101,7 +109,7 @@ def train_runs(
         splits: the data.
         how: to train.
         seeds: of the runs.
-        where: what varies, the folder for the runs, and the number of processes that share them.
+        where: what varies, the folder for the runs, and what shares them out.
 
     Returns:
         The folder of each run by its name.
@@ -110,11 +118,30 @@ def train_runs(
     from perdure.training.attempts import Attempts
     from perdure.training.ensemble import Runs
 
-    vary, folder, workers = where
+    vary, folder, shared = where
     runs = Runs(source.trainable, splits, how, folder, None, vary, seeds[0])  # type: ignore[arg-type]
     with bar("training") as progress:
-        run_pieces(Attempts(runs), seeds, workers, progress)
+        run_pieces(Attempts(runs), seeds, shared, progress)
     return {f"{vary} {one}": runs.place(one) for one in seeds}
+
+
+def _found(model: str, folders: Sequence[Path], runs: int) -> tuple[dict[str, Path], ModelSource | None]:
+    """Find the runs that are there, or else the model to train so many times."""
+    if runs < 2:
+        raise SettingError(f"--runs {runs} leaves nothing to compare", "ask for at least two runs, better five")
+    if folders or Path(model).is_dir():
+        return _trained([Path(model), *folders]), None
+    source = resolve(model)
+    if source.load is not None:
+        raise SettingError(
+            f"'{model}' is one trained model", "name a model to train, or give further runs as --folders"
+        )
+    return {}, source
+
+
+def _explained(parts: int) -> tuple[Wanted, ...]:
+    """Name what is written once the runs are trained."""
+    return Wanted("maps", "maps/*/*/part-*.parquet", parts), *record_and_page("reproduce")
 
 
 def _trained(folders: Sequence[Path]) -> dict[str, Path]:

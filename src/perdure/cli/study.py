@@ -10,12 +10,14 @@ import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.plan import keep_plan
 from perdure.cli.sources import JSON, OUT
 
 __all__ = ["study"]
 
 
 def study(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="A name from 'perdure list studies', with settings.")],
     seeds: Annotated[
         int | None, typer.Option(help="Training runs for each cell; the study's own number otherwise.")
@@ -32,6 +34,7 @@ def study(
     The same command goes on where it was interrupted.
     """
     from perdure.core.registry import STUDIES
+    from perdure.records.plan import Wanted
     from perdure.records.run import open_run
     from perdure.studies.table import CONCLUSION, means, run_study
 
@@ -42,6 +45,8 @@ def study(
     what = STUDIES.make(name, given)
     folder = out or Path("runs") / (name.partition(":")[0] + ("-smoke" if smoke else ""))
     open_run(folder, {"study": name.partition(":")[0], **asdict(what)})
+    cells = Wanted("cells", "cells/part-*.parquet", len(what.cells()))
+    keep_plan(context, folder, cells, Wanted("table", "table.csv"))
     with bar(f"study {name}") as progress:
         rows = run_study(what, folder, shared, progress)
     if as_json:

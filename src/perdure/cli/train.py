@@ -11,12 +11,14 @@ import typer
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import asks_for_code, read_by, resolve
+from perdure.cli.plan import keep_plan
 from perdure.cli.sources import DATA, JSON, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
 
 __all__ = ["train"]
 
 
 def train(
+    context: typer.Context,
     model: MODEL,
     data: DATA,
     seed: SEED = 0,
@@ -32,6 +34,7 @@ def train(
     """Train a named model, once or from several seeds; each run is a function of its seed alone."""
     from perdure.core.registry import folder_name, name_of
     from perdure.engine.pool import run_pieces
+    from perdure.records.plan import Wanted
     from perdure.records.run import open_run
     from perdure.training.checkpoint import load_checkpoint
     from perdure.training.ensemble import Runs
@@ -43,6 +46,7 @@ def train(
     folder = out or Path("runs") / folder_name(f"train-{model}-{data}-{seed}")
     described = {"name": name_of(config), **asdict(config), "source": source.described}
     open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(how)})
+    keep_plan(context, folder, Wanted("trainings", "seed-*/model.yaml", seeds))
     runs = Runs(config, splits, how, folder)
     wanted = list(range(seed, seed + seeds))
     with bar("training") as progress:

@@ -13,7 +13,7 @@ from perdure.core.errors import PartError
 from perdure.records.files import atomic
 from perdure.records.place import readable
 
-__all__ = ["finished_parts", "part_path", "part_paths", "read_part", "read_parts", "write_part"]
+__all__ = ["damage", "finished_parts", "part_path", "part_paths", "read_part", "read_parts", "write_part"]
 
 _ROWS = 64
 """Rows of a row group: a reader of few samples decodes little."""
@@ -86,12 +86,28 @@ def finished_parts(folder: Path) -> set[int]:
     """
     finished = set()
     for index, path in part_paths(folder).items():
-        try:
-            with pq.ParquetFile(readable(path)):
-                finished.add(index)
-        except (pa.ArrowException, OSError) as error:
-            warnings.warn(f"{path} is damaged and counts as not finished: {error}", stacklevel=2)
+        cause = damage(path)
+        if cause is None:
+            finished.add(index)
+        else:
+            warnings.warn(f"{path} is damaged and counts as not finished: {cause}", stacklevel=2)
     return finished
+
+
+def damage(path: Path) -> str | None:
+    """Tell whether a part can be read, by what its file says of itself.
+
+    Args:
+        path: its file.
+
+    Returns:
+        What is wrong; None for a whole one.
+    """
+    try:
+        with pq.ParquetFile(readable(path)):
+            return None
+    except (pa.ArrowException, OSError) as error:
+        return str(error)
 
 
 def read_part(path: Path) -> pa.Table:

@@ -13,14 +13,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from perdure.core.errors import RunFolderError
 from perdure.records.files import clear_unfinished, is_unfinished, write_text
 from perdure.records.place import place
 
-__all__ = ["Run", "config_digest", "open_run", "read_run"]
+__all__ = ["Run", "config_digest", "flat", "open_run", "read_run"]
 
 _FILE = "run.yaml"
 
@@ -115,6 +114,26 @@ def read_run(path: Path | str) -> Run:
         ) from error
 
 
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name nested settings by their path.
+
+    Args:
+        settings: values, or settings again, by name.
+        prefix: of all names.
+
+    Returns:
+        Values by path.
+
+    Example:
+        >>> flat({"seed": 0, "training": {"epochs": 3}})
+        {'seed': 0, 'training.epochs': 3}
+    """
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
+
+
 def _described(run: Run) -> str:
     stored = {
         "perdure": run.version,
@@ -137,8 +156,8 @@ def _check_free(path: Path) -> None:
 
 
 def _check_same(run: Run, config: Mapping[str, Any]) -> None:
-    there = _flat({"perdure": run.version, **run.config})
-    here = _flat({"perdure": metadata.version("perdure"), **config})
+    there = flat({"perdure": run.version, **run.config})
+    here = flat({"perdure": metadata.version("perdure"), **config})
     names = sorted(name for name in there.keys() | here.keys() if there.get(name, ...) != here.get(name, ...))
     if names:
         shown = "; ".join(f"{n} is {_shown(there, n)} there and {_shown(here, n)} here" for n in names[:6])
@@ -150,14 +169,6 @@ def _check_same(run: Run, config: Mapping[str, Any]) -> None:
 
 def _shown(settings: Mapping[str, Any], name: str) -> str:
     return repr(settings[name]) if name in settings else "absent"
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name nested settings by their path, as in 'training.epochs'."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,6 +186,8 @@ def _as_plain(value: Any) -> Any:
 
 
 def _environment() -> dict[str, Any]:
+    import torch  # what is only read does without
+
     return {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
