@@ -1,6 +1,7 @@
 """Runs whose agreement, barriers and ways are made up: the rows must find what was planted, and the words follow."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -68,8 +69,14 @@ def test_agreement_that_falls_with_the_barrier_is_found_and_told(rows):
     assert row.value < -0.9
     assert row.high < -0.5
     text = concluded(rows, METHODS)
-    assert "gradient: agreement falls with the barrier of the linear path" in text
-    assert "gradient is less reproducible than attention" in text
+    assert "- attention, linear: agreement falls with the barrier: gradient -" in text
+    for measure in ("Spearman", "top-3 Jaccard"):
+        assert re.search(rf"- attention, {measure}: attention .*; less reproducible: gradient 0\.", text)
+
+
+def test_barriers_are_told_by_their_middle_and_their_highest():
+    rows = [Row("d", "m", "", "barrier, bezier", str(k), height, 0.2, 0.0) for k, height in enumerate((0.1, 0.02, 0.3))]
+    assert "- m, bezier: median 0.1 nats, at most 0.3, of 3 pairs." in concluded(rows, METHODS)
 
 
 def test_paths_that_say_the_same_cannot_be_told_apart(rows):
@@ -93,10 +100,10 @@ def test_every_row_stands_between_null_and_ceiling(rows):
 
 def test_a_difference_is_told_only_beside_zero():
     base = [Row("d", "m", method, "Spearman", "all", 0.5, 0.0, 1.0) for method in METHODS]
-    for low, high, word in ((0.1, 0.3, "more reproducible than"), (-0.1, 0.3, "not told apart from")):
+    for low, high, word in ((0.1, 0.3, "more reproducible"), (-0.1, 0.3, "not told apart")):
         row = Row("d", "m", "gradient", "Spearman from null to ceiling, more than attention", "all", 0.1, 0.0, 1.0)
         text = concluded([*base, Row(**{**vars(row), "low": low, "high": high})], METHODS)
-        assert f"gradient is {word} attention" in text
+        assert f"{word}: gradient 0.50, +0.10 ({low:+.2f} to {high:+.2f})" in text
 
 
 def test_what_was_said_is_read_as_it_was_stored():

@@ -22,11 +22,11 @@ MARKERS = "os^DvPX"
 def against_chart(
     series: Mapping[str, Float[np.ndarray, "point 2"]], across: str, up: str, palette: Palette = LIGHT
 ) -> Figure:
-    """Draw points of several series; the two that stand alike in their rounds of colours differ by their marks.
+    """Draw points of several series, across by powers of ten; series of equal colour differ by their marks.
 
     Args:
         series: the points of each, by name.
-        across: what the horizontal axis is, with its unit.
+        across: what the horizontal axis is, with its unit; below a millionth it is linear, so that zero has a place.
         up: what the vertical axis is.
         palette: the colours.
 
@@ -47,6 +47,7 @@ def against_chart(
         )
         for k, points in enumerate(series.values())
     ]
+    axes.set_xscale("symlog", linthresh=1e-6)
     axes.set(xlabel=label(across, 80), ylabel=label(up, 40))
     legend(figure, handles, list(series), palette)
     return figure

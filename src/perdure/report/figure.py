@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["label", "legend", "new_figure", "png", "quiet", "require"]
+
+
+BREAKS = re.compile(r"(\s+|(?<=[:,_/-]))")
+"""Where a line may end: at spaces, and after what joins the words of a name."""
 
 
 def require(module: str) -> Any:
@@ -97,8 +102,12 @@ def label(text: object, width: int = 28) -> str:
     Example:
         >>> label("price in $")
         'price in \\$'
+        >>> label("integrated_gradients:steps=32")
+        'integrated_gradients:\nsteps=32'
     """
-    lines = textwrap.wrap(str(text), width) or [""]
+    wrapper = textwrap.TextWrapper(width)
+    wrapper.wordsep_re = BREAKS
+    lines = wrapper.wrap(str(text)) or [""]
     kept = lines[:3] if len(lines) <= 3 else [*lines[:2], lines[2][: width - 1] + "…"]
     return "\n".join(kept).replace("$", r"\$")
 

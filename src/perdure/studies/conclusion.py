@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import median
+from types import MappingProxyType
 
 from perdure.studies.table import Row
 
 __all__ = ["concluded"]
+
+Part = Callable[[Sequence[Row], Sequence[str]], Iterator[str]]
+Words = tuple[str, str, str]
+"""For an interval above zero, below zero, and around it."""
 
 
 def concluded(rows: Sequence[Row], methods: Sequence[str]) -> str:
@@ -22,58 +28,56 @@ def concluded(rows: Sequence[Row], methods: Sequence[str]) -> str:
         Markdown with one heading for each question.
     """
     models = list(dict.fromkeys(row.model for row in rows))
-    parts = {
+    parts: dict[str, Part] = {
         f"Are explanations by {methods[0]} more or less reproducible than others?": _against,
-        "Does agreement fall with the barrier between two runs?": _barriers,
+        "How high are the barriers between two runs?": _heights,
+        "Does agreement fall with the barrier?": _barriers,
         "Does what is said on the way depend on the kind of path?": _ways,
         "What do remedies buy?": _remedies,
     }
     text = []
     for title, part in parts.items():
-        lines = (line for model in models for line in part([row for row in rows if row.model == model], methods))
-        text.append(f"## {title}\n\n" + "\n".join(f"- {line}" for line in lines))
+        lines = (f"- {model}, {line}" for model in models for line in part(_of(rows, model), methods))
+        text.append(f"## {title}\n\n" + "\n".join(lines))
     return "\n\n".join(text) + "\n"
 
 
 def _against(rows: Sequence[Row], methods: Sequence[str]) -> Iterator[str]:
-    for row in rows:
-        if row.metric == f"Spearman from null to ceiling, more than {methods[0]}":
-            word = _told(row, "more reproducible than", "less reproducible than", "not told apart from")
-            shown = f"{_number(rows, row.method, 'Spearman')} beside {_number(rows, methods[0], 'Spearman')}"
-            yield (
-                f"{row.model}: {row.method} is {word} {methods[0]}: Spearman {shown}, a difference of {_interval(row)} "
-                "of the way from null to ceiling."
-            )
+    end = f" from null to ceiling, more than {methods[0]}"
+    words = "more reproducible", "less reproducible", "not told apart"
+    for measure, some in _by_metric(rows, "", end).items():
+        numbers = {row.method: row for row in rows if row.metric == measure}
+        first = numbers[methods[0]]
+        yield (
+            f"{measure}: {methods[0]} {first.value:.2f} (null {first.null:.2f}, ceiling {first.ceiling:.2f}); "
+            f"{_sorted(some, words, numbers)}; differences are shares of the way from null to ceiling."
+        )
+
+
+def _heights(rows: Sequence[Row], _methods: Sequence[str]) -> Iterator[str]:
+    for kind, some in _by_metric(rows, "barrier, ", "").items():
+        heights = [row.value for row in some]
+        yield f"{kind}: median {median(heights):.2g} nats, at most {max(heights):.2g}, of {len(heights)} pairs."
 
 
 def _barriers(rows: Sequence[Row], _methods: Sequence[str]) -> Iterator[str]:
-    start = "correlation of Spearman with barrier, "
-    for row in rows:
-        if row.metric.startswith(start):
-            word = _told(row, "rises", "falls", "neither rises nor falls for certain")
-            yield (
-                f"{row.model}, {row.method}: agreement {word} with the barrier of the {row.metric.removeprefix(start)} "
-                f"path; rank correlation {_interval(row)}."
-            )
+    words = "agreement rises with the barrier", "agreement falls with the barrier", "neither for certain"
+    for kind, some in _by_metric(rows, "correlation of Spearman with barrier, ", "").items():
+        told = _sorted(some, words)
+        bare = "" if _interval(some[0]) else "; there are too few pairs for intervals"
+        yield f"{kind}: {told}; rank correlations{bare}."
 
 
 def _ways(rows: Sequence[Row], methods: Sequence[str]) -> Iterator[str]:
-    start, end = "Spearman with the first end, ", " more than linear"
-    for row in rows:
-        if row.metric.startswith(start) and row.metric.endswith(end):
-            kind = row.metric.removeprefix(start).removesuffix(end)
-            word = _told(row, "keep more", "keep less", "cannot be told to keep more or less")
-            yield (
-                f"{row.model}, {row.method}: points along {kind} {word} of the first explanation than those of the "
-                f"straight line: {_interval(row)}."
-            )
+    words = "more of the first explanation is left", "less of it is left", "not told apart"
+    for kind, some in _by_metric(rows, "Spearman with the first end, ", " more than linear").items():
+        yield f"{kind} beside the straight line: {_sorted(some, words)}."
     orders = {kind: _order(rows, kind, methods) for kind in ("linear", "bezier", "valley")}
-    same = len({tuple(order) for order in orders.values()}) == 1
-    if same:
-        yield f"{rows[0].model}: the order of the methods is the same along all kinds: {', '.join(orders['linear'])}."
+    if len({tuple(order) for order in orders.values()}) == 1:
+        yield f"the order of the methods is the same along all kinds: {', '.join(orders['linear'])}."
     else:
         listed = "; ".join(f"{kind}: {', '.join(order)}" for kind, order in orders.items())
-        yield f"{rows[0].model}: the order of the methods depends on the kind of path: {listed}."
+        yield f"the order of the methods depends on the kind of path: {listed}."
 
 
 def _order(rows: Sequence[Row], kind: str, methods: Sequence[str]) -> list[str]:
@@ -87,27 +91,41 @@ def _order(rows: Sequence[Row], kind: str, methods: Sequence[str]) -> list[str]:
 def _remedies(rows: Sequence[Row], methods: Sequence[str]) -> Iterator[str]:
     start = "remedy: "
     for method in methods:
-        found = {row.metric.removeprefix(start): row for row in rows if row.method == method}
-        some = {name: row for name, row in found.items() if row.metric.startswith(start)}
-        if "one run" not in some:
-            continue
-        base = some.pop("one run")
-        listed = "; ".join(f"{name} {row.value:.2f} ({row.value - base.value:+.2f})" for name, row in some.items())
-        yield f"{base.model}, {method}: from {base.value:.2f} between single runs to {listed}."
+        some = {row.metric.removeprefix(start): row for row in rows if row.method == method and start in row.metric}
+        if "one run" in some:
+            base = some.pop("one run").value
+            listed = "; ".join(f"{name} {row.value:.2f} ({row.value - base:+.2f})" for name, row in some.items())
+            yield f"{method}: from {base:.2f} between single runs to {listed}."
 
 
-def _number(rows: Sequence[Row], method: str, metric: str) -> str:
-    row = next(row for row in rows if (row.method, row.metric) == (method, metric))
-    return f"{row.value:.2f} (null {row.null:.2f}, ceiling {row.ceiling:.2f})"
+def _of(rows: Sequence[Row], model: str) -> list[Row]:
+    return [row for row in rows if row.model == model]
 
 
-def _told(row: Row, more: str, less: str, unknown: str) -> str:
+def _by_metric(rows: Sequence[Row], start: str, end: str) -> Mapping[str, Sequence[Row]]:
+    """Group rows whose metric starts and ends so by what stands between."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.metric.startswith(start) and row.metric.endswith(end):
+            groups.setdefault(row.metric[len(start) : len(row.metric) - len(end)], []).append(row)
+    return groups
+
+
+def _sorted(rows: Sequence[Row], words: Words, numbers: Mapping[str, Row] = MappingProxyType({})) -> str:
+    """Say which methods lie above zero, below it and around it, with their own numbers where there are some."""
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        own = f"{numbers[row.method].value:.2f}, " if row.method in numbers else ""
+        groups.setdefault(_told(row, words), []).append(f"{row.method} {own}{row.value:+.2f}{_interval(row)}")
+    return "; ".join(f"{word}: {', '.join(groups[word])}" for word in words if word in groups)
+
+
+def _told(row: Row, words: Words) -> str:
+    more, less, unknown = words
     if row.low is None or row.high is None or row.low <= 0 <= row.high:
         return unknown
     return more if row.low > 0 else less
 
 
 def _interval(row: Row) -> str:
-    if row.low is None or row.high is None:
-        return f"{row.value:+.2f}"
-    return f"{row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})"
+    return "" if row.low is None or row.high is None else f" ({row.low:+.2f} to {row.high:+.2f})"

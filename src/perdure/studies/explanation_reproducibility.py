@@ -127,8 +127,10 @@ class ExplanationReproducibility:
         """Draw agreement, remedies, agreement against barriers, and agreement on the way."""
         names = {"agreement": "Spearman", "top_types": "top-3 Jaccard", "clusters": "ARI"}
         charts = {name: agreement_chart(rows, metric) for name, metric in names.items()}
-        charts |= {f"remedies_{model.partition(':')[0]}": remedies_chart(rows, model) for model in self.models}
-        return {**charts, "barriers": barrier_picture(rows), "ways": ways_chart(rows)}
+        drawn = {"remedies": remedies_chart, "barriers": barrier_picture, "ways": ways_chart}
+        for model in self.models:
+            charts |= {f"{name}_{model.partition(':')[0]}": draw(rows, model) for name, draw in drawn.items()}
+        return charts
 
     def _retrained(self, model: str, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Retrained:
         found = [some for cell, some in arrays.items() if cell.model == model]

@@ -66,8 +66,9 @@ def _chart(rows: Sequence[Row], metric: str, place: Callable[[Row], tuple[str, s
         mean, low, high = seed_interval([row.value for row in some])
         bounds = {name: float(np.mean([getattr(row, name) for row in some])) for name in ("null", "ceiling")}
         numbers = {"value": mean, "low": low, "high": high, **bounds}
-        published = paper.get((group, series), float("nan"))
-        texts: dict[str, float | str] = {"group": group, "series": series, "published": published}
+        texts: dict[str, float | str] = {"group": group, "series": series}
+        if paper:
+            texts["published"] = paper.get((group, series), float("nan"))
         for name, value in {**texts, **numbers}.items():
             table.setdefault(name, []).append(value)
     return png(interval_chart(table, metric.replace("_", " ")))
@@ -121,37 +122,40 @@ def remedies_chart(rows: Sequence[Row], model: str) -> bytes:
     return _intervals(some, f"agreement, Spearman, {model}", lambda row: (row.method, row.metric[8:]))
 
 
-def ways_chart(rows: Sequence[Row]) -> bytes:
+def ways_chart(rows: Sequence[Row], model: str) -> bytes:
     """Draw the agreement with the first end on the way to another run, for each method and kind of path.
 
     Args:
         rows: of a study of retrained models.
+        model: which model.
 
     Returns:
         The figure as PNG.
     """
     start = "Spearman with the first end, along "
-    some = [row for row in rows if row.metric.startswith(start)]
-    return _chart(some, start[:-8], lambda row: (f"{row.model}, {row.method}", row.metric.removeprefix(start)))
+    some = [row for row in rows if row.model == model and row.metric.startswith(start)]
+    return _chart(some, f"{start[:-8]}, {model}", lambda row: (row.method, row.metric.removeprefix(start)))
 
 
-def barrier_picture(rows: Sequence[Row]) -> bytes:
+def barrier_picture(rows: Sequence[Row], model: str) -> bytes:
     """Draw the agreement of each pair of runs against the barrier of the straight line between them.
 
     Args:
         rows: of a study of retrained models.
+        model: which model.
 
     Returns:
         The figure as PNG.
     """
-    barriers = {(row.model, row.seed): row.value for row in rows if row.metric == "barrier, linear"}
+    some = [row for row in rows if row.model == model]
+    barriers = {row.seed: row.value for row in some if row.metric == "barrier, linear"}
     series: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
+    for row in some:
         if row.metric == "Spearman of a pair":
-            pair = barriers[row.model, row.seed], row.value
-            series.setdefault(f"{row.model}, {row.method}", []).append(pair)
-    points = {name: np.array(some) for name, some in series.items()}
-    return png(against_chart(points, "barrier of the straight line, units matched, nats", "agreement, Spearman"))
+            series.setdefault(row.method, []).append((barriers[row.seed], row.value))
+    points = {method: np.array(pairs) for method, pairs in series.items()}
+    across = f"{model}: barrier of the straight line, units matched, nats"
+    return png(against_chart(points, across, "agreement, Spearman"))
 
 
 def _intervals(rows: Sequence[Row], title: str, place: Callable[[Row], tuple[str, str]]) -> bytes:
