@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -21,7 +22,17 @@ def test_imports_are_light_and_the_library_needs_torch_only():
 
 
 def test_every_public_name_is_there_and_typed():
+    registries = {"DATASETS": "boxes", "METHODS": "gradient", "METRICS": "vanishing", "MODELS": "small_cnn"}
     for name in perdure.__all__:
-        assert getattr(perdure, name).__name__ == name
+        if name in registries:
+            assert registries[name] in getattr(perdure, name).names()
+        else:
+            assert getattr(perdure, name).__name__ == name
+    assert perdure.__version__ == version("perdure")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         perdure.nothing  # noqa: B018
+
+
+def test_completion_offers_what_is_public_once_and_nothing_else():
+    perdure.Logit, perdure.attribute  # noqa: B018  # what was used stands in the module as well
+    assert [name for name in dir(perdure) if not name.startswith("_")] == sorted(perdure.__all__)

@@ -21,6 +21,14 @@ from tests.cases import Constant, Linear, Opaque, perceptron, stream
 X = torch.randn(3, 7, 4, generator=stream())
 LABEL = torch.tensor([0, 1, 2])
 MODEL = Opaque().eval()
+DOUBLE = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(28, 3)).double()
+
+
+class Several(torch.nn.Module):
+    """A model of series and ages."""
+
+    def forward(self, x, age):
+        return x.sum(1) + age
 
 
 def explain(model=MODEL, x=X, method="gradient", target=LABEL, **settings):
@@ -46,7 +54,23 @@ def test_the_record_says_how_the_map_came_about():
         ({"method": "occlusion:baseline=black"}, SettingError, "baseline"),
         ({"x": X.masked_fill(X > 1, torch.nan)}, NonFiniteError, "the first at index"),
         ({"x": X / 0}, NonFiniteError, "infinite"),
-        ({"x": X.long()}, ShapeError, r"x\.float"),
+        ({"x": X.long()}, ShapeError, r"x\.float.*token ids.*embedded"),
+        ({"x": X.tolist()}, ShapeError, r"x is list.*torch\.as_tensor\(x, dtype=torch.float32\)"),
+        ({"x": X.numpy()}, ShapeError, "x is ndarray.*as_tensor"),
+        ({"target": [0, 1, 2]}, LabelError, r"the target is \[0, 1, 2\] of type list.*torch.as_tensor\(labels\)"),
+        ({"target": LABEL.numpy()}, LabelError, "of type ndarray"),
+        ({"target": "probability"}, LabelError, r"'probability' of type str.*perdure.Probability\(labels\)"),
+        ({"target": None}, LabelError, "None of type NoneType"),
+        ({"target": Probability}, LabelError, "the target is the class Probability"),
+        ({"method": SmoothGrad}, SettingError, r"the class SmoothGrad.*SmoothGrad\(...\)"),
+        ({"method": None}, SettingError, r"NoneType, which has no 'scores'.*perdure.METHODS.names\(\)"),
+        ({"generator": 3}, SettingError, r"manual_seed"),
+        ({"batch_size": 0}, SettingError, "batch_size is 0"),
+        ({"lengths": [7, 7, 7]}, LengthError, "lengths are list"),
+        ({"model": DOUBLE}, UnsupportedError, r"torch.float64, the inputs.*x.to\(torch.float64\)"),
+        ({"model": Several()}, UnsupportedError, r"more than one input.*'age'.*Adapted\(model, given="),
+        ({"model": lambda x: {"logits": x.sum(1)}}, UnsupportedError, r"returns dict.*perdure.Adapted\(model\)"),
+        ({"model": lambda x: x.sum((1, 2))}, LabelError, r"has 1 output. .*label 0.*Adapted\(model, binary='logit'\)"),
         ({"x": X[0, 0]}, ShapeError, "shape"),
         ({"x": X[:0], "target": LABEL[:0]}, EmptyDataError, "holds nothing"),
         ({"x": X[:, :0]}, EmptyDataError, "holds nothing"),
@@ -105,6 +129,21 @@ def test_an_error_inside_the_model_is_shown_as_it_is():
 
     with pytest.raises(TypeError, match="operand"):
         explain(broken, lengths=LABEL + 1)
+
+
+def test_one_class_number_stands_for_all_samples():
+    assert torch.equal(explain(target=2).values, explain(target=torch.full((3,), 2)).values)
+
+
+def test_inference_mode_is_named():
+    with torch.inference_mode(), pytest.raises(UnsupportedError, match="inference_mode"):
+        explain()
+
+
+def test_records_are_shown_by_their_shapes():
+    found = explain(method="saliency")
+    assert repr(found).startswith("Attribution(values=float32 (3, 7, 4), dims=('batch', 'time', 'feature'), provenance")
+    assert "tensor(" not in repr(found)
 
 
 def test_a_model_on_another_device_is_named():

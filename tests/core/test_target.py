@@ -36,6 +36,15 @@ def test_a_class_alone_does_not_say_which_step(target):
         attribute(RunningSum(), X, "gradient", target=target)
 
 
+@pytest.mark.parametrize("step", [0, 2, -1])
+def test_one_step_may_stand_for_all_samples(step):
+    one, each = (AtStep(at, Logit(LABEL)) for at in (step, torch.full((3,), step % 5)))
+    outputs = X.cumsum(1)
+    assert torch.equal(one(outputs), each(outputs))
+    assert torch.equal(select_target(one, slice(1, 3))(outputs[1:]), each(outputs)[1:])
+    assert torch.equal(followed(one)(outputs), followed(each)(outputs))
+
+
 def test_what_is_made_of_a_target_is_made_of_that_at_its_step():
     outputs = X.cumsum(1)
     there = outputs[torch.arange(3), STEPS]

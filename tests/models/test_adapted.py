@@ -133,6 +133,43 @@ def test_what_is_not_explained_is_fixed_for_all_samples():
         Adapted(Two())
 
 
+class Margin(nn.Module):
+    """One output: the sum of a series, or that sum behind a sigmoid."""
+
+    def __init__(self, squash, axes):
+        super().__init__()
+        self.squash, self.axes = squash, axes
+
+    def forward(self, x):
+        found = x.sum((1, 2))
+        found = found.sigmoid() if self.squash else found
+        return found if self.axes == 1 else found[:, None]
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+@pytest.mark.parametrize("binary", ["logit", "probability"])
+def test_one_output_becomes_the_two_logits_whose_softmax_it_is(binary, axes):
+    """Cross-entropy of the two is binary cross-entropy of the one, and either class has a gradient."""
+    x = X / 10 - 0.4
+    model = Adapted(Margin(binary == "probability", axes), binary=binary)
+    logits = model(x)
+    assert torch.allclose(logits.softmax(1)[:, 1], x.sum((1, 2)).sigmoid(), atol=1e-6)
+    label = torch.tensor([0, 1])
+    expected = nn.functional.binary_cross_entropy_with_logits(x.sum((1, 2)), label.float())
+    assert torch.allclose(nn.functional.cross_entropy(logits, label), expected, atol=1e-6)
+    values = attribute(model, x, "gradient", target=label).values
+    assert torch.allclose(values, torch.tensor([-0.5, 0.5])[:, None, None].expand_as(x), atol=1e-4)
+
+
+def test_what_cannot_be_one_output_is_named():
+    with pytest.raises(SettingError, match="binary is 'yes'"):
+        Adapted(Margin(False, 1), binary="yes")
+    with pytest.raises(ShapeError, match=r"shape \(2, 2\), which is not one output"):
+        Adapted(Answers(torch.neg), binary="logit")(X)
+    with pytest.raises(UnsupportedError, match=r"no probabilities.*binary='logit'"):
+        Adapted(Margin(False, 1), binary="probability")(X)
+
+
 def test_a_model_that_knows_how_it_is_asked_is_left_alone():
     ours = Recurrent(hidden_size=2).build(2, 2, torch.Generator())
     assert adapted(ours) is ours

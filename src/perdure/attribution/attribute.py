@@ -15,16 +15,17 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution, Explained, Provenance, explained
-from perdure.core.check import all_finite, check_inputs, check_label, check_lengths
+from perdure.core.check import all_finite, check_counts, check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
+from perdure.core.given import check_generator, check_made
 from perdure.core.opening import Opening
 from perdure.core.protocols import Method
 from perdure.core.query import Query, part
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
-from perdure.core.target import LABEL_TARGETS, Logit, Target
+from perdure.core.target import LABEL_TARGETS, Logit, Target, as_target
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["attribute"]
@@ -37,7 +38,7 @@ def attribute(
     x: Float[Tensor, "batch *site"],
     method: Method | str,
     *,
-    target: Target | Int[Tensor, " batch"],
+    target: Target | Int[Tensor, " batch"] | int,
     lengths: Int[Tensor, " batch"] | None = None,
     generator: torch.Generator | None = None,
     batch_size: int = 256,
@@ -53,8 +54,8 @@ def attribute(
         model: gives outputs (batch, classes) from x; called with `lengths=` when lengths are given.
         x: the inputs.
         method: a method or its registry name, also with settings: "integrated_gradients:steps=100".
-        target: class numbers, short for the logits of these classes, or a function from the outputs to one
-            scalar per sample; `AtStep` asks about one step of a model with an output at each.
+        target: class numbers, or one for all samples, short for the logits of these classes; or a function from
+            the outputs to one scalar per sample; `AtStep` asks about one step of a model with an output at each.
         lengths: valid steps of each sample, for series with padding at the end.
         generator: the stream for methods that draw; a fresh one with seed 0 when None.
         batch_size: samples explained at once.
@@ -78,9 +79,10 @@ def attribute(
     check_inputs(x)
     x = x.detach()
     made: Method = METHODS.make(method) if isinstance(method, str) else method
+    _check_settings(made, generator, batch_size)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seed = generator.initial_seed()
-    query = _query(model, x, target, lengths, sub_seeds(generator, len(x)), opening)
+    query = _query(model, x, as_target(target, len(x)), lengths, sub_seeds(generator, len(x)), opening)
     found = [_explain(made, part(query, slice(i, i + batch_size))) for i in range(0, len(x), batch_size)]
     values = torch.cat([one.values for one in found])
     values = values if query.mask is None else values.masked_fill(~site_mask(query.mask, x), 0.0)
@@ -99,6 +101,12 @@ def attribute(
     )
     aux = {name: torch.cat([one.aux[name] for one in found]) for name in found[0].aux}
     return Attribution(values, DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1)))), provenance, aux)
+
+
+def _check_settings(method: object, generator: object, batch_size: int) -> None:
+    check_made(method, "scores", "method")
+    check_generator(generator)
+    check_counts(batch_size=batch_size)
 
 
 def _query(
@@ -148,21 +156,44 @@ def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | Non
     with evaluation(model), torch.no_grad():
         try:
             logits = model(x[:1]) if lengths is None else model(x[:1], lengths=lengths[:1])
-        except TypeError as error:
-            if lengths is None or "lengths" not in str(error):
+        except (TypeError, ValueError, RuntimeError) as error:
+            known = _misfit(error, model, x)
+            if known is None:
                 raise
-            raise UnsupportedError(
-                "lengths were given, but the model does not take them",
-                "let forward accept lengths=, or leave lengths out and pass samples of one length",
-            ) from error
+            raise known from error
     return _columns(logits)
+
+
+def _misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> UnsupportedError | None:
+    """Name what does not fit between a model and how it is asked; a defect inside it is shown as it is."""
+    said, own = str(error), f"{type(model).__name__}.forward() "
+    if isinstance(error, TypeError) and "unexpected keyword argument 'lengths'" in said:
+        return UnsupportedError(
+            "lengths were given, but the model does not take them",
+            "let forward accept lengths=, or wrap a model that takes a mask: perdure.Adapted(model); or leave lengths "
+            "out and pass samples of one length",
+        )
+    if isinstance(error, TypeError) and said.startswith(own + "missing"):
+        return UnsupportedError(
+            f"the model reads more than one input: {said}",
+            "perdure.Adapted(model, given={name: value}) fixes what is not explained, and tells of padding by "
+            "mask, attention_mask and other usual names",
+        )
+    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    if weight is not None and weight.is_floating_point() and weight.dtype != x.dtype:
+        return UnsupportedError(
+            f"the weights of the model are {weight.dtype}, the inputs {x.dtype}: {said}",
+            f"turn one into the other, for example x.to({weight.dtype})",
+        )
+    return None
 
 
 def _columns(logits: object) -> Tensor:
     """Check that a model returns a tensor; one number for each sample is a single column."""
     if not isinstance(logits, Tensor):
         raise UnsupportedError(
-            f"the model returns {type(logits).__name__}", "wrap it so that it returns a tensor (batch, classes)"
+            f"the model returns {type(logits).__name__}",
+            "take the logits out: perdure.Adapted(model), with output= where they cannot be told",
         )
     return logits[:, None] if logits.ndim == 1 else logits
 

@@ -9,11 +9,13 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.core.brief import Brief
+
 __all__ = ["Attribution", "Explained", "Provenance", "explained"]
 
 
-@dataclass(frozen=True, eq=False)
-class Explained:
+@dataclass(frozen=True, eq=False, repr=False)
+class Explained(Brief):
     """What a method gives that has more to tell than a map.
 
     Args:
@@ -62,8 +64,8 @@ class Provenance:
     backward: int
 
 
-@dataclass(frozen=True, eq=False)
-class Attribution:
+@dataclass(frozen=True, eq=False, repr=False)
+class Attribution(Brief):
     """The importance of each site for the target.
 
     Args:

@@ -9,14 +9,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from perdure.core.brief import Brief
 from perdure.core.errors import EmptyDataError
 from perdure.core.text import Text
 
 __all__ = ["Batch", "batches", "select"]
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
+@dataclass(frozen=True, eq=False, repr=False)
+class Batch(Brief):
     """Samples, their labels, and the inputs known to matter.
 
     Args:

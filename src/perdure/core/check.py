@@ -62,7 +62,7 @@ def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
     """
     if not isinstance(x, Tensor) or not x.is_floating_point():
         kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise ShapeError(f"{name} is {kind}", "pass a floating point tensor, for example x.float()")
+        raise ShapeError(f"{name} is {kind}", _floats(x))
     if x.ndim < 2 if rank is None else x.ndim != rank:
         axes = "(batch, ...)" if rank is None else f"{rank} axes" + (", (batch, time, feature)" if rank == 3 else "")
         raise ShapeError(f"{name} has shape {tuple(x.shape)}", f"pass a tensor with {axes}")
@@ -77,6 +77,18 @@ def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
             f"{name} holds {int(bad.sum())} values that are NaN or infinite, the first at index {where}",
             "fill or drop them before explaining, for example with torch.nan_to_num",
         )
+
+
+def _floats(x: object) -> str:
+    """Say how to come by floats."""
+    if not isinstance(x, Tensor):
+        return "pass a floating point tensor, torch.as_tensor(x, dtype=torch.float32)"
+    if x.is_complex() or x.dtype == torch.bool:
+        return "pass a floating point tensor"
+    return (
+        "pass a floating point tensor, for example x.float(); token ids cannot be differentiated by: put their "
+        "embeddings in their place, perdure.models.embedded.embedded"
+    )
 
 
 def check_ids(ids: Tensor, words: int | None = None, name: str = "x") -> None:
@@ -131,6 +143,8 @@ def check_lengths(lengths: Tensor, x: Tensor) -> None:
     Raises:
         LengthError: for a wrong shape or value.
     """
+    if not isinstance(lengths, Tensor):
+        raise LengthError(f"lengths are {type(lengths).__name__}", "pass a tensor, torch.as_tensor(lengths)")
     if lengths.shape != x.shape[:1] or lengths.is_floating_point():
         raise LengthError(
             f"lengths have shape {tuple(lengths.shape)} and dtype {lengths.dtype} for {len(x)} samples",
@@ -206,8 +220,12 @@ def check_label(label: Tensor, batch: int, classes: int) -> None:
     if bad.any():
         first = int(bad.nonzero()[0])
         raise LabelError(
-            f"the label of sample {first} is {int(label[first])}, but the model has {classes} outputs",
-            f"give labels from 0 to {classes - 1}",
+            f"the label of sample {first} is {int(label[first])}, but the model has {classes} "
+            f"output{'s' if classes > 1 else ''}",
+            f"give labels from 0 to {classes - 1}"
+            if classes > 1
+            else "give label 0, which is its one output; where that tells two classes apart, say how: "
+            "perdure.Adapted(model, binary='logit')",
         )
 
 

@@ -186,7 +186,7 @@ class ProbabilityWarning(UserWarning):
     """The model returns probabilities where logits are expected.
 
     Gradients of probabilities vanish where the model is sure. Leave the softmax out of the model, or ask for
-    `target="probability"` knowingly.
+    `target=perdure.Probability(label)` knowingly.
     """
 
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from perdure.core.brief import Brief
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.opening import Opening
@@ -27,8 +28,8 @@ class Passes:
     backward: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class Query:
+@dataclass(frozen=True, eq=False, repr=False)
+class Query(Brief):
     """One question: why does the model give these inputs that target?
 
     Args:
@@ -46,10 +47,10 @@ class Query:
     x: Float[Tensor, "batch *site"]
     target: Target
     mask: Bool[Tensor, "batch time"] | None = None
-    seeds: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
-    rows: int = 2048
+    seeds: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64), repr=False)
+    rows: int = field(default=2048, repr=False)
     passes: Passes = field(default_factory=Passes)
-    opening: Opening | None = None
+    opening: Opening | None = field(default=None, repr=False)
 
     @property
     def lengths(self) -> Tensor | None:
@@ -211,6 +212,10 @@ class Query:
         total = values.sum()
         self.passes.backward += values.numel()
         gradient = torch.autograd.grad(total, leaf, allow_unused=True)[0] if total.requires_grad else None
+        if gradient is None and torch.is_inference_mode_enabled():
+            raise UnsupportedError(
+                "nothing can be differentiated under torch.inference_mode", "ask outside of it; no_grad does no harm"
+            )
         if gradient is None:
             raise IndependentOutputError(
                 "no gradient connects the output of the model to its input: it ignores, detaches or rounds the input",

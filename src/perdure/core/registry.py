@@ -144,7 +144,7 @@ MODELS = Room(
     "model",
     doors=frozenset(
         {"adapted", "answers", "bidirectional", "dropout", "embedded", "encoder", "hugging_face"}
-        | {"pooling", "prefix", "presets", "pretrained", "weights"}
+        | {"pooling", "prefix", "presets", "pretrained", "token_model", "weights"}
     ),
 )
 STUDIES = Room(

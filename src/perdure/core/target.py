@@ -10,6 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from perdure.core.brief import Brief
+from perdure.core.errors import LabelError
+
 __all__ = [
     "LABEL_TARGETS",
     "AtStep",
@@ -19,6 +22,7 @@ __all__ = [
     "Margin",
     "Probability",
     "Target",
+    "as_target",
     "in_nats",
     "select_target",
 ]
@@ -27,8 +31,8 @@ Target = Callable[[Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
 """A function from the outputs of a batch to one scalar per sample."""
 
 
-@dataclass(frozen=True, eq=False)
-class _OfLabel:
+@dataclass(frozen=True, eq=False, repr=False)
+class _OfLabel(Brief):
     label: Int[Tensor, " batch"]
 
     def pick(self, values: Tensor) -> Tensor:
@@ -104,12 +108,12 @@ class Margin(_OfLabel):
         return self.pick(logits) - others.amax(-1)
 
 
-@dataclass(frozen=True, eq=False)
-class AtStep:
+@dataclass(frozen=True, eq=False, repr=False)
+class AtStep(Brief):
     """A target of one step, for models with an output at every step.
 
     Args:
-        step: the step of each sample to look at.
+        step: the step of each sample to look at, or one for all; negative ones count from the end of the padded series.
         target: of the outputs there.
 
     Example:
@@ -118,11 +122,13 @@ class AtStep:
         [3.0]
     """
 
-    step: Int[Tensor, " batch"]
+    step: Int[Tensor, " batch"] | int
     target: Target
 
     def __call__(self, logits: Float[Tensor, "batch time classes"]) -> Float[Tensor, " batch"]:
         """Look at the steps."""
+        if isinstance(self.step, int):
+            return self.target(logits[:, self.step])
         step = self.step.to(logits.device)
         return self.target(logits[torch.arange(len(logits), device=logits.device), step])
 
@@ -135,6 +141,35 @@ LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
     "margin": Margin,
 }
 """What makes a target of labels, by name."""
+
+
+def as_target(asked: object, batch: int) -> Target | Int[Tensor, " batch"]:
+    """Take what a user asks for as a target.
+
+    Args:
+        asked: a target, class numbers, or one class number for all samples.
+        batch: the number of samples.
+
+    Returns:
+        The target as it is, or class numbers, not yet checked against the classes of a model.
+
+    Raises:
+        LabelError: for anything else.
+
+    Example:
+        >>> as_target(1, 3).tolist()
+        [1, 1, 1]
+    """
+    if isinstance(asked, int):
+        return torch.full((batch,), asked)
+    if isinstance(asked, Tensor) or (callable(asked) and not isinstance(asked, type)):
+        return asked
+    kind = f"the class {asked.__name__}" if isinstance(asked, type) else f"{asked!r:.40} of type {type(asked).__name__}"
+    raise LabelError(
+        f"the target is {kind}",
+        "give class numbers, torch.as_tensor(labels), one number for all samples, a target of class numbers such as "
+        "perdure.Probability(labels), or a function from outputs to one scalar per sample",
+    )
 
 
 def in_nats(target: Target, *, odds: bool = False) -> Target:
@@ -170,7 +205,8 @@ def select_target(target: Target, index: slice | Tensor) -> Target:
         The target of these samples.
     """
     if isinstance(target, AtStep):
-        return AtStep(target.step[index], select_target(target.target, index))
+        step = target.step if isinstance(target.step, int) else target.step[index]
+        return AtStep(step, select_target(target.target, index))
     return type(target)(target.label[index]) if isinstance(target, _OfLabel) else target
 
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from perdure.core.brief import Brief
 from perdure.core.protocols import Method
 from perdure.core.query import Query
 
 __all__ = ["Measurement", "Score", "Trial"]
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trial(Brief):
     """One explanation before its judge.
 
     Args:
@@ -31,8 +32,8 @@ class Trial:
     method: Method | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Measurement:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measurement(Brief):
     """What a metric measures, before it is placed between null and ceiling.
 
     Args:
@@ -46,8 +47,8 @@ class Measurement:
     aux: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Score:
+@dataclass(frozen=True, eq=False, repr=False)
+class Score(Brief):
     """A measurement between its null and its ceiling.
 
     Args:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from perdure.core.check import check_inputs, check_truth
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError
+from perdure.core.given import check_generator, check_made
 from perdure.core.protocols import AsksAgain, Metric
 from perdure.core.random import sub_seeds, uniform
 from perdure.core.registry import METRICS, name_of
@@ -50,7 +51,9 @@ def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: t
     """
     if draws < 1:
         raise SettingError(f"draws={draws}", "give one random map per sample or more; five are enough for a mean")
+    check_generator(generator)
     made: Metric = METRICS.make(metric) if isinstance(metric, str) else metric
+    check_made(made, "measure", "metric")
     _check(trial, made)
     measured = made.measure(trial)
     generator = torch.Generator().manual_seed(0) if generator is None else generator

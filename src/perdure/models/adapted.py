@@ -16,9 +16,12 @@ from perdure.core.errors import PaddingWarning, ShapeError, UnsupportedError
 from perdure.core.protocols import Attends, Embeds, Resumable
 from perdure.ops.sequence import last_valid, length_mask
 
-__all__ = ["Adapted", "Layout", "adapted", "bare"]
+__all__ = ["Adapted", "Layout", "OneOutput", "adapted", "bare"]
 
 Layout = Literal["channels_last", "channels_first"]
+
+OneOutput = Literal["logit", "probability"]
+"""What the one output of a classifier of two classes is, of the second class."""
 
 TOLD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "lengths": lambda lengths, _: lengths,
@@ -28,6 +31,10 @@ TOLD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "src_key_padding_mask": lambda _, mask: ~mask,
 }
 """Arguments by which models want to hear of padding, made of lengths and the mask of valid steps."""
+
+
+EPSILON = 1e-6
+"""How close to 0 and 1 a probability is taken as it is; closer ones have no finite logit in single precision."""
 
 
 class Adapted(nn.Module):
@@ -45,10 +52,12 @@ class Adapted(nn.Module):
             the padded series, or "last", the last valid step.
         given: further arguments of `forward` by name, the same for all samples; a tensor whose first axis is 1 is
             repeated for each sample.
+        binary: of a model of two classes with one output, what that is: "logit" or, behind a sigmoid, "probability" of
+            the second class. Half of the logit with either sign are the two logits, whose softmax it is.
 
     Raises:
         UnsupportedError: when `forward` asks for more than it would be told.
-        SettingError: for an unknown layout.
+        SettingError: for an unknown layout, or another `binary`.
 
     Example:
         >>> class Model(nn.Module):
@@ -66,10 +75,12 @@ class Adapted(nn.Module):
         layout: Layout = "channels_last",
         step: int | Literal["last"] | None = None,
         given: Mapping[str, Any] | None = None,
+        binary: OneOutput | None = None,
     ) -> None:
         super().__init__()
         check_choice("layout", layout, get_args(Layout))
-        self.model, self.output, self.layout, self.step = model, output, layout, step
+        check_choice("binary", binary, (None, *get_args(OneOutput)))
+        self.model, self.output, self.layout, self.step, self.binary = model, output, layout, step, binary
         self.given = dict(given or {})
         self.told = _told(model, self.given)
 
@@ -87,12 +98,14 @@ class Adapted(nn.Module):
 
         Raises:
             UnsupportedError: when there are no logits in its output, or several tensors may be them.
-            ShapeError: when a step is to be looked at, but there is no output for every step.
+            ShapeError: when a step is to be looked at, but there is no output for every step; or when a model that is
+                binary has more than one output.
         """
         read = x.transpose(1, 2) if self.layout == "channels_first" and x.ndim == 3 else x
         found = self.model(read, **self._padding(x, lengths), **self._fixed(x))
         logits = _logits(found, self.output)
-        return logits if self.step is None else self._at_step(logits, lengths)
+        chosen = logits if self.step is None else self._at_step(logits, lengths)
+        return chosen if self.binary is None else _two_logits(chosen, self.binary)
 
     def _padding(self, x: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """Tell of padding what the model wants to hear; where there is none, only what it insists on."""
@@ -151,6 +164,18 @@ def bare(model: nn.Module) -> nn.Module:
         The model as its author wrote it.
     """
     return bare(model.model) if isinstance(model, Adapted) else model
+
+
+def _two_logits(one: Tensor, binary: OneOutput) -> Tensor:
+    """Make the two logits of which one output is the difference, or the softmax."""
+    column = one[:, None] if one.ndim == 1 else one
+    if column.ndim != 2 or column.shape[1] != 1:
+        raise ShapeError(f"the model gives shape {tuple(one.shape)}, which is not one output", "leave binary= out")
+    if binary == "logit":
+        return torch.cat([-column, column], 1) / 2
+    if bool(((column < 0) | (column > 1)).any()):
+        raise UnsupportedError("the model gives numbers outside [0, 1], which are no probabilities", "binary='logit'")
+    return torch.cat([-column.logit(EPSILON), column.logit(EPSILON)], 1) / 2
 
 
 def _told(model: nn.Module, given: Mapping[str, Any]) -> dict[str, bool]:

@@ -107,7 +107,7 @@ def _advice(shape: tuple[int, ...], batch: Batch, classes: int) -> str:
     if len(shape) > 1 and shape[0] == steps != len(batch):
         return "make its layers with batch_first=True, so that samples come first"
     if classes == 2 and shape in {(len(batch),), (len(batch), 1)}:
-        return "give a logit to each of the two classes"
+        return "say what its one output is, perdure.Adapted(model, binary='logit') or 'probability', or give two logits"
     return f"let it give logits {(len(batch), classes)}; a factory may ask for classes, make(features, classes)"
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
 from perdure.core.protocols import Embeds
+from perdure.models.adapted import bare
 from perdure.ops.position import to_sites
 
 __all__ = ["embedded"]
@@ -42,9 +43,14 @@ def embedded(model: Callable[..., Tensor], batch: Batch) -> Batch:
         return batch
     if not isinstance(model, Embeds):
         raise UnsupportedError(
-            f"the inputs are token ids, and {type(model).__name__} cannot embed them",
-            "give it a method embed(ids), and let it take embeddings (batch, time, feature) as well as ids",
+            f"the inputs are token ids, and {_name(model)} cannot be asked by their embeddings",
+            "wrap a model that has an nn.Embedding: perdure.TokenModel(model); or give it a method embed(ids), and let "
+            "it take embeddings (batch, time, feature) as well as ids",
         )
     with torch.no_grad():
         inputs = model.embed(batch.inputs)
     return replace(batch, inputs=inputs, truth=None if batch.truth is None else to_sites(batch.truth, inputs))
+
+
+def _name(model: Callable[..., Tensor]) -> str:
+    return type(bare(model) if isinstance(model, nn.Module) else model).__name__
