@@ -1,6 +1,7 @@
 """The whole way: paths laid, stored, cut, gone on with, and what is told of them."""
 
 import json
+import pickle
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +14,7 @@ from perdure.audit.path import Watch, paths
 from perdure.audit.path_settings import PathSettings
 from perdure.core.errors import SettingError, UnknownNameError
 from perdure.data.planted_events import PlantedEvents
+from perdure.engine.piece import do
 from perdure.landscape.barrier import barrier
 from perdure.landscape.bend import Bend
 from perdure.landscape.linear import linear
@@ -83,6 +85,24 @@ def test_the_record_and_its_arrays_are_what_was_agreed(found):
         assert shapes[f"flow/{kind}/gradient"] == (4, 12)
         assert shapes[f"top/{kind}/attention"][0] == 4
         assert shapes[f"top/{kind}/attention"][1:] == shapes["top_types/attention"]
+
+
+class Sent:
+    """Does the pieces from the last to the first, in copies as another process would get them."""
+
+    def run(self, work, pieces):
+        for piece in reversed(pieces):
+            yield do(pickle.loads(pickle.dumps(work)), piece)
+
+
+def test_any_engine_finds_the_same(found, ends, tmp_path):
+    heard = []
+    again = laid(ends, tmp_path / "run", SETTINGS, Watch(tell=heard.append, workers=Sent()))
+    ours, theirs = ([kind | {"seconds": None} for kind in record["kinds"]] for record in (again, found[0]))
+    assert ours == theirs
+    assert again["agreements"] == found[0]["agreements"]
+    assert (tmp_path / "run/path.npz").read_bytes() == (found[1] / "path.npz").read_bytes()
+    assert heard[-1] == "3 of 3 paths"
 
 
 def test_a_kind_has_its_barrier_between_zero_and_that_of_the_straight_line(found, ends):

@@ -7,11 +7,12 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from perdure.audit.along import height, looked_at, shown_of
+from perdure.audit.along import Shown, height, looked_at, shown_of
 from perdure.audit.ends import Ends, aligned
 from perdure.audit.path_settings import PathSettings
 from perdure.audit.rehearsal import rehearse
@@ -19,6 +20,9 @@ from perdure.audit.route import Search, find
 from perdure.core.registry import folder_name
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
+from perdure.engine.local import InProcess
+from perdure.engine.piece import Engine
+from perdure.engine.pool import run_pieces
 from perdure.landscape.surface import ModelLoss
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
@@ -32,15 +36,17 @@ def _quiet(_line: str) -> None:
 
 @dataclass(frozen=True)
 class Watch:
-    """How long to search, and who hears of it.
+    """How long to search, who hears of it, and what shares it out.
 
     Args:
         seconds: for each path that is tracked, over all calls; not part of what is asked, so that more can be given.
         tell: hears in words how far the search is.
+        workers: processes that share the paths, or an engine; what is found is the same for any, unless it is cut.
     """
 
     seconds: float = math.inf
     tell: Callable[[str], None] = _quiet
+    workers: int | Engine = 1
 
 
 def paths(
@@ -70,10 +76,14 @@ def paths(
     ends = aligned(ends) if settings.align else ends
     if ends.remark:
         watch.tell(ends.remark)
-    search = Search(ModelLoss(ends.model, splits.train), ends, settings, run.path, watch.seconds, watch.tell)
+    tell = watch.tell if watch.workers in (1, InProcess()) else _quiet  # other processes cannot tell
+    search = Search(ModelLoss(ends.model, splits.train), ends, settings, run.path, watch.seconds, tell)
     shown = shown_of(splits, settings.samples)
     with one_thread():
         null = height(search, find(search, "linear"))
+    lay = partial(_laid, search, shown, null)
+    run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.tell(f"{done} of {of} paths"))
+    with one_thread():
         found = [looked_at(search, find(search, kind), shown, null) for kind in settings.kinds]
     kinds = [record["kind"] for record, _ in found]
     agreements = [row for record, _ in found for row in record["agreements"]]
@@ -97,6 +107,11 @@ def paths(
     write_bytes(run.path / "path.npz", buffer.getvalue())
     write_text(run.path / "path.json", json.dumps(record, indent=2))
     return record
+
+
+def _laid(search: Search, shown: Shown, null: float, index: int) -> None:
+    """Lay one of the paths and look along it; both are stored."""
+    looked_at(search, find(search, search.settings.kinds[index]), shown, null)
 
 
 def _moved(ends: Ends) -> dict[str, float] | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import print_json, print_table, say
+from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import factory_of
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
@@ -49,6 +50,9 @@ def path(
     samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
     factory: FACTORY = "",
     seed: SEED = 0,
+    engine: ENGINE = "local",
+    workers: WORKERS = 1,
+    ray_address: RAY_ADDRESS = None,
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -69,6 +73,7 @@ def path(
 
     for name in method:
         METHODS.make(name)
+    shared = chosen_engine(engine, workers, ray_address)
     found = recorded_data(first) if data is None else (data, seed)
     if found is None:
         raise SettingError(f"there is no record of what {first} was trained on", "name the data behind both runs")
@@ -82,7 +87,7 @@ def path(
     keep_plan(context, folder, Wanted("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes
     with _status() as tell:
-        record = paths(ends, splits, settings, run, Watch(seconds, tell))
+        record = paths(ends, splits, settings, run, Watch(seconds, tell, shared))
     page = write_page(folder)
     if as_json:
         print_json({**record, "page": str(page)})
