@@ -22,7 +22,7 @@ from perdure.records.run import open_run
 from perdure.reproducibility.agreement import Run
 from perdure.reproducibility.vectors import Vectors
 from perdure.training.attempts import _FAILED
-from perdure.training.checkpoint import save_checkpoint
+from perdure.training.checkpoint import load_checkpoint, save_checkpoint
 
 SMALL = PlantedEvents(train=40, validation=10, test=20)
 METHODS = ("attention", "gradient")
@@ -104,6 +104,32 @@ def test_attention_to_types_is_what_the_hierarchy_gives(tmp_path, splits):
         types = torch.from_numpy(arrays["top_types/attention"])
         found = torch.from_numpy(arrays["top/attention"][1]).nan_to_num()
     assert torch.allclose(found, expected[:, types], atol=1e-6)
+
+
+def test_events_of_one_time_are_compared_by_their_types(tmp_path):
+    """Not by places: two events share a step, and each of their types has what is said of it."""
+    splits = replace(SMALL, together=2).load(0)
+    assert splits.test.event is None
+    record = reproduced(tmp_path, splits, folders(tmp_path, splits, seeds=(0, 1, 2, 3)), ("attention",))
+    assert tuple(record["types"]) == splits.types
+    assert {entry["remedy"] for entry in record["remedies"]} >= {"averaged weights"}
+    with np.load(tmp_path / "run/reproduce.npz") as arrays:
+        types, top = arrays["top_types/attention"], arrays["top/attention"][2]
+    model = load_checkpoint(tmp_path / "models/seed-2")[0]
+    with torch.no_grad():
+        steps = model.attention(splits.test.inputs, lengths=splits.test.mask.sum(1))
+    expected = torch.einsum("st,stk->sk", steps, splits.test.inputs)[:, types]
+    assert np.nan_to_num(top) == pytest.approx(expected.numpy(), abs=1e-6)
+    assert (np.isnan(top) == (expected == 0).numpy()).all()
+
+
+def test_types_of_one_time_that_training_never_saw_are_told(tmp_path):
+    splits = replace(SMALL, together=2).load(0)
+    inputs = splits.train.inputs.clone()
+    inputs[..., 15] = 0
+    seen = replace(splits, train=replace(splits.train, inputs=inputs))
+    with pytest.warns(UserWarning, match="1 event types of the explained samples never occur in training: filler 8"):
+        reproduced(tmp_path, seen, folders(tmp_path, splits))
 
 
 def test_a_method_that_draws_noise_has_a_ceiling_of_its_own(tmp_path, splits):
@@ -189,7 +215,10 @@ def test_a_constant_explanation_is_told_and_has_no_clusters(splits):
     other = Run(Vectors(torch.arange(24.0).reshape(6, 4), present), runs[0].predicted)
     with pytest.warns(UserWarning, match="method 'gradient' explains 6 of 6 samples of run 'b' by a constant"):
         check_comparable(
-            {"gradient": [other, runs[1]]}, ("a", "b"), replace(splits, test=replace(splits.test, event=None)), "abcd"
+            {"gradient": [other, runs[1]]},
+            ("a", "b"),
+            replace(splits, test=replace(splits.test, event=None), types=()),
+            "abcd",
         )
     with pytest.warns(UserWarning, match="1 different explanations of 6 samples, so that there are no clusters"):
         found = clusters_of(runs[0].vectors.values, "gradient")

@@ -63,10 +63,12 @@ def test_a_step_with_several_types_keeps_them_in_its_channels(tmp_path):
 
 
 @pytest.mark.parametrize("write", [write_event_folder, write_event_archive])
-def test_types_have_names_where_they_are_stored(write, tmp_path):
+def test_types_have_names_where_they_are_stored_and_numbers_elsewhere(write, tmp_path):
     path = write(tmp_path, **event_arrays(), types=np.array(["person", "<b>act</b>", "time", "place"]))
     assert Events(str(path)).load(0).types == ("person", "<b>act</b>", "time", "place")
-    assert Events(str(write_event_archive(tmp_path, **event_arrays(names=("",))))).load(0).types == ()
+    assert Events(str(write_event_archive(tmp_path, **event_arrays(names=("",))))).load(0).types == tuple(
+        f"type {number}" for number in range(4)
+    )
 
 
 def test_names_of_types_may_be_lines_of_text(tmp_path):

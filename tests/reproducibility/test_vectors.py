@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -64,6 +66,32 @@ def test_pooled_attention_is_the_attention_of_a_hierarchical_model_to_types():
         expected = model.type_attention(batch.inputs, lengths)
     torch.testing.assert_close(found.values, expected, rtol=0, atol=1e-6)
     assert torch.equal(found.present, expected > 0)
+
+
+def test_events_of_one_time_each_have_the_value_of_their_step():
+    """By hand: types 0 and 2 share the first step, 2 has the second too, none the third; the fourth is padding."""
+    marks = torch.tensor([[[1.0, 0, 1], [0, 0, 1], [0, 0, 0], [0, 1, 0]]])
+    batch = Batch(torch.cat([torch.full((1, 4, 2), 0.5), marks], 2), torch.tensor([0]), torch.arange(4)[None] < 3)
+    made = Provenance("gradient", {}, "logit", 0, {}, "", 1, 1)
+    steps = torch.tensor([[[1.0, 2, 0, 0, 1], [0, 6, 0, 0, 0], [9, 0, 0, 0, 0], [5, 0, 0, 0, 0]]])
+    whole = Attribution(steps, ("batch", "time", "feature"), made)
+    assert event_vectors(whole, batch, 3, "sum").values.tolist() == [[4.0, 0.0, 10.0]]
+    assert event_vectors(whole, batch, 3).values.tolist() == [[4.0, 0.0, 5.0]]
+    assert event_vectors(whole, batch, 3).present.tolist() == [[True, False, True]]
+
+
+@pytest.mark.parametrize("method", ["attention", "gradient"])
+def test_marks_of_single_events_say_what_events_say(method):
+    batch = PlantedEvents(train=6, validation=1, test=1).load(0).train
+    types = batch.inputs.shape[2]
+    values = torch.randn(6, 25, 1 if method == "attention" else types, generator=torch.Generator().manual_seed(0))
+    made = Provenance(method, {}, "logit", 0, {}, "", 1, 1)
+    found, other = (
+        event_vectors(Attribution(values, ("batch", "time", "feature"), made), one, types)
+        for one in (batch, replace(batch, event=None))
+    )
+    assert torch.equal(found.values, other.values)
+    assert torch.equal(found.present, other.present)
 
 
 def test_published_gradients_are_of_the_loss_and_scaled_over_time():

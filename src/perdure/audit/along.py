@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from perdure.audit.agreements import measures
 from perdure.audit.comparable import check_comparable
 from perdure.audit.route import Route, Search
-from perdure.audit.telling import type_names
+from perdure.audit.telling import type_count, type_names
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Method
 from perdure.core.random import stream
@@ -184,8 +184,8 @@ def explainer_of(name: str, shown: Shown, seed: int) -> Explainer:
     Returns:
         How to make the method for a model, and vectors of what it says.
     """
-    has_events = shown.batch.event is not None
-    vectors = partial(event_vectors, types=len(shown.types)) if has_events else site_vectors
+    types = type_count(shown.splits)
+    vectors = site_vectors if types is None else partial(event_vectors, types=types)
     return Explainer(partial(_method, name, shown.splits.train), vectors, seed)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from perdure.audit.telling import type_count
 from perdure.core.errors import EmptyDataError
+from perdure.data.event_marks import types_in
 from perdure.data.splits import Splits
 from perdure.reproducibility.agreement import Run
 
@@ -49,10 +51,10 @@ def _constant(values: Tensor, present: Tensor) -> Tensor:
 
 
 def _warn_unseen(present: Tensor, splits: Splits, types: Sequence[str]) -> None:
-    if splits.test.event is None or splits.train.event is None:
+    if type_count(splits) is None:
         return
-    seen = set(splits.train.event.flatten().tolist())
-    unseen = [types[k] for k in present.any(0).nonzero()[:, 0].tolist() if k not in seen]
+    missed = present.any(0).cpu() & ~types_in(splits.train, len(types))
+    unseen = [types[k] for k in missed.nonzero()[:, 0].tolist()]
     if unseen:
         shown = ", ".join(unseen[:3]) + (", ..." if len(unseen) > 3 else "")
         _warn(f"{len(unseen)} event types of the explained samples never occur in training: {shown}")

@@ -9,7 +9,7 @@ from typing import Any
 from perdure.audit.agreements import number_of
 from perdure.audit.averaged import averaged_pairs
 from perdure.audit.members import Member
-from perdure.audit.telling import Telling, tell
+from perdure.audit.telling import Telling, tell, type_count
 from perdure.core.errors import EmptyDataError
 from perdure.core.random import stream
 from perdure.core.verdict import Number
@@ -49,7 +49,7 @@ def remedies(
     if len(runs) < FEWEST:
         return []
     means = [entry for method, some in told.items() for entry in _means(method, some, work.seed)]
-    return means + _weights(runs, work, splits, told, workers)
+    return means + _weights(runs, work, splits, workers)
 
 
 def _means(method: str, runs: Sequence[Run], seed: int) -> list[dict[str, Any]]:
@@ -75,7 +75,6 @@ def _weights(
     runs: Sequence[Member],
     work: Telling,
     splits: Splits,
-    told: Mapping[str, Sequence[Run]],
     workers: int | Engine,
 ) -> list[dict[str, Any]]:
     """Explain models with averaged weights, where it is known how to align them."""
@@ -83,8 +82,9 @@ def _weights(
     if not pairs:
         return []
     right = [accuracy(load_checkpoint(folder, work.config)[0], splits.test) for folder in pairs.values()]
-    types = None if work.batch.event is None else next(iter(told.values()))[0].vectors.values.shape[1]
-    averaged = tell(replace(work, runs=tuple(pairs.items()), place=work.place / "averaged"), types, workers)
+    averaged = tell(
+        replace(work, runs=tuple(pairs.items()), place=work.place / "averaged"), type_count(splits), workers
+    )
     return [
         {
             "method": method,

@@ -17,7 +17,7 @@ from perdure.audit.ensemble import clusters_of, shown
 from perdure.audit.members import Ensemble, failures, members
 from perdure.audit.remedies import remedies
 from perdure.audit.retrained import weighed
-from perdure.audit.telling import Telling, noisy, tell, type_names
+from perdure.audit.telling import Telling, noisy, tell, type_count, type_names
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
@@ -91,7 +91,7 @@ def reproduce(
     again = noisy(some[0].model, settings.methods, splits.train)
     places = tuple((one.name, one.folder) for one in some)
     work = Telling(places, settings.methods, again, batch, splits.train, run.path, settings.seed, ensemble.config)
-    told = tell(work, None if batch.event is None else len(types), ensemble.workers, progress)
+    told = tell(work, type_count(splits), ensemble.workers, progress)
     check_comparable(told, [one.name for one in some], splits, types)
     record, arrays = _measured(told, batch, settings)
     alike, pairs = alike_number(next(iter(told.values())), settings.seed)

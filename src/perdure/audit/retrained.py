@@ -9,7 +9,7 @@ from perdure.audit.across_runs import AcrossRuns, across_runs, not_asked
 from perdure.audit.agreements import alike_number, of_samples
 from perdure.audit.comparable import check_comparable
 from perdure.audit.members import Ensemble, Member, members
-from perdure.audit.telling import Telling, noisy, tell, type_names
+from perdure.audit.telling import Telling, noisy, tell, type_count, type_names
 from perdure.core.batch import select
 from perdure.core.errors import EmptyDataError
 from perdure.core.verdict import Number, Verdict
@@ -43,7 +43,7 @@ def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: st
         again = noisy(some[0].model, (method,), splits.train)
         places = tuple((one.name, one.folder) for one in some)
         work = Telling(places, (method,), again, batch, splits.train, place, seed, ensemble.config)
-        told = tell(work, None if batch.event is None else len(types), ensemble.workers)
+        told = tell(work, type_count(splits), ensemble.workers)
         check_comparable(told, [one.name for one in some], splits, types)
         agreement, _ = of_samples(told[method], "Spearman", spearman, seed)
         alike, _ = alike_number(told[method], seed)

@@ -15,6 +15,7 @@ from perdure.core.batch import Batch, select
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
+from perdure.data.event_marks import marked_types
 from perdure.data.splits import Splits
 from perdure.engine.explain import Explaining, explain
 from perdure.engine.fitted import prepared
@@ -28,7 +29,7 @@ from perdure.reproducibility.sites import site_names, site_vectors
 from perdure.reproducibility.vectors import Vectors, event_vectors
 from perdure.training.checkpoint import load_checkpoint
 
-__all__ = ["Telling", "noisy", "tell", "type_names"]
+__all__ = ["Telling", "noisy", "tell", "type_count", "type_names"]
 
 AGAIN = 10_000
 """Between the seed of the noise of a run and that of its second draw."""
@@ -149,10 +150,26 @@ def type_names(splits: Splits) -> tuple[str, ...]:
     Returns:
         One name for each column.
     """
+    return _event_names(splits) or site_names(splits.test)
+
+
+def type_count(splits: Splits) -> int | None:
+    """Count the event types that vectors tell of.
+
+    Args:
+        splits: the data; events are those of the batches, or what the features mark where there are several at a time.
+
+    Returns:
+        How many there are; None for data without events, whose places are compared.
+    """
+    return len(_event_names(splits)) or None
+
+
+def _event_names(splits: Splits) -> tuple[str, ...]:
     parts = (splits.train, splits.validation, splits.test)
     events = [part.event for part in parts if part.event is not None]
     if splits.test.event is None:
-        return site_names(splits.test)
+        return splits.types if marked_types(splits) else ()
     return splits.types or tuple(f"type {i}" for i in range(1 + max(int(event.max()) for event in events)))
 
 

@@ -43,13 +43,13 @@ class Events:
     - `y`: 0 or 1, (samples, classes) or (samples, 1, classes), 1 at the class.
     - `f`: 0 or 1, (samples, time, types), 1 at the type of the event; a step may have none or several.
     - `e`: 0 or 1, (samples, types), 1 at the types that occur; may be left out.
-    - `types`: text, the name of each type; may be left out, and in a folder may be lines of the file types.txt.
+    - `types`: text, the name of each type; in a folder they may be lines of the file types.txt; numbers when left out.
 
     The splits are "train", "val" and "test". Without them, as in `x_0` or just `x`, the seed draws 60, 20 and 20 %;
     without numbers there is one length. Other arrays are not read, and nothing is unpickled.
 
-    A step becomes its features followed by its types, so `attention` and `hierarchical` want to know how many of
-    these there are, as in `hierarchical:types=2538`. Shorter series are padded with zeros.
+    A step becomes its features followed by its types. `hierarchical` learns from the data how many these are, and
+    `attention` reads them too unless it is told, as in `attention:types=2538`. Shorter series are padded with zeros.
 
     Args:
         path: the folder or the archive.
@@ -204,7 +204,7 @@ def _classes(buckets: list[_Bucket]) -> tuple[str, ...]:
 
 
 def _types(stored: Stored, path: Path, count: int) -> tuple[str, ...]:
-    """Read the names of the types, where there are any."""
+    """Read the names of the types, or number them."""
     if (path / NAMES).is_file():
         names = (path / NAMES).read_text(encoding="utf-8").splitlines()
     elif "types" in stored:
@@ -216,7 +216,7 @@ def _types(stored: Stored, path: Path, count: int) -> tuple[str, ...]:
             )
         names = values.tolist()
     else:
-        return ()
+        names = [f"type {number}" for number in range(count)]
     if len(names) != count or len(set(names)) < count:
         raise DataError(
             f"there are {len(names)} names of types, {len(set(names))} of them different, for {count} types in 'f'",

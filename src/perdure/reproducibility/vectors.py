@@ -13,6 +13,7 @@ from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
 from perdure.core.errors import ShapeError, UnsupportedError, VocabularyError
+from perdure.data.event_marks import events_at
 from perdure.ops.events import event_counts, event_sums
 
 __all__ = ["Compat", "Pooling", "Vectors", "event_vectors"]
@@ -49,11 +50,14 @@ def event_vectors(
 
     The features of a step are added up, then the steps of a type are added up or averaged:
 
-    .. math:: v_k = \sum_{t : e_t = k} \sum_d a_{td} \quad\text{or}\quad v_k / |\{t : e_t = k\}|
+    .. math:: v_k = \sum_{t : k \in e_t} \sum_d a_{td} \quad\text{or}\quad v_k / |\{t : k \in e_t\}|
+
+    Where a step holds several events, each of their types gets the value of the step as a whole, as in the paper.
 
     Args:
         attribution: of the samples of the batch, of any method, shape (batch, time, feature).
-        batch: with the event type of each step, from 0 to types - 1, negative for a step without a type.
+        batch: with the event type of each step, from 0 to types - 1, negative for a step without a type; or with
+            features that mark the types of a step, as many as there are types and the last ones.
         types: the number of event types.
         pooling: "sum" or "mean"; None for that of the paper, sums of attention and means of anything else.
         compat: "corrected", or "published" for the vectors of the published code: gradients of the loss, each
@@ -88,19 +92,23 @@ def event_vectors(
     check_choice("compat", compat, get_args(Compat))
     values = attribution.values if compat == "corrected" else _published(attribution, mask)
     steps = values.flatten(2).sum(2) if values.ndim > 2 else values
-    sums, counts = event_sums(steps, event, types, mask), event_counts(event, types, mask)
+    steps, mask = (each[..., None].expand(event.shape).flatten(1) for each in (steps, mask))
+    sums, counts = event_sums(steps, event.flatten(1), types, mask), event_counts(event.flatten(1), types, mask)
     method = attribution.provenance.method
     pooling = pooling or ("sum" if method in SUMMED else "mean")
     return Vectors(sums if pooling == "sum" else sums / counts.clamp_min(1).to(sums), counts > 0)
 
 
 def _events(attribution: Attribution, batch: Batch, types: int) -> tuple[Tensor, Tensor]:
-    values, event = attribution.values, batch.event
+    values, event = attribution.values, events_at(batch, types)
     if event is None:
-        raise ShapeError("the batch has no event types", "give Batch(event=...) the type of each step")
-    if values.shape[:2] != event.shape:
         raise ShapeError(
-            f"the attribution has shape {tuple(values.shape)} and the events have {tuple(event.shape)}",
+            f"the batch has no event types: no events, and its last {types} features do not mark any",
+            "give Batch(event=...) the type of each step, or features that are 1 at its types and 0 elsewhere",
+        )
+    if values.shape[:2] != event.shape[:2]:
+        raise ShapeError(
+            f"the attribution has shape {tuple(values.shape)} and the events have {tuple(event.shape[:2])}",
             "pass the attribution of this batch, (batch, time, feature)",
         )
     if int(event.max()) >= types:
@@ -109,7 +117,8 @@ def _events(attribution: Attribution, batch: Batch, types: int) -> tuple[Tensor,
             "number the types from 0, and pass how many there are in all data",
         )
     event = event.to(values.device)
-    return event, torch.ones_like(event, dtype=torch.bool) if batch.mask is None else batch.mask.to(values.device)
+    whole = torch.ones(event.shape[:2], dtype=torch.bool, device=values.device)
+    return event, whole if batch.mask is None else batch.mask.to(values.device)
 
 
 def _published(attribution: Attribution, mask: Tensor) -> Tensor:
