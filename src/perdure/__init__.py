@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from perdure.metrics.evaluate import evaluate as evaluate
     from perdure.models.adapted import Adapted as Adapted
     from perdure.models.token_model import TokenModel as TokenModel
+    from perdure.report.show import show as show
 
 _HOMES = {
     "Adapted": "perdure.models.adapted",
@@ -48,6 +49,7 @@ _HOMES = {
     "Trial": "perdure.core.trial",
     "attribute": "perdure.attribution.attribute",
     "evaluate": "perdure.metrics.evaluate",
+    "show": "perdure.report.show",
 }
 
 __all__ = [

@@ -78,7 +78,7 @@ def test_what_is_stored_is_what_is_returned(tmp_path, test_batch):
         assert arrays["profile/every"].shape == (3, 20)
         assert arrays["profile/every"][0] == pytest.approx(np.full(20, 0.05))
         assert arrays["mean_truth"].sum() == test_batch.truth[0].sum()
-    assert "10 test samples" in record["subtitle"]
+    assert record["subtitle"].endswith("10 test samples · 20 steps of 20 features")
 
 
 def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_batch):

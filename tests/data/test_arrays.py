@@ -132,3 +132,11 @@ def test_files_that_are_no_whole_archive(content, tmp_path):
     path.write_bytes(damaged.get(content, content))
     with pytest.raises(DataError, match=r"(is not a whole .npz archive|'inputs' cannot be read).*Remedy"):
         Arrays(str(path)).load(0)
+
+
+def test_names_of_features_are_kept(tmp_path):
+    names = np.array(["speed", "height", "heart"])
+    assert load(tmp_path, features=names).feature_names == ("speed", "height", "heart")
+    assert load(tmp_path).feature_names == ()
+    with pytest.raises(DataError, match=r"'features' has shape \(2,\) and dtype <U\d+ for 3 features"):
+        load(tmp_path, features=names[:2])

@@ -267,3 +267,12 @@ def test_whole_numbers_are_classes_in_their_order(tmp_path):
     splits = Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
     assert splits.classes == ("2", "9", "10")
     assert np.isin(splits.train.inputs[splits.train.label == 2].numpy() % 3, 0).all()
+
+
+def test_columns_name_the_features_and_steps_do_not(tmp_path):
+    long = load_data(str(write_csv(tmp_path / "a.csv", long_rows(SAMPLES))), 0)
+    assert long.feature_names == tuple(long_rows(SAMPLES)[0][2:-1])
+    wide = [["label", "a_0", "b_0", "a_1", "b_1"], *([str(i % 2), *"1234"] for i in range(SAMPLES))]
+    assert load_data(str(write_csv(tmp_path / "b.csv", wide)), 0).feature_names == ("a", "b")
+    steps = [["label", "t0", "t1"], *([str(i % 2), *"12"] for i in range(SAMPLES))]
+    assert load_data(str(write_csv(tmp_path / "c.csv", steps)), 0).feature_names == ()

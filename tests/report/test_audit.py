@@ -97,3 +97,25 @@ def test_texts_come_back_from_json(audit):
     record |= {"models": [], "scores": [], "texts": [asdict(one) for one in text.texts]}
     read = read_audit(json.loads(json.dumps(record)), {"inputs": text.inputs, "map/LSTM": text.maps["LSTM"]})
     assert read.texts == text.texts
+
+
+def test_features_are_named_where_there_is_room_and_names_are_never_markup(audit):
+    names = (HOSTILE, "b", "c", "d", "e")
+    page = audit_page(dataclasses.replace(audit, features=names))
+    panels = [
+        panel
+        for section in page.sections
+        for piece in section.pieces
+        if isinstance(piece, Gallery)
+        for _, row in piece.rows
+        for panel in row
+    ]
+    assert {panel.rows for panel in panels} == {names}
+    assert {panel.ends for panel in panels} == {("step 1", "12")}
+    assert HOSTILE not in render(page)
+    read = read_audit(
+        {"title": "", "subtitle": "", "answer": "", "labels": (), "provenance": {}, "models": (), "scores": ()}
+        | {"features": names},
+        {"inputs": audit.inputs},
+    )
+    assert read.features == names

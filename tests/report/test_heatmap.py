@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from perdure.report.heatmap import Limits, colour_scale, even_share, limits, outline, panel, pixels
+from perdure.report.heatmap import Limits, colour_scale, even_share, labelled, limits, outline, panel, pixels
 from perdure.report.palette import DARK, LIGHT
 
 
@@ -80,3 +80,12 @@ def test_a_panel_holds_both_papers_and_its_outline():
 def test_a_colour_scale_names_its_ends_and_middle():
     assert colour_scale(Limits(2.0, signed=True), "input").ticks == ("\N{MINUS SIGN}2.00", "0", "2.00")
     assert read(colour_scale(Limits(2.0, signed=False), "input").light).shape[:2] == (1, 256)
+
+
+@pytest.mark.parametrize(("features", "shown"), [(12, True), (13, False)])
+def test_names_are_left_out_where_they_would_not_fit(features, shown):
+    names = tuple(map(str, range(features)))
+    drawn = panel(np.zeros((1, features)), Limits(1.0, False))
+    assert labelled(drawn, names).rows == (names if shown else ())
+    assert labelled(drawn, names[1:]).rows == ()
+    assert labelled(drawn).ends == ("step 1",)

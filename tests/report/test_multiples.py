@@ -38,3 +38,10 @@ def test_strokes_can_be_told_apart_without_colour():
 def test_neighbouring_levels_never_read_alike():
     ticks = multiples(charts([0.995, 0.998, 1.0]), 1, ("a", "b")).ticks
     assert len({tick.text for tick in ticks}) == len(ticks)
+
+
+@pytest.mark.parametrize(("value", "ends"), [(1.0, ("0.0", "1.0")), (0.0, ("0.0", "1.0")), (7.0, ("6.5", "7.5"))])
+def test_a_flat_curve_of_shares_does_not_leave_their_range(value, ends):
+    chart = Chart("accuracy", {"linear": Curve(np.array([0.0, 1.0]), np.full(2, value))})
+    ticks = [tick.text for tick in multiples([chart], 1, ("a", "b")).ticks]
+    assert (f"{float(ticks[0]):.1f}", f"{float(ticks[-1]):.1f}") == ends

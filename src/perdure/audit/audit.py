@@ -18,6 +18,7 @@ from perdure.audit.explained import Asked, Explained, explained
 from perdure.audit.kind import kind_of
 from perdure.audit.members import Ensemble
 from perdure.audit.picture import SHOWN, arrays
+from perdure.audit.samples import extent, titles
 from perdure.audit.retrained import HOW, retrained
 from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly, verdicts
@@ -76,14 +77,15 @@ def audit(
     by = f"explained by {settings.methods[0]}"
     record = {
         "title": " and ".join(found),
-        "subtitle": f"{run.config['data']} · {settings.methods[0]} · {len(batch)} test samples",
+        "subtitle": f"{run.config['data']} · {settings.methods[0]} · {len(batch)} test samples · {extent(batch)}",
         "answer": " ".join(f"{name}, {by}: {plainly(some)}." for name, some in answers.items()),
         "models": [
             {"name": name, "accuracy": asdict(accuracy[name]), "verdicts": [asdict(verdict) for verdict in some]}
             for name, some in answers.items()
         ],
         "scores": _scores(found),
-        "labels": [_label(batch, place, splits.classes) for place in range(min(SHOWN, len(batch)))],
+        "labels": titles(candidates, select(batch, slice(0, SHOWN)), splits.classes),
+        "features": splits.feature_names,
         "texts": [asdict(text) for text in batch.text[:SHOWN]],
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
@@ -135,10 +137,6 @@ def _scores(found: Mapping[str, Sequence[Explained]]) -> list[dict[str, Any]]:
         for one in some
         for number in (*one.numbers.values(), *one.close.values())
     ]
-
-
-def _label(batch: Batch, place: int, classes: Sequence[str]) -> str:
-    return f"{batch.id[place]}, class {classes[int(batch.label[place])]}"
 
 
 def _store(folder: Path, record: Mapping[str, Any], shown: Mapping[str, np.ndarray]) -> None:

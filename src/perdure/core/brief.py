@@ -13,6 +13,9 @@ __all__ = ["Brief"]
 MOST = 4
 """Items of a tuple that are shown one by one."""
 
+LONGEST = 40
+"""Signs of an item of a longer tuple."""
+
 
 class Brief:
     """A record that fits on a line or two of a session, however much data it holds.
@@ -57,5 +60,9 @@ def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key!r}: {_shown(one)}" for key, one in value.items()) + "}"
     if isinstance(value, tuple) and len(value) > MOST:
-        return f"({', '.join(map(_shown, value[:2]))}, ... {len(value)} in all)"
+        return f"({', '.join(_cut(_shown(one)) for one in value[:2])}, ... {len(value)} in all)"
     return getattr(value, "__name__", "") or repr(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from perdure.ops.sequence import length_mask, site_mask
 __all__ = ["Arrays"]
 
 NEEDED = ("inputs", "label")
-OPTIONAL = ("lengths", "truth", "classes", "split")
+OPTIONAL = ("lengths", "truth", "classes", "features", "split")
 
 Archive = Mapping[str, np.ndarray]
 
@@ -40,6 +40,7 @@ class Arrays:
     - `lengths`: (samples,), valid steps of each sample; later steps may hold anything and become zero.
     - `truth`: 0 or 1, shaped like the inputs, 1 at the sites known to matter.
     - `classes`: text, the name of each class.
+    - `features`: text, the name of each feature, which pages then show.
     - `split`: (samples,), "train", "validation" or "test"; without it the seed draws 60, 20 and 20 %,
       and without "validation" a fifth of the training samples is held out.
 
@@ -70,7 +71,8 @@ class Arrays:
         inputs, mask = _inputs(found)
         label, classes = _label(found, len(inputs))
         batch = Batch(inputs, label, mask, _truth(found, inputs, mask))
-        return part(batch, classes, _marks(found, len(batch)), seed)
+        splits = part(batch, classes, _marks(found, len(batch)), seed)
+        return replace(splits, feature_names=_features(found, inputs.shape[2]))
 
 
 def _read(path: Path) -> Archive:
@@ -176,6 +178,18 @@ def _truth(found: Archive, inputs: Tensor, mask: Tensor | None) -> Bool[Tensor, 
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
         raise DataError("'truth' holds values other than 0 and 1", "store booleans: truth > threshold")
     return torch.from_numpy(values.astype(bool)) & site_mask(mask, inputs)
+
+
+def _features(found: Archive, count: int) -> tuple[str, ...]:
+    names = found.get("features")
+    if names is None:
+        return ()
+    if names.shape != (count,) or names.dtype.kind != "U":
+        raise DataError(
+            f"'features' has shape {names.shape} and dtype {names.dtype} for {count} features",
+            "store one name for each feature in 'features', such as numpy.array(['speed', 'height'])",
+        )
+    return tuple(names.tolist())
 
 
 def _marks(found: Archive, samples: int) -> list[str] | None:

@@ -69,7 +69,10 @@ def check_column(table: pa.Table, name: str, setting: str) -> None:
     """
     if name not in table.column_names:
         shown = listed(table.column_names[:12]) + (" and more" if len(table.column_names) > 12 else "")
-        raise DataError(f"there is no column '{name}' among {shown}", f"name the right one with {setting}=")
+        raise DataError(
+            f"there is no column '{name}' among {shown}",
+            f"name the right one with {setting}=, behind the file: series.csv:{setting}=COLUMN",
+        )
 
 
 def cell(row: int, column: str) -> str:

@@ -35,12 +35,14 @@ class Series:
         lengths: valid steps of each.
         id: a unique name for each.
         sample: the position of the sample to which each row of the table belongs.
+        features: the name of each; empty where the columns are named by step alone.
     """
 
     values: Float[np.ndarray, "sample time feature"]
     lengths: Int[np.ndarray, " sample"]
     id: tuple[str, ...]
     sample: Int[np.ndarray, " row"]
+    features: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def long_series(table: pa.Table, names: tuple[str, str], features: Sequence[str]
     values = np.zeros((len(place), lengths.max(), len(features)), np.float32)
     for i, name in enumerate(features):
         values[sample[rows], step, i] = _finite(numbers(table, name), name)[rows]
-    return Series(values, lengths, tuple(place), sample)
+    return Series(values, lengths, tuple(place), sample, tuple(features))
 
 
 def wide_series(table: pa.Table, id_column: str | None, features: Sequence[str], order: Order) -> Series:
@@ -116,7 +118,7 @@ def wide_series(table: pa.Table, id_column: str | None, features: Sequence[str],
         values = values.astype(np.float32)
     lengths = _lengths(values, grid)
     valid = np.arange(len(grid)) < lengths[:, None]
-    return Series(np.where(valid[..., None], values, 0.0), lengths, tuple(ids), np.arange(len(table)))
+    return Series(np.where(valid[..., None], values, 0.0), lengths, tuple(ids), np.arange(len(table)), _features(grid))
 
 
 def _times(table: pa.Table, name: str) -> Float[np.ndarray, " row"]:
@@ -203,6 +205,12 @@ def _grid(columns: Sequence[str], order: Order) -> list[list[str]]:
             "add the missing columns, or take steps as they come with uneven=true",
         )
     return [[place[name, step] for name in names] for step in steps]
+
+
+def _features(grid: list[list[str]]) -> tuple[str, ...]:
+    """Take the number of the step off the names of its columns; that of a single feature may be no more than "t"."""
+    found = (NUMBERED.fullmatch(name) for name in grid[0])
+    return tuple(match[1] for match in found if match) if len(grid[0]) > 1 else ()
 
 
 def _lengths(values: Float[np.ndarray, "sample time feature"], grid: list[list[str]]) -> Int[np.ndarray, " sample"]:

@@ -29,6 +29,7 @@ class Splits:
         classes: name of each class; a label is a position in it.
         vocabulary: the words of texts; a token id is a position in it. Empty when the inputs are no text.
         types: the names of event types; an event is a position in it. Empty when there are none, or no names.
+        feature_names: of the features of a step, in their order; empty when they have none.
     """
 
     train: Batch
@@ -37,6 +38,7 @@ class Splits:
     classes: tuple[str, ...]
     vocabulary: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     @property
     def features(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,7 @@ class Table:
         if len(classes) == len(label) > 2:
             raise LabelError(f"column '{self.label}' has another class for each sample", "name a column of classes")
         marks = self._marks(table, series)
-        splits = part(_batch(series, label), classes, marks, seed)
+        splits = replace(part(_batch(series, label), classes, marks, seed), feature_names=series.features)
         return standardise(splits, per_step=False) if self.standardise else splits
 
     def _check_columns(self, table: pa.Table) -> None:

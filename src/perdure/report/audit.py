@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float
 from perdure.core.text import Text
 from perdure.core.verdict import Number, Verdict, read_number, read_verdict
 from perdure.report.curve import Band, curve_plot
-from perdure.report.heatmap import EVEN_SHARE, MOST, colour_scale, even_share, limits, panel
+from perdure.report.heatmap import EVEN_SHARE, MOST, colour_scale, even_share, labelled, limits, panel
 from perdure.report.page import Page, Section
-from perdure.report.pieces import Card, Cards, Facts, Gallery, NumberGroup, Numbers, Prose, ScaleKey
+from perdure.report.pieces import Card, Cards, Facts, Gallery, NumberGroup, Numbers, Piece, Prose, ScaleKey
 from perdure.report.samples import AXES, OUTLINE, samples
 
 __all__ = ["AuditPicture", "AuditedModel", "ScoreRow", "audit_page", "read_audit"]
@@ -77,6 +77,7 @@ class AuditPicture:
         truth: the sites known to matter in these samples, shaped like the maps.
         truth_profile: the share of such sites at each distance from the end.
         mean_truth: such sites that all samples share, for the mean maps.
+        features: the names of the features of series; empty when they have none.
     """
 
     title: str
@@ -94,6 +95,7 @@ class AuditPicture:
     truth: Bool[np.ndarray, "sample *position"] | None = None
     truth_profile: Float[np.ndarray, " distance"] | None = None
     mean_truth: Bool[np.ndarray, "time feature"] | None = None
+    features: tuple[str, ...] = ()
 
 
 def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> AuditPicture:
@@ -101,7 +103,7 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
 
     Args:
         record: title, subtitle, answer, models (name, accuracy, verdicts), scores (model, method, number),
-            labels, provenance, and the texts behind token ids.
+            labels, provenance, and where there are some the texts behind token ids and the names of features.
         arrays: `inputs`, and when known `truth`, `truth_profile` and `mean_truth`; for each name
             `profile/NAME` (mean, low, high), `mean_map/NAME` and `map/NAME`.
 
@@ -129,6 +131,7 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
         truth=arrays.get("truth"),
         truth_profile=arrays.get("truth_profile"),
         mean_truth=arrays.get("mean_truth"),
+        features=tuple(record.get("features", ())),
     )
 
 
@@ -144,7 +147,7 @@ def audit_page(audit: AuditPicture) -> Page:
     sections = (
         Section("Verdicts", _cards(audit.models)),
         *_where(audit),
-        Section("Samples", (samples(audit.inputs, audit.maps, audit.truth, audit.labels, audit.texts),)),
+        Section("Samples", (_samples(audit),)),
         Section("Scores", (_scores(audit.scores),)),
         Section("How to read this page", (GUIDE, KEY)),
         Section("Provenance", (Facts(audit.provenance),)),
@@ -167,12 +170,20 @@ def _where(audit: AuditPicture) -> tuple[Section, ...]:
     return (Section("Where the attribution goes", pieces),) if pieces else ()
 
 
+def _samples(audit: AuditPicture) -> Piece:
+    return samples(audit.inputs, audit.maps, audit.truth, audit.labels, audit.texts, audit.features)
+
+
 def _mean_gallery(audit: AuditPicture) -> Gallery:
     names = list(audit.mean_maps)
     even = {name: even_share(audit.mean_maps[name][None])[0] for name in names}
     span = limits(even.values(), MOST)
     panels = tuple(
-        panel(even[name], span, audit.mean_truth, name, f"mean map of {name} over time and features") for name in names
+        labelled(
+            panel(even[name], span, audit.mean_truth, name, f"mean map of {name} over time and features"),
+            audit.features,
+        )
+        for name in names
     )
     note = "Mean absolute map over all test samples. " + AXES + (OUTLINE if audit.mean_truth is not None else "")
     return Gallery((("", panels),), (colour_scale(span, EVEN_SHARE),), note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = [
     "colour_map",
     "colour_scale",
     "even_share",
+    "labelled",
     "limits",
     "outline",
     "panel",
@@ -33,6 +34,9 @@ __all__ = [
 
 MOST = 0.95
 """Share of the sites that a scale for attributions spans: a map that spreads must show beside one that peaks."""
+
+MOST_NAMES = 12
+"""Features whose names fit beside a map."""
 
 EVEN_SHARE = "attribution, 1 = an even share"
 """The unit of maps and curves that are drawn together."""
@@ -176,6 +180,26 @@ def panel(
     steps, features = values.shape
     light, dark = (pixels(values, scale, palette) for palette in (LIGHT, DARK))
     return Panel(light, dark, (steps, features), path, caption, alt or caption)
+
+
+def labelled(drawn: Panel, names: tuple[str, ...] = ()) -> Panel:
+    """Name the features of a map of series, as far as there is room, and its first and last step.
+
+    Args:
+        drawn: the map.
+        names: of the features; empty when they have none.
+
+    Returns:
+        The piece with labels.
+
+    Example:
+        >>> found = labelled(panel(np.zeros((5, 2)), Limits(1.0, False)), ("speed", "height"))
+        >>> found.rows, found.ends
+        (('speed', 'height'), ('step 1', '5'))
+    """
+    steps, features = drawn.size
+    rows = names if len(names) == features <= MOST_NAMES else ()
+    return replace(drawn, rows=rows, ends=("step 1", str(steps)) if steps > 1 else ("step 1",))
 
 
 def colour_scale(scale: Limits, caption: str, unit: str = "") -> ColourScale:

@@ -119,11 +119,11 @@ def multiples(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> C
 
 
 def _levels(values: np.ndarray) -> list[float]:
-    """Choose two to five round levels that hold all values."""
+    """Choose two to five round levels that hold all values; those of a flat share or correlation are 0 to 1."""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     if high - low <= 1e-9 * max(1.0, abs(low)):
-        low, high = low - 0.5, high + 0.5
+        low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5, high + 0.5)
     ticker = require("matplotlib.ticker").MaxNLocator(nbins=4, steps=(1, 2, 2.5, 5, 10))
     return [round(float(one), 12) for one in ticker.tick_values(low, high)]
 

@@ -157,6 +157,8 @@ class Panel:
         outline: the truth's border as an SVG path in steps and features.
         caption: its title.
         alt: what it shows.
+        rows: the name of each row; empty for none.
+        ends: what stands below the first and the last column; empty for nothing.
     """
 
     light: bytes
@@ -165,6 +167,8 @@ class Panel:
     outline: str
     caption: str
     alt: str
+    rows: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

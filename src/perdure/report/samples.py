@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from perdure.core.text import Text
-from perdure.report.heatmap import EVEN_SHARE, MOST, Limits, colour_scale, even_share, limits, panel
+from perdure.report.heatmap import EVEN_SHARE, MOST, Limits, colour_scale, even_share, labelled, limits, panel
 from perdure.report.pictures import map_panel, picture_panel
 from perdure.report.pieces import Gallery, Panel, Piece, Sentences
 from perdure.report.tokens import sentence
@@ -25,7 +26,14 @@ Maps = Mapping[str, Float[np.ndarray, "sample *position"]]
 Truth = Bool[np.ndarray, "sample *position"] | None
 
 
-def samples(inputs: Inputs, maps: Maps, truth: Truth, titles: tuple[str, ...], texts: tuple[Text, ...] = ()) -> Piece:
+def samples(
+    inputs: Inputs,
+    maps: Maps,
+    truth: Truth,
+    titles: tuple[str, ...],
+    texts: tuple[Text, ...] = (),
+    features: tuple[str, ...] = (),
+) -> Piece:
     """Lay samples out: sentences where there are texts, pictures of images, heat maps of series.
 
     Args:
@@ -34,6 +42,7 @@ def samples(inputs: Inputs, maps: Maps, truth: Truth, titles: tuple[str, ...], t
         truth: what is known to matter, shaped like a map.
         titles: of the samples.
         texts: what token ids stand for.
+        features: the names of the features of series; empty when they have none.
 
     Returns:
         The piece, with colours that all maps share.
@@ -48,7 +57,9 @@ def samples(inputs: Inputs, maps: Maps, truth: Truth, titles: tuple[str, ...], t
         return _sentences(even, spread, truth, titles, texts)
     if inputs.ndim == 4:
         return _pictures(inputs, even, spread, truth, titles)
-    return _heat_maps(inputs, even, spread, truth, titles)
+    drawn = _heat_maps(inputs, even, spread, truth, titles)
+    rows = tuple((title, tuple(labelled(one, features) for one in panels)) for title, panels in drawn.rows)
+    return replace(drawn, rows=rows)
 
 
 def _sentences(even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...], texts: tuple[Text, ...]) -> Sentences:
