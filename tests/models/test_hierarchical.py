@@ -34,7 +34,7 @@ def several(seed=0):
 
 
 def made(config=SMALL):
-    return config.build(TYPES if config.types == 0 else TYPES + 3, 2, stream()).eval()
+    return config.build(TYPES + 3 if config.types else TYPES, 2, stream()).eval()
 
 
 @pytest.mark.parametrize(("text", "published", "fixed"), [("imdb", 279_382, 840), ("amazon", 320_886, 712)])
@@ -95,7 +95,7 @@ def test_where_every_step_has_its_own_type_the_first_level_is_the_identity():
 @pytest.mark.parametrize("config", [SMALL, APART])
 def test_what_stands_behind_the_end_does_not_matter_and_a_batch_is_its_samples(config):
     model, x = made(config), one_hot()
-    x = x if config.types == 0 else torch.cat([torch.randn(4, 7, 3, generator=stream(2)), x], 2)
+    x = torch.cat([torch.randn(4, 7, 3, generator=stream(2)), x], 2) if config.types else x
     logits = model(x, lengths=LENGTHS)
     torch.testing.assert_close(model(torch.cat([x, x], 1), lengths=LENGTHS), logits)
     one_by_one = [model(one[None, :length]) for one, length in zip(x, LENGTHS, strict=True)]

@@ -72,14 +72,17 @@ class ModelSource:
 
         Raises:
             UnsupportedError: when the model cannot be asked; other names of `check_answers` say why.
+            SettingError: when the model attends to event types, and the data has none.
         """
         from perdure.core.random import stream
         from perdure.models.answers import check_answers
+        from perdure.models.typed import told_types
 
         if self.load is not None:
             model = self.load(splits)
         else:
-            model = self.trainable.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
+            config = told_types(self.trainable, splits)
+            model = config.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
         check_answers(model, splits.train, len(splits.classes))
         return model
 
@@ -255,6 +258,7 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
 
     import torch
 
+    from perdure.models.typed import told_types
     from perdure.training.checkpoint import load_checkpoint, load_into, load_weights
 
     folder = _trained(weights)
@@ -266,7 +270,7 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
 
     @cache
     def load(splits: Splits) -> nn.Module:
-        model = config.build(splits.features, len(splits.classes), torch.Generator())
+        model = told_types(config, splits).build(splits.features, len(splits.classes), torch.Generator())
         load_into(model, weights)
         return model.eval()
 

@@ -31,9 +31,9 @@ KINDS = ("auto", "lexicographer", "hypernym", "clusters")
 class EventTexts:
     """Texts as series of events, in the layout that was published with the attention-based explanations.
 
-    A step becomes the vector of its word followed by the types of events, 1 at its own, so `attention` and
-    `hierarchical` want to know how many of these there are, as in `hierarchical:types=40`. Words without a type have
-    zeros there.
+    A step becomes the vector of its word followed by the types of events, 1 at its own. `hierarchical` learns from the
+    data how many these are, and `attention` reads them too unless it is told, as in `attention:types=40`. Words without
+    a type have zeros there.
 
     Args:
         source: dataset of the texts: "planted_text", which needs no file, "imdb", "amazon_polarity", "text_table" or

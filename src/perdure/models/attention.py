@@ -28,7 +28,8 @@ class Attention:
         hidden_sizes: width of each LSTM of the encoder; the last is also that of attention and decoder.
         normalise: whether what each LSTM reads is normalised over the batch.
         dropout: share of what the second and later LSTMs read that is dropped in training.
-        types: how many of the last features are the event types of a step, which the encoder does not read.
+        types: how many of the last features are the event types of a step, which the encoder does not read; None for
+            as many as the data has.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -46,13 +47,13 @@ class Attention:
     hidden_sizes: tuple[int, ...] = (32,)
     normalise: bool = False
     dropout: float = 0.0
-    types: int = 0
+    types: int | None = 0
 
     def __post_init__(self) -> None:
         check_counts(dense_size=self.dense_size, hidden_sizes=min(self.hidden_sizes, default=0))
         if not 0 <= self.dropout < 1:
             raise SettingError(f"dropout is {self.dropout}", "give a share of at least 0 and below 1")
-        if self.types < 0:
+        if self.types is not None and self.types < 0:
             raise SettingError(f"types is {self.types}", "give the number of features that are event types, or 0")
 
     def build(self, features: int, classes: int, generator: torch.Generator) -> AttentionClassifier:
@@ -112,15 +113,15 @@ class AttentionClassifier(nn.Module):
     def __init__(self, config: Attention, features: int, classes: int) -> None:
         super().__init__()
         check_counts(features=features, classes=classes)
-        if config.types >= features:
+        self.config, self.features, self.read = config, features, features - (config.types or 0)
+        if self.read < 1:
             raise ShapeError(
                 f"a step has {features} features, of which {config.types} are to be event types",
                 "give fewer types, so that there is something for the encoder to read",
             )
-        self.config, self.features = config, features
         width = config.hidden_sizes[-1]
         self.encoder = Encoder(
-            features - config.types,
+            self.read,
             config.dense_size,
             config.hidden_sizes,
             normalise=config.normalise,
@@ -190,7 +191,7 @@ class AttentionClassifier(nn.Module):
             What the attention reads.
         """
         check_series(x, self.features, lengths)
-        encoded: Encoded = self.encoder(x[..., : self.features - self.config.types], lengths)
+        encoded: Encoded = self.encoder(x[..., : self.read], lengths)
         return encoded
 
     def attend(self, encoded: Encoded, x: Float[Tensor, "batch time feature"]) -> Attended:  # noqa: ARG002

@@ -34,7 +34,7 @@ class Hierarchical(Attention):
         normalise: whether what each LSTM reads is normalised over the batch.
         dropout: share of what the second and later LSTMs read that is dropped in training.
         types: how many of the last features are event types, which the encoder does not read; 0 when all features
-            are event types and are read.
+            are event types and are read. None learns from the data which of both it is; without data it is as 0.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -47,6 +47,8 @@ class Hierarchical(Attention):
         is positive. So a path from zero keeps the types of its end, and a step may hold events of several types. What
         a step belongs to has no gradient. The notes of `Attention` hold here too.
     """
+
+    types: int | None = None
 
     def _network(self, features: int, classes: int) -> HierarchicalClassifier:
         return HierarchicalClassifier(self, features, classes)

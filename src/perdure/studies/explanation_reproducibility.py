@@ -20,6 +20,7 @@ from perdure.landscape.along import explained
 from perdure.landscape.linear import linear
 from perdure.landscape.surface import ModelLoss
 from perdure.models.presets import model_config
+from perdure.models.typed import told_types
 from perdure.ops.params import flatten, params_of, unflatten
 from perdure.studies.cell import accuracy_row
 from perdure.studies.conclusion import concluded
@@ -164,4 +165,4 @@ class ExplanationReproducibility:
     def _config(self, model: str) -> Architecture:
         """Read the settings of a model, which learns of data with features of their own how many are types."""
         config, types = model_config(model), len(self._splits.types)
-        return replace(config, types=types) if 0 < types < self._splits.features else config
+        return told_types(replace(config, types=types) if 0 < types < self._splits.features else config, self._splits)

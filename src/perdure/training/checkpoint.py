@@ -24,6 +24,7 @@ from perdure.core.registry import MODELS, name_of
 from perdure.data.splits import Splits
 from perdure.models.adapted import bare
 from perdure.models.factory import Factory
+from perdure.models.typed import told_types
 from perdure.records.files import write_bytes, write_text
 from perdure.records.place import place
 
@@ -65,13 +66,14 @@ def save_checkpoint(
     Args:
         folder: for the files; an older checkpoint there is replaced.
         model: built from `config`.
-        config: its architecture.
+        config: its architecture; kept as the data completes it.
         splits: the data it was trained on; the names of classes and the vocabulary are kept.
         extra: plain values to keep with it, such as accuracy and seed.
 
     Raises:
         RunFolderError: when the system cannot write.
     """
+    config = told_types(config, splits)
     weights = {name: value.detach().cpu().contiguous() for name, value in bare(model).state_dict().items()}
     described = {
         "model": {"name": name_of(config), **dataclasses.asdict(config)},

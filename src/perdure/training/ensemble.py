@@ -15,6 +15,7 @@ from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
+from perdure.models.typed import told_types
 from perdure.training.checkpoint import is_finished, save_checkpoint
 from perdure.training.course import Fitted, Progress
 from perdure.training.fit import fit
@@ -119,8 +120,12 @@ def train(
 
     Returns:
         The trained model with its history.
+
+    Raises:
+        SettingError: when the architecture asks for event types, and the data has none.
+        NonFiniteError: when the loss becomes NaN or infinite.
     """
-    model = config.build(splits.features, len(splits.classes), stream(seed, "weights"))
+    model = told_types(config, splits).build(splits.features, len(splits.classes), stream(seed, "weights"))
     source = source or shuffled(splits.train, settings.batch_size, settings.min_steps)
     with one_thread():
         return fit(model, source, splits.validation, settings, stream(seed, "training"), progress)
