@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from perdure.report.multiples import Chart, Curve, multiples, stroke
 

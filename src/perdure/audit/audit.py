@@ -18,8 +18,8 @@ from perdure.audit.explained import Asked, Explained, explained
 from perdure.audit.kind import kind_of
 from perdure.audit.members import Ensemble
 from perdure.audit.picture import SHOWN, arrays
-from perdure.audit.samples import extent, titles
 from perdure.audit.retrained import HOW, retrained
+from perdure.audit.samples import extent, titles
 from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly, verdicts
 from perdure.core.batch import Batch, select

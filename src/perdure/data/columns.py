@@ -71,7 +71,7 @@ def check_column(table: pa.Table, name: str, setting: str) -> None:
         shown = listed(table.column_names[:12]) + (" and more" if len(table.column_names) > 12 else "")
         raise DataError(
             f"there is no column '{name}' among {shown}",
-            f"name the right one with {setting}=, behind the file: series.csv:{setting}=COLUMN",
+            f"name the right one with {setting}=COLUMN, behind a colon or other settings: data.csv:{setting}=COLUMN",
         )
 
 
