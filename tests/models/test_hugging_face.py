@@ -88,6 +88,44 @@ def test_integrated_gradients_of_the_embeddings_are_complete(model):
     assert values[1, 4:].eq(0).all()
 
 
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory):
+    """A tiny GPT-2 without a token for padding, which batches of its own `forward` insist on."""
+    place = tmp_path_factory.mktemp("gpt2")
+    sizes = {"n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 12, "num_labels": 2}
+    ends = {"bos_token_id": 0, "eos_token_id": 0}
+    with torch.random.fork_rng():
+        model = transformers.GPT2ForSequenceClassification(
+            transformers.GPT2Config(vocab_size=len(WORDS), **sizes, **ends)
+        )
+        torch.nn.init.normal_(model.score.weight)
+    model.save_pretrained(place)
+    transformers.BertTokenizerFast(vocab={word: place for place, word in enumerate(WORDS)}).save_pretrained(place)
+    return text_classifier(str(place))
+
+
+def test_a_decoder_reads_the_last_token_of_each_text_by_ids_and_by_embeddings(decoder):
+    """Its own answer to each text alone, which needs no padding, is the reference."""
+    both = batch(decoder, TEXT, "good")
+    check_answers(decoder, both, 2)
+    lengths = both.mask.sum(1)
+    found = decoder(both.inputs, lengths=lengths)
+    assert torch.equal(found, decoder(embedded(decoder, both).inputs, lengths))
+    for row, length in enumerate(lengths):
+        alone = decoder.model(input_ids=both.inputs[row : row + 1, :length]).logits[0]
+        torch.testing.assert_close(found[row], alone, rtol=0, atol=1e-6)
+
+
+def test_a_decoder_is_explained_without_its_padding(decoder):
+    both, alone = batch(decoder, TEXT, "good"), batch(decoder, "good")
+    x, label = embedded(decoder, both).inputs, torch.tensor([0, 1])
+    values = attribute(decoder, x, "gradient", target=label, lengths=both.mask.sum(1)).values
+    single = attribute(decoder, embedded(decoder, alone).inputs, "gradient", target=label[1:]).values
+    torch.testing.assert_close(values[1, :3], single[0], rtol=0, atol=1e-6)
+    assert values[1, 3:].eq(0).all()
+    assert values[0].abs().sum(1).gt(0).all()
+
+
 def test_texts_are_cut_to_what_the_model_reads(model, caplog):
     ids, _, texts = model.reader.tokenise(["good " * 30])
     assert ids.shape == (1, 12)

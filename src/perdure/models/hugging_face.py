@@ -110,6 +110,9 @@ class Reader:
 class TextClassifier(nn.Module):
     """A text classifier of Hugging Face that takes embeddings as well as token ids.
 
+    Decoders, such as GPT-2, classify by what they say at the last token of a text. Their own `forward` finds it by the
+    id of padding, and so not at all among embeddings; here it is found by the lengths.
+
     Args:
         model: of the package transformers.
         reader: that belongs to it.
@@ -154,7 +157,14 @@ class TextClassifier(nn.Module):
         lengths = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
         mask = length_mask(lengths.to(x.device), x.shape[1]).long()
         given = {"inputs_embeds" if x.is_floating_point() else "input_ids": x}
+        if isinstance(getattr(self.model, "score", None), nn.Linear):  # what heads of decoders are called
+            return self._at_the_last(self.model.base_model(**given, attention_mask=mask, use_cache=False)[0], lengths)  # type: ignore[operator]
         logits: Tensor = self.model(**given, attention_mask=mask).logits
+        return logits
+
+    def _at_the_last(self, states: Tensor, lengths: Tensor) -> Tensor:
+        rows = torch.arange(len(states), device=states.device)
+        logits: Tensor = self.model.score(states[rows, lengths.to(states.device) - 1])  # type: ignore[operator]
         return logits
 
 
