@@ -276,3 +276,15 @@ def test_columns_name_the_features_and_steps_do_not(tmp_path):
     assert load_data(str(write_csv(tmp_path / "b.csv", wide)), 0).feature_names == ("a", "b")
     steps = [["label", "t0", "t1"], *([str(i % 2), *"12"] for i in range(SAMPLES))]
     assert load_data(str(write_csv(tmp_path / "c.csv", steps)), 0).feature_names == ()
+
+
+def test_a_long_table_under_other_names_is_not_taken_for_a_wide_one(tmp_path):
+    """Read as wide it would give one sample for each step, and the same person to training and test."""
+    rows = [["patient", "t", "x", "outcome"], *([i // 4, i % 4, i**2 % 7, "ab"[i // 4 % 2]] for i in range(48))]
+    path = write_csv(tmp_path / "a.csv", rows)
+    with pytest.raises(
+        DataError, match=r"'patient' and 't' are the sample.*id=patient,time=t, or .*ignore=\[patient, t\]"
+    ):
+        load_data(f"{path}:label=outcome", 0)
+    assert sum(map(len, parts(load_data(f"{path}:label=outcome,id=patient,time=t", 0)))) == 12
+    assert sum(map(len, parts(load_data(f"{path}:label=outcome,ignore=[patient, t]", 0)))) == 48

@@ -25,6 +25,9 @@ NUMBERED = re.compile(r"(.*?)[_.-]?(\d+)")
 LARGEST_GAP = 1.5
 """Steps are unevenly spaced from this many times the smallest distance between two of them."""
 
+LONG_SHARE = 0.5
+"""The least share of rows with the sample of the row before in a long table."""
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -114,6 +117,8 @@ def wide_series(table: pa.Table, id_column: str | None, features: Sequence[str],
             )
     grid = _grid(features, order)
     values = np.stack([np.stack([numbers(table, name) for name in step], 1) for step in grid], 1)
+    if NUMBERED.fullmatch(features[0]) is None:
+        _check_wide(values[..., 0], features)
     with np.errstate(over="ignore"):
         values = values.astype(np.float32)
     lengths = _lengths(values, grid)
@@ -205,6 +210,24 @@ def _grid(columns: Sequence[str], order: Order) -> list[list[str]]:
             "add the missing columns, or take steps as they come with uneven=true",
         )
     return [[place[name, step] for name in names] for step in steps]
+
+
+def _check_wide(values: Float[np.ndarray, "row column"], names: Sequence[str]) -> None:
+    """Refuse a long table whose columns of samples and steps have other names than expected.
+
+    Such a pair is easily told: the step rises from row to row exactly as long as the sample stays the same.
+    """
+    same, rises = (np.diff(values, axis=0) == 0).T, (np.diff(values, axis=0) > 0).T
+    for i, stays in enumerate(same):
+        if stays.all() or stays.mean() < LONG_SHARE:
+            continue
+        for j, up in enumerate(rises):
+            if i != j and (up == stays).all():
+                raise DataError(
+                    f"columns '{names[i]}' and '{names[j]}' are the sample and the step of a long table: "
+                    f"'{names[j]}' rises exactly as long as '{names[i]}' stays the same",
+                    f"name them, id={names[i]},time={names[j]}, or leave them out, ignore=[{names[i]}, {names[j]}]",
+                )
 
 
 def _features(grid: list[list[str]]) -> tuple[str, ...]:
