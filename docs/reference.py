@@ -31,6 +31,8 @@ LIBRARY = {
         "perdure.core.protocols",
         "perdure.core.layer",
         "perdure.models.adapted",
+        "perdure.models.token_model",
+        "perdure.report.show",
     ),
     "cells": ("perdure.cells.input_attention",),
     "training": ("perdure.training.settings", "perdure.training.ensemble", "perdure.training.checkpoint"),
