@@ -1,19 +1,22 @@
 """A tracking that is cut goes on as if nothing had been cut."""
 
 import json
+import math
 from dataclasses import replace
 from functools import cache
 
 import pytest
+import torch
 
 from perdure.core.errors import PartError
 from perdure.landscape.chunks import Kept
 from perdure.landscape.counted import Counted
-from perdure.landscape.kept_tracking import load_tracked, save_tracked, tracked_in_chunks
+from perdure.landscape.kept_tracking import load_tracked, published_in_chunks, save_tracked, valley_in_chunks
+from perdure.landscape.published import Published, published_valley
 from perdure.landscape.tracked import Valley
 from perdure.landscape.valley import valley
 from perdure.ops.params import distance
-from tests.landscape.bowls import PASS, point
+from tests.landscape.bowls import PASS, RING, Formula, point
 
 QUICK = Valley(longest=0.1, least=0.005, corrections=4)
 ENDS = point(-1.0, 0.0), point(1.0, 0.0)
@@ -64,37 +67,67 @@ def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tracked_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
+        valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
     half = load_tracked(tmp_path)
     assert 1 < len(half.state.points) < len(whole.points)
-    found = tracked_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
+    found = valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
     is_the_same(found.state, whole)
     assert found.seconds > half.seconds
     assert heard[-1] == (whole.level, 0.0)
     assert [left for _, left in heard] == sorted((left for _, left in heard), reverse=True)
     again = Counted(PASS)
-    is_the_same(tracked_in_chunks(again, ENDS, QUICK, tmp_path, interrupts).state, whole)
+    is_the_same(valley_in_chunks(again, ENDS, QUICK, tmp_path, interrupts).state, whole)
     assert again.passes == 0
 
 
 def test_budgets_count_over_all_calls_and_can_be_raised(tmp_path):
-    out = tracked_in_chunks(PASS, ENDS, Valley(seconds=0.0), tmp_path, quiet)
+    out = valley_in_chunks(PASS, ENDS, Valley(seconds=0.0), tmp_path, quiet)
     assert (out.state.ended, len(out.state.points)) == ("seconds", 1)
     few = replace(QUICK, evaluations=30)
-    out = tracked_in_chunks(PASS, ENDS, few, tmp_path, quiet)
+    out = valley_in_chunks(PASS, ENDS, few, tmp_path, quiet)
     assert out.state.ended == "evaluations"
-    assert tracked_in_chunks(PASS, ENDS, few, tmp_path, quiet).state.evaluations == out.state.evaluations
-    whole = tracked_in_chunks(PASS, ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
+    assert valley_in_chunks(PASS, ENDS, few, tmp_path, quiet).state.evaluations == out.state.evaluations
+    whole = valley_in_chunks(PASS, ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
     assert whole.state.ended == "target"
     is_the_same(whole.state, undisturbed())
 
 
 def test_an_infeasible_bound_stalls_and_stays_stalled(tmp_path):
     settings = Valley(allowed=0.5)
-    found = tracked_in_chunks(PASS, ENDS, settings, tmp_path, quiet)
+    found = valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet)
     assert found.state.ended == "stalled"
     assert 0 < found.state.increase <= 0.5
-    is_the_same(tracked_in_chunks(PASS, ENDS, settings, tmp_path, quiet).state, found.state)
+    is_the_same(valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet).state, found.state)
+
+
+def test_a_published_tracking_that_is_cut_equals_one_that_was_not(tmp_path):
+    """With its detours, whose Adam remembers and whose samples are drawn; the seconds are those of all calls."""
+    angle = math.radians(120)
+    ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
+    ring = Formula(RING.function, (0.0, 0.1, -0.1))
+    settings = Published(0.05, inner=20, outer=3, batch_size=2, evaluations=300)
+    whole = published_valley(ring, *ends, settings, torch.Generator().manual_seed(1))
+    cuts = []
+
+    def interrupts(_level, left):
+        if len(cuts) < 4:
+            cuts.append(left)
+            raise KeyboardInterrupt
+
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            published_in_chunks(ring, ends, settings, torch.Generator().manual_seed(1), tmp_path, interrupts)
+    assert 0 < cuts[-1] < cuts[0]
+    half = load_tracked(tmp_path)
+    assert 0 < half.state.gradients < whole.gradients
+    assert half.state.moves
+    found = published_in_chunks(ring, ends, settings, torch.Generator().manual_seed(2), tmp_path, quiet)
+    is_the_same(found.state, whole)
+    assert (found.state.base, found.state.share, found.state.moves) == (whole.base, whole.share, whole.moves)
+    assert torch.equal(found.state.moments, whole.moments)
+    assert torch.equal(found.state.random, whole.random)
+    assert found.seconds > half.seconds
+    assert len(list(tmp_path.glob("state-*"))) == 1
 
 
 def test_damaged_files_are_named(tmp_path):

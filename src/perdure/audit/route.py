@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,14 +14,14 @@ from perdure.core.random import stream
 from perdure.landscape.band import band_learner
 from perdure.landscape.bezier import bezier_learner
 from perdure.landscape.chunks import Kept
-from perdure.landscape.counted import Counted, passes_of
+from perdure.landscape.counted import passes_of
 from perdure.landscape.kept_learning import learned_in_chunks
-from perdure.landscape.kept_tracking import tracked_in_chunks
+from perdure.landscape.kept_tracking import published_in_chunks, valley_in_chunks
 from perdure.landscape.learned import Learned, Learner
 from perdure.landscape.linear import linear
 from perdure.landscape.path import Chain, Path
 from perdure.landscape.polychain import polychain_learner
-from perdure.landscape.published import Published, published_valley
+from perdure.landscape.published import Published
 from perdure.landscape.stored import load_path, save_path
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.tracked import Tracked, Valley
@@ -31,7 +30,8 @@ from perdure.records.files import write_text
 
 __all__ = ["Route", "Search", "find"]
 
-_RECORD, _PATH, _LEARNING = "route.json", "path.safetensors", "learning.safetensors"
+_RECORD, _PATH = "route.json", "path.safetensors"
+_LEARNING, _TRACKING = "learning.safetensors", "tracking"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,30 +126,31 @@ def _curve(kind: str, ways: Callable[..., Learner[Path]], search: Search) -> tup
     return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients"), False
 
 
-def _tracked(search: Search) -> tuple[Route, bool]:
-    def tell(level: float, left: float) -> None:
-        search.tell(f"valley: loss at most {level:.4g} nats, {left:.0%} of the distance left")
-
-    ends, settings = search.ends, Valley(search.settings.allowed, seconds=search.seconds)
-    place = search.place("valley") / "tracking"
-    kept = tracked_in_chunks(search.surface, (ends.first, ends.second), settings, place, tell)
-    tracked = kept.state
-    passes = passes_of(tracked.evaluations, tracked.gradients, search.surface.size, settings.batch_size)
-    return _completed("valley", kept, passes, ends)
+def _valley(search: Search) -> tuple[Route, bool]:
+    settings = Valley(search.settings.allowed, seconds=search.seconds)
+    tell, place = _teller("valley", search), search.place("valley") / _TRACKING
+    kept = valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, tell)
+    return _completed("valley", kept, settings.batch_size, search)
 
 
 def _published(search: Search) -> tuple[Route, bool]:
-    search.tell("published: not told until it ends")
-    counted, begun, ends = Counted(search.surface), time.monotonic(), search.ends
     settings = Published(search.settings.allowed or 0.0, seconds=search.seconds)
-    generator = stream(search.settings.seed, "path", "published")
-    tracked = published_valley(counted, ends.first, ends.second, settings, generator)
-    return _completed("published", Kept(tracked, time.monotonic() - begun), counted.passes, ends)
+    tell, place = _teller("published", search), search.place("published") / _TRACKING
+    ends, generator = (search.ends.first, search.ends.second), stream(search.settings.seed, "path", "published")
+    kept = published_in_chunks(search.surface, ends, settings, generator, place, tell)
+    return _completed("published", kept, settings.batch_size, search)
+
+
+def _teller(kind: str, search: Search) -> Callable[[float, float], None]:
+    def tell(level: float, left: float) -> None:
+        search.tell(f"{kind}: loss at most {level:.4g} nats, {left:.0%} of the distance left")
+
+    return tell
 
 
 _FINDERS: dict[str, Callable[[Search], tuple[Route, bool]]] = {
     "linear": _straight,
-    "valley": _tracked,
+    "valley": _valley,
     "bezier": partial(_curve, "bezier", bezier_learner),
     "polychain": partial(_curve, "polychain", polychain_learner),
     "band": partial(_curve, "band", band_learner),
@@ -157,9 +158,10 @@ _FINDERS: dict[str, Callable[[Search], tuple[Route, bool]]] = {
 }
 
 
-def _completed(kind: str, kept: Kept[Tracked], passes: float, ends: Ends) -> tuple[Route, bool]:
+def _completed(kind: str, kept: Kept[Tracked], batch_size: int, search: Search) -> tuple[Route, bool]:
     """Lay the straight rest of a tracking that did not come to its end, and say so."""
-    tracked, cut = kept.state, kept.state.ended == "seconds"
+    tracked, ends, cut = kept.state, search.ends, kept.state.ended == "seconds"
+    passes = passes_of(tracked.evaluations, tracked.gradients, search.surface.size, batch_size)
     whole, left = distance(ends.first, ends.second), distance(tracked.points[-1], ends.second)
     if left == 0:
         return Route(kind, tracked.path, kept.seconds, passes, "reached the other end"), False

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.learned import Learned, SlowingAdam, begun, mean_loss, some_samples, unjoined
+from perdure.landscape.adam import SlowingAdam
+from perdure.landscape.learned import Learned, begun, mean_loss, some_samples, unjoined
 from perdure.landscape.path import Path
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten

@@ -15,7 +15,7 @@ from perdure.landscape.path import Path
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, flatten, unflatten
 
-__all__ = ["Learned", "Learner", "SlowingAdam", "begun", "learn", "mean_loss", "some_samples", "unjoined"]
+__all__ = ["Learned", "Learner", "begun", "learn", "mean_loss", "some_samples", "unjoined"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,50 +125,6 @@ def unjoined(state: Learned, ends: tuple[Params, Params]) -> tuple[Params, ...]:
         The points, ends included.
     """
     return (ends[0], *(unflatten(point, ends[0]) for point in state.points[1:-1]), ends[1])
-
-
-class SlowingAdam:
-    """An Adam whose learning rate falls to zero over the second half of its steps, taken up where a state left it.
-
-    Args:
-        weights: what it moves, in place.
-        moments: means of gradient and squared gradient before its next step; not written to.
-        learning_rate: of the first half.
-        steps: how many it takes in all.
-        taken: how many it has taken.
-
-    Example:
-        >>> weights = torch.zeros(1)
-        >>> learner = SlowingAdam(weights, torch.zeros(2, 1), learning_rate=1.0, steps=2)
-        >>> learner.step(torch.ones(1)), round(weights.item(), 4)
-        (None, -1.0)
-        >>> [round(moment.item(), 4) for moment in learner.moments]
-        [0.1, 0.001]
-    """
-
-    def __init__(self, weights: Tensor, moments: Tensor, learning_rate: float, steps: int, taken: int = 0) -> None:
-        self._weights, self._rate, self._steps, self._taken = weights, learning_rate, steps, taken
-        self._adam = torch.optim.Adam([weights], learning_rate)
-        mean, square = moments.clone().unbind()
-        known = {"step": torch.tensor(float(taken)), "exp_avg": mean, "exp_avg_sq": square}
-        self._adam.load_state_dict({**self._adam.state_dict(), "state": {0: known}})
-
-    @property
-    def moments(self) -> Tensor:
-        """Copy the means of gradient and squared gradient."""
-        known = self._adam.state[self._weights]
-        return torch.stack([known["exp_avg"], known["exp_avg_sq"]])
-
-    def step(self, slopes: Tensor) -> None:
-        """Take a step.
-
-        Args:
-            slopes: the gradient, shaped like the weights.
-        """
-        self._adam.param_groups[0]["lr"] = self._rate * min(1.0, 2 - 2 * self._taken / self._steps)
-        self._weights.grad = slopes
-        self._adam.step()
-        self._taken += 1
 
 
 def some_samples(size: int, count: int, generator: torch.Generator) -> Tensor | None:

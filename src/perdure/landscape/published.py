@@ -12,8 +12,10 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
+from perdure.landscape.adam import moments_of, restored
+from perdure.landscape.learned import mean_loss
 from perdure.landscape.surface import Surface
-from perdure.landscape.tracked import Tracked
+from perdure.landscape.tracked import Detour
 from perdure.ops.params import Params, difference, distance, flatten, interpolate, unflatten
 
 __all__ = ["Published", "published_valley"]
@@ -114,9 +116,9 @@ def published_valley(
     first: Params,
     second: Params,
     settings: Published,
-    generator: torch.Generator,
+    start: torch.Generator | Detour,
     clock: Callable[[], float] = time.monotonic,
-) -> Tracked:
+) -> Detour:
     """Track a valley in straight steps, and around where the loss is too high, as published.
 
     The search for a direction does not use that its problem has the solution `direction`; the point at the end of a
@@ -127,7 +129,8 @@ def published_valley(
         first: the start.
         second: the target.
         settings: of the published code.
-        generator: the stream of the samples of gradients.
+        start: the stream of the samples of gradients; or an earlier tracking between these ends to go on from, as if
+            it had never ended. Budgets count from the first start for evaluations, and from now for seconds.
         clock: what the seconds of the settings are told by, for example that of the processor.
 
     Returns:
@@ -146,34 +149,72 @@ def published_valley(
         the multiplier times <g, d> over vectors of any length; from a short start d shrinks to nothing, where the
         cosine outweighs the slope that was asked for.
     """
-    until = clock() + settings.seconds
-    ends = [_loss(surface, point) for point in (first, second)]
-    state = Tracked((first,), (ends[0],), max(ends) + settings.allowed, 0.0, "target", 0.0, 2, 0)
-    way = flatten(first).double().requires_grad_()
-    solver = _Solver(surface, settings, generator, way, torch.optim.Adam([way]))
-    base, share, slope = first, 0.0, settings.slope
+    until, ends = clock() + settings.seconds, (mean_loss(surface, first), mean_loss(surface, second))
+    if isinstance(start, torch.Generator):
+        solver, state = _begun(surface, settings, start, first, ends)
+    else:
+        solver, state = _resumed(surface, settings, start), replace(start, ended="target")
     while distance(state.points[-1], second) > settings.close:
         if state.evaluations >= settings.evaluations:
-            return replace(state, ended="evaluations")
+            state = replace(state, ended="evaluations")
+            break
         if clock() >= until:
-            return replace(state, ended="seconds")
-        here = state.points[-1]
-        slope = 0.0 if distance(here, second) < _NEAR else slope
-        share = min(1.0, share + settings.share)
-        ahead = interpolate(base, second, share)
-        state, loss = _looked(surface, state, ahead)
-        if loss > state.level:
-            way = solver.direction(here, second, slope)
-            state, ahead, loss = _searched(surface, replace(state, gradients=solver.gradients), way)
-            base, share = ahead, 0.0
-        losses = (*state.losses, loss)
-        increase = max(0.0, max(losses) - max(ends))
-        stride = distance(here, ahead)
-        state = replace(state, points=(*state.points, ahead), losses=losses, increase=increase, stride=stride)
-    return state
+            state = replace(state, ended="seconds")
+            break
+        state = _step(solver, state, second, max(ends))
+    moves = int(solver.learner.state[solver.way]["step"])
+    moments = moments_of(solver.learner, solver.way)
+    return replace(state, moments=moments, moves=moves, random=solver.generator.get_state())
 
 
-def _searched(surface: Surface, state: Tracked, way: Tensor) -> tuple[Tracked, Params, float]:
+def _begun(
+    surface: Surface, settings: Published, generator: torch.Generator, first: Params, ends: tuple[float, float]
+) -> tuple[_Solver, Detour]:
+    way = flatten(first).double().requires_grad_()
+    nothing = torch.zeros(2, len(way), dtype=way.dtype, device=way.device)
+    state = Detour(
+        (first,),
+        (ends[0],),
+        level=max(ends) + settings.allowed,
+        increase=0.0,
+        ended="target",
+        stride=0.0,
+        evaluations=2,
+        gradients=0,
+        base=0,
+        share=0.0,
+        slope=settings.slope,
+        moments=nothing,
+        moves=0,
+        random=generator.get_state(),
+    )
+    return _Solver(surface, settings, generator, way, restored(way, nothing, 0)), state
+
+
+def _resumed(surface: Surface, settings: Published, state: Detour) -> _Solver:
+    generator, way = torch.Generator(), flatten(state.points[-1]).double().requires_grad_()
+    generator.set_state(state.random)
+    learner = restored(way, state.moments, state.moves)
+    return _Solver(surface, settings, generator, way, learner, state.gradients)
+
+
+def _step(solver: _Solver, state: Detour, target: Params, floor: float) -> Detour:
+    """Go straight on, or around where the loss is too high there."""
+    here, settings = state.points[-1], solver.settings
+    slope, share = 0.0 if distance(here, target) < _NEAR else state.slope, min(1.0, state.share + settings.share)
+    ahead = interpolate(state.points[state.base], target, share)
+    state, loss = _looked(solver.surface, replace(state, slope=slope, share=share), ahead)
+    if loss > state.level:
+        way = solver.direction(here, target, slope)
+        state, ahead, loss = _searched(solver.surface, replace(state, gradients=solver.gradients), way)
+        state = replace(state, base=len(state.points), share=0.0)
+    losses = (*state.losses, loss)
+    increase = max(0.0, max(losses) - floor)
+    stride = distance(here, ahead)
+    return replace(state, points=(*state.points, ahead), losses=losses, increase=increase, stride=stride)
+
+
+def _searched(surface: Surface, state: Detour, way: Tensor) -> tuple[Detour, Params, float]:
     """Shorten the step until its loss is low enough, or it is very short."""
     here, length = state.points[-1], _FIRST_LENGTH
     while True:
@@ -184,9 +225,5 @@ def _searched(surface: Surface, state: Tracked, way: Tensor) -> tuple[Tracked, P
             return state, point, loss
 
 
-def _looked(surface: Surface, state: Tracked, point: Params) -> tuple[Tracked, float]:
-    return replace(state, evaluations=state.evaluations + 1), _loss(surface, point)
-
-
-def _loss(surface: Surface, point: Params) -> float:
-    return float(surface.losses(point).double().mean())
+def _looked(surface: Surface, state: Detour, point: Params) -> tuple[Detour, float]:
+    return replace(state, evaluations=state.evaluations + 1), mean_loss(surface, point)

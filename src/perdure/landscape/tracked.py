@@ -6,12 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from jaxtyping import Float, Int
+from torch import Tensor
+
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.landscape.path import Chain
 from perdure.ops.params import Params
 
-__all__ = ["Tracked", "Valley"]
+__all__ = ["Detour", "Tracked", "Valley"]
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,24 @@ class Tracked:
     def path(self) -> Chain:
         """The points, joined by straight pieces; a tracking that took no step has none."""
         return Chain(self.points)
+
+
+@dataclass(frozen=True, eq=False)
+class Detour(Tracked):
+    """How far the published tracking of a valley came, with all that its next step depends on.
+
+    Args:
+        base: number of the point from which it goes straight on.
+        share: of the straight line from there that is done.
+        slope: the descent that is asked for.
+        moments: running means of gradient and squared gradient that Adam has of the way.
+        moves: steps that Adam has taken.
+        random: where the stream of samples stands.
+    """
+
+    base: int
+    share: float
+    slope: float
+    moments: Float[Tensor, "2 weight"]
+    moves: int
+    random: Int[Tensor, " byte"]
