@@ -130,21 +130,21 @@ class Room:
 
 
 METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
-METRICS = Room("metrics", "metric", doors=frozenset({"evaluate", "perturbation", "sites", "summarise"}))
+METRICS = Room("metrics", "metric", doors=frozenset({"along", "evaluate", "perturbation", "sites", "summarise"}))
 DATASETS = Room(
     "data",
     "dataset",
     doors=frozenset(
-        {"columns", "event_types", "hub_texts", "images", "layouts", "parts", "pictures", "splits", "texts", "voc"}
-        | {"word_vectors", "words", "cortex", "hcp_events", "hcp_runs", "hcp_series", "parcellation"}
+        {"columns", "event_marks", "event_types", "hub_texts", "images", "layouts", "parts", "pictures", "splits"}
+        | {"texts", "voc", "word_vectors", "words", "cortex", "hcp_events", "hcp_runs", "hcp_series", "parcellation"}
     ),
 )
 MODELS = Room(
     "models",
     "model",
     doors=frozenset(
-        {"adapted", "answers", "bidirectional", "dropout", "embedded", "encoder", "hugging_face"}
-        | {"pooling", "prefix", "presets", "pretrained", "token_model", "weights"}
+        {"adapted", "answers", "bidirectional", "dropout", "embedded", "encoder", "from_transformers", "hugging_face"}
+        | {"pooling", "prefix", "presets", "pretrained", "token_model", "typed", "weights"}
     ),
 )
 STUDIES = Room(
