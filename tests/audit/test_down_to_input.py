@@ -52,5 +52,12 @@ def test_bits_are_told_and_do_not_enter_the_answer():
     assert "Of 4,000 bits the prediction needs about 120" in down_to_input(found()).sentence
 
 
+def test_bits_with_which_the_prediction_is_lost_are_no_need():
+    lost = replace(found(), bits=number("bits", 0.098, 0.0, 58.0), kept=number("kept", 0.505, 0.5, 0.95))
+    sentence = down_to_input(lost).sentence
+    assert "the prediction needs stays open: with the 0.1 that were found" in sentence
+    assert "a probability of 0.51, no more than with none (0.50)" in sentence
+
+
 def test_a_model_at_chance_has_nothing_to_explain():
     assert down_to_input(found(accuracy=0.505)).answer == "not learned"

@@ -16,6 +16,11 @@ def test_the_kind_follows_from_the_inputs(inputs, kind):
     assert [METHODS.make(name) for name in kind.methods]
 
 
+def test_one_step_is_no_time_to_reach_back():
+    kind = kind_of(Batch(torch.zeros(2, 1, 3), torch.zeros(2).long()))
+    assert (kind.in_time, kind.methods) == (False, SERIES.methods)
+
+
 def test_a_table_has_no_audit():
     with pytest.raises(UnsupportedError, match=r"shape \(1, 4\)"):
         kind_of(Batch(torch.zeros(1, 4), torch.zeros(1).long()))

@@ -16,6 +16,9 @@ QUESTION = "Does the map show what the prediction needs, down to the input?"
 KEPT = 0.5
 """Rank correlation with the maps of redrawn models: below, a map shows the weights; above, it shows something else."""
 
+FEW = 10
+"""Bits below which a tenth of one is told."""
+
 LEVELS: Mapping[str, Level] = {"yes": "good", "partly": "warning", "unclear": "warning", "no": "bad"}
 
 Standing = Literal["better", "like", "worse"]
@@ -118,8 +121,15 @@ def _dependent(similarity: Number) -> str:
 
 
 def _needed(bits: Number, kept: Number) -> str:
+    """Tell the bits that were found, and no need where the prediction is lost with them."""
+    found = f"{bits.value:,.0f}" if bits.value >= FEW else f"{bits.value:.1f}"
+    if kept.low <= kept.null:
+        return (
+            f"How many of {bits.ceiling:,.0f} bits the prediction needs stays open: with the {found} that were found "
+            f"its class has a probability of {kept.value:.2f}, no more than with none ({kept.null:.2f})."
+        )
     return (
-        f"Of {bits.ceiling:,.0f} bits the prediction needs about {bits.value:,.0f}, with which its class has a "
+        f"Of {bits.ceiling:,.0f} bits the prediction needs about {found}, with which its class has a "
         f"probability of {kept.value:.2f} instead of {kept.ceiling:.2f}."
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
@@ -54,7 +54,7 @@ def kind_of(batch: Batch) -> Kind:
         batch: the samples.
 
     Returns:
-        The kind.
+        The kind; series of a single step have no order in time.
 
     Raises:
         UnsupportedError: for a table, or any other shape.
@@ -66,6 +66,8 @@ def kind_of(batch: Batch) -> Kind:
     """
     if batch.inputs.ndim == 2 and not batch.inputs.is_floating_point():
         return TEXTS
+    if batch.inputs.ndim == 3 and batch.inputs.shape[1] == 1:
+        return replace(SERIES, in_time=False)
     kinds = {3: SERIES, 4: IMAGES}
     if batch.inputs.ndim not in kinds:
         raise UnsupportedError(
