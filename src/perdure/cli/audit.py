@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = ["audit"]
 
-GIVEN = "To ask, name an architecture or a factory, or give several trained folders to 'perdure reproduce'."
+GIVEN = (
+    "To ask, name what it was before: an architecture, a factory, or the model that a text classifier began from, "
+    "hf:FOLDER; or give several trained folders to 'perdure reproduce'."
+)
 
 
 def audit(

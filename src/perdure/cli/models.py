@@ -105,7 +105,8 @@ def resolve(text: str, weights: Path | None = None) -> ModelSource:
 
     Args:
         text: a registry name with settings, a trained folder, a factory "file.py:function" or
-            "package.module:function", "timm:NAME", or "hf:ID" or a folder of a Hugging Face text classifier.
+            "package.module:function", "timm:NAME", or "hf:ID" or a folder of a Hugging Face text classifier, or of what
+            one is to be trained from.
         weights: a file or trained folder with the weights of a model that is named without any.
 
     Returns:
@@ -250,7 +251,7 @@ def _checkpoint(text: str, folder: Path) -> ModelSource:
     from perdure.training.checkpoint import load_checkpoint
 
     model, info = load_checkpoint(folder)
-    return ModelSource(text, info.digest, info.config, lambda _: model)
+    return ModelSource(text, info.digest, info.config, lambda _: model, getattr(model, "reader", None))
 
 
 def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource:
@@ -282,8 +283,16 @@ def _is_hugging_face(text: str) -> bool:
 
 
 def _hugging_face(text: str) -> ModelSource:
+    """Load a trained text classifier; what one may begin from is yet to be trained, in the tokens of its own."""
     from perdure.core.digest import model_digest
+    from perdure.core.random import stream
+    from perdure.models.fine_tuned import FineTuned
+    from perdure.models.from_transformers import classifies, folder_of
     from perdure.models.hugging_face import text_classifier
 
+    if not classifies(folder_of(text.removeprefix("hf:"))):
+        config = FineTuned(text.removeprefix("hf:"))
+        built: Any = config.build(0, 2, stream(0, "reader"))
+        return ModelSource(text, {"source": config.source, "files": config.digest}, config, reader=built.reader)
     model = text_classifier(text.removeprefix("hf:"))
     return ModelSource(text, model_digest(model), None, lambda _: model, model.reader)

@@ -15,7 +15,7 @@ from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import factory_of
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
-from perdure.cli.sources import FACTORY, JSON, METHOD, OUT, SEED, load_data
+from perdure.cli.sources import FACTORY, JSON, METHOD, OUT, SEED, load_data, read_as
 from perdure.core.errors import SettingError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def path(
     from perdure.core.registry import METHODS, folder_name
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
+    from perdure.training.checkpoint import load_checkpoint
 
     for name in method:
         METHODS.make(name)
@@ -77,8 +78,9 @@ def path(
     found = recorded_data(first) if data is None else (data, seed)
     if found is None:
         raise SettingError(f"there is no record of what {first} was trained on", "name the data behind both runs")
-    splits = load_data(*found)
-    ends = load_ends(first, second, splits, factory_of(factory))
+    config = factory_of(factory)
+    splits = read_as(load_checkpoint(first, config)[0], load_data(*found))
+    ends = load_ends(first, second, splits, config)
     methods = tuple(method) or _methods(ends.model, splits.train)
     settings = PathSettings(tuple(kind), methods, allowed, align, points, samples, seed=seed)
     folder = out or Path("runs") / folder_name(f"path-{first}-{second}-{seed}")

@@ -10,10 +10,10 @@ import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
-from perdure.cli.models import ModelSource, factory_of, resolve
+from perdure.cli.models import ModelSource, factory_of, read_by, resolve
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
-from perdure.cli.sources import DATA, FACTORY, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, training
+from perdure.cli.sources import DATA, FACTORY, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, read_as, training
 from perdure.core.errors import SettingError
 from perdure.records.plan import Wanted
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from perdure.core.batch import Batch
+    from perdure.core.protocols import Architecture
     from perdure.data.splits import Splits
     from perdure.engine.piece import Engine
     from perdure.training.settings import Training
@@ -74,7 +75,7 @@ def reproduce(
     how, splits = training(setting, changes), load_data(data, seed)
     there, source = _found(model, folders, runs)
     config = source.architecture if source else factory_of(factory)
-    example = source.untrained(splits) if source else load_checkpoint(next(iter(there.values())), config)[0]
+    example, splits = _example(source, there, config, splits)
     methods = tuple(method) or _methods(example, splits.test)
     _rehearse(example, methods, splits)
     settings = ReproduceSettings(methods, samples, top, seed)
@@ -137,6 +138,19 @@ def _found(model: str, folders: Sequence[Path], runs: int) -> tuple[dict[str, Pa
             f"'{model}' is one trained model", "name a model to train, or give further runs as --folders"
         )
     return {}, source
+
+
+def _example(
+    source: ModelSource | None, there: Mapping[str, Path], config: Architecture | None, splits: Splits
+) -> tuple[nn.Module, Splits]:
+    """Give a model of the runs, and the data as it reads them."""
+    from perdure.training.checkpoint import load_checkpoint
+
+    if source is None:
+        model = load_checkpoint(next(iter(there.values())), config)[0]
+        return model, read_as(model, splits)
+    read = read_by((source,), splits)
+    return source.untrained(read), read
 
 
 def _explained(parts: int) -> tuple[Wanted, ...]:

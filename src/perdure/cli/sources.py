@@ -11,6 +11,8 @@ import typer
 from perdure.records.place import place
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from perdure.core.batch import Batch
     from perdure.data.splits import Splits
     from perdure.training.settings import Training
@@ -30,6 +32,7 @@ __all__ = [
     "load_batch",
     "load_data",
     "other_samples",
+    "read_as",
     "training",
 ]
 
@@ -38,7 +41,7 @@ MODEL = Annotated[
     typer.Argument(
         help="A name from 'perdure list models', with settings: lstm:hidden_size=16; a trained folder; a function of "
         "yours that makes the model: file.py:function or package.module:function; timm:NAME; or a Hugging Face text "
-        "classifier: hf:ID or its folder."
+        "classifier: hf:ID or its folder, also of what one is to be trained from."
     ),
 ]
 WEIGHTS = Annotated[
@@ -129,6 +132,20 @@ def other_samples(splits: Splits, split: str) -> Batch:
         The training samples, or those of validation where training samples are explained.
     """
     return splits.validation if split == "train" else splits.train
+
+
+def read_as(model: nn.Module, splits: Splits) -> Splits:
+    """Let a trained model read the data: texts in the tokens of its own, where it has some.
+
+    Args:
+        model: of any kind.
+        splits: the data.
+
+    Returns:
+        The same samples.
+    """
+    reader = getattr(model, "reader", None)
+    return splits if reader is None else reader(splits)
 
 
 def training(setting: str, changes: str) -> Training:

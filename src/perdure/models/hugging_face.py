@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +15,10 @@ from torch import Tensor, nn
 
 from perdure.core.batch import Batch
 from perdure.core.check import check_ids
-from perdure.core.errors import CheckpointError, DependencyError, EmptyDataError, UnsupportedError
+from perdure.core.errors import CheckpointError, EmptyDataError, UnsupportedError
 from perdure.core.text import Text
-from perdure.data.hub import hub_model
 from perdure.data.splits import Splits
-from perdure.models.pretrained import ensure_torchvision
+from perdure.models.from_transformers import folder_of, loaded
 from perdure.ops.sequence import length_mask
 
 __all__ = ["Reader", "TextClassifier", "reader_of", "text_classifier"]
@@ -183,24 +179,10 @@ def text_classifier(source: str) -> TextClassifier:
         CheckpointError: when the folder holds no text classifier.
         UnsupportedError: when its tokenizer cannot tell where a token stands.
     """
-    transformers = _transformers()
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
-        folder = hub_model(source, f"give the folder of a copy: hf:path/to/{Path(source).name}")
-    given = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        with _no_bar(transformers.utils.logging):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **given)
-            model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-                folder, output_loading_info=True, **given
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"'{folder}' holds no text classifier that can be used: {' '.join(str(error).split())[:300]}",
-            "give the folder that save_pretrained of model and tokenizer wrote",
-        ) from error
-    _check_complete(folder, report["missing_keys"])
-    return TextClassifier(model.eval(), reader_of(tokenizer, model, str(folder))).eval()
+    folder = folder_of(source)
+    found = loaded(folder)
+    _check_complete(folder, found.missing)
+    return TextClassifier(found.model, reader_of(found.tokenizer, found.model, str(folder))).eval()
 
 
 def _check_complete(folder: Path, missing: Sequence[str]) -> None:
@@ -208,7 +190,7 @@ def _check_complete(folder: Path, missing: Sequence[str]) -> None:
     if missing:
         raise CheckpointError(
             f"'{folder}' lacks the weights {', '.join(sorted(missing)[:6])}: it is no trained text classifier",
-            "give a model that was trained to classify, not the one that it began from",
+            "give a model that was trained to classify; perdure train hf:FOLDER trains one from what it began from",
         )
 
 
@@ -271,28 +253,3 @@ def _truth(truth: Tensor, old: Sequence[Text], new: Sequence[Text], steps: int) 
         for place, (first, last) in enumerate(after.spans):
             carried[row, place] = bool(marked[first:last].any())
     return carried
-
-
-@contextmanager
-def _no_bar(settings: Any) -> Iterator[None]:
-    """Let transformers load without a progress bar of its own."""
-    shown = settings.is_progress_bar_enabled()
-    settings.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            settings.enable_progress_bar()
-
-
-def _transformers() -> Any:
-    if find_spec("torchvision") is not None:
-        ensure_torchvision()  # transformers cannot be imported beside one that does not fit torch
-    try:
-        return import_module("transformers")
-    except ModuleNotFoundError as error:
-        if error.name != "transformers":
-            raise
-        raise DependencyError(
-            "text classifiers of Hugging Face need the package 'transformers'", "pip install 'perdure[text]'"
-        ) from None

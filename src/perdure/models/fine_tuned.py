@@ -1,0 +1,61 @@
+"""Fine-tuned: a language model of Hugging Face that learns to classify, once for each seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import torch
+from torch import nn
+
+from perdure.models.factory import own_random_state
+from perdure.models.from_transformers import folder_of, loaded
+from perdure.models.hugging_face import TextClassifier, reader_of
+
+__all__ = ["FineTuned"]
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A language model of Hugging Face that learns to classify texts in the tokens of its own.
+
+    Training begins from the weights of the folder, under a head whose weights are drawn; what the folder lacks is
+    drawn too, and all of it where there are no weights but a configuration and a tokenizer. So runs from several seeds
+    differ by their head, the order of samples and dropout, as those of everyday fine-tuning do.
+
+    Args:
+        source: a folder with the files, or their id on the hub, which is looked for in the cache first.
+
+    Reference:
+        perdure
+    """
+
+    source: str
+
+    def build(self, features: int, classes: int, generator: torch.Generator) -> nn.Module:
+        """Load the model, and draw what is not there; the global random state is left alone.
+
+        Args:
+            features: size of a vocabulary, which the model brings itself.
+            classes: number of outputs.
+            generator: the stream of the weights that are drawn; the model is moved to its device.
+
+        Returns:
+            A new model in training mode.
+
+        Raises:
+            DependencyError: without the package transformers.
+            DataError: when an id is not in the cache and the hub cannot be reached.
+            CheckpointError: when the folder cannot be used.
+        """
+        del features
+        with own_random_state(generator):
+            found = loaded(folder_of(self.source), classes)
+        reader = reader_of(found.tokenizer, found.model, self.source)
+        return TextClassifier(found.model, reader).to(generator.device).train()
+
+    @property
+    def digest(self) -> str:
+        """Sixteen digits of the hash of the files, so that a run can tell whether they have changed."""
+        files = sorted(path for path in folder_of(self.source).iterdir() if path.is_file())
+        return sha256(b"".join(sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:16]
