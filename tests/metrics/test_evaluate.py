@@ -3,7 +3,19 @@ import dataclasses
 import pytest
 import torch
 
-from perdure.core.errors import DataError, NonFiniteError, SettingError, ShapeError, UnknownNameError, UnsupportedError
+from perdure.attribution.gradient import Gradient
+from perdure.core.attribution import Explained
+from perdure.core.errors import (
+    DataError,
+    LabelError,
+    LengthError,
+    NonFiniteError,
+    PerdureError,
+    SettingError,
+    ShapeError,
+    UnknownNameError,
+    UnsupportedError,
+)
 from perdure.metrics.evaluate import evaluate
 from perdure.metrics.roc import Roc
 from tests.metrics.trials import box, known_maps, series, trial_of
@@ -77,3 +89,39 @@ def test_what_cannot_be_judged_is_named(trial, metric, error, message):
 def test_a_null_without_draws_is_refused():
     with pytest.raises(SettingError, match="draws=0"):
         evaluate(trial_of(VALUES, TRUTH), "roc", draws=0)
+
+
+TRIAL = trial_of(VALUES, TRUTH, MASK)
+
+
+def asked(**changes):
+    return dataclasses.replace(TRIAL, query=dataclasses.replace(TRIAL.query, **changes))
+
+
+@pytest.mark.parametrize(
+    ("trial", "error", "message"),
+    [
+        (Explained(VALUES, {}), SettingError, r"is Explained, no trial.*perdure.Trial\(perdure.Query\(model, x"),
+        (dataclasses.replace(TRIAL, attribution=Explained(VALUES, {})), ShapeError, r"the map is Explained.*\.values"),
+        (dataclasses.replace(TRIAL, method="gradient"), SettingError, r"perdure.METHODS.make\('gradient'\)"),
+        (asked(x=VALUES.numpy()), ShapeError, "x of the query is ndarray"),
+        (asked(target=torch.zeros(4).long()), LabelError, r"is Tensor.*perdure.Logit\(labels\)"),
+        (asked(mask=MASK.sum(1)), LengthError, r"mask of the query has shape \(4,\) and dtype torch.int64"),
+    ],
+)
+def test_what_is_no_trial_is_named(trial, error, message):
+    with pytest.raises(error, match=message):
+        evaluate(trial, "vanishing")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"metric": Roc}, r"the metric is the class Roc.*Roc\(...\)"),
+        ({"metric": Gradient()}, r"Gradient, which has no 'measure'.*perdure.METRICS.names\(\)"),
+        ({"metric": "roc", "generator": 3}, "generator=3 is no torch.Generator"),
+    ],
+)
+def test_what_is_no_metric_or_stream_is_named(settings, message):
+    with pytest.raises(PerdureError, match=message):
+        evaluate(TRIAL, **settings)

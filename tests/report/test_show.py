@@ -53,6 +53,8 @@ def test_what_cannot_be_shown_is_named():
     batch = Batch(torch.randn(2, 4, 3), LABEL)
     with pytest.raises(ShapeError, match=r"'gradient' has shape \(2, 5, 3\), the samples have \(2, 4, 3\)"):
         show(explained(torch.randn(2, 5, 3)), batch)
+    with pytest.raises(SettingError, match=r"samples are Tensor.*perdure.Batch\(x, labels\)"):
+        show(explained(batch.inputs), batch.inputs)
     with pytest.raises(SettingError, match="no map"):
         show({}, batch)
     with pytest.raises(SettingError, match="limit is 0"):

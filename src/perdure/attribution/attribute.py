@@ -25,7 +25,7 @@ from perdure.core.protocols import Method
 from perdure.core.query import Query, part
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
-from perdure.core.target import LABEL_TARGETS, Logit, Target, as_target
+from perdure.core.target import LABEL_TARGETS, Logit, Target, as_target, label_of
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["attribute"]
@@ -130,17 +130,18 @@ def _query(
             "wrap it so that it returns (batch, classes), or ask for a step of (batch, time, classes): "
             "target=perdure.AtStep(step, perdure.Logit(label))",
         )
-    if isinstance(target, Tensor):
-        check_label(target, len(x), logits.shape[1])
-        target = Logit(target.to(x.device))
-    if isinstance(target, Logit) and _are_probabilities(logits):
+    asked = Logit(target) if isinstance(target, Tensor) else target
+    label = label_of(asked)
+    if label is not None:
+        check_label(label, len(x), logits.shape[1])
+    if isinstance(asked, Logit) and _are_probabilities(logits):
         warnings.warn(
             "the model returns probabilities where logits are expected: their gradients vanish when the model is sure. "
             "Remove the softmax from the model, or pass target=perdure.Probability(label) to say that you mean it.",
             ProbabilityWarning,
             stacklevel=3,
         )
-    return Query(model, x, target, mask, seeds, opening=opening)
+    return Query(model, x, asked, mask, seeds, opening=opening)
 
 
 def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:

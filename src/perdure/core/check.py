@@ -211,6 +211,8 @@ def check_label(label: Tensor, batch: int, classes: int) -> None:
     Raises:
         LabelError: otherwise.
     """
+    if not isinstance(label, Tensor):
+        raise LabelError(f"labels are {type(label).__name__}", "pass a tensor, torch.as_tensor(labels)")
     if label.shape != (batch,) or label.is_floating_point():
         raise LabelError(
             f"labels have shape {tuple(label.shape)} and dtype {label.dtype} for {batch} samples",

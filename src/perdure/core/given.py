@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from perdure.core.errors import SettingError
+from perdure.core.check import check_inputs
+from perdure.core.errors import LabelError, LengthError, SettingError, ShapeError
+from perdure.core.trial import Trial
 
-__all__ = ["check_generator", "check_made"]
+__all__ = ["check_generator", "check_made", "check_trial"]
 
 
 def check_made(thing: object, verb: str, noun: str) -> None:
@@ -47,4 +50,45 @@ def check_generator(generator: object) -> None:
         raise SettingError(
             f"generator={generator!r:.40} is no torch.Generator",
             "give a stream, for example torch.Generator().manual_seed(3)",
+        )
+
+
+def check_trial(trial: object) -> None:
+    """Check that a trial is one, and that its parts are what they should be; shapes of maps are not looked at.
+
+    Args:
+        trial: what was given.
+
+    Raises:
+        SettingError: when it is no trial, or its method is a name.
+        ShapeError: when its map or inputs are no floats.
+        LabelError: when the target of its query is no function of the outputs.
+        LengthError: when its mask is not that of its steps.
+    """
+    if not isinstance(trial, Trial):
+        raise SettingError(
+            f"what is to be judged is {type(trial).__name__}, no trial",
+            "make one: perdure.Trial(perdure.Query(model, x, perdure.Logit(labels)), found.values)",
+        )
+    query, values = trial.query, trial.attribution
+    if not isinstance(values, Tensor):
+        raise ShapeError(
+            f"the map is {type(values).__name__}", "give the tensor; that of an attribution is its .values"
+        )
+    check_inputs(query.x, "x of the query")
+    if not callable(query.target):
+        raise LabelError(
+            f"the target of the query is {type(query.target).__name__}",
+            "give a function of the outputs, such as perdure.Logit(labels)",
+        )
+    if query.mask is not None and (query.mask.shape != query.x.shape[:2] or query.mask.dtype != torch.bool):
+        raise LengthError(
+            f"the mask of the query has shape {tuple(query.mask.shape)} and dtype {query.mask.dtype} for inputs "
+            f"{tuple(query.x.shape)}",
+            "give (batch, time), true at valid steps: torch.arange(time) < lengths[:, None]",
+        )
+    if isinstance(trial.method, str):
+        raise SettingError(
+            f"the method of the trial is the name '{trial.method}'",
+            f"give the method itself: perdure.METHODS.make('{trial.method}')",
         )

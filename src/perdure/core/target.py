@@ -24,6 +24,7 @@ __all__ = [
     "Target",
     "as_target",
     "in_nats",
+    "label_of",
     "select_target",
 ]
 
@@ -170,6 +171,18 @@ def as_target(asked: object, batch: int) -> Target | Int[Tensor, " batch"]:
         "give class numbers, torch.as_tensor(labels), one number for all samples, a target of class numbers such as "
         "perdure.Probability(labels), or a function from outputs to one scalar per sample",
     )
+
+
+def label_of(target: Target) -> Int[Tensor, " batch"] | None:
+    """Tell which classes a target is about.
+
+    Args:
+        target: one of this module's targets, or a function.
+
+    Returns:
+        The class of each sample; None for a function, and for a target of one step, whose outputs are others.
+    """
+    return target.label if isinstance(target, _OfLabel) else None
 
 
 def in_nats(target: Target, *, odds: bool = False) -> Target:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from perdure.core.check import check_inputs, check_truth
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError
-from perdure.core.given import check_generator, check_made
+from perdure.core.given import check_generator, check_made, check_trial
 from perdure.core.protocols import AsksAgain, Metric
 from perdure.core.random import sub_seeds, uniform
 from perdure.core.registry import METRICS, name_of
@@ -63,6 +63,7 @@ def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: t
 
 
 def _check(trial: Trial, metric: Metric) -> None:
+    check_trial(trial)
     x = trial.query.x
     if trial.attribution.shape != x.shape:
         raise ShapeError(

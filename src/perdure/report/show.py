@@ -64,7 +64,7 @@ def show(
 
     Raises:
         ShapeError: when a map is of other samples.
-        SettingError: without a map, or for a limit below 1.
+        SettingError: without a map, for a limit below 1, or when the samples are no batch.
 
     Example:
         >>> import torch
@@ -74,6 +74,8 @@ def show(
         >>> "speed" in show(found, batch, features=("speed", "height")).html
         True
     """
+    if not isinstance(batch, Batch):
+        raise SettingError(f"the samples are {type(batch).__name__}", "give a batch: perdure.Batch(x, labels)")
     check_counts(limit=limit)
     maps = {found.provenance.method: found} if isinstance(found, Attribution) else dict(found)
     if not maps:
