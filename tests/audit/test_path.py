@@ -150,7 +150,7 @@ def test_an_interrupted_command_goes_on_to_the_same_result(found, ends, tmp_path
     record = laid(ends, tmp_path, settings)
 
     def without_time(some):
-        return [{name: value for name, value in kind.items() if name not in ("seconds", "passes")} for kind in some]
+        return [{name: value for name, value in kind.items() if name != "seconds"} for kind in some]
 
     assert without_time(record["kinds"]) == without_time(found[0]["kinds"][1:])
     assert record["agreements"] == [
@@ -164,14 +164,6 @@ def test_a_tracking_out_of_time_says_so_and_goes_on_when_there_is_more(ends, tmp
     assert short["ended"].startswith("out of time with 100% of the distance left")
     assert short["barrier"]["value"] == pytest.approx(short["barrier"]["null"])
     assert laid(ends, tmp_path, settings)["kinds"][0]["ended"] == "reached the other end"
-
-
-def test_an_infeasible_bound_reports_the_best_reached_and_why(ends, tmp_path):
-    settings = replace(SETTINGS, kinds=("valley",), methods=("attention",), allowed=0.0)
-    kind = laid(ends, tmp_path, settings)["kinds"][0]
-    if kind["ended"] != "reached the other end":
-        assert kind["ended"].startswith("stalled: no step below the bound came closer with ")
-        assert "and an increase of 0 so far; the rest is a straight line" in kind["ended"]
 
 
 def test_the_page_can_be_read_from_what_is_stored(found):

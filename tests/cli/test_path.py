@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from perdure.landscape.bend import Bend
+from perdure.landscape.surface import ModelLoss
 from tests.cli.shell import run
 
 EVENTS = "planted_events:train=40,validation=10,test=12,shortest=6,longest=8,fillers=2"
@@ -51,6 +53,32 @@ def test_another_question_in_the_same_folder_is_refused(seeds, tmp_path):
     assert "methods is ['attention'] there and ['gradient'] here" in message
 
 
+@pytest.mark.usefixtures("no_page")
+def test_a_command_that_is_interrupted_gives_the_same_answer_when_it_is_started_again(seeds, tmp_path, monkeypatch):
+    """Cut at the thirtieth gradient of forty: what was stored before is not computed again."""
+    monkeypatch.setattr("perdure.landscape.bezier.Bend", lambda: Bend(steps=40))
+    asked, gradient = ("path", *seeds, "--kind", "bezier", "--points", 3, "--samples", 8), ModelLoss.gradient
+    whole = json.loads(run(*asked, "--out", tmp_path / "whole", "--json"))
+    calls = []
+
+    def counts(surface, *arguments):
+        calls.append(1)
+        if len(calls) == 30:
+            raise KeyboardInterrupt
+        return gradient(surface, *arguments)
+
+    monkeypatch.setattr(ModelLoss, "gradient", counts)
+    run(*asked, "--out", tmp_path / "cut", "--json", code=130)
+    assert not (tmp_path / "cut/path.json").exists()
+    found = json.loads(run(*asked, "--out", tmp_path / "cut", "--json"))
+    assert 40 < len(calls) < 30 + 40
+    for record in (whole, found):
+        for name in ("page", "provenance"):
+            record.pop(name)
+        record["kinds"][0].pop("seconds")
+    assert found == whole
+
+
 def test_runs_that_no_path_can_join(seeds, tmp_path):
     run("train", "gru:hidden_size=3", EVENTS, "--changes", "epochs=1", "--out", tmp_path / "gru")
     message = run("path", seeds[0], tmp_path / "gru/seed-00000", *FEW, code=4)
@@ -60,3 +88,7 @@ def test_runs_that_no_path_can_join(seeds, tmp_path):
     assert "published tracking needs" in run("path", *seeds, "--kind", "published", code=3)
     assert "no record of what" in run("path", tmp_path / "a", tmp_path / "b", *FEW, code=3)
     assert "holds no trained model" in run("path", seeds[0], tmp_path / "b", EVENTS, *FEW, code=4)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/failed.txt").write_text("the training loss is nan at step 3.\n")
+    message = run("path", seeds[0], tmp_path / "b", EVENTS, *FEW, code=4)
+    assert "b has no model, as its training failed: the training loss is nan at step 3." in message

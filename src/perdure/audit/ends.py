@@ -14,6 +14,7 @@ from perdure.landscape.align import Aligned, align
 from perdure.landscape.symmetry import symmetries
 from perdure.ops.params import Params, params_of
 from perdure.records.run import read_run
+from perdure.training.attempts import failure
 from perdure.training.checkpoint import Info, load_checkpoint
 
 __all__ = ["Ends", "aligned", "load_ends", "recorded_data"]
@@ -58,9 +59,10 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
         The ends, as they were trained.
 
     Raises:
-        CheckpointError: when one cannot be loaded; when tensors, settings, classes or vocabulary differ; when they
-            were trained on other data; or when their weights are the same.
+        CheckpointError: when the training of one failed, or it cannot be loaded; when tensors, settings, classes or
+            vocabulary differ; when they were trained on other data; or when their weights are the same.
     """
+    _check_trained(first, second)
     (model, one), (other, two) = load_checkpoint(first, config), load_checkpoint(second, config)
     _check_tensors(model.state_dict(), other.state_dict())
     _check_settings(one, two)
@@ -111,6 +113,15 @@ def recorded_data(folder: Path) -> tuple[str, int] | None:
         if "data" in config and "seed" in config:
             return config["data"], config["seed"]
     return None
+
+
+def _check_trained(*folders: Path) -> None:
+    for folder in folders:
+        reason = failure(folder)
+        if reason is not None:
+            raise CheckpointError(
+                f"{folder} has no model, as its training failed: {reason}", "give a run of another seed"
+            )
 
 
 def _check_tensors(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
