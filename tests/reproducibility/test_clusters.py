@@ -1,3 +1,4 @@
+import warnings
 from itertools import permutations
 
 import pytest
@@ -6,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.core.errors import EmptyDataError, SettingError
-from perdure.reproducibility.clusters import adjusted_mutual_information, adjusted_rand, clustering, matched, scan
+from perdure.reproducibility.clusters import (
+    adjusted_mutual_information,
+    adjusted_rand,
+    clustering,
+    clusterings,
+    matched,
+    scan,
+)
 
 LABELS = st.lists(st.integers(0, 3), min_size=2, max_size=12).map(torch.tensor)
 
@@ -39,6 +47,39 @@ def test_centres_and_inertia_are_those_of_the_labels():
 def test_equal_seeds_give_equal_clusters():
     values = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
     assert torch.equal(clustering(values, 5, seed=3).label, clustering(values, 5, seed=3).label)
+
+
+def structureless():
+    return torch.rand(3000, 40, generator=torch.Generator().manual_seed(0)), None
+
+
+@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("drawn", [lambda: planted(5, 600, 1.0), structureless])
+def test_refined_starts_are_as_good_as_full_ones(drawn, count, monkeypatch):
+    """Within three thousandths of the inertia of ten full starts, whatever the seed."""
+    values, _ = drawn()
+    full = clustering(values, count, seed=0).inertia
+    monkeypatch.setattr("perdure.reproducibility.clusters.SMALL", 1)
+    refined = [clustering(values, count, seed).inertia for seed in range(3)]
+    assert max(refined) < 1.003 * full
+    assert clustering(values, count, 1).inertia == refined[1]
+
+
+def test_refined_starts_find_planted_clusters(monkeypatch):
+    monkeypatch.setattr("perdure.reproducibility.clusters.SMALL", 1)
+    values, label = planted(each=500)
+    assert adjusted_rand(clustering(values, 3, seed=0).label, label) == 1.0
+    few = clustering(values[:4], 3, seed=0)
+    assert len(few.label.unique()) == 3
+
+
+def test_several_are_clustered_as_one_by_one_and_warnings_are_as_before():
+    several = [torch.randn(50, 4, generator=torch.Generator().manual_seed(i)) for i in range(5)]
+    before = list(warnings.filters)
+    found = clusterings([*several, torch.ones(50, 4)], 3, seed=1)
+    assert warnings.filters == before
+    for values, one in zip(several, found, strict=False):
+        assert torch.equal(one.label, clustering(values, 3, seed=1).label)
 
 
 @given(LABELS, st.permutations(range(4)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -62,7 +63,8 @@ def relative_consistency(
     if not (distance[1:] >= distance[:-1]).all():
         distance, order = distance.sort()
         alike, weight = alike[order], weight[order]
-    equal, unequal = ((weight * some).double().cumsum(0) for some in (alike, ~alike))
-    gap = equal / equal[-1] - unequal / unequal[-1]
-    last = distance.diff(append=distance[-1:] + 1) > 0  # of a group of ties
-    return float(gap[last].amax())
+    weight = weight.double()
+    equal, unequal = weight @ alike.double(), weight @ (~alike).double()
+    gap = (weight * torch.where(alike, unequal, -equal)).cumsum(0)  # times both, so that whole weights stay exact
+    gap[:-1].masked_fill_(distance[1:] == distance[:-1], -torch.inf)  # before the last one of a group of ties
+    return float(gap.amax() / (equal * unequal))

@@ -28,11 +28,19 @@ def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
     scores = scores.masked_fill(~mask, torch.inf).contiguous()
     order = ordering(scores)
     ordered = scores.gather(1, order)
-    if not ((ordered[:, 1:] == ordered[:, :-1]) & ordered[:, 1:].isfinite()).any():
-        places = torch.arange(1.0, scores.shape[1] + 1, dtype=torch.float64, device=scores.device)
-        return torch.empty_like(scores, dtype=torch.float64).scatter_(1, order, places.expand_as(scores))
-    before, until = (torch.searchsorted(ordered, scores, right=right) for right in (False, True))
-    return (before + until + 1).double() / 2
+    places = torch.arange(1.0, scores.shape[1] + 1, dtype=torch.float64, device=scores.device).expand_as(scores)
+    fresh = (ordered[:, 1:] != ordered[:, :-1]) | ~ordered[:, 1:].isfinite()
+    if not fresh.all():
+        places = _shared(places, fresh)
+    return torch.empty_like(scores, dtype=torch.float64).scatter_(1, order, places)
+
+
+def _shared(places: Tensor, fresh: Bool[Tensor, "batch _"]) -> Tensor:
+    """Average over the places of equal scores, from the first of them to the last."""
+    end = torch.ones_like(fresh[:, :1])
+    first = (places * torch.cat([end, fresh], 1)).cummax(1).values
+    until = (places * torch.cat([fresh, end], 1).flip(1)).cummax(1).values.flip(1)
+    return (first + places.shape[1] + 1 - until) / 2
 
 
 def spearman(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -15,7 +14,6 @@ from torch import Tensor
 from perdure.ops.agreement import (
     cosine,
     distribution,
-    divergence,
     jensen_shannon,
     kendall,
     overlap,
@@ -24,6 +22,7 @@ from perdure.ops.agreement import (
     top_weights,
     unit_rows,
 )
+from perdure.ops.concordance import concordance
 from perdure.ops.correlation import centred_ranks, spearman
 
 __all__ = ["ALL", "Measure", "Tabled", "packed", "tabled", "tops"]
@@ -31,12 +30,8 @@ __all__ = ["ALL", "Measure", "Tabled", "packed", "tabled", "tops"]
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
 Rows = Float[Tensor, "run row site"]
 Table = Float[Tensor, "run other row"]
-Bits = np.ndarray
 Compared = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From rows of some runs and of others, and the mask, to all pairs."""
-
-PAIRS = 2**22
-"""Pairs of sites that are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +139,21 @@ def _cosine(first: Rows, second: Rows, mask: Tensor) -> Table:
     return _normalised(_products(ours, theirs), *(rows.any(2).double() for rows in (ours, theirs)))
 
 
+def _jensen_shannon(first: Rows, second: Rows, mask: Tensor) -> Table:
+    """Subtract the mean entropy from that of the mean: one logarithm for a site of two runs."""
+    ours, theirs = _both(first, second, lambda rows: torch.stack([distribution(row, mask) for row in rows]))
+    size, other = _both(ours, theirs, _information)
+    found = ours.new_empty((len(ours), len(theirs), len(mask)))
+    for i, row in enumerate(ours):
+        gained = (size[i] + other[i:]) / 2 - _information((row + theirs[i:]) / 2)
+        found[i, i:] = found[i:, i] = gained.clamp(0.0, 1.0)
+    return found
+
+
+def _information(rows: Rows) -> Float[Tensor, "run row"]:
+    return (rows * rows.clamp_min(torch.finfo(rows.dtype).tiny).log2()).sum(2)
+
+
 def _signs(first: Rows, second: Rows, mask: Tensor) -> Table:
     def kinds(rows: Rows) -> Tensor:
         return torch.cat([((rows.sign() == sign) & mask).float() for sign in (-1, 0, 1)], 2)
@@ -152,44 +162,8 @@ def _signs(first: Rows, second: Rows, mask: Tensor) -> Table:
 
 
 def _kendall(first: Rows, second: Rows, mask: Tensor) -> Table:
-    """Count ordered pairs of sites as bits: those in the same order are set in both runs."""
-    rows = max(1, PAIRS // max(1, len(first) * mask.shape[1] ** 2))
-    parts = (slice(at, at + rows) for at in range(0, len(mask), rows))
-    return torch.cat([_tau(first[:, part], second[:, part], mask[part]) for part in parts], 2)
-
-
-def _tau(first: Rows, second: Rows, mask: Tensor) -> Table:
-    ours, theirs = _both(first, second, lambda rows: _ordered(rows, mask))
-    size, other = _both(ours, theirs, lambda bits: torch.from_numpy(_ones(bits)))
-    alike = _common(ours, theirs)
-    places = mask.sum(1).cpu()
-    if bool(((size == places * (places - 1) // 2) & (other == size[:1])).all()):
-        return ((2 * alike - size[0]).double() / size[0].clamp_min(1)) + (size[0] == 0).double()
-    opposite = _common(ours, _ordered(-second, mask))
-    return _normalised((alike - opposite).double(), size.double(), other.double())
-
-
-def _ordered(rows: Rows, mask: Tensor) -> Bits:
-    """Set a bit for each two sites of which the first is higher, (run, row, word)."""
-    values = rows.masked_fill(~mask, torch.nan).detach().cpu().numpy()  # which is neither higher nor lower
-    runs, count, sites = values.shape
-    bits = np.zeros((runs, count, -(-(sites**2) // 64) * 8), np.uint8)
-    higher = values[..., :, None] > values[..., None, :]
-    bits[..., : -(-(sites**2) // 8)] = np.packbits(higher.reshape(runs, count, -1), axis=2)
-    return bits.view(np.uint64)
-
-
-def _common(ours: Bits, theirs: Bits) -> Table:
-    """Count the bits that two runs have in common."""
-    found = np.empty((len(ours), len(theirs), ours.shape[1]), np.int64)
-    for i, j in product(range(len(ours)), range(len(theirs))):
-        found[i, j] = found[j, i] if j < i else _ones(ours[i] & theirs[j])
-    return torch.from_numpy(found)
-
-
-def _ones(bits: Bits) -> np.ndarray:
-    counted: np.ndarray = np.bitwise_count(bits).sum(-1, dtype=np.int64)
-    return counted
+    excess, size, other = concordance(first, second, mask)
+    return _normalised(excess.double(), size.double(), other.double())
 
 
 def _both(first: Any, second: Any, prepare: Callable[[Any], Any]) -> tuple[Any, Any]:
@@ -213,6 +187,6 @@ ALL = {
     "Kendall": Tabled(kendall, _kendall),
     "sign agreement": Tabled(sign_agreement, _signs),
     "cosine": Tabled(cosine, _cosine),
-    "Jensen-Shannon": Tabled(jensen_shannon, _prepared(distribution, divergence)),
+    "Jensen-Shannon": Tabled(jensen_shannon, _jensen_shannon),
 }
 """The measures by name."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.ops.pairs import pair_interval, pair_mean
-from perdure.reproducibility.clusters import adjusted_rand, clustering
+from perdure.reproducibility.clusters import adjusted_rand, clusterings
 from perdure.reproducibility.compared import compared
 from perdure.reproducibility.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.reproducibility.vectors import Vectors
@@ -205,14 +205,14 @@ def cluster_agreement(
     check_counts(draws=draws)
     alike = predicted_alike(runs)
 
-    def labels(vectors: Vectors, seed: int = SEED) -> Tensor:
-        return clustering(vectors.values, count, seed).label
+    def labels(several: Sequence[Vectors], seed: int = SEED) -> list[Tensor]:
+        return [one.label for one in clusterings([vectors.values for vectors in several], count, seed)]
 
-    found = [labels(run.vectors) for run in runs]
+    found = labels([run.vectors for run in runs])
     some = torch.arange(len(alike[0, 0]))[: max(NULL, count)]
     own = [Vectors(run.vectors.values[some], run.vectors.present[some]) for run in runs]
-    others = [[labels(shuffle(one, generator)) for one in own] for _ in range(draws)]
-    again = [labels(run.vectors if run.again is None else run.again, SEED + 1) for run in runs]
+    others = [labels([shuffle(one, generator) for one in own]) for _ in range(draws)]
+    again = labels([run.vectors if run.again is None else run.again for run in runs], SEED + 1)
     return {
         name: _placed(_Labels(found, again, others, some), alike.cpu(), measure, generator)
         for name, measure in measures.items()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from perdure.core.threads import one_thread
+from perdure.core.threads import side_by_side
 from perdure.ops.tables import Measure, packed, tabled
 
 __all__ = ["compared"]
@@ -44,6 +43,4 @@ def compared(
         found: Tensor = tabled(measure)(a, a if first is second else b, mask).cpu()
         return found
 
-    cores = torch.get_num_threads()
-    with one_thread(), ThreadPoolExecutor(cores) as threads:
-        yield from zip(parts, threads.map(table, parts), strict=True)
+    yield from zip(parts, side_by_side(table, parts), strict=True)

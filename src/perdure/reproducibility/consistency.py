@@ -13,6 +13,7 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError
+from perdure.core.threads import side_by_side
 from perdure.ops.consistency import mean_generalizability, relative_consistency
 from perdure.ops.correlation import spearman
 from perdure.ops.pairs import FEWEST
@@ -67,12 +68,11 @@ class Consistency:
 
 
 class _Compared(NamedTuple):
-    """Distances with the two runs, and whether they predict alike."""
+    """Distances with the pair of runs, as its place in a table, and whether they predict alike."""
 
     distance: Tensor
     alike: Tensor
-    first: Tensor
-    second: Tensor
+    pair: Tensor
 
 
 def spearman_distance(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
@@ -147,8 +147,7 @@ def consistency(
     few = [_first(run, NULL) for run in runs]
     own = [run.vectors for run in few]
     others = [_compared(few, [shuffle(one, generator) for one in own], label[:NULL]) for _ in range(draws)]
-    again = [run.vectors if run.again is None else run.again for run in runs]
-    selves = torch.cat([_selves(run, other, label) for run, other in zip(runs, again, strict=True)])
+    selves = torch.cat([_selves(run, label) for run in runs])
     everyone = torch.ones_like(selves)
     best = mean_generalizability(selves, everyone.bool(), everyone)
     times = _resampled(len(runs), generator)
@@ -170,26 +169,30 @@ def _compared(runs: Sequence[Run], others: Sequence[Vectors], label: Tensor) -> 
         one, both = right[:, None, part] | right[:, part], right[:, None, part] & right[:, part]
         kept = one & above
         first, second, _ = kept.nonzero(as_tuple=True)
-        parts.append(_Compared((1 - rho[kept].abs()).clamp_min(0).sqrt(), both[kept], first, second))
-    return _Compared(*(torch.cat(part) for part in zip(*parts, strict=True)))
+        pair = first * len(runs) + second
+        parts.append(_Compared((1 - rho[kept].abs()).clamp_min(0).sqrt(), both[kept], pair))
+    found = _Compared(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    order = found.distance.argsort()
+    return _Compared(*(one[order] for one in found))  # so that no draw has to sort
 
 
 def _first(run: Run, count: int) -> Run:
     return Run(Vectors(run.vectors.values[:count], run.vectors.present[:count]), run.predicted[:count])
 
 
-def _selves(run: Run, again: Vectors, label: Tensor) -> Tensor:
-    return _distance(run.vectors, again, (run.predicted == label) & (run.vectors.present.sum(1) > 1))
-
-
-def _distance(one: Vectors, other: Vectors, kept: Tensor) -> Tensor:
-    return spearman_distance(one.values[kept], other.values[kept], one.present[kept]).cpu()
+def _selves(run: Run, label: Tensor) -> Tensor:
+    """Measure a run beside itself with other noise."""
+    one, again = run.vectors, run.again
+    kept = (run.predicted == label) & (one.present.sum(1) > 1)
+    if again is None:
+        return torch.zeros(int(kept.sum()), dtype=torch.float64)
+    return spearman_distance(one.values[kept], again.values[kept], one.present[kept]).cpu()
 
 
 def _resampled(runs: int, generator: torch.Generator) -> Tensor:
     """Draw runs with replacement, and count how often each is in a draw."""
     index = torch.randint(runs, (RESAMPLED, runs), generator=generator, device=generator.device).cpu()
-    return torch.nn.functional.one_hot(index, runs).sum(1)
+    return torch.nn.functional.one_hot(index, runs).sum(1).double()
 
 
 def _placed(
@@ -198,13 +201,13 @@ def _placed(
     def value(some: _Compared) -> float:
         return statistic(some.distance, some.alike, torch.ones_like(some.distance))
 
-    order = found.distance.argsort()
-    found = _Compared(*(one[order] for one in found))  # so that no draw has to sort
+    def resampled(draw: Tensor) -> float:
+        weight = (draw[:, None] * draw).flatten().index_select(0, found.pair)
+        return statistic(found.distance, found.alike, weight)
 
-    null = fmean(value(other) for other in others)
-    weights = (draw[found.first] * draw[found.second] for draw in times)
-    drawn = torch.tensor([statistic(found.distance, found.alike, weight) for weight in weights])
+    drawn = torch.tensor(list(side_by_side(resampled, times)))
     drawn = drawn[~drawn.isnan()].double()
+    null = fmean(value(other) for other in others)
     if times.shape[1] < FEWEST or not len(drawn):
         return Placed(value(found), torch.nan, torch.nan, null, ceiling)
     low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from perdure.core.threads import one_thread
 from perdure.reproducibility.vectors import Vectors
 
 __all__ = ["Shuffle", "shuffle_samples", "shuffle_types"]
@@ -56,6 +57,7 @@ def shuffle_samples(vectors: Vectors, generator: torch.Generator) -> Vectors:
     return Vectors(_shuffled(vectors.values.T, vectors.present.T, generator).T.contiguous(), vectors.present)
 
 
+@one_thread()
 def _shuffled(rows: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
     """Put the valid numbers of each row in random order; the others keep their places."""
     keys = torch.rand(rows.shape, generator=generator, device=generator.device).to(rows.device)
