@@ -32,5 +32,5 @@ def test_floats_are_left_alone():
 
 
 def test_a_model_that_cannot_embed_is_named():
-    with pytest.raises(UnsupportedError, match="Flatten cannot embed them"):
+    with pytest.raises(UnsupportedError, match="Flatten cannot be asked by their embeddings"):
         embedded(nn.Flatten(), BATCH)
