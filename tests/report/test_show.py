@@ -59,3 +59,8 @@ def test_what_cannot_be_shown_is_named():
         show({}, batch)
     with pytest.raises(SettingError, match="limit is 0"):
         show(explained(batch.inputs), batch, limit=0)
+
+
+def test_maps_in_half_precision_are_drawn():
+    batch = Batch(torch.randn(2, 4, 3).bfloat16(), LABEL)
+    assert ">gradient<" in show(explained(batch.inputs), batch).html

@@ -88,7 +88,7 @@ def show(
             )
     few = select(batch, slice(0, limit))
     piece = samples(
-        _drawn(few.inputs.float(), few),
+        _drawn(few.inputs, few),
         {name: _drawn(_wholes(one.values[:limit], few), few) for name, one in maps.items()},
         None if few.truth is None else _wholes(few.truth[:limit].float(), few).cpu().numpy() > 0,
         tuple(f"{name}, class {_named(int(label), classes)}" for name, label in zip(few.id, few.label, strict=True)),
@@ -110,5 +110,7 @@ def _wholes(values: Tensor, batch: Batch) -> Float[Tensor, "sample *position"]:
 
 def _drawn(values: Tensor, batch: Batch) -> np.ndarray:
     """Turn padded steps into NaN, which pictures leave blank."""
-    drawn: np.ndarray = values.detach().cpu().masked_fill(~site_mask(batch.mask, values).cpu(), float("nan")).numpy()
+    here = values.detach().cpu().float()
+    mask = None if batch.mask is None else batch.mask.cpu()
+    drawn: np.ndarray = here.masked_fill(~site_mask(mask, here), float("nan")).numpy()
     return drawn
