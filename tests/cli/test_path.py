@@ -36,6 +36,8 @@ def test_the_data_is_looked_up_and_attention_is_the_explanation(seeds, tmp_path)
     page.unlink()
     assert str(page) in run("report", tmp_path / "p")
     assert page.read_bytes() == first
+    found = json.loads(run("status", tmp_path / "p", "--json"))
+    assert (found["kind"], found["left"], found["pictures"]) == ("path", None, ["report.html"])
 
 
 @pytest.mark.usefixtures("no_page")

@@ -54,6 +54,13 @@ def test_without_weights_all_are_drawn(base, tmp_path):
     assert not torch.equal(weights(tmp_path, 0)[name], weights(tmp_path, 1)[name])
 
 
+def test_a_folder_without_a_tokenizer_is_named(tmp_path):
+    """Of which transformers makes one that knows no word."""
+    CONFIG.save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="holds no tokenizer"):
+        weights(tmp_path, 0)
+
+
 def test_a_changed_file_is_another_model(base, tmp_path):
     for path in base.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

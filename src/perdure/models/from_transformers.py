@@ -95,6 +95,7 @@ def loaded(folder: Path, classes: int | None = None) -> Loaded:
     try:
         with _no_bar(transformers.utils.logging):
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **GIVEN)
+            _check_words(tokenizer, folder)
             if classes is not None and not _has_weights(folder):
                 model = heads.from_config(transformers.AutoConfig.from_pretrained(folder, **given))
                 return Loaded(model.eval(), tokenizer, tuple(model.state_dict()))
@@ -105,6 +106,12 @@ def loaded(folder: Path, classes: int | None = None) -> Loaded:
             "give the folder that save_pretrained of model and tokenizer wrote",
         ) from error
     return Loaded(model.eval(), tokenizer, tuple(sorted(report["missing_keys"])))
+
+
+def _check_words(tokenizer: Any, folder: Path) -> None:
+    """Refuse a tokenizer that transformers makes up of marks alone where a folder holds none."""
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
+        raise CheckpointError(f"'{folder}' holds no tokenizer", "store it there too: tokenizer.save_pretrained(folder)")
 
 
 def _has_weights(folder: Path) -> bool:
