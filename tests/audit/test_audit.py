@@ -81,6 +81,12 @@ def test_what_is_stored_is_what_is_returned(tmp_path, test_batch):
     assert record["subtitle"].endswith("10 test samples · 20 steps of 20 features")
 
 
+def test_whether_a_model_has_learned_its_task_does_not_depend_on_the_method(tmp_path, test_batch):
+    guessed = torch.where(torch.arange(40) % 4 < 2, test_batch.label, 1 - test_batch.label)
+    record = audited({"every": EveryStep()}, replace(test_batch, label=guessed), tmp_path, samples=10)
+    assert record["answer"] == "every has not learned the task."
+
+
 def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_batch):
     late = replace(test_batch, inputs=test_batch.inputs + 2.0 * (2 * test_batch.label - 1)[:, None, None], truth=None)
     record = audited({"last": LastStep()}, late, tmp_path)

@@ -74,11 +74,10 @@ def audit(
         accuracy[one.name] = accuracy_number(one.model, splits.test, settings.seed)
         across = _across(one.name, runs.get(one.name, HOW), splits, settings, run.path)
         answers[one.name] = (*verdicts(one, found[one.name], asked, accuracy[one.name], (case, run.path)), across)
-    by = f"explained by {settings.methods[0]}"
     record = {
         "title": " and ".join(found),
         "subtitle": f"{run.config['data']} · {settings.methods[0]} · {len(batch)} test samples · {extent(batch)}",
-        "answer": " ".join(f"{name}, {by}: {plainly(some)}." for name, some in answers.items()),
+        "answer": " ".join(_answer(name, settings.methods[0], some) for name, some in answers.items()),
         "models": [
             {"name": name, "accuracy": asdict(accuracy[name]), "verdicts": [asdict(verdict) for verdict in some]}
             for name, some in answers.items()
@@ -128,6 +127,12 @@ def _across(name: str, ensemble: Ensemble | str, splits: Splits, settings: Audit
 def _metrics(batch: Batch, settings: AuditSettings) -> tuple[Metric, ...]:
     names = dict.fromkeys((*default_metrics(batch), *settings.metrics))
     return tuple(METRICS.make(name) for name in names)
+
+
+def _answer(name: str, method: str, some: Sequence[Verdict]) -> str:
+    """Say what was found of a model; whether it has learnt its task does not depend on the method."""
+    said = plainly(some)
+    return f"{name} {said}." if some[0].answer == "not learned" else f"{name}, explained by {method}: {said}."
 
 
 def _scores(found: Mapping[str, Sequence[Explained]]) -> list[dict[str, Any]]:
