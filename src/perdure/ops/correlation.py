@@ -31,7 +31,8 @@ def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
     places = torch.arange(1.0, scores.shape[1] + 1, dtype=torch.float64, device=scores.device).expand_as(scores)
     fresh = (ordered[:, 1:] != ordered[:, :-1]) | ~ordered[:, 1:].isfinite()
     if not fresh.all():
-        places = _shared(places, fresh)
+        tied = ~fresh.all(1)
+        places = places.index_put((tied,), _shared(places[tied], fresh[tied]))
     return torch.empty_like(scores, dtype=torch.float64).scatter_(1, order, places)
 
 
