@@ -167,6 +167,19 @@ def test_pages_across_runs_do_not_scroll_sideways_even_unfolded(third, width):
     assert needed <= given
 
 
+def test_paper_shows_what_is_folded(third):
+    """Nobody can unfold paper: printed, a page with folds is as long as one without."""
+    third.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    long = "return document.documentElement.scrollHeight"
+    unfold = "document.querySelectorAll('details').forEach((one) => { one.open = arguments[0]; })"
+    heights = []
+    for state in (False, True):
+        third.execute_script(unfold, state)
+        heights.append(third.execute_script(long))
+    third.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen"})
+    assert heights[0] == heights[1]
+
+
 def test_curves_and_digits_are_drawn(third):
     boxes = third.execute_script(
         "return [...document.querySelectorAll('.charts path:not(.grid), .matrix text')].map((one) => "
