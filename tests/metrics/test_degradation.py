@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.metrics import perturbation
+from perdure.metrics import along
 from perdure.metrics.degradation import Degradation
 from perdure.metrics.deletion import Deletion
 from tests.metrics.perturbed import function_of, image_trial, linear_trial, series_trial, valid_part
@@ -81,7 +81,7 @@ def test_batch_mates_padding_and_chunks_change_nothing(monkeypatch):
     made = Degradation(window=2)
     whole, longer = made.measure(series_trial()), made.measure(series_trial(extra=4))
     alone = [made.measure(series_trial(slice(i, i + 1))) for i in range(4)]
-    monkeypatch.setattr(perturbation, "NUMBERS", 1)
+    monkeypatch.setattr(along, "NUMBERS", 1)
     chunked = made.measure(series_trial())
     for part in ("values", "curve"):
         torch.testing.assert_close(getattr(longer, part), getattr(whole, part))

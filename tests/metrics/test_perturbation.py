@@ -11,7 +11,7 @@ from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.target import Logit
 from perdure.core.trial import Trial
-from perdure.metrics import perturbation
+from perdure.metrics import along
 from perdure.metrics.deletion import Deletion
 from perdure.metrics.evaluate import evaluate
 from perdure.metrics.insertion import Insertion
@@ -154,7 +154,7 @@ def test_batch_mates_padding_and_chunks_change_nothing(metric, monkeypatch):
     made = metric(baseline="noise")
     whole, longer = made.measure(series_trial()), made.measure(series_trial(extra=4))
     alone = [made.measure(series_trial(slice(i, i + 1))) for i in range(4)]
-    monkeypatch.setattr(perturbation, "NUMBERS", 1)
+    monkeypatch.setattr(along, "NUMBERS", 1)
     chunked = made.measure(series_trial())
     for part in ("values", "curve"):
         torch.testing.assert_close(getattr(longer, part), getattr(whole, part))

@@ -10,7 +10,7 @@ from perdure.core.query import Query
 from perdure.core.random import child_seeds, uniform
 from perdure.core.target import Logit
 from perdure.core.trial import Trial
-from perdure.metrics import perturbation, sensitivity_n
+from perdure.metrics import along, sensitivity_n
 from perdure.metrics.evaluate import evaluate
 from perdure.metrics.sensitivity_n import SensitivityN
 from tests.cases import Constant
@@ -108,7 +108,7 @@ def test_batch_mates_padding_and_chunks_change_nothing(seeds, monkeypatch):
     made = SensitivityN(masks=15)
     whole, longer = made.measure(series_trial(seeds=seeds)), made.measure(series_trial(extra=4, seeds=seeds))
     alone = torch.cat([made.measure(series_trial(slice(i, i + 1), seeds=seeds)).curve for i in range(4)])
-    for module in (perturbation, sensitivity_n):
+    for module in (along, sensitivity_n):
         monkeypatch.setattr(module, "NUMBERS", 1)
     chunked = made.measure(series_trial(seeds=seeds))
     assert LENGTHS.min() == 1

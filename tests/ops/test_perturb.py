@@ -2,7 +2,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.ops.perturb import occlude, replace_first, tile_index, window_count, window_cover
+from perdure.ops.perturb import (
+    occlude,
+    renumber_changes,
+    replace_first,
+    tile_index,
+    window_count,
+    window_cover,
+)
 
 sizes = st.integers(1, 12)
 
@@ -35,6 +42,20 @@ def test_the_first_sites_come_from_the_end_and_one_rank_may_stand_for_a_pixel():
     copies = replace_first(start, end, rank, torch.tensor([[0, 2], [1, 1]]))
     assert copies[:, :, 0, 0].tolist() == [[[0, 0], [1, 1]], [[1, 0], [0, 1]]]
     assert torch.equal(copies, copies[:, :, :1].expand_as(copies))
+
+
+@given(st.integers(0, 10**6), st.booleans())
+def test_without_places_that_change_nothing_the_copies_are_the_same_and_equal_counts_equal_copies(seed, shared):
+    draw = torch.Generator().manual_seed(seed)
+    start, end = torch.randint(2, (2, 2, 5, 2), generator=draw).float()
+    rank = torch.stack([torch.randperm(5 if shared else 10, generator=draw) for _ in range(2)])
+    rank = rank.reshape(2, 5, -1)
+    counts = torch.arange(rank[0].numel() + 1).expand(2, -1)
+    fewer, changes = renumber_changes(start, end, rank, counts)
+    copies = replace_first(start, end, rank, counts.T)
+    assert torch.equal(replace_first(start, end, fewer, changes.T), copies)
+    same = (copies[1:] == copies[:-1]).flatten(2).all(2)
+    assert torch.equal(same, (changes.diff(dim=1) == 0).T)
 
 
 def test_tiles_number_positions_row_by_row():

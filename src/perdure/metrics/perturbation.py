@@ -1,4 +1,4 @@
-"""What the metrics that perturb share: an order of the sites, and the target along it."""
+"""What the metrics that perturb share: an order of the sites, and the curve of two of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from perdure.core.check import check_choice, check_counts
@@ -15,33 +15,17 @@ from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.target import followed
 from perdure.core.trial import Measurement, Trial
+from perdure.metrics.along import values_along
 from perdure.ops.baseline import Baseline, baseline_of
 from perdure.ops.curve import resample, step_counts
-from perdure.ops.perturb import replace_first
 from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
 from perdure.ops.rank import descending_rank
 from perdure.ops.sequence import site_mask
 
-__all__ = [
-    "Followed",
-    "PerturbationCurve",
-    "Ranked",
-    "asked",
-    "check_share",
-    "copies_at_once",
-    "ranked",
-    "values_along",
-]
+__all__ = ["Followed", "PerturbationCurve", "Ranked", "asked", "check_share", "ranked"]
 
 Followed = Literal["probability", "target"]
 """What a curve follows: the probability of the explained class, or the target itself."""
-
-NUMBERS = 2**18
-"""Numbers in the perturbed copies that are held at once, unless one copy of the batch alone has more: more of them
-leave the caches of a processor."""
-
-NUMBERS_ON_DEVICE = 2**24
-"""The same on an accelerator, which is idle with few."""
 
 STALE_STEPS = 80
 """Steps that the published code for images scores together, all of them as the last one."""
@@ -96,42 +80,6 @@ def asked(query: Query, score: Followed) -> Query:
         The question, with the same `passes`.
     """
     return dataclasses.replace(query, target=followed(query.target)) if score == "probability" else query
-
-
-def copies_at_once(query: Query) -> int:
-    """Bound the perturbed copies of a batch by the rows of a call and by memory.
-
-    Args:
-        query: the question.
-
-    Returns:
-        How many copies of all its samples to make at once.
-    """
-    numbers = NUMBERS if query.x.device.type == "cpu" else NUMBERS_ON_DEVICE
-    return max(1, min(query.rows // len(query.x), numbers // query.x.numel()))
-
-
-def values_along(
-    query: Query,
-    ends: tuple[Tensor, Tensor],
-    rank: Int[Tensor, "batch *site"],
-    counts: Int[Tensor, "batch point"],
-) -> Float[Tensor, "batch point"]:
-    """Evaluate the target on the way from one input to another; equal points in a row cost one.
-
-    Args:
-        query: the question; only what it asks is used, not its x.
-        ends: inputs at the start and at the end, shaped like x.
-        rank: the place of each site in the order in which they are taken from the end.
-        counts: how many places are taken at each point.
-
-    Returns:
-        The target, in double precision.
-    """
-    few, index = torch.unique_consecutive(counts.T, dim=0, return_inverse=True)
-    chunks = torch.split(few, copies_at_once(query))
-    values = torch.cat([query.value(replace_first(*ends, rank, some)) for some in chunks])
-    return values[index].T.double()
 
 
 def check_share(share: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
 import torch
@@ -13,7 +13,8 @@ from perdure.core.check import check_choice, check_counts
 from perdure.core.query import Query, part
 from perdure.core.random import child_seeds, uniform
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.perturbation import NUMBERS, Ranked, check_share, copies_at_once, ranked
+from perdure.metrics.along import NUMBERS, copies_at_once, layout_of
+from perdure.metrics.perturbation import Ranked, check_share, ranked
 from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed
 from perdure.ops.curve import log_counts
 from perdure.ops.pearson import pearson
@@ -94,8 +95,9 @@ class SensitivityN:
         Returns:
             The mean correlation, in [-1, 1], and the correlation at each n.
         """
-        query, places = trial.query, ranked(trial, self.granularity)
-        blank = baseline_of(self.baseline, query.x, query.mask, query.seeds)
+        query, places, layout = trial.query, ranked(trial, self.granularity), layout_of(trial.query)
+        blank = baseline_of(self.baseline, query.x, query.mask, query.seeds).contiguous(memory_format=layout)
+        query = replace(query, x=query.x.contiguous(memory_format=layout))
         sizes = self._sizes(places.valid.sum(1), query.x.ndim == 4)
         at_once = max(1, NUMBERS // (self.masks * places.worth.shape[1]))
         curves = []

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["occlude", "replace_first", "tile_index", "window_count", "window_cover"]
+__all__ = ["occlude", "renumber_changes", "replace_first", "tile_index", "window_count", "window_cover"]
 
 
 def window_count(size: Tensor | int, window: int, stride: int) -> Tensor:
@@ -78,8 +78,8 @@ def replace_first(
     start: Float[Tensor, "batch *site"],
     end: Float[Tensor, "batch *site"],
     rank: Int[Tensor, "batch *site"],
-    counts: Int[Tensor, "copies batch"],
-) -> Float[Tensor, "copies batch *site"]:
+    counts: Int[Tensor, "*copies batch"],
+) -> Float[Tensor, "*copies batch *site"]:
     """Make copies on the way from one input to another, the sites of lowest rank taken first.
 
     Args:
@@ -97,6 +97,36 @@ def replace_first(
         [[[0.0, 0.0, 0.0]], [[0.0, 1.0, 1.0]]]
     """
     return torch.where(rank < counts.reshape(*counts.shape, *[1] * (start.ndim - 1)), end, start)
+
+
+def renumber_changes(
+    start: Float[Tensor, "batch *site"],
+    end: Float[Tensor, "batch *site"],
+    rank: Int[Tensor, "batch *site"],
+    counts: Int[Tensor, "batch point"],
+) -> tuple[Int[Tensor, "batch *site"], Int[Tensor, "batch point"]]:
+    """Number only the places where two inputs differ, so that equal counts of a sample mean equal copies.
+
+    Args:
+        start: the inputs before.
+        end: the inputs after, shaped like start.
+        rank: the place of each site in the order, as in `replace_first`.
+        counts: how many places each copy has taken from `end`.
+
+    Returns:
+        Rank and counts of the same copies, as if places without a difference took no number.
+
+    Example:
+        >>> start, end, rank = torch.zeros(1, 3), torch.tensor([[5.0, 0.0, 7.0]]), torch.tensor([[2, 0, 1]])
+        >>> rank, counts = renumber_changes(start, end, rank, torch.tensor([[0, 1, 2, 3]]))
+        >>> rank.tolist(), counts.tolist()
+        ([[1, 0, 0]], [[0, 0, 1, 2]])
+    """
+    differs = (start != end).flatten(1).to(counts)
+    place = rank.expand_as(start).flatten(1)
+    changes = counts.new_zeros(len(counts), int(place.max()) + 2)
+    before = changes.scatter_reduce(1, place + 1, differs, "amax").cumsum(1)
+    return before.gather(1, rank.flatten(1)).view_as(rank), before.gather(1, counts)
 
 
 def tile_index(sizes: tuple[int, ...], window: int) -> Int[Tensor, "*position"]:
