@@ -11,7 +11,7 @@ from perdure.attribution.input_iba import InputIba
 from perdure.bottleneck import adversarial
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, UnsupportedError
-from tests.cases import stream
+from tests.cases import convolutional, stream
 
 
 class Steps(nn.Module):
@@ -43,6 +43,16 @@ def test_the_map_shows_the_step_that_the_model_reads(prior, granularity, monkeyp
     monkeypatch.setattr(adversarial, "EPOCHS", 1)
     steps = explained(prior=prior, granularity=granularity).values.sum(2)
     assert (steps.argmax(1) == 2).all()
+
+
+@pytest.mark.parametrize("prior", ["noise", "none", "moments"])
+def test_a_sample_alone_has_the_map_it_has_among_others(prior):
+    """Steps of Adam make a last digit a tenth, so rounding must not depend on the batch: also in single precision."""
+    model, x = convolutional(), torch.randn(6, 2, 6, 5, generator=stream(5))
+    method = InputIba(prior=prior, layer="0", steps=5).fit(model, Batch(x, torch.zeros(6).long()))
+    together, alone = (attribute(model, x, method, target=torch.zeros(6).long(), batch_size=n) for n in (6, 1))
+    for name in together.aux:
+        torch.testing.assert_close(alone.aux[name], together.aux[name], rtol=0, atol=1e-5)
 
 
 def test_published_choices_still_find_it(monkeypatch):

@@ -69,14 +69,18 @@ def match(query: Query, layer: str, features: Features, generator: Generator) ->
 
 
 def _distance(features: Features) -> Callable[[Tensor], Tensor]:
-    """Share the distance of a sample out among its copies, so that their sum is the distance."""
+    """Share the distance of a sample out among its copies, so that their sum is the distance.
+
+    No sum is taken in an order that depends on how many samples there are, for Adam makes much of a last digit:
+    copies lie side by side, and the share is taken before it is repeated, so that its gradient is a sum of ones.
+    """
     samples = len(features.mean)
 
     def distance(found: Tensor) -> Tensor:
         copies = found.reshape(-1, samples, *found.shape[1:])
-        deviation, mean = torch.std_mean(copies, 0)
+        deviation, mean = torch.std_mean(copies.movedim(0, -1).contiguous(), -1)
         away = (mean - features.mean).square() + (deviation - features.deviation).square()
         each = (away / features.scale.square()).flatten(1).mean(1)
-        return each.repeat(len(copies)) / len(copies)
+        return (each / len(copies)).repeat(len(copies))
 
     return distance

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from perdure.core.errors import UnknownNameError, UnsupportedError
 from perdure.core.evaluation import evaluation
-from perdure.core.query import Query
+from perdure.core.query import Query, part
 
 __all__ = ["Beyond", "UpTo", "beyond", "default_layer", "find_layer"]
 
@@ -185,15 +185,16 @@ def beyond(query: Query, layer: str) -> Query:
             f"the model is a {type(query.model).__name__}, so its layers cannot be found",
             "pass a torch.nn.Module, or a method that needs no layer",
         )
-    query.passes.forward += len(query.x)
+    some = query if len(query.x) > 1 else part(query, torch.tensor([0, 0]))  # convolutions round one alone otherwise
+    query.passes.forward += len(some.x)
     with evaluation(query.model), torch.no_grad():
-        z = UpTo(query.model, layer)(query.x, query.lengths)
-    if len(z) != len(query.x) or not z.is_floating_point():
+        z = UpTo(query.model, layer)(some.x, some.lengths)
+    if len(z) != len(some.x) or not z.is_floating_point():
         raise UnsupportedError(
-            f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(query.x)} samples",
+            f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(some.x)} samples",
             "name a layer whose output has one row per sample",
         )
-    return replace(query, model=Beyond(query.model, layer, query.x), x=z)
+    return replace(query, model=Beyond(query.model, layer, query.x), x=z[: len(query.x)])
 
 
 class _Reached(Exception):  # noqa: N818 - it is no error
