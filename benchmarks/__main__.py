@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.harness import write
 
-HELPERS = {"__init__", "__main__", "harness", "peers"}
+HELPERS = {"__init__", "__main__", "harness", "path_pairs", "path_task", "peers"}
 NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in HELPERS)
 
 

@@ -3,119 +3,49 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from benchmarks.harness import Row
+from benchmarks.path_pairs import PAIRS, on_pairs
+from benchmarks.path_task import ALLOWED, POINTS, Arm, Task, quick_arms, task_of
 from perdure.core.random import stream
-from perdure.data.planted_events import PlantedEvents
 from perdure.landscape.align import align
 from perdure.landscape.band import Band, band
-from perdure.landscape.barrier import Barrier, barrier
-from perdure.landscape.bend import Bend
-from perdure.landscape.bezier import bezier
 from perdure.landscape.counted import Counted
 from perdure.landscape.direction import direction
-from perdure.landscape.linear import linear
 from perdure.landscape.path import Chain, Path
-from perdure.landscape.polychain import polychain
 from perdure.landscape.published import Published, published_valley
-from perdure.landscape.surface import ModelLoss
 from perdure.landscape.symmetry import symmetries
 from perdure.landscape.tracked import Tracked, Valley
 from perdure.landscape.valley import valley
-from perdure.models.attention import Attention
-from perdure.ops.params import Params, distance, interpolate, params_of
-from perdure.training.ensemble import train
+from perdure.ops.params import Params, distance, interpolate
 from perdure.training.predict import predict
-from perdure.training.settings import CLEAN
 
-CONFIG = Attention(hidden_sizes=(32, 16))
-SEEDS = (0, 1)
 BUDGET = 1800.0
 """Seconds that the target gives to the published tracking; of the processor, so that other work on the machine takes
 nothing off them. On an idle machine these are seconds of wall time."""
-ALLOWED = 0.05
-"""Loss increase for the published tracking, in nats; more than our own tracking needs, so that there is such a path."""
 SHARE = 1 / 20
-LEARNED = Bend(steps=300, learning_rate=0.02, batch_size=64)
 BANDED = Band(pivots=7, steps=60, learning_rate=0.005, batch_size=64, insertions=1)
-ENOUGH = replace(LEARNED, allowed=ALLOWED)
 TRACKED = Valley(longest=0.05, least=0.005, between=1)
-POINTS = 97
-"""At which a barrier is looked for, of every path alike."""
 BETWEEN = 4
 """Points on each piece of the tracked path where the bound is looked at, beside its ends; the tracking looks at one."""
 PROBLEMS, SIZE, OUTER, INNER = 1000, 40, 20, 300
 """Of the direction problems; the published inner loop has 2000 steps, of which the first are compared."""
 
 
-@dataclass(frozen=True, eq=False)
-class Arm:
-    """What a way to find a path came to.
-
-    Args:
-        path: from one end to the other, complete.
-        seconds: of wall time.
-        busy: seconds of the processor; fewer where the machine had other work.
-        passes: of minibatches of 256 samples: a forward pass counts 1, a backward pass 2.
-        barrier: on the training loss.
-    """
-
-    path: Path
-    seconds: float
-    busy: float
-    passes: float
-    barrier: Barrier
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """The same two ends for all.
-
-    Args:
-        surface: the training loss.
-        first: weights of one training.
-        second: of the other.
-    """
-
-    surface: ModelLoss
-    first: Params
-    second: Params
-
-    def arm(self, find: Callable[[Counted], Path]) -> Arm:
-        """Find a path, with the clock and the counter on."""
-        counted, begun, busy = Counted(self.surface), time.perf_counter(), time.process_time()
-        path = find(counted)
-        seconds, busy = time.perf_counter() - begun, time.process_time() - busy
-        found = barrier(self.surface, path, stream(0, "barrier"), POINTS)
-        print(
-            f"{seconds:.1f} s, processor {busy:.1f} s, {counted.passes:.0f} passes, height {found.height:.2g}",
-            flush=True,
-        )
-        return Arm(path, seconds, busy, counted.passes, found)
-
-
 def run(budget: float = BUDGET) -> list[Row]:
     torch.set_num_threads(1)
-    task = _task()
+    task = task_of(PAIRS[0])
     rows = [*_optimality(), _alignment(task)]
     found: list[Tracked] = []
     arms, tracked = _ours(task)
     peer = task.arm(lambda surface: _published(surface, task, budget, found))
     rows += _published_rows(task, peer, found[0], budget)
     rows += [row for name, arm in arms.items() for row in _arm_rows(name, arm, peer)]
-    return [*rows, *_best(arms, peer, budget), *_bound(task, tracked)]
-
-
-def _task() -> Task:
-    splits = PlantedEvents().load(0)
-    models = [train(CONFIG, splits, CLEAN, seed).model for seed in SEEDS]
-    return Task(ModelLoss(models[0], splits.train), *map(params_of, models))
+    return [*rows, *_best(arms, peer, budget), *_bound(task, tracked), *on_pairs()]
 
 
 def _ours(task: Task) -> tuple[dict[str, Arm], Tracked]:
@@ -125,23 +55,11 @@ def _ours(task: Task) -> tuple[dict[str, Arm], Tracked]:
         tracked.append(valley(surface, a, b, TRACKED))
         return _completed(tracked[0], b)
 
-    arms = {
-        "straight line": task.arm(lambda _: linear(a, b)),
+    slow = {
         "valley": task.arm(track),
-        "bezier": task.arm(lambda surface: bezier(surface, a, b, stream(0, "path"), LEARNED)),
-        "bezier, until the loss is as allowed": task.arm(
-            lambda surface: bezier(surface, a, b, stream(0, "path"), ENOUGH)
-        ),
-        "polychain": task.arm(lambda surface: polychain(surface, a, b, stream(0, "path"), LEARNED)),
         "band": task.arm(lambda surface: band(surface, a, b, stream(0, "path"), BANDED)),
-        "align, straight line": task.arm(lambda _: linear(a, _aligned(task))),
-        "align, bezier": task.arm(lambda surface: bezier(surface, a, _aligned(task), stream(0, "path"), LEARNED)),
     }
-    return arms, tracked[0]
-
-
-def _aligned(task: Task) -> Params:
-    return align(task.first, task.second, symmetries(task.surface.model)).params
+    return quick_arms(task) | slow, tracked[0]
 
 
 def _completed(tracked: Tracked, target: Params) -> Chain:

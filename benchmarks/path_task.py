@@ -1,0 +1,120 @@
+"""The ends of paths, the quick ways to find one, and what each costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from perdure.core.random import stream
+from perdure.data.planted_events import PlantedEvents
+from perdure.landscape.align import align
+from perdure.landscape.barrier import Barrier, barrier
+from perdure.landscape.bend import Bend
+from perdure.landscape.bezier import bezier
+from perdure.landscape.counted import Counted
+from perdure.landscape.linear import linear
+from perdure.landscape.path import Path
+from perdure.landscape.polychain import polychain
+from perdure.landscape.surface import ModelLoss
+from perdure.landscape.symmetry import symmetries
+from perdure.models.attention import Attention
+from perdure.ops.params import Params, params_of
+from perdure.training.ensemble import train
+from perdure.training.settings import CLEAN
+
+__all__ = ["ALLOWED", "POINTS", "Arm", "Task", "quick_arms", "task_of"]
+
+CONFIG = Attention(hidden_sizes=(32, 16))
+ALLOWED = 0.05
+"""Loss increase for the published tracking, in nats; more than our own tracking needs, so that there is such a path."""
+LEARNED = Bend(steps=300, learning_rate=0.02, batch_size=64)
+ENOUGH = replace(LEARNED, allowed=ALLOWED)
+POINTS = 97
+"""At which a barrier is looked for, of every path alike."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """What a way to find a path came to.
+
+    Args:
+        path: from one end to the other, complete.
+        seconds: of wall time.
+        busy: seconds of the processor; fewer where the machine had other work.
+        passes: of minibatches of 256 samples: a forward pass counts 1, a backward pass 2.
+        barrier: on the training loss.
+    """
+
+    path: Path
+    seconds: float
+    busy: float
+    passes: float
+    barrier: Barrier
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The same two ends for all.
+
+    Args:
+        surface: the training loss.
+        first: weights of one training.
+        second: of the other.
+    """
+
+    surface: ModelLoss
+    first: Params
+    second: Params
+
+    def arm(self, find: Callable[[Counted], Path]) -> Arm:
+        """Find a path, with the clock and the counter on."""
+        counted, begun, busy = Counted(self.surface), time.perf_counter(), time.process_time()
+        path = find(counted)
+        seconds, busy = time.perf_counter() - begun, time.process_time() - busy
+        found = barrier(self.surface, path, stream(0, "barrier"), POINTS)
+        print(
+            f"{seconds:.1f} s, processor {busy:.1f} s, {counted.passes:.0f} passes, height {found.height:.2g}",
+            flush=True,
+        )
+        return Arm(path, seconds, busy, counted.passes, found)
+
+
+def task_of(seeds: tuple[int, int]) -> Task:
+    """Train two networks on the same data.
+
+    Args:
+        seeds: of the trainings.
+
+    Returns:
+        The task to join them.
+    """
+    splits = PlantedEvents().load(0)
+    models = [train(CONFIG, splits, CLEAN, seed).model for seed in seeds]
+    return Task(ModelLoss(models[0], splits.train), *map(params_of, models))
+
+
+def quick_arms(task: Task) -> dict[str, Arm]:
+    """Find the paths that take seconds.
+
+    Args:
+        task: the ends.
+
+    Returns:
+        What each came to.
+    """
+    a, b = task.first, task.second
+
+    def aligned() -> Params:
+        return align(a, b, symmetries(task.surface.model)).params
+
+    return {
+        "straight line": task.arm(lambda _: linear(a, b)),
+        "bezier": task.arm(lambda surface: bezier(surface, a, b, stream(0, "path"), LEARNED)),
+        "bezier, until the loss is as allowed": task.arm(
+            lambda surface: bezier(surface, a, b, stream(0, "path"), ENOUGH)
+        ),
+        "polychain": task.arm(lambda surface: polychain(surface, a, b, stream(0, "path"), LEARNED)),
+        "align, straight line": task.arm(lambda _: linear(a, aligned())),
+        "align, bezier": task.arm(lambda surface: bezier(surface, a, aligned(), stream(0, "path"), LEARNED)),
+    }
