@@ -11,7 +11,7 @@ from perdure.ops.perturb import renumber_changes, replace_first
 
 __all__ = ["copies_at_once", "layout_of", "values_along"]
 
-NUMBERS = 2**18
+NUMBERS = 2**17
 """Numbers in the perturbed inputs that are held at once, unless one copy of the batch alone has more: more of them
 leave the caches of a processor."""
 
