@@ -85,9 +85,9 @@ def test_fewer_gradients_than_fifty_steps_for_a_gap_of_a_thousandth():
 def test_a_step_in_the_target_warns_and_stays_within_its_budget():
     step = lambda x: torch.sigmoid(1e9 * (x.sum(1, keepdim=True) - 0.3))  # noqa: E731
     query = Query(step, torch.tensor([[1.0], [0.1]]), lambda logits: logits[:, 0])
-    with pytest.warns(CompletenessWarning, match="of 1 samples is above 0.01 after 40"):
+    with pytest.warns(CompletenessWarning, match="of 1 samples is above 0.01 with at most 40"):
         values = IntegratedGradients(tolerance=1e-2, max_steps=40).scores(query)
-    assert query.passes.backward == 39 + 5
+    assert query.passes.backward <= 30 + 5  # halving finds the jump to 1e-6 in 18 steps, and none follows
     assert values.isfinite().all()
 
 

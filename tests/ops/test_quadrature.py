@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import CubicSpline
 
-from perdure.ops.quadrature import gauss_legendre, spline_rule
+from perdure.ops.quadrature import gauss_legendre, neighbour_rule, spline_rule
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 50])
@@ -26,6 +26,26 @@ def test_the_spline_rule_integrates_the_spline_of_scipy(count, seed):
         spline = CubicSpline(nodes[line], values[line])
         pieces = [spline.integrate(a, b) for a, b in zip(nodes[line], nodes[line, 1:], strict=False)]
         np.testing.assert_allclose(rule[line] @ values[line, order], pieces, rtol=1e-7, atol=1e-9)
+
+
+@given(st.integers(2, 6), st.integers(0, 5), st.integers(6, 20), st.integers(0, 10_000))
+def test_the_neighbour_rule_is_exact_to_its_degree_on_every_piece(size, left, count, seed):
+    draw = np.random.default_rng(seed)
+    nodes = draw.permuted(np.cumsum(draw.uniform(0.1, 1, (2, count)), 1), axis=1)
+    rule = neighbour_rule(torch.tensor(nodes), size, left).numpy()
+    ascending = np.sort(nodes, 1)
+    for power in range(size):
+        expected = np.diff(ascending ** (power + 1), axis=1) / (power + 1)
+        np.testing.assert_allclose((rule @ nodes[..., None] ** power)[..., 0], expected, rtol=1e-7, atol=1e-7)
+    assert (np.count_nonzero(rule, axis=2) <= size).all()
+
+
+def test_the_neighbour_rule_looks_to_one_side():
+    """A rule of earlier nodes does not see the step that follows."""
+    nodes = torch.linspace(0, 1, 9, dtype=torch.float64)[None]
+    step = (nodes > 0.5).double()
+    pieces = (neighbour_rule(nodes, 4, 2) @ step[..., None])[0, :, 0]
+    assert torch.equal(pieces[:4], torch.zeros(4, dtype=torch.float64))
 
 
 def test_the_spline_rule_stands_nodes_that_crowd():

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["gauss_legendre", "spline_rule"]
+__all__ = ["gauss_legendre", "neighbour_rule", "spline_rule"]
 
 
 def gauss_legendre(count: int) -> tuple[Float[Tensor, " node"], Float[Tensor, " node"]]:
@@ -58,6 +58,51 @@ def spline_rule(nodes: Float[Tensor, "line node"]) -> Float[Tensor, "line piece 
     pairs, bends = identity[:, :-1] + identity[:, 1:], bend[:, :-1] + bend[:, 1:]
     rule = h[..., None] * pairs / 2 - h[..., None].pow(3) * bends / 24
     return torch.zeros_like(rule).scatter(2, order[:, None].expand_as(rule), rule)
+
+
+def neighbour_rule(nodes: Float[Tensor, "line node"], size: int, left: int) -> Float[Tensor, "line piece node"]:
+    r"""Integrate, over each piece, the polynomial through a few neighbouring nodes.
+
+    .. math:: w_{kj} = \int_{t_k}^{t_{k+1}} \prod_{i \ne j} \frac{t - t_i}{t_j - t_i} \, dt
+
+    Where a function turns sharply, a polynomial that looks to one side only does not see the turn: this is the
+    choice of stencils of essentially non-oscillatory schemes. The rule is exact to degree size - 1.
+
+    Args:
+        nodes: `size` or more distinct positions on each line, in any order, float64.
+        size: nodes of a polynomial, 2 to 6.
+        left: how many of them lie left of the piece's own left end; fewer or more at the ends of a line.
+
+    Returns:
+        Weights: row k integrates the values at the nodes, in the order given, over the k-th piece from the left.
+
+    Reference:
+        harten1987uniformly
+
+    Example:
+        >>> nodes = torch.tensor([[0.0, 1.0, 0.25]], dtype=torch.float64)
+        >>> trapezoids = neighbour_rule(nodes, 2, 0)[0]
+        >>> [[round(weight, 6) for weight in piece] for piece in trapezoids.tolist()]
+        [[0.125, 0.0, 0.125], [0.0, 0.375, 0.375]]
+    """
+    ascending, order = nodes.sort(1)
+    count = nodes.shape[1]
+    first = (torch.arange(count - 1, device=nodes.device) - left).clamp(0, count - size)
+    near = first[:, None] + torch.arange(size, device=nodes.device)
+    weights = _lagrange_weights(ascending[:, near], ascending[:, :-1], ascending[:, 1:])
+    rule = weights.new_zeros(len(nodes), count - 1, count)
+    return rule.scatter(2, order[:, near], weights)
+
+
+def _lagrange_weights(near: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Integrate each Lagrange polynomial of some nodes from start to end by a Gauss-Legendre rule that is exact."""
+    inner, share = (some.to(near) for some in gauss_legendre(3))
+    points = start[..., None] + (end - start)[..., None] * inner
+    itself = torch.eye(near.shape[-1], dtype=torch.bool, device=near.device)
+    between = (near[..., :, None] - near[..., None, :]).masked_fill(itself, 1.0)
+    to = (points[..., None] - near[..., None, :])[..., None, :].expand(*points.shape, *itself.shape)
+    basis = to.masked_fill(itself, 1.0).div(between[..., None, :, :]).prod(-1)
+    return (end - start)[..., None] * torch.einsum("...gj,g->...j", basis, share)
 
 
 def _solved(equations: Tensor, right: Tensor) -> Tensor:
