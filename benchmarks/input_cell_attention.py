@@ -53,7 +53,12 @@ def _against_loop(case: tuple[int, int, int, int], target: float) -> Row:
 
 
 def _against_lstm(inputs: bool) -> Row:
-    """Compare a training pass, which needs no gradient of the inputs, or a pass that explains, which does."""
+    """Compare a training pass, which needs no gradient of the inputs, or a pass that explains, which does.
+
+    The matrix products alone (1.4 and 1.8 Gflop, at the 60 to 100 Gflop/s that small ones reach on two cores whose
+    peak is 131) take 18 and 23 ms beside an LSTM of 48 to 53 ms: no arrangement of these products gets below about
+    1.35 and 1.45. Memory is no limit, for all that is kept fits into the last cache.
+    """
     batch, steps, features, hidden = LSTM_CASE
     attention, lstm = _models(features, hidden)
     x = torch.randn(batch, steps, features, requires_grad=inputs)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from perdure.cells.fused import ScoredAverage
 from perdure.core.check import check_choice, check_counts, check_series
 from perdure.core.errors import LengthError
 from perdure.ops.scan import causal_softmax_average
@@ -114,6 +115,8 @@ class InputCellAttention(nn.Module):
             LengthError: when a length is not in 1..time, or x is longer than the learned positions.
         """
         x, mask = self._valid(x, lengths)
+        if self.reduction == "mean" and self._fuses(x):
+            return self._fused(x, mask)
         scores = self._scores(x)
         if self.reduction == "mean":
             return causal_softmax_average(scores, x, mask)
@@ -169,6 +172,17 @@ class InputCellAttention(nn.Module):
             return x, None
         mask = length_mask(lengths.to(x.device), x.shape[1])
         return x.masked_fill(~mask[..., None], 0.0), mask
+
+    def _fuses(self, x: Tensor) -> bool:
+        """Tell whether inputs and weights are of one precision, and nobody asks for less."""
+        one = x.dtype == self.input_layer.weight.dtype and x.dtype in (torch.float32, torch.float64)
+        return one and not torch.is_autocast_enabled(x.device.type)
+
+    def _fused(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        position = None if self.position is None else self._positions(x.shape[1], x)
+        weights = (*self.input_layer.parameters(), *self.hop_layer.parameters())
+        average: Tensor = ScoredAverage.apply(x, mask, position, *weights)  # type: ignore[no-untyped-call]
+        return average if mask is None else average.masked_fill(~mask[..., None], 0.0)
 
     def _scores(self, x: Tensor) -> Tensor:
         hidden = self.input_layer(x)

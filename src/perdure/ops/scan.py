@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["causal_softmax_average"]
+__all__ = ["causal_softmax_average", "scan_adjoint", "scan_forward"]
 
 CHUNK = 40
 """Steps that are multiplied as one matrix; the carry between chunks is a sequential scan."""
@@ -56,53 +56,90 @@ def causal_softmax_average(
     return average if mask is None else average.masked_fill(~mask[..., None], 0.0)
 
 
+def scan_forward(
+    scores: Float[Tensor, "batch time hop"], values: Float[Tensor, "batch time feature"]
+) -> tuple[Float[Tensor, "batch time feature"], tuple[Tensor, ...]]:
+    """Average as `causal_softmax_average` does, outside autograd.
+
+    Letters: b batch, k chunk, c step in chunk, r hop, n feature.
+
+    Args:
+        scores: one score for each step and hop; minus infinity at a masked step.
+        values: what is averaged, in the same precision.
+
+    Returns:
+        The averages, and what `scan_adjoint` needs.
+    """
+    _, steps, hops = scores.shape
+    for dtype, chunk in ((scores.dtype, _even(steps)), (torch.float64, _even(steps)), (torch.float64, 1)):
+        x, e = _chunks(values.to(dtype), chunk, 0.0), _chunks(scores.to(dtype), chunk, -torch.inf)
+        keys, decay = _keys(e)  # b k c r, b k r
+        normaliser = _normaliser(keys, decay)
+        if chunk == 1 or _is_safe(normaliser, e):
+            break
+    queries = torch.where(normaliser >= _safe(dtype), 1.0 / (normaliser * hops), 0.0)
+    state = _state(keys, x, decay)  # b k r n
+    average = _two_products(_weights(queries, keys), x, queries, state)
+    return _steps(average, steps).to(values.dtype), (x, keys, queries, decay, state)
+
+
+def scan_adjoint(
+    grad: Float[Tensor, "batch time feature"], saved: tuple[Tensor, ...], needs: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Pull the gradient of the averages back, in buffers of its own.
+
+    Args:
+        grad: gradient of the averages.
+        saved: of `scan_forward`.
+        needs: whether the gradients of scores and of values are asked for.
+
+    Returns:
+        Gradients of scores and values, None where not asked for.
+    """
+    x, keys, queries, decay, _ = saved
+    steps, chunk = grad.shape[1], keys.shape[2]
+    g = _chunks(grad.to(x.dtype), chunk, 0.0)
+    later = _later(queries, g, decay)  # gradient of each chunk's own sum, b k r n
+    grad_scores = grad_values = None
+    if needs[0]:
+        grad_scores = _steps(_pulled_scores(g, saved, later), steps).to(grad.dtype)
+    if needs[1]:
+        grad_values = _two_products(_weights(queries, keys).mT, g, keys, later)
+        grad_values = _steps(grad_values, steps).to(grad.dtype)
+    return grad_scores, grad_values
+
+
 class _CausalSoftmaxAverage(torch.autograd.Function):
-    """The scan with its adjoint written out; letters: b batch, k chunk, c step in chunk, r hop, n feature."""
+    """The scan with its adjoint written out."""
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, values: Tensor) -> Tensor:
-        _, steps, hops = scores.shape
-        for dtype, chunk in ((scores.dtype, _even(steps)), (torch.float64, _even(steps)), (torch.float64, 1)):
-            x, e = _chunks(values.to(dtype), chunk, 0.0), _chunks(scores.to(dtype), chunk, -torch.inf)
-            keys, decay = _keys(e)  # b k c r, b k r
-            normaliser = _normaliser(keys, decay)
-            if chunk == 1 or _is_safe(normaliser, e):
-                break
-        queries = torch.where(normaliser >= _safe(dtype), 1.0 / (normaliser * hops), 0.0)
-        state = _state(keys, x, decay)  # b k r n
-        average = _two_products(_weights(queries, keys), x, queries, state)
-        ctx.save_for_backward(x, keys, queries, decay, state)
-        return _steps(average, steps).to(values.dtype)
+        average, saved = scan_forward(scores, values)
+        ctx.save_for_backward(*saved)
+        return average
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         with torch.autocast(grad.device.type, enabled=False):
-            return _CausalSoftmaxAverage._adjoint(ctx, grad)
+            return scan_adjoint(grad, ctx.saved_tensors, ctx.needs_input_grad)
 
-    @staticmethod
-    def _adjoint(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, keys, queries, decay, state = ctx.saved_tensors
-        steps, chunk, hops = grad.shape[1], keys.shape[2], keys.shape[3]
-        g = _chunks(grad.to(x.dtype), chunk, 0.0)
-        later = _later(queries, g, decay)  # gradient of each chunk's own sum, b k r n
-        grad_scores = grad_values = None
-        if ctx.needs_input_grad[0]:
-            pairs = (g @ x.mT).tril_()  # gradient of the weight of step i at step t
-            grad_queries = _two_products(pairs, keys, g, state.mT).view_as(keys)
-            pulls = grad_queries.mul_(queries)  # of each hop's average; a squared query could overflow
-            lost = (pulls * queries).mul_(hops)
-            before = _carry_back(lost.sum(2).roll(-1, 1), decay)
-            centre = pulls.sum(3, keepdim=True)  # taken from both sides of a difference that would else cancel
-            lost.addcmul_(centre, queries, value=-1.0)[:, :, -1] += before
-            grad_keys = _two_products(pairs.sub_(centre).tril_().mT, queries, x, later.mT)
-            upper = torch.ones_like(pairs[0, 0]).triu_().expand(grad_keys.shape[0] * pairs.shape[1], -1, -1)
-            grad_keys.view(-1, chunk, hops).baddbmm_(upper, lost.flatten(0, 1), alpha=-1.0)
-            grad_scores = _steps(grad_keys.mul_(keys.flatten(1, 2)), steps).to(grad.dtype)
-        if ctx.needs_input_grad[1]:
-            grad_values = _two_products(_weights(queries, keys).mT, g, keys, later)
-            grad_values = _steps(grad_values, steps).to(grad.dtype)
-        return grad_scores, grad_values
+
+def _pulled_scores(g: Tensor, saved: tuple[Tensor, ...], later: Tensor) -> Tensor:
+    """Give the gradient of the scores, with time unfolded."""
+    x, keys, queries, decay, state = saved
+    chunk, hops = keys.shape[2:]
+    pairs = (g @ x.mT).tril_()  # gradient of the weight of step i at step t
+    grad_queries = _two_products(pairs, keys, g, state.mT).view_as(keys)
+    pulls = grad_queries.mul_(queries)  # of each hop's average; a squared query could overflow
+    lost = (pulls * queries).mul_(hops)
+    before = _carry_back(lost.sum(2).roll(-1, 1), decay)
+    centre = pulls.sum(3, keepdim=True)  # taken from both sides of a difference that would else cancel
+    lost.addcmul_(centre, queries, value=-1.0)[:, :, -1] += before
+    grad_keys = _two_products(pairs.sub_(centre).tril_().mT, queries, x, later.mT)
+    upper = torch.ones_like(pairs[0, 0]).triu_().expand(grad_keys.shape[0] * pairs.shape[1], -1, -1)
+    grad_keys.view(-1, chunk, hops).baddbmm_(upper, lost.flatten(0, 1), alpha=-1.0)
+    return grad_keys.mul_(keys.flatten(1, 2))
 
 
 def _weights(queries: Tensor, keys: Tensor) -> Tensor:
@@ -156,8 +193,8 @@ def _safe(dtype: torch.dtype) -> float:
 
 def _is_safe(normaliser: Tensor, scores: Tensor) -> bool:
     """Tell whether no valid step lost its normaliser beside a later, larger score of its chunk."""
-    safe = normaliser >= _safe(scores.dtype)
-    return bool(safe.all()) or bool((safe | (scores == -torch.inf)).all())
+    least = _safe(scores.dtype)
+    return bool(normaliser.amin() >= least) or bool(((normaliser >= least) | (scores == -torch.inf)).all())
 
 
 def _normaliser(keys: Tensor, decay: Tensor) -> Tensor:
