@@ -204,6 +204,20 @@ def test_autocast_keeps_the_type_and_nearly_the_values(reduction):
     torch.testing.assert_close(cast, cell(x, LENGTHS), atol=0.05, rtol=0.0)  # only the scores lose digits
 
 
+@pytest.mark.parametrize("layer", ["input_layer", "hop_layer"])
+def test_hooks_and_parametrizations_of_its_layers_are_heard(layer):
+    x, plain, other = series(), cell_of(), cell_of()
+    inner = getattr(other, layer)
+    handle = inner.register_forward_hook(lambda _module, _inputs, output: 2 * output)
+    with torch.no_grad():
+        getattr(plain, layer).weight.mul_(2)
+        getattr(plain, layer).bias.mul_(2)
+    torch.testing.assert_close(other(x), plain(x), rtol=1e-5, atol=1e-6)
+    handle.remove()
+    torch.nn.utils.parametrizations.weight_norm(inner)
+    torch.testing.assert_close(other(x), cell_of()(x), rtol=1e-5, atol=1e-6)
+
+
 def test_repr_tells_reduction_and_position():
     assert "reduction='matrix', position='learned'" in repr(cell_of("matrix", "learned"))
 

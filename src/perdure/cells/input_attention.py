@@ -174,13 +174,14 @@ class InputCellAttention(nn.Module):
         return x.masked_fill(~mask[..., None], 0.0), mask
 
     def _fuses(self, x: Tensor) -> bool:
-        """Tell whether inputs and weights are of one precision, and nobody asks for less."""
+        """Tell whether inputs and weights are of one precision, nobody asks for less, and nobody watches the layers."""
         one = x.dtype == self.input_layer.weight.dtype and x.dtype in (torch.float32, torch.float64)
-        return one and not torch.is_autocast_enabled(x.device.type)
+        plain = all(_plain(layer) for layer in (self.input_layer, self.hop_layer))
+        return one and plain and not torch.is_autocast_enabled(x.device.type)
 
     def _fused(self, x: Tensor, mask: Tensor | None) -> Tensor:
         position = None if self.position is None else self._positions(x.shape[1], x)
-        weights = (*self.input_layer.parameters(), *self.hop_layer.parameters())
+        weights = [part for layer in (self.input_layer, self.hop_layer) for part in (layer.weight, layer.bias)]
         average: Tensor = ScoredAverage.apply(x, mask, position, *weights)  # type: ignore[no-untyped-call]
         return average if mask is None else average.masked_fill(~mask[..., None], 0.0)
 
@@ -206,3 +207,8 @@ def _sinusoids(steps: int, size: int) -> Tensor:
     frequencies = WAVE_BASE ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     angles = torch.arange(steps, dtype=torch.float64)[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :size]
+
+
+def _plain(layer: nn.Module) -> bool:
+    """Tell whether nothing but a linear layer would run: no other module in its place, and no hooks."""
+    return type(layer) is nn.Linear and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks)
