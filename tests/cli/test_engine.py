@@ -7,7 +7,9 @@ from perdure.cli.engine import chosen_engine
 from perdure.core.errors import SettingError
 from perdure.engine.local import InProcess, Processes
 from perdure.engine.ray import Ray
+from perdure.records.attributions import read_attributions
 from perdure.records.place import place
+from perdure.records.run import read_run
 from tests.cli.shell import run
 
 DATA = "boxes:train=20,validation=10,test=20"
@@ -42,3 +44,17 @@ def test_ray_that_is_not_installed_is_named(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     assert "cannot write" in run("explain", *MODEL, "--out", tmp_path / "file" / "run", code=4)
+
+
+def test_the_device_is_kept_with_the_run_and_its_maps(tmp_path):
+    run("explain", *MODEL, "--device", "cpu", "--out", tmp_path / "run")
+    assert read_run(tmp_path / "run").config["device"] == "cpu"
+    (maps,) = read_attributions(tmp_path / "run" / "maps")
+    assert maps.attribution.provenance.device == "cpu"
+    run("evaluate", tmp_path / "run", "--device", "cpu")
+
+
+@pytest.mark.parametrize("command", ["audit", "train", "explain", "evaluate", "reproduce", "path"])
+def test_a_device_that_is_not_there_is_named_before_anything_is_looked_at(command, tmp_path):
+    arguments = {"evaluate": ("nowhere",), "path": ("nowhere", "elsewhere")}.get(command, ("no_model", "no_data"))
+    assert "no device 'cuda:99' here, but cpu" in run(command, *arguments, "--device", "cuda:99", code=3)

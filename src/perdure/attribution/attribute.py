@@ -98,6 +98,7 @@ def attribute(
         model_digest=model_digest(model),
         forward=query.passes.forward,
         backward=query.passes.backward,
+        device=str(x.device),
     )
     aux = {name: torch.cat([one.aux[name] for one in found]) for name in found[0].aux}
     return Attribution(values, DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1)))), provenance, aux)

@@ -44,6 +44,7 @@ def trained(
     seed: int,
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
+    device: str = "cpu",
 ) -> Candidate:
     """Train a model, or load it when an interrupted run has trained it already.
 
@@ -55,13 +56,14 @@ def trained(
         seed: of weights, dropout and order of samples.
         folder: where the checkpoint goes.
         progress: told after each check.
+        device: where to train, such as "cuda".
 
     Returns:
-        The trained model.
+        The trained model, on that device.
     """
     if is_finished(folder):
-        return Candidate(name, load_checkpoint(folder, config)[0])
-    fitted = train(config, splits, training, seed, progress=progress)
+        return Candidate(name, load_checkpoint(folder, config)[0].to(device))
+    fitted = train(config, splits, training, seed, progress=progress, device=device)
     save_checkpoint(folder, fitted.model, config, splits, {"seed": seed})
     return Candidate(name, fitted.model)
 
@@ -77,7 +79,7 @@ def accuracy_number(model: nn.Module, batch: Batch, seed: int) -> Number:
     Returns:
         The share of right predictions with its interval over samples.
     """
-    right = (predict(model, batch).argmax(1) == batch.label).double()
+    right = (predict(model, batch).argmax(1).cpu() == batch.label).double()
     low, high = bootstrap_interval(right, stream(seed, "bootstrap", "accuracy"))
     most = batch.label.bincount().max().item() / len(batch)
     return Number("accuracy", right.mean().item(), low.item(), high.item(), most, 1.0, higher_is_better=True)

@@ -71,4 +71,4 @@ def vanishing_of(maps: Tensor, batch: Batch) -> Measurement:
         Vanishing index, profile and reach of each sample.
     """
     query = Query(torch.nn.Identity(), batch.inputs, torch.Tensor.double, batch.mask)
-    return Vanishing().measure(Trial(query, maps))
+    return Vanishing().measure(Trial(query, maps.to(batch.inputs.device)))

@@ -29,11 +29,13 @@ class Ensemble:
         folders: of the checkpoints, by name of the run.
         config: the factory of runs of a model of your own; other checkpoints do without.
         workers: processes, or an engine; what they say is the same for any.
+        device: where the models are asked, such as "cuda".
     """
 
     folders: Mapping[str, Path]
     config: Architecture | None = None
     workers: int | Engine = 1
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ def members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Member, ...]
             "train at least two, better five or more; mend those that failed",
         )
     usable = {name: folder for name, folder in folders.items() if name not in failed}
-    return tuple(_member(name, folder, ensemble.config, splits, seed) for name, folder in usable.items())
+    return tuple(_member(name, folder, ensemble, splits, seed) for name, folder in usable.items())
 
 
 def failures(ensemble: Ensemble) -> dict[str, str]:
@@ -97,9 +99,10 @@ def failures(ensemble: Ensemble) -> dict[str, str]:
     return {name: reason for name, reason in told.items() if reason is not None}
 
 
-def _member(name: str, folder: Path, config: Architecture | None, splits: Splits, seed: int) -> Member:
-    model, info = load_checkpoint(folder, config)
+def _member(name: str, folder: Path, ensemble: Ensemble, splits: Splits, seed: int) -> Member:
+    model, info = load_checkpoint(folder, ensemble.config)
     _check_same_data(folder, info, splits)
+    model = model.to(ensemble.device)
     return Member(name, folder, model, info.config, accuracy_number(model, splits.test, seed))
 
 

@@ -81,7 +81,8 @@ def _weights(
     pairs = averaged_pairs(runs, splits, work.place / "averaged")
     if not pairs:
         return []
-    right = [accuracy(load_checkpoint(folder, work.config)[0], splits.test) for folder in pairs.values()]
+    models = (load_checkpoint(folder, work.config)[0].to(work.device) for folder in pairs.values())
+    right = [accuracy(model, splits.test) for model in models]
     averaged = tell(
         replace(work, runs=tuple(pairs.items()), place=work.place / "averaged"), type_count(splits), workers
     )

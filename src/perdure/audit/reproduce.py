@@ -90,7 +90,8 @@ def reproduce(
     batch, types = select(splits.test, slice(0, settings.samples)), type_names(splits)
     again = noisy(some[0].model, settings.methods, splits.train)
     places = tuple((one.name, one.folder) for one in some)
-    work = Telling(places, settings.methods, again, batch, splits.train, run.path, settings.seed, ensemble.config)
+    how = ensemble.config, ensemble.device
+    work = Telling(places, settings.methods, again, batch, splits.train, run.path, settings.seed, *how)
     told = tell(work, type_count(splits), ensemble.workers, progress)
     check_comparable(told, [one.name for one in some], splits, types)
     record, arrays = _measured(told, batch, settings)

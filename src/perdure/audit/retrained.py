@@ -42,7 +42,8 @@ def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: st
         batch, types = select(splits.test, slice(0, samples)), type_names(splits)
         again = noisy(some[0].model, (method,), splits.train)
         places = tuple((one.name, one.folder) for one in some)
-        work = Telling(places, (method,), again, batch, splits.train, place, seed, ensemble.config)
+        how = ensemble.config, ensemble.device
+        work = Telling(places, (method,), again, batch, splits.train, place, seed, *how)
         told = tell(work, type_count(splits), ensemble.workers)
         check_comparable(told, [one.name for one in some], splits, types)
         agreement, _ = of_samples(told[method], "Spearman", spearman, seed)

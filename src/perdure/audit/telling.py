@@ -56,6 +56,7 @@ class Telling:
         place: the folder for the maps: maps/RUN/METHOD and, for second draws, again/RUN/METHOD.
         seed: of all noise.
         config: the factory of models of your own.
+        device: where the models are asked, such as "cuda".
     """
 
     runs: tuple[tuple[str, Path], ...]
@@ -66,6 +67,7 @@ class Telling:
     place: Path
     seed: int
     config: Architecture | None = None
+    device: str = "cpu"
 
     @property
     def jobs(self) -> list[tuple[int, str, str]]:
@@ -81,7 +83,7 @@ class Telling:
         """
         run, method, room = self.jobs[index]
         name, folder = self.runs[run]
-        model = load_checkpoint(folder, self.config)[0]
+        model = load_checkpoint(folder, self.config)[0].to(self.device)
         made = prepared(METHODS.make(method), model, self.seen)
         seed = self.seed + run + (AGAIN if room == "again" else 0)
         explain(Explaining(model, self.batch, made, self.folder(run, method, room), name, seed=seed))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
-from perdure.cli.models import ModelSource, read_by, resolve_all
+from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.model_source import ModelSource
+from perdure.cli.models import read_by, resolve_all
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import (
@@ -64,6 +65,7 @@ def audit(
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
+    device: DEVICE = "cpu",
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -87,14 +89,14 @@ def audit(
     methods = tuple(method) or kind_of(splits.test).methods
     settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)
     for one in sources:
-        rehearse(one.untrained(splits), methods, splits.train)
+        rehearse(one.untrained(splits, device), methods, splits.train)
     folder = out or Path("runs") / folder_name(f"audit-{'-'.join(names)}-{data}-{seed}")
     described = {one.name: one.described for one in sources}
     asked = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
-    run = open_run(folder, {"models": described, "data": data, **asked, "training": asdict(how)})
+    run = open_run(folder, {"models": described, "data": data, **asked, "training": asdict(how), "device": device})
     keep_plan(context, folder, *_trainings(sum(one.load is None for one in sources), runs), *record_and_page("audit"))
-    candidates = [_candidate(one, splits, how, folder, seed) for one in sources]
-    further = {one.name: _runs(one, splits, how, (folder, shared), settings) for one in sources} if runs else {}
+    candidates = [_candidate(one, splits, how, (folder, device), seed) for one in sources]
+    further = {one.name: _runs(one, splits, how, (folder, shared, device), settings) for one in sources} if runs else {}
     with bar("explaining") as progress:
         record = run_audit(candidates, splits, settings, run, progress, further)
     page = write_page(folder)
@@ -104,13 +106,15 @@ def audit(
         _print(record, page)
 
 
-def _candidate(source: ModelSource, splits: Splits, how: Training, folder: Path, seed: int) -> Candidate:
+def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> Candidate:
     from perdure.audit.candidate import Candidate
     from perdure.core.registry import folder_name
 
+    folder, device = where
     place = folder / "models" / folder_name(source.name)
     with bar(f"training {source.name}") as progress:
-        return Candidate(source.name, source.trained(splits, how, seed=seed, folder=place, progress=progress))
+        model = source.trained(splits, how, seed=seed, folder=place, progress=progress, device=device)
+    return Candidate(source.name, model)
 
 
 def _trainings(named: int, runs: int) -> Iterator[Wanted]:
@@ -122,7 +126,7 @@ def _trainings(named: int, runs: int) -> Iterator[Wanted]:
 
 
 def _runs(
-    source: ModelSource, splits: Splits, how: Training, where: tuple[Path, Engine], asked: AuditSettings
+    source: ModelSource, splits: Splits, how: Training, where: tuple[Path, Engine, str], asked: AuditSettings
 ) -> Ensemble | str:
     """Train a model again with the seeds that follow, or say why that cannot be."""
     from perdure.audit.members import Ensemble
@@ -131,10 +135,10 @@ def _runs(
 
     if source.load is not None:
         return f"How '{source.name}' was trained is not known here, so it was not trained again. {GIVEN}"
-    (folder, shared), name = where, folder_name(source.name)
+    (folder, shared, device), name = where, folder_name(source.name)
     seeds = range(asked.seed + 1, asked.seed + asked.runs)
-    further = train_runs(source, splits, how, seeds, ("seed", folder / "runs" / name, shared))
-    return Ensemble({f"seed {asked.seed}": folder / "models" / name, **further}, source.architecture, shared)
+    further = train_runs(source, splits, how, seeds, ("seed", folder / "runs" / name, shared), device)
+    return Ensemble({f"seed {asked.seed}": folder / "models" / name, **further}, source.architecture, shared, device)
 
 
 def _print(record: Mapping[str, Any], page: Path) -> None:

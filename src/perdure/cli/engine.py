@@ -1,4 +1,4 @@
-"""What shares out the work: the options of the engines."""
+"""What does the work, and where: the options of engines and devices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import typer
 if TYPE_CHECKING:
     from perdure.engine.piece import Engine
 
-__all__ = ["ENGINE", "RAY_ADDRESS", "WORKERS", "chosen_engine"]
+__all__ = ["DEVICE", "ENGINE", "RAY_ADDRESS", "WORKERS", "chosen_engine"]
+
+
+def _there(device: str) -> str:
+    """Look for a device before anything else is done; the usual one is there."""
+    if device != "cpu":
+        from perdure.core.device import check_device
+
+        check_device(device)
+    return device
+
 
 ENGINE = Annotated[str, typer.Option(help="What shares out the work: 'local', or 'ray' for many machines.")]
 WORKERS = Annotated[
@@ -18,6 +28,10 @@ WORKERS = Annotated[
 RAY_ADDRESS = Annotated[
     str | None,
     typer.Option(help="A running Ray cluster: host:port, or 'auto' for the one of this machine; else one is started."),
+]
+DEVICE = Annotated[
+    str,
+    typer.Option(callback=_there, help="Where every worker trains and asks the models: cpu, cuda, cuda:1 or mps."),
 ]
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
-from perdure.cli.models import ModelSource, asks_for_code, read_by, resolve
+from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.model_source import ModelSource
+from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
 from perdure.core.errors import CheckpointError, RunFolderError, SettingError
@@ -33,6 +34,7 @@ def evaluate(
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
+    device: DEVICE = "cpu",
     as_json: JSON = False,
 ) -> None:
     """Judge stored maps; every score comes with its null and its ceiling.
@@ -54,8 +56,8 @@ def evaluate(
     if not {"method", "source"} <= asked.keys():
         raise RunFolderError(f"{run} holds no explanations", "give the folder that 'perdure explain' wrote")
     source = _source(run, model)
-    splits = read_by((source,), load_data(asked["data"], asked["seed"]))
-    explained = source.trained(splits, Training(**asked["training"]), seed=asked["seed"], folder=run / "model")
+    splits, how = read_by((source,), load_data(asked["data"], asked["seed"])), Training(**asked["training"])
+    explained = source.trained(splits, how, seed=asked["seed"], folder=run / "model", device=device)
     batch = load_batch(splits, asked["split"], asked["limit"])
     method = prepared(METHODS.make(asked["method"]), explained, other_samples(splits, asked["split"]))
     names = tuple(metric) or default_metrics(batch)

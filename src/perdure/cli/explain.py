@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, say
-from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import (
@@ -49,6 +49,7 @@ def explain(
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
+    device: DEVICE = "cpu",
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -74,17 +75,18 @@ def explain(
     source, made, how = resolve(model, weights), METHODS.make(method), training(setting, changes)
     splits = read_by((source,), load_data(data, seed))
     batch = load_batch(splits, split, limit)
-    untrained = source.untrained(splits)
+    untrained = source.untrained(splits, device)
     if source.load is None:
         rehearse(untrained, (method,), splits.train)
     folder = out or Path("runs") / folder_name(f"explain-{model}-{data}-{method}-{split}")
     asked: dict[str, Any] = {"model": model, "weights": weights, "data": data, "method": method, "split": split}
-    asked |= {"limit": limit, "seed": seed, "explained": explained, "target": target, "training": asdict(how)}
+    asked |= {"limit": limit, "seed": seed, "explained": explained, "target": target, "device": device}
+    asked["training"] = asdict(how)
     open_run(folder, {**asked, "source": source.described})
     training_of = [Wanted("training", "model/model.yaml")] * (source.load is None)
     keep_plan(context, folder, *training_of, Wanted("maps", "maps/part-*.parquet", shard_count(batch)))
     with bar(f"training {model}") as progress:
-        trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress)
+        trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress, device=device)
     maps = folder / "maps"
     fitted = prepared(made, trained, other_samples(splits, split))
     work = Explaining(trained, batch, fitted, maps, model, split, seed, explained, target)  # type: ignore[arg-type]

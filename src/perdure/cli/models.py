@@ -1,13 +1,13 @@
-"""Models that a user names on the command line, whatever they come from, behind one noun."""
+"""Models that a user names on the command line: what each name means."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perdure.cli.model_source import ModelSource
 from perdure.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -15,89 +15,8 @@ if TYPE_CHECKING:
 
     from perdure.core.protocols import Architecture
     from perdure.data.splits import Splits
-    from perdure.training.course import Progress
-    from perdure.training.settings import Training
 
-__all__ = ["ModelSource", "asks_for_code", "factory_of", "read_by", "resolve", "resolve_all"]
-
-
-@dataclass(frozen=True, eq=False)
-class ModelSource:
-    """Where a model comes from.
-
-    Args:
-        name: as the user wrote it.
-        described: what the results follow from, as plain values or a frozen dataclass: the settings of a model that
-            is yet to be trained, the digest of the weights of a trained one.
-        architecture: builds it anew from a seed; None when it cannot be trained again.
-        load: gives the trained model; None when it is yet to be trained.
-        reader: turns texts into the token ids that the model knows; None when it takes those of the data.
-    """
-
-    name: str
-    described: Any
-    architecture: Architecture | None
-    load: Callable[[Splits], nn.Module] | None = None
-    reader: Callable[[Splits], Splits] | None = None
-
-    def trained(
-        self, splits: Splits, how: Training, *, seed: int, folder: Path, progress: Progress | None = None
-    ) -> nn.Module:
-        """Load the model, or train it unless an interrupted run has done so.
-
-        Args:
-            splits: the data.
-            how: to train.
-            seed: of the training.
-            folder: where the checkpoint of a training goes.
-            progress: told after each check.
-
-        Returns:
-            The trained model in evaluation mode.
-        """
-        from perdure.audit.candidate import trained
-
-        if self.load is not None:
-            return self.load(splits)
-        return trained(self.name, self.trainable, splits, how, seed=seed, folder=folder, progress=progress).model
-
-    def untrained(self, splits: Splits) -> nn.Module:
-        """Give a model of the same kind before anything is trained, and see whether it answers as it must.
-
-        Args:
-            splits: the data.
-
-        Returns:
-            The trained model where it is there to be loaded, else one with drawn weights.
-
-        Raises:
-            UnsupportedError: when the model cannot be asked; other names of `check_answers` say why.
-            SettingError: when the model attends to event types, and the data has none.
-        """
-        from perdure.core.random import stream
-        from perdure.models.answers import check_answers
-        from perdure.models.typed import told_types
-
-        if self.load is not None:
-            model = self.load(splits)
-        else:
-            config = told_types(self.trainable, splits)
-            model = config.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
-        check_answers(model, splits.train, len(splits.classes))
-        return model
-
-    @property
-    def trainable(self) -> Architecture:
-        """The architecture of a model that can be trained.
-
-        Raises:
-            SettingError: when it cannot.
-        """
-        if self.architecture is None:
-            raise SettingError(
-                f"'{self.name}' cannot be trained here", "name an architecture or a factory, file.py:function"
-            )
-        return self.architecture
+__all__ = ["asks_for_code", "factory_of", "read_by", "resolve", "resolve_all"]
 
 
 def resolve(text: str, weights: Path | None = None) -> ModelSource:

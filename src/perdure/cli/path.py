@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import print_json, print_table, say
-from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import factory_of
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
@@ -53,6 +53,7 @@ def path(
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
+    device: DEVICE = "cpu",
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -81,11 +82,12 @@ def path(
     config = factory_of(factory)
     splits = read_as(load_checkpoint(first, config)[0], load_data(*found))
     ends = load_ends(first, second, splits, config)
+    ends.model.to(device)  # the weights between which paths are laid stay on the CPU
     methods = tuple(method) or _methods(ends.model, splits.train)
     settings = PathSettings(tuple(kind), methods, allowed, align, points, samples, seed=seed)
     folder = out or Path("runs") / folder_name(f"path-{first}-{second}-{seed}")
     ends_of = {"ends": ends.names, "digests": ends.digests, "data": found[0], "data_seed": found[1]}
-    run = open_run(folder, {**ends_of, **asdict(settings)})
+    run = open_run(folder, {**ends_of, **asdict(settings), "device": device})
     keep_plan(context, folder, Wanted("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes
     with _status() as tell:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
-from perdure.cli.models import ModelSource, factory_of, read_by, resolve
+from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.model_source import ModelSource
+from perdure.cli.models import factory_of, read_by, resolve
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import DATA, FACTORY, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, read_as, training
@@ -47,6 +48,7 @@ def reproduce(
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
+    device: DEVICE = "cpu",
     seed: SEED = 0,
     setting: SETTING = "clean",
     changes: TRAINING = "",
@@ -75,7 +77,7 @@ def reproduce(
     how, splits = training(setting, changes), load_data(data, seed)
     there, source = _found(model, folders, runs)
     config = source.architecture if source else factory_of(factory)
-    example, splits = _example(source, there, config, splits)
+    example, splits = _example(source, there, config, splits, device)
     methods = tuple(method) or _methods(example, splits.test)
     _rehearse(example, methods, splits)
     settings = ReproduceSettings(methods, samples, top, seed)
@@ -83,13 +85,13 @@ def reproduce(
     digests = {name: load_checkpoint(path, config)[1].digest for name, path in there.items()}
     folder = out or Path("runs") / folder_name(f"reproduce-{model}-{data}-{vary}-{seed}")
     named = {"model": model, "described": source.described if source else digests, "data": data}
-    run = open_run(folder, {**named, **asdict(settings), **made})
+    run = open_run(folder, {**named, **asdict(settings), **made, "device": device})
     trainings = [Wanted("trainings", f"runs/{vary}-*/model.yaml", runs)] * (source is not None)
     parts = len(methods) * shard_count(select(splits.test, slice(0, samples)))
     keep_plan(context, folder, *trainings, *_explained((len(there) or runs) * parts))
     if source:
-        there = train_runs(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", shared))
-    ensemble = Ensemble(there, config, shared)
+        there = train_runs(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", shared), device)
+    ensemble = Ensemble(there, config, shared, device)
     keep_plan(context, folder, *trainings, *_explained((len(there) - len(failures(ensemble))) * parts))
     with bar("explaining") as progress:
         record = run_reproduce(ensemble, splits, settings, run, progress)
@@ -101,7 +103,12 @@ def reproduce(
 
 
 def train_runs(
-    source: ModelSource, splits: Splits, how: Training, seeds: Sequence[int], where: tuple[str, Path, Engine]
+    source: ModelSource,
+    splits: Splits,
+    how: Training,
+    seeds: Sequence[int],
+    where: tuple[str, Path, Engine],
+    device: str = "cpu",
 ) -> dict[str, Path]:
     """Train what is not yet trained; a run that fails leaves a note.
 
@@ -111,6 +118,7 @@ def train_runs(
         how: to train.
         seeds: of the runs.
         where: what varies, the folder for the runs, and what shares them out.
+        device: where each worker trains.
 
     Returns:
         The folder of each run by its name.
@@ -120,7 +128,7 @@ def train_runs(
     from perdure.training.ensemble import Runs
 
     vary, folder, shared = where
-    runs = Runs(source.trainable, splits, how, folder, None, vary, seeds[0])  # type: ignore[arg-type]
+    runs = Runs(source.trainable, splits, how, folder, None, vary, seeds[0], device)  # type: ignore[arg-type]
     with bar("training") as progress:
         run_pieces(Attempts(runs), seeds, shared, progress)
     return {f"{vary} {one}": runs.place(one) for one in seeds}
@@ -141,16 +149,16 @@ def _found(model: str, folders: Sequence[Path], runs: int) -> tuple[dict[str, Pa
 
 
 def _example(
-    source: ModelSource | None, there: Mapping[str, Path], config: Architecture | None, splits: Splits
+    source: ModelSource | None, there: Mapping[str, Path], config: Architecture | None, splits: Splits, device: str
 ) -> tuple[nn.Module, Splits]:
     """Give a model of the runs, and the data as it reads them."""
     from perdure.training.checkpoint import load_checkpoint
 
     if source is None:
         model = load_checkpoint(next(iter(there.values())), config)[0]
-        return model, read_as(model, splits)
+        return model.to(device), read_as(model, splits)
     read = read_by((source,), splits)
-    return source.untrained(read), read
+    return source.untrained(read, device), read
 
 
 def _explained(parts: int) -> tuple[Wanted, ...]:
@@ -177,6 +185,7 @@ def _trained(folders: Sequence[Path]) -> dict[str, Path]:
 def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     """Choose the methods when none is named: attention where there is one, beside gradients."""
     from perdure.audit.kind import kind_of
+    from perdure.core.device import device_of
     from perdure.core.evaluation import evaluation
     from perdure.core.protocols import Attends
 
@@ -184,7 +193,7 @@ def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     if isinstance(model, Attends) and batch.inputs.ndim == 3:
         ask: Attends = model
         with evaluation(model):
-            shown = ask.attention(batch.inputs[:1])
+            shown = ask.attention(batch.inputs[:1].to(device_of(model)))
     return ("attention", "gradient", "integrated_gradients:steps=32") if shown is not None else kind_of(batch).methods
 
 

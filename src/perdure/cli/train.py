@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import DATA, JSON, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
@@ -28,6 +28,7 @@ def train(
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
+    device: DEVICE = "cpu",
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -42,12 +43,12 @@ def train(
     shared = chosen_engine(engine, workers, ray_address)
     source, how = resolve(model), training(setting, changes)
     config, splits = source.trainable, read_by((source,), load_data(data, seed))
-    source.untrained(splits)
+    source.untrained(splits, device)
     folder = out or Path("runs") / folder_name(f"train-{model}-{data}-{seed}")
     described = {"name": name_of(config), **asdict(config), "source": source.described}
-    open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(how)})
+    open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(how), "device": device})
     keep_plan(context, folder, Wanted("trainings", "seed-*/model.yaml", seeds))
-    runs = Runs(config, splits, how, folder)
+    runs = Runs(config, splits, how, folder, device=device)
     wanted = list(range(seed, seed + seeds))
     with bar("training") as progress:
         run_pieces(runs, wanted, shared, progress)

@@ -52,6 +52,7 @@ class Provenance:
         model_digest: hash of the names, shapes and values of the model's weights.
         forward: samples sent forward through the model.
         backward: samples sent backward.
+        device: where the model lay.
     """
 
     method: str
@@ -62,6 +63,7 @@ class Provenance:
     model_digest: str
     forward: int
     backward: int
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -85,7 +85,8 @@ class Judging:
         record = stored.attribution.provenance
         target = LABEL_TARGETS[record.target](stored.explained)
         query = Query(self.model, batch.inputs, target, batch.mask, _seeds(record, len(batch)))
-        return Trial(query, stored.attribution.values, batch.truth, self._method(record))
+        values = stored.attribution.values.to(batch.inputs.device)
+        return Trial(query, values, batch.truth, self._method(record))
 
     def _method(self, record: Provenance) -> Method | None:
         """Make the method of stored maps again, where a metric asks for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -74,7 +74,7 @@ def course(surface: ModelLoss, points: Sequence[Params], batch: Batch) -> Course
     """
     logits = torch.stack([predict(surface.model_at(point), batch).cpu() for point in points])
     predicted, classes = logits.argmax(2), logits.shape[2]
-    losses = torch.stack([surface.losses(point).double().mean().cpu() for point in points])
+    losses = torch.stack([surface.losses(point).double().mean() for point in points])
     right = (predicted == batch.label.cpu()).double().mean(1)
     scores = torch.tensor([f1(one, batch.label, classes) for one in predicted], dtype=torch.float64)
     return Course(torch.linspace(0, 1, len(points), dtype=torch.float64), losses, right, scores, predicted)
@@ -128,6 +128,6 @@ def _run(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_en
             lengths=lengths_of(batch.mask),
             generator=stream(explainer.seed, use, point),
         )
-        return explainer.vectors(found, batch)
+        return explainer.vectors(replace(found, values=found.values.cpu()), batch)
 
     return Run(vectors("explain"), predicted, vectors("again") if is_end else None)

@@ -17,11 +17,11 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from perdure.core.batch import Batch, batches, select
 from perdure.core.check import all_finite
+from perdure.core.device import device_of
 from perdure.core.errors import NonFiniteError
 from perdure.core.evaluation import evaluation
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
-from perdure.training.predict import device_of
 
 __all__ = ["ModelLoss", "Surface"]
 
@@ -49,6 +49,7 @@ class ModelLoss:
 
     The model is run in evaluation mode and stays as it is. Statistics of batch normalisation belong to the weights
     they were estimated with, so they are estimated afresh at each point, ends included, from the samples of the loss.
+    Weights and samples are brought to the device of the model, and gradients come back to that of the weights.
 
     Args:
         model: gives the architecture; called as `model(x)`, or as `model(x, lengths=lengths)` with a mask.
@@ -83,12 +84,12 @@ class ModelLoss:
             params: the weights of the model.
 
         Returns:
-            Cross-entropies in nats, without a graph.
+            Cross-entropies in nats, without a graph, on the CPU.
         """
         with evaluation(self.model), torch.no_grad():
             state = {**params, **self._statistics(params)}
             parts = [self._losses(state, part) for part in batches(self.batch, self.rows)]
-        return torch.cat(parts)
+        return torch.cat(parts).cpu()
 
     def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
         """Differentiate the mean loss with respect to the weights.
@@ -142,8 +143,9 @@ class ModelLoss:
     def _losses(self, state: Params, part: Batch) -> Tensor:
         device = device_of(self.model)
         lengths = lengths_of(part.mask)
-        named = {} if lengths is None else {"lengths": lengths}
-        logits = functional_call(self.model, state, (part.inputs.to(device),), named)
+        named = {} if lengths is None else {"lengths": lengths.to(device)}
+        there = {name: value.to(device) for name, value in state.items()}
+        logits = functional_call(self.model, there, (part.inputs.to(device),), named)
         return cross_entropy(logits, part.label.to(device), reduction="none")
 
 

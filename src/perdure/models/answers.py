@@ -66,7 +66,8 @@ def _asked(model: nn.Module, batch: Batch, classes: int) -> Tensor:
 
 def _call(model: nn.Module, batch: Batch) -> Tensor:
     lengths = lengths_of(batch.mask)
-    logits: Tensor = model(batch.inputs) if lengths is None else model(batch.inputs, lengths=lengths)
+    x = batch.inputs
+    logits: Tensor = model(x) if lengths is None else model(x, lengths=lengths.to(x.device))
     return logits
 
 

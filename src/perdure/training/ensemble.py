@@ -44,6 +44,7 @@ class Runs:
         source: the training samples; the shuffled training split when None.
         vary: "seed", or "bootstrap": train on samples that are drawn with replacement by the seed of the run.
         base: seed of all else that training draws, when bootstraps vary.
+        device: where to train, such as "cuda".
 
     Raises:
         SettingError: for bootstraps of a source of its own, or another way to vary.
@@ -56,6 +57,7 @@ class Runs:
     source: Source | None = None
     vary: Vary = "seed"
     base: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         check_choice("vary", self.vary, get_args(Vary))
@@ -71,11 +73,11 @@ class Runs:
         if is_finished(self.place(seed)):
             return
         if self.vary == "seed":
-            fitted = train(self.config, self.splits, self.settings, seed, self.source)
+            fitted = train(self.config, self.splits, self.settings, seed, self.source, device=self.device)
         else:
             drawn = resampled(self.splits.train, stream(seed, "bootstrap"))
             source = shuffled(drawn, self.settings.batch_size, self.settings.min_steps)
-            fitted = train(self.config, self.splits, self.settings, self.base, source)
+            fitted = train(self.config, self.splits, self.settings, self.base, source, device=self.device)
         best = fitted.history[fitted.best]
         extra = {
             "seed": seed,
@@ -105,10 +107,13 @@ def train(
     seed: int,
     source: Source | None = None,
     progress: Progress | None = None,
+    *,
+    device: str = "cpu",
 ) -> Fitted:
     """Build and train a model from a seed; equal seeds give equal bits on one machine.
 
-    Sums over several threads depend on how the work is shared out, so the run keeps to one.
+    Sums over several threads depend on how the work is shared out, so the run keeps to one. The first weights are
+    drawn on the CPU, so that they are the same for every device.
 
     Args:
         config: the architecture.
@@ -117,6 +122,7 @@ def train(
         seed: of weights, order of samples and dropout.
         source: the training samples; the shuffled training split when None.
         progress: told after each check.
+        device: where to train, such as "cuda"; the data stays where it is.
 
     Returns:
         The trained model with its history.
@@ -128,7 +134,7 @@ def train(
     model = told_types(config, splits).build(splits.features, len(splits.classes), stream(seed, "weights"))
     source = source or shuffled(splits.train, settings.batch_size, settings.min_steps)
     with one_thread():
-        return fit(model, source, splits.validation, settings, stream(seed, "training"), progress)
+        return fit(model.to(device), source, splits.validation, settings, stream(seed, "training"), progress)
 
 
 def resampled(batch: Batch, generator: torch.Generator) -> Batch:

@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from perdure.core.batch import Batch
+from perdure.core.device import device_of
 from perdure.core.random import global_stream
 from perdure.training.course import Course, Fitted, Progress
-from perdure.training.predict import device_of, outputs
+from perdure.training.predict import outputs
 from perdure.training.settings import Training
 from perdure.training.source import Source
 

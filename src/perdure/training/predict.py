@@ -7,10 +7,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.batch import Batch
+from perdure.core.device import device_of
 from perdure.core.evaluation import evaluation
 from perdure.ops.sequence import lengths_of
 
-__all__ = ["accuracy", "device_of", "errors", "outputs", "predict"]
+__all__ = ["accuracy", "errors", "outputs", "predict"]
 
 _ROWS = 1000
 _NUMBERS = 10_000_000
@@ -44,7 +45,7 @@ def outputs(model: nn.Module, batch: Batch, some: slice = slice(None)) -> Float[
         Logits, on the device of the model.
     """
     x, lengths = batch.inputs[some].to(device_of(model)), lengths_of(batch.mask)
-    logits: Tensor = model(x) if lengths is None else model(x, lengths=lengths[some])
+    logits: Tensor = model(x) if lengths is None else model(x, lengths=lengths[some].to(x.device))
     return logits
 
 
@@ -76,15 +77,3 @@ def accuracy(model: nn.Module, batch: Batch) -> float:
         0.75
     """
     return (len(batch) - errors(predict(model, batch), batch)) / len(batch)
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Find where a model lives.
-
-    Args:
-        model: with its weights on one device.
-
-    Returns:
-        The device of its first weight, the CPU when it has none.
-    """
-    return next((weight.device for weight in model.parameters()), torch.device("cpu"))

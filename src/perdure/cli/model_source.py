@@ -1,0 +1,112 @@
+"""A model that a user names on the command line, whatever it comes from, behind one noun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perdure.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from perdure.core.protocols import Architecture
+    from perdure.data.splits import Splits
+    from perdure.training.course import Progress
+    from perdure.training.settings import Training
+
+__all__ = ["ModelSource"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelSource:
+    """Where a model comes from.
+
+    Args:
+        name: as the user wrote it.
+        described: what the results follow from, as plain values or a frozen dataclass: the settings of a model that
+            is yet to be trained, the digest of the weights of a trained one.
+        architecture: builds it anew from a seed; None when it cannot be trained again.
+        load: gives the trained model; None when it is yet to be trained.
+        reader: turns texts into the token ids that the model knows; None when it takes those of the data.
+    """
+
+    name: str
+    described: Any
+    architecture: Architecture | None
+    load: Callable[[Splits], nn.Module] | None = None
+    reader: Callable[[Splits], Splits] | None = None
+
+    def trained(
+        self,
+        splits: Splits,
+        how: Training,
+        *,
+        seed: int,
+        folder: Path,
+        progress: Progress | None = None,
+        device: str = "cpu",
+    ) -> nn.Module:
+        """Load the model, or train it unless an interrupted run has done so.
+
+        Args:
+            splits: the data.
+            how: to train.
+            seed: of the training.
+            folder: where the checkpoint of a training goes.
+            progress: told after each check.
+            device: where to train and to ask it.
+
+        Returns:
+            The trained model in evaluation mode, on that device.
+        """
+        from perdure.audit.candidate import trained
+
+        if self.load is not None:
+            return self.load(splits).to(device)
+        found = trained(
+            self.name, self.trainable, splits, how, seed=seed, folder=folder, progress=progress, device=device
+        )
+        return found.model
+
+    def untrained(self, splits: Splits, device: str = "cpu") -> nn.Module:
+        """Give a model of the same kind before anything is trained, and see whether it answers as it must.
+
+        Args:
+            splits: the data.
+            device: where to ask it.
+
+        Returns:
+            The trained model where it is there to be loaded, else one with drawn weights; on that device.
+
+        Raises:
+            UnsupportedError: when the model cannot be asked; other names of `check_answers` say why.
+            SettingError: when the model attends to event types, and the data has none.
+        """
+        from perdure.core.random import stream
+        from perdure.models.answers import check_answers
+        from perdure.models.typed import told_types
+
+        if self.load is not None:
+            model = self.load(splits)
+        else:
+            config = told_types(self.trainable, splits)
+            model = config.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
+        model = model.to(device)
+        check_answers(model, splits.train, len(splits.classes))
+        return model
+
+    @property
+    def trainable(self) -> Architecture:
+        """The architecture of a model that can be trained.
+
+        Raises:
+            SettingError: when it cannot.
+        """
+        if self.architecture is None:
+            raise SettingError(
+                f"'{self.name}' cannot be trained here", "name an architecture or a factory, file.py:function"
+            )
+        return self.architecture
