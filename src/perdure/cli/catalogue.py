@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
 import re
+import types
+import typing
+from collections.abc import Mapping
 from importlib import resources
 from typing import Annotated, Any
 
@@ -23,9 +27,9 @@ def show(
     room: Annotated[str, typer.Argument(help="methods, metrics, data, models or studies; all when left out.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List methods, metrics, datasets, models and studies; with a name instead, show its settings."""
+    """List methods, metrics, datasets, models and studies; with a name instead, show its paper and its settings."""
     if room and room not in ROOMS:
-        _settings(room, as_json)
+        _things(room, as_json)
         return
     rooms = {room: ROOMS[room]} if room else ROOMS
     found = {name: _entries(name, some) for name, some in rooms.items()}
@@ -42,22 +46,21 @@ def cite(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the BibTeX entries of what was used."""
-    keys = ["perdure", *(_room_of(name).entry(name).reference for name in names)]
+    found = [ROOMS[room].entry(_known(room, name)).reference for name in names for room in _rooms_of(name)]
+    keys = ["perdure", *found]
     entries = _bibliography()
-    found = {key: entries[key] for key in dict.fromkeys(keys) if key}
+    cited = {key: entries[key] for key in dict.fromkeys(keys) if key}
     if as_json:
-        print_json(found)
+        print_json(cited)
     else:
-        say("\n\n".join(found.values()))
+        say("\n\n".join(cited.values()))
 
 
 def _entries(name: str, room: Room) -> list[dict[str, str]]:
     """Describe what a room holds; models are known by their presets, which must be imported."""
     entries = [dataclasses.asdict(entry) for entry in room.entries()]
     if name == "models":
-        from perdure.models.presets import NAMED
-
-        entries += [{"name": preset, "summary": _differences(config)} for preset, config in NAMED.items()]
+        entries += [{"name": preset, "summary": _differences(config)} for preset, config in _presets().items()]
     return entries
 
 
@@ -66,25 +69,79 @@ def _differences(config: Any) -> str:
     return name_of(config) + "".join(f", {f.name}={getattr(config, f.name)}" for f in changed)
 
 
-def _settings(name: str, as_json: bool) -> None:
-    """Show the settings of one thing; this imports it."""
-    cls = _room_of(name).load(name)
-    rows = [(f.name, str(f.type), _default(f)) for f in dataclasses.fields(cls) if f.init]
+def _things(name: str, as_json: bool) -> None:
+    """Show all that has a name, such as a method and a model: what it does, from which paper, and its settings."""
+    found = {room: _thing(room, name) for room in _rooms_of(name)}
     if as_json:
-        print_json([dict(zip(("name", "type", "default"), row, strict=True)) for row in rows])
-    else:
-        print_table(f"settings of {name}", ("setting", "type", "default"), rows)
+        print_json(found)
+        return
+    for room, thing in found.items():
+        say(f"{name}, of {room}: {thing['summary']}")
+        if thing["reference"]:
+            say(f"paper: {thing['reference']} (perdure cite {name})")
+        rows = [tuple(setting.values()) for setting in thing["settings"]]
+        if rows:
+            print_table("\nsettings", ("name", "choices", "default"), rows)
+        say("")
 
 
-def _default(setting: dataclasses.Field[object]) -> str:
+def _thing(room: str, name: str) -> dict[str, Any]:
+    """Describe one thing; this imports it."""
+    known = _known(room, name)
+    preset = None if known == name else _preset(name)
+    entry, cls = ROOMS[room].entry(known), ROOMS[room].load(known)
+    hints, settings = typing.get_type_hints(cls), [f for f in dataclasses.fields(cls) if f.init]
+    return {
+        "summary": entry.summary if preset is None else _differences(preset),
+        "reference": entry.reference,
+        "settings": [
+            {"name": f.name, "choices": _choices(hints[f.name]), "default": _default(f, preset)} for f in settings
+        ],
+    }
+
+
+def _choices(kind: Any) -> str:
+    """Write what a setting may be: its values where they are few, else its type."""
+    if typing.get_origin(kind) is typing.Literal:
+        return " | ".join(str(value) for value in typing.get_args(kind))
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " | ".join(_choices(one) for one in typing.get_args(kind))
+    if kind is types.NoneType:
+        return "None"
+    return re.sub(r"\b(\w+\.)+", "", inspect.formatannotation(kind))
+
+
+def _default(setting: dataclasses.Field[object], preset: Any) -> str:
+    if preset is not None:
+        return str(getattr(preset, setting.name))
+    if setting.default_factory is not dataclasses.MISSING:
+        return str(setting.default_factory())
     return "required" if setting.default is dataclasses.MISSING else str(setting.default)
 
 
-def _room_of(name: str) -> Room:
-    for room in ROOMS.values():
-        if name in room.names():
-            return room
-    every = [known for room in ROOMS.values() for known in room.names()]
+def _presets() -> Mapping[str, Any]:
+    """Look up the models that are settings of another, which must be imported."""
+    from perdure.models.presets import NAMED
+
+    return NAMED
+
+
+def _preset(name: str) -> Any:
+    return _presets().get(name)
+
+
+def _known(room: str, name: str) -> str:
+    """Give the name of the file that a thing is in."""
+    return name if name in ROOMS[room].names() else name_of(_preset(name))
+
+
+def _rooms_of(name: str) -> list[str]:
+    found = [key for key, room in ROOMS.items() if name in room.names()]
+    if not found and _preset(name) is not None:
+        found = ["models"]
+    if found:
+        return found
+    every = [*_presets(), *(known for room in ROOMS.values() for known in room.names())]
     near = difflib.get_close_matches(name, [*every, *ROOMS], 3, 0.5)
     hint = f"did you mean {' or '.join(repr(one) for one in near)}" if near else "see 'perdure list'"
     raise UnknownNameError(f"nothing is called '{name}'", hint)
