@@ -65,7 +65,7 @@ def test_verdicts_of_known_models(tmp_path, test_batch):
     answers = {model["name"]: model["verdicts"][0]["answer"] for model in record["models"]}
     assert answers == {"last": "vanishes", "every": "reaches back"}
     numbers = {(s["model"], s["number"]["name"]): s["number"] for s in record["scores"]}
-    assert numbers["every", "sanity_check"]["value"] == 1.0  # the saliency of one weight is the same for any weight
+    assert numbers["every", "sanity_check:granularity=element,stages=3"]["value"] == 1.0  # one weight has one saliency
     assert numbers["last", "vanishing"]["value"] == pytest.approx(1.0)
     assert numbers["every", "vanishing"]["value"] == pytest.approx(0.0, abs=1e-6)
     assert numbers["every", "roc"]["value"] == 0.5
@@ -134,11 +134,18 @@ def test_pictures_without_a_truth_have_no_metric_of_all_samples(tmp_path):
     settings, run = AuditSettings(("grad_cam",), closely=2), open_run(tmp_path, {"data": "some"})
     record = audit([Candidate("net", model)], splits, settings, run)
     assert [one["number"]["name"] for one in record["scores"]] == [
-        "insertion",
-        "deletion",
-        "sensitivity_n",
-        "sanity_check",
+        "insertion:points=16,granularity=position",
+        "deletion:points=16,granularity=position",
+        "sensitivity_n:masks=24,points=2,granularity=position",
+        "sanity_check:stages=3",
     ]
+
+
+def test_a_metric_asked_for_beside_the_usual_one_has_a_row_of_its_own(tmp_path, test_batch):
+    record = audited({"every": EveryStep()}, test_batch, tmp_path, samples=8, metrics=("insertion:points=4",))
+    names = [row["number"]["name"] for row in record["scores"]]
+    assert "insertion:points=4" in names
+    assert len(set(names)) == len(names)
 
 
 def test_accuracy_stands_between_the_most_frequent_class_and_one():

@@ -14,6 +14,7 @@ from perdure.core.query import Query
 from perdure.core.random import stream
 from perdure.core.trial import Measurement, Trial
 from perdure.core.verdict import Number
+from perdure.core.written import unset
 from perdure.metrics.vanishing import Vanishing
 from perdure.ops.interval import bootstrap_interval
 
@@ -57,7 +58,8 @@ def over_time_evidence(found: Explained, occluded: Explained, batch: Batch, accu
         FLAT_REACH,
         evidence.aux["reach"].mean().item(),
     )
-    return OverTime(accuracy, index, reach, "occlusion" if batch.truth is None else "truth", found.numbers.get("roc"))
+    known = next((number for name, number in found.numbers.items() if unset(name) == "roc"), None)
+    return OverTime(accuracy, index, reach, "occlusion" if batch.truth is None else "truth", known)
 
 
 def vanishing_of(maps: Tensor, batch: Batch) -> Measurement:

@@ -16,6 +16,7 @@ from perdure.audit.over_time import over_time
 from perdure.core.batch import select
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Number, Verdict
+from perdure.core.written import unset
 from perdure.models.embedded import embedded
 from perdure.records.scores import Case
 
@@ -99,14 +100,11 @@ def _evidence(
     candidate: Candidate, found: Explained, asked: Asked, accuracy: Number, place: tuple[Case, Path]
 ) -> DownToInput:
     case, folder = place
-    judged = {field: _named(found.close[metric]) for field, metric in CLOSE.items()}
+    close = {unset(name): number for name, number in found.close.items()}
+    judged = {field: replace(close[metric], name=NAMES.get(metric, metric)) for field, metric in CLOSE.items()}
     method = InputIba(granularity=asked.kind.granularity, copies=COPIES, smoothing=0.0)
     few = select(asked.batch, slice(0, min(SAMPLES, asked.closely)))
     place_of_bits = folder / "information" / folder_name(candidate.name)
     score = information(candidate.model, few, asked.seen, method, case=case, folder=place_of_bits)
     bits, kept = information_numbers(score, case.seed)
     return DownToInput(accuracy, bits=bits, kept=kept, **judged)
-
-
-def _named(number: Number) -> Number:
-    return replace(number, name=NAMES.get(number.name, number.name))

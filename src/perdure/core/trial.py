@@ -52,7 +52,7 @@ class Score(Brief):
     """A measurement between its null and its ceiling.
 
     Args:
-        metric: registry name of the metric.
+        metric: registry name of the metric, with the settings that differ from their defaults.
         values: one number per sample.
         null: what random maps score on the same samples, mean over draws.
         ceiling: what the true map scores, or the best possible value where no truth is needed.

@@ -13,6 +13,7 @@ from perdure.core.random import stream
 from perdure.core.registry import METRICS
 from perdure.core.trial import Score
 from perdure.core.verdict import Number
+from perdure.core.written import unset
 from perdure.metrics.summarise import summarise
 from perdure.records.parts import read_parts
 
@@ -39,7 +40,7 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
         columns[name] = {key: torch.tensor(column.to_pylist()) for key, column in found.items()}
         if rows["curve"].null_count == 0:
             columns[name]["curve"] = torch.tensor(rows["curve"].to_pylist())
-    return {name: _score(name, columns) for name in columns if "." not in name}
+    return {name: _score(name, columns) for name, column in columns.items() if "null" in column}
 
 
 def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Number]:
@@ -55,12 +56,13 @@ def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Number]:
     numbers = {}
     for name, score in scores.items():
         s = summarise(score, stream(seed, "bootstrap", name))
-        better = METRICS.load(name).higher_is_better
+        better = METRICS.load(unset(name)).higher_is_better
         numbers[name] = Number(name, s.mean, s.low, s.high, s.null, s.ceiling, higher_is_better=better)
     return numbers
 
 
 def _score(name: str, columns: Mapping[str, Mapping[str, Tensor]]) -> Score:
     own = columns[name]
-    aux = {key.split(".", 1)[1]: some["value"] for key, some in columns.items() if key.startswith(f"{name}.")}
+    start = f"{name}."
+    aux = {key.removeprefix(start): some["value"] for key, some in columns.items() if key.startswith(start)}
     return Score(name, own["value"], own["null"], own["ceiling"], own.get("curve"), aux)

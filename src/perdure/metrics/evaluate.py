@@ -14,6 +14,7 @@ from perdure.core.protocols import AsksAgain, Metric
 from perdure.core.random import sub_seeds, uniform
 from perdure.core.registry import METRICS, name_of
 from perdure.core.trial import Measurement, Score, Trial
+from perdure.core.written import written
 from perdure.metrics.sites import check_both_kinds
 from perdure.ops.sequence import site_mask
 
@@ -59,7 +60,7 @@ def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: t
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seeds = [sub_seeds(generator, len(trial.attribution)) for _ in range(draws)]
     null = torch.stack([_on(trial, made, _random_map(trial, some)).values for some in seeds]).mean(0)
-    return Score(name_of(made), measured.values, null, _ceiling(trial, made, measured), measured.curve, measured.aux)
+    return Score(written(made), measured.values, null, _ceiling(trial, made, measured), measured.curve, measured.aux)
 
 
 def _check(trial: Trial, metric: Metric) -> None:

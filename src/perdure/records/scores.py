@@ -37,7 +37,7 @@ def score_table(score: Score, ids: tuple[str, ...], case: Case) -> pa.Table:
     Further numbers of the metric follow as rows of their own, named `metric.number`, without null and ceiling.
 
     Args:
-        score: of one metric on some samples.
+        score: of one metric on some samples; its name keeps the settings that are not the usual ones.
         ids: the names of the samples.
         case: what was judged.
 

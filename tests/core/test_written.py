@@ -1,0 +1,41 @@
+"""Names that keep their settings."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from perdure.core.registry import METHODS, METRICS
+from perdure.core.written import unset, written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "insertion:points=4",
+        "roc:absolute=false",
+        "roc:granularity=position",
+        "insertion:share=0.5,score=target",
+        "sensitivity_n",
+    ],
+)
+def test_a_name_is_written_as_it_would_be_asked_for(text):
+    made = METRICS.make(text)
+    assert METRICS.make(written(made)) == made
+    assert unset(written(made)) == unset(text)
+
+
+def test_a_usual_setting_is_not_written():
+    assert written(METRICS.make("insertion:points=64")) == "insertion"
+    assert written(METHODS.make("occlusion:window=[1, 5]")) == "occlusion:window=[1, 5]"
+    assert METHODS.make(written(METHODS.make("occlusion:window=[1, 5]"))).window == (1, 5)
+
+
+def test_what_has_no_settings_has_a_name():
+    @dataclass(frozen=True)
+    class MyMetric:
+        needed: int
+
+    class Bare: ...
+
+    assert written(MyMetric(3)) == "my_metric:needed=3"
+    assert written(Bare()) == "bare"
