@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perdure.core.errors import SettingError
 from perdure.records.place import place
 
 if TYPE_CHECKING:
@@ -87,13 +88,42 @@ def load_data(text: str, seed: int) -> Splits:
 
     Returns:
         The splits.
+
+    Raises:
+        UnknownNameError: when no dataset has this name.
+        SettingError: for a folder or another file, with what would read it.
     """
     from perdure.core.registry import DATASETS
 
     match = FILE.fullmatch(text)
+    if match is None:
+        _check_named(text)
     name, settings = (READERS[match[2]] + (match[3] or ""), {"path": match[1]}) if match else (text, {})
     splits: Splits = DATASETS.make(name, settings).load(seed)
     return splits
+
+
+def _check_named(text: str) -> None:
+    """Say what reads a path that was given where the name of a dataset is.
+
+    Raises:
+        SettingError: when there is such a file or folder, and no dataset of this name.
+    """
+    from perdure.core.registry import DATASETS
+
+    path, name = Path(text).expanduser(), text.partition(":")[0]
+    if name in DATASETS.names():
+        return
+    if path.is_dir():
+        raise SettingError(
+            f"'{text}' is a folder", f"for pictures in folders named after their class write image_folder:path={text}"
+        )
+    if path.is_file() or path.suffix in (".npy", ".pt"):
+        raise SettingError(
+            f"'{text}' is no file that holds samples with their labels",
+            "store both in one archive: numpy.savez('data.npz', inputs=x, label=y); or give a table, .csv, .parquet or "
+            ".jsonl",
+        )
 
 
 def load_batch(splits: Splits, split: str, limit: int | None) -> Batch:
