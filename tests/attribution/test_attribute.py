@@ -87,7 +87,9 @@ def test_the_record_says_how_the_map_came_about():
         ({"model": Linear(7, 4), "target": LABEL % 2, "lengths": LABEL + 1}, UnsupportedError, "does not take them"),
         ({"model": lambda x: (x, x)}, UnsupportedError, "tuple"),
         ({"model": lambda x: x}, ShapeError, "wrap it"),
-        ({"target": lambda logits: logits.sum()}, ShapeError, "one scalar per sample"),
+        ({"target": lambda logits: logits.sum()}, LabelError, "alone the value"),
+        ({"target": lambda logits: logits[torch.arange(3), LABEL]}, LabelError, "alone the value"),
+        ({"target": lambda logits: logits[:, 0] - logits.max()}, LabelError, "alone the value"),
         ({"model": lambda x: x.sum(1) / 0}, NonFiniteError, "NaN or infinity for 3 samples"),
     ],
 )

@@ -97,6 +97,16 @@ def test_a_target_gives_one_scalar_per_sample():
         query(perceptron(), target=lambda logits: logits).value(X)
 
 
+def test_an_heir_of_a_target_goes_with_its_samples():
+    class Lead(Logit):
+        def __call__(self, logits):
+            return self.pick(logits) - logits.mean(1)
+
+    order = torch.tensor([2, 0, 1])
+    asked = query(perceptron(), target=Lead(LABEL))
+    torch.testing.assert_close(part(asked, order).value(X[order]), asked.value(X)[order])
+
+
 def test_evaluation_leaves_every_mode_and_no_hook_behind_even_after_an_error():
     model = Opaque().train()
     model.head.eval()

@@ -25,7 +25,7 @@ from perdure.core.protocols import Method
 from perdure.core.query import Query, part
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
-from perdure.core.target import LABEL_TARGETS, Logit, Target, as_target, label_of
+from perdure.core.target import LABEL_TARGETS, AtStep, Logit, Target, as_target, check_rows, label_of
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["attribute"]
@@ -135,6 +135,8 @@ def _query(
     label = label_of(asked)
     if label is not None:
         check_label(label, len(x), logits.shape[1])
+    elif not isinstance(asked, AtStep):
+        check_rows(asked, logits[:1].detach())
     if isinstance(asked, Logit) and _are_probabilities(logits):
         warnings.warn(
             "the model returns probabilities where logits are expected: their gradients vanish when the model is sure. "

@@ -23,13 +23,15 @@ __all__ = [
     "Probability",
     "Target",
     "as_target",
+    "check_rows",
     "in_nats",
     "label_of",
     "select_target",
 ]
 
 Target = Callable[[Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
-"""A function from the outputs of a batch to one scalar per sample."""
+"""A function from the outputs of a batch to one scalar per sample, each from its own row alone: samples are also asked
+about in smaller groups and other orders."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -221,6 +223,34 @@ def select_target(target: Target, index: slice | Tensor) -> Target:
         step = target.step if isinstance(target.step, int) else target.step[index]
         return AtStep(step, select_target(target.target, index))
     return type(target)(target.label[index]) if isinstance(target, _OfLabel) else target
+
+
+def check_rows(target: Target, logits: Float[Tensor, "one classes"]) -> None:
+    """Refuse a function that does not treat each sample by itself, as samples are asked about in other orders too.
+
+    Args:
+        target: a function from outputs to one scalar per sample.
+        logits: the outputs of one sample, of which others are made up.
+
+    Raises:
+        LabelError: when one of several samples has another value than alone, or none.
+
+    Example:
+        >>> labels = torch.tensor([0, 1, 1])
+        >>> check_rows(lambda logits: logits[torch.arange(3), labels], torch.tensor([[3.0, 4.0]]))
+        Traceback (most recent call last):
+        perdure.core.errors.LabelError: the target does not give a sample alone the value that it has among others...
+    """
+    rows = torch.cat([logits, logits / 2, logits / 3])
+    try:
+        among, alone = target(rows), torch.cat([target(row) for row in rows.split(1)])
+    except (RuntimeError, IndexError, ValueError):
+        among, alone = rows, rows[:0]
+    if among.shape != alone.shape or not torch.allclose(among, alone, rtol=1e-3, atol=1e-6, equal_nan=True):
+        raise LabelError(
+            "the target does not give a sample alone the value that it has among others",
+            "let it treat each row by itself; one that knows labels inherits from perdure.Logit and reads self.label",
+        )
 
 
 def followed(target: Target) -> Target:
