@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.audit.over_time import not_learned
+from perdure.audit.over_time import has_learned
 from perdure.core.verdict import Level, Number, Verdict
 
 __all__ = ["QUESTION", "AcrossRuns", "across_runs", "not_asked"]
@@ -45,12 +45,13 @@ class AcrossRuns:
     """What the verdict across runs rests on.
 
     Args:
-        accuracy: of the best run.
+        accuracy: of the worst run that is compared.
         agreement: mean rank correlation of the maps of two runs on samples that both predict alike; its null is that
             of shuffled maps, its ceiling that of a run with itself.
         alike: share of samples that two runs predict alike.
-        runs: how many there are.
+        runs: how many are compared.
         method: whose maps they are.
+        left: names of the runs that are left out, as they have not learned the task.
     """
 
     accuracy: Number
@@ -58,6 +59,7 @@ class AcrossRuns:
     alike: Number
     runs: int
     method: str
+    left: tuple[str, ...] = ()
 
 
 def across_runs(found: AcrossRuns) -> Verdict:
@@ -70,7 +72,7 @@ def across_runs(found: AcrossRuns) -> Verdict:
         found: the numbers.
 
     Returns:
-        "not learned" when no run is better than its null; else "yes", "partly", "no" or "unclear".
+        "not learned" when a run that is compared is no better than its null; else "yes", "partly", "no" or "unclear".
 
     Example:
         >>> accuracy, alike = (Number(name, 0.98, 0.96, 0.99, 0.5, 1.0) for name in ("accuracy", "predicted alike"))
@@ -79,15 +81,17 @@ def across_runs(found: AcrossRuns) -> Verdict:
         'yes'
     """
     numbers = (found.agreement, found.alike)
-    if found.accuracy.low <= found.accuracy.null:
-        return Verdict(QUESTION, "not learned", "none", not_learned(found.accuracy), numbers)
+    if not has_learned(found.accuracy):
+        return Verdict(QUESTION, "not learned", "none", _nothing(found), numbers)
     number = found.agreement
     if number.ceiling - number.null < ROOM:
         return Verdict(QUESTION, "unclear", "warning", _no_room(found), numbers)
     answer = _answer(number)
     if answer == "yes" and found.alike.low < ALIKE:
         answer = "partly"
-    return Verdict(QUESTION, answer, LEVELS[answer], " ".join((_told(found), *_few(found), TAILS[answer])), numbers)
+    return Verdict(
+        QUESTION, answer, LEVELS[answer], " ".join((_told(found), *_left(found), *_few(found), TAILS[answer])), numbers
+    )
 
 
 def not_asked(why: str) -> Verdict:
@@ -123,6 +127,20 @@ def _told(found: AcrossRuns) -> str:
         f"{max(0.0, _way(number, number.value)):.0%} of the way from shuffled maps ({null:.2f}) to the same run "
         f"asked twice ({number.ceiling:.2f}); {found.alike.value:.0%} of the samples are predicted alike."
     )
+
+
+def _nothing(found: AcrossRuns) -> str:
+    return (
+        f"Fewer than two of {found.runs} runs are better than always naming the most frequent class "
+        f"({found.accuracy.null:.0%}): there is nothing to compare yet."
+    )
+
+
+def _left(found: AcrossRuns) -> tuple[str, ...]:
+    if not found.left:
+        return ()
+    have = "has" if len(found.left) == 1 else "have"
+    return (f"Left out: {', '.join(found.left)}, which {have} not learned the task.",)
 
 
 def _few(found: AcrossRuns) -> tuple[str, ...]:

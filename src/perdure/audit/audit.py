@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from perdure.audit.across_runs import QUESTION
 from perdure.audit.candidate import Candidate, accuracy_number
 from perdure.audit.evidence import WINDOWS
 from perdure.audit.explained import Asked, Explained, explained
 from perdure.audit.kind import kind_of
 from perdure.audit.members import Ensemble
+from perdure.audit.over_time import has_learned, not_learned
 from perdure.audit.picture import SHOWN, arrays
 from perdure.audit.retrained import HOW, retrained
 from perdure.audit.samples import extent, titles
@@ -72,7 +74,7 @@ def audit(
         case = Case("audit", run.config["data"], one.name, settings.methods[0], settings.seed)
         found[one.name] = _explain(one, asked, settings.methods, (case, run.path), progress)
         accuracy[one.name] = accuracy_number(one.model, splits.test, settings.seed)
-        across = _across(one.name, runs.get(one.name, HOW), splits, settings, run.path)
+        across = _across((one.name, accuracy[one.name]), runs.get(one.name, HOW), splits, settings, run.path)
         answers[one.name] = (*verdicts(one, found[one.name], asked, accuracy[one.name], (case, run.path)), across)
     record = {
         "title": " and ".join(found),
@@ -119,7 +121,13 @@ def _explain(
     ]
 
 
-def _across(name: str, ensemble: Ensemble | str, splits: Splits, settings: AuditSettings, folder: Path) -> Verdict:
+def _across(
+    of: tuple[str, Number], ensemble: Ensemble | str, splits: Splits, settings: AuditSettings, folder: Path
+) -> Verdict:
+    """Ask across runs, where the model itself has learned its task."""
+    name, accuracy = of
+    if not (isinstance(ensemble, str) or has_learned(accuracy)):
+        return Verdict(QUESTION, "not learned", "none", not_learned(accuracy))
     place = folder / "across" / folder_name(name)
     return retrained(ensemble, splits, settings.samples, settings.methods[0], place, settings.seed)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.audit.over_time import not_learned
+from perdure.audit.over_time import has_learned, not_learned
 from perdure.core.verdict import Level, Number, Verdict
 
 __all__ = ["DownToInput", "down_to_input"]
@@ -75,7 +75,7 @@ def down_to_input(found: DownToInput) -> Verdict:
         'yes'
     """
     shown = (found.insertion, found.deletion, found.sensitivity, found.similarity, found.bits, found.kept)
-    if found.accuracy.low <= found.accuracy.null:
+    if not has_learned(found.accuracy):
         return Verdict(QUESTION, "not learned", "none", not_learned(found.accuracy), shown)
     tests = {
         "insertion": _standing(found.insertion),

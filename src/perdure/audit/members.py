@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from perdure.audit.candidate import accuracy_number
+from perdure.audit.over_time import has_learned
 from perdure.core.errors import CheckpointError, EmptyDataError
 from perdure.core.protocols import Architecture
 from perdure.core.verdict import Number
@@ -18,7 +19,7 @@ from perdure.engine.piece import Engine
 from perdure.training.attempts import failure
 from perdure.training.checkpoint import Info, load_checkpoint
 
-__all__ = ["Ensemble", "Member", "failures", "members"]
+__all__ = ["Ensemble", "Member", "failures", "learned", "members"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +98,19 @@ def failures(ensemble: Ensemble) -> dict[str, str]:
     """
     told = {name: failure(folder) for name, folder in ensemble.folders.items()}
     return {name: reason for name, reason in told.items() if reason is not None}
+
+
+def learned(some: Sequence[Member]) -> tuple[Member, ...]:
+    """Take the runs that have learned the task: what the others say is no explanation to compare with.
+
+    Args:
+        some: the runs.
+
+    Returns:
+        Those that have; all of them when they are fewer than two, so that the verdict can say so.
+    """
+    found = tuple(one for one in some if has_learned(one.accuracy))
+    return found if len(found) > 1 else tuple(some)
 
 
 def _member(name: str, folder: Path, ensemble: Ensemble, splits: Splits, seed: int) -> Member:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from perdure.core.verdict import Number, Verdict
 
-__all__ = ["OverTime", "not_learned", "over_time"]
+__all__ = ["OverTime", "has_learned", "not_learned", "over_time"]
 
 QUESTION = "Does the explanation reach back in time?"
 
@@ -62,7 +62,7 @@ def over_time(found: OverTime) -> Verdict:
         'vanishes'
     """
     numbers = tuple(n for n in (found.index, found.reach, found.ranking) if n is not None)
-    if found.accuracy.low <= found.accuracy.null:
+    if not has_learned(found.accuracy):
         return Verdict(QUESTION, "not learned", "none", not_learned(found.accuracy), numbers)
     excess = found.index.low - found.index.ceiling
     if excess > FADES:
@@ -70,6 +70,22 @@ def over_time(found: OverTime) -> Verdict:
         level: Literal["bad", "warning"] = "bad" if answer == "vanishes" else "warning"
         return Verdict(QUESTION, answer, level, _where(found) + TOO_LATE[answer], numbers)
     return Verdict(QUESTION, "reaches back", "good", _where(found) + _right(found.ranking), numbers)
+
+
+def has_learned(accuracy: Number) -> bool:
+    """Tell whether there is anything to explain, by the one rule of all verdicts.
+
+    Args:
+        accuracy: of a model on test samples; its null is the share of the most frequent class.
+
+    Returns:
+        True when the whole interval lies above the null.
+
+    Example:
+        >>> has_learned(Number("accuracy", 0.6, 0.49, 0.7, 0.5, 1.0))
+        False
+    """
+    return accuracy.low > accuracy.null
 
 
 def not_learned(accuracy: Number) -> str:

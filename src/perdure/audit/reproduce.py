@@ -14,7 +14,8 @@ import numpy as np
 from perdure.audit.agreements import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
 from perdure.audit.comparable import check_comparable
 from perdure.audit.ensemble import clusters_of, shown
-from perdure.audit.members import Ensemble, failures, members
+from perdure.audit.members import Ensemble, Member, failures, learned, members
+from perdure.audit.over_time import not_learned
 from perdure.audit.remedies import remedies
 from perdure.audit.retrained import weighed
 from perdure.audit.telling import Telling, noisy, tell, type_count, type_names
@@ -86,24 +87,25 @@ def reproduce(
     Raises:
         EmptyDataError: with fewer than two usable runs, or when no sample has two types to compare.
     """
-    some = members(ensemble, splits, settings.seed)
+    every = members(ensemble, splits, settings.seed)
+    some = learned(every)
     batch, types = select(splits.test, slice(0, settings.samples)), type_names(splits)
     again = noisy(some[0].model, settings.methods, splits.train)
-    places = tuple((one.name, one.folder) for one in some)
+    places = tuple((one.name, one.folder) for one in every)
     how = ensemble.config, ensemble.device
     work = Telling(places, settings.methods, again, batch, splits.train, run.path, settings.seed, *how)
-    told = tell(work, type_count(splits), ensemble.workers, progress)
+    told = _of(some, every, tell(work, type_count(splits), ensemble.workers, progress))
     check_comparable(told, [one.name for one in some], splits, types)
     record, arrays = _measured(told, batch, settings)
     alike, pairs = alike_number(next(iter(told.values())), settings.seed)
     first = read_number(record["agreements"][0]["number"])
-    verdict = weighed(some, first, alike, settings.methods[0])
+    verdict = weighed(some, every, (first, alike), settings.methods[0])
     whole = {
         "title": f"{run.config['model']} on {run.config['data']}",
         "subtitle": f"{len(some)} runs · {', '.join(settings.methods)} · {len(batch)} test samples",
         "answer": f"{verdict.question} {verdict.answer.capitalize()}. {verdict.sentence}",
         "runs": [{"name": m.name, "folder": str(m.folder), "accuracy": asdict(m.accuracy)} for m in some],
-        "failed": [{"name": name, "reason": reason} for name, reason in failures(ensemble).items()],
+        "failed": _left(some, every, ensemble),
         "methods": list(settings.methods),
         "verdict": asdict(verdict),
         **record,
@@ -115,6 +117,17 @@ def reproduce(
     }
     _store(run.path, whole, {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()})
     return whole
+
+
+def _of(some: Sequence[Member], every: Sequence[Member], told: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:
+    """Keep what the runs say that are compared."""
+    return {method: [run for run, one in zip(runs, every, strict=True) if one in some] for method, runs in told.items()}
+
+
+def _left(some: Sequence[Member], every: Sequence[Member], ensemble: Ensemble) -> list[dict[str, str]]:
+    """Say which runs are left out, and why."""
+    slow = {one.name: not_learned(one.accuracy) for one in every if one not in some}
+    return [{"name": name, "reason": reason} for name, reason in {**failures(ensemble), **slow}.items()]
 
 
 def _measured(

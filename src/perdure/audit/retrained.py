@@ -8,7 +8,7 @@ from pathlib import Path
 from perdure.audit.across_runs import AcrossRuns, across_runs, not_asked
 from perdure.audit.agreements import alike_number, of_samples
 from perdure.audit.comparable import check_comparable
-from perdure.audit.members import Ensemble, Member, members
+from perdure.audit.members import Ensemble, Member, learned, members
 from perdure.audit.telling import Telling, noisy, tell, type_count, type_names
 from perdure.core.batch import select
 from perdure.core.errors import EmptyDataError
@@ -38,7 +38,8 @@ def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: st
     if isinstance(ensemble, str):
         return not_asked(ensemble)
     try:
-        some = members(ensemble, splits, seed)
+        every = members(ensemble, splits, seed)
+        some = learned(every)
         batch, types = select(splits.test, slice(0, samples)), type_names(splits)
         again = noisy(some[0].model, (method,), splits.train)
         places = tuple((one.name, one.folder) for one in some)
@@ -50,20 +51,21 @@ def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: st
         alike, _ = alike_number(told[method], seed)
     except EmptyDataError as error:
         return not_asked(f"It cannot be told: {error}")
-    return weighed(some, agreement, alike, method)
+    return weighed(some, every, (agreement, alike), method)
 
 
-def weighed(some: Sequence[Member], agreement: Number, alike: Number, method: str) -> Verdict:
+def weighed(some: Sequence[Member], every: Sequence[Member], found: tuple[Number, Number], method: str) -> Verdict:
     """Weigh how well the runs of an ensemble agree.
 
     Args:
-        some: the runs.
-        agreement: their rank correlation.
-        alike: the share of samples they predict alike.
+        some: the runs that are compared.
+        every: those and the runs that are left out.
+        found: their rank correlation, and the share of samples they predict alike.
         method: whose maps were compared.
 
     Returns:
         The verdict.
     """
-    best = max((one.accuracy for one in some), key=lambda accuracy: accuracy.value)
-    return across_runs(AcrossRuns(best, agreement, alike, len(some), method))
+    worst = min((one.accuracy for one in some), key=lambda accuracy: accuracy.low - accuracy.null)
+    left = tuple(one.name for one in every if one not in some)
+    return across_runs(AcrossRuns(worst, *found, len(some), method, left))
