@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import CubicSpline
 
-from perdure.ops.quadrature import gauss_legendre, neighbour_rule, spline_rule
+from perdure.ops.quadrature import gauss_legendre, neighbour_rules, spline_rule
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 50])
@@ -28,24 +28,42 @@ def test_the_spline_rule_integrates_the_spline_of_scipy(count, seed):
         np.testing.assert_allclose(rule[line] @ values[line, order], pieces, rtol=1e-7, atol=1e-9)
 
 
-@given(st.integers(2, 6), st.integers(0, 5), st.integers(6, 20), st.integers(0, 10_000))
-def test_the_neighbour_rule_is_exact_to_its_degree_on_every_piece(size, left, count, seed):
+@given(st.integers(2, 6), st.integers(6, 20), st.integers(0, 10_000))
+def test_the_neighbour_rules_are_exact_to_their_degree_on_every_piece(size, count, seed):
     draw = np.random.default_rng(seed)
     nodes = draw.permuted(np.cumsum(draw.uniform(0.1, 1, (2, count)), 1), axis=1)
-    rule = neighbour_rule(torch.tensor(nodes), size, left).numpy()
+    weights, near = (some.numpy() for some in neighbour_rules(torch.tensor(nodes), size))
     ascending = np.sort(nodes, 1)
-    for power in range(size):
-        expected = np.diff(ascending ** (power + 1), axis=1) / (power + 1)
-        np.testing.assert_allclose((rule @ nodes[..., None] ** power)[..., 0], expected, rtol=1e-7, atol=1e-7)
-    assert (np.count_nonzero(rule, axis=2) <= size).all()
+    assert weights.shape == (2, size - 1, count - 1, size)
+    for line, power in np.ndindex(2, size):
+        expected = np.diff(ascending[line] ** (power + 1)) / (power + 1)
+        found = (weights[line] * nodes[line, near[line]] ** power).sum(2)
+        np.testing.assert_allclose(found, np.tile(expected, (size - 1, 1)), rtol=1e-7, atol=1e-7)
 
 
-def test_the_neighbour_rule_looks_to_one_side():
+def test_a_neighbour_rule_looks_to_one_side():
     """A rule of earlier nodes does not see the step that follows."""
     nodes = torch.linspace(0, 1, 9, dtype=torch.float64)[None]
-    step = (nodes > 0.5).double()
-    pieces = (neighbour_rule(nodes, 4, 2) @ step[..., None])[0, :, 0]
+    weights, near = neighbour_rules(nodes, 4)
+    pieces = (weights * (nodes > 0.5)[0, near]).sum(3)[0, 2]
     assert torch.equal(pieces[:4], torch.zeros(4, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("count", [5, 6, 7, 11])
+def test_a_line_with_fewer_nodes_has_the_rules_that_it_has_alone(count):
+    draw = np.random.default_rng(count)
+    short, long = (torch.tensor(draw.permutation(draw.uniform(size=size))) for size in (count, 12))
+    both = torch.stack([torch.cat([short, short.new_full((12 - count,), torch.nan)]), long])
+    rule = spline_rule(both)
+    torch.testing.assert_close(rule[0, : count - 1, :count], spline_rule(short[None])[0])
+    torch.testing.assert_close(rule[1], spline_rule(long[None])[0])
+    assert not rule[0, count - 1 :].any()
+    assert not rule[0, :, count:].any()
+    weights, near = neighbour_rules(both, 5)
+    alone = neighbour_rules(short[None], 5)
+    torch.testing.assert_close(weights[0, :, : count - 1], alone[0][0])
+    assert torch.equal(near[0, :, : count - 1], alone[1][0])
+    assert not weights[0, :, count - 1 :].any()
 
 
 def test_the_spline_rule_stands_nodes_that_crowd():

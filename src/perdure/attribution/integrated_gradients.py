@@ -7,26 +7,22 @@ from dataclasses import dataclass
 from typing import get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import CompletenessWarning, SettingError
 from perdure.core.query import Query, part
 from perdure.ops.baseline import Baseline, baseline_of
-from perdure.ops.quadrature import gauss_legendre, neighbour_rule, spline_rule
+from perdure.ops.quadrature import gauss_legendre, neighbour_rules, spline_rule
 
 __all__ = ["IntegratedGradients"]
 
 FIRST_NODES = (0.0, 0.25, 0.5, 0.75, 1.0)
-NEIGHBOURS = ((2, 0), (4, 0), (4, 1), (4, 2), (5, 0), (5, 1), (5, 2), (5, 3))
-"""Nodes of the local polynomials, and how many of them lie left of their piece."""
-SMOOTH_NODES = 14
-"""Nodes up to which the spline is alone: it serves a smooth target best, and a choice by errors of its sums less."""
+NEIGHBOURS = (2, 5)
+"""Nodes of the local polynomials: the shortest, and quartics that look to every side."""
 SHORTEST_PIECE = 1e-6
 """Pieces of the path that are not halved: below, two inputs in float32 are the same."""
-JUMP = 10.0
-"""Tolerances that short pieces may miss by the noise of rounding; beyond, the target jumps there."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +33,11 @@ class IntegratedGradients:
 
     The map is complete: it sums to :math:`S(x) - S(x')`. Without a tolerance the integral takes `steps`
     Gauss-Legendre nodes. With one, each sample gets nodes until its completeness gap, and that of every piece of
-    its path, is within it. The target is known at every node, so the gap of each piece is too: the worst piece
-    is halved, and each takes the better of a cubic spline through all nodes and polynomials through the nearest,
-    which need not look across a steep place. No gradient is wasted, and none is spent when all that is missing
-    is a jump of the target narrower than two inputs can be told apart.
+    its path, is within it. The target is known at every node, so the gap of each piece is too: pieces above the
+    tolerance are halved, all of a sample in one pass. A cubic spline through all nodes is tried first; where it does
+    not do, each piece takes the best of it and polynomials through the nearest nodes, which need not look across a
+    steep place. No gradient is wasted, and none is spent when all that is missing is a jump of the target narrower
+    than two inputs can be told apart.
 
     Args:
         steps: gradients per sample when there is no tolerance.
@@ -115,18 +112,20 @@ def _points(x: Tensor, start: Tensor, t: Float[Tensor, "batch node"]) -> Float[T
 
 
 @dataclass(frozen=True, eq=False)
-class _Line:
-    """What is known along the paths of some samples; nodes stand in the order they were evaluated.
+class _Lines:
+    """What is known along the paths of some samples, from baseline to input; rows end in nan where others have more.
 
     Args:
         nodes: positions between baseline and input.
         values: the target there.
         slopes: its derivative along the path.
+        places: where the gradient there stands among all.
     """
 
-    nodes: Float[Tensor, "batch node"]
-    values: Float[Tensor, "batch node"]
-    slopes: Float[Tensor, "batch node"]
+    nodes: Float[Tensor, "line node"]
+    values: Float[Tensor, "line node"]
+    slopes: Float[Tensor, "line node"]
+    places: Int[Tensor, "line node"]
 
 
 def _within(query: Query, start: Tensor, tolerance: float, most: int) -> tuple[Tensor, Tensor]:
@@ -134,77 +133,89 @@ def _within(query: Query, start: Tensor, tolerance: float, most: int) -> tuple[T
     mean = torch.zeros_like(query.x)
     gaps = torch.zeros(len(query.x), dtype=torch.float64)
     members = torch.arange(len(query.x))
-    fresh = torch.tensor(FIRST_NODES, dtype=torch.float64, device=query.x.device).expand(len(query.x), -1)
-    line = _Line(fresh[:, :0], fresh[:, :0], fresh[:, :0])
-    rounds: list[tuple[Tensor, Tensor]] = []
+    fresh = torch.tensor(FIRST_NODES, dtype=torch.float64).expand(len(query.x), -1)
+    lines = _Lines(fresh[:, :0], fresh[:, :0], fresh[:, :0], fresh[:, :0].long())
+    gradients: list[Tensor] = []
     while len(members):
-        line, gradients = _extended(line, fresh, part(query, members), start[members])
-        rounds.append((members, gradients))
-        rule, errors = _best_rule(line)
-        gap, done = _judged(line, errors, tolerance)
-        gaps[members] = gap.cpu()
-        done = done.cpu() | (line.nodes.shape[1] == most)
-        mean[members[done]] = _weighted(rounds, members[done], rule[done].sum(1))
-        members, errors = members[~done], errors[~done]
-        line = _Line(line.nodes[~done], line.values[~done], line.slopes[~done])
-        fresh = _halved(line.nodes, errors)
+        lines = _extended(lines, _evaluated(query, start, members, fresh, gradients))
+        rule, errors = _best_rule(lines, tolerance)
+        gaps[members] = _gap(errors)
+        fresh = _halved(lines.nodes, errors, tolerance, most)
+        done = fresh.isnan().all(1)
+        for sample, weights, places in zip(members[done], rule[done].sum(1), lines.places[done], strict=True):
+            mean[sample] = _weighted(gradients, places, weights)
+        members, fresh = members[~done], fresh[~done]
+        lines = _Lines(lines.nodes[~done], lines.values[~done], lines.slopes[~done], lines.places[~done])
     return mean, gaps
 
 
-def _extended(
-    line: _Line, fresh: Tensor, query: Query, start: Tensor
-) -> tuple[_Line, Float[Tensor, "node batch *site"]]:
-    """Evaluate fresh nodes; give the longer line and the gradients at these nodes."""
-    values, gradients = query.value_and_gradient(_points(query.x, start, fresh))
-    slopes = (gradients * (query.x - start)).flatten(2).sum(2, dtype=torch.float64)
-    longer = _Line(
-        torch.cat([line.nodes, fresh], 1),
-        torch.cat([line.values, values.T], 1),
-        torch.cat([line.slopes, slopes.T], 1),
-    )
-    return longer, gradients
+def _evaluated(query: Query, start: Tensor, members: Tensor, nodes: Tensor, gradients: list[Tensor]) -> _Lines:
+    """Evaluate nodes on the paths of some samples, and append the gradients there to those known."""
+    line, column = (~nodes.isnan()).nonzero(as_tuple=True)
+    values, slopes = torch.zeros_like(nodes), torch.zeros_like(nodes)
+    places = torch.zeros_like(nodes, dtype=torch.long)
+    places[line, column] = torch.arange(len(gradients), len(gradients) + len(line))
+    for row, at in zip(line.split(query.rows), column.split(query.rows), strict=True):
+        asked, origin = part(query, members[row]), start[members[row]]
+        value, gradient = asked.value_and_gradient(_points(asked.x, origin, nodes[row, at, None])[0])
+        values[row, at] = value.double().cpu()
+        slopes[row, at] = (gradient * (asked.x - origin)).flatten(1).sum(1, dtype=torch.float64).cpu()
+        gradients.extend(gradient)
+    return _Lines(nodes, values, slopes, places)
 
 
-def _best_rule(line: _Line) -> tuple[Float[Tensor, "batch piece node"], Float[Tensor, "batch piece"]]:
-    """Give each piece the rule that misses the change of the target over it least, and what that misses."""
-    rule = spline_rule(line.nodes)
-    errors = _errors(line, rule)
-    for size, left in NEIGHBOURS if line.nodes.shape[1] > SMOOTH_NODES else ():
-        other = neighbour_rule(line.nodes, size, left)
-        missed = _errors(line, other)
-        better = missed.abs() < errors.abs()
-        errors = torch.where(better, missed, errors)
-        rule = torch.where(better[..., None], other, rule)
+def _extended(lines: _Lines, fresh: _Lines) -> _Lines:
+    """Sort what is new into the lines."""
+    nodes, order = torch.cat([lines.nodes, fresh.nodes], 1).sort(1)
+    order = order[:, : int((~nodes.isnan()).sum(1).max())]
+    known = zip(vars(lines).values(), vars(fresh).values(), strict=True)
+    return _Lines(*(torch.cat(some, 1).gather(1, order) for some in known))
+
+
+def _best_rule(lines: _Lines, tolerance: float) -> tuple[Float[Tensor, "line piece node"], Float[Tensor, "line piece"]]:
+    """Give the spline, or to each piece the rule that misses the change over it least, and what is missed."""
+    change = lines.values.diff(dim=1).where(~lines.nodes[:, 1:].isnan(), 0.0)
+    rule = spline_rule(lines.nodes)
+    errors = (rule @ lines.slopes[..., None])[..., 0] - change
+    left = (~(_gap(errors) <= tolerance)).nonzero()[:, 0]
+    for size in NEIGHBOURS if len(left) else ():
+        other, missed = _local_rule(lines.nodes[left], lines.slopes[left], change[left], size)
+        line, piece = (missed.abs() < errors[left].abs()).nonzero(as_tuple=True)
+        errors[left[line], piece] = missed[line, piece]
+        rule[left[line], piece] = other[line, piece]
     return rule, errors
 
 
-def _errors(line: _Line, rule: Float[Tensor, "batch piece node"]) -> Float[Tensor, "batch piece"]:
-    """Compare the integral over each piece of the path with the change of the target over it."""
-    ascending = line.values.gather(1, line.nodes.argsort(1))
-    return (rule @ line.slopes[..., None])[..., 0] - ascending.diff(dim=1)
+def _local_rule(nodes: Tensor, slopes: Tensor, change: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Give each piece the polynomial through neighbours that misses the change over it least, and what it misses."""
+    weights, near = neighbour_rules(nodes, size)
+    missed = (weights * slopes.gather(1, near.flatten(1)).view_as(near)).sum(3) - change[:, None]
+    best = missed.abs().argmin(1, keepdim=True)
+    weights, near = (some.take_along_dim(best[..., None], 1)[:, 0] for some in (weights, near))
+    rule = weights.new_zeros(*change.shape, nodes.shape[1]).scatter(2, near, weights)
+    return rule, missed.take_along_dim(best, 1)[:, 0]
 
 
-def _judged(line: _Line, errors: Float[Tensor, "batch piece"], tolerance: float) -> tuple[Tensor, Tensor]:
-    """Give the gap of each sample, and whether it is done: within the tolerance, or up to a jump of the target."""
-    short = line.nodes.sort(1).values.diff(dim=1) < SHORTEST_PIECE
-    rest = errors.masked_fill(short, 0.0)
-    piece, gap, lost = rest.abs().amax(1), errors.sum(1).abs(), (errors - rest).sum(1).abs()
-    jumps = (rest.sum(1).abs() <= tolerance) & (lost > JUMP * tolerance)
-    return torch.maximum(piece, gap), (piece <= tolerance) & ((gap <= tolerance) | jumps)
+def _gap(errors: Float[Tensor, "line piece"]) -> Float[Tensor, " line"]:
+    """Give the gap of each path or of its worst piece, whichever is larger."""
+    return torch.maximum(errors.abs().amax(1), errors.sum(1).abs())
 
 
-def _halved(nodes: Tensor, errors: Float[Tensor, "batch piece"]) -> Float[Tensor, "batch 1"]:
-    """Put a new node into the middle of the worst piece."""
-    ascending = nodes.sort(1).values
-    worst = errors.abs().masked_fill(ascending.diff(dim=1) < SHORTEST_PIECE, -1.0).argmax(1, keepdim=True)
-    return (ascending.gather(1, worst) + ascending.gather(1, worst + 1)) / 2
+def _halved(
+    nodes: Float[Tensor, "line node"], errors: Float[Tensor, "line piece"], tolerance: float, most: int
+) -> Float[Tensor, "line fresh"]:
+    """Halve the pieces above the tolerance, or the worst where only their sum is; none where no node would help."""
+    long = nodes.diff(dim=1) >= SHORTEST_PIECE
+    rest = errors.where(long, 0.0)
+    done = (rest.abs().amax(1) <= tolerance) & ((rest.sum(1).abs() <= tolerance) | (errors.sum(1).abs() <= tolerance))
+    rank = rest.abs().argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    room = most - (~nodes.isnan()).sum(1, keepdim=True)
+    halved = ((rest.abs() > tolerance) | (rank == 0)) & long & (rank < room) & ~done[:, None]
+    middles = (nodes[:, :-1] + nodes[:, 1:]).div(2).where(halved, torch.nan)
+    return middles.sort(1).values[:, : int(halved.sum(1).max())]
 
 
-def _weighted(rounds: list[tuple[Tensor, Tensor]], members: Tensor, weights: Float[Tensor, "batch node"]) -> Tensor:
-    """Sum the gradients that some samples got in all rounds, with the weights of their nodes."""
-    total, first = torch.zeros_like(rounds[0][1][0, members]), 0
-    for asked, gradients in rounds:
-        rows, last = torch.searchsorted(asked, members), first + len(gradients)
-        total += torch.einsum("bk,kb...->b...", weights[:, first:last].to(gradients), gradients[:, rows])
-        first = last
-    return total
+def _weighted(gradients: list[Tensor], places: Int[Tensor, " node"], weights: Float[Tensor, " node"]) -> Tensor:
+    """Sum the gradients at some places with their weights, of which those that belong to no node are zero."""
+    chosen = torch.stack([gradients[place] for place in places.tolist()])
+    return torch.tensordot(weights.to(chosen), chosen, 1)

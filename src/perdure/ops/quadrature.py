@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["gauss_legendre", "neighbour_rule", "spline_rule"]
+__all__ = ["gauss_legendre", "neighbour_rules", "spline_rule"]
 
 
 def gauss_legendre(count: int) -> tuple[Float[Tensor, " node"], Float[Tensor, " node"]]:
@@ -37,10 +37,11 @@ def spline_rule(nodes: Float[Tensor, "line node"]) -> Float[Tensor, "line piece 
     cubics, and a node can be added anywhere while all others keep their use.
 
     Args:
-        nodes: five or more distinct positions on each line, in any order, float64.
+        nodes: five or more distinct positions on each line, in any order, float64; nan where a line has fewer.
 
     Returns:
-        Weights: row k integrates the values at the nodes, in the order given, over the k-th piece from the left.
+        Weights: row k integrates the values at the nodes, in the order given, over the k-th piece from the left;
+        zero for pieces that a line does not have.
 
     Reference:
         deboor1978practical
@@ -52,55 +53,66 @@ def spline_rule(nodes: Float[Tensor, "line node"]) -> Float[Tensor, "line piece 
         [0.25, 3.75, 60.0, 260.0, 700.0]
     """
     ascending, order = nodes.sort(1)
-    h = ascending.diff(dim=1)
+    real = ~ascending[:, 1:].isnan()
+    h = ascending.diff(dim=1).where(real, 1.0)
     identity = torch.eye(nodes.shape[1], dtype=nodes.dtype, device=nodes.device).expand(len(nodes), -1, -1)
-    bend = _solved(_spline_equations(h), _bends(h, identity))
+    last = real.sum(1)
+    bend = _solved(_spline_equations(h, last), _bends(h, identity, last))
     pairs, bends = identity[:, :-1] + identity[:, 1:], bend[:, :-1] + bend[:, 1:]
-    rule = h[..., None] * pairs / 2 - h[..., None].pow(3) * bends / 24
+    rule = (h[..., None] * pairs / 2 - h[..., None].pow(3) * bends / 24).where(real[..., None], 0.0)
     return torch.zeros_like(rule).scatter(2, order[:, None].expand_as(rule), rule)
 
 
-def neighbour_rule(nodes: Float[Tensor, "line node"], size: int, left: int) -> Float[Tensor, "line piece node"]:
-    r"""Integrate, over each piece, the polynomial through a few neighbouring nodes.
+def neighbour_rules(
+    nodes: Float[Tensor, "line node"], size: int
+) -> tuple[Float[Tensor, "line rule piece near"], Int[Tensor, "line rule piece near"]]:
+    r"""Integrate, over each piece, the polynomials through neighbouring nodes, whichever side they look to.
 
     .. math:: w_{kj} = \int_{t_k}^{t_{k+1}} \prod_{i \ne j} \frac{t - t_i}{t_j - t_i} \, dt
 
     Where a function turns sharply, a polynomial that looks to one side only does not see the turn: this is the
-    choice of stencils of essentially non-oscillatory schemes. The rule is exact to degree size - 1.
+    choice of stencils of essentially non-oscillatory schemes. The rules are exact to degree size - 1.
 
     Args:
-        nodes: `size` or more distinct positions on each line, in any order, float64.
+        nodes: `size` or more distinct positions on each line, in any order, float64; nan where a line has fewer.
         size: nodes of a polynomial, 2 to 6.
-        left: how many of them lie left of the piece's own left end; fewer or more at the ends of a line.
 
     Returns:
-        Weights: row k integrates the values at the nodes, in the order given, over the k-th piece from the left.
+        Weights and the nodes that they are for: rule r of row k integrates over the k-th piece from the left with r
+        nodes left of the piece's own two, fewer or more at the ends; zero for pieces that a line does not have.
 
     Reference:
         harten1987uniformly
 
     Example:
         >>> nodes = torch.tensor([[0.0, 1.0, 0.25]], dtype=torch.float64)
-        >>> trapezoids = neighbour_rule(nodes, 2, 0)[0]
-        >>> [[round(weight, 6) for weight in piece] for piece in trapezoids.tolist()]
-        [[0.125, 0.0, 0.125], [0.0, 0.375, 0.375]]
+        >>> weights, near = neighbour_rules(nodes, 2)
+        >>> [[round(weight, 6) for weight in piece] for piece in weights[0, 0].tolist()], near[0, 0].tolist()
+        ([[0.125, 0.125], [0.375, 0.375]], [[0, 2], [2, 1]])
     """
     ascending, order = nodes.sort(1)
-    count = nodes.shape[1]
-    first = (torch.arange(count - 1, device=nodes.device) - left).clamp(0, count - size)
-    near = first[:, None] + torch.arange(size, device=nodes.device)
-    weights = _lagrange_weights(ascending[:, near], ascending[:, :-1], ascending[:, 1:])
-    rule = weights.new_zeros(len(nodes), count - 1, count)
-    return rule.scatter(2, order[:, near], weights)
+    real = ~ascending[:, 1:].isnan()
+    steps = [torch.arange(count, device=nodes.device) for count in (size - 1, real.shape[1], size)]
+    most = (real.sum(1) + 1 - size)[:, None, None]
+    first = (steps[1] - steps[0][:, None]).clamp(min=0).minimum(most)
+    places = first[..., None] + steps[2]
+    around, near = (some.gather(1, places.flatten(1)).view_as(places) for some in (ascending, order))
+    weights = _lagrange_weights(around, ascending[:, None, :-1], ascending[:, None, 1:])
+    return weights.where(real[:, None, :, None], 0.0), near
+
+
+THREE = gauss_legendre(3)
+"""Exact to degree 5."""
 
 
 def _lagrange_weights(near: Tensor, start: Tensor, end: Tensor) -> Tensor:
     """Integrate each Lagrange polynomial of some nodes from start to end by a Gauss-Legendre rule that is exact."""
-    inner, share = (some.to(near) for some in gauss_legendre(3))
+    inner, share = (some.to(near) for some in THREE)
     points = start[..., None] + (end - start)[..., None] * inner
     itself = torch.eye(near.shape[-1], dtype=torch.bool, device=near.device)
     between = (near[..., :, None] - near[..., None, :]).masked_fill(itself, 1.0)
-    to = (points[..., None] - near[..., None, :])[..., None, :].expand(*points.shape, *itself.shape)
+    to = points[..., None] - near[..., None, :]
+    to = to[..., None, :].expand(*to.shape[:-1], *itself.shape)
     basis = to.masked_fill(itself, 1.0).div(between[..., None, :, :]).prod(-1)
     return (end - start)[..., None] * torch.einsum("...gj,g->...j", basis, share)
 
@@ -111,22 +123,29 @@ def _solved(equations: Tensor, right: Tensor) -> Tensor:
     return torch.from_numpy(solution).to(right.device)
 
 
-def _spline_equations(h: Tensor) -> Tensor:
-    """Give the matrix whose product with the second derivatives is `_bends`."""
-    left, right = h[:, :-1], h[:, 1:]
-    share = left / (left + right)
-    inner = torch.diag_embed(2 * torch.ones_like(h[:, 1:]))
+def _spline_equations(h: Tensor, last: Tensor) -> Tensor:
+    """Give the matrix whose product with the second derivatives is `_bends`; no column of a node reads what pads it."""
+    share = h[:, :-1] / (h[:, :-1] + h[:, 1:])
+    lines, ends = torch.arange(len(h), device=h.device), share.gather(1, last[:, None] - 2)[:, 0]
+    inner = torch.diag_embed(2 * torch.ones_like(share))
     inner = torch.nn.functional.pad(inner, (1, 1))
     inner += torch.nn.functional.pad(torch.diag_embed(share), (0, 2))
     inner += torch.nn.functional.pad(torch.diag_embed(1 - share), (2, 0))
-    first, last = torch.zeros_like(inner[:, :1]), torch.zeros_like(inner[:, :1])
-    first[:, 0, :3] = torch.stack([1 - share[:, 0], -torch.ones_like(share[:, 0]), share[:, 0]], 1)
-    last[:, 0, -3:] = torch.stack([1 - share[:, -1], -torch.ones_like(share[:, 0]), share[:, -1]], 1)
-    return torch.cat([first, inner, last], 1)
+    equations = torch.nn.functional.pad(inner, (0, 0, 1, 1))
+    one = torch.ones_like(ends)
+    equations[:, 0, :3] = torch.stack([1 - share[:, 0], -one, share[:, 0]], 1)
+    equations[:, -1, -1] = 1.0
+    equations[lines, last] = 0.0
+    equations[lines[:, None], last[:, None], last[:, None] - torch.tensor([2, 1, 0], device=h.device)] = torch.stack(
+        [1 - ends, -one, ends], 1
+    )
+    return equations
 
 
-def _bends(h: Tensor, values: Tensor) -> Tensor:
+def _bends(h: Tensor, values: Tensor, last: Tensor) -> Tensor:
     """Give six times the second divided differences, zero at both ends."""
     slopes = values.diff(dim=1) / h[..., None]
     inner = 6 * slopes.diff(dim=1) / (h[:, :-1] + h[:, 1:])[..., None]
-    return torch.nn.functional.pad(inner, (0, 0, 1, 1))
+    bends = torch.nn.functional.pad(inner, (0, 0, 1, 1))
+    bends[torch.arange(len(h), device=h.device), last] = 0.0
+    return bends
