@@ -53,9 +53,12 @@ def test_a_page_tells_its_story_in_order(page):
 
 def test_every_kind_has_its_barrier_and_its_cost(page):
     numbers, costs, matched = section(page, SECTIONS[0])
-    assert [owner for owner, _ in numbers.groups[0].rows] == list(KINDS)
+    owners = [owner for owner, _ in numbers.groups[0].rows]
+    assert [owner.removesuffix(", which is the null") for owner in owners] == list(KINDS)
+    assert [owner for owner in owners if "null" in owner] == ["linear, which is the null"]
+    assert costs.header[3] == "told from no barrier"
     assert [row[0] for row in costs.rows] == list(KINDS)
-    assert [row[3] for row in costs.rows] == ["above the noise"] * 3 + ["inside the noise"] * 2
+    assert [row[3] for row in costs.rows] == ["yes, above the noise"] * 3 + ["no, within the noise"] * 2
     assert "from 21.3 to 14.2" in matched.paragraphs[0]
 
 

@@ -23,14 +23,17 @@ __all__ = ["PathPicture", "paths_page", "read_paths"]
 GUIDE = Prose(
     (
         "Two trainings of one model are two points among all its possible weights. A path joins them; its barrier is "
-        "how far the loss on it rises above a straight line between the losses of both ends. Where the barrier is no "
-        "higher than the noise of the samples, both trainings lie in one valley.",
-        "The barrier stands between its null, that of the straight line between the weights, and its ceiling, zero. "
-        "A pass is one minibatch forward; backward counts as two.",
+        "how far the loss on it rises above a straight line between the losses of both ends.",
+        "Two things are asked of a barrier. Is it lower than its null, that of the straight line between the weights? "
+        "And can the samples tell it from none, its ceiling? They cannot where it is no higher than their noise: both "
+        "trainings then lie in one valley. A pass is one minibatch forward; backward counts as two.",
         "All pictures are taken at equal distances along the path. If explanations change where the loss does not, "
         "many models of equal worth explain themselves differently: the explanation is then no property of the data.",
     )
 )
+
+NULL = ", which is the null"
+"""Said of the straight line, whose barrier can be no better than itself."""
 
 
 def paths_page(picture: PathPicture) -> Page:
@@ -57,14 +60,14 @@ def paths_page(picture: PathPicture) -> Page:
 def _kinds(picture: PathPicture) -> tuple[Piece, ...]:
     if not picture.kinds:
         return ()
-    rows = tuple((kind.name, kind.barrier) for kind in picture.kinds)
-    header = ("path", "loss increase", "noise", "barrier", "length", "passes", "seconds", "ended")
+    rows = tuple((f"{kind.name}{NULL if kind.name == 'linear' else ''}", kind.barrier) for kind in picture.kinds)
+    header = ("path", "loss increase", "noise", "told from no barrier", "length", "passes", "seconds", "ended")
     costs = tuple(
         (
             kind.name,
             digits(kind.increase),
             digits(kind.noise),
-            "inside the noise" if kind.inside_noise else "above the noise",
+            "no, within the noise" if kind.inside_noise else "yes, above the noise",
             *(digits(value) for value in (kind.length, kind.passes, kind.seconds)),
             kind.ended,
         )
