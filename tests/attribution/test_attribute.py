@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -15,7 +17,11 @@ from perdure.core.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from perdure.core.target import Probability
+from perdure.core.query import Query
+from perdure.core.registry import METHODS
+from perdure.core.target import Logit, Probability
+from perdure.core.trial import Trial
+from perdure.metrics.evaluate import evaluate
 from tests.cases import Constant, Linear, Opaque, perceptron, stream
 
 X = torch.randn(3, 7, 4, generator=stream())
@@ -155,3 +161,43 @@ def test_a_model_on_another_device_is_named():
     model = perceptron(4).to("meta")
     with pytest.raises(UnsupportedError, match=r"the model lies on meta, the inputs on cpu. Remedy: move one of them"):
         explain(model, X[:, 0])
+
+
+class Last(torch.nn.Linear):
+    """Reads the last valid step."""
+
+    def forward(self, x, lengths=None):
+        last = x[:, -1] if lengths is None else x[torch.arange(len(x)), lengths - 1]
+        return super().forward(last)
+
+
+@pytest.mark.parametrize("batch_size", [2, 256])
+def test_the_predicted_class_is_explained_by_its_name(generator, batch_size):
+    model, lengths = Last(3, 4), torch.tensor([5, 2, 3, 1, 4])
+    x = torch.randn(5, 5, 3, generator=generator)
+    label = model(x, lengths=lengths).argmax(1)
+    found = attribute(model, x, "gradient", target="predicted", lengths=lengths, batch_size=batch_size)
+    there = attribute(model, x, "gradient", target=label, lengths=lengths)
+    assert torch.equal(found.values, there.values)
+    assert torch.equal(found.trial.query.target.label, label)
+    assert found.provenance.target == "logit"
+    assert found.provenance.forward == there.provenance.forward + 5
+
+
+def test_another_word_is_no_target():
+    with pytest.raises(LabelError, match=r"the target is 'predict'.*'predicted' for the class"):
+        attribute(Last(3, 4), torch.ones(1, 5, 3), "gradient", target="predict")
+
+
+def test_the_trial_of_an_attribution_is_the_one_that_would_be_made_again(generator):
+    model, x, label = Last(3, 4), torch.randn(4, 5, 3, generator=generator), torch.tensor([0, 3, 1, 2])
+    truth = torch.zeros(4, 5, 3).bool()
+    truth[:, -1] = True
+    found = attribute(model, x, "occlusion", target=label)
+    again = Trial(Query(model, x, Logit(label)), found.values, truth, METHODS.make("occlusion"))
+    scores = evaluate(replace(found.trial, truth=truth), ["insertion:points=4", "roc", "sanity_check:stages=1"])
+    assert list(scores) == ["insertion:points=4", "roc", "sanity_check:stages=1"]
+    for name, score in scores.items():
+        assert torch.equal(score.values, evaluate(again, name).values)
+        assert torch.equal(score.null, evaluate(again, name).null)
+    assert found.trial.query.passes is not again.query.passes

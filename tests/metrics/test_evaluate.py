@@ -101,7 +101,7 @@ def asked(**changes):
 @pytest.mark.parametrize(
     ("trial", "error", "message"),
     [
-        (Explained(VALUES, {}), SettingError, r"is Explained, no trial.*perdure.Trial\(perdure.Query\(model, x"),
+        (Explained(VALUES, {}), SettingError, r"is Explained, no trial.*the .trial of.*perdure.Trial\("),
         (dataclasses.replace(TRIAL, attribution=Explained(VALUES, {})), ShapeError, r"the map is Explained.*\.values"),
         (dataclasses.replace(TRIAL, method="gradient"), SettingError, r"perdure.METHODS.make\('gradient'\)"),
         (asked(x=VALUES.numpy()), ShapeError, "x of the query is ndarray"),

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -22,10 +22,11 @@ from perdure.core.evaluation import evaluation
 from perdure.core.given import check_generator, check_made
 from perdure.core.opening import Opening
 from perdure.core.protocols import Method
-from perdure.core.query import Query, part
+from perdure.core.query import Passes, Query, part
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
 from perdure.core.target import LABEL_TARGETS, AtStep, Logit, Target, as_target, check_rows, label_of
+from perdure.core.trial import Trial
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["attribute"]
@@ -38,7 +39,7 @@ def attribute(
     x: Float[Tensor, "batch *site"],
     method: Method | str,
     *,
-    target: Target | Int[Tensor, " batch"] | int,
+    target: Target | Int[Tensor, " batch"] | int | Literal["predicted"],
     lengths: Int[Tensor, " batch"] | None = None,
     generator: torch.Generator | None = None,
     batch_size: int = 256,
@@ -54,15 +55,16 @@ def attribute(
         model: gives outputs (batch, classes) from x; called with `lengths=` when lengths are given.
         x: the inputs.
         method: a method or its registry name, also with settings: "integrated_gradients:steps=100".
-        target: class numbers, or one for all samples, short for the logits of these classes; or a function from
-            the outputs to one scalar per sample; `AtStep` asks about one step of a model with an output at each.
+        target: class numbers, one for all samples, or "predicted" for the class that the model gives to each; short
+            for the logits of these classes. Or a function from the outputs to one scalar per sample; `AtStep` asks
+            about one step of a model with an output at each.
         lengths: valid steps of each sample, for series with padding at the end.
         generator: the stream for methods that draw; a fresh one with seed 0 when None.
         batch_size: samples explained at once.
         opening: the first pass of x, from `opened`, where it was made to know what to ask for.
 
     Returns:
-        The attribution; its tensor is `.values`.
+        The attribution; its tensor is `.values`, and `evaluate` judges its `.trial`.
 
     Raises:
         DataError: when x, the labels or the lengths are not usable; subclasses name the case.
@@ -82,7 +84,8 @@ def attribute(
     _check_settings(made, generator, batch_size)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seed = generator.initial_seed()
-    query = _query(model, x, as_target(target, len(x)), lengths, sub_seeds(generator, len(x)), opening)
+    asked = as_target(target, len(x))
+    query = _query(model, x, asked, (lengths, batch_size), sub_seeds(generator, len(x)), opening)
     found = [_explain(made, part(query, slice(i, i + batch_size))) for i in range(0, len(x), batch_size)]
     values = torch.cat([one.values for one in found])
     values = values if query.mask is None else values.masked_fill(~site_mask(query.mask, x), 0.0)
@@ -101,7 +104,12 @@ def attribute(
         device=str(x.device),
     )
     aux = {name: torch.cat([one.aux[name] for one in found]) for name in found[0].aux}
-    return Attribution(values, DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1)))), provenance, aux)
+    trial = Trial(dataclasses.replace(query, passes=Passes(), opening=None), values, method=made)
+    return Attribution(values, _dims(x), provenance, aux, trial)
+
+
+def _dims(x: Tensor) -> tuple[str, ...]:
+    return DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1))))
 
 
 def _check_settings(method: object, generator: object, batch_size: int) -> None:
@@ -113,24 +121,27 @@ def _check_settings(method: object, generator: object, batch_size: int) -> None:
 def _query(
     model: Callable[..., Tensor],
     x: Tensor,
-    target: Target | Tensor,
-    lengths: Tensor | None,
+    target: Target | Tensor | Literal["predicted"],
+    asking: tuple[Tensor | None, int],
     seeds: Tensor,
     opening: Opening | None,
 ) -> Query:
     """Check the question against its first pass, or one over a single sample."""
-    mask = None
+    mask, (lengths, at_once), passes = None, asking, Passes()
     if lengths is not None:
         check_lengths(lengths, x)
         mask = length_mask(lengths.to(x.device), x.shape[1])
     _check_device(model, x)
     logits = _first_output(model, x, lengths) if opening is None else _columns(opening.outputs)
-    if logits.ndim != 2 and (isinstance(target, Tensor) or type(target) in LABEL_TARGETS.values()):
+    if logits.ndim != 2 and (isinstance(target, Tensor | str) or type(target) in LABEL_TARGETS.values()):
         raise ShapeError(
             f"the model returns shape {tuple(logits.shape)} for one sample",
             "wrap it so that it returns (batch, classes), or ask for a step of (batch, time, classes): "
             "target=perdure.AtStep(step, perdure.Logit(label))",
         )
+    if isinstance(target, str):
+        outputs = _outputs(model, x, lengths, at_once) if opening is None else logits
+        target, passes.forward = outputs.argmax(1), len(x) if opening is None else 0
     asked = Logit(target) if isinstance(target, Tensor) else target
     label = label_of(asked)
     if label is not None:
@@ -144,7 +155,7 @@ def _query(
             ProbabilityWarning,
             stacklevel=3,
         )
-    return Query(model, x, asked, mask, seeds, opening=opening)
+    return Query(model, x, asked, mask, seeds, passes=passes, opening=opening)
 
 
 def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:
@@ -166,6 +177,13 @@ def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | Non
                 raise
             raise known from error
     return _columns(logits)
+
+
+def _outputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, at_once: int) -> Tensor:
+    """Ask for the outputs of all samples, to see which class the model gives to each."""
+    with evaluation(model), torch.no_grad():
+        parts = (slice(i, i + at_once) for i in range(0, len(x), at_once))
+        return torch.cat([_columns(model(x[i]) if lengths is None else model(x[i], lengths=lengths[i])) for i in parts])
 
 
 def _misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> UnsupportedError | None:

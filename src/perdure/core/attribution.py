@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float
 from torch import Tensor
 
 from perdure.core.brief import Brief
+
+if TYPE_CHECKING:
+    from perdure.core.trial import Trial
 
 __all__ = ["Attribution", "Explained", "Provenance", "explained"]
 
@@ -75,9 +78,12 @@ class Attribution(Brief):
         dims: the names of the axes.
         provenance: how the values came about.
         aux: further tensors per sample that a method offers, by name.
+        trial: the values before a judge, with the question they answer: `evaluate(found.trial, "insertion")`. Give it
+            the truth by `dataclasses.replace(found.trial, truth=truth)`. None for maps that were stored.
     """
 
     values: Float[Tensor, "batch *site"]
     dims: tuple[str, ...]
     provenance: Provenance
     aux: Mapping[str, Tensor] = field(default_factory=dict)
+    trial: Trial | None = field(default=None, repr=False)

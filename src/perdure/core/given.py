@@ -68,7 +68,8 @@ def check_trial(trial: object) -> None:
     if not isinstance(trial, Trial):
         raise SettingError(
             f"what is to be judged is {type(trial).__name__}, no trial",
-            "make one: perdure.Trial(perdure.Query(model, x, perdure.Logit(labels)), found.values)",
+            "give the .trial of what perdure.attribute returned, or make one: "
+            "perdure.Trial(perdure.Query(model, x, perdure.Logit(labels)), values)",
         )
     query, values = trial.query, trial.attribution
     if not isinstance(values, Tensor):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -146,11 +147,15 @@ LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
 """What makes a target of labels, by name."""
 
 
-def as_target(asked: object, batch: int) -> Target | Int[Tensor, " batch"]:
+PREDICTED: Final = "predicted"
+"""Short for the class that the model gives to each sample."""
+
+
+def as_target(asked: object, batch: int) -> Target | Int[Tensor, " batch"] | Literal["predicted"]:
     """Take what a user asks for as a target.
 
     Args:
-        asked: a target, class numbers, or one class number for all samples.
+        asked: a target, class numbers, one class number for all samples, or "predicted".
         batch: the number of samples.
 
     Returns:
@@ -165,13 +170,16 @@ def as_target(asked: object, batch: int) -> Target | Int[Tensor, " batch"]:
     """
     if isinstance(asked, int):
         return torch.full((batch,), asked)
+    if isinstance(asked, str) and asked == PREDICTED:
+        return PREDICTED
     if isinstance(asked, Tensor) or (callable(asked) and not isinstance(asked, type)):
         return asked
     kind = f"the class {asked.__name__}" if isinstance(asked, type) else f"{asked!r:.40} of type {type(asked).__name__}"
     raise LabelError(
         f"the target is {kind}",
-        "give class numbers, torch.as_tensor(labels), one number for all samples, a target of class numbers such as "
-        "perdure.Probability(labels), or a function from outputs to one scalar per sample",
+        "give class numbers, torch.as_tensor(labels), one number for all samples, 'predicted' for the class that the "
+        "model gives to each, a target of class numbers such as perdure.Probability(labels), or a function from "
+        "outputs to one scalar per sample",
     )
 
 

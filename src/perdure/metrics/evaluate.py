@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -21,20 +23,40 @@ from perdure.ops.sequence import site_mask
 __all__ = ["evaluate"]
 
 
-def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: torch.Generator | None = None) -> Score:
+@overload
+def evaluate(  # type: ignore[overload-overlap]  # a text is one name
+    trial: Trial, metric: Metric | str, *, draws: int = 5, generator: torch.Generator | None = None
+) -> Score: ...
+
+
+@overload
+def evaluate(
+    trial: Trial, metric: Sequence[Metric | str], *, draws: int = 5, generator: torch.Generator | None = None
+) -> dict[str, Score]: ...
+
+
+def evaluate(
+    trial: Trial,
+    metric: Metric | str | Sequence[Metric | str],
+    *,
+    draws: int = 5,
+    generator: torch.Generator | None = None,
+) -> Score | dict[str, Score]:
     """Judge a trial and place the result between null and ceiling.
 
     The null is the same metric on uniform random maps; the ceiling is the same metric on the truth, or the
     metric's best value where it needs no truth.
 
     Args:
-        trial: the explanation to judge.
-        metric: a metric or its registry name, also with settings: "roc:absolute=false".
+        trial: the explanation to judge; that of an attribution is its `.trial`.
+        metric: a metric or its registry name, also with settings: "roc:absolute=false"; or a list of several.
         draws: random maps per sample for the null.
-        generator: the stream of these maps; a fresh one with seed 0 when None.
+        generator: the stream of these maps, from which several metrics draw in turn; when None, each draws from a
+            fresh one with seed 0.
 
     Returns:
-        The score of each sample, with null and ceiling of that sample.
+        The score of each sample, with null and ceiling of that sample; for a list, the scores by the names of the
+        metrics, with the settings that differ from their defaults.
 
     Raises:
         DataError: when the maps or the truth are not usable; for metrics that compare with the truth also when
@@ -50,6 +72,9 @@ def evaluate(trial: Trial, metric: Metric | str, *, draws: int = 5, generator: t
         >>> evaluate(Trial(query, truth.float(), truth), "precision_recall").values.item()
         1.0
     """
+    if isinstance(metric, Sequence) and not isinstance(metric, str):
+        found = [evaluate(trial, one, draws=draws, generator=generator) for one in metric]
+        return {score.metric: score for score in found}
     if draws < 1:
         raise SettingError(f"draws={draws}", "give one random map per sample or more; five are enough for a mean")
     check_generator(generator)
