@@ -99,5 +99,5 @@ def test_what_cannot_be_seen_is_named():
     inside = look_inside(convolutional().double(), "0", Batch(draw(4, 2, 6, 5), torch.zeros(4).long()))
     with pytest.raises(ShapeError, match="same size"):
         inside.noise(draw(2, 3, 9, 9))
-    with pytest.raises(UnsupportedError, match="fit it first"):
+    with pytest.raises(UnsupportedError, match=r"fit it first: method = perdure\.METHODS\.make"):
         seen(None, "input_iba")

@@ -97,3 +97,11 @@ def test_embeddings_must_mean_what_their_ids_mean():
     check_answers(Doubled(1.0), TEXTS, 2)
     with pytest.raises(UnsupportedError, match="Doubled gives other logits from embeddings than from the token ids"):
         check_answers(Doubled(2.0), TEXTS, 2)
+
+
+def test_weights_of_another_precision_are_named_whatever_the_layout():
+    for model in (Recurrent(hidden_size=2).build(3, 3, stream()).double(), Adapted(nn.GRU(3, 3).double())):
+        with pytest.raises(
+            UnsupportedError, match=r"its weights are torch.float64, the data torch.float32: .*model.to"
+        ):
+            check_answers(model, SERIES, 3)

@@ -142,7 +142,7 @@ def seen(found: Found | None, method: str) -> Found:
     if found is None:
         raise UnsupportedError(
             f"method '{method}' has not seen any data, so it does not know what noise is natural for the model",
-            f"fit it first: method = METHODS.make('{method}').fit(model, batch)",
+            f"fit it first: method = perdure.METHODS.make('{method}').fit(model, batch)",
         )
     return found
 

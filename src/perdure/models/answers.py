@@ -72,8 +72,11 @@ def _call(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def _remedy(model: nn.Module, batch: Batch, classes: int) -> str:
-    """Find out what would help: series with the features first are the usual cause."""
+    """Find out what would help: other precision of weights, and series with the features first, are usual causes."""
     x = batch.inputs
+    weight = next((one for one in model.parameters() if one.is_floating_point()), None)
+    if weight is not None and x.is_floating_point() and weight.dtype != x.dtype:
+        return f"its weights are {weight.dtype}, the data {x.dtype}: let the factory return model.to({x.dtype})"
     if x.ndim != 3:
         return "let it take the inputs of the data, and lengths= where the data have padding"
     if isinstance(model, Adapted) and model.layout == "channels_last":
