@@ -75,6 +75,16 @@ def test_only_samples_above_the_tolerance_get_more_nodes():
     assert spent == 99 * 5 + alone.passes.backward
 
 
+def test_a_sample_without_a_finite_map_leaves_its_batch_mates_alone():
+    x = 3 * torch.randn(3, 7, 4, generator=stream(), dtype=torch.float64)
+    label, method = torch.zeros(3, dtype=torch.long), IntegratedGradients(tolerance=1e-4, max_steps=40)
+    expected = method.scores(Query(recurrent().double(), x[1:], Logit(label[1:])))
+    x[0] = torch.nan
+    with pytest.warns(CompletenessWarning, match="of 1 samples"):
+        found = method.scores(Query(recurrent().double(), x, Logit(label)))
+    torch.testing.assert_close(found[1:], expected)
+
+
 def test_fewer_gradients_than_fifty_steps_for_a_gap_of_a_thousandth():
     x = 3 * torch.randn(32, 20, 4, generator=stream(), dtype=torch.float64)
     query = Query(recurrent(hidden_size=16).double(), x, Logit(torch.zeros(32, dtype=torch.long)))

@@ -19,8 +19,8 @@ from perdure.ops.quadrature import gauss_legendre, neighbour_rules, spline_rule
 __all__ = ["IntegratedGradients"]
 
 FIRST_NODES = (0.0, 0.25, 0.5, 0.75, 1.0)
-NEIGHBOURS = (2, 5)
-"""Nodes of the local polynomials: the shortest, and quartics that look to every side."""
+NEIGHBOURS = 5
+"""Nodes of the local polynomials, as many as the first round has."""
 SHORTEST_PIECE = 1e-6
 """Pieces of the path that are not halved: below, two inputs in float32 are the same."""
 
@@ -52,7 +52,7 @@ class IntegratedGradients:
         sundararajan2017axiomatic
 
     Notes:
-        With a tolerance all gradients of a sample are kept until it is done, on average 15 to 25 times the inputs.
+        With a tolerance all gradients are kept until the last sample is done, 14 to 45 times the inputs.
     """
 
     steps: int = 50
@@ -119,7 +119,7 @@ class _Lines:
         nodes: positions between baseline and input.
         values: the target there.
         slopes: its derivative along the path.
-        places: where the gradient there stands among all.
+        places: where the gradient there stands among all; -1 for none.
     """
 
     nodes: Float[Tensor, "line node"]
@@ -153,13 +153,15 @@ def _evaluated(query: Query, start: Tensor, members: Tensor, nodes: Tensor, grad
     """Evaluate nodes on the paths of some samples, and append the gradients there to those known."""
     line, column = (~nodes.isnan()).nonzero(as_tuple=True)
     values, slopes = torch.zeros_like(nodes), torch.zeros_like(nodes)
-    places = torch.zeros_like(nodes, dtype=torch.long)
+    places = torch.full_like(nodes, -1, dtype=torch.long)
     places[line, column] = torch.arange(len(gradients), len(gradients) + len(line))
-    for row, at in zip(line.split(query.rows), column.split(query.rows), strict=True):
+    for row, at in zip(torch.split(line, query.rows), torch.split(column, query.rows), strict=True):
         asked, origin = part(query, members[row]), start[members[row]]
-        value, gradient = asked.value_and_gradient(_points(asked.x, origin, nodes[row, at, None])[0])
+        way = asked.x - origin
+        share = nodes[row, at].to(way).reshape(-1, *[1] * (way.ndim - 1))
+        value, gradient = asked.value_and_gradient(torch.addcmul(origin, share, way))
         values[row, at] = value.double().cpu()
-        slopes[row, at] = (gradient * (asked.x - origin)).flatten(1).sum(1, dtype=torch.float64).cpu()
+        slopes[row, at] = (gradient * way).flatten(1).sum(1, dtype=torch.float64).cpu()
         gradients.extend(gradient)
     return _Lines(nodes, values, slopes, places)
 
@@ -178,17 +180,17 @@ def _best_rule(lines: _Lines, tolerance: float) -> tuple[Float[Tensor, "line pie
     rule = spline_rule(lines.nodes)
     errors = (rule @ lines.slopes[..., None])[..., 0] - change
     left = (~(_gap(errors) <= tolerance)).nonzero()[:, 0]
-    for size in NEIGHBOURS if len(left) else ():
-        other, missed = _local_rule(lines.nodes[left], lines.slopes[left], change[left], size)
+    if len(left):
+        other, missed = _local_rule(lines.nodes[left], lines.slopes[left], change[left])
         line, piece = (missed.abs() < errors[left].abs()).nonzero(as_tuple=True)
         errors[left[line], piece] = missed[line, piece]
         rule[left[line], piece] = other[line, piece]
     return rule, errors
 
 
-def _local_rule(nodes: Tensor, slopes: Tensor, change: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def _local_rule(nodes: Tensor, slopes: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
     """Give each piece the polynomial through neighbours that misses the change over it least, and what it misses."""
-    weights, near = neighbour_rules(nodes, size)
+    weights, near = neighbour_rules(nodes, NEIGHBOURS)
     missed = (weights * slopes.gather(1, near.flatten(1)).view_as(near)).sum(3) - change[:, None]
     best = missed.abs().argmin(1, keepdim=True)
     weights, near = (some.take_along_dim(best[..., None], 1)[:, 0] for some in (weights, near))
@@ -216,6 +218,7 @@ def _halved(
 
 
 def _weighted(gradients: list[Tensor], places: Int[Tensor, " node"], weights: Float[Tensor, " node"]) -> Tensor:
-    """Sum the gradients at some places with their weights, of which those that belong to no node are zero."""
-    chosen = torch.stack([gradients[place] for place in places.tolist()])
-    return torch.tensordot(weights.to(chosen), chosen, 1)
+    """Sum the gradients at the places of a path with their weights."""
+    chosen = torch.stack([gradients[place] for place in places.tolist() if place >= 0])
+    total: Tensor = torch.tensordot(weights[: len(chosen)].to(chosen), chosen, 1)
+    return total
