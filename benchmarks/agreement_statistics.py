@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.harness import Row
-from perdure.audit.agreements import consistency_numbers, measures, of_clusters, of_samples
 from perdure.core.random import stream
+from perdure.ensemble.agreements import consistency_numbers, measures, of_clusters, of_samples
 from perdure.reproducibility.agreement import Run
 from perdure.reproducibility.vectors import Vectors
 

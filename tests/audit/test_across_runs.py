@@ -4,9 +4,9 @@ import pytest
 from torch import nn
 
 from perdure.audit.across_runs import ALIKE, OTHER, SAME, AcrossRuns, across_runs, not_asked
-from perdure.audit.members import Member, learned
 from perdure.audit.retrained import weighed
 from perdure.core.verdict import Number
+from perdure.ensemble.members import Member, learned
 from perdure.models.recurrent import Recurrent
 
 

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from perdure.audit.audit import audit
-from perdure.audit.candidate import Candidate, accuracy_number
 from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly
 from perdure.core.batch import Batch
@@ -17,6 +16,7 @@ from perdure.data.boxes import Boxes
 from perdure.data.planted_text import PlantedText
 from perdure.data.shapes import Shapes
 from perdure.data.splits import Splits
+from perdure.ensemble.candidate import Candidate, accuracy_number
 from perdure.models.deep_lstm import DeepLstm
 from perdure.models.small_cnn import SmallCnn
 from perdure.records.run import open_run

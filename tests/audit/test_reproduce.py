@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from perdure.audit import ensemble
-from perdure.audit.comparable import check_comparable
-from perdure.audit.ensemble import clusters_of, shown
-from perdure.audit.members import Ensemble
+from perdure.audit import ensemble_picture
+from perdure.audit.ensemble_picture import clusters_of, shown
 from perdure.audit.reproduce import ReproduceSettings, reproduce
 from perdure.audit.retrained import retrained
 from perdure.core.errors import CheckpointError, EmptyDataError, LengthError, SettingError
 from perdure.core.verdict import read_number, read_verdict
 from perdure.data.planted_events import PlantedEvents
 from perdure.data.shapes import Shapes
+from perdure.ensemble.comparable import check_comparable
+from perdure.ensemble.members import Ensemble
 from perdure.models.attention import Attention
 from perdure.models.hierarchical import Hierarchical
 from perdure.models.small_cnn import SmallCnn
@@ -31,7 +31,7 @@ METHODS = ("attention", "gradient")
 @pytest.fixture(autouse=True)
 def few_counts(monkeypatch):
     """Save time where the number of clusters does not matter."""
-    monkeypatch.setattr(ensemble, "COUNTS", range(2, 4))
+    monkeypatch.setattr(ensemble_picture, "COUNTS", range(2, 4))
 
 
 def folders(tmp_path, splits, config=None, seeds=(0, 1, 2)):
@@ -229,7 +229,7 @@ def test_a_constant_explanation_is_told_and_has_no_clusters(splits):
 
 
 def test_more_clusters_than_different_explanations_are_not_tried(monkeypatch):
-    monkeypatch.setattr(ensemble, "COUNTS", range(2, 20))
+    monkeypatch.setattr(ensemble_picture, "COUNTS", range(2, 20))
     values = torch.arange(5.0).repeat(4)[:, None]
     with pytest.warns(UserWarning, match="5 different explanations of 20 samples, so that at most 4 clusters"):
         assert clusters_of(values, "gradient").record["counts"] == [2, 3, 4]

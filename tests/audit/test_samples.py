@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.audit.candidate import Candidate
 from perdure.audit.samples import extent, titles
 from perdure.core.batch import Batch
+from perdure.ensemble.candidate import Candidate
 
 
 class Always(nn.Module):

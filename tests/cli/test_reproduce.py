@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from perdure.audit import ensemble
+from perdure.audit import ensemble_picture
 from perdure.audit.settings import AuditSettings
 from perdure.cli import reproduce as reproduce_module
 from perdure.cli.audit import _runs
@@ -20,7 +20,7 @@ QUICK = ["--changes", "epochs=1"]
 @pytest.fixture(autouse=True)
 def few_counts(monkeypatch):
     """Save time where the number of clusters does not matter."""
-    monkeypatch.setattr(ensemble, "COUNTS", range(2, 4))
+    monkeypatch.setattr(ensemble_picture, "COUNTS", range(2, 4))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from perdure.attribution.attribute import attribute
-from perdure.audit.members import Ensemble
 from perdure.audit.retrained import retrained
 from perdure.core.batch import Batch, select
 from perdure.core.device import check_device, device_of, devices
@@ -15,6 +14,7 @@ from perdure.core.target import Logit
 from perdure.core.trial import Trial
 from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
+from perdure.ensemble.members import Ensemble
 from perdure.landscape.surface import ModelLoss
 from perdure.metrics.evaluate import evaluate
 from perdure.models.presets import model_config

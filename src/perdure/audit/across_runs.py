@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.audit.over_time import has_learned
 from perdure.core.verdict import Level, Number, Verdict
+from perdure.ensemble.agreements import FEW
+from perdure.ensemble.learned import has_learned
 
 __all__ = ["QUESTION", "AcrossRuns", "across_runs", "not_asked"]
 
@@ -28,9 +29,6 @@ ALIKE = 0.9
 
 ROOM = 0.1
 """Distance of null and ceiling below which the method itself cannot tell one explanation from another."""
-
-FEW = 5
-"""Runs below which an interval over runs is no more than a hint."""
 
 TAILS: dict[Answer, str] = {
     "yes": "What one run shows is what another would show.",

@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 
 from perdure.audit.across_runs import QUESTION
-from perdure.audit.candidate import Candidate, accuracy_number
 from perdure.audit.evidence import WINDOWS
 from perdure.audit.explained import Asked, Explained, explained
 from perdure.audit.kind import kind_of
-from perdure.audit.members import Ensemble
-from perdure.audit.over_time import has_learned, not_learned
 from perdure.audit.picture import SHOWN, arrays
 from perdure.audit.retrained import HOW, retrained
 from perdure.audit.samples import extent, titles
@@ -30,6 +27,9 @@ from perdure.core.registry import METRICS, folder_name
 from perdure.core.verdict import Number, Verdict
 from perdure.data.splits import Splits
 from perdure.engine.judge import default_metrics
+from perdure.ensemble.candidate import Candidate, accuracy_number
+from perdure.ensemble.learned import has_learned, not_learned
+from perdure.ensemble.members import Ensemble
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
 from perdure.records.scores import Case

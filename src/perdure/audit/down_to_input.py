@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.audit.over_time import has_learned, not_learned
 from perdure.core.verdict import Level, Number, Verdict
+from perdure.ensemble.learned import has_learned, not_learned
 
 __all__ = ["DownToInput", "down_to_input"]
 

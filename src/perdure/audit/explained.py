@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.audit.candidate import Candidate
 from perdure.audit.kind import Kind
 from perdure.core.batch import Batch
 from perdure.core.protocols import Metric
@@ -21,6 +20,7 @@ from perdure.engine.explain import Explaining, explain
 from perdure.engine.fitted import prepared
 from perdure.engine.judge import Judging, judge
 from perdure.engine.summaries import score_numbers, stored_scores
+from perdure.ensemble.candidate import Candidate
 from perdure.records.attributions import read_attributions
 from perdure.records.scores import Case
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perdure.core.verdict import Number, Verdict
+from perdure.ensemble.learned import has_learned, not_learned
 
-__all__ = ["OverTime", "has_learned", "not_learned", "over_time"]
+__all__ = ["OverTime", "over_time"]
 
 QUESTION = "Does the explanation reach back in time?"
 
@@ -70,37 +71,6 @@ def over_time(found: OverTime) -> Verdict:
         level: Literal["bad", "warning"] = "bad" if answer == "vanishes" else "warning"
         return Verdict(QUESTION, answer, level, _where(found) + TOO_LATE[answer], numbers)
     return Verdict(QUESTION, "reaches back", "good", _where(found) + _right(found.ranking), numbers)
-
-
-def has_learned(accuracy: Number) -> bool:
-    """Tell whether there is anything to explain, by the one rule of all verdicts.
-
-    Args:
-        accuracy: of a model on test samples; its null is the share of the most frequent class.
-
-    Returns:
-        True when the whole interval lies above the null.
-
-    Example:
-        >>> has_learned(Number("accuracy", 0.6, 0.49, 0.7, 0.5, 1.0))
-        False
-    """
-    return accuracy.low > accuracy.null
-
-
-def not_learned(accuracy: Number) -> str:
-    """Say that there is nothing to explain.
-
-    Args:
-        accuracy: of the model.
-
-    Returns:
-        A sentence.
-    """
-    return (
-        f"The model is right on {accuracy.value:.0%} of the test samples, which is no better than always naming the "
-        f"most frequent class ({accuracy.null:.0%}): there is nothing to explain yet."
-    )
 
 
 def _where(found: OverTime) -> str:

@@ -11,14 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from perdure.audit.agreements import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
-from perdure.audit.comparable import check_comparable
-from perdure.audit.ensemble import clusters_of, shown
-from perdure.audit.members import Ensemble, Member, failures, learned, members
-from perdure.audit.over_time import not_learned
-from perdure.audit.remedies import remedies
+from perdure.audit.ensemble_picture import clusters_of, shown
 from perdure.audit.retrained import weighed
-from perdure.audit.telling import Telling, noisy, tell, type_count, type_names
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
@@ -26,6 +20,12 @@ from perdure.core.registry import folder_name
 from perdure.core.verdict import read_number
 from perdure.data.splits import Splits
 from perdure.engine.pool import Progress
+from perdure.ensemble.agreements import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
+from perdure.ensemble.comparable import check_comparable
+from perdure.ensemble.learned import not_learned
+from perdure.ensemble.members import Ensemble, Member, failures, learned, members
+from perdure.ensemble.remedies import remedies
+from perdure.ensemble.telling import Telling, noisy, tell, type_count, type_names
 from perdure.ops.variance import shares
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run as Folder

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from perdure.audit.across_runs import AcrossRuns, across_runs, not_asked
-from perdure.audit.agreements import alike_number, of_samples
-from perdure.audit.comparable import check_comparable
-from perdure.audit.members import Ensemble, Member, learned, members
-from perdure.audit.telling import Telling, noisy, tell, type_count, type_names
 from perdure.core.batch import select
 from perdure.core.errors import EmptyDataError
 from perdure.core.verdict import Number, Verdict
 from perdure.data.splits import Splits
+from perdure.ensemble.agreements import alike_number, of_samples
+from perdure.ensemble.comparable import check_comparable
+from perdure.ensemble.members import Ensemble, Member, learned, members
+from perdure.ensemble.telling import Telling, noisy, tell, type_count, type_names
 from perdure.ops.correlation import spearman
 
 __all__ = ["HOW", "retrained", "weighed"]

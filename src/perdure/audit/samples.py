@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perdure.audit.candidate import Candidate
 from perdure.core.batch import Batch
+from perdure.ensemble.candidate import Candidate
 from perdure.training.predict import predict
 
 __all__ = ["extent", "titles"]

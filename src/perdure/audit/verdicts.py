@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from perdure.attribution.input_iba import InputIba
-from perdure.audit.candidate import Candidate
 from perdure.audit.down_to_input import DownToInput, down_to_input
 from perdure.audit.evidence import over_time_evidence
 from perdure.audit.explained import Asked, Explained
@@ -17,6 +16,7 @@ from perdure.core.batch import select
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Number, Verdict
 from perdure.core.written import unset
+from perdure.ensemble.candidate import Candidate
 from perdure.models.embedded import embedded
 from perdure.records.scores import Case
 

@@ -32,11 +32,11 @@ from perdure.cli.sources import (
 from perdure.records.plan import Wanted
 
 if TYPE_CHECKING:
-    from perdure.audit.candidate import Candidate
-    from perdure.audit.members import Ensemble
     from perdure.audit.settings import AuditSettings
     from perdure.data.splits import Splits
     from perdure.engine.piece import Engine
+    from perdure.ensemble.candidate import Candidate
+    from perdure.ensemble.members import Ensemble
     from perdure.training.settings import Training
 
 __all__ = ["audit"]
@@ -75,9 +75,9 @@ def audit(
     """
     from perdure.audit.audit import audit as run_audit
     from perdure.audit.kind import kind_of
-    from perdure.audit.rehearsal import rehearse
     from perdure.audit.settings import AuditSettings
     from perdure.core.registry import METHODS, METRICS, folder_name
+    from perdure.ensemble.rehearsal import rehearse
     from perdure.records.run import open_run
 
     names, shared = (model, *compare), chosen_engine(engine, workers, ray_address)
@@ -107,8 +107,8 @@ def audit(
 
 
 def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> Candidate:
-    from perdure.audit.candidate import Candidate
     from perdure.core.registry import folder_name
+    from perdure.ensemble.candidate import Candidate
 
     folder, device = where
     place = folder / "models" / folder_name(source.name)
@@ -129,9 +129,9 @@ def _runs(
     source: ModelSource, splits: Splits, how: Training, where: tuple[Path, Engine, str], asked: AuditSettings
 ) -> Ensemble | str:
     """Train a model again with the seeds that follow, or say why that cannot be."""
-    from perdure.audit.members import Ensemble
     from perdure.cli.reproduce import train_runs
     from perdure.core.registry import folder_name
+    from perdure.ensemble.members import Ensemble
 
     if source.load is not None:
         return f"How '{source.name}' was trained is not known here, so it was not trained again. {GIVEN}"

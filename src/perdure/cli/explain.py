@@ -59,13 +59,13 @@ def explain(
     """
     from dataclasses import asdict
 
-    from perdure.audit.rehearsal import rehearse
     from perdure.core.check import check_choice
     from perdure.core.registry import METHODS, folder_name
     from perdure.core.target import LABEL_TARGETS
     from perdure.engine.explain import Explaining, shard_count
     from perdure.engine.explain import explain as run_explain
     from perdure.engine.fitted import prepared
+    from perdure.ensemble.rehearsal import rehearse
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
 

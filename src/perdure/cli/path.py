@@ -65,10 +65,10 @@ def path(
     import math
     from dataclasses import asdict
 
-    from perdure.audit.ends import load_ends, recorded_data
-    from perdure.audit.path import Watch, paths
-    from perdure.audit.path_settings import PathSettings
     from perdure.core.registry import METHODS, folder_name
+    from perdure.paths.ends import load_ends, recorded_data
+    from perdure.paths.paths import Watch, paths
+    from perdure.paths.settings import PathSettings
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
     from perdure.training.checkpoint import load_checkpoint
@@ -101,7 +101,7 @@ def path(
 
 def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     """Choose attention where the model has it, else gradients."""
-    from perdure.audit.rehearsal import rehearse
+    from perdure.ensemble.rehearsal import rehearse
 
     try:
         rehearse(model, ("attention",), batch)

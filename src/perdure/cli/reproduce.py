@@ -62,12 +62,12 @@ def reproduce(
     """
     from dataclasses import asdict
 
-    from perdure.audit.members import Ensemble, failures
     from perdure.audit.reproduce import ReproduceSettings
     from perdure.audit.reproduce import reproduce as run_reproduce
     from perdure.core.batch import select
     from perdure.core.registry import METHODS, folder_name
     from perdure.engine.explain import shard_count
+    from perdure.ensemble.members import Ensemble, failures
     from perdure.records.run import open_run
     from perdure.training.checkpoint import load_checkpoint
 
@@ -198,7 +198,7 @@ def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
 
 
 def _rehearse(model: nn.Module, methods: Sequence[str], splits: Splits) -> None:
-    from perdure.audit.rehearsal import rehearse
+    from perdure.ensemble.rehearsal import rehearse
 
     rehearse(model, methods, splits.train)
 

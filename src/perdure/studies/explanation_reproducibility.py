@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from perdure.audit.along import explainer_of, shown_of
 from perdure.core.errors import SettingError
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
@@ -22,6 +21,7 @@ from perdure.landscape.surface import ModelLoss
 from perdure.models.presets import model_config
 from perdure.models.typed import told_types
 from perdure.ops.params import flatten, params_of, unflatten
+from perdure.paths.along import explainer_of, shown_of
 from perdure.studies.cell import accuracy_row
 from perdure.studies.conclusion import concluded
 from perdure.studies.figures import agreement_chart, barrier_picture, remedies_chart, ways_chart

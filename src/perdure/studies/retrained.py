@@ -12,7 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.audit.agreements import (
+from perdure.core.errors import EmptyDataError
+from perdure.core.random import stream
+from perdure.core.verdict import Number
+from perdure.ensemble.agreements import (
     Measured,
     alike_number,
     consistency_numbers,
@@ -21,9 +24,6 @@ from perdure.audit.agreements import (
     of_clusters,
     of_samples,
 )
-from perdure.core.errors import EmptyDataError
-from perdure.core.random import stream
-from perdure.core.verdict import Number
 from perdure.landscape.drift import drift
 from perdure.ops.correlation import spearman
 from perdure.ops.pairs import pair_correlation, pair_interval, pair_mean

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as Folder
 
-from perdure.audit.ends import Ends
-from perdure.audit.path_settings import PathSettings
 from perdure.core.random import stream
 from perdure.landscape.band import band_learner
 from perdure.landscape.bezier import bezier_learner
@@ -26,6 +24,8 @@ from perdure.landscape.stored import load_path, save_path
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.tracked import Tracked, Valley
 from perdure.ops.params import distance
+from perdure.paths.ends import Ends
+from perdure.paths.settings import PathSettings
 from perdure.records.files import write_text
 
 __all__ = ["Route", "Search", "find"]

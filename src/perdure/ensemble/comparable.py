@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from perdure.audit.telling import type_count
 from perdure.core.errors import EmptyDataError
 from perdure.data.event_marks import types_in
 from perdure.data.splits import Splits
+from perdure.ensemble.telling import type_count
 from perdure.reproducibility.agreement import Run
 
 __all__ = ["check_comparable"]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from torch import nn
 
-from perdure.audit.candidate import accuracy_number
-from perdure.audit.over_time import has_learned
 from perdure.core.errors import CheckpointError, EmptyDataError
 from perdure.core.protocols import Architecture
 from perdure.core.verdict import Number
 from perdure.data.splits import Splits
 from perdure.engine.piece import Engine
+from perdure.ensemble.candidate import accuracy_number
+from perdure.ensemble.learned import has_learned
 from perdure.training.attempts import failure
 from perdure.training.checkpoint import Info, load_checkpoint
 

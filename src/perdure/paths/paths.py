@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from perdure.audit.along import Shown, height, looked_at, shown_of
-from perdure.audit.ends import Ends, aligned
-from perdure.audit.path_settings import PathSettings
-from perdure.audit.rehearsal import rehearse
-from perdure.audit.route import Search, find
 from perdure.core.registry import folder_name
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
 from perdure.engine.local import InProcess
 from perdure.engine.piece import Engine
 from perdure.engine.pool import run_pieces
+from perdure.ensemble.rehearsal import rehearse
 from perdure.landscape.surface import ModelLoss
+from perdure.paths.along import Shown, height, looked_at, shown_of
+from perdure.paths.ends import Ends, aligned
+from perdure.paths.route import Search, find
+from perdure.paths.settings import PathSettings
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
 

@@ -14,10 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from perdure.audit.agreements import measures
-from perdure.audit.comparable import check_comparable
-from perdure.audit.route import Route, Search
-from perdure.audit.telling import type_count, type_names
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Method
 from perdure.core.random import stream
@@ -25,11 +21,15 @@ from perdure.core.registry import METHODS, folder_name
 from perdure.core.verdict import Number
 from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
+from perdure.ensemble.agreements import measures
+from perdure.ensemble.comparable import check_comparable
+from perdure.ensemble.telling import type_count, type_names
 from perdure.landscape.along import Explainer, course, explained
 from perdure.landscape.barrier import barrier
 from perdure.landscape.drift import Drift, drift, flow
 from perdure.landscape.path import Chain, Path, evenly
 from perdure.ops.interval import bootstrap_interval
+from perdure.paths.route import Route, Search
 from perdure.records.files import write_bytes, write_text
 from perdure.reproducibility.agreement import Run
 from perdure.reproducibility.sites import site_vectors

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from torch import nn
 
-from perdure.audit.members import Member
 from perdure.core.batch import select
 from perdure.core.errors import UnsupportedError
 from perdure.core.registry import folder_name
 from perdure.data.splits import Splits
+from perdure.ensemble.members import Member
 from perdure.landscape.align import align
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.symmetry import Units, symmetries

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from perdure.audit.across_runs import FEW
 from perdure.core.random import stream
 from perdure.core.verdict import Number
 from perdure.ops.pairs import pair_interval, pair_mean
@@ -24,7 +23,19 @@ from perdure.reproducibility.clusters import adjusted_mutual_information, adjust
 from perdure.reproducibility.consistency import Placed, consistency
 from perdure.reproducibility.vectors import SUMMED
 
-__all__ = ["Measured", "alike_number", "consistency_numbers", "measures", "number_of", "of_clusters", "of_samples"]
+__all__ = [
+    "FEW",
+    "Measured",
+    "alike_number",
+    "consistency_numbers",
+    "measures",
+    "number_of",
+    "of_clusters",
+    "of_samples",
+]
+
+FEW = 5
+"""Runs below which an interval over runs is no more than a hint."""
 
 Measured = tuple[Number, Tensor]
 """A number, and the table of pairs of runs behind it."""

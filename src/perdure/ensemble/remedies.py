@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from perdure.audit.agreements import number_of
-from perdure.audit.averaged import averaged_pairs
-from perdure.audit.members import Member
-from perdure.audit.telling import Telling, tell, type_count
 from perdure.core.errors import EmptyDataError
 from perdure.core.random import stream
 from perdure.core.verdict import Number
 from perdure.data.splits import Splits
 from perdure.engine.piece import Engine
+from perdure.ensemble.agreements import number_of
+from perdure.ensemble.averaged import averaged_pairs
+from perdure.ensemble.members import Member
+from perdure.ensemble.telling import Telling, tell, type_count
 from perdure.ops.correlation import spearman
 from perdure.reproducibility.agreement import Run, sample_agreement
 from perdure.reproducibility.remedies import Averaged, mean_agreement

@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from perdure.audit.ends import load_ends
-from perdure.audit.path import Watch, paths
-from perdure.audit.path_settings import PathSettings
 from perdure.core.errors import SettingError, UnknownNameError
 from perdure.data.planted_events import PlantedEvents
 from perdure.engine.piece import do
@@ -23,6 +20,9 @@ from perdure.landscape.surface import ModelLoss
 from perdure.landscape.tracked import Valley
 from perdure.models.attention import Attention
 from perdure.ops.params import distance
+from perdure.paths.ends import load_ends
+from perdure.paths.paths import Watch, paths
+from perdure.paths.settings import PathSettings
 from perdure.records.run import open_run
 from perdure.report.path import read_paths
 from perdure.training.checkpoint import save_checkpoint
@@ -45,8 +45,8 @@ def ends(tmp_path_factory):
 def make_quick(patch):
     """Learn curves in few steps, track in long ones, and measure barriers at few points."""
     patch.setattr("perdure.landscape.bezier.Bend", lambda: Bend(steps=20))
-    patch.setattr("perdure.audit.route.Valley", partial(Valley, longest=0.2, least=0.02))
-    patch.setattr("perdure.audit.along.BARRIER_POINTS", 9)
+    patch.setattr("perdure.paths.route.Valley", partial(Valley, longest=0.2, least=0.02))
+    patch.setattr("perdure.paths.along.BARRIER_POINTS", 9)
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +126,7 @@ def test_a_second_call_lays_no_path_again_and_changes_nothing(found, ends, monke
     def never(*_):
         raise AssertionError
 
-    monkeypatch.setattr("perdure.audit.along.explained", never)
+    monkeypatch.setattr("perdure.paths.along.explained", never)
     monkeypatch.setattr(ModelLoss, "gradient", never)
     before = (folder / "path.json").read_bytes()
     laid(ends, folder)

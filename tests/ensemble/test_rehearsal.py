@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from perdure.audit.rehearsal import rehearse
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
+from perdure.ensemble.rehearsal import rehearse
 from tests.cases import recurrent
 
 

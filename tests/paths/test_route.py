@@ -8,9 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.audit.ends import Ends
-from perdure.audit.path_settings import KINDS, PathSettings
-from perdure.audit.route import Search, find
 from perdure.core.batch import Batch
 from perdure.landscape.band import Band
 from perdure.landscape.bend import Bend
@@ -18,6 +15,9 @@ from perdure.landscape.published import Published
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.tracked import Valley
 from perdure.ops.params import params_of
+from perdure.paths.ends import Ends
+from perdure.paths.route import Search, find
+from perdure.paths.settings import KINDS, PathSettings
 from tests.landscape.bowls import PASS, point
 
 SETTINGS = PathSettings(kinds=KINDS, allowed=0.4)
@@ -28,9 +28,9 @@ def quick(monkeypatch):
     monkeypatch.setattr("perdure.landscape.bezier.Bend", lambda: Bend(steps=40, batch_size=8))
     monkeypatch.setattr("perdure.landscape.polychain.Bend", lambda: Bend(steps=40, batch_size=8))
     monkeypatch.setattr("perdure.landscape.band.Band", lambda: Band(2, steps=10, batch_size=8, insertions=2))
-    monkeypatch.setattr("perdure.audit.route.Valley", partial(Valley, longest=0.2, least=0.02, batch_size=8))
+    monkeypatch.setattr("perdure.paths.route.Valley", partial(Valley, longest=0.2, least=0.02, batch_size=8))
     rough = partial(Published, inner=5, outer=2, share=0.1, batch_size=8, evaluations=60)
-    monkeypatch.setattr("perdure.audit.route.Published", rough)
+    monkeypatch.setattr("perdure.paths.route.Published", rough)
 
 
 def searching(folder, tell, surface=None, settings=SETTINGS):

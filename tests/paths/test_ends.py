@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from perdure.audit.ends import aligned, load_ends, recorded_data
 from perdure.core.errors import CheckpointError, UnsupportedError
 from perdure.core.random import stream
 from perdure.data.boxes import Boxes
 from perdure.models.recurrent import Recurrent
 from perdure.ops.params import distance
+from perdure.paths.ends import aligned, load_ends, recorded_data
 from perdure.records.run import open_run
 from perdure.training.checkpoint import save_checkpoint
 
@@ -46,7 +46,7 @@ def test_a_model_of_unknown_symmetries_is_left_where_it_is(tmp_path, monkeypatch
     def unknown(_model):
         raise UnsupportedError("the symmetries of a model are not known", "describe them")
 
-    monkeypatch.setattr("perdure.audit.ends.symmetries", unknown)
+    monkeypatch.setattr("perdure.paths.ends.symmetries", unknown)
     ends = load_ends(stored(tmp_path / "a"), stored(tmp_path / "b", seed=1), SPLITS)
     unmoved = aligned(ends)
     assert unmoved.alignment is None
