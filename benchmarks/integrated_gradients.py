@@ -1,6 +1,6 @@
 """Integrated gradients to a completeness gap of 1e-3: gradients and seconds against Captum's 50 steps.
 
-The development set is the same recipes with seed 0 and 100: what was chosen was chosen there.
+The development set is the same recipes with seeds 0 and 100 to 102: what was chosen was chosen there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from perdure.models.presets import PRESETS
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
-SEED = 101
+SEED = 103
 GAP, CAPTUM_STEPS, TARGET = 1e-3, 50, 0.5
 CASES = (
     ("gru", 16, "latter"),

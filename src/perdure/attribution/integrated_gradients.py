@@ -209,7 +209,9 @@ def _halved(
     """Halve the pieces above the tolerance, or the worst where only their sum is; none where no node would help."""
     long = nodes.diff(dim=1) >= SHORTEST_PIECE
     rest = errors.where(long, 0.0)
-    done = (rest.abs().amax(1) <= tolerance) & ((rest.sum(1).abs() <= tolerance) | (errors.sum(1).abs() <= tolerance))
+    whole, mendable, lost = (some.sum(1).abs() for some in (errors, rest, errors - rest))
+    in_vain = (mendable <= tolerance) | (lost > tolerance)
+    done = (rest.abs().amax(1) <= tolerance) & ((whole <= tolerance) | in_vain)
     rank = rest.abs().argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     room = most - (~nodes.isnan()).sum(1, keepdim=True)
     halved = ((rest.abs() > tolerance) | (rank == 0)) & long & (rank < room) & ~done[:, None]
