@@ -79,7 +79,8 @@ class Attribution(Brief):
         provenance: how the values came about.
         aux: further tensors per sample that a method offers, by name.
         trial: the values before a judge, with the question they answer: `evaluate(found.trial, "insertion")`. Give it
-            the truth by `dataclasses.replace(found.trial, truth=truth)`. None for maps that were stored.
+            the truth by `dataclasses.replace(found.trial, truth=truth)`. None for maps that were stored,
+            and in copies, pickled ones too, which take neither model nor inputs along.
     """
 
     values: Float[Tensor, "batch *site"]
@@ -87,3 +88,7 @@ class Attribution(Brief):
     provenance: Provenance
     aux: Mapping[str, Tensor] = field(default_factory=dict)
     trial: Trial | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the question behind, and with it the model."""
+        return {**self.__dict__, "trial": None}
