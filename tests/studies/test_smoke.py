@@ -16,7 +16,11 @@ STUDIES = {
     "input_bottleneck": InputBottleneck(seeds=1, smoke=True),
     "mnist_saliency": MnistSaliency(seeds=1, smoke=True),
     "explanation_reproducibility": ExplanationReproducibility(
-        smoke=True, models=("attention:dense_size=4,hidden_sizes=[4]",), methods=("attention", "gradient"), samples=8
+        seeds=4,
+        smoke=True,
+        models=("attention:dense_size=4,hidden_sizes=[4]",),
+        methods=("attention", "gradient"),
+        samples=8,
     ),
 }
 
