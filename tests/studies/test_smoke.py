@@ -5,15 +5,19 @@ import math
 
 import pytest
 
+from perdure.studies.bottleneck_series import BottleneckSeries
+from perdure.studies.bottleneck_text import BottleneckText
+from perdure.studies.bottleneck_vision import BottleneckVision
 from perdure.studies.explanation_reproducibility import ExplanationReproducibility
-from perdure.studies.input_bottleneck import InputBottleneck
 from perdure.studies.mnist_saliency import MnistSaliency
 from perdure.studies.necessary_boxes import NecessaryBoxes
 from perdure.studies.table import run_study
 
 STUDIES = {
     "necessary_boxes": NecessaryBoxes(seeds=1, smoke=True, models=("lstm", "lstm_positional_input_cell_attention")),
-    "input_bottleneck": InputBottleneck(seeds=1, smoke=True),
+    "bottleneck_series": BottleneckSeries(seeds=1, smoke=True),
+    "bottleneck_text": BottleneckText(seeds=1, smoke=True),
+    "bottleneck_vision": BottleneckVision(seeds=1, smoke=True),
     "mnist_saliency": MnistSaliency(seeds=1, smoke=True),
     "explanation_reproducibility": ExplanationReproducibility(
         seeds=4,
@@ -35,5 +39,8 @@ def test_a_study_in_its_smoke_size(name, tmp_path):
     for row in rows:
         assert all(math.isfinite(float(row[key])) for key in ("value", "null", "ceiling"))
     figures = list(tmp_path.glob("*.png"))
-    assert len(figures) >= 5
+    assert len(figures) >= 4
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in figures)
+    for gallery in tmp_path.glob("gallery.html"):
+        assert all(f">{method}<" in gallery.read_text() for method in ("input_iba", "random", "saliency", "occlusion"))
+    assert (tmp_path / "gallery.html").exists() == name.startswith("bottleneck")

@@ -150,7 +150,7 @@ MODELS = Room(
 STUDIES = Room(
     "studies",
     "study",
-    doors=frozenset({"cell", "conclusion", "figures", "published", "retrained", "table", "ways"}),
+    doors=frozenset({"bottleneck", "cell", "conclusion", "figures", "published", "retrained", "table", "ways"}),
 )
 
 

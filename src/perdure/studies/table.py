@@ -111,8 +111,17 @@ class Joins(Protocol):
         ...
 
 
+@runtime_checkable
+class Shows(Protocol):
+    """A study with pages to look at."""
+
+    def pages(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
+        """Give pages as HTML, by name."""
+        ...
+
+
 def run_study(study: Study, folder: Path, workers: int | Engine = 1, progress: Progress | None = None) -> list[Row]:
-    """Work all cells that are not finished, then write `table.csv`, the figures, and the conclusion where there is one.
+    """Work all cells that are not finished, then write `table.csv`, figures, and what else there is to say or show.
 
     Args:
         study: what to run.
@@ -134,6 +143,9 @@ def run_study(study: Study, folder: Path, workers: int | Engine = 1, progress: P
         write_text(folder / CONCLUSION, study.conclusion(rows))
     for name, png in study.figures(rows, arrays).items():
         write_bytes(folder / f"{name}.png", png)
+    if isinstance(study, Shows):
+        for name, html in study.pages(arrays).items():
+            write_text(folder / f"{name}.html", html)
     return rows
 
 

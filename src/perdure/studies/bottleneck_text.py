@@ -1,0 +1,64 @@
+"""Bottleneck of texts: which words InputIBA and the methods of the field point at, on reviews with known evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import ClassVar
+
+from torch import nn
+
+from perdure.data.planted_text import PlantedText
+from perdure.data.splits import Splits
+from perdure.models.presets import model_config
+from perdure.studies.bottleneck import EVERYWHERE, PUBLISHED, Bottleneck
+from perdure.training.ensemble import train
+from perdure.training.settings import CLEAN
+
+__all__ = ["BottleneckText"]
+
+TRAINING = replace(CLEAN, stop_at=0.995)
+
+
+@dataclass(frozen=True)
+class BottleneckText(Bottleneck):
+    """Explain a recurrent network of four layers on planted reviews with every method, and judge the maps.
+
+    Args:
+        seeds: training runs.
+        smoke: a size that runs in seconds, to see that everything works.
+        samples: test texts of each run that are explained.
+        first_seed: the runs are counted from here.
+
+    Reference:
+        zhang2021inputiba
+    """
+
+    dataset: ClassVar[str] = "planted_text"
+    model: ClassVar[str] = "small_deep_lstm"
+    methods: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "input_iba_published": PUBLISHED
+            + "layer=rnn_3,beta=30,steps=30,learning_rate=0.5,smoothing=0,feature_beta=15",
+            **EVERYWHERE,
+            "occlusion": "occlusion",
+            "lime": "lime",
+            "kernel_shap": "kernel_shap",
+            "shapley_sampling": "shapley_sampling",
+        }
+    )
+    metrics: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "hit_rate": "hit_rate",
+            "insertion": "insertion:granularity=position",
+            "deletion": "deletion:granularity=position",
+        }
+    )
+
+    def trained(self, seed: int) -> tuple[nn.Module, Splits]:
+        """Train a network on reviews."""
+        size = {"train": 60, "validation": 20, "test": 20} if self.smoke else {}
+        splits = PlantedText(**size).load(seed)
+        training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
+        return train(model_config(self.model), splits, training, seed).model, splits

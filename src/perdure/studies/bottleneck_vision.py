@@ -1,0 +1,70 @@
+"""Bottleneck of images: which pixels InputIBA and the methods of the field point at, on scenes with exact masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import ClassVar
+
+from torch import nn
+
+from perdure.data.shapes import Shapes
+from perdure.data.splits import Splits
+from perdure.models.presets import model_config
+from perdure.studies.bottleneck import EVERYWHERE, PUBLISHED, Bottleneck
+from perdure.training.ensemble import train
+from perdure.training.settings import CLEAN
+
+__all__ = ["BottleneckVision"]
+
+TRAINING = replace(CLEAN, stop_at=0.995)
+
+
+@dataclass(frozen=True)
+class BottleneckVision(Bottleneck):
+    """Explain a small convolutional network on scenes of shapes with every method, and judge the maps.
+
+    Args:
+        seeds: training runs.
+        smoke: a size that runs in seconds, to see that everything works.
+        samples: test images of each run that are explained.
+        first_seed: the runs are counted from here.
+
+    Reference:
+        zhang2021inputiba
+    """
+
+    dataset: ClassVar[str] = "shapes"
+    model: ClassVar[str] = "small_cnn"
+    methods: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "input_iba_published": PUBLISHED + "beta=20,steps=60,learning_rate=1.0,smoothing=1,feature_beta=20",
+            **EVERYWHERE,
+            "occlusion": "occlusion:window=[3, 4, 4]",
+            "lime": "lime:window=4",
+            "kernel_shap": "kernel_shap:window=4",
+            "guided_backprop": "guided_backprop",
+            "grad_cam": "grad_cam",
+            "guided_grad_cam": "guided_grad_cam",
+            "deep_lift": "deep_lift",
+            "deep_lift_shap": "deep_lift_shap",
+            "extremal_perturbation": "extremal_perturbation",
+        }
+    )
+    metrics: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "hit_rate": "hit_rate",
+            "effective_heat_ratio": "effective_heat_ratio",
+            "pointing": "pointing",
+            "insertion": "insertion",
+            "deletion": "deletion",
+        }
+    )
+
+    def trained(self, seed: int) -> tuple[nn.Module, Splits]:
+        """Train a network on scenes."""
+        size = {"train": 60, "validation": 20, "test": 20} if self.smoke else {}
+        splits = Shapes(**size).load(seed)
+        training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
+        return train(model_config(self.model), splits, training, seed).model, splits
