@@ -1,10 +1,9 @@
-"""The input bottleneck study: quality of the default beside the published form, on runs that chose nothing."""
+"""The studies of the input bottleneck: quality of the default beside the published form, on runs that chose nothing."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 import torch
@@ -13,7 +12,10 @@ from benchmarks.harness import Row
 from perdure.core.random import stream
 from perdure.core.registry import METRICS
 from perdure.ops.interval import bootstrap_interval
-from perdure.studies.input_bottleneck import METRICS_OF, InputBottleneck
+from perdure.studies.bottleneck import Bottleneck
+from perdure.studies.bottleneck_series import BottleneckSeries
+from perdure.studies.bottleneck_text import BottleneckText
+from perdure.studies.bottleneck_vision import BottleneckVision
 from perdure.studies.table import run_study
 
 HIT_RATE = 0.90
@@ -22,24 +24,26 @@ KEPT = Path("runs/input_bottleneck")
 
 
 def run() -> list[Row]:
-    folder, study = Path(mkdtemp()), InputBottleneck()
-    run_study(study, folder, workers=2)
     shutil.rmtree(KEPT, ignore_errors=True)
-    shutil.move(folder, KEPT)
-    found: dict[str, dict[str, list[np.ndarray]]] = {}
-    for index, cell in enumerate(study.cells()):
-        with np.load(KEPT / "arrays" / f"cell-{index:05d}.npz", allow_pickle=False) as arrays:
+    return [row for study in (BottleneckText(), BottleneckVision(), BottleneckSeries()) for row in rows_of(study)]
+
+
+def rows_of(study: Bottleneck) -> list[Row]:
+    """Run a study, and list what it found."""
+    folder = KEPT / study.dataset
+    run_study(study, folder, workers=2)
+    found: dict[str, list[np.ndarray]] = {}
+    for index in range(len(study.cells())):
+        with np.load(folder / "arrays" / f"cell-{index:05d}.npz", allow_pickle=False) as arrays:
             for name in arrays.files:
-                found.setdefault(cell.dataset, {}).setdefault(name, []).append(arrays[name])
-    return [
-        row
-        for dataset, values in found.items()
-        for row in _rows(dataset, {k: np.concatenate(v) for k, v in values.items()})
-    ]
+                if "/" in name:
+                    found.setdefault(name, []).append(arrays[name])
+    return _rows(study, {name: np.concatenate(some) for name, some in found.items()})
 
 
-def _rows(dataset: str, values: dict[str, np.ndarray]) -> list[Row]:
-    rows = [_against_published(dataset, metric, values) for metric in METRICS_OF[dataset]]
+def _rows(study: Bottleneck, values: dict[str, np.ndarray]) -> list[Row]:
+    dataset = study.dataset
+    rows = [_against_published(dataset, metric, values) for metric in study.metrics]
     if dataset == "planted_text":
         ours = float(values["input_iba/hit_rate"].mean())
         rows.append(Row("hit@k of the default", dataset, ours, None, ours, ">= 0.9", ours >= HIT_RATE, ""))

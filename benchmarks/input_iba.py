@@ -18,11 +18,15 @@ from perdure.core.batch import Batch
 from perdure.core.registry import METHODS
 from perdure.models.presets import model_config
 from perdure.ops.information import Mask, capacity
-from perdure.studies.input_bottleneck import METHODS_OF
+from perdure.studies.bottleneck_text import BottleneckText
+from perdure.studies.bottleneck_vision import BottleneckVision
 
 SERIES_TARGET, IMAGE_TARGET = 15.0, 20.0
 TOGETHER, ALONE, ROUNDS = 8, 1, 2
 """Samples of a call of the default and of the published form, and calls of each."""
+
+PUBLISHED = {study.dataset: study.methods["input_iba_published"] for study in (BottleneckText, BottleneckVision)}
+"""The published form with its settings for this kind of data."""
 
 
 def run() -> list[Row]:
@@ -67,7 +71,7 @@ def _seen(x: Tensor) -> Batch:
 
 def _speed(case: str, name: str, x: Tensor, data: str, target: float) -> Row:
     model = _built(name, 3 if x.ndim == 4 else 10)
-    published = METHODS.make(METHODS_OF[data]["input_iba_published"]).fit(model, _seen(x))
+    published = METHODS.make(PUBLISHED[data]).fit(model, _seen(x))
     default = METHODS.make("input_iba").fit(model, _seen(x))
 
     def explain(method: object, count: int) -> Callable[[], object]:
