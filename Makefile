@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs bench study lock report-browser-test check-quantus install clean
+.PHONY: help demo test test-slow lint format docs notebooks bench study lock report-browser-test check-quantus install clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,13 @@ format: $(VENV)/.installed ## format the code
 docs: $(VENV)/.installed ## build the documentation, with warnings as errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 	@echo "docs: docs/_build/index.html"
+
+notebooks: $(VENV)/.installed ## run the tutorials of texts and images as notebooks
+	@$(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev,notebooks]'
+	@mkdir -p docs/_build/notebooks
+	@for name in text images; do \
+	$(BIN)/jupytext --quiet --to ipynb --set-kernel python3 --execute --output docs/_build/notebooks/$$name.ipynb docs/tutorials/$$name.md || exit 1; done
+	@echo "notebooks: docs/_build/notebooks"
 
 bench: $(VENV)/.installed ## measure against references and peers; ONLY=name for one
 	$(BIN)/python -m benchmarks $(ONLY)
