@@ -19,6 +19,8 @@ from perdure.studies.bottleneck_vision import BottleneckVision
 from perdure.studies.table import run_study
 
 HIT_RATE = 0.90
+TARGETED = ("planted_text", "shapes")
+"""Where the default must not be worse than the published form; series are told for the record."""
 KEPT = Path("runs/input_bottleneck")
 """The results stay here to be looked at."""
 
@@ -60,13 +62,6 @@ def _against_published(dataset: str, metric: str, values: dict[str, np.ndarray])
     ends = bootstrap_interval(torch.from_numpy(sign * (ours - peer)), stream(0, "bootstrap"))
     low, high = (end.item() for end in ends)
     case = f"{dataset}, {len(ours)} samples; advantage {low:+.3f} to {high:+.3f}"
-    return Row(
-        f"{metric}, default against published",
-        case,
-        float(ours.mean()),
-        float(peer.mean()),
-        high,
-        ">= 0",
-        high >= 0,
-        "",
-    )
+    target, meets = (">= 0", high >= 0) if dataset in TARGETED else ("", None)
+    means = float(ours.mean()), float(peer.mean())
+    return Row(f"{metric}, default against published", case, *means, high, target, meets, "")

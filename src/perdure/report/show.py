@@ -24,6 +24,9 @@ __all__ = ["Shown", "show"]
 HEIGHT = "38rem"
 """Of the frame in a notebook, which scrolls."""
 
+NAMED = 4
+"""Maps that are named in the title; more are counted."""
+
 
 @dataclass(frozen=True, repr=False)
 class Shown:
@@ -95,7 +98,8 @@ def show(
         few.text,
         features,
     )
-    page = Page(", ".join(maps), f"{len(few)} of {len(batch)} samples", "", (Section("Samples", (piece,)),))
+    title = ", ".join(maps) if len(maps) <= NAMED else f"{len(maps)} maps"
+    page = Page(title, f"{len(few)} of {len(batch)} samples", "", (Section("Samples", (piece,)),))
     return Shown(render(page))
 
 
