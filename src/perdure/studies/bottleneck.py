@@ -16,17 +16,20 @@ from perdure.core.attribution import Attribution
 from perdure.core.batch import select
 from perdure.core.query import Query
 from perdure.core.random import stream
-from perdure.core.registry import METHODS, METRICS
+from perdure.core.registry import DATASETS, METHODS, METRICS
 from perdure.core.target import Logit
 from perdure.core.trial import Score, Trial
 from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.metrics.evaluate import evaluate
 from perdure.models.embedded import embedded
+from perdure.models.presets import model_config
 from perdure.report.show import show
 from perdure.studies.cell import accuracy_row
 from perdure.studies.figures import methods_chart
 from perdure.studies.table import Cell, Found, Row
+from perdure.training.ensemble import train
+from perdure.training.settings import CLEAN
 
 __all__ = ["EVERYWHERE", "PUBLISHED", "Bottleneck"]
 
@@ -51,6 +54,9 @@ EVERYWHERE = MappingProxyType(
 
 SMOKE = ("input_iba", "random", "saliency", "occlusion")
 """The methods that the smoke size tries."""
+
+SMALL = ":train=60,validation=20,test=20"
+TRAINING = replace(CLEAN, stop_at=0.995)
 
 GALLERY = "gallery"
 SHOWN = 4
@@ -83,8 +89,10 @@ class Bottleneck:
     metrics: ClassVar[Mapping[str, str]]
 
     def trained(self, seed: int) -> tuple[nn.Module, Splits]:
-        """Train a network, and give the data with it."""
-        raise NotImplementedError
+        """Train the network, and give the data with it."""
+        splits: Splits = DATASETS.make(self.dataset + (SMALL if self.smoke else "")).load(seed)
+        training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
+        return train(model_config(self.model), splits, training, seed).model, splits
 
     def cells(self) -> Sequence[Cell]:
         """List seeds."""

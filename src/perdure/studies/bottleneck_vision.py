@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from torch import nn
-
-from perdure.data.shapes import Shapes
-from perdure.data.splits import Splits
-from perdure.models.presets import model_config
 from perdure.studies.bottleneck import EVERYWHERE, PUBLISHED, Bottleneck
-from perdure.training.ensemble import train
-from perdure.training.settings import CLEAN
 
 __all__ = ["BottleneckVision"]
-
-TRAINING = replace(CLEAN, stop_at=0.995)
 
 
 @dataclass(frozen=True)
@@ -61,10 +52,3 @@ class BottleneckVision(Bottleneck):
             "deletion": "deletion",
         }
     )
-
-    def trained(self, seed: int) -> tuple[nn.Module, Splits]:
-        """Train a network on scenes."""
-        size = {"train": 60, "validation": 20, "test": 20} if self.smoke else {}
-        splits = Shapes(**size).load(seed)
-        training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
-        return train(model_config(self.model), splits, training, seed).model, splits
