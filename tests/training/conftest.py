@@ -2,15 +2,14 @@ import pytest
 import torch
 
 from perdure.core.batch import Batch
+from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
 
 
-@pytest.fixture
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(name="one_thread")
+def alone():
+    with one_thread():
+        yield
 
 
 def series(count, seed, steps=6, features=3):

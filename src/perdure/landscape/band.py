@@ -14,7 +14,7 @@ from perdure.landscape.adam import SlowingAdam
 from perdure.landscape.learned import Learned, begun, learn, mean_loss, some_samples, unjoined
 from perdure.landscape.path import Chain
 from perdure.landscape.surface import Surface
-from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten
+from perdure.ops.params import Params, check_alike, flatten, unflatten
 
 __all__ = ["Band", "Relaxing", "band", "band_learner"]
 
@@ -140,9 +140,7 @@ class Relaxing:
         Returns:
             The state before the first step.
         """
-        pieces = self.settings.pivots + 1
-        pivots = [interpolate(*self.ends, k / pieces) for k in range(1, pieces)]
-        return begun((self.ends[0], *pivots, self.ends[1]), generator)
+        return begun(self.ends, self.settings.pivots, generator)
 
     def advance(self, state: Learned, until: int) -> Learned:
         """Go on with the round, and with those after it.

@@ -15,7 +15,7 @@ from perdure.landscape.adam import SlowingAdam
 from perdure.landscape.learned import Learned, begun, mean_loss, some_samples, unjoined
 from perdure.landscape.path import Path
 from perdure.landscape.surface import Surface
-from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten
+from perdure.ops.params import Params, check_alike, flatten, unflatten
 
 __all__ = ["Bend", "Bending", "Parts"]
 
@@ -109,9 +109,7 @@ class Bending(Generic[Curve]):
         Returns:
             The state before the first step.
         """
-        pieces = self.settings.bends + 1
-        bends = [interpolate(*self.ends, k / pieces) for k in range(1, pieces)]
-        state = begun((self.ends[0], *bends, self.ends[1]), generator)
+        state = begun(self.ends, self.settings.bends, generator)
         if self.settings.allowed is None:
             return state
         worse = max(mean_loss(self.surface, end) for end in self.ends)

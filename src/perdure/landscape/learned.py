@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from perdure.landscape.path import Path
 from perdure.landscape.surface import Surface
-from perdure.ops.params import Params, flatten, unflatten
+from perdure.ops.params import Params, flatten, interpolate, unflatten
 
 __all__ = ["Learned", "Learner", "begun", "learn", "mean_loss", "some_samples", "unjoined"]
 
@@ -99,19 +98,21 @@ def learn(learner: Learner[Curve], generator: torch.Generator) -> Curve:
     return learner.path(state)
 
 
-def begun(points: Sequence[Params], generator: torch.Generator) -> Learned:
-    """Give the state before the first step.
+def begun(ends: tuple[Params, Params], between: int, generator: torch.Generator) -> Learned:
+    """Give the state before the first step: points evenly on the straight line.
 
     Args:
-        points: of the curve, ends included, evenly on the straight line.
+        ends: of the curve.
+        between: how many points there are between them.
         generator: the stream of draws, not advanced.
 
     Returns:
         The state; Adam knows nothing.
     """
-    joined = torch.stack([flatten(point) for point in points])
+    inner = (interpolate(*ends, k / (between + 1)) for k in range(1, between + 1))
+    points = torch.stack([flatten(point) for point in (ends[0], *inner, ends[1])])
     shares = torch.linspace(0, 1, len(points), dtype=torch.float64)
-    return Learned(joined, shares, joined.new_zeros(2, *joined[1:-1].shape), generator.get_state())
+    return Learned(points, shares, points.new_zeros(2, *points[1:-1].shape), generator.get_state())
 
 
 def unjoined(state: Learned, ends: tuple[Params, Params]) -> tuple[Params, ...]:
