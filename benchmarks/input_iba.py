@@ -55,7 +55,7 @@ def _one_by_one(name: str, x: Tensor) -> list[Row]:
     """Explain samples together and one by one; their noise belongs to the sample."""
     model, label = _built(name, 3), torch.arange(6) % 4
     rows = []
-    for prior in ("noise", "none", "moments"):
+    for prior in ("noise", "none", "moments", "adversarial"):
         method = METHODS.make(f"input_iba:prior={prior},steps=10").fit(model, _seen(x))
         together = perdure.attribute(model, x[:6], method, target=label).values
         alone = perdure.attribute(model, x[:6], method, target=label, batch_size=1).values
