@@ -23,6 +23,8 @@ NEIGHBOURS = 5
 """Nodes of the local polynomials, as many as the first round has."""
 SHORTEST_PIECE = 1e-6
 """Pieces of the path that are not halved: below, two inputs in float32 are the same."""
+SHARE_OF_WORST = 0.25
+"""Smaller gaps wait: they often come from the steep place of the worst piece, and go with it."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class IntegratedGradients:
 
     The map is complete: it sums to :math:`S(x) - S(x')`. Without a tolerance the integral takes `steps`
     Gauss-Legendre nodes. With one, each sample gets nodes until its completeness gap, and that of every piece of
-    its path, is within it. The target is known at every node, so the gap of each piece is too: pieces above the
-    tolerance are halved, all of a sample in one pass. A cubic spline through all nodes is tried first; where it does
+    its path, is within it. The target is known at every node, so the gap of each piece is too: the worst pieces
+    above the tolerance are halved, all of a sample in one pass. A cubic spline through all nodes is tried first; where it does
     not do, each piece takes the best of it and polynomials through the nearest nodes, which need not look across a
     steep place. No gradient is wasted, and none is spent when all that is missing is a jump of the target narrower
     than two inputs can be told apart.
@@ -206,15 +208,16 @@ def _gap(errors: Float[Tensor, "line piece"]) -> Float[Tensor, " line"]:
 def _halved(
     nodes: Float[Tensor, "line node"], errors: Float[Tensor, "line piece"], tolerance: float, most: int
 ) -> Float[Tensor, "line fresh"]:
-    """Halve the pieces above the tolerance, or the worst where only their sum is; none where no node would help."""
+    """Halve the worst piece and those above the tolerance that come near it; none where no node would help."""
     long = nodes.diff(dim=1) >= SHORTEST_PIECE
     rest = errors.where(long, 0.0)
+    large = (SHARE_OF_WORST * rest.abs().amax(1, keepdim=True)).clamp(min=tolerance)
     whole, mendable, lost = (some.sum(1).abs() for some in (errors, rest, errors - rest))
     in_vain = (mendable <= tolerance) | (lost > tolerance)
     done = (rest.abs().amax(1) <= tolerance) & ((whole <= tolerance) | in_vain)
     rank = rest.abs().argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     room = most - (~nodes.isnan()).sum(1, keepdim=True)
-    halved = ((rest.abs() > tolerance) | (rank == 0)) & long & (rank < room) & ~done[:, None]
+    halved = ((rest.abs() > large) | (rank == 0)) & long & (rank < room) & ~done[:, None]
     middles = (nodes[:, :-1] + nodes[:, 1:]).div(2).where(halved, torch.nan)
     return middles.sort(1).values[:, : int(halved.sum(1).max())]
 
