@@ -25,10 +25,6 @@ BACKGROUND = 0.8
 CALL = 64
 """Images in one call of the model, near the best for its caches."""
 
-FREED = 6_000_000
-"""Numbers of a tensor that is freed before all rows but the first, as in any process that has loaded data: until then
-the allocator of glibc gives the activations of each call back to the system, and takes new pages for the next."""
-
 
 class Series(nn.Module):
     """A plain LSTM classifier that cannot go on from a state."""
@@ -57,10 +53,8 @@ def run() -> list[Row]:
         "1024 pixels, 80 % of them black, CNN": (images, (3, 32, 32), BACKGROUND),
         "T 100, LSTM": (Series, (100, 16), 0.0),
     }
-    fresh = _row(1, "fresh process, 1024 pixels, CNN", images, (3, 32, 32), 0.0)
-    torch.ones(FREED)
     rows = [_row(threads, name, *case) for threads in (1, 2) for name, case in cases.items()]
-    return [fresh, *rows, *(_limit(threads) for threads in (1, 2))]
+    return [*rows, *(_limit(threads) for threads in (1, 2))]
 
 
 def _limit(threads: int) -> Row:

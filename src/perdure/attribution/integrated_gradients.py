@@ -36,10 +36,10 @@ class IntegratedGradients:
     The map is complete: it sums to :math:`S(x) - S(x')`. Without a tolerance the integral takes `steps`
     Gauss-Legendre nodes. With one, each sample gets nodes until its completeness gap, and that of every piece of
     its path, is within it. The target is known at every node, so the gap of each piece is too: the worst pieces
-    above the tolerance are halved, all of a sample in one pass. A cubic spline through all nodes is tried first; where it does
-    not do, each piece takes the best of it and polynomials through the nearest nodes, which need not look across a
-    steep place. No gradient is wasted, and none is spent when all that is missing is a jump of the target narrower
-    than two inputs can be told apart.
+    above the tolerance are halved, all of a sample in one pass. A cubic spline through all nodes is tried first;
+    where it does not do, each piece takes the best of it and polynomials through the nearest nodes, which need not
+    look across a steep place. No gradient is wasted, and none is spent when all that is missing is a jump of the
+    target narrower than two inputs can be told apart.
 
     Args:
         steps: gradients per sample when there is no tolerance.

@@ -13,6 +13,7 @@ from torch import Tensor
 from perdure.core.brief import Brief
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
+from perdure.core.memory import keep_freed_memory
 from perdure.core.opening import Opening
 from perdure.core.protocols import Attends, Resumable
 from perdure.core.target import Target, select_target
@@ -183,6 +184,7 @@ class Query(Brief):
         return copies.split(max(1, self.rows // len(self.x)))
 
     def _forward(self, points: Tensor) -> Tensor:
+        keep_freed_memory()
         copies, samples = points.shape[:2]
         self.passes.forward += copies * samples
         rows = points.flatten(0, 1)
