@@ -45,7 +45,8 @@ def rows_of(study: Bottleneck) -> list[Row]:
 
 def _rows(study: Bottleneck, values: dict[str, np.ndarray]) -> list[Row]:
     dataset = study.dataset
-    rows = [_against_published(dataset, metric, values) for metric in study.metrics]
+    signs = {name: 1 if METRICS.make(text).higher_is_better else -1 for name, text in study.metrics.items()}
+    rows = [_against_published(dataset, metric, sign, values) for metric, sign in signs.items()]
     if dataset == "planted_text":
         ours = float(values["input_iba/hit_rate"].mean())
         rows.append(Row("hit@k of the default", dataset, ours, None, ours, ">= 0.9", ours >= HIT_RATE, ""))
@@ -55,10 +56,9 @@ def _rows(study: Bottleneck, values: dict[str, np.ndarray]) -> list[Row]:
     return rows
 
 
-def _against_published(dataset: str, metric: str, values: dict[str, np.ndarray]) -> Row:
+def _against_published(dataset: str, metric: str, sign: int, values: dict[str, np.ndarray]) -> Row:
     """Take the mean advantage over the published form, sample by sample, with its bootstrap interval."""
     ours, peer = (values[f"{name}/{metric}"] for name in ("input_iba", "input_iba_published"))
-    sign = 1.0 if METRICS.load(metric).higher_is_better else -1.0
     ends = bootstrap_interval(torch.from_numpy(sign * (ours - peer)), stream(0, "bootstrap"))
     low, high = (end.item() for end in ends)
     case = f"{dataset}, {len(ours)} samples; advantage {low:+.3f} to {high:+.3f}"

@@ -72,6 +72,29 @@ def test_both_readings_are_there():
     assert torch.equal(shared, shared[:, :, :1].expand_as(shared))
 
 
+class Opposed(Steps):
+    """The second step speaks for class 1, the fourth against it, and the model reads nothing else."""
+
+    def forward(self, x):
+        steps = self.layer(x).sum(2)
+        score = steps[:, 1] - steps[:, 3]
+        return torch.stack([-score, score], 1)
+
+
+@pytest.mark.parametrize("prior", ["noise", "none"])
+def test_a_signed_map_tells_what_speaks_against_from_what_is_not_read(prior):
+    x, label = series(6).abs() + 0.5, torch.ones(6).long()
+    method = InputIba(layer="layer", prior=prior).fit(Opposed(), Batch(series(60, 1), torch.zeros(60).long()))
+    plain = attribute(Opposed(), x, method, target=label)
+    signed = attribute(Opposed(), x, dataclasses.replace(method, read_out="signed"), target=label)
+    steps = signed.values.mean(2)
+    assert (steps[:, 1] > 0.3).all()
+    assert (steps[:, 3] < -0.3).all()
+    assert (steps[:, [0, 2, 4, 5]].abs() < 0.2).all()
+    torch.testing.assert_close(signed.aux["mask"], plain.values, rtol=0, atol=1e-5)
+    assert set(signed.aux) == {*plain.aux, "against"}
+
+
 def test_it_travels_and_tells_its_settings_only():
     assert dataclasses.replace(InputIba(), beta=20.0) == InputIba()
     assert "inside" not in explained().provenance.fields

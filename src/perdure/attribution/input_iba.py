@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -18,8 +19,8 @@ from perdure.core.attribution import Explained
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
 from perdure.core.layer import beyond
-from perdure.core.query import Query
-from perdure.core.target import in_nats
+from perdure.core.query import Query, part
+from perdure.core.target import Signed, in_nats
 from perdure.models.embedded import embedded
 from perdure.ops.information import NATS_PER_BIT, Mask, mask_of
 from perdure.ops.moments import Moments
@@ -28,7 +29,7 @@ from perdure.ops.position import Granularity, to_positions, to_sites
 __all__ = ["InputIba"]
 
 Prior = Literal["noise", "none", "moments", "adversarial"]
-ReadOut = Literal["mask", "bits"]
+ReadOut = Literal["mask", "bits", "signed"]
 Compat = Literal["corrected", "published"]
 
 
@@ -50,7 +51,9 @@ class InputIba:
             matched; "adversarial": a critic is trained for every sample, as published.
         granularity: one mask for each "position" (step, token, pixel), or one for each "element" (also for each
             embedding coordinate or channel).
-        read_out: whether the map shows the share that is kept, the "mask", or the "bits" that pass.
+        read_out: whether the map shows the share that is kept, the "mask", the "bits" that pass, or is "signed": what
+            is not kept for the target is searched for what speaks against it, and that is subtracted. It costs
+            two searches, made at once.
         layer: name of a module; None for the one 60 % of the way through the network.
         beta: the price of information at the input, of one nat per site, in nats of log-odds.
         steps: of the search at the input.
@@ -71,6 +74,10 @@ class InputIba:
         zhang2021inputiba
 
     Notes:
+        A mask has no sign: what the target does not need and what speaks against it are alike, near 0. "signed" tells
+        them apart as :math:`\lambda^+ - (1 - \lambda^+) \lambda^-`, where :math:`\lambda^-` is the mask of the
+        target turned round; it is in `aux` as `against`.
+
         "published" explains log-probability, which leaves nothing to find where noise alone gives the class; it takes
         the last mask instead of the mean over the second half of the search, replaces the noise of the inputs by
         N(0, 1), weighs real features by their information in nats instead of the share kept, starts the masks of
@@ -131,18 +138,23 @@ class InputIba:
             query: the question; a logit or probability is taken as log-odds, any other target as it is.
 
         Returns:
-            The map; in aux `mask` and `bits` at each site, and m as `prior` where there is one.
+            The map; in aux `mask` and `bits` at each site, m as `prior` where there is one, and `against`.
 
         Raises:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
         noise = self._noise(seen(self.inputs, "input_iba"), query.x)
         query = replace(query, target=in_nats(query.target, odds=self.compat == "corrected"))
-        prior = None if self.inside is None else self._prior(query, self.inside, noise)
-        found = squeeze(query, noise, self._search(), "the input", prior)
-        mask, bits = found.logit.sigmoid(), found.nats / NATS_PER_BIT
-        aux = {"mask": mask, "bits": bits} | ({} if prior is None else {"prior": prior.keep})
-        return Explained(mask if self.read_out == "mask" else bits, aux)
+        asked = _for_and_against(query) if self.read_out == "signed" else query
+        prior = None if self.inside is None else self._prior(asked, self.inside, noise)
+        found = squeeze(asked, noise, self._search(), "the input", prior)
+        masks, bits = found.logit.sigmoid(), found.nats / NATS_PER_BIT
+        every = {"mask": masks, "bits": bits} | ({} if prior is None else {"prior": prior.keep})
+        aux = {name: some[: len(query.x)] for name, some in every.items()}
+        if self.read_out != "signed":
+            return Explained(aux[self.read_out], aux)
+        kept, against = masks.chunk(2)
+        return Explained(kept - (1 - kept) * against, aux | {"against": against})
 
     def _prior(self, query: Query, inside: Inside, noise: Noise) -> Mask:
         """Learn what is cheap to keep."""
@@ -177,6 +189,13 @@ class InputIba:
     def _feature_search(self) -> Search:
         paired = self.compat == "corrected"
         return Search(self.feature_beta, self.feature_steps, 1.0, self.copies, 5.0, 0.0, "element", paired)
+
+
+def _for_and_against(query: Query) -> Query:
+    """Ask about each sample twice: what speaks for its target, and what against it."""
+    samples = torch.arange(len(query.x))
+    twice = part(query, samples.repeat(2))
+    return replace(twice, target=Signed(twice.target, torch.tensor([1.0, -1.0]).repeat_interleave(len(samples))))
 
 
 def _features(z: Tensor, noise: Noise, found: Squeezed) -> Features:

@@ -22,6 +22,7 @@ __all__ = [
     "Logit",
     "Margin",
     "Probability",
+    "Signed",
     "Target",
     "as_target",
     "check_rows",
@@ -137,6 +138,29 @@ class AtStep(Brief):
         return self.target(logits[torch.arange(len(logits), device=logits.device), step])
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Signed(Brief):
+    """A target that speaks for some samples and against others.
+
+    Args:
+        target: of all samples.
+        sign: 1 or -1 for each sample.
+
+    Example:
+        >>> target = Signed(Logit(torch.tensor([1, 1])), torch.tensor([1.0, -1.0]))
+        >>> target(torch.tensor([[0.5, 2.0], [0.5, 2.0]])).tolist()
+        [2.0, -2.0]
+    """
+
+    target: Target
+    sign: Float[Tensor, " batch"]
+
+    def __call__(self, logits: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
+        """Turn the target of some samples round."""
+        values = self.target(logits)
+        return values * self.sign.to(values)
+
+
 LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
     "logit": Logit,
     "probability": Probability,
@@ -230,6 +254,8 @@ def select_target(target: Target, index: slice | Tensor) -> Target:
     if isinstance(target, AtStep):
         step = target.step if isinstance(target.step, int) else target.step[index]
         return AtStep(step, select_target(target.target, index))
+    if isinstance(target, Signed):
+        return Signed(select_target(target.target, index), target.sign[index])
     return type(target)(target.label[index]) if isinstance(target, _OfLabel) else target
 
 

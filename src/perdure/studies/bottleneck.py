@@ -39,6 +39,7 @@ PUBLISHED = "input_iba:compat=published,prior=adversarial,granularity=element,co
 EVERYWHERE = MappingProxyType(
     {
         "input_iba": "input_iba",
+        "input_iba_signed": "input_iba:read_out=signed",
         "input_iba_none": "input_iba:prior=none",
         "input_iba_moments": "input_iba:prior=moments",
         "information_bottleneck": "information_bottleneck",

@@ -16,6 +16,8 @@ __all__ = ["BottleneckText"]
 class BottleneckText(Bottleneck):
     """Explain a recurrent network of four layers on planted reviews with every method, and judge the maps.
 
+    The truth is what speaks for the class, so by `hit_rate_signed` a map is taken with its sign.
+
     Args:
         seeds: training runs.
         smoke: a size that runs in seconds, to see that everything works.
@@ -42,6 +44,7 @@ class BottleneckText(Bottleneck):
     metrics: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "hit_rate": "hit_rate",
+            "hit_rate_signed": "hit_rate:absolute=false",
             "insertion": "insertion:granularity=position",
             "deletion": "deletion:granularity=position",
         }

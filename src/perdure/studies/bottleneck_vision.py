@@ -16,6 +16,8 @@ __all__ = ["BottleneckVision"]
 class BottleneckVision(Bottleneck):
     """Explain a small convolutional network on scenes of shapes with every method, and judge the maps.
 
+    The truth is what speaks for the class, so by the names that end in `_signed` a map is taken with its sign.
+
     Args:
         seeds: training runs.
         smoke: a size that runs in seconds, to see that everything works.
@@ -46,7 +48,9 @@ class BottleneckVision(Bottleneck):
     metrics: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "hit_rate": "hit_rate",
+            "hit_rate_signed": "hit_rate:absolute=false",
             "effective_heat_ratio": "effective_heat_ratio",
+            "effective_heat_ratio_signed": "effective_heat_ratio:absolute=false",
             "pointing": "pointing",
             "insertion": "insertion",
             "deletion": "deletion",
