@@ -32,6 +32,12 @@ Prior = Literal["noise", "none", "moments", "adversarial"]
 ReadOut = Literal["mask", "bits", "signed"]
 Compat = Literal["corrected", "published"]
 
+STAKE = 5.0
+"""The price where none is given, in multiples of what is at stake."""
+
+PUBLISHED_BETA = 20.0
+"""That of the published form for images."""
+
 
 @dataclass(frozen=True)
 class InputIba:
@@ -55,7 +61,8 @@ class InputIba:
             is not kept for the target is searched for what speaks against it, and that is subtracted. It costs
             two searches, made at once.
         layer: name of a module; None for the one 60 % of the way through the network.
-        beta: the price of information at the input, of one nat per site, in nats of log-odds.
+        beta: the price of information at the input, of one nat per site, in nats of log-odds; None for 5 times what
+            is at stake: how many nats lie between the input and noise, at least one.
         steps: of the search at the input.
         learning_rate: of the search at the input.
         copies: of the sample with noise of their own, in every step of both searches.
@@ -81,15 +88,15 @@ class InputIba:
         "published" explains log-probability, which leaves nothing to find where noise alone gives the class; it takes
         the last mask instead of the mean over the second half of the search, replaces the noise of the inputs by
         N(0, 1), weighs real features by their information in nats instead of the share kept, starts the masks of
-        series in nats, and draws unpaired noise. In both forms dropout is off, deviations are those of valid steps,
-        and a final state that the model reads is squeezed too.
+        series in nats, draws unpaired noise, and has a price of 20 where none is given. In both forms dropout is off,
+        deviations are those of valid steps, and a final state that the model reads is squeezed too.
     """
 
     prior: Prior = "noise"
     granularity: Granularity = "position"
     read_out: ReadOut = "mask"
     layer: str | None = None
-    beta: float = 20.0
+    beta: float | None = None
     steps: int = 40
     learning_rate: float = 0.3
     copies: int = 4
@@ -183,8 +190,10 @@ class InputIba:
 
     def _search(self) -> Search:
         paired, averaged = (True, 0.5) if self.compat == "corrected" else (False, 0.0)
-        how = (self.beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
-        return Search(*how, self.granularity, paired, averaged)
+        relative = self.beta is None and self.compat == "corrected"
+        beta = self.beta if self.beta is not None else STAKE if relative else PUBLISHED_BETA
+        how = (beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
+        return Search(*how, self.granularity, paired, averaged, relative)
 
     def _feature_search(self) -> Search:
         paired = self.compat == "corrected"

@@ -19,6 +19,9 @@ from perdure.ops.smooth import smooth_images
 
 __all__ = ["Noise", "Search", "Squeezed", "noise_like", "squeeze"]
 
+STAKE_COPIES = 8
+"""Draws of noise that tell what is at stake."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -34,6 +37,8 @@ class Search:
         granularity: whether the numbers of one position share their mask.
         paired: whether every second copy has the noise of the one before it, turned round.
         averaged: share of the steps, the last ones, whose masks are averaged; 0 takes the last mask alone.
+        relative: whether beta is in multiples of what is at stake for the sample: by how many nats its target
+            differs between the input and noise, at least one. The scale of the outputs of a model then cancels.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -48,6 +53,7 @@ class Search:
     granularity: Granularity = "element"
     paired: bool = True
     averaged: float = 0.0
+    relative: bool = False
 
     def __post_init__(self) -> None:
         check_counts(steps=self.steps, copies=self.copies)
@@ -122,12 +128,13 @@ def squeeze(query: Query, noise: Noise, search: Search, name: str, prior: Mask |
     adam = torch.optim.Adam([logit], search.learning_rate)
     last = max(1, round(search.averaged * search.steps))
     kept = torch.zeros_like(logit)
+    beta = search.beta * (_stake(query, noise, name) if search.relative else 1.0)
     for step in range(search.steps):
         mask = _smoothed(logit, query.x, search)
         drawn = noise.mean + noise.deviation * noise_like(query, search.copies, f"{name}-{step}", search.paired)
         points = (mask.keep * query.x + mask.drop * drawn) * noise.active
         gain = (_gradient(query, points, name) * (query.x - drawn)).mean(0) * noise.active
-        price = search.beta * capacity_slope(mask, x, prior) * noise.active / _count(valid)
+        price = beta * capacity_slope(mask, x, prior) * noise.active / _count(valid)
         logit.grad = _to_logit((price - gain).masked_fill(~valid, 0.0), logit, search)
         adam.step()
         kept += logit.sigmoid() / last if step >= search.steps - last else 0.0
@@ -168,6 +175,14 @@ def _valid(query: Query) -> Bool[Tensor, "batch *site"]:
 def _count(valid: Bool[Tensor, "batch *site"]) -> Tensor:
     """Count the valid sites of each sample, shaped to divide."""
     return valid.flatten(1).sum(1).reshape(-1, *[1] * (valid.ndim - 1))
+
+
+def _stake(query: Query, noise: Noise, name: str) -> Tensor:
+    """Measure how far the target of each sample lies from that of noise, root mean square, shaped to multiply."""
+    drawn = noise.mean + noise.deviation * noise_like(query, STAKE_COPIES, f"{name}-stake", paired=True)
+    values = query.value(torch.cat([query.x[None], drawn]) * noise.active).double()
+    stake = (values[0] - values[1:]).square().mean(0).sqrt().clamp_min(1.0)
+    return stake.to(query.x).reshape(-1, *[1] * (query.x.ndim - 1))
 
 
 def _smoothed(logit: Tensor, x: Tensor, search: Search) -> Mask:
