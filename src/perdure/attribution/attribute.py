@@ -25,7 +25,8 @@ from perdure.core.protocols import Method
 from perdure.core.query import Passes, Query, part
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
-from perdure.core.target import LABEL_TARGETS, AtStep, Logit, Target, as_target, check_rows, label_of
+from perdure.core.rows import check_rows
+from perdure.core.target import LABEL_TARGETS, AtStep, Logit, Target, as_target, label_of
 from perdure.core.trial import Trial
 from perdure.ops.sequence import length_mask, site_mask
 
