@@ -57,9 +57,9 @@ class InputIba:
             matched; "adversarial": a critic is trained for every sample, as published.
         granularity: one mask for each "position" (step, token, pixel), or one for each "element" (also for each
             embedding coordinate or channel).
-        read_out: whether the map shows the share that is kept, the "mask", the "bits" that pass, or is "signed": what
-            is not kept for the target is searched for what speaks against it, and that is subtracted. It costs
-            two searches, made at once.
+        read_out: whether the map shows the share that is kept, the "mask", the "bits" that pass, or is "signed": the
+            share kept for the target less, of the rest, the share kept for its opposite. The two searches are made
+            at once.
         layer: name of a module; None for the one 60 % of the way through the network.
         beta: the price of information at the input, of one nat per site, in nats of log-odds; None for 5 times what
             is at stake: how many nats lie between the input and noise, at least one.
@@ -190,10 +190,15 @@ class InputIba:
 
     def _search(self) -> Search:
         paired, averaged = (True, 0.5) if self.compat == "corrected" else (False, 0.0)
-        relative = self.beta is None and self.compat == "corrected"
-        beta = self.beta if self.beta is not None else STAKE if relative else PUBLISHED_BETA
+        beta, relative = self._price()
         how = (beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
         return Search(*how, self.granularity, paired, averaged, relative)
+
+    def _price(self) -> tuple[float, bool]:
+        """Give the price, and whether it is in multiples of what is at stake."""
+        if self.beta is not None:
+            return self.beta, False
+        return (STAKE, True) if self.compat == "corrected" else (PUBLISHED_BETA, False)
 
     def _feature_search(self) -> Search:
         paired = self.compat == "corrected"

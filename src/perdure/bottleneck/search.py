@@ -180,7 +180,7 @@ def _count(valid: Bool[Tensor, "batch *site"]) -> Tensor:
 def _stake(query: Query, noise: Noise, name: str) -> Tensor:
     """Measure how far the target of each sample lies from that of noise, root mean square, shaped to multiply."""
     drawn = noise.mean + noise.deviation * noise_like(query, STAKE_COPIES, f"{name}-stake", paired=True)
-    values = query.value(torch.cat([query.x[None], drawn]) * noise.active).double()
+    values = query.value(torch.cat([query.x[None], drawn]) * noise.active).cpu().double()
     stake = (values[0] - values[1:]).square().mean(0).sqrt().clamp_min(1.0)
     return stake.to(query.x).reshape(-1, *[1] * (query.x.ndim - 1))
 
