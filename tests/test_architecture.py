@@ -27,13 +27,13 @@ SMELLS = "|".join(
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT / "src").as_posix())
 def test_a_file_is_one_thought(file):
     text = file.read_text()
-    assert text.count("\n") <= 300
+    assert text.count("\n") <= 400
     assert not re.search(SMELLS, text)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            assert lines <= 40, node.name
+            assert lines <= 60, node.name
 
 
 @pytest.mark.parametrize("room", [METHODS, METRICS, DATASETS, STUDIES], ids=lambda room: room.package)
