@@ -37,7 +37,7 @@ report-browser-test: $(VENV)/.installed ## look at the report in headless Chromi
 	$(BIN)/pytest -m browser
 
 check-quantus: $(VENV)-quantus/.installed ## compare with Quantus, in an environment of its own
-	$(VENV)-quantus/bin/pytest -p no:cacheprovider tests/exchange/test_quantus.py
+	$(VENV)-quantus/bin/pytest -p no:cacheprovider tests/interop/test_quantus.py
 
 $(VENV)-quantus/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-quantus

@@ -12,10 +12,9 @@ import perdure
 from benchmarks.harness import Row
 from perdure.attribution.captum import Captum
 from perdure.core.query import Query
-from perdure.core.random import sub_seeds
+from perdure.core.random import seed_libraries, sub_seeds
 from perdure.data.boxes import Boxes
-from perdure.exchange.captum import as_captum
-from perdure.interop.captum import own_stream
+from perdure.interop.captum import as_captum
 from perdure.models.presets import PRESETS
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
@@ -66,7 +65,7 @@ def _gradient_shap(model: nn.Module, x: Tensor, label: Tensor, background: Tenso
     seeds, maps = sub_seeds(torch.Generator().manual_seed(0), len(x)), []
     for i in range(len(x)):
         query = Query(model, x[i : i + 1], lambda logits: logits[:, 0], seeds=seeds[i : i + 1])
-        with own_stream(query):
+        with seed_libraries(int(query.seeds[0]), query.x.device):
             explainer = attr.GradientShap(model)
             maps.append(explainer.attribute(query.x, background, n_samples=STEPS, target=int(label[i])))
     return torch.cat(maps).detach()

@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.harness import Row, best_ratio, interleaved
 from benchmarks.peers import LoopedInputCellAttention
-from perdure.cells import InputCellAttention
+from perdure.nn import InputCellAttention
 from perdure.ops.scan import causal_softmax_average
 from perdure.ops.sequence import length_mask
 from tests.reference.input_cell_attention import running_averages

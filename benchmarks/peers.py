@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from perdure.cells import InputCellAttention
 from perdure.models.encoder import Encoded
 from perdure.models.hierarchical import HierarchicalClassifier
+from perdure.nn import InputCellAttention
 
 __all__ = ["LoopedInputCellAttention", "dense_context"]
 

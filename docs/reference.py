@@ -34,7 +34,7 @@ LIBRARY = {
         "perdure.models.token_model",
         "perdure.report.show",
     ),
-    "cells": ("perdure.cells.input_attention",),
+    "nn": ("perdure.nn.input_attention",),
     "training": ("perdure.training.settings", "perdure.training.ensemble", "perdure.training.checkpoint"),
     "bottleneck": ("perdure.bottleneck.search", "perdure.bottleneck.inside"),
     "reproducibility": (),
@@ -43,7 +43,6 @@ LIBRARY = {
     "paths": (),
     "audit": (),
     "interop": (),
-    "exchange": (),
     "engine": (),
     "records": (),
 }

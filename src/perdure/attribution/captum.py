@@ -9,14 +9,15 @@ from typing import Any, get_args
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.attribution._background import background_of
+from perdure.attribution._captum.explainers import DEEP_LIFT, explainer_named, held, sorted_settings, takes
+from perdure.attribution._captum.forward_module import leaf
+from perdure.attribution._captum.rescale_rule import warn_if_incomplete
+from perdure.attribution._valid_steps import by_length, one_by_one
 from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
-from perdure.interop.background import background_of
-from perdure.interop.captum import leaf, own_stream
-from perdure.interop.cropped import by_length, one_by_one
-from perdure.interop.explainer import DEEP_LIFT, explainer_named, held, sorted_settings, takes
-from perdure.interop.rescale import warn_if_incomplete
+from perdure.core.random import seed_libraries
 from perdure.ops.baseline import Baseline, baseline_of
 
 __all__ = ["Captum"]
@@ -108,7 +109,7 @@ class Captum:
         references = self._references(query) if takes(cls, "baselines") else None
         if references is not None:
             asking = {"baselines": references, **asking}
-        with held(query, self.explainer) as scalar, own_stream(query):
+        with held(query, self.explainer) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             values: Tensor = cls(scalar, **made).attribute(x, **asking)
         values = values.detach()
         if references is not None and self.explainer in DEEP_LIFT and made.get("multiply_by_inputs", True):

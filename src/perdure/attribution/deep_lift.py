@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.attribution._captum.forward_module import captum_attr, leaf
+from perdure.attribution._captum.rescale_rule import mixes_samples, rescaling, warn_if_incomplete
+from perdure.attribution._valid_steps import one_by_one
 from perdure.core.check import check_choice
 from perdure.core.query import Query
-from perdure.interop.captum import captum_attr, leaf
-from perdure.interop.cropped import one_by_one
-from perdure.interop.rescale import mixes_samples, rescaling, warn_if_incomplete
 from perdure.ops.baseline import Baseline, baseline_of
 
 __all__ = ["DeepLift"]

@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.attribution._background import background_of
+from perdure.attribution._captum.forward_module import captum_attr, leaf
+from perdure.attribution._captum.rescale_rule import rescaling, warn_if_incomplete
+from perdure.attribution._valid_steps import one_by_one
 from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.random import child_seeds, normal
-from perdure.interop.background import background_of
-from perdure.interop.captum import captum_attr, leaf
-from perdure.interop.cropped import one_by_one
-from perdure.interop.rescale import rescaling, warn_if_incomplete
 from perdure.ops.baseline import Baseline, baseline_of
 
 __all__ = ["DeepLiftShap"]

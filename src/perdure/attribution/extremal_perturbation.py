@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.attribution._valid_steps import by_length
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.query import Query, part
-from perdure.interop.cropped import by_length
 from perdure.ops.baseline import baseline_of
 from perdure.ops.position import to_positions, to_sites
 from perdure.ops.smooth import smoothing_matrix

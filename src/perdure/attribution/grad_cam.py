@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from perdure.attribution._captum.forward_module import asked, captum_attr, leaf, module_of
+from perdure.attribution._valid_steps import by_length
 from perdure.core.errors import UnsupportedError
 from perdure.core.layer import find_layer
 from perdure.core.query import Query
-from perdure.interop.captum import asked, captum_attr, leaf, module_of
-from perdure.interop.cropped import by_length
 from perdure.ops.position import position_shape, shared_axis, to_sites
 
 __all__ = ["GradCam"]

@@ -8,12 +8,13 @@ from typing import get_args
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.attribution._background import background_of
+from perdure.attribution._captum.forward_module import asked, captum_attr, leaf
+from perdure.attribution._valid_steps import one_by_one
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
-from perdure.interop.background import background_of
-from perdure.interop.captum import asked, captum_attr, leaf, own_stream
-from perdure.interop.cropped import one_by_one
+from perdure.core.random import seed_libraries
 from perdure.ops.baseline import Baseline, baseline_of
 
 __all__ = ["GradientShap"]
@@ -72,7 +73,7 @@ class GradientShap:
         start = baseline_of(self.baseline, query.x, query.mask)
         references = start if self.background is None else background_of(self.background, query)
         deviation = self.noise * float(query.x.max() - query.x.min())
-        with asked(query) as scalar, own_stream(query):
+        with asked(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             explainer = captum_attr().GradientShap(scalar)
             values: Tensor = explainer.attribute(leaf(query.x), references, n_samples=self.samples, stdevs=deviation)
         return values.detach()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perdure.attribution._captum.forward_module import apart, asked, captum_attr, leaf, module_of
 from perdure.core.errors import UnsupportedError
 from perdure.core.query import Query
-from perdure.interop.captum import apart, asked, captum_attr, leaf, module_of
 
 __all__ = ["GuidedBackprop"]
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from perdure.attribution._captum.feature_groups import Switched
+from perdure.attribution._captum.forward_module import asked, captum_attr
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
-from perdure.interop.captum import asked, captum_attr, own_stream
-from perdure.interop.switched import Switched
+from perdure.core.random import seed_libraries
 
 __all__ = ["KernelShap"]
 
@@ -69,7 +70,7 @@ class KernelShap(Switched):
                 f"{self.samples} samples do not determine the values of {count} groups",
                 f"give at least {count + 2}, better twenty times as many, or a larger window",
             )
-        with asked(query) as scalar, own_stream(query):
+        with asked(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             values: Tensor = (
                 captum_attr()
                 .KernelShap(scalar)

@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
+from perdure.attribution._captum.feature_groups import Switched
+from perdure.attribution._captum.forward_module import asked, captum_attr
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
-from perdure.interop.captum import asked, captum_attr, own_stream
-from perdure.interop.switched import Switched
+from perdure.core.random import seed_libraries
 
 __all__ = ["Lime"]
 
@@ -71,7 +72,7 @@ class Lime(Switched):
         Returns:
             The weight of each group.
         """
-        with asked(query) as scalar, own_stream(query):
+        with asked(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             values: Tensor = self._explainer(scalar).attribute(
                 query.x,
                 start,

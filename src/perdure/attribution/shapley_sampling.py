@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from perdure.attribution._captum.feature_groups import Switched
+from perdure.attribution._captum.forward_module import asked, captum_attr
 from perdure.core.check import check_counts
 from perdure.core.query import Query
-from perdure.interop.captum import asked, captum_attr, own_stream
-from perdure.interop.switched import Switched
+from perdure.core.random import seed_libraries
 
 __all__ = ["ShapleySampling"]
 
@@ -56,7 +57,7 @@ class ShapleySampling(Switched):
         Returns:
             The mean addition of each group.
         """
-        with asked(query) as scalar, own_stream(query):
+        with asked(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             explainer = captum_attr().ShapleyValueSampling(scalar)
             values: Tensor = explainer.attribute(
                 query.x, start, feature_mask=groups, n_samples=self.samples, perturbations_per_eval=query.rows

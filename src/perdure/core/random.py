@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["child_seeds", "global_stream", "normal", "stream", "sub_seeds", "uniform"]
+__all__ = ["child_seeds", "global_stream", "normal", "seed_libraries", "stream", "sub_seeds", "uniform"]
 
 SMALLEST_SHARE = 2.0**-54
 """Stands for a uniform draw of exactly zero, whose normal quantile is infinite."""
@@ -56,6 +58,34 @@ def global_stream(generator: torch.Generator, device: torch.device) -> Iterator[
         for one in devices:
             torch.cuda.set_rng_state(torch.Generator(one).manual_seed(generator.initial_seed()).get_state(), one)
         yield
+
+
+@contextmanager
+def seed_libraries(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the global generators of torch and NumPy within a block, for libraries that draw from nothing else.
+
+    Args:
+        seed: seed of one sample.
+        device: device on which the library may draw, in addition to the CPU.
+
+    Yields:
+        Nothing; the global generators, Python's included, have their previous states afterwards.
+
+    Example:
+        >>> with seed_libraries(3, torch.device("cpu")):
+        ...     first = np.random.rand()
+        >>> with seed_libraries(3, torch.device("cpu")):
+        ...     bool(first == np.random.rand())
+        True
+    """
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    with global_stream(stream(seed, "captum"), device):
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)  # importing scikit-learn advances it
 
 
 def sub_seeds(generator: torch.Generator, count: int) -> Tensor:

@@ -1,1 +1,1 @@
-"""Adapters to other libraries: the edge of the house."""
+"""What is ours in the terms of other libraries: methods, metrics and maps that are handed over."""

@@ -1,187 +1,124 @@
-"""The one adapter to Captum: a query as the module that Captum asks for, and the model left as it was.
-
-Captum differentiates by itself, so it is the single exception to the rule that `Query.gradient` is the only door of
-autograd. What that door grants is granted here too: evaluation mode, recurrences without cuDNN, counted passes, and
-the caller's model, tensors and random states untouched. Every row that Captum sends forward is counted; one that is
-sent while a graph is kept counts as a backward pass too.
-"""
+"""Ours as Captum's: any method as an explainer with `attribute(inputs, baselines, target, additional_forward_args)`."""
 
 from __future__ import annotations
 
-import random
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from jaxtyping import Int
+from torch import Tensor
 
-from perdure.core.errors import DependencyError, IndependentOutputError, UnsupportedError
-from perdure.core.evaluation import evaluation
-from perdure.core.query import Query
-from perdure.core.random import global_stream, stream
+from perdure.attribution.attribute import attribute
+from perdure.core.errors import DependencyError
+from perdure.core.protocols import Method
+from perdure.core.registry import METHODS
+from perdure.interop.question import Bound, CaptumTarget, bound, compared, labels, rows_of, single
 
-__all__ = ["Asked", "apart", "asked", "captum_attr", "leaf", "module_of", "own_stream"]
+try:
+    from captum.attr import Attribution as CaptumAttribution
+    from captum.log import log_usage
+except ImportError as error:
+    raise DependencyError("explainers of Captum need the package 'captum'", "pip install 'perdure[captum]'") from error
+
+__all__ = ["CaptumExplainer", "as_captum"]
 
 
-class Asked(nn.Module):
-    """Model and target as one module: rows in, one scalar for each out.
+def as_captum(method: Method | str, model: Callable[..., Tensor], seed: int = 0) -> CaptumExplainer:
+    """Make a method an explainer of Captum.
+
+    It is asked as Captum's own are, and Captum's NoiseTunnel, infidelity and sensitivity take it as one of theirs.
+    Everything else is as in `perdure.attribute`: evaluation mode, batch independence, the model left as it was.
 
     Args:
-        query: whose target and lengths belong to the rows, which are copies of its batch laid one after the other.
+        method: a method or its registry name, also with settings: "occlusion:window=2".
+        model: gives outputs from inputs and from what else is passed to `attribute`.
+        seed: of the stream for methods that draw; each call of `attribute` draws the same.
+
+    Returns:
+        The explainer.
+
+    Raises:
+        UnknownNameError: when no method has this name.
+
+    Example:
+        >>> model = torch.nn.Linear(2, 2, bias=False)
+        >>> _ = torch.nn.init.constant_(model.weight, 3.0)
+        >>> as_captum("input_x_gradient", model).attribute(torch.tensor([[1.0, 2.0]]), target=1).tolist()
+        [[3.0, 6.0]]
+    """
+    made: Method = METHODS.make(method) if isinstance(method, str) else method
+    return CaptumExplainer(made, model, seed)
+
+
+class CaptumExplainer(CaptumAttribution):  # type: ignore[misc]
+    """A method of ours with the manners of Captum.
+
+    Args:
+        method: the method.
+        model: that is explained.
+        seed: of the stream for methods that draw.
     """
 
-    def __init__(self, query: Query) -> None:
-        super().__init__()
-        self.model = query.model
-        self.query = query
+    def __init__(self, method: Method, model: Callable[..., Tensor], seed: int) -> None:
+        super().__init__(model)
+        self.method, self.seed = method, seed
 
-    def forward(self, rows: Float[Tensor, "row *site"]) -> Float[Tensor, " row"]:
-        """Evaluate the target.
+    @log_usage()  # type: ignore[untyped-decorator]
+    def attribute(
+        self,
+        inputs: Tensor | tuple[Tensor],
+        baselines: Tensor | float | tuple[Tensor | float] | None = None,
+        target: CaptumTarget = None,
+        additional_forward_args: Any = None,
+        *,
+        lengths: Int[Tensor, " batch"] | None = None,
+    ) -> Tensor | tuple[Tensor]:
+        """Explain inputs.
+
+        Where additional arguments or baselines differ between samples, they are explained one after the other.
 
         Args:
-            rows: inputs for one or more copies of the batch.
+            inputs: one tensor (batch, ...), also as a tuple of one.
+            baselines: what the input is compared with, for methods that have a baseline: a number, one sample, or one
+                per input; for methods with a background, its samples. None for what the method says.
+            target: as Captum takes it; None for a model with one output.
+            additional_forward_args: what the model takes after the inputs; tensors hold one row per sample.
+            lengths: valid steps of each sample, for a model that takes `lengths=`.
 
         Returns:
-            The target of each row.
+            The map, contiguous; in a tuple when the inputs were.
+
+        Raises:
+            UnsupportedError: for several inputs.
+            SettingError: for baselines of a method that has none.
+            ShapeError: for baselines or additional arguments that do not fit the inputs.
+            LabelError: when the target does not fit the outputs.
         """
-        query, lengths = self.query, self.query.lengths
-        copies = len(rows) // len(query.x)
-        query.passes.forward += len(rows)
-        logits = self.model(rows) if lengths is None else self.model(rows, lengths=lengths.repeat(copies))
-        logits = logits[:, None] if logits.ndim == 1 else logits
-        values = torch.cat([query.target(some) for some in torch.split(logits, len(query.x))])
-        if torch.is_grad_enabled():
-            query.passes.backward += len(rows)
-            if not values.requires_grad:
-                raise _independent()
-        return values
+        x = single(inputs, "inputs").detach()
+        method, start = compared(self.method, single(baselines, "baselines"), x)
+        extra, generator = rows_of(additional_forward_args, len(x)), torch.Generator().manual_seed(self.seed)
+        pieces = _pieces(x, start, extra)
+        first = Bound(self.forward_func, *_at(pieces[0], start, extra))
+        label, shape = labels(target, first, x, lengths)
+        maps = []
+        for rows in pieces:
+            own, further = _at(rows, start, extra)
+            model = bound(self.forward_func, Bound(self.forward_func, own, further), shape)
+            asked = x[rows] if own is None else x[rows] - own
+            valid = None if lengths is None else lengths[rows]
+            found = attribute(model, asked, method, target=label[rows], lengths=valid, generator=generator)
+            maps.append(found.values)
+        values = torch.cat(maps).contiguous()
+        return (values,) if isinstance(inputs, tuple) else values
 
 
-@contextmanager
-def asked(query: Query) -> Iterator[Asked]:
-    """Hand a query to Captum for a while.
-
-    Args:
-        query: the question.
-
-    Yields:
-        The module to be explained.
-
-    Raises:
-        IndependentOutputError: when no gradient connects the output and what it is differentiated by.
-    """
-    with evaluation(query.model), torch.enable_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"captum\.")  # it announces its hooks, which are gone afterwards
-        try:
-            yield Asked(query)
-        except RuntimeError as error:
-            if "not have been used in the graph" not in str(error):
-                raise
-            raise _independent() from error
+def _pieces(x: Tensor, start: Tensor | None, extra: tuple[Any, ...]) -> list[slice]:
+    """Cut a batch into samples when they differ in more than their inputs and targets."""
+    differ = (start is not None and len(start) > 1) or any(isinstance(one, Tensor) and one.ndim for one in extra)
+    return [slice(i, i + 1) for i in range(len(x))] if differ else [slice(0, len(x))]
 
 
-@contextmanager
-def apart(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[None]:
-    """Give some modules copies of their inputs for a while.
-
-    Captum puts its rule for a module on the gradient of the module's input tensor. Where that tensor is read by other
-    modules too, as in a residual network, or is the output of a module with a rule of its own, as in a ReLU before
-    max pooling, Captum changes the wrong gradient.
-
-    Args:
-        model: that holds the modules.
-        kinds: of modules, subclasses left out.
-
-    Yields:
-        Nothing.
-    """
-
-    def copied(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(one.clone() if isinstance(one, Tensor) else one for one in inputs)
-
-    handles = [m.register_forward_pre_hook(copied) for m in model.modules() if type(m) in kinds]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def own_stream(query: Query) -> Iterator[None]:
-    """Let Captum, which knows only the global streams, draw from the stream of one sample.
-
-    Args:
-        query: about one sample.
-
-    Yields:
-        Nothing; afterwards the global streams stand where they stood.
-    """
-    seed, before, python = int(query.seeds[0]), np.random.get_state(), random.getstate()
-    with global_stream(stream(seed, "captum"), query.x.device):
-        np.random.seed(seed % 2**32)
-        try:
-            yield
-        finally:
-            np.random.set_state(before)
-            random.setstate(python)  # which importing scikit-learn moves on
-
-
-def captum_attr() -> Any:
-    """Import Captum, which takes seconds, when it is first needed.
-
-    Returns:
-        The module `captum.attr`.
-
-    Raises:
-        DependencyError: when it is not installed.
-    """
-    try:
-        import captum.attr
-    except ImportError as error:
-        raise DependencyError("this method needs the package 'captum'", "pip install 'perdure[captum]'") from error
-    return captum.attr
-
-
-def leaf(x: Float[Tensor, "batch *site"]) -> Float[Tensor, "batch *site"]:
-    """Copy inputs into a tensor that can be differentiated by.
-
-    Args:
-        x: the inputs; not written to.
-
-    Returns:
-        The copy.
-    """
-    return x.detach().clone().requires_grad_()
-
-
-def module_of(query: Query, method: str) -> nn.Module:
-    """Give the model as a module, for methods that look inside.
-
-    Args:
-        query: the question.
-        method: what to call the method in a message.
-
-    Returns:
-        The model.
-
-    Raises:
-        UnsupportedError: when it is another callable.
-    """
-    if not isinstance(query.model, nn.Module):
-        raise UnsupportedError(
-            f"{method} looks at the layers of a model, and this one is a {type(query.model).__name__}",
-            "pass a torch.nn.Module, or choose a method that asks for outputs only, such as 'occlusion'",
-        )
-    return query.model
-
-
-def _independent() -> IndependentOutputError:
-    return IndependentOutputError(
-        "no gradient connects the output of the model to its input or to the layer looked at",
-        "check that the model reads its argument, and that the layer lies on the way from it to the output",
-    )
+def _at(rows: slice, start: Tensor | None, extra: tuple[Any, ...]) -> tuple[Tensor | None, tuple[Any, ...]]:
+    own = start if start is None or len(start) == 1 else start[rows]
+    return own, tuple(one[rows] if isinstance(one, Tensor) and one.ndim else one for one in extra)

@@ -11,12 +11,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from perdure.cells.stacked import stacked_lstm
 from perdure.core.batch import Batch
 from perdure.core.random import stream
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
 from perdure.models.recurrent import Recurrent, RecurrentClassifier
+from perdure.nn.stacked import stacked_lstm
 from perdure.ops.sequence import lengths_of
 from perdure.training.course import Course, Fitted
 from perdure.training.ensemble import train

@@ -13,8 +13,8 @@ from perdure.core.query import Query
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit
 from perdure.core.trial import Trial
-from perdure.exchange.quantus import as_explain_func
-from perdure.exchange.quantus_metric import QuantusMetric
+from perdure.interop.quantus import as_explain_func
+from perdure.interop.quantus_metric import QuantusMetric
 from perdure.metrics.evaluate import evaluate
 from tests.cases import Linear, convolutional, rectified, recurrent, stream
 

@@ -1,7 +1,5 @@
 """Any explainer of Captum as a method: its own numbers, the promises of the house, and refusals."""
 
-import dataclasses
-
 import captum.attr
 import pytest
 import torch
@@ -11,8 +9,7 @@ from perdure.attribution.attribute import attribute
 from perdure.attribution.captum import Captum
 from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query
-from perdure.core.random import sub_seeds
-from perdure.interop.captum import own_stream
+from perdure.core.random import seed_libraries, sub_seeds
 from tests.cases import filled, perceptron, rectified, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 2])
@@ -71,7 +68,7 @@ def test_gradient_shap_is_that_of_captum_on_the_stream_of_each_sample():
     expected = torch.zeros_like(X)
     seeds = sub_seeds(torch.Generator().manual_seed(0), 3)
     for i in range(3):
-        with own_stream(dataclasses.replace(query, seeds=seeds[i : i + 1])):
+        with seed_libraries(int(seeds[i]), query.x.device):
             explainer = captum.attr.GradientShap(explained)
             expected[i] = explainer.attribute(X[i : i + 1], background, n_samples=6, target=int(LABEL[i]))[0]
     torch.testing.assert_close(found, expected, atol=TARGET, rtol=0)

@@ -6,7 +6,7 @@ import torch
 from perdure.attribution.attribute import attribute
 from perdure.core.errors import UnsupportedError
 from perdure.core.target import Logit
-from perdure.exchange.pipeline import from_pipeline
+from perdure.interop.pipeline import from_pipeline
 from perdure.models.hugging_face import text_classifier
 
 transformers = pytest.importorskip("transformers")

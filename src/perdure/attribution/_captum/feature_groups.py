@@ -8,9 +8,9 @@ from typing import get_args
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from perdure.attribution._valid_steps import one_by_one
 from perdure.core.check import check_choice, check_counts
 from perdure.core.query import Query
-from perdure.interop.cropped import one_by_one
 from perdure.ops.baseline import Baseline, baseline_of
 from perdure.ops.groups import groups_of, spread
 from perdure.ops.position import Granularity

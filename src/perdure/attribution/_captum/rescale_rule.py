@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perdure.attribution._captum.forward_module import Asked, apart, asked, module_of
 from perdure.core.errors import CompletenessWarning, UnsupportedError
 from perdure.core.query import Query
-from perdure.interop.captum import Asked, apart, asked, module_of
 
 __all__ = ["RESCALED", "mixes_samples", "rescaling", "warn_if_incomplete"]
 

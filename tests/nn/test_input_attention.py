@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.cells.input_attention import InputCellAttention
 from perdure.core.errors import EmptyDataError, LengthError, SettingError, ShapeError
+from perdure.nn.input_attention import InputCellAttention
 from tests.reference.input_cell_attention import input_cell_attention, sinusoidal_position
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}  # the promise; float32 is held against a float64 reference

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.cells.stacked import stacked_lstm
+from perdure.nn.stacked import stacked_lstm
 
 
 def lstms(count, dtype):

@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import nn
 
+from perdure.attribution._captum.forward_module import Asked, apart, asked, captum_attr, module_of
+from perdure.attribution._captum.rescale_rule import rescaling
 from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query
-from perdure.interop.captum import Asked, apart, asked, captum_attr, module_of
-from perdure.interop.rescale import rescaling
 
 __all__ = ["explainer_named", "held", "sorted_settings", "takes"]
 

@@ -1,5 +1,5 @@
 """Recurrent cells and what stands before them."""
 
-from perdure.cells.input_attention import InputCellAttention
+from perdure.nn.input_attention import InputCellAttention
 
 __all__ = ["InputCellAttention"]

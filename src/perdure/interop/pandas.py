@@ -12,7 +12,7 @@ from torch import Tensor
 from perdure.core.attribution import Attribution
 from perdure.core.check import check_lengths
 from perdure.core.errors import DependencyError
-from perdure.exchange.coordinates import axes_of
+from perdure.interop.coordinates import axes_of
 
 if TYPE_CHECKING:
     import pandas

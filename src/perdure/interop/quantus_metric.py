@@ -18,9 +18,9 @@ from perdure.core.errors import DependencyError, SettingError, UnknownNameError,
 from perdure.core.evaluation import evaluation
 from perdure.core.protocols import Method
 from perdure.core.query import Passes, Query, part
+from perdure.core.random import seed_libraries
 from perdure.core.trial import Measurement, Trial
-from perdure.exchange.quantus import QuantusExplainer
-from perdure.interop.captum import own_stream
+from perdure.interop.quantus import QuantusExplainer
 from perdure.ops.baseline import seeds_or_fixed
 
 __all__ = ["QuantusMetric"]
@@ -123,7 +123,7 @@ class QuantusMetric:
         truth = None if trial.truth is None else _pictured(trial.truth).any(1, keepdim=True)
         values = _pictured(trial.attribution)
         values = values.sum(1, keepdim=True) if self.needs_truth else values  # places, as Quantus's truth tells of them
-        with evaluation(model), own_stream(query), warnings.catch_warnings():
+        with evaluation(model), seed_libraries(int(query.seeds[0]), query.x.device), warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"quantus\.")
             try:
                 found = _class(self.metric)(**{**QUIET, **(self.settings or {})})(

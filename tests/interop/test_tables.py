@@ -9,9 +9,9 @@ import torch
 
 from perdure.attribution.attribute import attribute
 from perdure.core.errors import DependencyError, LengthError, ShapeError
-from perdure.exchange.pandas import to_frame
-from perdure.exchange.shap import to_shap
-from perdure.exchange.xarray import to_xarray
+from perdure.interop.pandas import to_frame
+from perdure.interop.shap import to_shap
+from perdure.interop.xarray import to_xarray
 from tests.cases import convolutional, recurrent, stream
 
 X = torch.randn(3, 6, 2, generator=stream())

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from perdure.core.attribution import Attribution
 from perdure.core.errors import ShapeError
-from perdure.exchange.coordinates import axes_of
+from perdure.interop.coordinates import axes_of
 
 __all__ = ["ShapLike", "to_shap"]
 

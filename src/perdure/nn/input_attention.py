@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from perdure.cells.fused import ScoredAverage
 from perdure.core.check import check_choice, check_counts, check_series
 from perdure.core.errors import LengthError
+from perdure.nn.fused import ScoredAverage
 from perdure.ops.scan import causal_softmax_average
 from perdure.ops.sequence import length_mask
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.core.attribution import Attribution
 from perdure.core.errors import DependencyError
-from perdure.exchange.coordinates import axes_of
+from perdure.interop.coordinates import axes_of
 
 if TYPE_CHECKING:
     import xarray

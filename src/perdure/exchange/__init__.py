@@ -1,1 +1,0 @@
-"""What is ours in the terms of other libraries: methods, metrics and maps that are handed over."""
