@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from perdure.report.figure import png
-from perdure.report.mosaic import moving_boxes
+from perdure.report.charts.figure import png
+from perdure.report.charts.mosaic import moving_boxes
 
 run, picture = map(Path, sys.argv[1:])
 with np.load(run / "audit.npz") as arrays:

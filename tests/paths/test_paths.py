@@ -24,7 +24,7 @@ from perdure.paths.ends import load_ends
 from perdure.paths.paths import Watch, paths
 from perdure.paths.settings import PathSettings
 from perdure.records.run import open_run
-from perdure.report.path import read_paths
+from perdure.report.pages.paths import read_paths
 from perdure.training.checkpoint import save_checkpoint
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN

@@ -5,8 +5,8 @@ import pytest
 
 from perdure.core.text import Text
 from perdure.core.verdict import Number, Verdict
-from perdure.report.audit import AuditedModel, AuditPicture, ScoreRow
-from perdure.report.curve import Band
+from perdure.report.charts.vanishing import Band
+from perdure.report.pages.audit import AuditedModel, AuditPicture, ScoreRow
 
 HOSTILE = "</script><script>window.hit = 1</script><img src=x onerror='window.hit = 2'> $x_{ %{x} <b>_"
 

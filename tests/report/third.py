@@ -6,7 +6,7 @@ import numpy as np
 
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Number, Verdict
-from perdure.report.figure import new_figure, png
+from perdure.report.charts.figure import new_figure, png
 from perdure.report.pieces import Picture
 
 MEASURES = ("Spearman", "Kendall", "top-3 Jaccard", "sign agreement", "cosine")

@@ -13,7 +13,7 @@ from perdure.records.plan import Wanted
 if TYPE_CHECKING:
     import numpy as np
 
-    from perdure.report.page import Page
+    from perdure.report.pages.page import Page
 
 __all__ = ["record_and_page", "write_page"]
 
@@ -49,7 +49,7 @@ def write_page(folder: Path) -> Path:
 
     from perdure.records.files import write_text
     from perdure.records.place import readable
-    from perdure.report.page import render
+    from perdure.report.pages.page import render
 
     kind = next((one for one in KINDS if (folder / f"{one}.json").exists()), None)
     if kind is None:
@@ -62,13 +62,13 @@ def write_page(folder: Path) -> Path:
 
 def _page(kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Page:
     if kind == "audit":
-        from perdure.report.audit import audit_page, read_audit
+        from perdure.report.pages.audit import audit_page, read_audit
 
         return audit_page(read_audit(record, arrays))
     if kind == "reproduce":
-        from perdure.report.reproduce import read_reproduction, reproduction_page
+        from perdure.report.pages.reproduction import read_reproduction, reproduction_page
 
         return reproduction_page(read_reproduction(record, arrays))
-    from perdure.report.path import paths_page, read_paths
+    from perdure.report.pages.paths import paths_page, read_paths
 
     return paths_page(read_paths(record, arrays))

@@ -16,8 +16,8 @@ from perdure.core.check import check_counts
 from perdure.core.errors import SettingError, ShapeError
 from perdure.ops.position import to_positions
 from perdure.ops.sequence import site_mask
-from perdure.report.page import Page, Section, render
-from perdure.report.samples import samples
+from perdure.report.pages.page import Page, Section, render
+from perdure.report.pages.samples import samples
 
 __all__ = ["Shown", "show"]
 

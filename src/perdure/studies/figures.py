@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy.stats import t
 
-from perdure.report.against import against_chart
-from perdure.report.chart import interval_chart
-from perdure.report.figure import png
-from perdure.report.mosaic import moving_boxes
+from perdure.report.charts.figure import png
+from perdure.report.charts.mosaic import moving_boxes
+from perdure.report.charts.study_charts import against_chart, interval_chart
 from perdure.studies.table import Cell, Row
 
 __all__ = [

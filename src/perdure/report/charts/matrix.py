@@ -1,0 +1,156 @@
+"""Agreement matrices: every pair of runs one cell, coloured above and written below the diagonal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from perdure.report.charts.figure import require
+from perdure.report.charts.heatmap import Limits, colour_map, pixels
+from perdure.report.charts.palette import DARK, LIGHT, contrast
+from perdure.report.names import short_names
+from perdure.report.numbers import digits
+from perdure.report.pieces import ColourScale, Piece
+
+__all__ = ["Matrices", "Matrix", "agreement_limits", "agreement_matrix", "by_likeness"]
+
+SMALL = 0.05
+"""Negative agreement up to here is chance, and no reason for a second colour."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Values between pairs, the colours in full and the digits below the diagonal, which holds the names.
+
+    Args:
+        light: PNG for light paper, one pixel for each cell.
+        dark: PNG for dark paper.
+        names: short, along the diagonal.
+        cells: column, row, digits, and on which papers, light or dark, the paper's colour is the better ink.
+        caption: its title.
+        alt: what it shows.
+    """
+
+    light: bytes
+    dark: bytes
+    names: tuple[str, ...]
+    cells: tuple[tuple[int, int, str, str], ...]
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Matrices(Piece):
+    """Rows of matrices under one colour scale; rows after the first unfold under their titles."""
+
+    template: ClassVar[str] = "matrices.html.j2"
+    rows: tuple[tuple[str, tuple[Matrix, ...]], ...]
+    scale: ColourScale
+    note: str = ""
+
+
+def agreement_limits(matrices: list[Float[np.ndarray, "run run"]]) -> Limits:
+    """Give all matrices of a page one scale, so that a colour means the same everywhere.
+
+    Args:
+        matrices: of every method and measure.
+
+    Returns:
+        From 0 to 1, or from -1 when runs contradict each other.
+
+    Example:
+        >>> agreement_limits([np.array([[np.nan, 0.4], [0.4, np.nan]])])
+        Limits(high=1.0, signed=False)
+    """
+    return Limits(1.0, any(bool((one < -SMALL).any()) for one in matrices))
+
+
+def by_likeness(values: Float[np.ndarray, "run run"]) -> list[int]:
+    """Order runs so that those that agree stand side by side: the leaves of their average linkage.
+
+    Args:
+        values: the agreement of every pair; one without a value counts as the least.
+
+    Returns:
+        Places of the runs.
+
+    Example:
+        >>> by_likeness(np.array([[1.0, 0.1, 0.9], [0.1, 1.0, 0.2], [0.9, 0.2, 1.0]]))
+        [1, 2, 0]
+    """
+    if len(values) < 3:
+        return list(range(len(values)))
+    known = np.where(np.isfinite(values), values, np.nanmin(values, initial=1.0))
+    apart = known.max() - (known + known.T) / 2
+    np.fill_diagonal(apart, 0.0)
+    return [int(i) for i in leaves_list(linkage(squareform(apart, checks=False), "average", optimal_ordering=True))]
+
+
+def agreement_matrix(
+    values: Float[np.ndarray, "run run"], scale: Limits, names: tuple[str, ...], caption: str = ""
+) -> Matrix:
+    """Draw the agreement of every pair of runs.
+
+    Args:
+        values: symmetric; NaN on the diagonal and where a pair has nothing to compare.
+        scale: what the colours span.
+        names: of the runs.
+        caption: its title.
+
+    Returns:
+        The matrix; its text names the pairs that agree least and most.
+
+    Example:
+        >>> pair = np.array([[np.nan, 0.93], [0.93, np.nan]])
+        >>> agreement_matrix(pair, Limits(1.0, False), ("seed 0", "seed 1")).cells
+        ((0, 1, '.93', 'light dark'),)
+    """
+    off = np.where(np.eye(len(values), dtype=bool), np.nan, values)
+    light, dark = (pixels(off, scale, palette) for palette in (LIGHT, DARK))
+    below = [(row, column) for row in range(len(off)) for column in range(row)]
+    inks = _inks(np.array([off[pair] for pair in below]), scale)
+    cells = tuple((c, r, _short(off[r, c]), ink) for (r, c), ink in zip(below, inks, strict=True))
+    return Matrix(light, dark, short_names(names), cells, caption, _words(off, below, names))
+
+
+def _short(value: float) -> str:
+    """Write a share in two digits, without the zero that they all would begin with."""
+    if not np.isfinite(value):
+        return "?"
+    text = f"{abs(value):.2f}"
+    text = text.removeprefix("0") if text != "0.00" else "0"
+    return ("\N{MINUS SIGN}" if value < 0 and text != "0" else "") + ("1" if text == "1.00" else text)
+
+
+def _inks(values: np.ndarray, scale: Limits) -> list[str]:
+    """List for each value the papers whose own colour stands out more from its colour than their ink."""
+    shares = (np.clip(np.nan_to_num(values), scale.low, scale.high) - scale.low) / (scale.high - scale.low)
+    better = {}
+    for name, palette in (("light", LIGHT), ("dark", DARK)):
+        grounds = [require("matplotlib.colors").to_hex(colour) for colour in colour_map(scale, palette)(shares)]
+        better[name] = [contrast(palette.paper, ground) > contrast(palette.ink, ground) for ground in grounds]
+    return [" ".join(name for name in better if better[name][i]) for i in range(len(values))]
+
+
+def _words(off: np.ndarray, below: list[tuple[int, int]], names: tuple[str, ...]) -> str:
+    """Say how much the pairs agree, and which least and most."""
+    known = [pair for pair in below if np.isfinite(off[pair])]
+    if not known:
+        return "No pair of runs has anything to compare."
+    if len(known) == 1:
+        return f"{digits(off[known[0]])} between {_pair(known[0], names)}."
+    values = [float(off[pair]) for pair in known]
+    least, most = known[int(np.argmin(values))], known[int(np.argmax(values))]
+    return (
+        f"Median {digits(float(np.median(values)))}; least {digits(min(values))} between {_pair(least, names)}, "
+        f"most {digits(max(values))} between {_pair(most, names)}."
+    )
+
+
+def _pair(pair: tuple[int, int], names: tuple[str, ...]) -> str:
+    return f"{names[pair[1]]} and {names[pair[0]]}"

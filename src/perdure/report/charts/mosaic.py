@@ -1,0 +1,171 @@
+"""Mosaics of maps for studies: samples, moving boxes and digits, in rows and columns under shared colours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from perdure.report.charts.figure import label, new_figure, require
+from perdure.report.charts.heatmap import EVEN_SHARE, MOST, Limits, colour_map, even_share, limits, outline
+from perdure.report.charts.palette import LIGHT, Palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Column", "digit_pictures", "mosaic", "moving_boxes", "sample_grid"]
+
+Maps = Float[np.ndarray, "row time feature"]
+Truth = Bool[np.ndarray, "row time feature"]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of a mosaic.
+
+    Args:
+        title: shown above it.
+        maps: one map for each row.
+        limits: what the colours span; neighbours with equal limits and unit share a colour bar.
+        unit: what the values are.
+    """
+
+    title: str
+    maps: Maps
+    limits: Limits
+    unit: str
+
+
+def mosaic(
+    columns: Sequence[Column],
+    rows: Sequence[str],
+    truth: Truth | None = None,
+    time: Literal["across", "down"] = "across",
+    palette: Palette = LIGHT,
+) -> Figure:
+    """Draw maps in rows and columns.
+
+    Args:
+        columns: maps, equally many in each.
+        rows: the title of each row.
+        truth: outlined in every map of its row.
+        time: whether time runs to the right, or downwards as in a scanned picture.
+        palette: the colours.
+
+    Returns:
+        The figure.
+    """
+    height, width = len(rows), len(columns)
+    figure = new_figure(0.8 + 1.9 * width, 0.9 + 1.9 * height, palette)
+    axes = figure.subplots(height, width, squeeze=False, sharex=True, sharey=True)
+    for i, title in enumerate(rows):
+        for j, column in enumerate(columns):
+            known = None if truth is None else truth[i]
+            _draw(axes[i, j], column.maps[i], column.limits, known, time, palette)
+        axes[i, 0].set_ylabel(label(title, 22), color=palette.muted, size=9)
+    for j, column in enumerate(columns):
+        axes[0, j].set_title(label(column.title, 20), color=palette.ink, size=9.5, pad=6)
+    _colour_bars(figure, axes, columns, palette)
+    return figure
+
+
+def sample_grid(
+    inputs: Maps,
+    maps: Mapping[str, Maps],
+    truth: Truth | None = None,
+    rows: Sequence[str] = (),
+    palette: Palette = LIGHT,
+) -> Figure:
+    """Draw samples beside the maps that explain them: input, then one column for each model or method.
+
+    Args:
+        inputs: the samples.
+        maps: their attributions by name.
+        truth: the sites known to matter, outlined.
+        rows: a title for each sample.
+        palette: the colours.
+
+    Returns:
+        The figure; maps are in multiples of an even share and have one colour scale.
+    """
+    columns = [Column("input", inputs, limits([inputs]), "value"), *_shared(maps)]
+    return mosaic(columns, rows or [""] * len(inputs), truth, palette=palette)
+
+
+def moving_boxes(means: Mapping[str, Maps], positions: Sequence[str], truth: Truth, palette: Palette = LIGHT) -> Figure:
+    """Draw the mean map of each model for each position of a box.
+
+    Args:
+        means: mean attributions by model, one map for each position.
+        positions: what to call the positions.
+        truth: the box at each position.
+        palette: the colours.
+
+    Returns:
+        The figure: a row for each position, a column for each model.
+    """
+    return mosaic(_shared(means), positions, truth, palette=palette)
+
+
+def digit_pictures(images: Maps, maps: Mapping[str, Maps], rows: Sequence[str], palette: Palette = LIGHT) -> Figure:
+    """Draw digits read row by row beside their maps, upright as they are written.
+
+    Args:
+        images: one digit for each row; a step is a line of pixels.
+        maps: their attributions by name.
+        rows: a title for each digit.
+        palette: the colours.
+
+    Returns:
+        The figure.
+    """
+    columns = [Column("digit", images, limits([images]), "value"), *_shared(maps)]
+    return mosaic(columns, rows, time="down", palette=palette)
+
+
+def _shared(maps: Mapping[str, Maps]) -> list[Column]:
+    even = {name: even_share(some) for name, some in maps.items()}
+    span = limits(even.values(), MOST)
+    return [Column(name, some, span, EVEN_SHARE) for name, some in even.items()]
+
+
+def _draw(axes: Axes, values: np.ndarray, span: Limits, truth: np.ndarray | None, time: str, palette: Palette) -> None:
+    steps, features = values.shape
+    turned = time == "down"
+    width, height = (features, steps) if turned else (steps, features)
+    axes.imshow(
+        values if turned else values.T,
+        cmap=colour_map(span, palette),
+        vmin=span.low,
+        vmax=span.high,
+        extent=(0, width, height, 0),
+        aspect="equal" if turned else "auto",
+        interpolation="nearest",
+    )
+    if truth is not None:
+        lines = outline(truth.T if turned else truth)
+        axes.add_collection(
+            require("matplotlib.collections").LineCollection(lines, colors=palette.truth, linewidths=1.2)
+        )
+    axes.set(xticks=(0, width), yticks=(0, height))
+    axes.tick_params(colors=palette.muted, labelsize=7.5, length=0)
+    for spine in axes.spines.values():
+        spine.set(color=palette.rule, linewidth=0.8)
+
+
+def _colour_bars(figure: Figure, axes: np.ndarray, columns: Sequence[Column], palette: Palette) -> None:
+    """Draw one colour bar under each group of columns that share it."""
+    groups: dict[tuple[Limits, str], list[int]] = {}
+    for j, column in enumerate(columns):
+        groups.setdefault((column.limits, column.unit), []).append(j)
+    for (_, unit), members in groups.items():
+        below = list(axes[:, members].flat)
+        shrink = min(0.9, 1.6 / len(members) if len(members) > 1 else 0.9)
+        bar = figure.colorbar(axes[0, members[0]].images[0], ax=below, location="bottom", shrink=shrink, aspect=22)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(colors=palette.muted, labelsize=7.5, length=0)
+        bar.set_label(unit, color=palette.muted, size=8.5)

@@ -1,0 +1,228 @@
+"""Small multiples: the same curves in many little charts with equal scales under one legend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from perdure.report.charts.figure import label, legend, new_figure, quiet, require
+from perdure.report.charts.palette import LIGHT, SERIES, Palette
+from perdure.report.numbers import digits
+from perdure.report.pieces import Piece
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Chart", "Charts", "Curve", "Line", "LittleChart", "Tick", "loss_chart", "multiples", "stroke"]
+
+DASHES = ("", "7 3", "2 2", "8 3 2 3", "12 4", "4 2 1 2 1 2")
+"""Of the lines, in pixels, so that they can be told apart without colour."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Values over the share of a way; NaN where there is none."""
+
+    way: Float[np.ndarray, " point"]
+    values: Float[np.ndarray, " point"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """What one of the little charts shows: its title, and its curves by name."""
+
+    title: str
+    curves: Mapping[str, Curve]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A drawn curve: its name, colour, dash and path in percent."""
+
+    name: str
+    colour: str
+    dash: str
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class LittleChart:
+    """One drawn chart."""
+
+    title: str
+    lines: tuple[Line, ...]
+    alt: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A level of the vertical scale: its place in percent from below, and its text."""
+
+    place: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Charts(Piece):
+    """Little charts under one legend and with one vertical scale; `ends` names both ends of the way."""
+
+    template: ClassVar[str] = "charts.html.j2"
+    charts: tuple[LittleChart, ...]
+    legend: tuple[Line, ...]
+    ticks: tuple[Tick, ...]
+    columns: int
+    ends: tuple[str, str]
+
+
+def stroke(place: int) -> tuple[str, str]:
+    """Choose colour and dash of a curve by its place among all.
+
+    Args:
+        place: from 0.
+
+    Returns:
+        Both; they repeat only after 42 curves.
+
+    Example:
+        >>> stroke(0), stroke(8)
+        (('#2f74c0', ''), ('#d4622a', '2 2'))
+    """
+    return SERIES[place % len(SERIES)], DASHES[place % len(DASHES)]
+
+
+def multiples(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> Charts:
+    """Draw charts in rows.
+
+    Args:
+        charts: row by row.
+        columns: how many in a row, where there is space.
+        ends: the names of both ends of the way.
+
+    Returns:
+        The piece.
+
+    Example:
+        >>> way = np.array([0.0, 1.0])
+        >>> made = multiples([Chart("loss", {"linear": Curve(way, np.array([0.0, 2.0]))})], 1, ("a", "b"))
+        >>> made.charts[0].lines[0].path, [tick.text for tick in made.ticks]
+        ('M0.0 100.0L100.0 0.0', ['0.0', '0.5', '1.0', '1.5', '2.0'])
+    """
+    curves = [curve for chart in charts for curve in chart.curves.values()]
+    levels = _levels(np.concatenate([curve.values for curve in curves]))
+    low, high = levels[0], levels[-1]
+    names = list(dict.fromkeys(name for chart in charts for name in chart.curves))
+    legend = {name: Line(name, *stroke(i)) for i, name in enumerate(names)}
+    drawn = tuple(_draw(chart, legend, (low, high)) for chart in charts)
+    ticks = tuple(Tick(round(100 * (one - low) / (high - low), 2), text) for one, text in _written(levels))
+    return Charts(drawn, tuple(legend.values()), ticks, columns, ends)
+
+
+def _levels(values: np.ndarray) -> list[float]:
+    """Choose two to five round levels that hold all values; those of a flat share or correlation are 0 to 1."""
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    if high - low <= 1e-9 * max(1.0, abs(low)):
+        low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5, high + 0.5)
+    ticker = require("matplotlib.ticker").MaxNLocator(nbins=4, steps=(1, 2, 2.5, 5, 10))
+    return [round(float(one), 12) for one in ticker.tick_values(low, high)]
+
+
+def _written(levels: list[float]) -> list[tuple[float, str]]:
+    """Write levels with as few decimals as tell them exactly."""
+    places = next((p for p in range(9) if all(abs(round(one, p) - one) < 1e-9 for one in levels)), 9)
+    return [(one, ("\N{MINUS SIGN}" if one < 0 else "") + f"{abs(one):,.{places}f}") for one in levels]
+
+
+def _draw(chart: Chart, legend: Mapping[str, Line], span: tuple[float, float]) -> LittleChart:
+    lines = tuple(
+        Line(name, legend[name].colour, legend[name].dash, _path(curve, span)) for name, curve in chart.curves.items()
+    )
+    ends = "; ".join(f"{name} {_way(curve.values)}" for name, curve in chart.curves.items())
+    return LittleChart(chart.title, lines, f"{chart.title}: {ends}")
+
+
+def _path(curve: Curve, span: tuple[float, float]) -> str:
+    """Write a curve as an SVG path, with a gap where it has no value."""
+    low, high = span
+    text, pen = "", "M"
+    for x, y in zip(curve.way, (high - curve.values) / (high - low), strict=True):
+        if not np.isfinite(y):
+            pen = "M"
+            continue
+        text += f"{pen}{100 * x:.1f} {100 * y:.1f}"
+        pen = "L"
+    return text
+
+
+def _way(values: np.ndarray) -> str:
+    """Say where a curve starts, where it ends, and how far it goes down and up between."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return "without values"
+    first, last, low, high = (digits(float(one)) for one in (known[0], known[-1], known.min(), known.max()))
+    return f"from {first} to {last}, between {low} and {high}"
+
+
+NEAR = 4.0
+"""How far above both ends the close view reaches, in units of the noise or of the lowest path's rise."""
+
+
+def loss_chart(curves: Mapping[str, Curve], noise: float, way: str, palette: Palette = LIGHT) -> Figure:
+    """Draw the loss along every path twice: as a whole, and close to the ends.
+
+    Args:
+        curves: the loss over the share of the way, by kind; all start and end at the same two models.
+        noise: how far chance alone lifts a barrier.
+        way: what the horizontal axis is.
+        palette: the colours.
+
+    Returns:
+        The figure, with the straight line between both ends and the band of noise above it.
+    """
+    figure = new_figure(8.4, 3.7, palette)
+    whole, close = figure.subplots(1, 2)
+    first, last = (float(np.median([curve.values[i] for curve in curves.values()])) for i in (0, -1))
+    ends = first, last
+    for axes, title in ((whole, "the whole way"), (close, "close to the ends")):
+        quiet(axes, palette)
+        handles = _paths(axes, curves, ends, noise, palette)
+        axes.set(xlabel=label(way, 46), ylabel="loss")
+        axes.set_title(title, color=palette.ink, size=9.5, loc="left", pad=5)
+    close.set_ylim(*_near(curves, ends, noise))
+    names = [*curves, "straight between the ends", "chance: the noise of the samples", "the two models"]
+    legend(figure, handles, names, palette)
+    return figure
+
+
+def _paths(
+    axes: Axes, curves: Mapping[str, Curve], ends: tuple[float, float], noise: float, palette: Palette
+) -> list[Artist]:
+    lines = [
+        axes.plot(curve.way, curve.values, linewidth=1.9, zorder=3, color=colour, linestyle=_dash(dash))[0]
+        for curve, (colour, dash) in zip(curves.values(), map(stroke, range(len(curves))), strict=True)
+    ]
+    (straight,) = axes.plot((0, 1), ends, color=palette.muted, linewidth=1.1, dashes=(3, 2))
+    band = axes.fill_between(
+        (0, 1), ends, [end + noise for end in ends], color=palette.muted, alpha=0.22, linewidth=0, zorder=1
+    )
+    points = axes.scatter((0, 1), ends, s=34, color=palette.ink, zorder=5, clip_on=False)
+    return [*lines, straight, band, points]
+
+
+def _dash(dash: str) -> str | tuple[int, tuple[float, ...]]:
+    """Write a dash in widths of the line."""
+    return (0, tuple(float(part) / 2 for part in dash.split())) if dash else "-"
+
+
+def _near(curves: Mapping[str, Curve], ends: tuple[float, float], noise: float) -> tuple[float, float]:
+    """Choose the close view: from the lowest loss to a little above what the lowest path needs."""
+    top, low = max(ends), min(float(np.nanmin(curve.values)) for curve in curves.values())
+    rise = min(float(np.nanmax(curve.values)) for curve in curves.values()) - top
+    reach = max(1.3 * rise, NEAR * noise, 0.5 * (top - low)) or 1.0
+    return low - 0.1 * reach, top + reach

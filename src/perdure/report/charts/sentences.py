@@ -1,0 +1,129 @@
+"""Texts whose words have the colours of a map, as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from perdure.core.text import Text
+from perdure.ops.words import to_words, word_spans
+from perdure.report.charts.figure import require
+from perdure.report.charts.heatmap import Limits, colour_map
+from perdure.report.charts.palette import DARK, LIGHT, Palette, contrast
+from perdure.report.numbers import digits
+from perdure.report.pieces import Sentence, Token
+
+__all__ = ["mark_words", "sentence", "sum_words", "words_of"]
+
+
+def sentence(
+    text: Text,
+    values: Float[np.ndarray, " token"],
+    scale: Limits,
+    truth: Bool[np.ndarray, " token"] | None = None,
+    caption: str = "",
+) -> Sentence:
+    """Colour a text by a map, one value per token.
+
+    The ink of a token is the text's own or the paper's, whichever stands out more. What stands between tokens has
+    no colour, and so has what stands behind the last one that has a value.
+
+    Args:
+        text: the sentence and its tokens.
+        values: of the tokens, in multiples of an even share; further ones, of padding, are not looked at.
+        scale: what the colours span.
+        truth: true at tokens known to matter, which are underlined.
+        caption: whose map it is.
+
+    Returns:
+        The piece; its texts put together are the text.
+
+    Example:
+        >>> found = sentence(Text("not bad!", ((0, 3), (4, 7))), np.array([2.0, 0.0]), Limits(2.0, False))
+        >>> [token.text for token in found.tokens]
+        ['not', ' ', 'bad', '!']
+        >>> found.tokens[0].light
+        ('#072448', '#ffffff')
+    """
+    spans = text.spans[: len(values)]
+    grounds = [_colours(values[: len(spans)], scale, palette) for palette in (LIGHT, DARK)]
+    marks = np.zeros(len(spans), dtype=bool) if truth is None else truth[: len(spans)]
+    return Sentence(tuple(_tokens(text.text, spans, [digits(float(v)) for v in values], grounds, marks)), caption)
+
+
+def _tokens(
+    text: str,
+    spans: tuple[tuple[int, int], ...],
+    words: list[str],
+    grounds: list[list[tuple[str, str]]],
+    marks: Bool[np.ndarray, " token"],
+) -> Iterator[Token]:
+    end = 0
+    for i, (first, last) in enumerate(spans):
+        if first > end:
+            yield Token(text[end:first])
+        yield Token(text[first:last], words[i], grounds[0][i], grounds[1][i], bool(marks[i]))
+        end = last
+    if end < len(text):
+        yield Token(text[end:])
+
+
+def _colours(values: Float[np.ndarray, " token"], scale: Limits, palette: Palette) -> list[tuple[str, str]]:
+    shares = (np.clip(values, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
+    to_hex = require("matplotlib.colors").to_hex
+    grounds = [to_hex(colour) for colour in colour_map(scale, palette)(shares)]
+    return [(ground, max((palette.ink, palette.paper), key=lambda ink: contrast(ink, ground))) for ground in grounds]
+
+
+def words_of(text: Text) -> Text:
+    """Take the words of a text for its tokens.
+
+    Args:
+        text: with tokens that may be pieces of words.
+
+    Returns:
+        The same text; its tokens are what stands between blanks.
+
+    Example:
+        >>> words_of(Text("acted!", ((0, 3), (3, 5), (5, 6)), pieces=True)).tokens
+        ('acted!',)
+    """
+    return Text(text.text, word_spans(text))
+
+
+def sum_words(maps: Float[np.ndarray, "sample token"], texts: Sequence[Text]) -> Float[np.ndarray, "sample word"]:
+    """Sum a map over the tokens of each word.
+
+    Args:
+        maps: one number for each token; NaN at padding.
+        texts: with the tokens, one for each map.
+
+    Returns:
+        One number for each word; NaN behind the last.
+
+    Example:
+        >>> sum_words(np.array([[9.0, 1.0, 2.0]]), [Text("acted", ((0, 0), (0, 3), (3, 5)), pieces=True)]).tolist()
+        [[3.0]]
+    """
+    rows = [to_words(torch.from_numpy(values), text).numpy() for values, text in zip(maps, texts, strict=True)]
+    padded = np.full((len(rows), max(map(len, rows))), np.nan)
+    for place, row in enumerate(rows):
+        padded[place, : len(row)] = row
+    return padded
+
+
+def mark_words(truth: Bool[np.ndarray, "sample token"], texts: Sequence[Text]) -> Bool[np.ndarray, "sample word"]:
+    """Mark the words of which a token is marked.
+
+    Args:
+        truth: true at tokens known to matter.
+        texts: with the tokens.
+
+    Returns:
+        True at their words.
+    """
+    marked: np.ndarray = np.nan_to_num(sum_words(truth.astype(float), texts)) > 0
+    return marked

@@ -1,0 +1,159 @@
+"""The vanishing curve: how much attribution is left at each distance from the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from perdure.report.charts.figure import legend, new_figure, png, quiet, require
+from perdure.report.charts.heatmap import EVEN_SHARE
+from perdure.report.charts.palette import DARK, LIGHT, SERIES, Palette
+from perdure.report.pieces import Picture, Plot
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Band", "curve_plot", "interactive_curve", "vanishing_curve"]
+
+FLOOR = 1e-6
+"""Smallest value on a logarithmic axis: below it nothing is left that anyone could use."""
+
+X_TITLE = "steps before the end"
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A profile over the distance from the end with its interval.
+
+    Args:
+        mean: share of the attribution at each distance, the last step first; sums to one.
+        low: lower end of the interval.
+        high: upper end.
+    """
+
+    mean: Float[np.ndarray, " distance"]
+    low: Float[np.ndarray, " distance"]
+    high: Float[np.ndarray, " distance"]
+
+
+def vanishing_curve(
+    profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None = None, palette: Palette = LIGHT
+) -> Figure:
+    """Draw attribution against distance from the end; time runs to the right, as in the maps.
+
+    Shares are shown in multiples of the even share 1/T, so the null is a flat line at one.
+
+    Args:
+        profiles: the profile of each model or method by name.
+        truth: the share of the sites that matter at each distance; None when unknown.
+        palette: the colours.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(8.4, 3.9, palette)
+    axes = figure.add_subplot()
+    quiet(axes, palette)
+    handles, names = [], []
+    for band, name, colour in zip(profiles.values(), profiles, _colours(profiles), strict=True):
+        steps = np.arange(len(band.mean))
+        axes.fill_between(steps, band.low * len(steps), band.high * len(steps), color=colour, alpha=0.2, linewidth=0)
+        handles += axes.plot(steps, band.mean * len(steps), color=colour, linewidth=1.9)
+        names.append(name)
+    if truth is not None:
+        handles += axes.plot(truth * len(truth), color=palette.ink, linewidth=1.3, dashes=(4, 3))
+        names.append("truth")
+    handles.append(axes.axhline(1.0, color=palette.muted, linewidth=1.1))
+    names.append("null: an even spread")
+    axes.invert_xaxis()
+    axes.set(xlabel=X_TITLE, ylabel=EVEN_SHARE, ylim=(0, None))
+    axes.margins(x=0.01)
+    legend(figure, handles, names, palette)
+    return figure
+
+
+def interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None = None) -> Any:
+    """Draw the same curve so that its values can be read off.
+
+    Names are escaped: they are shown as they are, never as markup.
+
+    Args:
+        profiles: the profile of each model or method by name.
+        truth: the share of the sites that matter at each distance; None when unknown.
+
+    Returns:
+        A plotly figure without colours of paper and ink, which the page supplies.
+    """
+    graph = require("plotly.graph_objects")
+    traces = []
+    for band, name, colour in zip(profiles.values(), profiles, _colours(profiles), strict=True):
+        traces += _band_traces(graph, band, escape(name), colour)
+    steps = max((len(band.mean) for band in profiles.values()), default=1)
+    if truth is not None:
+        traces.append(_line(graph, truth * len(truth), "truth", {"color": "#8a929b", "width": 1.8, "dash": "6px,4px"}))
+    traces.append(_line(graph, np.ones(steps), "null: an even spread", {"color": "#8a929b", "width": 1.3}))
+    layout = {
+        "xaxis": {"title": {"text": X_TITLE}, "autorange": "reversed", "zeroline": False},
+        "yaxis": {"title": {"text": EVEN_SHARE}, "zeroline": False, "rangemode": "tozero"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
+        "hovermode": "x unified",
+        "template": None,
+    }
+    return graph.Figure(traces, layout)
+
+
+def curve_plot(
+    profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None, alt: str, caption: str
+) -> Plot:
+    """Make the piece of a page that shows the curve, linear or logarithmic.
+
+    Args:
+        profiles: the profile of each model or method by name.
+        truth: the share of the sites that matter at each distance; None when unknown.
+        alt: what it shows.
+        caption: what to look at.
+
+    Returns:
+        The piece, with a drawn picture for readers without scripts.
+    """
+    light, dark = (png(vanishing_curve(profiles, truth, palette)) for palette in (LIGHT, DARK))
+    top = max((float(band.high.max()) * len(band.high) for band in profiles.values()), default=1.0)
+    bounds = [float(np.log10(FLOOR)), float(np.log10(max(top, 1.0))) + 0.2]
+    choices: dict[str, dict[str, Any]] = {
+        "linear": {"yaxis.type": "linear", "yaxis.autorange": True},
+        "logarithmic": {"yaxis.type": "log", "yaxis.range": bounds},
+    }
+    figure = interactive_curve(profiles, truth).to_json()
+    return Plot(figure, alt, caption, Picture(light, dark, alt, caption), choices)
+
+
+def _colours(profiles: Mapping[str, Band]) -> list[str]:
+    return [SERIES[i % len(SERIES)] for i in range(len(profiles))]
+
+
+def _band_traces(graph: Any, band: Band, name: str, colour: str) -> list[Any]:
+    steps = len(band.mean)
+    around = np.concatenate([np.arange(steps), np.arange(steps)[::-1]])
+    border = np.concatenate([band.high, band.low[::-1]]) * steps
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    area = graph.Scatter(
+        x=around,
+        y=border.clip(FLOOR),
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.2)",
+        line={"width": 0},
+        hoverinfo="skip",
+        legendgroup=name,
+        showlegend=False,
+    )
+    return [area, _line(graph, band.mean * steps, name, {"color": colour, "width": 2.4})]
+
+
+def _line(graph: Any, values: np.ndarray, name: str, line: Mapping[str, Any]) -> Any:
+    return graph.Scatter(x=np.arange(len(values)), y=values, name=name, mode="lines", line=line, legendgroup=name)

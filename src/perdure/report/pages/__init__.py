@@ -1,0 +1,1 @@
+"""Pages: their layout, and HTML that holds everything it shows."""

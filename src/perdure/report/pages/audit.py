@@ -1,0 +1,210 @@
+"""The page of an audit: one answer, its verdicts, the pictures and the numbers they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from perdure.core.text import Text
+from perdure.core.verdict import Number, Verdict, read_number, read_verdict
+from perdure.report.charts.heatmap import EVEN_SHARE, MOST, colour_scale, even_share, labelled, limits, panel
+from perdure.report.charts.vanishing import Band, curve_plot
+from perdure.report.pages.page import Page, Section
+from perdure.report.pages.samples import AXES, OUTLINE, samples
+from perdure.report.pieces import Card, Cards, Facts, Gallery, NumberGroup, Numbers, Piece, Prose, ScaleKey
+
+__all__ = ["AuditPicture", "AuditedModel", "ScoreRow", "audit_page", "read_audit"]
+
+GUIDE = Prose(
+    (
+        "Every number stands between its null, what a map or a model that knows nothing scores on the same samples, "
+        "and its ceiling, what the true map or a perfect model scores. The null is always on the left and the ceiling "
+        "on the right, also where less is better. The bar is the interval of the number.",
+        "Colours of maps are multiples of an even share: 1 is what each site would get if all were equally important. "
+        "The end of a scale also stands for the few sites beyond it.",
+        "An explanation can only be as good as its model: read the accuracy first.",
+    )
+)
+
+KEY = ScaleKey(
+    (
+        ("better than the null", Number("example", 0.6, 0.5, 0.7, 0.0, 1.0, "", True)),
+        ("like the null: the interval holds it", Number("example", 0.02, -0.08, 0.12, 0.0, 1.0, "", True)),
+        ("worse than the null", Number("example", -0.2, -0.29, -0.12, 0.0, 1.0, "", True)),
+    )
+)
+
+
+@dataclass(frozen=True)
+class AuditedModel:
+    """A model and what the audit says of it."""
+
+    name: str
+    accuracy: Number
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """The score of one model's maps by one method; the number's name is the metric."""
+
+    model: str
+    method: str
+    number: Number
+
+
+@dataclass(frozen=True, eq=False)
+class AuditPicture:
+    """All that the page of an audit shows, as plain data.
+
+    Args:
+        title: the main heading.
+        subtitle: data, method and number of samples.
+        answer: the audit in one sentence.
+        models: in the order of the page.
+        scores: rows of the table; rows of one metric are shown together.
+        provenance: how it came about; may be nested.
+        profiles: attribution against distance from the end, by model or method.
+        mean_maps: mean absolute map over the test samples, by model or method.
+        inputs: samples to show: series, images (sample, channel, row, column), or token ids (sample, time).
+        labels: the title of each sample.
+        maps: their attributions, by model or method, one number per pixel or token; NaN at padded steps.
+        texts: what token ids stand for.
+        truth: the sites known to matter in these samples, shaped like the maps.
+        truth_profile: the share of such sites at each distance from the end.
+        mean_truth: such sites that all samples share, for the mean maps.
+        features: the names of the features of series; empty when they have none.
+    """
+
+    title: str
+    subtitle: str
+    answer: str
+    models: tuple[AuditedModel, ...]
+    scores: tuple[ScoreRow, ...]
+    provenance: Mapping[str, Any]
+    profiles: Mapping[str, Band]
+    mean_maps: Mapping[str, Float[np.ndarray, "time feature"]]
+    inputs: Float[np.ndarray, "sample *site"]
+    labels: tuple[str, ...]
+    maps: Mapping[str, Float[np.ndarray, "sample *position"]]
+    texts: tuple[Text, ...] = ()
+    truth: Bool[np.ndarray, "sample *position"] | None = None
+    truth_profile: Float[np.ndarray, " distance"] | None = None
+    mean_truth: Bool[np.ndarray, "time feature"] | None = None
+    features: tuple[str, ...] = ()
+
+
+def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> AuditPicture:
+    """Join what an audit wrote as JSON with what it wrote as arrays.
+
+    Args:
+        record: title, subtitle, answer, models (name, accuracy, verdicts), scores (model, method, number),
+            labels, provenance, and where there are some the texts behind token ids and the names of features.
+        arrays: `inputs`, and when known `truth`, `truth_profile` and `mean_truth`; for each name
+            `profile/NAME` (mean, low, high), `mean_map/NAME` and `map/NAME`.
+
+    Returns:
+        The picture.
+    """
+    return AuditPicture(
+        title=record["title"],
+        subtitle=record["subtitle"],
+        answer=record["answer"],
+        models=tuple(
+            AuditedModel(m["name"], read_number(m["accuracy"]), tuple(read_verdict(v) for v in m["verdicts"]))
+            for m in record["models"]
+        ),
+        scores=tuple(ScoreRow(s["model"], s["method"], read_number(s["number"])) for s in record["scores"]),
+        provenance=record["provenance"],
+        profiles={name: Band(*rows) for name, rows in _under("profile/", arrays).items()},
+        mean_maps=_under("mean_map/", arrays),
+        inputs=arrays["inputs"],
+        labels=tuple(record["labels"]),
+        maps=_under("map/", arrays),
+        texts=tuple(
+            Text(one["text"], tuple(map(tuple, one["spans"])), one["pieces"]) for one in record.get("texts", ())
+        ),
+        truth=arrays.get("truth"),
+        truth_profile=arrays.get("truth_profile"),
+        mean_truth=arrays.get("mean_truth"),
+        features=tuple(record.get("features", ())),
+    )
+
+
+def audit_page(audit: AuditPicture) -> Page:
+    """Lay out the page of an audit.
+
+    Args:
+        audit: what to show.
+
+    Returns:
+        The page, for `render`.
+    """
+    sections = (
+        Section("Verdicts", _cards(audit.models)),
+        *_where(audit),
+        Section("Samples", (_samples(audit),)),
+        Section("Scores", (_scores(audit.scores),)),
+        Section("How to read this page", (GUIDE, KEY)),
+        Section("Provenance", (Facts(audit.provenance),)),
+    )
+    return Page(audit.title, audit.subtitle, audit.answer, sections)
+
+
+def _cards(models: tuple[AuditedModel, ...]) -> tuple[Cards, ...]:
+    """Put the models side by side, question by question."""
+    questions: dict[str, list[Card]] = {}
+    for model in models:
+        for verdict in model.verdicts:
+            questions.setdefault(verdict.question, []).append(Card(model.name, verdict, (model.accuracy,)))
+    return tuple(Cards(tuple(cards)) for cards in questions.values())
+
+
+def _where(audit: AuditPicture) -> tuple[Section, ...]:
+    """Show where the attribution goes, as far as all samples have something in common."""
+    pieces = (*((_mean_gallery(audit),) if audit.mean_maps else ()), *((_curve(audit),) if audit.profiles else ()))
+    return (Section("Where the attribution goes", pieces),) if pieces else ()
+
+
+def _samples(audit: AuditPicture) -> Piece:
+    return samples(audit.inputs, audit.maps, audit.truth, audit.labels, audit.texts, audit.features)
+
+
+def _mean_gallery(audit: AuditPicture) -> Gallery:
+    names = list(audit.mean_maps)
+    even = {name: even_share(audit.mean_maps[name][None])[0] for name in names}
+    span = limits(even.values(), MOST)
+    panels = tuple(
+        labelled(
+            panel(even[name], span, audit.mean_truth, name, f"mean map of {name} over time and features"),
+            audit.features,
+        )
+        for name in names
+    )
+    note = "Mean absolute map over all test samples. " + AXES + (OUTLINE if audit.mean_truth is not None else "")
+    return Gallery((("", panels),), (colour_scale(span, EVEN_SHARE),), note)
+
+
+def _curve(audit: AuditPicture) -> Any:
+    return curve_plot(
+        audit.profiles,
+        audit.truth_profile,
+        alt="Share of the attribution at each distance from the end, for " + ", ".join(audit.profiles),
+        caption="How much attribution each step receives. The flat line at 1 is the null: every step alike. A curve "
+        "that falls towards the left has lost the early steps. Bands are bootstrap intervals over samples.",
+    )
+
+
+def _scores(rows: tuple[ScoreRow, ...]) -> Numbers:
+    groups: dict[str, list[tuple[str, Number]]] = {}
+    for row in rows:
+        groups.setdefault(row.number.name, []).append((f"{row.model} · {row.method}", row.number))
+    return Numbers(tuple(NumberGroup(name, tuple(members)) for name, members in groups.items()))
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,118 @@
+"""The page: one HTML file that holds all it shows and asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from perdure.report import numbers
+from perdure.report.charts.figure import require
+from perdure.report.charts.palette import both
+from perdure.report.pieces import Piece, Plot
+
+__all__ = ["Page", "Section", "render"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page.
+
+    Args:
+        title: its heading.
+        pieces: what it shows, in order.
+    """
+
+    title: str
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of plain records; every text in it is shown as it is, never as markup.
+
+    Args:
+        title: the main heading.
+        subtitle: what was looked at.
+        lead: the answer in one sentence.
+        sections: the rest, in order.
+    """
+
+    title: str
+    subtitle: str
+    lead: str
+    sections: tuple[Section, ...]
+
+
+def render(page: Page) -> str:
+    """Write a page as self-contained HTML.
+
+    Styles, pictures and scripts are inlined; plotly only when a plot needs it. A content security policy
+    lets the page run its own scripts and nothing else.
+
+    Args:
+        page: what to show.
+
+    Returns:
+        The HTML document.
+
+    Example:
+        >>> "&lt;b&gt;" in render(Page("<b>", "", "", ()))
+        True
+    """
+    environment = _environment()
+    plots = any(isinstance(piece, Plot) for section in page.sections for piece in section.pieces)
+    scripts = [require("plotly.offline").get_plotlyjs(), _source("plot.js")] if plots else []
+    html: str = environment.get_template("page.html.j2").render(
+        page=page,
+        style=environment.get_template("page.css.j2").render(palettes=both()),
+        scripts=scripts,
+        hashes=[_script_hash(script) for script in scripts],
+    )
+    return html
+
+
+def _environment() -> Any:
+    jinja = require("jinja2")
+    environment = jinja.Environment(
+        loader=jinja.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "scale": numbers.scale,
+        "standing": numbers.standing,
+        "digits": numbers.digits,
+        "estimate": numbers.estimate,
+        "interval": numbers.interval,
+        "describe": numbers.describe,
+        "flat": numbers.flat,
+        "png": _data_address,
+        "json_text": _json_text,
+    }
+    return environment
+
+
+def _data_address(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _json_text(text: str) -> Any:
+    """Keep JSON inside its script element, whatever strings it holds."""
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return require("markupsafe").Markup(text)
+
+
+def _source(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8").strip()
+
+
+def _script_hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,117 @@
+"""Samples beside the maps that explain them: series, images and texts, each in its own form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from perdure.core.text import Text
+from perdure.report.charts.heatmap import (
+    EVEN_SHARE,
+    MOST,
+    Limits,
+    colour_scale,
+    even_share,
+    labelled,
+    limits,
+    map_panel,
+    panel,
+    picture_panel,
+)
+from perdure.report.charts.sentences import mark_words, sentence, sum_words, words_of
+from perdure.report.pieces import Gallery, Panel, Piece, Sentences
+
+__all__ = ["AXES", "OUTLINE", "samples"]
+
+AXES = "Time runs to the right, features run downwards."
+OUTLINE = " The outline marks the sites that are known to matter."
+UNDERLINE = " Words known to matter are underlined."
+
+Inputs = Float[np.ndarray, "sample *site"]
+Maps = Mapping[str, Float[np.ndarray, "sample *position"]]
+Truth = Bool[np.ndarray, "sample *position"] | None
+
+
+def samples(
+    inputs: Inputs,
+    maps: Maps,
+    truth: Truth,
+    titles: tuple[str, ...],
+    texts: tuple[Text, ...] = (),
+    features: tuple[str, ...] = (),
+) -> Piece:
+    """Lay samples out: sentences where there are texts, pictures of images, heat maps of series.
+
+    Args:
+        inputs: series (sample, time, feature), images (sample, channel, row, column), or token ids (sample, time).
+        maps: by model or method: a number for each site of series, each pixel or each token; NaN at padding.
+        truth: what is known to matter, shaped like a map.
+        titles: of the samples.
+        texts: what token ids stand for.
+        features: the names of the features of series; empty when they have none.
+
+    Returns:
+        The piece, with colours that all maps share.
+    """
+    if any(text.pieces for text in texts):
+        maps = {name: sum_words(some, texts) for name, some in maps.items()}
+        truth = None if truth is None else mark_words(truth, texts)
+        texts = tuple(map(words_of, texts))
+    even = {name: even_share(some) for name, some in maps.items()}
+    spread = limits(even.values(), MOST)
+    if texts:
+        return _sentences(even, spread, truth, titles, texts)
+    if inputs.ndim == 4:
+        return _pictures(inputs, even, spread, truth, titles)
+    drawn = _heat_maps(inputs, even, spread, truth, titles)
+    rows = tuple((title, tuple(labelled(one, features) for one in panels)) for title, panels in drawn.rows)
+    return replace(drawn, rows=rows)
+
+
+def _sentences(even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...], texts: tuple[Text, ...]) -> Sentences:
+    rows = tuple(
+        (
+            titles[i],
+            tuple(
+                sentence(texts[i], some[i], spread, None if truth is None else truth[i], name)
+                for name, some in even.items()
+            ),
+        )
+        for i in range(len(titles))
+    )
+    note = "The colour of a word is its attribution, summed over its embedding."
+    return Sentences(rows, (colour_scale(spread, EVEN_SHARE),), note + (UNDERLINE if truth is not None else ""))
+
+
+def _pictures(inputs: Inputs, even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]) -> Gallery:
+    span = float(inputs.min()), float(inputs.max())
+    rows = []
+    for i, title in enumerate(titles):
+        known = None if truth is None else truth[i]
+        drawn = [picture_panel(inputs[i], span, known, "image", f"image {title}")]
+        drawn += [map_panel(some[i], spread, known, name, f"map of {name} for {title}") for name, some in even.items()]
+        rows.append((title, tuple(drawn)))
+    note = "The image beside its maps, summed over the channels." + (OUTLINE if truth is not None else "")
+    return Gallery(tuple(rows), (colour_scale(spread, EVEN_SHARE),), note)
+
+
+def _heat_maps(inputs: Inputs, even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]) -> Gallery:
+    seen = limits([inputs])
+    rows = tuple((title, _series(inputs[i], even, i, truth, (title, seen, spread))) for i, title in enumerate(titles))
+    scales = (colour_scale(seen, "input, its own units"), colour_scale(spread, EVEN_SHARE))
+    return Gallery(rows, scales, AXES + (OUTLINE if truth is not None else ""))
+
+
+def _series(
+    values: Inputs, even: Maps, index: int, truth: Truth, shown: tuple[str, Limits, Limits]
+) -> tuple[Panel, ...]:
+    title, seen, spread = shown
+    known, subject = None if truth is None else truth[index], f"for sample {title}"
+    panels = [panel(values, seen, known, "input", f"input {subject}")]
+    if known is not None:
+        panels.append(panel(known.astype(float), Limits(1.0, False), known, "truth", f"truth {subject}"))
+    panels += [panel(some[index], spread, known, name, f"map of {name} {subject}") for name, some in even.items()]
+    return tuple(panels)

@@ -1,0 +1,46 @@
+import sys
+
+import matplotlib
+import pytest
+
+from perdure.core.errors import DependencyError
+from perdure.report.charts.figure import label, legend, new_figure, png, quiet, require
+from perdure.report.charts.palette import LIGHT
+from tests.report.conftest import HOSTILE
+
+
+def test_equal_figures_give_equal_bytes():
+    def draw():
+        figure = new_figure(2, 1)
+        quiet(figure.add_subplot(), LIGHT)
+        return png(figure)
+
+    assert draw() == draw()
+
+
+def test_no_global_state_is_touched():
+    before = dict(matplotlib.rcParams)
+    png(new_figure(1, 1))
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_any_text_can_be_drawn_as_it_is():
+    figure = new_figure(4, 2)
+    axes = figure.add_subplot()
+    axes.set_title(label(HOSTILE))
+    legend(figure, axes.plot([0, 1]), [HOSTILE], LIGHT)
+    assert png(figure)
+    assert figure.legends[0].get_texts()[0].get_text().startswith("</script>")
+
+
+def test_long_text_ends_after_three_lines():
+    lines = label("word " * 100, 20).split("\n")
+    assert len(lines) == 3
+    assert lines[2].endswith("…")
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "plotly", "jinja2"])
+def test_a_missing_package_names_the_extra(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(DependencyError, match=rf"'{package}'.*pip install 'perdure\[report\]'"):
+        require(package)

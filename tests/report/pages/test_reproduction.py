@@ -1,0 +1,140 @@
+import json
+
+import pytest
+
+from perdure.report.pages.page import render
+from perdure.report.pages.reproduction import read_reproduction, reproduction_page
+from perdure.report.pieces import Folds, Numbers, Shares
+from tests.report.conftest import HOSTILE
+from tests.report.third import reproduction, undrawn
+
+from .test_page import Elements
+
+SECTIONS = [
+    "Verdict",
+    "How far the runs agree",
+    "Run by run",
+    "Who changes cluster",
+    "The most important types",
+    "What an explanation depends on",
+    "What remedies buy",
+    "Runs",
+    "How to read this page",
+    "Provenance",
+]
+
+
+def page_of(record, arrays):
+    return reproduction_page(read_reproduction(json.loads(json.dumps(record)), arrays))
+
+
+def section(page, title):
+    return next(one.pieces for one in page.sections if one.title == title)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return page_of(*reproduction())
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr("perdure.report.pages.reproduction.drawn", undrawn)
+
+
+@pytest.fixture(scope="module")
+def html(page):
+    return render(page)
+
+
+def test_a_page_tells_its_story_in_order(page):
+    assert page.lead == "Two trainings agree on the order of event types little more than chance."
+    assert [one.title for one in page.sections] == SECTIONS
+
+
+def test_methods_stand_together_measure_by_measure(page):
+    (numbers,) = section(page, "How far the runs agree")
+    assert numbers.owner == "method"
+    assert [[owner for owner, _ in group.rows] for group in numbers.groups] == [["attention", "gradient"]] * 5
+
+
+def test_families_of_runs_stand_side_by_side_in_every_matrix(page):
+    (matrices,) = section(page, "Run by run")
+    assert [title for title, _ in matrices.rows][:2] == ["Spearman", "Kendall"]
+    assert [title for title, _ in matrices.rows][-1] == "predicted alike"
+    orders = {matrix.names for _, row in matrices.rows for matrix in row}
+    (order,) = orders
+    assert {int(name) % 2 for name in order[:2]} in ({0}, {1})  # even runs agree with even ones
+
+
+def test_a_measure_where_less_is_better_says_so(quick):
+    record, arrays = reproduction(methods=("attention",))
+    record["agreements"][0]["number"] |= {"name": "Jensen-Shannon", "higher_is_better": False}
+    arrays["pairs/attention/Jensen-Shannon"] = arrays.pop("pairs/attention/Spearman")
+    (matrices,) = section(page_of(record, arrays), "Run by run")
+    assert "Jensen-Shannon (less is better)" in [title for title, _ in matrices.rows]
+
+
+def test_every_method_has_its_clusters_and_violins(page):
+    folds, scan = section(page, "Who changes cluster")
+    assert [name for name, _ in folds.pieces] == ["attention", "gradient"]
+    assert "attention: 3, the best silhouette." in scan.caption
+    (folds,) = section(page, "The most important types")
+    assert "care, fall, visit" in folds.pieces[0][1].alt
+
+
+def test_one_method_has_no_variance_and_nothing_to_say_about_it(quick):
+    record, arrays = reproduction(methods=("attention",))
+    page = page_of(record | {"variance": [], "remedies": []}, arrays)
+    assert not any(isinstance(piece, Shares) for one in page.sections for piece in one.pieces)
+    assert [one.title for one in page.sections] == [
+        one for one in SECTIONS if "depends" not in one and "buy" not in one
+    ]
+
+
+def test_methods_that_wrote_no_arrays_leave_no_empty_section(quick):
+    record, _ = reproduction()
+    page = page_of(record | {"clusters": {}}, {})
+    assert [one.title for one in page.sections] == [*SECTIONS[:2], *SECTIONS[5:]]
+
+
+def test_runs_are_listed_with_the_sign_they_have_in_the_matrices(quick):
+    record, arrays = reproduction(runs=2, methods=("attention",))
+    for run, name in zip(record["runs"], ("careful", "hasty"), strict=True):
+        run["name"] = name
+    (numbers,) = section(page_of(record, arrays), "Runs")
+    assert isinstance(numbers, Numbers)
+    assert [owner for owner, _ in numbers.groups[0].rows] == ["1 · careful", "2 · hasty"]
+
+
+def test_a_page_is_small_points_to_nothing_outside_and_has_no_script(html):
+    assert len(html) < 1_000_000
+    assert "<script" not in html
+    for _, attrs in Elements(html).found:
+        for name in ("src", "srcset", "href"):
+            assert attrs.get(name, "data:").startswith("data:")
+
+
+def test_every_image_says_what_it_shows(html):
+    images = Elements(html).named("img")
+    assert len(images) > 10
+    assert all(image["alt"] for image in images)
+
+
+def test_hostile_names_make_no_element():
+    plain = reproduction(runs=2, methods=("attention",), samples=20)
+    record, arrays = reproduction(runs=2, methods=(HOSTILE,), samples=20, types=(HOSTILE,) * 3, name=HOSTILE)
+    for row in record["variance"]:
+        row["part"] = HOSTILE
+    elements = Elements(render(page_of(record, arrays)))
+    assert [tag for tag, _ in elements.found] == [tag for tag, _ in Elements(render(page_of(*plain))).found]
+    assert not any(name.startswith("on") for _, attrs in elements.found for name in attrs)
+
+
+@pytest.mark.parametrize("runs", [2, 20])
+def test_few_and_many_runs_are_shown(runs, quick):
+    page = page_of(*reproduction(runs=runs, methods=("attention",), samples=20))
+    (matrices,) = section(page, "Run by run")
+    assert [len(one.names) for one in matrices.rows[0][1]] == [runs]
+    assert len(matrices.rows[0][1][0].cells) == runs * (runs - 1) // 2
+    assert isinstance(section(page, "Who changes cluster")[0], Folds)

@@ -1,0 +1,48 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perdure.core.verdict import Number
+from perdure.report.numbers import describe, scale, standing
+
+values = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
+
+
+def number(value, low, high, null=0.0, ceiling=1.0, better=True):
+    return Number("n", value, low, high, null, ceiling, "", better)
+
+
+@given(values, values, values, values, values)
+def test_a_scale_is_ordered_and_stays_inside(value, low, high, null, ceiling):
+    low, value, high = sorted((low, value, high))
+    placed = scale(number(value, low, high, null, ceiling))
+    if null == ceiling:
+        assert placed is None
+    else:
+        assert 0 <= placed.low <= placed.value <= placed.high <= 100
+        assert 0 <= placed.null < placed.ceiling <= 100
+
+
+@pytest.mark.parametrize(("value", "place"), [(0.0, 0.0), (0.5, 50.0), (1.0, 100.0)])
+def test_places_between_null_and_ceiling(value, place):
+    assert scale(number(value, value, value)).value == place
+
+
+def test_a_value_far_below_its_null_sits_at_the_edge():
+    placed = scale(number(-40.0, -41.0, -39.0))
+    assert (placed.value, placed.high) == (0.0, 0.0)
+    assert placed.null == pytest.approx(100 / 3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ceiling", "expected"),
+    [(0.1, 0.2, 1.0, "better"), (-0.1, 0.2, 1.0, "like"), (-0.2, -0.1, 1.0, "worse"), (-0.2, -0.1, -1.0, "better")],
+)
+def test_standing_follows_the_interval_towards_the_ceiling(low, high, ceiling, expected):
+    assert standing(number((low + high) / 2, low, high, ceiling=ceiling)) == expected
+
+
+def test_a_number_that_only_describes_has_no_standing():
+    described = number(0.5, 0.4, 0.6, better=None)
+    assert standing(described) is None
+    assert describe(described).endswith("ceiling 1.00")
