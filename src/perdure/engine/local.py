@@ -14,6 +14,7 @@ from threading import Thread
 
 import torch
 
+from perdure.core.copy import without_graphs
 from perdure.core.errors import EngineError, UnsupportedError
 from perdure.core.threads import one_thread
 from perdure.engine.piece import DEATHS, Work, begin, do, finish
@@ -75,7 +76,7 @@ class Processes:
         waiting, deaths = deque(pieces), Counter[int]()
         while waiting:
             under_way: dict[Future[int], int] = {}
-            with _pool(work, min(self.workers, len(waiting))) as pool:
+            with _pool(without_graphs(work), min(self.workers, len(waiting))) as pool:
                 try:
                     while waiting or under_way:
                         while waiting and len(under_way) <= self.workers:

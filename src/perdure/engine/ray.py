@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import torch
 
+from perdure.core.copy import without_graphs
 from perdure.core.errors import DependencyError, EngineError
 from perdure.engine.piece import DEATHS, Work, do
 
@@ -51,7 +52,7 @@ class Ray:
             EngineError: when there is no cluster at the address, or actors die again and again.
         """
         with _joined(self.address, self.workers) as ray:
-            shared = [ray.put(work)]
+            shared = [ray.put(without_graphs(work))]
             actor = ray.remote(_Worker).options(num_cpus=1, max_restarts=-1, max_task_retries=DEATHS - 1)
             free = deque(actor.remote(Path.cwd()) for _ in range(min(self.workers, len(pieces))))
             waiting, under_way = deque(pieces), dict[Any, tuple[int, Any]]()

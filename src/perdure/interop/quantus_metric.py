@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import inspect
 import warnings
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from perdure.core.copy import copy_module
 from perdure.core.errors import DependencyError, SettingError, UnknownNameError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.protocols import Method
@@ -112,7 +112,7 @@ class QuantusMetric:
                 "Quantus asks for the class of each sample, and the target is a function",
                 "give a target of labels, such as perdure.Logit(labels)",
             )
-        model = copy.deepcopy(trial.query.model)
+        model = copy_module(trial.query.model)
         rows = [self._of_sample(model, _alone(trial, i)) for i in range(len(trial.attribution))]
         values = torch.stack([row.mean() for row in rows]).to(trial.attribution)
         alike = len({len(row) for row in rows}) == 1 and len(rows[0]) > 1

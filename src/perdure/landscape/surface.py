@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from perdure.core.batch import Batch, batches, select
 from perdure.core.check import all_finite
+from perdure.core.copy import copy_module
 from perdure.core.device import device_of
 from perdure.core.errors import NonFiniteError
 from perdure.core.evaluation import evaluation
@@ -127,7 +127,7 @@ class ModelLoss:
         """
         with evaluation(self.model), torch.no_grad():
             state = {**params, **self._statistics(params)}
-        made = deepcopy(self.model).eval()
+        made = copy_module(self.model).eval()
         made.load_state_dict(state, strict=False)
         return made
 

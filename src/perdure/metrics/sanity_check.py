@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from perdure.core.attribution import explained
 from perdure.core.check import check_choice, check_inputs
+from perdure.core.copy import copy_module
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError
 from perdure.core.protocols import Method
 from perdure.core.query import Query
@@ -110,7 +110,7 @@ class SanityCheck:
                 f"the model is a {type(query.model).__name__}, so it has no parameters to redraw",
                 "pass a torch.nn.Module",
             )
-        model = copy.deepcopy(query.model)
+        model = copy_module(query.model)
         alike = []
         for number, stage in enumerate(stages_of(model, self.redraw, self.stages), start=1):
             for name, parameter in stage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
 from perdure.core.batch import Batch
 from perdure.core.check import check_label, check_read
-from perdure.core.errors import NonFiniteError, SettingError
+from perdure.core.copy import copy_module
+from perdure.core.errors import NonFiniteError, SettingError, UnsupportedError
 from perdure.training.predict import errors, predict
 from perdure.training.settings import Training
 from perdure.training.source import Source
@@ -77,13 +77,14 @@ class Course:
     Raises:
         DataError: when inputs are not usable.
         SettingError: when training is to stop at a training accuracy, but there is no training set.
+        UnsupportedError: when the model cannot be copied, or has no weights to train.
     """
 
     def __init__(
         self, model: nn.Module, source: Source, validation: Batch, settings: Training, generator: torch.Generator
     ) -> None:
         _check_data(source, validation, settings)
-        self.model = copy.deepcopy(model).train()
+        self.model = _copy_for_training(model)
         self.step, self.total = 0, settings.epochs * source.steps
         self.is_over = False
         self.dropout_seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
@@ -178,6 +179,15 @@ class Course:
             return False
         at_most = ((len(whole) - errors(predict(self.model, part), part)) / len(whole) for part in (batch, whole))
         return all(share >= stop_at for share in at_most)
+
+
+def _copy_for_training(model: nn.Module) -> nn.Module:
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise UnsupportedError(
+            f"{type(model).__name__} has no weights that can be trained",
+            "set requires_grad on its parameters; a module from torch.jit.freeze has none: train it before",
+        )
+    return copy_module(model).train()
 
 
 def _rate(optimiser: torch.optim.Optimizer, settings: Training, total: int) -> LRScheduler:
