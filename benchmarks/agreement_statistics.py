@@ -9,9 +9,9 @@ import torch
 
 from benchmarks.harness import Row
 from perdure.core.random import stream
-from perdure.ensemble.agreements import consistency_numbers, measures, of_clusters, of_samples
-from perdure.reproducibility.agreement import Run
-from perdure.reproducibility.vectors import Vectors
+from perdure.stability.agreement import Run
+from perdure.stability.measures import consistency_numbers, measures, of_clusters, of_samples
+from perdure.stability.vectors import Vectors
 
 RUNS, SAMPLES, TYPES, CORES, TARGET = 10, 10_000, 500, 2, 60.0
 SHARES = {"a fifth of the types in a sample": 0.2, "all types in every sample": 1.0}

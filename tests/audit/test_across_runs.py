@@ -6,8 +6,8 @@ from torch import nn
 from perdure.audit.across_runs import ALIKE, OTHER, SAME, AcrossRuns, across_runs, not_asked
 from perdure.audit.retrained import weighed
 from perdure.core.verdict import Number
-from perdure.ensemble.members import Member, learned
 from perdure.models.recurrent import Recurrent
+from perdure.stability.members import Member, learned
 
 
 def verdict(value, low, high, *, null=0.0, ceiling=1.0, alike=1.0, runs=8, accuracy=0.9):

@@ -16,10 +16,10 @@ from perdure.data.boxes import Boxes
 from perdure.data.planted_text import PlantedText
 from perdure.data.shapes import Shapes
 from perdure.data.splits import Splits
-from perdure.ensemble.candidate import Candidate, accuracy_number
 from perdure.models.deep_lstm import DeepLstm
 from perdure.models.small_cnn import SmallCnn
 from perdure.records.run import open_run
+from perdure.stability.candidate import Candidate, accuracy_number
 
 
 class Scaled(nn.Module):

@@ -13,14 +13,14 @@ from perdure.core.errors import CheckpointError, EmptyDataError, LengthError, Se
 from perdure.core.verdict import read_number, read_verdict
 from perdure.data.planted_events import PlantedEvents
 from perdure.data.shapes import Shapes
-from perdure.ensemble.comparable import check_comparable
-from perdure.ensemble.members import Ensemble
 from perdure.models.attention import Attention
 from perdure.models.hierarchical import Hierarchical
 from perdure.models.small_cnn import SmallCnn
 from perdure.records.run import open_run
-from perdure.reproducibility.agreement import Run
-from perdure.reproducibility.vectors import Vectors
+from perdure.stability.agreement import Run
+from perdure.stability.comparable import check_comparable
+from perdure.stability.members import Ensemble
+from perdure.stability.vectors import Vectors
 from perdure.training.attempts import _FAILED
 from perdure.training.checkpoint import load_checkpoint, save_checkpoint
 

@@ -14,11 +14,11 @@ from perdure.core.target import Logit
 from perdure.core.trial import Trial
 from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
-from perdure.ensemble.members import Ensemble
 from perdure.landscape.surface import ModelLoss
 from perdure.metrics.evaluate import evaluate
 from perdure.models.presets import model_config
 from perdure.ops.params import params_of
+from perdure.stability.members import Ensemble
 from perdure.training.ensemble import Runs
 from perdure.training.settings import Training
 from tests.away import AWAY, Away, away

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.reproducibility.agreement import Run
-from perdure.reproducibility.vectors import Vectors
+from perdure.stability.agreement import Run
+from perdure.stability.vectors import Vectors
 from perdure.studies.conclusion import concluded
 from perdure.studies.explanation_reproducibility import ExplanationReproducibility
 from perdure.studies.retrained import Retrained, rows_of

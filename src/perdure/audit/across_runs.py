@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perdure.core.verdict import Level, Number, Verdict
-from perdure.ensemble.agreements import FEW
-from perdure.ensemble.learned import has_learned
+from perdure.stability.learned import has_learned
+from perdure.stability.measures import FEW
 
 __all__ = ["QUESTION", "AcrossRuns", "across_runs", "not_asked"]
 

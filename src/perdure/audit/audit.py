@@ -27,12 +27,12 @@ from perdure.core.registry import METRICS, folder_name
 from perdure.core.verdict import Number, Verdict
 from perdure.data.splits import Splits
 from perdure.engine.judge import default_metrics
-from perdure.ensemble.candidate import Candidate, accuracy_number
-from perdure.ensemble.learned import has_learned, not_learned
-from perdure.ensemble.members import Ensemble
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
 from perdure.records.scores import Case
+from perdure.stability.candidate import Candidate, accuracy_number
+from perdure.stability.learned import has_learned, not_learned
+from perdure.stability.members import Ensemble
 
 __all__ = ["audit"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from perdure.reproducibility.agreement import SEED, Run
-from perdure.reproducibility.clusters import Scan, clustering, matched, scan
+from perdure.stability.agreement import SEED, Run
+from perdure.stability.clusters import Scan, clustering, matched, scan
 
 __all__ = ["Clusters", "clusters_of", "shown"]
 

@@ -20,9 +20,9 @@ from perdure.engine.explain import Explaining, explain
 from perdure.engine.fitted import prepared
 from perdure.engine.judge import Judging, judge
 from perdure.engine.summaries import score_numbers, stored_scores
-from perdure.ensemble.candidate import Candidate
 from perdure.records.attributions import read_attributions
 from perdure.records.scores import Case
+from perdure.stability.candidate import Candidate
 
 __all__ = ["Asked", "Explained", "explained"]
 

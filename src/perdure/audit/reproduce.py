@@ -20,17 +20,17 @@ from perdure.core.registry import folder_name
 from perdure.core.verdict import read_number
 from perdure.data.splits import Splits
 from perdure.engine.pool import Progress
-from perdure.ensemble.agreements import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
-from perdure.ensemble.comparable import check_comparable
-from perdure.ensemble.learned import not_learned
-from perdure.ensemble.members import Ensemble, Member, failures, learned, members
-from perdure.ensemble.remedies import remedies
-from perdure.ensemble.telling import Telling, noisy, tell, type_count, type_names
 from perdure.ops.variance import shares
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run as Folder
-from perdure.reproducibility.agreement import Run
-from perdure.reproducibility.variance import method_by_run
+from perdure.stability.agreement import Run
+from perdure.stability.comparable import check_comparable
+from perdure.stability.explain_runs import Telling, noisy, tell, type_count, type_names
+from perdure.stability.learned import not_learned
+from perdure.stability.measures import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
+from perdure.stability.members import Ensemble, Member, failures, learned, members
+from perdure.stability.remedies import remedies
+from perdure.stability.variance import method_by_run
 
 __all__ = ["ReproduceSettings", "reproduce"]
 

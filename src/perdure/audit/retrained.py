@@ -10,11 +10,11 @@ from perdure.core.batch import select
 from perdure.core.errors import EmptyDataError
 from perdure.core.verdict import Number, Verdict
 from perdure.data.splits import Splits
-from perdure.ensemble.agreements import alike_number, of_samples
-from perdure.ensemble.comparable import check_comparable
-from perdure.ensemble.members import Ensemble, Member, learned, members
-from perdure.ensemble.telling import Telling, noisy, tell, type_count, type_names
 from perdure.ops.correlation import spearman
+from perdure.stability.comparable import check_comparable
+from perdure.stability.explain_runs import Telling, noisy, tell, type_count, type_names
+from perdure.stability.measures import alike_number, of_samples
+from perdure.stability.members import Ensemble, Member, learned, members
 
 __all__ = ["HOW", "retrained", "weighed"]
 

@@ -16,9 +16,9 @@ from perdure.core.batch import select
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Number, Verdict
 from perdure.core.written import unset
-from perdure.ensemble.candidate import Candidate
 from perdure.models.embedded import embedded
 from perdure.records.scores import Case
+from perdure.stability.candidate import Candidate
 
 __all__ = ["plainly", "verdicts"]
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from perdure.audit.settings import AuditSettings
     from perdure.data.splits import Splits
     from perdure.engine.piece import Engine
-    from perdure.ensemble.candidate import Candidate
-    from perdure.ensemble.members import Ensemble
+    from perdure.stability.candidate import Candidate
+    from perdure.stability.members import Ensemble
     from perdure.training.settings import Training
 
 __all__ = ["audit"]
@@ -77,8 +77,8 @@ def audit(
     from perdure.audit.kind import kind_of
     from perdure.audit.settings import AuditSettings
     from perdure.core.registry import METHODS, METRICS, folder_name
-    from perdure.ensemble.rehearsal import rehearse
     from perdure.records.run import open_run
+    from perdure.stability.rehearsal import rehearse
 
     names, shared = (model, *compare), chosen_engine(engine, workers, ray_address)
     for room, given in ((METHODS, method), (METRICS, metric)):
@@ -108,7 +108,7 @@ def audit(
 
 def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> Candidate:
     from perdure.core.registry import folder_name
-    from perdure.ensemble.candidate import Candidate
+    from perdure.stability.candidate import Candidate
 
     folder, device = where
     place = folder / "models" / folder_name(source.name)
@@ -131,7 +131,7 @@ def _runs(
     """Train a model again with the seeds that follow, or say why that cannot be."""
     from perdure.cli.reproduce import train_runs
     from perdure.core.registry import folder_name
-    from perdure.ensemble.members import Ensemble
+    from perdure.stability.members import Ensemble
 
     if source.load is not None:
         return f"How '{source.name}' was trained is not known here, so it was not trained again. {GIVEN}"

@@ -65,9 +65,9 @@ def explain(
     from perdure.engine.explain import Explaining, shard_count
     from perdure.engine.explain import explain as run_explain
     from perdure.engine.fitted import prepared
-    from perdure.ensemble.rehearsal import rehearse
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
+    from perdure.stability.rehearsal import rehearse
 
     check_choice("explained", explained, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))

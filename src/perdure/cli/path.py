@@ -66,11 +66,11 @@ def path(
     from dataclasses import asdict
 
     from perdure.core.registry import METHODS, folder_name
-    from perdure.paths.ends import load_ends, recorded_data
-    from perdure.paths.paths import Watch, paths
-    from perdure.paths.settings import PathSettings
+    from perdure.landscape.ends import load_ends, recorded_data
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
+    from perdure.stability.paths import Watch, paths
+    from perdure.stability.settings import PathSettings
     from perdure.training.checkpoint import load_checkpoint
 
     for name in method:
@@ -101,7 +101,7 @@ def path(
 
 def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     """Choose attention where the model has it, else gradients."""
-    from perdure.ensemble.rehearsal import rehearse
+    from perdure.stability.rehearsal import rehearse
 
     try:
         rehearse(model, ("attention",), batch)

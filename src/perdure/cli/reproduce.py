@@ -67,8 +67,8 @@ def reproduce(
     from perdure.core.batch import select
     from perdure.core.registry import METHODS, folder_name
     from perdure.engine.explain import shard_count
-    from perdure.ensemble.members import Ensemble, failures
     from perdure.records.run import open_run
+    from perdure.stability.members import Ensemble, failures
     from perdure.training.checkpoint import load_checkpoint
 
     for name in method:
@@ -198,7 +198,7 @@ def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
 
 
 def _rehearse(model: nn.Module, methods: Sequence[str], splits: Splits) -> None:
-    from perdure.ensemble.rehearsal import rehearse
+    from perdure.stability.rehearsal import rehearse
 
     rehearse(model, methods, splits.train)
 

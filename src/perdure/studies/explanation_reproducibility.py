@@ -15,13 +15,13 @@ from perdure.core.random import stream
 from perdure.core.registry import DATASETS
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
-from perdure.landscape.along import explained
 from perdure.landscape.linear import linear
 from perdure.landscape.surface import ModelLoss
 from perdure.models.presets import model_config
 from perdure.models.typed import told_types
 from perdure.ops.params import flatten, params_of, unflatten
-from perdure.paths.along import explainer_of, shown_of
+from perdure.stability.along_path import explained
+from perdure.stability.path_record import explainer_of, shown_of
 from perdure.studies.cell import accuracy_row
 from perdure.studies.conclusion import concluded
 from perdure.studies.figures import agreement_chart, barrier_picture, remedies_chart, ways_chart

@@ -15,7 +15,13 @@ from torch import Tensor
 from perdure.core.errors import EmptyDataError
 from perdure.core.random import stream
 from perdure.core.verdict import Number
-from perdure.ensemble.agreements import (
+from perdure.ops.correlation import spearman
+from perdure.ops.pairs import pair_correlation, pair_interval, pair_mean
+from perdure.ops.variance import shares
+from perdure.stability.agreement import Run, sample_agreement
+from perdure.stability.drift import drift
+from perdure.stability.mean_explanations import mean_agreement, mean_vectors
+from perdure.stability.measures import (
     Measured,
     alike_number,
     consistency_numbers,
@@ -24,13 +30,7 @@ from perdure.ensemble.agreements import (
     of_clusters,
     of_samples,
 )
-from perdure.landscape.drift import drift
-from perdure.ops.correlation import spearman
-from perdure.ops.pairs import pair_correlation, pair_interval, pair_mean
-from perdure.ops.variance import shares
-from perdure.reproducibility.agreement import Run, sample_agreement
-from perdure.reproducibility.remedies import mean_agreement, mean_vectors
-from perdure.reproducibility.variance import method_by_run
+from perdure.stability.variance import method_by_run
 from perdure.studies.figures import seed_interval
 from perdure.studies.table import Row
 from perdure.studies.ways import KINDS, MIDDLE, way

@@ -25,8 +25,8 @@ from perdure.landscape.symmetry import symmetries
 from perdure.landscape.tracked import Valley
 from perdure.landscape.valley import valley
 from perdure.ops.params import Params, distance
-from perdure.reproducibility.agreement import Run
-from perdure.reproducibility.vectors import Vectors
+from perdure.stability.agreement import Run
+from perdure.stability.vectors import Vectors
 
 __all__ = ["KINDS", "MIDDLE", "height", "laid", "linear_heights", "moved", "points_of", "said", "stored", "way"]
 

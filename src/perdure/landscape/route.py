@@ -1,0 +1,181 @@
+"""Routes: paths of each kind between two runs, found once and kept with what they cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path as Folder
+
+from perdure.core.random import stream
+from perdure.landscape.band import band_learner
+from perdure.landscape.bezier import bezier_learner
+from perdure.landscape.chunks import Kept
+from perdure.landscape.counted import passes_of
+from perdure.landscape.ends import Ends
+from perdure.landscape.kept_learning import learned_in_chunks
+from perdure.landscape.kept_tracking import published_in_chunks, valley_in_chunks
+from perdure.landscape.learned import Learned, Learner
+from perdure.landscape.linear import linear
+from perdure.landscape.path import Chain, Path
+from perdure.landscape.polychain import polychain_learner
+from perdure.landscape.published import Published
+from perdure.landscape.stored import load_path, save_path
+from perdure.landscape.surface import ModelLoss
+from perdure.landscape.tracked import Tracked, Valley
+from perdure.ops.params import distance
+from perdure.records.files import write_text
+from perdure.stability.settings import PathSettings
+
+__all__ = ["Route", "Search", "find"]
+
+_RECORD, _PATH = "route.json", "path.safetensors"
+_LEARNING, _TRACKING = "learning.safetensors", "tracking"
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """A path that was found.
+
+    Args:
+        kind: of the path.
+        path: from one end to the other.
+        seconds: it took to find.
+        passes: of minibatches that it took, as `Counted` counts them.
+        ended: why the search ended, in words.
+    """
+
+    kind: str
+    path: Path
+    seconds: float
+    passes: float
+    ended: str
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What the searches for all kinds of paths have in common.
+
+    Args:
+        surface: the loss.
+        ends: of the paths.
+        settings: what is asked.
+        folder: of the run.
+        seconds: for each path that is tracked, over all calls.
+        tell: hears in words how far the search is.
+    """
+
+    surface: ModelLoss
+    ends: Ends
+    settings: PathSettings
+    folder: Folder
+    seconds: float
+    tell: Callable[[str], None]
+
+    def place(self, kind: str) -> Folder:
+        """Name the folder of a kind.
+
+        Args:
+            kind: of path.
+
+        Returns:
+            Where all that belongs to it is kept.
+        """
+        return self.folder / "paths" / kind
+
+
+def find(search: Search, kind: str) -> Route:
+    """Find a path of a kind, or load the one that was found.
+
+    A tracking that ran out of time goes on when there is more of it now. What is found is stored at once; a search
+    that was cut goes on from what it stored last, a few seconds before.
+
+    Args:
+        search: what to find it with.
+        kind: of path.
+
+    Returns:
+        The route.
+    """
+    place = search.place(kind)
+    if (place / _RECORD).exists():
+        record = json.loads((place / _RECORD).read_text(encoding="utf-8"))
+        if not record.pop("cut") or record["seconds"] >= search.seconds:
+            return Route(kind, load_path(place / _PATH), **record)
+    route, cut = _FINDERS[kind](search)
+    save_path(place / _PATH, route.path)
+    record = {"seconds": route.seconds, "passes": route.passes, "ended": route.ended, "cut": cut}
+    write_text(place / _RECORD, json.dumps(record, indent=2))
+    return route
+
+
+def _straight(search: Search) -> tuple[Route, bool]:
+    return Route("linear", linear(search.ends.first, search.ends.second), 0.0, 0.0, "nothing to search"), False
+
+
+def _curve(kind: str, ways: Callable[..., Learner[Path]], search: Search) -> tuple[Route, bool]:
+    learner = ways(search.surface, search.ends.first, search.ends.second)
+
+    def tell(state: Learned) -> None:
+        search.tell(f"{kind}: {state.gradients} of {learner.gradients} gradients")
+
+    generator = stream(search.settings.seed, "path", kind)
+    kept = learned_in_chunks(learner, generator, search.place(kind) / _LEARNING, tell)
+    passes = passes_of(kept.state.evaluations, kept.state.gradients, search.surface.size, learner.batch_size)
+    return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients"), False
+
+
+def _valley(search: Search) -> tuple[Route, bool]:
+    settings = Valley(search.settings.allowed, seconds=search.seconds)
+    tell, place = _teller("valley", search), search.place("valley") / _TRACKING
+    kept = valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, tell)
+    return _completed("valley", kept, settings.batch_size, search)
+
+
+def _published(search: Search) -> tuple[Route, bool]:
+    settings = Published(search.settings.allowed or 0.0, seconds=search.seconds)
+    tell, place = _teller("published", search), search.place("published") / _TRACKING
+    ends, generator = (search.ends.first, search.ends.second), stream(search.settings.seed, "path", "published")
+    kept = published_in_chunks(search.surface, ends, settings, generator, place, tell)
+    return _completed("published", kept, settings.batch_size, search)
+
+
+def _teller(kind: str, search: Search) -> Callable[[float, float], None]:
+    def tell(level: float, left: float) -> None:
+        search.tell(f"{kind}: loss at most {level:.4g} nats, {left:.0%} of the distance left")
+
+    return tell
+
+
+_FINDERS: dict[str, Callable[[Search], tuple[Route, bool]]] = {
+    "linear": _straight,
+    "valley": _valley,
+    "bezier": partial(_curve, "bezier", bezier_learner),
+    "polychain": partial(_curve, "polychain", polychain_learner),
+    "band": partial(_curve, "band", band_learner),
+    "published": _published,
+}
+
+
+def _completed(kind: str, kept: Kept[Tracked], batch_size: int, search: Search) -> tuple[Route, bool]:
+    """Lay the straight rest of a tracking that did not come to its end, and say so."""
+    tracked, ends, cut = kept.state, search.ends, kept.state.ended == "seconds"
+    passes = passes_of(tracked.evaluations, tracked.gradients, search.surface.size, batch_size)
+    whole, left = distance(ends.first, ends.second), distance(tracked.points[-1], ends.second)
+    if left == 0:
+        return Route(kind, tracked.path, kept.seconds, passes, "reached the other end"), False
+    ended = (
+        f"{_WORDS[tracked.ended]} with {left / whole:.0%} of the distance left and an increase of "
+        f"{tracked.increase:.4g} so far; the rest is a straight line"
+    )
+    path = Chain((*tracked.points, ends.second))
+    return Route(kind, path, kept.seconds, passes, ended), cut
+
+
+_WORDS = {
+    "target": "near the other end",
+    "stalled": "stalled: no step below the bound came closer",
+    "evaluations": "out of evaluations",
+    "seconds": "out of time",
+}

@@ -1,1 +1,0 @@
-"""Whether another training run would be explained the same way."""

@@ -1,0 +1,1 @@
+"""Stability of explanations over several training runs of one model."""

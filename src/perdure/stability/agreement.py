@@ -1,0 +1,284 @@
+"""How well the explanations of several training runs agree, between null and ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+from types import MappingProxyType
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from perdure.core.check import check_counts
+from perdure.core.errors import EmptyDataError, ShapeError
+from perdure.ops.pairs import pair_interval, pair_mean
+from perdure.stability.clusters import adjusted_rand, clusterings
+from perdure.stability.compared import compared
+from perdure.stability.null import Shuffle, shuffle_samples, shuffle_types
+from perdure.stability.vectors import Vectors
+
+__all__ = [
+    "NULL",
+    "Agreement",
+    "Measure",
+    "Partitions",
+    "Run",
+    "cluster_agreement",
+    "predicted_alike",
+    "sample_agreement",
+]
+
+Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From the values of two runs and the types present, (sample, type) each, to one number per sample."""
+
+Partitions = Callable[[Tensor, Tensor], float]
+"""From two partitions to their agreement, as `adjusted_rand`."""
+
+RAND: Mapping[str, Partitions] = MappingProxyType({"ARI": adjusted_rand})
+
+SEED = 10
+"""Of clusterings, as in the published code; the ceiling takes the next."""
+
+NULL = 250
+"""Samples on which a null is measured, at most: with all pairs and draws its mean is known to less than 0.01."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one training run says of some sequences.
+
+    Args:
+        vectors: the explanations.
+        predicted: the predicted class of each sequence.
+        again: the explanations of the same run with other noise; None for a method that draws none.
+    """
+
+    vectors: Vectors
+    predicted: Int[Tensor, " sample"]
+    again: Vectors | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """The agreement of several runs between its null and its ceiling.
+
+    Args:
+        pairs: the agreement of every pair of runs on the sequences that both predict alike; NaN on the diagonal, and
+            where there is no such sequence.
+        alike: the share of sequences that two runs predict alike, 1 on the diagonal.
+        mean: over the pairs.
+        low: lower end of the 95 % bootstrap interval of the mean over runs; NaN for two runs.
+        high: upper end.
+        null: what shuffled explanations of these runs score, mean over draws.
+        ceiling: what a run scores beside itself, with other noise or another seed of the clustering; mean over runs.
+    """
+
+    pairs: Float[Tensor, "run run"]
+    alike: Float[Tensor, "run run"]
+    mean: float
+    low: float
+    high: float
+    null: float
+    ceiling: float
+
+
+def sample_agreement(
+    runs: Sequence[Run], measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types, draws: int = 5
+) -> Agreement:
+    """Compare the explanations of each sequence by two runs, and average over sequences and pairs.
+
+    Only the types that occur in a sequence are compared, as others are zero in every run. Sequences with fewer than
+    two of them are left out: there is nothing to order.
+
+    Args:
+        runs: at least two, of the same sequences.
+        measure: for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
+        generator: the stream of the null and of the bootstrap.
+        shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
+        draws: shuffles of each run.
+
+    Returns:
+        The agreement.
+
+    Raises:
+        EmptyDataError: with fewer than two runs, or when none predict alike.
+        ShapeError: when the runs are not of the same sequences.
+
+    Example:
+        >>> from perdure.ops.correlation import spearman
+        >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
+        >>> found = sample_agreement([Run(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator())
+        >>> found.mean, found.low, found.high, found.ceiling, found.null < 0.5
+        (1.0, 1.0, 1.0, 1.0, True)
+    """
+    check_counts(draws=draws)
+    alike, present = predicted_alike(runs), runs[0].vectors.present
+    kept = alike & (present.sum(1) > 1).to(alike.device)
+    values = torch.stack([run.vectors.values for run in runs])
+    found = _averages(measure, values, values, present, kept)
+    pairs, some = _mirrored(found), _compared_somewhere(kept)
+    own = [Vectors(one[some], present[some]) for one in values]
+    nulls = []
+    for _ in range(draws):
+        shuffled = torch.stack([shuffle(one, generator).values for one in own])
+        nulls.append(_averages(measure, values[:, some], shuffled, present[some], kept[..., some]))
+    again = [values[i] if run.again is None else run.again.values for i, run in enumerate(runs)]
+    selves = [
+        float(found[i, i] if same is values[i] else _averages(measure, one[None], same[None], present, kept[i, i]))
+        for i, (one, same) in enumerate(zip(values, again, strict=True))
+    ]
+    low, high = pair_interval(pairs, generator)
+    null = fmean(pair_mean(_mirrored(table)) for table in nulls)
+    return Agreement(pairs, alike.double().mean(2), pair_mean(pairs), low, high, null, fmean(selves))
+
+
+def _averages(
+    measure: Measure,
+    first: Float[Tensor, "run sample type"],
+    second: Float[Tensor, "run sample type"],
+    present: Bool[Tensor, "sample type"],
+    kept: Bool[Tensor, "*pairs sample"],
+) -> Float[Tensor, "*pairs"]:
+    """Average over the samples to compare, for all pairs of runs."""
+    sums = torch.zeros(kept.shape[:-1], dtype=torch.float64)
+    for part, table in compared(measure, first, second, present):
+        sums += table.masked_fill(~kept[..., part].cpu(), 0.0).sum(-1).reshape(sums.shape)
+    return sums / kept.sum(-1).cpu()
+
+
+def _mirrored(table: Float[Tensor, "run run"]) -> Float[Tensor, "run run"]:
+    """Take each pair from above the diagonal."""
+    above = table.triu(1)
+    return (above + above.T).fill_diagonal_(torch.nan)
+
+
+def _compared_somewhere(kept: Bool[Tensor, "run run sample"]) -> Int[Tensor, " some"]:
+    """List samples that some pair of runs compares, for the null: so many give its mean more exactly than needed."""
+    others = ~torch.eye(len(kept), dtype=torch.bool, device=kept.device)
+    return kept[others].any(0).nonzero()[:NULL, 0]
+
+
+def cluster_agreement(
+    runs: Sequence[Run],
+    count: int,
+    generator: torch.Generator,
+    measures: Mapping[str, Partitions] = RAND,
+    shuffle: Shuffle = shuffle_samples,
+    draws: int = 5,
+) -> dict[str, Agreement]:
+    """Cluster the sequences by the explanations of each run, and compare the partitions of two runs.
+
+    The ceiling is the same run, explained with other noise where its method draws any, and clustered from other seeds:
+    where it is below 1, the clusters themselves are not settled. The null keeps the types of each sequence, from which
+    clusters may follow without any explanation.
+
+    Args:
+        runs: at least two, of the same sequences.
+        count: the number of clusters; `scan` of one run helps to choose it, the paper compares runs with 2.
+        generator: the stream of the null and of the bootstrap.
+        measures: how to compare two partitions, by name; `adjusted_rand` unless others are given.
+        shuffle: the null, `shuffle_samples` or `shuffle_types`.
+        draws: shuffles of each run.
+
+    Returns:
+        The agreement by each measure, all of the same partitions.
+
+    Raises:
+        EmptyDataError: with fewer than two runs, or when none predict alike.
+        ShapeError: when the runs are not of the same sequences.
+        SettingError: when there are more clusters than sequences.
+
+    Reference:
+        ger2020reproducibility
+
+    Example:
+        >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
+        >>> runs = [Run(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
+        >>> found = cluster_agreement(runs, 2, torch.Generator())["ARI"]
+        >>> found.mean, found.ceiling
+        (1.0, 1.0)
+    """
+    check_counts(draws=draws)
+    alike = predicted_alike(runs)
+
+    def labels(several: Sequence[Vectors], seed: int = SEED) -> list[Tensor]:
+        return [one.label for one in clusterings([vectors.values for vectors in several], count, seed)]
+
+    found = labels([run.vectors for run in runs])
+    some = torch.arange(len(alike[0, 0]))[: max(NULL, count)]
+    own = [Vectors(run.vectors.values[some], run.vectors.present[some]) for run in runs]
+    others = [labels([shuffle(one, generator) for one in own]) for _ in range(draws)]
+    again = labels([run.vectors if run.again is None else run.again for run in runs], SEED + 1)
+    return {
+        name: _placed(_Labels(found, again, others, some), alike.cpu(), measure, generator)
+        for name, measure in measures.items()
+    }
+
+
+class _Labels(NamedTuple):
+    """The clusters of each run, once more, and those of shuffled explanations of some samples, draw by draw."""
+
+    found: Sequence[Tensor]
+    again: Sequence[Tensor]
+    others: Sequence[Sequence[Tensor]]
+    some: Tensor
+
+
+def _placed(
+    labels: _Labels, alike: Bool[Tensor, "run run sample"], measure: Partitions, generator: torch.Generator
+) -> Agreement:
+    """Place the agreement of runs between that with shuffled runs and that of each with itself."""
+    found, some = labels.found, labels.some
+    pairs, few = _pairs(found, found, alike, measure), [label[some] for label in found]
+    null = fmean(pair_mean(_pairs(few, shuffled, alike[..., some], measure)) for shuffled in labels.others)
+    selves = [measure(one, same) for one, same in zip(found, labels.again, strict=True)]
+    low, high = pair_interval(pairs, generator)
+    return Agreement(pairs, alike.double().mean(2), pair_mean(pairs), low, high, null, fmean(selves))
+
+
+def _pairs(
+    first: Sequence[Tensor], second: Sequence[Tensor], alike: Bool[Tensor, "run run sample"], measure: Partitions
+) -> Float[Tensor, "run run"]:
+    table = torch.full((len(first), len(first)), torch.nan, dtype=torch.float64)
+    for i, j in combinations(range(len(first)), 2):
+        if (kept := alike[i, j]).any():
+            table[i, j] = table[j, i] = measure(first[i][kept], second[j][kept])
+    return table
+
+
+def predicted_alike(runs: Sequence[Run]) -> Bool[Tensor, "run run sample"]:
+    """Tell which sequences two runs predict alike.
+
+    Args:
+        runs: at least two.
+
+    Returns:
+        True for each pair of runs and each sequence to which both give the same class.
+
+    Raises:
+        EmptyDataError: with fewer than two runs.
+        ShapeError: when the runs are not of the same sequences.
+
+    Example:
+        >>> vectors = Vectors(torch.ones(2, 1), torch.ones(2, 1, dtype=torch.bool))
+        >>> runs = [Run(vectors, torch.tensor([0, 1])), Run(vectors, torch.tensor([0, 0]))]
+        >>> predicted_alike(runs)[0, 1].tolist()
+        [True, False]
+    """
+    if len(runs) < 2:
+        raise EmptyDataError(f"there are {len(runs)} runs to compare", "train at least two, better ten")
+    present = runs[0].vectors.present
+    for number, run in enumerate(runs):
+        views = (run.vectors,) if run.again is None else (run.vectors, run.again)
+        same = all(torch.equal(view.present, present) for view in views)
+        if not same or run.predicted.shape != present.shape[:1]:
+            raise ShapeError(
+                f"run {number} does not explain the sequences of run 0",
+                "explain the same batch with every run, and pass one predicted class for each sequence",
+            )
+    predicted = torch.stack([run.predicted for run in runs])
+    return predicted[:, None] == predicted

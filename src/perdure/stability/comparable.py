@@ -1,0 +1,64 @@
+"""Whether explanations of several runs can be compared at all, and what to keep in mind where they are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from perdure.core.errors import EmptyDataError
+from perdure.data.event_marks import types_in
+from perdure.data.splits import Splits
+from perdure.stability.agreement import Run
+from perdure.stability.explain_runs import type_count
+
+__all__ = ["check_comparable"]
+
+
+def check_comparable(
+    told: Mapping[str, Sequence[Run]], names: Sequence[str], splits: Splits, types: Sequence[str]
+) -> None:
+    """Warn of samples without types to compare, of types unseen in training, and of constant explanations.
+
+    Args:
+        told: what the runs say, by method.
+        names: of the runs.
+        splits: their data.
+        types: names of the event types, or of places.
+
+    Raises:
+        EmptyDataError: when no sample has two types to compare.
+    """
+    present = next(iter(told.values()))[0].vectors.present
+    several = present.sum(1) > 1
+    if not several.any():
+        raise EmptyDataError("no sample has two types to compare", "use samples with more steps or event types")
+    if not several.all():
+        _warn(f"{int((~several).sum())} of {len(several)} samples have fewer than two types and are left out")
+    _warn_unseen(present, splits, types)
+    for method, runs in told.items():
+        for name, run in zip(names, runs, strict=True):
+            constant = int((_constant(run.vectors.values, present) & several).sum())
+            if constant:
+                _warn(f"method '{method}' explains {constant} of {len(several)} samples of run '{name}' by a constant")
+
+
+def _constant(values: Tensor, present: Tensor) -> Tensor:
+    high = values.masked_fill(~present, -torch.inf).amax(1)
+    return high == values.masked_fill(~present, torch.inf).amin(1)
+
+
+def _warn_unseen(present: Tensor, splits: Splits, types: Sequence[str]) -> None:
+    if type_count(splits) is None:
+        return
+    missed = present.any(0).cpu() & ~types_in(splits.train, len(types))
+    unseen = [types[k] for k in missed.nonzero()[:, 0].tolist()]
+    if unseen:
+        shown = ", ".join(unseen[:3]) + (", ..." if len(unseen) > 3 else "")
+        _warn(f"{len(unseen)} event types of the explained samples never occur in training: {shown}")
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=3)

@@ -1,0 +1,214 @@
+"""Whether explanations of several runs are near where they predict alike, and nearer than where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from perdure.core.check import check_counts
+from perdure.core.errors import EmptyDataError
+from perdure.core.threads import side_by_side
+from perdure.ops.consistency import mean_generalizability, relative_consistency
+from perdure.ops.correlation import spearman
+from perdure.ops.pairs import FEWEST
+from perdure.stability.agreement import NULL, Run, predicted_alike
+from perdure.stability.compared import compared
+from perdure.stability.null import Shuffle, shuffle_types
+from perdure.stability.vectors import Vectors
+
+__all__ = ["Consistency", "Placed", "consistency", "spearman_distance"]
+
+RESAMPLED = 500
+"""Draws of the bootstrap."""
+
+Statistic = Callable[[Tensor, Tensor, Tensor], float]
+"""From distances, whether predictions are alike, and weights to one number."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A number between its null and its ceiling.
+
+    Args:
+        value: the number.
+        low: lower end of its 95 % bootstrap interval over runs; NaN for two runs.
+        high: upper end.
+        null: what shuffled explanations of these runs score, mean over draws.
+        ceiling: what a run scores beside itself, or the best possible value.
+    """
+
+    value: float
+    low: float
+    high: float
+    null: float
+    ceiling: float
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """MeGe and ReCo, with how many comparisons they rest on.
+
+    Args:
+        mege: mean generalizability.
+        reco: relative consistency; its value is NaN when all runs predict alike.
+        alike: comparisons of two runs that are both right about a sequence.
+        unlike: comparisons of two runs of which one is right.
+    """
+
+    mege: Placed
+    reco: Placed
+    alike: int
+    unlike: int
+
+
+class _Compared(NamedTuple):
+    """Distances with the pair of runs, as its place in a table, and whether they predict alike."""
+
+    distance: Tensor
+    alike: Tensor
+    pair: Tensor
+
+
+def spearman_distance(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
+    r"""Give the distance of the paper, for which opposite orders are as near as equal ones.
+
+    .. math:: \delta = \sqrt{1 - |\rho|}
+
+    Args:
+        a: values of one run, (sample, type).
+        b: those of another.
+        mask: true for the types that occur.
+
+    Returns:
+        One distance per sample, in [0, 1].
+
+    Reference:
+        fel2022how
+
+    Example:
+        >>> up, everywhere = torch.tensor([[1.0, 2.0, 3.0]]), torch.ones(1, 3, dtype=torch.bool)
+        >>> spearman_distance(up, -up, everywhere).item(), spearman_distance(up, torch.ones(1, 3), everywhere).item()
+        (0.0, 1.0)
+    """
+    return (1 - spearman(a, b, mask).abs()).clamp_min(0).sqrt()
+
+
+def consistency(
+    runs: Sequence[Run],
+    label: Int[Tensor, " sample"],
+    generator: torch.Generator,
+    shuffle: Shuffle = shuffle_types,
+    draws: int = 5,
+) -> Consistency:
+    """Measure MeGe and ReCo of an ensemble, by the Spearman distance.
+
+    Compared are two runs on a sequence of two or more types that at least one of them predicts rightly: alike when
+    both do, unlike when one does.
+
+    Args:
+        runs: at least two, of the same sequences.
+        label: the class of each sequence.
+        generator: the stream of the null and of the bootstrap.
+        shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
+        draws: shuffles of each run.
+
+    Returns:
+        Both, between null and ceiling. The ceiling of ReCo is 1, as a run never contradicts itself.
+
+    Raises:
+        EmptyDataError: with fewer than two runs, or when none of them is right about any sequence.
+        ShapeError: when the runs are not of the same sequences.
+
+    Reference:
+        fel2022how
+
+    Notes:
+        The paper compares models trained on different folds, on the samples that one of them has not seen. Here runs
+        differ by their seed; explain sequences that no run was trained with.
+
+    Example:
+        >>> values, types = torch.tensor([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]]), torch.ones(2, 3, dtype=torch.bool)
+        >>> runs = [Run(Vectors(values, types), torch.tensor([0, 1]))] * 3
+        >>> consistency(runs, torch.tensor([0, 1]), torch.Generator()).mege.value
+        1.0
+    """
+    check_counts(draws=draws)
+    predicted_alike(runs)  # checks that they can be compared
+    views = [run.vectors for run in runs]
+    found = _compared(runs, views, label)
+    if not len(found.distance):
+        raise EmptyDataError("no run is right about a sequence", "train the models, and check the labels")
+    few = [_first(run, NULL) for run in runs]
+    own = [run.vectors for run in few]
+    others = [_compared(few, [shuffle(one, generator) for one in own], label[:NULL]) for _ in range(draws)]
+    selves = torch.cat([_selves(run, label) for run in runs])
+    everyone = torch.ones_like(selves)
+    best = mean_generalizability(selves, everyone.bool(), everyone)
+    times = _resampled(len(runs), generator)
+    mege = _placed(mean_generalizability, found, others, times, best)
+    reco = _placed(relative_consistency, found, others, times, 1.0)
+    return Consistency(mege, reco, int(found.alike.sum()), int((~found.alike).sum()))
+
+
+def _compared(runs: Sequence[Run], others: Sequence[Vectors], label: Tensor) -> _Compared:
+    """Measure run i beside the other vectors of run j, for all i < j."""
+    present = runs[0].vectors.present
+    right = torch.stack([run.predicted == label for run in runs]).cpu() & (present.sum(1) > 1).cpu()
+    ours = torch.stack([run.vectors.values for run in runs])
+    same = all(run.vectors is other for run, other in zip(runs, others, strict=True))
+    theirs = ours if same else torch.stack([other.values for other in others])
+    above = torch.ones(len(runs), len(runs)).triu(1).bool()[..., None]
+    parts = []
+    for part, rho in compared(spearman, ours, theirs, present):
+        one, both = right[:, None, part] | right[:, part], right[:, None, part] & right[:, part]
+        kept = one & above
+        first, second, _ = kept.nonzero(as_tuple=True)
+        pair = first * len(runs) + second
+        parts.append(_Compared((1 - rho[kept].abs()).clamp_min(0).sqrt(), both[kept], pair))
+    found = _Compared(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    order = found.distance.argsort()
+    return _Compared(*(one[order] for one in found))  # so that no draw has to sort
+
+
+def _first(run: Run, count: int) -> Run:
+    return Run(Vectors(run.vectors.values[:count], run.vectors.present[:count]), run.predicted[:count])
+
+
+def _selves(run: Run, label: Tensor) -> Tensor:
+    """Measure a run beside itself with other noise."""
+    one, again = run.vectors, run.again
+    kept = (run.predicted == label) & (one.present.sum(1) > 1)
+    if again is None:
+        return torch.zeros(int(kept.sum()), dtype=torch.float64)
+    return spearman_distance(one.values[kept], again.values[kept], one.present[kept]).cpu()
+
+
+def _resampled(runs: int, generator: torch.Generator) -> Tensor:
+    """Draw runs with replacement, and count how often each is in a draw."""
+    index = torch.randint(runs, (RESAMPLED, runs), generator=generator, device=generator.device).cpu()
+    return torch.nn.functional.one_hot(index, runs).sum(1).double()
+
+
+def _placed(
+    statistic: Statistic, found: _Compared, others: Sequence[_Compared], times: Tensor, ceiling: float
+) -> Placed:
+    def value(some: _Compared) -> float:
+        return statistic(some.distance, some.alike, torch.ones_like(some.distance))
+
+    def resampled(draw: Tensor) -> float:
+        weight = (draw[:, None] * draw).flatten().index_select(0, found.pair)
+        return statistic(found.distance, found.alike, weight)
+
+    drawn = torch.tensor(list(side_by_side(resampled, times)))
+    drawn = drawn[~drawn.isnan()].double()
+    null = fmean(value(other) for other in others)
+    if times.shape[1] < FEWEST or not len(drawn):
+        return Placed(value(found), torch.nan, torch.nan, null, ceiling)
+    low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()
+    return Placed(value(found), low, high, null, ceiling)

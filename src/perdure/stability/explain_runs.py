@@ -1,0 +1,188 @@
+"""The explanations of the same samples by several runs and methods, as vectors that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from perdure.attribution.attribute import attribute
+from perdure.core.attribution import Attribution
+from perdure.core.batch import Batch, select
+from perdure.core.protocols import Architecture
+from perdure.core.random import stream
+from perdure.core.registry import METHODS, folder_name
+from perdure.data.event_marks import marked_types
+from perdure.data.splits import Splits
+from perdure.engine.explain import Explaining, explain
+from perdure.engine.fitted import prepared
+from perdure.engine.piece import Engine
+from perdure.engine.pool import Progress, run_pieces
+from perdure.models.embedded import embedded
+from perdure.ops.sequence import lengths_of
+from perdure.records.attributions import read_attributions
+from perdure.stability.agreement import Run
+from perdure.stability.sites import site_names, site_vectors
+from perdure.stability.vectors import Vectors, event_vectors
+from perdure.training.checkpoint import load_checkpoint
+
+__all__ = ["Telling", "noisy", "tell", "type_count", "type_names"]
+
+AGAIN = 10_000
+"""Between the seed of the noise of a run and that of its second draw."""
+
+FEW = 2
+"""Samples on which two draws of a method are compared."""
+
+SEEN = 16
+"""Samples that a method sees there before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Telling:
+    """What several runs say of the same samples; called with a number, it explains with one run and one method.
+
+    Each run draws noise of its own, so that runs do not agree because they share it.
+
+    Args:
+        runs: names and folders of the trained models.
+        methods: registry names, with settings.
+        again: those of the methods that draw noise, which explain twice.
+        batch: the samples.
+        seen: samples that a method may see before.
+        place: the folder for the maps: maps/RUN/METHOD and, for second draws, again/RUN/METHOD.
+        seed: of all noise.
+        config: the factory of models of your own.
+        device: where the models are asked, such as "cuda".
+    """
+
+    runs: tuple[tuple[str, Path], ...]
+    methods: tuple[str, ...]
+    again: tuple[str, ...]
+    batch: Batch
+    seen: Batch
+    place: Path
+    seed: int
+    config: Architecture | None = None
+    device: str = "cpu"
+
+    @property
+    def jobs(self) -> list[tuple[int, str, str]]:
+        """List the number of the run, the method and the room of all explanations."""
+        rooms = [(method, "maps") for method in self.methods] + [(method, "again") for method in self.again]
+        return [(run, method, room) for run in range(len(self.runs)) for method, room in rooms]
+
+    def __call__(self, index: int) -> None:
+        """Do one of the jobs, as far as it is not finished.
+
+        Args:
+            index: its number.
+        """
+        run, method, room = self.jobs[index]
+        name, folder = self.runs[run]
+        model = load_checkpoint(folder, self.config)[0].to(self.device)
+        made = prepared(METHODS.make(method), model, self.seen)
+        seed = self.seed + run + (AGAIN if room == "again" else 0)
+        explain(Explaining(model, self.batch, made, self.folder(run, method, room), name, seed=seed))
+
+    def folder(self, run: int, method: str, room: str = "maps") -> Path:
+        """Name the folder of the maps of a run.
+
+        Args:
+            run: its number.
+            method: the method.
+            room: "maps", or "again" for the second draw.
+
+        Returns:
+            The folder.
+        """
+        return self.place / room / folder_name(self.runs[run][0]) / folder_name(method)
+
+
+def tell(
+    work: Telling, types: int | None, workers: int | Engine = 1, progress: Progress | None = None
+) -> dict[str, list[Run]]:
+    """Explain what is not finished, then read all of it.
+
+    Args:
+        work: what to explain.
+        types: how many event types there are; None to compare places instead.
+        workers: processes that share the work, or an engine; the results are the same for any.
+        progress: told after each explanation of all samples by one run and method.
+
+    Returns:
+        For each method what the runs say, in their order.
+    """
+    run_pieces(work, range(len(work.jobs)), workers, progress)
+    return {method: [_read(work, run, method, types) for run in range(len(work.runs))] for method in work.methods}
+
+
+def noisy(model: nn.Module, methods: Sequence[str], batch: Batch) -> tuple[str, ...]:
+    """Find the methods that draw noise, by asking each twice.
+
+    Args:
+        model: any run.
+        methods: registry names, with settings.
+        batch: some samples.
+
+    Returns:
+        The methods whose maps of two streams differ.
+    """
+    few = embedded(model, select(batch, slice(0, SEEN)))
+    lengths, label = lengths_of(few.mask), few.label[:FEW]
+
+    def values(name: str, seed: int) -> Tensor:
+        method = prepared(METHODS.make(name), model, few)
+        first = None if lengths is None else lengths[:FEW]
+        drawn = stream(seed, "noisy")
+        return attribute(model, few.inputs[:FEW], method, target=label, lengths=first, generator=drawn).values
+
+    return tuple(name for name in methods if not torch.equal(values(name, 0), values(name, 1)))
+
+
+def type_names(splits: Splits) -> tuple[str, ...]:
+    """Name what vectors tell of: the event types, or the places of data without events.
+
+    Args:
+        splits: the data.
+
+    Returns:
+        One name for each column.
+    """
+    return _event_names(splits) or site_names(splits.test)
+
+
+def type_count(splits: Splits) -> int | None:
+    """Count the event types that vectors tell of.
+
+    Args:
+        splits: the data; events are those of the batches, or what the features mark where there are several at a time.
+
+    Returns:
+        How many there are; None for data without events, whose places are compared.
+    """
+    return len(_event_names(splits)) or None
+
+
+def _event_names(splits: Splits) -> tuple[str, ...]:
+    parts = (splits.train, splits.validation, splits.test)
+    events = [part.event for part in parts if part.event is not None]
+    if splits.test.event is None:
+        return splits.types if marked_types(splits) else ()
+    return splits.types or tuple(f"type {i}" for i in range(1 + max(int(event.max()) for event in events)))
+
+
+def _read(work: Telling, run: int, method: str, types: int | None) -> Run:
+    vectors, predicted = _vectors(work.folder(run, method), work.batch, types)
+    again = None if method not in work.again else _vectors(work.folder(run, method, "again"), work.batch, types)[0]
+    return Run(vectors, predicted, again)
+
+
+def _vectors(folder: Path, batch: Batch, types: int | None) -> tuple[Vectors, Tensor]:
+    parts = read_attributions(folder)
+    whole: Attribution = replace(parts[0].attribution, values=torch.cat([part.attribution.values for part in parts]))
+    found = site_vectors(whole, batch) if types is None else event_vectors(whole, batch, types)
+    return found, torch.cat([part.prediction for part in parts])

@@ -1,0 +1,135 @@
+"""The runs of an ensemble that can be compared, and those that cannot."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from perdure.core.errors import CheckpointError, EmptyDataError
+from perdure.core.protocols import Architecture
+from perdure.core.verdict import Number
+from perdure.data.splits import Splits
+from perdure.engine.piece import Engine
+from perdure.stability.candidate import accuracy_number
+from perdure.stability.learned import has_learned
+from perdure.training.attempts import failure
+from perdure.training.checkpoint import Info, load_checkpoint
+
+__all__ = ["Ensemble", "Member", "failures", "learned", "members"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Where the runs of an ensemble are, and what shares out their explanation.
+
+    Args:
+        folders: of the checkpoints, by name of the run.
+        config: the factory of runs of a model of your own; other checkpoints do without.
+        workers: processes, or an engine; what they say is the same for any.
+        device: where the models are asked, such as "cuda".
+    """
+
+    folders: Mapping[str, Path]
+    config: Architecture | None = None
+    workers: int | Engine = 1
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A training run of an ensemble.
+
+    Args:
+        name: what tells it from the others, such as "seed 3".
+        folder: of its checkpoint.
+        model: in evaluation mode.
+        config: the architecture.
+        accuracy: on all test samples.
+    """
+
+    name: str
+    folder: Path
+    model: nn.Module
+    config: Architecture
+    accuracy: Number
+
+
+def members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Member, ...]:
+    """Load the runs of an ensemble; those whose training failed are left out with a warning.
+
+    Their architectures may differ: what is compared are explanations of the same data.
+
+    Args:
+        ensemble: where they are.
+        splits: the data, the same for all.
+        seed: of the bootstrap of accuracies.
+
+    Returns:
+        At least two runs.
+
+    Raises:
+        EmptyDataError: with fewer than two usable runs.
+        CheckpointError: when a checkpoint is missing or damaged, or its model was trained on other data.
+    """
+    folders, failed = ensemble.folders, failures(ensemble)
+    for name, reason in failed.items():
+        warnings.warn(f"run '{name}' is left out, as its training failed: {reason}", stacklevel=2)
+    if len(folders) - len(failed) < 2:
+        raise EmptyDataError(
+            f"{len(folders) - len(failed)} of {len(folders)} runs can be compared",
+            "train at least two, better five or more; mend those that failed",
+        )
+    usable = {name: folder for name, folder in folders.items() if name not in failed}
+    return tuple(_member(name, folder, ensemble, splits, seed) for name, folder in usable.items())
+
+
+def failures(ensemble: Ensemble) -> dict[str, str]:
+    """Tell which runs failed.
+
+    Args:
+        ensemble: where they are.
+
+    Returns:
+        Why, by name of the run.
+    """
+    told = {name: failure(folder) for name, folder in ensemble.folders.items()}
+    return {name: reason for name, reason in told.items() if reason is not None}
+
+
+def learned(some: Sequence[Member]) -> tuple[Member, ...]:
+    """Take the runs that have learned the task: what the others say is no explanation to compare with.
+
+    Args:
+        some: the runs.
+
+    Returns:
+        Those that have; all of them when they are fewer than two, so that the verdict can say so.
+    """
+    found = tuple(one for one in some if has_learned(one.accuracy))
+    return found if len(found) > 1 else tuple(some)
+
+
+def _member(name: str, folder: Path, ensemble: Ensemble, splits: Splits, seed: int) -> Member:
+    model, info = load_checkpoint(folder, ensemble.config)
+    _check_same_data(folder, info, splits)
+    model = model.to(ensemble.device)
+    return Member(name, folder, model, info.config, accuracy_number(model, splits.test, seed))
+
+
+def _check_same_data(folder: Path, info: Info, splits: Splits) -> None:
+    pairs = {
+        "features": (info.features, splits.features),
+        "classes": (info.classes, splits.classes),
+        "vocabulary": (info.vocabulary, splits.vocabulary),
+    }
+    for what, (theirs, ours) in pairs.items():
+        if theirs != ours:
+            shown = "" if what == "vocabulary" else f": {theirs} there and {ours} here"
+            raise CheckpointError(
+                f"the model in {folder} was trained on data with other {what}{shown}",
+                "compare runs on the data they were trained on",
+            )

@@ -1,0 +1,231 @@
+"""What a page of paths shows of one route: its barrier, how well the model does on it, and how it explains there."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from perdure.core.batch import Batch, select
+from perdure.core.protocols import Method
+from perdure.core.random import stream
+from perdure.core.registry import METHODS, folder_name
+from perdure.core.verdict import Number
+from perdure.data.splits import Splits
+from perdure.engine.fitted import prepared
+from perdure.landscape.barrier import barrier
+from perdure.landscape.path import Chain, Path, evenly
+from perdure.landscape.route import Route, Search
+from perdure.ops.interval import bootstrap_interval
+from perdure.records.files import write_bytes, write_text
+from perdure.stability.agreement import Run
+from perdure.stability.along_path import Explainer, course, explained
+from perdure.stability.comparable import check_comparable
+from perdure.stability.drift import Drift, drift, flow
+from perdure.stability.explain_runs import type_count, type_names
+from perdure.stability.measures import measures
+from perdure.stability.sites import site_vectors
+from perdure.stability.vectors import Vectors, event_vectors
+
+__all__ = ["Shown", "explainer_of", "height", "looked_at", "shown_of"]
+
+BARRIER_POINTS = 61
+"""Points of a path at which its loss is measured."""
+
+LENGTH_POINTS = 501
+"""Points of a curve between which its length is measured."""
+
+TOP = 3
+"""Types that count as the top ones of a sample."""
+
+TYPES = 8
+"""Event types that are shown, at most."""
+
+RARE = 0.05
+"""Share of the samples in which a type must occur to be shown."""
+
+_SECOND = 1.959963984540054
+"""Quantile of the standard normal distribution between whose negative and itself 95 % lie."""
+
+_RECORD, _ARRAYS = "along.json", "along.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What is looked at along every path.
+
+    Args:
+        splits: the data; the model does well or badly on all test samples.
+        batch: the test samples that are explained.
+        types: names of what the explanations give values to: event types, or places of the input.
+    """
+
+    splits: Splits
+    batch: Batch
+    types: tuple[str, ...]
+
+
+def shown_of(splits: Splits, samples: int) -> Shown:
+    """Choose what to look at.
+
+    Args:
+        splits: the data.
+        samples: test samples to explain, at most.
+
+    Returns:
+        The first test samples, with event types where they have any.
+    """
+    return Shown(splits, select(splits.test, slice(0, samples)), type_names(splits))
+
+
+def height(search: Search, route: Route) -> float:
+    """Measure the barrier of a route.
+
+    Args:
+        search: what it was found with.
+        route: the path.
+
+    Returns:
+        Its height in nats.
+    """
+    return barrier(search.surface, route.path, torch.Generator(), BARRIER_POINTS, draws=1).height
+
+
+def looked_at(
+    search: Search, route: Route, shown: Shown, null: float
+) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
+    """Look at all there is to see along a route, or load what was seen before.
+
+    Args:
+        search: what it was found with.
+        route: the path.
+        shown: what to look at.
+        null: the barrier of the straight line.
+
+    Returns:
+        The plain record of the kind with its agreements, and the arrays of the page.
+    """
+    place = search.place(route.kind)
+    if (place / _RECORD).exists():
+        record = json.loads((place / _RECORD).read_text(encoding="utf-8"))
+        if record["kind"]["seconds"] == route.seconds:  # else the search has gone on since
+            with np.load(place / _ARRAYS, allow_pickle=False) as stored:
+                return record, dict(stored)
+    record, arrays = _looked_at(search, route, shown, null)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_bytes(place / _ARRAYS, buffer.getvalue())
+    write_text(place / _RECORD, json.dumps(record, indent=2))
+    return record, arrays
+
+
+def _looked_at(search: Search, route: Route, shown: Shown, null: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    settings, kind = search.settings, route.kind
+    search.tell(f"{kind}: loss at {BARRIER_POINTS} points")
+    points = evenly(route.path, settings.points).points
+    done = course(search.surface, points, shown.splits.test)
+    arrays = {f"{name}/{kind}": getattr(done, name).numpy() for name in ("t", "loss", "accuracy", "f1")}
+    agreements = []
+    for name in settings.methods:
+        search.tell(f"{kind}: explaining by {name} at {len(points)} points")
+        runs = explained(search.surface, points, shown.batch, explainer_of(name, shown, settings.seed))
+        if kind == settings.kinds[0]:  # all kinds have the same ends
+            check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
+        place = f"{kind}/{folder_name(name)}"
+        numbers, found = _drifts(runs, name, place, stream(settings.seed, "along", kind, name))
+        agreements += [{"kind": kind, "method": name, "number": asdict(number)} for number in numbers]
+        followed = flow(runs, settings.clusters, stream(settings.seed, "flow", kind, name))
+        arrays |= found | {f"ari/{place}": followed.ari.numpy(), f"flow/{place}": followed.label.numpy()}
+        top = _top_types(runs[0].vectors)
+        arrays[f"top_types/{folder_name(name)}"] = top.numpy()
+        arrays[f"top/{place}"] = np.stack([_means(run.vectors)[top].numpy() for run in runs])
+    return {"kind": _kind(search, route, null), "agreements": agreements}, arrays
+
+
+def _kind(search: Search, route: Route, null: float) -> dict[str, Any]:
+    generator = stream(search.settings.seed, "bootstrap", route.kind)
+    found = barrier(search.surface, route.path, generator, BARRIER_POINTS)
+    error = found.noise / NormalDist().inv_cdf(0.95)
+    low, high = max(0.0, found.height - _SECOND * error), found.height + _SECOND * error
+    number = Number("barrier", found.height, low, high, null, 0.0, "nats", higher_is_better=False)
+    return {
+        "kind": route.kind,
+        "barrier": asdict(number),
+        "increase": found.increase,
+        "noise": found.noise,
+        "inside_noise": found.inside_noise,
+        "seconds": route.seconds,
+        "passes": route.passes,
+        "ended": route.ended,
+        "length": _length(route.path),
+    }
+
+
+def _length(path: Path) -> float:
+    return path.length if isinstance(path, Chain) else evenly(path, LENGTH_POINTS).length
+
+
+def explainer_of(name: str, shown: Shown, seed: int) -> Explainer:
+    """Say how a method explains a model, wherever it is met.
+
+    Args:
+        name: of the method, with settings.
+        shown: what it explains.
+        seed: of what it draws.
+
+    Returns:
+        How to make the method for a model, and vectors of what it says.
+    """
+    types = type_count(shown.splits)
+    vectors = site_vectors if types is None else partial(event_vectors, types=types)
+    return Explainer(partial(_method, name, shown.splits.train), vectors, seed)
+
+
+def _method(name: str, seen: Batch, model: nn.Module) -> Method:
+    return prepared(METHODS.make(name), model, seen)
+
+
+def _drifts(
+    runs: Sequence[Run], method: str, place: str, generator: torch.Generator
+) -> tuple[list[Number], dict[str, np.ndarray]]:
+    """Measure the drift of every measure; a measure without a comparable sample has no number."""
+    numbers, arrays = [], {}
+    for name, measure in measures(method, TOP).items():
+        found = drift(runs, measure, generator)
+        arrays[f"drift/{place}/{name}"] = found.ends.numpy()
+        arrays[f"neighbour/{place}/{name}"] = found.neighbour.numpy()
+        numbers += _agreement(name, found, generator)
+    return numbers, arrays
+
+
+def _agreement(name: str, found: Drift, generator: torch.Generator) -> list[Number]:
+    """Average the agreement with the first end over all other points, and give its interval over samples."""
+    by_sample = found.first[1:].nanmean(0)
+    by_sample = by_sample[~by_sample.isnan()]
+    if not len(by_sample):
+        return []
+    low, high = bootstrap_interval(by_sample, generator)
+    better = name != "Jensen-Shannon"
+    mean = float(by_sample.mean())
+    return [Number(name, mean, float(low), float(high), found.null, found.ceiling, higher_is_better=better)]
+
+
+def _top_types(vectors: Vectors) -> Tensor:
+    """Choose the types with the largest mean size, of those that are not rare."""
+    share = vectors.present.double().mean(0)
+    sizes = _means(Vectors(vectors.values.abs(), vectors.present)).masked_fill(share < RARE, -torch.inf)
+    count = min(TYPES, int((share >= RARE).sum()))
+    return sizes.topk(count).indices
+
+
+def _means(vectors: Vectors) -> Tensor:
+    """Average each type over the samples in which it occurs."""
+    return vectors.values.double().sum(0) / vectors.present.sum(0).clamp_min(1)

@@ -1,0 +1,147 @@
+"""The door to paths between two training runs: lay them, and look at what happens on the way."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from perdure.core.registry import folder_name
+from perdure.core.threads import one_thread
+from perdure.data.splits import Splits
+from perdure.engine.local import InProcess
+from perdure.engine.piece import Engine
+from perdure.engine.pool import run_pieces
+from perdure.landscape.ends import Ends, aligned
+from perdure.landscape.route import Search, find
+from perdure.landscape.surface import ModelLoss
+from perdure.records.files import write_bytes, write_text
+from perdure.records.run import Run
+from perdure.stability.path_record import Shown, height, looked_at, shown_of
+from perdure.stability.rehearsal import rehearse
+from perdure.stability.settings import PathSettings
+
+__all__ = ["Watch", "paths"]
+
+
+def _quiet(_line: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How long to search, who hears of it, and what shares it out.
+
+    Args:
+        seconds: for each path that is tracked, over all calls; not part of what is asked, so that more can be given.
+        tell: hears in words how far the search is.
+        workers: processes that share the paths, or an engine; what is found is the same for any, unless it is cut.
+    """
+
+    seconds: float = math.inf
+    tell: Callable[[str], None] = _quiet
+    workers: int | Engine = 1
+
+
+def paths(
+    ends: Ends, splits: Splits, settings: PathSettings, run: Run, watch: Watch | None = None
+) -> Mapping[str, Any]:
+    """Lay paths between two training runs, look along them, and store what was found in the run folder.
+
+    The loss of a path is that of all training samples. Accuracy and F1 are those of all test samples, and the first of
+    these are explained. All of it keeps to one thread, so that it can be repeated bit by bit.
+
+    Args:
+        ends: the runs.
+        splits: the data of both.
+        settings: which paths, and what to look at.
+        run: the open run; a path in it is not laid again, and a tracking goes on.
+        watch: how long to search.
+
+    Returns:
+        The record, also stored as `path.json`, with its arrays in `path.npz`.
+
+    Raises:
+        UnsupportedError: when a method cannot explain the model.
+        NonFiniteError: when the loss of an end, or a gradient, is NaN or infinite.
+    """
+    watch = watch or Watch()
+    rehearse(ends.model, settings.methods, splits.train)
+    ends = aligned(ends) if settings.align else ends
+    if ends.remark:
+        watch.tell(ends.remark)
+    tell = watch.tell if watch.workers in (1, InProcess()) else _quiet  # other processes cannot tell
+    search = Search(ModelLoss(ends.model, splits.train), ends, settings, run.path, watch.seconds, tell)
+    shown = shown_of(splits, settings.samples)
+    with one_thread():
+        null = height(search, find(search, "linear"))
+    lay = partial(_laid, search, shown, null)
+    run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.tell(f"{done} of {of} paths"))
+    with one_thread():
+        found = [looked_at(search, find(search, kind), shown, null) for kind in settings.kinds]
+    kinds = [record["kind"] for record, _ in found]
+    agreements = [row for record, _ in found for row in record["agreements"]]
+    arrays = {name: value for _, some in found for name, value in some.items()}
+    record = {
+        "title": " to ".join(ends.names),
+        "subtitle": _subtitle(run, settings, len(shown.batch)),
+        "answer": _answer(ends, kinds, agreements, arrays),
+        "ends": list(ends.names),
+        "aligned": _moved(ends),
+        "remark": ends.remark,
+        "methods": list(settings.methods),
+        "kinds": kinds,
+        "agreements": agreements,
+        "classes": list(splits.classes),
+        "types": list(shown.types),
+        "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_bytes(run.path / "path.npz", buffer.getvalue())
+    write_text(run.path / "path.json", json.dumps(record, indent=2))
+    return record
+
+
+def _laid(search: Search, shown: Shown, null: float, index: int) -> None:
+    """Lay one of the paths and look along it; both are stored."""
+    looked_at(search, find(search, search.settings.kinds[index]), shown, null)
+
+
+def _moved(ends: Ends) -> dict[str, float] | None:
+    return None if ends.alignment is None else {"before": ends.alignment.before, "after": ends.alignment.after}
+
+
+def _subtitle(run: Run, settings: PathSettings, samples: int) -> str:
+    methods = ", ".join(settings.methods)
+    return f"{run.config['data']} · {methods} · {samples} test samples · {settings.points} points"
+
+
+def _answer(
+    ends: Ends,
+    kinds: Sequence[Mapping[str, Any]],
+    agreements: Sequence[Mapping[str, Any]],
+    arrays: Mapping[str, np.ndarray],
+) -> str:
+    """Say how high the lowest path is, and how much of the first explanation is left at the other end of it."""
+    best = min(kinds, key=lambda kind: kind["barrier"]["value"])
+    value, null = best["barrier"]["value"], best["barrier"]["null"]
+    noise = "no more than the noise of the samples" if best["inside_noise"] else "more than the noise of the samples"
+    low = f"The lowest path, {best['kind']}, has a barrier of {value:.3g} nats, {noise}"
+    text = f"{low}; that of the straight line is {null:.3g}."
+    row = next((row for row in agreements if row["kind"] == best["kind"] and row["number"]["name"] == "Spearman"), None)
+    place = "" if row is None else f"{best['kind']}/{folder_name(row['method'])}"
+    far = math.nan if row is None else float(arrays[f"drift/{place}/Spearman"][-1, 0])
+    if row is None or math.isnan(far):
+        return f"{text} No sample is predicted alike by {' and '.join(ends.names)}."
+    number = row["number"]
+    return (
+        f"{text} Explained by {row['method']}, {ends.names[1]} agrees with {ends.names[0]} by {far:.2f} (Spearman; "
+        f"{number['null']:.2f} by chance, {number['ceiling']:.2f} at best)."
+    )

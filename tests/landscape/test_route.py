@@ -1,0 +1,79 @@
+"""Every kind of path that is cut goes on, to the same bytes and the same record; a bound that is too low says so."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from perdure.core.batch import Batch
+from perdure.landscape.band import Band
+from perdure.landscape.bend import Bend
+from perdure.landscape.ends import Ends
+from perdure.landscape.published import Published
+from perdure.landscape.route import Search, find
+from perdure.landscape.surface import ModelLoss
+from perdure.landscape.tracked import Valley
+from perdure.ops.params import params_of
+from perdure.stability.settings import KINDS, PathSettings
+from tests.landscape.bowls import PASS, point
+
+SETTINGS = PathSettings(kinds=KINDS, allowed=0.4)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("perdure.landscape.bezier.Bend", lambda: Bend(steps=40, batch_size=8))
+    monkeypatch.setattr("perdure.landscape.polychain.Bend", lambda: Bend(steps=40, batch_size=8))
+    monkeypatch.setattr("perdure.landscape.band.Band", lambda: Band(2, steps=10, batch_size=8, insertions=2))
+    monkeypatch.setattr("perdure.landscape.route.Valley", partial(Valley, longest=0.2, least=0.02, batch_size=8))
+    rough = partial(Published, inner=5, outer=2, share=0.1, batch_size=8, evaluations=60)
+    monkeypatch.setattr("perdure.landscape.route.Published", rough)
+
+
+def searching(folder, tell, surface=None, settings=SETTINGS):
+    drawn = torch.Generator().manual_seed(0)
+    x = torch.randn(30, 4, generator=drawn)
+    model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))
+    ends = [{n: torch.randn(w.shape, generator=drawn) for n, w in params_of(model).items()} for _ in "ab"]
+    ends = (point(-1.0, 0.0), point(1.0, 0.0)) if surface else ends
+    surface = surface or ModelLoss(model, Batch(x, (x[:, 0] > 0).long()))
+    return Search(surface, Ends(("a", "b"), model, ("", ""), *ends), settings, folder, float("inf"), tell)
+
+
+def kept(folder, kind):
+    record = json.loads((folder / "paths" / kind / "route.json").read_text())
+    return record | {"seconds": None}, (folder / "paths" / kind / "path.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "linear"])
+def test_one_that_is_cut_has_the_bytes_and_the_record_of_one_that_was_not(kind, tmp_path):
+    heard, cut = [], []
+
+    def interrupts(line):
+        cut.append(line)
+        raise KeyboardInterrupt
+
+    find(searching(tmp_path / "whole", heard.append), kind)
+    assert len(heard) > 1
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            find(searching(tmp_path / "cut", interrupts), kind)
+    assert not (tmp_path / "cut/paths" / kind / "route.json").exists()
+    find(searching(tmp_path / "cut", heard.append), kind)
+    assert kept(tmp_path / "cut", kind) == kept(tmp_path / "whole", kind)
+    assert cut[0] != cut[1]  # the second call went on from the first
+    assert cut[0].startswith(f"{kind}: ")
+
+
+def test_a_bound_that_cannot_be_kept_reports_the_best_reached_and_why(tmp_path):
+    """The pass costs 1, and half of it is allowed."""
+    search = searching(tmp_path, lambda _line: None, PASS, replace(SETTINGS, allowed=0.5))
+    route = find(search, "valley")
+    assert route.ended.startswith("stalled: no step below the bound came closer with ")
+    best = float(route.ended.partition("an increase of ")[2].partition(" so far")[0])
+    assert 0 < best <= 0.5
+    assert route.ended.endswith("; the rest is a straight line")
+    assert kept(tmp_path, "valley")[0]["ended"] == route.ended

@@ -1,0 +1,192 @@
+"""The whole way: paths laid, stored, cut, gone on with, and what is told of them."""
+
+import json
+import pickle
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from perdure.core.errors import SettingError, UnknownNameError
+from perdure.data.planted_events import PlantedEvents
+from perdure.engine.piece import do
+from perdure.landscape.barrier import barrier
+from perdure.landscape.bend import Bend
+from perdure.landscape.ends import load_ends
+from perdure.landscape.linear import linear
+from perdure.landscape.stored import load_path
+from perdure.landscape.surface import ModelLoss
+from perdure.landscape.tracked import Valley
+from perdure.models.attention import Attention
+from perdure.ops.params import distance
+from perdure.records.run import open_run
+from perdure.report.pages.paths import read_paths
+from perdure.stability.paths import Watch, paths
+from perdure.stability.settings import PathSettings
+from perdure.training.checkpoint import save_checkpoint
+from perdure.training.ensemble import train
+from perdure.training.settings import CLEAN
+
+SPLITS = PlantedEvents(train=60, validation=20, test=24, shortest=6, longest=8, fillers=2).load(0)
+SETTINGS = PathSettings(methods=("attention", "gradient"), points=4, samples=12, align=False)
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory):
+    folder, config = tmp_path_factory.mktemp("runs"), Attention(4, (4,))
+    for seed in range(2):
+        fitted = train(config, SPLITS, replace(CLEAN, epochs=4, learning_rate=0.03), seed)
+        save_checkpoint(folder / f"seed-{seed}", fitted.model, config, SPLITS, {"seed": seed})
+    return load_ends(folder / "seed-0", folder / "seed-1", SPLITS)
+
+
+def make_quick(patch):
+    """Learn curves in few steps, track in long ones, and measure barriers at few points."""
+    patch.setattr("perdure.landscape.bezier.Bend", lambda: Bend(steps=20))
+    patch.setattr("perdure.landscape.route.Valley", partial(Valley, longest=0.2, least=0.02))
+    patch.setattr("perdure.stability.path_record.BARRIER_POINTS", 9)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    make_quick(monkeypatch)
+
+
+def laid(ends, folder, settings=SETTINGS, watch=None):
+    return paths(ends, SPLITS, settings, open_run(folder, {"data": "planted_events"}), watch)
+
+
+@pytest.fixture(scope="module")
+def found(ends, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("path") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        make_quick(patch)
+        return laid(ends, folder), folder
+
+
+def test_the_record_and_its_arrays_are_what_was_agreed(found):
+    record, folder = found
+    assert json.loads((folder / "path.json").read_text()) == json.loads(json.dumps(record))
+    assert [kind["kind"] for kind in record["kinds"]] == ["linear", "bezier", "valley"]
+    assert record["ends"] == ["seed-0", "seed-1"]
+    assert len(record["types"]) == SPLITS.features
+    with np.load(folder / "path.npz") as arrays:
+        shapes = {name: value.shape for name, value in arrays.items()}
+        assert arrays["t/bezier"].tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1])
+        assert (arrays["drift/bezier/gradient/Spearman"][-1] == arrays["drift/linear/gradient/Spearman"][-1]).all()
+        assert arrays["drift/valley/attention/cosine"][0, 0] == pytest.approx(1.0)
+    for kind in ("linear", "bezier", "valley"):
+        assert shapes[f"loss/{kind}"] == shapes[f"accuracy/{kind}"] == shapes[f"f1/{kind}"] == (4,)
+        assert shapes[f"drift/{kind}/attention/Jensen-Shannon"] == (4, 2)
+        assert shapes[f"neighbour/{kind}/gradient/sign agreement"] == (4,)
+        assert shapes[f"ari/{kind}/gradient"] == (4, 3)
+        assert shapes[f"flow/{kind}/gradient"] == (4, 12)
+        assert shapes[f"top/{kind}/attention"][0] == 4
+        assert shapes[f"top/{kind}/attention"][1:] == shapes["top_types/attention"]
+
+
+class Sent:
+    """Does the pieces from the last to the first, in copies as another process would get them."""
+
+    def run(self, work, pieces):
+        for piece in reversed(pieces):
+            yield do(pickle.loads(pickle.dumps(work)), piece)
+
+
+def test_any_engine_finds_the_same(found, ends, tmp_path):
+    heard = []
+    again = laid(ends, tmp_path / "run", SETTINGS, Watch(tell=heard.append, workers=Sent()))
+    ours, theirs = ([kind | {"seconds": None} for kind in record["kinds"]] for record in (again, found[0]))
+    assert ours == theirs
+    assert again["agreements"] == found[0]["agreements"]
+    assert (tmp_path / "run/path.npz").read_bytes() == (found[1] / "path.npz").read_bytes()
+    assert heard[-1] == "3 of 3 paths"
+
+
+def test_a_kind_has_its_barrier_between_zero_and_that_of_the_straight_line(found, ends):
+    record, folder = found
+    straight, curve, valley = record["kinds"]
+    surface = ModelLoss(ends.model, SPLITS.train)
+    expected = barrier(surface, linear(ends.first, ends.second), torch.Generator(), 9)
+    assert straight["barrier"]["value"] == straight["barrier"]["null"] == pytest.approx(expected.height)
+    assert straight["increase"] == pytest.approx(expected.increase)
+    assert straight["length"] == pytest.approx(distance(ends.first, ends.second))
+    assert (straight["seconds"], straight["passes"]) == (0.0, 0.0)
+    assert curve["passes"] == pytest.approx(20 * 3 * 60 / 256)
+    assert valley["ended"] == "reached the other end"
+    assert valley["barrier"]["null"] == expected.height
+    assert distance(load_path(folder / "paths/valley/path.safetensors").points[-1], ends.second) == 0
+
+
+def test_a_second_call_lays_no_path_again_and_changes_nothing(found, ends, monkeypatch):
+    record, folder = found
+
+    def never(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("perdure.stability.path_record.explained", never)
+    monkeypatch.setattr(ModelLoss, "gradient", never)
+    before = (folder / "path.json").read_bytes()
+    laid(ends, folder)
+    assert (folder / "path.json").read_bytes() == before
+    assert record["answer"]
+
+
+def test_an_interrupted_command_goes_on_to_the_same_result(found, ends, tmp_path):
+    heard = []
+
+    def interrupts(line):
+        heard.append(line)
+        if line.startswith("valley: loss at most") and len(heard) > 1:
+            raise KeyboardInterrupt
+
+    settings = replace(SETTINGS, kinds=("bezier", "valley"), methods=("attention",))
+    with pytest.raises(KeyboardInterrupt):
+        laid(ends, tmp_path, settings, Watch(tell=interrupts))
+    assert not (tmp_path / "path.json").exists()
+    assert any(line.startswith("bezier: 20 of ") for line in heard)
+    record = laid(ends, tmp_path, settings)
+
+    def without_time(some):
+        return [{name: value for name, value in kind.items() if name != "seconds"} for kind in some]
+
+    assert without_time(record["kinds"]) == without_time(found[0]["kinds"][1:])
+    assert record["agreements"] == [
+        row for row in found[0]["agreements"] if row["kind"] != "linear" and row["method"] == "attention"
+    ]
+
+
+def test_a_tracking_out_of_time_says_so_and_goes_on_when_there_is_more(ends, tmp_path):
+    settings = replace(SETTINGS, kinds=("valley",), methods=("attention",))
+    short = laid(ends, tmp_path, settings, Watch(seconds=0.0))["kinds"][0]
+    assert short["ended"].startswith("out of time with 100% of the distance left")
+    assert short["barrier"]["value"] == pytest.approx(short["barrier"]["null"])
+    assert laid(ends, tmp_path, settings)["kinds"][0]["ended"] == "reached the other end"
+
+
+def test_the_page_can_be_read_from_what_is_stored(found):
+    record, folder = found
+    with np.load(folder / "path.npz", allow_pickle=False) as arrays:
+        picture = read_paths(json.loads((folder / "path.json").read_text()), dict(arrays))
+    assert picture.ends == ("seed-0", "seed-1")
+    assert list(picture.views["bezier", "attention"].drift) == [
+        row["number"]["name"] for row in record["agreements"] if (row["kind"], row["method"]) == ("bezier", "attention")
+    ]
+    assert all(name in record["types"] for name in picture.top_types["gradient"])
+    assert record["answer"].startswith("The lowest path, ")
+
+
+def test_settings_that_cannot_be_used():
+    for wrong in ({"kinds": ("tunnel",)}, {"kinds": ()}, {"allowed": -1.0}, {"points": 1}, {"methods": ("a", "a")}):
+        with pytest.raises(SettingError):
+            PathSettings(**wrong)
+    with pytest.raises(SettingError, match="published tracking needs"):
+        PathSettings(kinds=("published",))
+
+
+def test_a_method_that_does_not_exist_is_found_out_before_a_path_is_laid(ends, tmp_path):
+    with pytest.raises(UnknownNameError):
+        laid(ends, tmp_path, replace(SETTINGS, methods=("gradients",)))
+    assert not (tmp_path / "paths").exists()
