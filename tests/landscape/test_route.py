@@ -1,7 +1,6 @@
 """Every kind of path that is cut goes on, to the same bytes and the same record; a bound that is too low says so."""
 
 import json
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,14 +12,13 @@ from perdure.landscape.band import Band
 from perdure.landscape.bend import Bend
 from perdure.landscape.ends import Ends
 from perdure.landscape.published import Published
-from perdure.landscape.route import Search, find
+from perdure.landscape.route import KINDS, Search, find
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.tracked import Valley
 from perdure.ops.params import params_of
-from perdure.stability.settings import KINDS, PathSettings
 from tests.landscape.bowls import PASS, point
 
-SETTINGS = PathSettings(kinds=KINDS, allowed=0.4)
+ALLOWED = 0.4
 
 
 @pytest.fixture(autouse=True)
@@ -33,14 +31,14 @@ def quick(monkeypatch):
     monkeypatch.setattr("perdure.landscape.route.Published", rough)
 
 
-def searching(folder, tell, surface=None, settings=SETTINGS):
+def searching(folder, tell, surface=None, allowed=ALLOWED):
     drawn = torch.Generator().manual_seed(0)
     x = torch.randn(30, 4, generator=drawn)
     model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))
     ends = [{n: torch.randn(w.shape, generator=drawn) for n, w in params_of(model).items()} for _ in "ab"]
     ends = (point(-1.0, 0.0), point(1.0, 0.0)) if surface else ends
     surface = surface or ModelLoss(model, Batch(x, (x[:, 0] > 0).long()))
-    return Search(surface, Ends(("a", "b"), model, ("", ""), *ends), settings, folder, float("inf"), tell)
+    return Search(surface, Ends(("a", "b"), model, ("", ""), *ends), folder, float("inf"), tell, allowed)
 
 
 def kept(folder, kind):
@@ -70,7 +68,7 @@ def test_one_that_is_cut_has_the_bytes_and_the_record_of_one_that_was_not(kind, 
 
 def test_a_bound_that_cannot_be_kept_reports_the_best_reached_and_why(tmp_path):
     """The pass costs 1, and half of it is allowed."""
-    search = searching(tmp_path, lambda _line: None, PASS, replace(SETTINGS, allowed=0.5))
+    search = searching(tmp_path, lambda _line: None, PASS, 0.5)
     route = find(search, "valley")
     assert route.ended.startswith("stalled: no step below the bound came closer with ")
     best = float(route.ended.partition("an increase of ")[2].partition(" so far")[0])

@@ -26,9 +26,11 @@ from perdure.landscape.surface import ModelLoss
 from perdure.landscape.tracked import Tracked, Valley
 from perdure.ops.params import distance
 from perdure.records.files import write_text
-from perdure.stability.settings import PathSettings
 
-__all__ = ["Route", "Search", "find"]
+__all__ = ["KINDS", "Route", "Search", "find"]
+
+KINDS = ("linear", "valley", "bezier", "polychain", "band", "published")
+"""The kinds of paths."""
 
 _RECORD, _PATH = "route.json", "path.safetensors"
 _LEARNING, _TRACKING = "learning.safetensors", "tracking"
@@ -60,18 +62,20 @@ class Search:
     Args:
         surface: the loss.
         ends: of the paths.
-        settings: what is asked.
         folder: of the run.
         seconds: for each path that is tracked, over all calls.
         tell: hears in words how far the search is.
+        allowed: largest increase of the loss along a tracked path, in nats; None for as much as needed.
+        seed: seed for all random draws.
     """
 
     surface: ModelLoss
     ends: Ends
-    settings: PathSettings
     folder: Folder
     seconds: float
     tell: Callable[[str], None]
+    allowed: float | None = None
+    seed: int = 0
 
     def place(self, kind: str) -> Folder:
         """Name the folder of a kind.
@@ -120,23 +124,23 @@ def _curve(kind: str, ways: Callable[..., Learner[Path]], search: Search) -> tup
     def tell(state: Learned) -> None:
         search.tell(f"{kind}: {state.gradients} of {learner.gradients} gradients")
 
-    generator = stream(search.settings.seed, "path", kind)
+    generator = stream(search.seed, "path", kind)
     kept = learned_in_chunks(learner, generator, search.place(kind) / _LEARNING, tell)
     passes = passes_of(kept.state.evaluations, kept.state.gradients, search.surface.size, learner.batch_size)
     return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients"), False
 
 
 def _valley(search: Search) -> tuple[Route, bool]:
-    settings = Valley(search.settings.allowed, seconds=search.seconds)
+    settings = Valley(search.allowed, seconds=search.seconds)
     tell, place = _teller("valley", search), search.place("valley") / _TRACKING
     kept = valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, tell)
     return _completed("valley", kept, settings.batch_size, search)
 
 
 def _published(search: Search) -> tuple[Route, bool]:
-    settings = Published(search.settings.allowed or 0.0, seconds=search.seconds)
+    settings = Published(search.allowed or 0.0, seconds=search.seconds)
     tell, place = _teller("published", search), search.place("published") / _TRACKING
-    ends, generator = (search.ends.first, search.ends.second), stream(search.settings.seed, "path", "published")
+    ends, generator = (search.ends.first, search.ends.second), stream(search.seed, "path", "published")
     kept = published_in_chunks(search.surface, ends, settings, generator, place, tell)
     return _completed("published", kept, settings.batch_size, search)
 

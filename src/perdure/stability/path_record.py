@@ -32,6 +32,7 @@ from perdure.stability.comparable import check_comparable
 from perdure.stability.drift import Drift, drift, flow
 from perdure.stability.explain_runs import type_count, type_names
 from perdure.stability.measures import measures
+from perdure.stability.settings import PathSettings
 from perdure.stability.sites import site_vectors
 from perdure.stability.vectors import Vectors, event_vectors
 
@@ -100,13 +101,14 @@ def height(search: Search, route: Route) -> float:
 
 
 def looked_at(
-    search: Search, route: Route, shown: Shown, null: float
+    search: Search, route: Route, settings: PathSettings, shown: Shown, null: float
 ) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
     """Look at all there is to see along a route, or load what was seen before.
 
     Args:
         search: what it was found with.
         route: the path.
+        settings: the methods, points and clusters.
         shown: what to look at.
         null: the barrier of the straight line.
 
@@ -119,7 +121,7 @@ def looked_at(
         if record["kind"]["seconds"] == route.seconds:  # else the search has gone on since
             with np.load(place / _ARRAYS, allow_pickle=False) as stored:
                 return record, dict(stored)
-    record, arrays = _looked_at(search, route, shown, null)
+    record, arrays = _looked_at(search, route, settings, shown, null)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(place / _ARRAYS, buffer.getvalue())
@@ -127,8 +129,10 @@ def looked_at(
     return record, arrays
 
 
-def _looked_at(search: Search, route: Route, shown: Shown, null: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    settings, kind = search.settings, route.kind
+def _looked_at(
+    search: Search, route: Route, settings: PathSettings, shown: Shown, null: float
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    kind = route.kind
     search.tell(f"{kind}: loss at {BARRIER_POINTS} points")
     points = evenly(route.path, settings.points).points
     done = course(search.surface, points, shown.splits.test)
@@ -151,7 +155,7 @@ def _looked_at(search: Search, route: Route, shown: Shown, null: float) -> tuple
 
 
 def _kind(search: Search, route: Route, null: float) -> dict[str, Any]:
-    generator = stream(search.settings.seed, "bootstrap", route.kind)
+    generator = stream(search.seed, "bootstrap", route.kind)
     found = barrier(search.surface, route.path, generator, BARRIER_POINTS)
     error = found.noise / NormalDist().inv_cdf(0.95)
     low, high = max(0.0, found.height - _SECOND * error), found.height + _SECOND * error

@@ -77,14 +77,15 @@ def paths(
     if ends.remark:
         watch.tell(ends.remark)
     tell = watch.tell if watch.workers in (1, InProcess()) else _quiet  # other processes cannot tell
-    search = Search(ModelLoss(ends.model, splits.train), ends, settings, run.path, watch.seconds, tell)
+    surface = ModelLoss(ends.model, splits.train)
+    search = Search(surface, ends, run.path, watch.seconds, tell, settings.allowed, settings.seed)
     shown = shown_of(splits, settings.samples)
     with one_thread():
         null = height(search, find(search, "linear"))
-    lay = partial(_laid, search, shown, null)
+    lay = partial(_laid, search, settings, shown, null)
     run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.tell(f"{done} of {of} paths"))
     with one_thread():
-        found = [looked_at(search, find(search, kind), shown, null) for kind in settings.kinds]
+        found = [looked_at(search, find(search, kind), settings, shown, null) for kind in settings.kinds]
     kinds = [record["kind"] for record, _ in found]
     agreements = [row for record, _ in found for row in record["agreements"]]
     arrays = {name: value for _, some in found for name, value in some.items()}
@@ -109,9 +110,9 @@ def paths(
     return record
 
 
-def _laid(search: Search, shown: Shown, null: float, index: int) -> None:
+def _laid(search: Search, settings: PathSettings, shown: Shown, null: float, index: int) -> None:
     """Lay one of the paths and look along it; both are stored."""
-    looked_at(search, find(search, search.settings.kinds[index]), shown, null)
+    looked_at(search, find(search, settings.kinds[index]), settings, shown, null)
 
 
 def _moved(ends: Ends) -> dict[str, float] | None:

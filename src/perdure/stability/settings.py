@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
+from perdure.landscape.route import KINDS
 
-__all__ = ["KINDS", "PathSettings"]
-
-KINDS = ("linear", "valley", "bezier", "polychain", "band", "published")
-"""The kinds of paths there are."""
+__all__ = ["PathSettings"]
 
 
 @dataclass(frozen=True)
