@@ -114,7 +114,7 @@ class UpTo(nn.Module):
 
         with _hook(module, stop):
             try:
-                _call(self.model, x, lengths)
+                _call(self.model, x.clone(), lengths)  # the model may write to its inputs
             except _Reached as reached:
                 return reached.output
         raise _unused(self.layer)
@@ -239,8 +239,9 @@ def _tensor(module: nn.Module, output: Any, layer: str, steps: int = 0) -> Tenso
 
 
 def _replaced(module: nn.Module, output: Any, z: Tensor, layer: str) -> Any:
-    """Put a tensor in the place of that which `_tensor` reads."""
+    """Put a copy of a tensor in the place of that which `_tensor` reads, as the model may write to it in place."""
     _tensor(module, output, layer)
+    z = z.clone()
     if not isinstance(module, nn.RNNBase):
         return z
     steps, state = output
