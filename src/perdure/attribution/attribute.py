@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution, Explained, Provenance, explained
+from perdure.core.call import Side, call_model, side_inputs, side_of
 from perdure.core.check import all_finite, check_counts, check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
@@ -133,7 +134,8 @@ def _query(
         check_lengths(lengths, x)
         mask = length_mask(lengths.to(x.device), x.shape[1])
     _check_device(model, x)
-    logits = _first_output(model, x, lengths) if opening is None else _columns(opening.outputs)
+    side = side_inputs(model, x, lengths)
+    logits = _first_output(model, x, lengths, side) if opening is None else _columns(opening.outputs)
     if logits.ndim != 2 and (isinstance(target, Tensor | str) or type(target) in LABEL_TARGETS.values()):
         raise ShapeError(
             f"the model returns shape {tuple(logits.shape)} for one sample",
@@ -141,7 +143,7 @@ def _query(
             "target=perdure.AtStep(step, perdure.Logit(label))",
         )
     if isinstance(target, str):
-        outputs = _outputs(model, x, lengths, at_once) if opening is None else logits
+        outputs = _outputs(model, x, lengths, side, at_once) if opening is None else logits
         target, passes.forward = outputs.argmax(1), len(x) if opening is None else 0
     asked = Logit(target) if isinstance(target, Tensor) else target
     label = label_of(asked)
@@ -156,7 +158,7 @@ def _query(
             ProbabilityWarning,
             stacklevel=3,
         )
-    return Query(model, x, asked, mask, seeds, passes=passes, opening=opening)
+    return Query(model, x, asked, mask, seeds, passes=passes, opening=opening, side=side)
 
 
 def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:
@@ -168,10 +170,10 @@ def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:
         )
 
 
-def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None) -> Tensor:
+def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side) -> Tensor:
     with evaluation(model), torch.no_grad():
         try:
-            logits = model(x[:1]) if lengths is None else model(x[:1], lengths=lengths[:1])
+            logits = call_model(model, x[:1], None if lengths is None else lengths[:1], side_of(side, slice(1)))
         except (TypeError, ValueError, RuntimeError) as error:
             known = _misfit(error, model, x)
             if known is None:
@@ -180,11 +182,12 @@ def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | Non
     return _columns(logits)
 
 
-def _outputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, at_once: int) -> Tensor:
+def _outputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side, at_once: int) -> Tensor:
     """Ask for the outputs of all samples, to see which class the model gives to each."""
     with evaluation(model), torch.no_grad():
         parts = (slice(i, i + at_once) for i in range(0, len(x), at_once))
-        return torch.cat([_columns(model(x[i]) if lengths is None else model(x[i], lengths=lengths[i])) for i in parts])
+        outputs = [call_model(model, x[i], None if lengths is None else lengths[i], side_of(side, i)) for i in parts]
+    return torch.cat([_columns(some) for some in outputs])
 
 
 def _misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> UnsupportedError | None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from perdure.bottleneck.critic import critic_for
 from perdure.bottleneck.generator import Generator
+from perdure.core.call import NO_SIDE, call_model
 from perdure.core.evaluation import evaluation
 from perdure.core.layer import UpTo
 from perdure.core.query import Query, part
@@ -117,7 +118,7 @@ def _duel(query: Query, layer: str, real: _Real, generator: Generator) -> None:
         points = generator.points(query.x, z)[:, 0]
         query.passes.forward += len(points)
         with evaluation(query.model), torch.no_grad():
-            false = part_way(points)
+            false = call_model(part_way, points, side=query.side or NO_SIDE)
         _judge_better(critic, judge, true, false)
         if number % CRITIC_STEPS == 0:
             question = replace(query, model=part_way, x=points, target=lambda found: critic(found)[:, 0])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from perdure.bottleneck.search import Noise
 from perdure.core.batch import Batch, batches
+from perdure.core.call import side_inputs
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.layer import UpTo, default_layer, find_layer
@@ -157,6 +158,7 @@ def _check_two(batch: Batch) -> None:
 
 def _moments(model: nn.Module, layer: str, batch: Batch) -> Moments:
     with evaluation(model), torch.no_grad():
-        z = UpTo(model, layer)(batch.inputs, lengths_of(batch.mask))
+        lengths = lengths_of(batch.mask)
+        z = UpTo(model, layer)(batch.inputs, lengths, **side_inputs(model, batch.inputs, lengths))
     mask = batch.mask if z.ndim == 3 and batch.mask is not None and z.shape[1] == batch.mask.shape[1] else None
     return moments_of(z, site_mask(mask, z))

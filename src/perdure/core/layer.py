@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from perdure.core.call import NO_SIDE, call_model
 from perdure.core.errors import UnknownNameError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.query import Query, part
@@ -94,12 +95,13 @@ class UpTo(nn.Module):
         super().__init__()
         self.model, self.layer = model, layer
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, lengths: Tensor | None = None, **side: Tensor) -> Tensor:
         """Compute what the layer gives.
 
         Args:
             x: the inputs of the model.
             lengths: valid steps of each sample; None when all are.
+            side: side inputs of the model.
 
         Returns:
             Its output, batch first; of a recurrence the outputs of all steps.
@@ -114,7 +116,7 @@ class UpTo(nn.Module):
 
         with _hook(module, stop):
             try:
-                _call(self.model, x.clone(), lengths)  # the model may write to its inputs
+                call_model(self.model, x.clone(), lengths, side)  # the model may write to its inputs
             except _Reached as reached:
                 return reached.output
         raise _unused(self.layer)
@@ -136,12 +138,13 @@ class Beyond(nn.Module):
         super().__init__()
         self.model, self.layer, self.x = model, layer, x
 
-    def forward(self, z: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, lengths: Tensor | None = None, **side: Tensor) -> Tensor:
         """Go on from what the layer should have given.
 
         Args:
             z: its outputs, batch first, for one or more copies of the batch.
             lengths: valid steps of each sample; None when all are.
+            side: side inputs of the model.
 
         Returns:
             The outputs of the model.
@@ -156,7 +159,9 @@ class Beyond(nn.Module):
             return _replaced(module, output, z, self.layer)
 
         with _hook(module, put):
-            outputs = _call(self.model, self.x.repeat(len(z) // len(self.x), *[1] * (self.x.ndim - 1)), lengths)
+            outputs = call_model(
+                self.model, self.x.repeat(len(z) // len(self.x), *[1] * (self.x.ndim - 1)), lengths, side
+            )
         if not calls:
             raise _unused(self.layer)
         if len(calls) > 1:
@@ -188,7 +193,7 @@ def beyond(query: Query, layer: str) -> Query:
     some = query if len(query.x) > 1 else part(query, torch.tensor([0, 0]))  # convolutions round one alone otherwise
     query.passes.forward += len(some.x)
     with evaluation(query.model), torch.no_grad():
-        z = UpTo(query.model, layer)(some.x, some.lengths)
+        z = UpTo(query.model, layer)(some.x, some.lengths, **(some.side or NO_SIDE))
     if len(z) != len(some.x) or not z.is_floating_point():
         raise UnsupportedError(
             f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(some.x)} samples",
@@ -212,11 +217,6 @@ def _hook(module: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> Iter
         yield
     finally:
         handle.remove()
-
-
-def _call(model: nn.Module, x: Tensor, lengths: Tensor | None) -> Tensor:
-    outputs: Tensor = model(x) if lengths is None else model(x, lengths=lengths)
-    return outputs
 
 
 def _unused(layer: str) -> UnsupportedError:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from perdure.core.call import call_model, side_inputs
 from perdure.core.evaluation import evaluation
 
 __all__ = ["Opening", "opened"]
@@ -49,4 +50,4 @@ def opened(
     """
     leaf = x.detach().clone().requires_grad_()
     with evaluation(model), torch.enable_grad():
-        return Opening(leaf, model(leaf) if lengths is None else model(leaf, lengths=lengths))
+        return Opening(leaf, call_model(model, leaf, lengths, side_inputs(model, x, lengths)))

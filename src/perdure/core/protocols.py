@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import Field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -25,6 +26,7 @@ __all__ = [
     "Dataset",
     "Embeds",
     "Fits",
+    "HasSideInputs",
     "Method",
     "Metric",
     "Resumable",
@@ -94,6 +96,27 @@ class Embeds(Protocol):
 
         Returns:
             Their embeddings.
+        """
+        ...
+
+
+@runtime_checkable
+class HasSideInputs(Protocol):
+    """A model that reads more of each sample than the inputs that are explained.
+
+    Its call takes these side inputs by name, `model(x, **side)`. They stay the same at every point where a sample is
+    evaluated, such as a perturbed copy of it.
+    """
+
+    def side_inputs(self, x: Tensor, lengths: Tensor | None = None) -> Mapping[str, Tensor]:
+        """Find the side inputs of samples.
+
+        Args:
+            x: the samples, shape (batch, ...).
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            Tensors with one row per sample, by the names of arguments of the model; none where all is in x.
         """
         ...
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from perdure.core.brief import Brief
+from perdure.core.call import NO_SIDE, Side, call_model, side_inputs, side_of
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.memory import keep_freed_memory
@@ -42,6 +43,7 @@ class Query(Brief):
         rows: the most samples in one call of the model; more are split.
         passes: counts the work.
         opening: the first pass of x, where it was kept.
+        side: side inputs of each sample, which stay the same at all points; None for those that the model finds for x.
     """
 
     model: Callable[..., Tensor]
@@ -52,6 +54,11 @@ class Query(Brief):
     rows: int = field(default=2048, repr=False)
     passes: Passes = field(default_factory=Passes)
     opening: Opening | None = field(default=None, repr=False)
+    side: Side | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.side is None:
+            object.__setattr__(self, "side", side_inputs(self.model, self.x, self.lengths))
 
     @property
     def lengths(self) -> Tensor | None:
@@ -188,9 +195,7 @@ class Query(Brief):
         copies, samples = points.shape[:2]
         self.passes.forward += copies * samples
         rows = points.flatten(0, 1)
-        lengths = self.lengths
-        logits = self.model(rows) if lengths is None else self.model(rows, lengths=lengths.repeat(copies))
-        return self._targets(logits, copies)
+        return self._targets(call_model(self.model, rows, self.lengths, self.side or NO_SIDE), copies)
 
     def _targets(self, logits: Tensor, copies: int) -> Tensor:
         columns = logits[:, None] if logits.ndim == 1 else logits
@@ -241,4 +246,5 @@ def part(query: Query, index: slice | Tensor) -> Query:
     mask = None if query.mask is None else query.mask[index]
     target = select_target(query.target, index)
     seeds = query.seeds[index] if len(query.seeds) else query.seeds
-    return replace(query, x=query.x[index], mask=mask, seeds=seeds, target=target, opening=None)
+    side = side_of(query.side or NO_SIDE, index)
+    return replace(query, x=query.x[index], mask=mask, seeds=seeds, target=target, opening=None, side=side)

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from perdure.attribution.attribute import attribute
+from perdure.core.call import side_inputs, side_of
 from perdure.core.errors import DependencyError
 from perdure.core.protocols import Method
 from perdure.core.registry import METHODS
@@ -99,12 +100,13 @@ class CaptumExplainer(CaptumAttribution):  # type: ignore[misc]
         method, start = compared(self.method, single(baselines, "baselines"), x)
         extra, generator = rows_of(additional_forward_args, len(x)), torch.Generator().manual_seed(self.seed)
         pieces = _pieces(x, start, extra)
-        first = Bound(self.forward_func, *_at(pieces[0], start, extra))
+        side = side_inputs(self.forward_func, x, lengths)
+        first = Bound(self.forward_func, *_at(pieces[0], start, extra), side_of(side, pieces[0]))
         label, shape = labels(target, first, x, lengths)
         maps = []
         for rows in pieces:
             own, further = _at(rows, start, extra)
-            model = bound(self.forward_func, Bound(self.forward_func, own, further), shape)
+            model = bound(self.forward_func, Bound(self.forward_func, own, further, side_of(side, rows)), shape)
             asked = x[rows] if own is None else x[rows] - own
             valid = None if lengths is None else lengths[rows]
             found = attribute(model, asked, method, target=label[rows], lengths=valid, generator=generator)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from perdure.core.call import NO_SIDE, Side, call_model
 from perdure.core.copy import copy_module
 from perdure.core.errors import DependencyError, SettingError, UnknownNameError, UnsupportedError
 from perdure.core.evaluation import evaluation
@@ -127,7 +128,7 @@ class QuantusMetric:
             warnings.filterwarnings("ignore", module=r"quantus\.")
             try:
                 found = _class(self.metric)(**{**QUIET, **(self.settings or {})})(
-                    model=_Unpictured(model, query.x, query.passes),
+                    model=_Unpictured(_Sided(model, query.side or NO_SIDE), query.x, query.passes),
                     x_batch=_array(_pictured(query.x)),
                     y_batch=_array(target.label),  # type: ignore[attr-defined]
                     a_batch=_array(values),
@@ -144,6 +145,17 @@ class QuantusMetric:
                     "stops at functions that numpy has dropped",
                 ) from error
         return _numbers(found, self.metric)
+
+
+class _Sided(nn.Module):
+    """A model with the side inputs of one sample, whatever the rows."""
+
+    def __init__(self, model: Any, side: Side) -> None:
+        super().__init__()
+        self.model, self.side = model, side
+
+    def forward(self, x: Tensor) -> Tensor:
+        return call_model(self.model, x, side=self.side)
 
 
 class _Unpictured(nn.Module):

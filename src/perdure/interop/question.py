@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perdure.core.call import NO_SIDE, Side, side_of
 from perdure.core.errors import LabelError, SettingError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.protocols import Method
@@ -117,31 +118,50 @@ class Bound(nn.Module):
     Args:
         model: the model.
         start: what is added to the inputs, one row; None for nothing.
-        extra: what follows the inputs; tensors hold the row of the only sample that is asked about.
+        extra: what follows the inputs; tensors hold the row of the only sample that is explained.
+        side: side inputs of the samples.
     """
 
-    def __init__(self, model: Callable[..., Tensor], start: Tensor | None, extra: tuple[Any, ...]) -> None:
+    def __init__(
+        self, model: Callable[..., Tensor], start: Tensor | None, extra: tuple[Any, ...], side: Side = NO_SIDE
+    ) -> None:
         super().__init__()
-        self.model, self.start, self.extra = model, start, extra
+        self.model, self.start, self.extra, self.side = model, start, extra, side
 
-    def forward(self, x: Float[Tensor, "row *site"], lengths: Tensor | None = None) -> Float[Tensor, "row output"]:
+    def forward(
+        self, x: Float[Tensor, "row *site"], lengths: Tensor | None = None, **side: Tensor
+    ) -> Float[Tensor, "row output"]:
         """Ask the model.
 
         Args:
             x: inputs, perhaps cut to fewer steps.
             lengths: valid steps of each row; None when all are.
+            side: side inputs of each row.
 
         Returns:
             The outputs, those of more axes in row-major order.
         """
-        return self.outputs(x, lengths).flatten(1)
+        return self.outputs(x, lengths, **side).flatten(1)
 
-    def outputs(self, x: Float[Tensor, "row *site"], lengths: Tensor | None = None) -> Tensor:
+    def side_inputs(self, x: Tensor, lengths: Tensor | None = None) -> Side:  # noqa: ARG002 - as the protocol has it
+        """Return the side inputs of the samples that are explained.
+
+        Args:
+            x: the samples.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            Tensors with one row per sample, by the names of arguments of the model.
+        """
+        return self.side
+
+    def outputs(self, x: Float[Tensor, "row *site"], lengths: Tensor | None = None, **side: Tensor) -> Tensor:
         """Ask the model, and leave its outputs as they are.
 
         Args:
             x: inputs.
             lengths: valid steps of each row; None when all are.
+            side: side inputs of each row.
 
         Returns:
             What it gives; one number for a row as (row, 1).
@@ -149,9 +169,12 @@ class Bound(nn.Module):
         extra = [
             one.expand(len(x), *one.shape[1:]) if isinstance(one, Tensor) and one.ndim else one for one in self.extra
         ]
-        moved = x if self.start is None else x + self.start[:, : x.shape[1]]
-        outputs = self.model(moved, *extra) if lengths is None else self.model(moved, *extra, lengths=lengths)
+        named = side if lengths is None else {**side, "lengths": lengths}
+        outputs = self.model(self._moved(x), *extra, **named)
         return outputs[:, None] if outputs.ndim == 1 else outputs
+
+    def _moved(self, x: Tensor) -> Tensor:
+        return x if self.start is None else x + self.start[:, : x.shape[1]]
 
 
 def bound(model: Callable[..., Tensor], whole: Bound, shape: tuple[int, ...]) -> Callable[..., Tensor]:
@@ -167,7 +190,7 @@ def bound(model: Callable[..., Tensor], whole: Bound, shape: tuple[int, ...]) ->
     """
     if whole.start is None and not whole.extra and len(shape) == 1:
         return model
-    return whole if isinstance(model, nn.Module) else whole.forward
+    return whole if isinstance(model, nn.Module) or whole.side else whole.forward
 
 
 def labels(target: CaptumTarget, whole: Bound, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[int, ...]]:
@@ -186,7 +209,8 @@ def labels(target: CaptumTarget, whole: Bound, x: Tensor, lengths: Tensor | None
         LabelError: when the target does not fit the outputs.
     """
     with evaluation(whole), torch.no_grad():
-        shape = tuple(whole.outputs(x[:1], None if lengths is None else lengths[:1]).shape[1:])
+        valid = None if lengths is None else lengths[:1]
+        shape = tuple(whole.outputs(x[:1], valid, **side_of(whole.side, slice(1))).shape[1:])
     numbers = [_number(one, shape) for one in _per_sample(target, len(x))]
     return torch.tensor(numbers, device=x.device), shape
 

@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from perdure.core.call import side_inputs
 from perdure.core.check import check_choice
-from perdure.core.errors import PaddingWarning, ShapeError, UnsupportedError
+from perdure.core.errors import PaddingWarning, PerdureError, ShapeError, UnsupportedError
 from perdure.core.protocols import Attends, Embeds, Resumable
 from perdure.ops.sequence import last_valid, length_mask
 
@@ -33,6 +34,9 @@ TOLD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 """Arguments by which models want to hear of padding, made of lengths and the mask of valid steps."""
 
 
+MISFITS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
+"""How torch and models say that shapes do not fit."""
+
 EPSILON = 1e-6
 """How close to 0 and 1 a probability is taken as it is; closer ones have no finite logit in single precision."""
 
@@ -50,8 +54,9 @@ class Adapted(nn.Module):
         layout: "channels_first" for a model that reads series as (batch, feature, time).
         step: of a model with an output for every step, the one to look at: a number, negative ones from the end of
             the padded series, or "last", the last valid step.
-        given: further arguments of `forward` by name, the same for all samples; a tensor whose first axis is 1 is
-            repeated for each sample.
+        given: further arguments of `forward` by name, which are not explained. A tensor with one row for each of the
+            samples that are explained goes with its samples through every method and metric; one whose first axis is
+            1 is repeated for each sample; anything else is passed as it is, the same for all samples.
         binary: of a model of two classes with one output, what that is: "logit" or, behind a sigmoid, "probability" of
             the second class. Half of the logit with either sign are the two logits, whose softmax it is.
 
@@ -82,16 +87,18 @@ class Adapted(nn.Module):
         check_choice("binary", binary, (None, *get_args(OneOutput)))
         self.model, self.output, self.layout, self.step, self.binary = model, output, layout, step, binary
         self.given = dict(given or {})
+        self._rows: dict[int, frozenset[str]] = {}
         self.told = _told(model, self.given)
 
     def forward(
-        self, x: Float[Tensor, "batch *site"], lengths: Int[Tensor, " batch"] | None = None
+        self, x: Float[Tensor, "batch *site"], lengths: Int[Tensor, " batch"] | None = None, **side: Tensor
     ) -> Float[Tensor, "batch classes"]:
         """Ask the model.
 
         Args:
             x: its inputs, series as (batch, time, feature).
             lengths: valid steps of each sample; None when all are.
+            side: given arguments with one row for each row of x, by name.
 
         Returns:
             Logits.
@@ -99,10 +106,9 @@ class Adapted(nn.Module):
         Raises:
             UnsupportedError: when there are no logits in its output, or several tensors may be them.
             ShapeError: when a step is to be looked at, but there is no output for every step; or when a model that is
-                binary has more than one output.
+                binary has more than one output; or when a given tensor has neither one row nor one per sample.
         """
-        read = x.transpose(1, 2) if self.layout == "channels_first" and x.ndim == 3 else x
-        found = self.model(read, **self._padding(x, lengths), **self._fixed(x))
+        found = self._outputs(self._read(x), {**self._padding(x, lengths), **self._fixed(x, side)}, side)
         logits = _logits(found, self.output)
         chosen = logits if self.step is None else self._at_step(logits, lengths)
         return chosen if self.binary is None else _two_logits(chosen, self.binary)
@@ -123,13 +129,74 @@ class Adapted(nn.Module):
         mask = length_mask(lengths, x.shape[1])
         return {name: TOLD[name](lengths, mask) for name in wanted}
 
-    def _fixed(self, x: Tensor) -> dict[str, Any]:
-        return {
+    def side_inputs(self, x: Tensor, lengths: Tensor | None = None) -> Mapping[str, Tensor]:
+        """Find the given arguments that have one row per sample.
+
+        Args:
+            x: all samples that are explained.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            Their rows, by name.
+
+        Raises:
+            UnsupportedError: when a tensor with as many rows as there are samples may also be the same for all.
+        """
+        rows = {
+            name: value.to(x.device)
+            for name, value in self.given.items()
+            if isinstance(value, Tensor) and value.ndim and len(value) == len(x) > 1
+        }
+        if rows and len(x) not in self._rows:
+            self._rows[len(x)] = frozenset(name for name in rows if self._goes_by_rows(name, rows, x, lengths))
+        own = {name: value for name, value in rows.items() if name in self._rows[len(x)]}
+        return {**side_inputs(self.model, self._read(x), lengths), **own}
+
+    def _goes_by_rows(self, name: str, rows: Mapping[str, Tensor], x: Tensor, lengths: Tensor | None) -> bool:
+        """Find out on the first sample whether the rows of a given tensor are those of the samples."""
+        first, length = x[:1], None if lengths is None else lengths[:1]
+        one = {key: value[:1] for key, value in rows.items()}
+        by_row = _outputs_or_none(lambda: self(first, length, **one))
+        whole = _outputs_or_none(lambda: self(first, length, **{**one, name: rows[name]}))
+        if by_row is None or whole is None or whole.shape != by_row.shape:
+            return by_row is not None or whole is None
+        if torch.allclose(by_row, whole):
+            return True
+        raise UnsupportedError(
+            f"'{name}' has {len(x)} rows for {len(x)} samples, and {type(self.model).__name__} takes it both whole and "
+            "row by row, with other outputs",
+            "give a value that is the same for all samples a first axis of 1, or keep it in the model as a buffer",
+        )
+
+    def _read(self, x: Tensor) -> Tensor:
+        return x.transpose(1, 2) if self.layout == "channels_first" and x.ndim == 3 else x
+
+    def _outputs(self, x: Tensor, named: Mapping[str, Any], side: Mapping[str, Tensor]) -> Any:
+        """Call the model; what goes wrong with a given tensor of another number of rows is a matter of its rows."""
+        odd = [name for name in self.given if name not in side and _rows(self.given[name]) not in (1, len(x))]
+        if not odd:
+            return self.model(x, **named)
+        subject = f"'{odd[0]}' has {_rows(self.given[odd[0]])} rows for {len(x)} samples"
+        remedy = (
+            "give one row for each sample that is explained; or, where it is the same for all, a first axis of 1, "
+            "or keep it in the model as a buffer"
+        )
+        try:
+            found = self.model(x, **named)
+        except MISFITS as error:
+            raise ShapeError(f"{subject}: {error}", remedy) from error
+        if isinstance(found, Tensor) and found.ndim and len(found) != len(x):
+            raise ShapeError(f"{subject}, and the model gives {len(found)} rows", remedy)
+        return found
+
+    def _fixed(self, x: Tensor, side: Mapping[str, Tensor]) -> dict[str, Any]:
+        given = {
             name: value.to(x.device).expand(len(x), *value.shape[1:])
             if isinstance(value, Tensor) and value.ndim and len(value) == 1
             else value
             for name, value in self.given.items()
         }
+        return {**given, **side}
 
     def _at_step(self, logits: Tensor, lengths: Tensor | None) -> Tensor:
         if logits.ndim != 3:
@@ -164,6 +231,18 @@ def bare(model: nn.Module) -> nn.Module:
         The model as its author wrote it.
     """
     return bare(model.model) if isinstance(model, Adapted) else model
+
+
+def _rows(value: Any) -> int:
+    """Count the rows of a tensor; anything else has one, the same for all."""
+    return len(value) if isinstance(value, Tensor) and value.ndim else 1
+
+
+def _outputs_or_none(call: Callable[[], Tensor]) -> Tensor | None:
+    try:
+        return call()
+    except (*MISFITS, PerdureError):
+        return None
 
 
 def _two_logits(one: Tensor, binary: OneOutput) -> Tensor:

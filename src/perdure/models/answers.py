@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from perdure.core.batch import Batch, select
+from perdure.core.call import call_model, side_inputs
 from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.foreign import foreign
@@ -67,8 +68,8 @@ def _asked(model: nn.Module, batch: Batch, classes: int) -> Tensor:
 def _call(model: nn.Module, batch: Batch) -> Tensor:
     lengths = lengths_of(batch.mask)
     x = batch.inputs
-    logits: Tensor = model(x) if lengths is None else model(x, lengths=lengths.to(x.device))
-    return logits
+    lengths = None if lengths is None else lengths.to(x.device)
+    return call_model(model, x, lengths, side_inputs(model, x, lengths))
 
 
 def _remedy(model: nn.Module, batch: Batch, classes: int) -> str:

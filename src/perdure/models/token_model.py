@@ -56,13 +56,17 @@ class TokenModel(Adapted):
         return found
 
     def forward(
-        self, x: Float[Tensor, "batch time feature"] | Int[Tensor, "batch time"], lengths: Tensor | None = None
+        self,
+        x: Float[Tensor, "batch time feature"] | Int[Tensor, "batch time"],
+        lengths: Tensor | None = None,
+        **side: Tensor,
     ) -> Float[Tensor, "batch classes"]:
         """Ask the model.
 
         Args:
             x: token ids, or embeddings in their place.
             lengths: valid tokens of each sample; None when all are.
+            side: side inputs of each sample.
 
         Returns:
             Logits.
@@ -71,9 +75,9 @@ class TokenModel(Adapted):
             UnsupportedError: when the layer is not asked for one embedding per token, or there are no logits.
         """
         if not x.is_floating_point():
-            return super().forward(x, lengths)
+            return super().forward(x, lengths, **side)
         with _replaced(self._layer, x):
-            return super().forward(self._stand_ins(x, lengths), lengths)
+            return super().forward(self._stand_ins(x, lengths), lengths, **side)
 
     @property
     def _layer(self) -> nn.Embedding:

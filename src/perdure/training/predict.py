@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from perdure.core.batch import Batch
+from perdure.core.call import call_model, side_inputs, side_of
 from perdure.core.device import device_of
 from perdure.core.evaluation import evaluation
 from perdure.ops.sequence import lengths_of
@@ -44,9 +45,10 @@ def outputs(model: nn.Module, batch: Batch, some: slice = slice(None)) -> Float[
     Returns:
         Logits, on the device of the model.
     """
-    x, lengths = batch.inputs[some].to(device_of(model)), lengths_of(batch.mask)
-    logits: Tensor = model(x) if lengths is None else model(x, lengths=lengths[some].to(x.device))
-    return logits
+    x, lengths = batch.inputs.to(device_of(model)), lengths_of(batch.mask)
+    lengths = None if lengths is None else lengths.to(x.device)
+    side = side_of(side_inputs(model, x, lengths), some)
+    return call_model(model, x[some], None if lengths is None else lengths[some], side)
 
 
 def errors(logits: Float[Tensor, "batch classes"], batch: Batch) -> int:

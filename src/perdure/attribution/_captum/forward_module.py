@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perdure.core.call import NO_SIDE, call_model
 from perdure.core.errors import DependencyError, IndependentOutputError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.query import Query
@@ -45,10 +46,9 @@ class Asked(nn.Module):
         Returns:
             The target of each row.
         """
-        query, lengths = self.query, self.query.lengths
-        copies = len(rows) // len(query.x)
+        query = self.query
         query.passes.forward += len(rows)
-        logits = self.model(rows) if lengths is None else self.model(rows, lengths=lengths.repeat(copies))
+        logits = call_model(self.model, rows, query.lengths, query.side or NO_SIDE)
         logits = logits[:, None] if logits.ndim == 1 else logits
         values = torch.cat([query.target(some) for some in torch.split(logits, len(query.x))])
         if torch.is_grad_enabled():

@@ -1,0 +1,138 @@
+"""Second inputs of each sample go with their samples through every method and every metric of the registry."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from perdure.attribution.attribute import attribute
+from perdure.core.batch import Batch
+from perdure.core.errors import ShapeError, UnsupportedError
+from perdure.core.protocols import Fits
+from perdure.core.query import Query
+from perdure.core.registry import METHODS, METRICS
+from perdure.core.trial import Trial
+from perdure.metrics.evaluate import evaluate
+from perdure.models.adapted import Adapted
+from tests.cases import rectified, recurrent, stream
+from tests.contracts.test_methods import LENGTHS, QUICK
+
+LABEL = torch.tensor([0, 1, 2, 0])
+IMAGES = torch.randn(4, 2, 6, 5, generator=stream(), dtype=torch.float64)
+SERIES = torch.randn(4, 7, 4, generator=stream(1), dtype=torch.float64)
+TRUTH = (SERIES > 0) & (torch.arange(7) < 4)[None, :, None]
+GAIN = torch.rand(4, 3, generator=stream(2), dtype=torch.float64) * 4 + 0.5
+METRIC_QUICK = {"sensitivity_n": "sensitivity_n:masks=20,points=3"}
+
+
+class Gained(nn.Module):
+    """Multiplies the logits of each sample by numbers of its own."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x, gain, lengths=None):
+        return gain * (self.inner(x) if lengths is None else self.inner(x, lengths=lengths))
+
+
+def gained(inner, gain):
+    return Adapted(Gained(inner), given={"gain": gain}).double().eval()
+
+
+def case_of(name):
+    if name == "attention":
+        pytest.skip("it reads the weights of the model itself, which Adapted has not")
+    on_images = name in ("guided_backprop", "guided_grad_cam", "grad_cam", "deep_lift", "deep_lift_shap")
+    return (rectified(), IMAGES, None) if on_images else (recurrent(pooling="mean"), SERIES, LENGTHS[:4])
+
+
+def explain(name, gain, batch_size=256, method=None, **case):
+    inner, x, lengths = case_of(name)
+    model = gained(inner, gain)
+    made = METHODS.make(QUICK.get(name, name)) if method is None else method
+    if isinstance(made, Fits):
+        other = torch.randn(4, *x.shape[1:], generator=stream(5), dtype=x.dtype)
+        made = made.fit(model, Batch(other, LABEL))
+    settings = {"target": LABEL, "lengths": lengths, "generator": stream(3), "batch_size": batch_size}
+    return attribute(model, x, made, **{**settings, **case}).values
+
+
+@pytest.mark.parametrize("name", METHODS.names())
+def test_a_method_explains_each_sample_with_its_own_second_input(name):
+    if name in ("information_bottleneck", "input_iba"):
+        inner, x, _ = case_of(name)
+        method = METHODS.make(QUICK[name]).fit(gained(inner, GAIN), Batch(x.flip(0).contiguous(), LABEL))
+        maps = [explain(name, GAIN, size, _Fitted(method)) for size in (256, 1, 3)]
+        alone = [explain(name, GAIN[i : i + 1], method=_Fitted(method))[i] for i in range(4)]
+    else:
+        maps = [explain(name, GAIN, size) for size in (256, 1, 3)]
+        alone = [explain(name, GAIN[i : i + 1])[i] for i in range(4)]
+    for found in maps:
+        torch.testing.assert_close(found, torch.stack(alone))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fitted:
+    """A method that has seen its data, and sees no others."""
+
+    method: object
+
+    def scores(self, query):
+        return self.method.scores(query)
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_a_metric_measures_each_sample_with_its_own_second_input(name):
+    def values(gain):
+        made = attribute(gained(recurrent(), gain), SERIES, "input_x_gradient", target=LABEL)
+        trial = dataclasses.replace(made.trial, truth=TRUTH)
+        return evaluate(trial, METRIC_QUICK.get(name, name), draws=2).values
+
+    found = values(GAIN)
+    torch.testing.assert_close(found, torch.stack([values(GAIN[i : i + 1])[i] for i in range(4)]))
+    query = Query(gained(recurrent(), GAIN), SERIES, lambda outputs: outputs[:, 0])
+    assert evaluate(Trial(query, SERIES, TRUTH, METHODS.make("gradient")), name, draws=1).values.isfinite().all()
+
+
+def test_the_second_input_changes_the_map_so_that_the_contract_can_fail():
+    assert not torch.allclose(explain("gradient", GAIN), explain("gradient", GAIN[:1]))
+
+
+def test_rows_of_another_number_are_refused():
+    for rows in (2, 3, 5, 8):
+        with pytest.raises(ShapeError, match=rf"'gain' has {rows} rows for . samples?.*one row for each sample"):
+            explain("gradient", torch.ones(rows, 3).double(), lengths=None)
+
+
+class Graph(nn.Module):
+    """Reads four nodes through one matrix for all samples."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x, edges):
+        return self.head(x @ edges)
+
+
+def test_what_is_the_same_for_all_samples_stays_whole_also_when_it_has_as_many_rows_as_there_are_samples():
+    model, edges = Graph(), torch.randn(4, 4, generator=stream())
+    expected = (edges @ model.head.weight[1]).expand(4, -1)
+    for samples in (1, 2, 3, 4):
+        values = attribute(
+            Adapted(model, given={"edges": edges}), torch.ones(samples, 4), "gradient", target=1, batch_size=2
+        ).values
+        torch.testing.assert_close(values, expected[:samples])
+
+
+def test_what_may_be_the_same_for_all_or_one_row_for_each_is_refused():
+    class Either(nn.Module):
+        def forward(self, x, weight):
+            return torch.stack([x.sum(1) * weight.sum(), x.sum(1)], 1)
+
+    with pytest.raises(UnsupportedError, match=r"'weight' has 3 rows for 3 samples.*first axis of 1"):
+        attribute(
+            Adapted(Either(), given={"weight": torch.tensor([1.0, 2.0, 3.0])}), torch.ones(3, 2), "gradient", target=0
+        )
