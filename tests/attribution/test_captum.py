@@ -129,7 +129,7 @@ def test_what_captum_refuses_is_a_named_error_that_leaves_no_rules():
         (lambda: Captum("NoiseTunnel"), UnknownNameError, "smooth_grad"),
         (lambda: Captum("LayerGradCam"), UnknownNameError, "grad_cam"),
         (lambda: Captum(settings={"steps": 5}), SettingError, "n_steps"),
-        (lambda: Captum(settings={"target": 5}), SettingError, "question itself"),
+        (lambda: Captum(settings={"target": 5}), SettingError, "determined by the query"),
         (lambda: Captum("Saliency", baseline="mean"), SettingError, "no baseline"),
         (lambda: Captum("Saliency", background=X), SettingError, "background"),
         (

@@ -110,7 +110,7 @@ def test_lengths_of_all_steps_are_no_lengths():
 
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-def test_weights_say_what_forward_does(reduction, position):
+def test_weights_match_forward(reduction, position):
     cell, x = cell_of(reduction, position), series()
     weights = cell.weights(x, LENGTHS)
     rows = torch.einsum("btih,bin->bthn", weights, x)
@@ -138,12 +138,12 @@ def test_laws(time, hops, seed):
 
 def test_matrix_holds_one_hop_after_the_other():
     matrix, x = cell_of("matrix"), series()
-    one = InputCellAttention(4, 5, 1)
-    one.input_layer.load_state_dict(matrix.input_layer.state_dict())
+    single = InputCellAttention(4, 5, 1)
+    single.input_layer.load_state_dict(matrix.input_layer.state_dict())
     for hop in range(3):
         with torch.no_grad():
-            one.hop_layer.weight.copy_(matrix.hop_layer.weight[hop : hop + 1])
-        torch.testing.assert_close(matrix(x)[..., 4 * hop : 4 * hop + 4], one(x), atol=1e-6, rtol=1e-5)
+            single.hop_layer.weight.copy_(matrix.hop_layer.weight[hop : hop + 1])
+        torch.testing.assert_close(matrix(x)[..., 4 * hop : 4 * hop + 4], single(x), atol=1e-6, rtol=1e-5)
 
 
 def test_position_lets_the_score_know_when():
@@ -218,7 +218,7 @@ def test_hooks_and_parametrizations_of_its_layers_are_heard(layer):
     torch.testing.assert_close(other(x), cell_of()(x), rtol=1e-5, atol=1e-6)
 
 
-def test_repr_tells_reduction_and_position():
+def test_repr_contains_reduction_and_position():
     assert "reduction='matrix', position='learned'" in repr(cell_of("matrix", "learned"))
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.nn.stacked import stacked_lstm
+from perdure.nn.stacked import run_stacked_lstms
 
 
 def lstms(count, dtype):
@@ -23,7 +23,7 @@ def test_each_lstm_gives_what_it_gives_alone(count, dtype, tolerance):
     inputs = [torch.randn(6, 9, 3, generator=generator, dtype=dtype, requires_grad=True) for _ in made]
     directions = [torch.randn(6, 9, 4, generator=generator, dtype=dtype) / 50 for _ in made]
     read = [*inputs, *nn.ModuleList(made).parameters()]
-    alone, together = [lstm(x)[0] for lstm, x in zip(made, inputs, strict=True)], stacked_lstm(made, inputs)
+    alone, together = [lstm(x)[0] for lstm, x in zip(made, inputs, strict=True)], run_stacked_lstms(made, inputs)
     for ours, theirs in zip(together, alone, strict=True):
         assert torch.allclose(ours, theirs, rtol=0, atol=tolerance)
     for ours, theirs in zip(
@@ -34,4 +34,4 @@ def test_each_lstm_gives_what_it_gives_alone(count, dtype, tolerance):
 
 def test_every_lstm_needs_its_input():
     with pytest.raises(ValueError, match="zip"):
-        stacked_lstm(lstms(3, torch.float32), [torch.zeros(1, 2, 3)] * 2)
+        run_stacked_lstms(lstms(3, torch.float32), [torch.zeros(1, 2, 3)] * 2)

@@ -63,7 +63,7 @@ def test_a_seed_that_is_over_does_not_disturb_the_others():
     ids=["two layers", "unequal sets"],
 )
 def test_what_cannot_be_stacked_is_trained_one_after_the_other(config, counts, monkeypatch):
-    monkeypatch.setattr(together, "stacked_lstm", None)
+    monkeypatch.setattr(together, "run_stacked_lstms", None)
     splits = [data(seed, count) for seed, count in zip(SEEDS, counts, strict=True)]
     settings = replace(SETTINGS, epochs=1)
     assert_same(train_together(config, splits, settings, SEEDS), alone(config, splits, settings))

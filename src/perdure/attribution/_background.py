@@ -1,4 +1,4 @@
-"""Backgrounds: the samples that an input is compared with."""
+"""Backgrounds: sets of reference samples."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from torch import Tensor
 from perdure.core.errors import ShapeError
 from perdure.core.query import Query
 
-__all__ = ["background_of"]
+__all__ = ["match_background"]
 
 
-def background_of(
+def match_background(
     background: Float[Tensor, "reference *site"], query: Query, least: int = 1
 ) -> Float[Tensor, "reference *site"]:
-    """Bring a background to the dtype, device and valid steps of one sample.
+    """Convert a background to the dtype, device and valid steps of a sample.
 
     Args:
-        background: given samples.
-        query: about one sample without padding.
-        least: how many references are needed.
+        background: Reference samples.
+        query: Query for one sample without padding.
+        least: Minimum number of references.
 
     Returns:
-        The references, cut to the steps of the sample.
+        References, cut to the steps of the sample.
 
     Raises:
-        ShapeError: when the shapes do not fit.
+        ShapeError: when the shapes do not match.
     """
     steps = query.x.shape[1]
     cut = background[:, :steps] if query.mask is not None and background.ndim > 1 else background
     if len(cut) < least or cut.shape[1:] != query.x.shape[1:]:
         raise ShapeError(
-            f"the background has shape {tuple(background.shape)} for an input with sites {tuple(query.x.shape[1:])}",
-            f"pass at least {least} samples shaped like the inputs, such as some of those the model was trained on",
+            f"the background has shape {tuple(background.shape)} for an input of shape {tuple(query.x.shape[1:])}",
+            f"pass at least {least} samples shaped like the inputs, such as training samples",
         )
     return cut.detach().to(query.x)

@@ -1,4 +1,4 @@
-"""Samples without their padding, for methods that treat all steps of an input alike."""
+"""Explain samples without their padding, for methods that cannot exclude padded steps."""
 
 from __future__ import annotations
 
@@ -11,43 +11,45 @@ from torch import Tensor
 
 from perdure.core.query import Query, part
 
-__all__ = ["by_length", "one_by_one"]
+__all__ = ["explain_by_length", "explain_each"]
 
 
-def one_by_one(query: Query, scores: Callable[[Query], Tensor]) -> Float[Tensor, "batch *site"]:
-    """Explain each sample by itself, cut to its valid steps.
+def explain_each(query: Query, scores: Callable[[Query], Tensor]) -> Float[Tensor, "batch *site"]:
+    """Explain each sample separately, cut to its valid steps.
 
     Args:
-        query: the question.
-        scores: gives a map for a question about one sample without padding.
+        query: Query to explain.
+        scores: Function that returns the map of a query with one sample and no padding.
 
     Returns:
-        The maps, with zeros at padded steps.
+        Maps, zero at padded steps.
     """
-    return _explained(query, list(torch.split(torch.arange(len(query.x)), 1)), scores)
+    return _explain_groups(query, list(torch.split(torch.arange(len(query.x)), 1)), scores)
 
 
-def by_length(query: Query, scores: Callable[[Query], Tensor]) -> Float[Tensor, "batch *site"]:
-    """Explain together the samples of one length, cut to their valid steps; without a mask, all.
+def explain_by_length(query: Query, scores: Callable[[Query], Tensor]) -> Float[Tensor, "batch *site"]:
+    """Explain samples of equal length together, cut to their valid steps; without a mask, all samples.
 
     Args:
-        query: the question.
-        scores: gives maps for a question about samples without padding.
+        query: Query to explain.
+        scores: Function that returns the maps of a query without padding.
 
     Returns:
-        The maps, with zeros at padded steps.
+        Maps, zero at padded steps.
     """
     if query.lengths is None:
         return scores(query)
-    return _explained(query, [(query.lengths == n).nonzero()[:, 0].cpu() for n in torch.unique(query.lengths)], scores)
+    return _explain_groups(
+        query, [(query.lengths == n).nonzero()[:, 0].cpu() for n in torch.unique(query.lengths)], scores
+    )
 
 
-def _explained(query: Query, groups: list[Tensor], scores: Callable[[Query], Tensor]) -> Tensor:
+def _explain_groups(query: Query, groups: list[Tensor], scores: Callable[[Query], Tensor]) -> Tensor:
     values = torch.zeros_like(query.x)
     for index in groups:
-        some = part(query, index)
-        if some.lengths is not None and some.mask is not None:
-            steps = int(some.lengths[0])
-            some = replace(some, x=some.x[:, :steps], mask=some.mask[:, :steps])
-        values[index, : some.x.shape[1]] = scores(some).to(values)
+        group = part(query, index)
+        if group.lengths is not None and group.mask is not None:
+            steps = int(group.lengths[0])
+            group = replace(group, x=group.x[:, :steps], mask=group.mask[:, :steps])
+        values[index, : group.x.shape[1]] = scores(group).to(values)
     return values

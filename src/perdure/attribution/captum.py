@@ -9,11 +9,11 @@ from typing import Any, get_args
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._background import background_of
-from perdure.attribution._captum.explainers import DEEP_LIFT, explainer_named, held, sorted_settings, takes
-from perdure.attribution._captum.forward_module import leaf
+from perdure.attribution._background import match_background
+from perdure.attribution._captum.explainers import DEEP_LIFT, accepts, explainer_context, find_explainer, split_settings
+from perdure.attribution._captum.forward_module import make_leaf
 from perdure.attribution._captum.rescale_rule import warn_if_incomplete
-from perdure.attribution._valid_steps import by_length, one_by_one
+from perdure.attribution._valid_steps import explain_by_length, explain_each
 from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -69,9 +69,9 @@ class Captum:
 
     def __post_init__(self) -> None:
         check_choice("baseline", self.baseline, get_args(Baseline))
-        cls = explainer_named(self.explainer)
-        sorted_settings(cls, self.settings or {})
-        if self.baseline != "zero" and not takes(cls, "baselines"):
+        cls = find_explainer(self.explainer)
+        split_settings(cls, self.settings or {})
+        if self.baseline != "zero" and not accepts(cls, "baselines"):
             raise SettingError(f"Captum's {self.explainer} has no baseline", "leave baseline out")
         if self.background is None and self.explainer == "DeepLiftShap":
             raise SettingError("Captum's DeepLiftShap compares with a background", "give background=, or use DeepLift")
@@ -97,19 +97,19 @@ class Captum:
         Warns:
             CompletenessWarning: when a map of DeepLIFT does not sum to the change of the target.
         """
-        return (by_length if self.explainer in TOGETHER else one_by_one)(query, self._map)
+        return (explain_by_length if self.explainer in TOGETHER else explain_each)(query, self._map)
 
     def _map(self, query: Query) -> Tensor:
-        cls, x = explainer_named(self.explainer), leaf(query.x)
-        made, asking = sorted_settings(cls, self.settings or {})
-        if takes(cls, "perturbations_per_eval"):
+        cls, x = find_explainer(self.explainer), make_leaf(query.x)
+        made, asking = split_settings(cls, self.settings or {})
+        if accepts(cls, "perturbations_per_eval"):
             asking = {"perturbations_per_eval": max(1, query.rows // len(x)), **asking}
-        if takes(cls, "internal_batch_size"):
+        if accepts(cls, "internal_batch_size"):
             asking = {"internal_batch_size": max(query.rows, len(x)), **asking}
-        references = self._references(query) if takes(cls, "baselines") else None
+        references = self._references(query) if accepts(cls, "baselines") else None
         if references is not None:
             asking = {"baselines": references, **asking}
-        with held(query, self.explainer) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
+        with explainer_context(query, self.explainer) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             values: Tensor = cls(scalar, **made).attribute(x, **asking)
         values = values.detach()
         if references is not None and self.explainer in DEEP_LIFT and made.get("multiply_by_inputs", True):
@@ -118,5 +118,5 @@ class Captum:
 
     def _references(self, query: Query) -> Tensor:
         if self.background is not None:
-            return background_of(self.background, query, least=2 if self.explainer == "DeepLiftShap" else 1)
+            return match_background(self.background, query, least=2 if self.explainer == "DeepLiftShap" else 1)
         return baseline_of(self.baseline, query.x, query.mask, query.seeds)

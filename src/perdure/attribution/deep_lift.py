@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._captum.forward_module import captum_attr, leaf
-from perdure.attribution._captum.rescale_rule import mixes_samples, rescaling, warn_if_incomplete
-from perdure.attribution._valid_steps import one_by_one
+from perdure.attribution._captum.forward_module import import_captum, make_leaf
+from perdure.attribution._captum.rescale_rule import mixes_samples, rescale_context, warn_if_incomplete
+from perdure.attribution._valid_steps import explain_each
 from perdure.core.check import check_choice
 from perdure.core.query import Query
 from perdure.ops.baseline import Baseline, baseline_of
@@ -62,13 +62,13 @@ class DeepLift:
         Warns:
             CompletenessWarning: when a map does not sum to the change of the target.
         """
-        values = one_by_one(query, self._map) if mixes_samples(query) else self._map(query)
+        values = explain_each(query, self._map) if mixes_samples(query) else self._map(query)
         start = baseline_of(self.baseline, query.x, query.mask)
         warn_if_incomplete(values, *query.value(torch.stack([query.x, start])))
         return values
 
     def _map(self, query: Query) -> Tensor:
         start = baseline_of(self.baseline, query.x, query.mask)
-        with rescaling(query) as scalar:
-            values: Tensor = captum_attr().DeepLift(scalar).attribute(leaf(query.x), start)
+        with rescale_context(query) as scalar:
+            values: Tensor = import_captum().DeepLift(scalar).attribute(make_leaf(query.x), start)
         return values.detach()

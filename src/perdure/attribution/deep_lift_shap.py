@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._background import background_of
-from perdure.attribution._captum.forward_module import captum_attr, leaf
-from perdure.attribution._captum.rescale_rule import rescaling, warn_if_incomplete
-from perdure.attribution._valid_steps import one_by_one
+from perdure.attribution._background import match_background
+from perdure.attribution._captum.forward_module import import_captum, make_leaf
+from perdure.attribution._captum.rescale_rule import rescale_context, warn_if_incomplete
+from perdure.attribution._valid_steps import explain_each
 from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -74,18 +74,18 @@ class DeepLiftShap:
         Warns:
             CompletenessWarning: when a map does not sum to the change of the target.
         """
-        return one_by_one(query, self._map)
+        return explain_each(query, self._map)
 
     def _map(self, query: Query) -> Tensor:
         references = self._references(query)
-        with rescaling(query) as scalar:
-            values: Tensor = captum_attr().DeepLiftShap(scalar).attribute(leaf(query.x), references).detach()
+        with rescale_context(query) as scalar:
+            values: Tensor = import_captum().DeepLiftShap(scalar).attribute(make_leaf(query.x), references).detach()
         warn_if_incomplete(values, query.value(query.x), query.value(references[:, None]).mean(0))
         return values
 
     def _references(self, query: Query) -> Tensor:
         if self.background is not None:
-            return background_of(self.background, query, least=2)
+            return match_background(self.background, query, least=2)
         seeds = torch.cat([child_seeds(query.seeds, k) for k in range(self.references)])
         deviation = self.noise * (query.x.max() - query.x.min())
         around = baseline_of(self.baseline, query.x, query.mask)

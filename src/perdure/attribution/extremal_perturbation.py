@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._valid_steps import by_length
+from perdure.attribution._valid_steps import explain_by_length
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.query import Query, part
@@ -94,7 +94,7 @@ class ExtremalPerturbation:
                 f"inputs have shape {tuple(query.x.shape)}, and a smooth region needs positions that lie side by side",
                 "pass series (batch, time, feature) or images (batch, channel, row, column), or use 'occlusion'",
             )
-        return by_length(query, self._in_parts)
+        return explain_by_length(query, self._in_parts)
 
     def _in_parts(self, query: Query) -> Tensor:
         samples = max(1, MASKS // len(self.areas))

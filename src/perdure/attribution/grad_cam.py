@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from perdure.attribution._captum.forward_module import asked, captum_attr, leaf, module_of
-from perdure.attribution._valid_steps import by_length
+from perdure.attribution._captum.forward_module import as_forward_module, import_captum, make_leaf, require_module
+from perdure.attribution._valid_steps import explain_by_length
 from perdure.core.errors import UnsupportedError
 from perdure.core.layer import find_layer
 from perdure.core.query import Query
@@ -61,8 +61,8 @@ class GradCam:
             UnknownNameError: when the model has no such layer.
             UnsupportedError: without a convolution, or when the output of the layer has no positions.
         """
-        layer = self._layer(module_of(query, "Grad-CAM"))
-        return by_length(query, lambda some: self._map(some, layer))
+        layer = self._layer(require_module(query, "Grad-CAM"))
+        return explain_by_length(query, lambda some: self._map(some, layer))
 
     def _layer(self, model: nn.Module) -> nn.Module:
         if self.layer is not None:
@@ -76,8 +76,10 @@ class GradCam:
         return found[-1]
 
     def _map(self, query: Query, layer: nn.Module) -> Tensor:
-        with asked(query) as scalar:
-            found = captum_attr().LayerGradCam(scalar, layer).attribute(leaf(query.x), relu_attributions=self.relu)
+        with as_forward_module(query) as scalar:
+            found = (
+                import_captum().LayerGradCam(scalar, layer).attribute(make_leaf(query.x), relu_attributions=self.relu)
+            )
         size = _positions(query.x, found)
         resized = interpolate(found.detach(), size=size, mode=MODES[len(size)], align_corners=False)[:, 0]
         return resized if resized.ndim == query.x.ndim else to_sites(resized, query.x)

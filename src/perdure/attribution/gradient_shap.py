@@ -8,9 +8,9 @@ from typing import get_args
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._background import background_of
-from perdure.attribution._captum.forward_module import asked, captum_attr, leaf
-from perdure.attribution._valid_steps import one_by_one
+from perdure.attribution._background import match_background
+from perdure.attribution._captum.forward_module import as_forward_module, import_captum, make_leaf
+from perdure.attribution._valid_steps import explain_each
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -67,13 +67,15 @@ class GradientShap:
         Raises:
             ShapeError: when the background does not fit the inputs.
         """
-        return one_by_one(query, self._map)
+        return explain_each(query, self._map)
 
     def _map(self, query: Query) -> Tensor:
         start = baseline_of(self.baseline, query.x, query.mask)
-        references = start if self.background is None else background_of(self.background, query)
+        references = start if self.background is None else match_background(self.background, query)
         deviation = self.noise * float(query.x.max() - query.x.min())
-        with asked(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
-            explainer = captum_attr().GradientShap(scalar)
-            values: Tensor = explainer.attribute(leaf(query.x), references, n_samples=self.samples, stdevs=deviation)
+        with as_forward_module(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
+            explainer = import_captum().GradientShap(scalar)
+            values: Tensor = explainer.attribute(
+                make_leaf(query.x), references, n_samples=self.samples, stdevs=deviation
+            )
         return values.detach()

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.attribution._captum.forward_module import apart, asked, captum_attr, leaf, module_of
+from perdure.attribution._captum.forward_module import (
+    as_forward_module,
+    import_captum,
+    make_leaf,
+    require_module,
+    with_copied_inputs,
+)
 from perdure.core.errors import UnsupportedError
 from perdure.core.query import Query
 
@@ -43,12 +49,12 @@ class GuidedBackprop:
         Raises:
             UnsupportedError: when the model has no `nn.ReLU`, so that nothing would be guided.
         """
-        model = module_of(query, "guided backpropagation")
+        model = require_module(query, "guided backpropagation")
         if not any(isinstance(module, nn.ReLU) for module in model.modules()):
             raise UnsupportedError(
                 f"{type(model).__name__} holds no nn.ReLU, so guided backpropagation would be the plain gradient",
                 "use the method 'gradient', or write torch.relu in the model as an nn.ReLU module",
             )
-        with apart(model, (nn.ReLU,)), asked(query) as scalar:
-            values: Tensor = captum_attr().GuidedBackprop(scalar).attribute(leaf(query.x))
+        with with_copied_inputs(model, (nn.ReLU,)), as_forward_module(query) as scalar:
+            values: Tensor = import_captum().GuidedBackprop(scalar).attribute(make_leaf(query.x))
         return values

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from perdure.attribution._captum.feature_groups import Switched
-from perdure.attribution._captum.forward_module import asked, captum_attr
+from perdure.attribution._captum.feature_groups import GroupAblation
+from perdure.attribution._captum.forward_module import as_forward_module, import_captum
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -17,7 +17,7 @@ __all__ = ["KernelShap"]
 
 
 @dataclass(frozen=True)
-class KernelShap(Switched):
+class KernelShap(GroupAblation):
     r"""Fit a linear model to the target with some groups of sites switched off, drawn by the Shapley kernel.
 
     .. math:: P(|z| = k) \propto \frac{M - 1}{k \, (M - k)}
@@ -47,7 +47,7 @@ class KernelShap(Switched):
         super().__post_init__()
         check_counts(samples=self.samples)
 
-    def worth(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
+    def attribute_groups(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
         """Fit a linear model to the sample.
 
         Args:
@@ -70,9 +70,9 @@ class KernelShap(Switched):
                 f"{self.samples} samples do not determine the values of {count} groups",
                 f"give at least {count + 2}, better twenty times as many, or a larger window",
             )
-        with asked(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
+        with as_forward_module(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             values: Tensor = (
-                captum_attr()
+                import_captum()
                 .KernelShap(scalar)
                 .attribute(
                     query.x,

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from perdure.attribution._captum.feature_groups import Switched
-from perdure.attribution._captum.forward_module import asked, captum_attr
+from perdure.attribution._captum.feature_groups import GroupAblation
+from perdure.attribution._captum.forward_module import as_forward_module, import_captum
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -21,7 +21,7 @@ FITTING = 20_000
 
 
 @dataclass(frozen=True)
-class Lime(Switched):
+class Lime(GroupAblation):
     r"""Switch groups of sites off at random and fit a sparse linear model to what the target does.
 
     .. math:: w = \arg\min_{w, b} \sum_k \pi(x, x_k) \, (S(x_k) - b - w \cdot z_k)^2 + \text{penalty} \, |w|_1
@@ -61,7 +61,7 @@ class Lime(Switched):
                 "give a penalty of at least 0 and a kernel width above 0",
             )
 
-    def worth(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
+    def attribute_groups(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
         """Fit a linear model to the sample.
 
         Args:
@@ -72,7 +72,7 @@ class Lime(Switched):
         Returns:
             The weight of each group.
         """
-        with asked(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
+        with as_forward_module(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             values: Tensor = self._explainer(scalar).attribute(
                 query.x,
                 start,
@@ -83,7 +83,7 @@ class Lime(Switched):
         return values
 
     def _explainer(self, scalar: Any) -> Any:
-        attr = captum_attr()
+        attr = import_captum()
         from captum._utils.models.linear_model import SkLearnLasso, SkLearnLinearRegression
         from captum.attr._core.lime import get_exp_kernel_similarity_function
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from perdure.attribution._captum.feature_groups import Switched
-from perdure.attribution._captum.forward_module import asked, captum_attr
+from perdure.attribution._captum.feature_groups import GroupAblation
+from perdure.attribution._captum.forward_module import as_forward_module, import_captum
 from perdure.core.check import check_counts
 from perdure.core.query import Query
 from perdure.core.random import seed_libraries
@@ -16,7 +16,7 @@ __all__ = ["ShapleySampling"]
 
 
 @dataclass(frozen=True)
-class ShapleySampling(Switched):
+class ShapleySampling(GroupAblation):
     r"""Switch the groups of sites on in random orders and average what each adds to the target.
 
     .. math:: a_g = \operatorname{mean}_{\pi} \; S(\text{groups up to } g \text{ in } \pi) - S(\text{those before } g)
@@ -46,7 +46,7 @@ class ShapleySampling(Switched):
         super().__post_init__()
         check_counts(samples=self.samples)
 
-    def worth(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
+    def attribute_groups(self, query: Query, start: Tensor, groups: Tensor) -> Tensor:
         """Draw orders for the sample.
 
         Args:
@@ -57,8 +57,8 @@ class ShapleySampling(Switched):
         Returns:
             The mean addition of each group.
         """
-        with asked(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
-            explainer = captum_attr().ShapleyValueSampling(scalar)
+        with as_forward_module(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
+            explainer = import_captum().ShapleyValueSampling(scalar)
             values: Tensor = explainer.attribute(
                 query.x, start, feature_mask=groups, n_samples=self.samples, perturbations_per_eval=query.rows
             )

@@ -1,4 +1,4 @@
-"""Recurrent cells and what stands before them."""
+"""Layers: input-cell attention and stacked recurrences."""
 
 from perdure.nn.input_attention import InputCellAttention
 

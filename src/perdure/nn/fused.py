@@ -1,4 +1,4 @@
-"""Scores and scan of input-cell attention as one function of autograd."""
+"""Scores and scan of input-cell attention as one autograd function."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["ScoredAverage"]
 
 
 class ScoredAverage(torch.autograd.Function):
-    r"""Score each step and average the values seen so far, with one adjoint for both.
+    r"""Score each step and average all values so far, with one backward pass for both.
 
     With :math:`\tanh z = 2 \sigma(2z) - 1` the score is :math:`2 W_2 \sigma(2 W_1 x + 2 b_1 + 2 p)` and a constant
-    that cancels in the softmax, as the bias of the hops does. The logistic function takes a third of the time of
-    tanh, and the gradient that reaches x through the scores is added to that through the values as it is made.
+    that cancels in the softmax, as does the bias of the hops. The logistic function takes a third of the time of
+    tanh, and the gradient of x through the scores is added in place to the gradient through the values.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mask: Tensor | None, position: Tensor | None, *weights: Tensor) -> Tensor:
-        """Average x (batch, time, feature); weights are those of input layer and hop layer, each with its bias."""
+        """Average x (batch, time, feature) by the weights and biases of the input layer and the hop layer."""
         weight, bias, hop_weight, _ = weights
         hidden = torch.addmm(bias, x.flatten(0, 1), weight.T, beta=2, alpha=2)
         if position is not None:
@@ -38,7 +38,7 @@ class ScoredAverage(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Pull the gradient back to inputs, positions and weights; that of the bias of the hops is zero."""
+        """Compute the gradients of inputs, positions and weights; the gradient of the hop bias is zero."""
         x, weight, hop_weight, hidden, *saved = ctx.saved_tensors
         grad_scores, grad_x = scan_adjoint(grad, tuple(saved), (True, ctx.needs_input_grad[0]))
         assert grad_scores is not None

@@ -1,4 +1,4 @@
-"""Input-cell attention: a recurrent cell reads a softmax average of all inputs so far instead of the current one."""
+"""Input-cell attention: the input of a recurrent cell is a softmax average of all inputs so far."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class InputCellAttention(nn.Module):
 
     .. math:: e_i = W_2 \tanh(W_1 x_i + p_i), \quad A_t = \mathrm{softmax}_{i \le t}(e_i), \quad M_t = A_t X_t
 
-    Each of the hops is one row of :math:`A_t`; what a recurrence reads in place of :math:`x_t` is the mean of the
-    rows of :math:`M_t` or all of them. The score of a step depends on that step alone, so the whole sequence is
-    one causal scan in linear time and memory. The position term :math:`p_i` lets the score know *when* as well as
-    *what*; without it (None) the score is that of the paper.
+    Each hop is one row of :math:`A_t`; the input of the recurrence in place of :math:`x_t` is the mean of the rows of
+    :math:`M_t` or all rows. The score of a step depends only on that step, so the whole sequence is one causal scan in
+    linear time and memory. With the position term :math:`p_i` the score depends on the time of a step too; without it
+    (None) the score is that of the paper.
 
     Args:
-        input_size: features of a step.
-        attention_size: width of the hidden layer of the score.
-        hops: rows of attention.
-        reduction: "mean" over hops, or the whole "matrix", hop after hop.
-        position: None, "learned" (a vector for each step, first drawn from N(0, 1)), or "sinusoidal" (no parameters).
-        max_length: the most steps that a learned position knows; not used otherwise.
+        input_size: Features of a step.
+        attention_size: Width of the hidden layer of the score.
+        hops: Number of rows of attention.
+        reduction: "mean" over hops, or the concatenated rows of the "matrix".
+        position: None, "learned" (a vector for each step, initialised from N(0, 1)), or "sinusoidal" (no parameters).
+        max_length: Maximum number of steps of a learned position; otherwise unused.
 
     Raises:
         SettingError: for a size below 1 or an unknown reduction or position.
@@ -54,7 +54,7 @@ class InputCellAttention(nn.Module):
         [1.0, 1.5, 3.0]
 
     Notes:
-        The paper feeds the matrix, its published code the mean. Biases of the hop layer cancel in the softmax; they
+        The paper uses the matrix, its published code the mean. Biases of the hop layer cancel in the softmax; they
         are kept because the published code has them.
     """
 
@@ -86,10 +86,10 @@ class InputCellAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the weights (Xavier uniform) and positions (standard normal) afresh; biases become zero.
+        """Initialise weights (Xavier uniform), positions (standard normal) and biases (zero).
 
         Args:
-            generator: the stream to draw from; torch's own when None.
+            generator: Generator for all random draws; the global generator of torch when None.
         """
         for layer in (self.input_layer, self.hop_layer):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
@@ -103,21 +103,21 @@ class InputCellAttention(nn.Module):
         """Average the inputs up to each step.
 
         Args:
-            x: a series.
-            lengths: valid steps of each sample; None when all are. Padding is neither read nor counted.
+            x: Series.
+            lengths: Valid steps of each sample; None when all are valid. Padded steps have no influence.
 
         Returns:
-            What a recurrence reads: (batch, time, input_size) for "mean", (batch, time, hops * input_size) for
+            Inputs of the recurrence: (batch, time, input_size) for "mean", (batch, time, hops * input_size) for
             "matrix"; zero at padded steps.
 
         Raises:
             ShapeError: when x is not (batch, time, input_size).
             LengthError: when a length is not in 1..time, or x is longer than the learned positions.
         """
-        x, mask = self._valid(x, lengths)
-        if self.reduction == "mean" and self._fuses(x):
-            return self._fused(x, mask)
-        scores = self._scores(x)
+        x, mask = self._clear_padding(x, lengths)
+        if self.reduction == "mean" and self._can_fuse(x):
+            return self._average_fused(x, mask)
+        scores = self._score(x)
         if self.reduction == "mean":
             return causal_softmax_average(scores, x, mask)
         rows = causal_softmax_average(
@@ -133,59 +133,59 @@ class InputCellAttention(nn.Module):
         """Score each step; the softmax over the steps up to t is the attention of step t.
 
         Args:
-            x: a series.
-            lengths: valid steps of each sample; None when all are.
+            x: Series.
+            lengths: Valid steps of each sample; None when all are valid.
 
         Returns:
-            One score for each step and hop, minus infinity at padded steps.
+            Scores of each step and hop, minus infinity at padded steps.
         """
-        x, mask = self._valid(x, lengths)
-        scores = self._scores(x)
+        x, mask = self._clear_padding(x, lengths)
+        scores = self._score(x)
         return scores if mask is None else scores.masked_fill(~mask[..., None], -torch.inf)
 
     def weights(
         self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch time time hop"]:
-        """Show the attention of every step to every step; quadratic in time, for inspection.
+        """Compute the attention between all pairs of steps; quadratic in time, for inspection.
 
         Args:
-            x: a series.
-            lengths: valid steps of each sample; None when all are.
+            x: Series.
+            lengths: Valid steps of each sample; None when all are valid.
 
         Returns:
-            At [b, t, i, h] the weight that step t gives to step i in hop h; zero for i > t and at padded steps.
+            Weight of step i in the average of step t and hop h at [b, t, i, h]; zero for i > t and at padded steps.
         """
         scores = self.scores(x, lengths)
         steps = x.shape[1]
-        seen = torch.ones(steps, steps, dtype=torch.bool, device=x.device).tril()[..., None]
-        weights = scores[:, None].masked_fill(~seen, -torch.inf).softmax(2)
+        causal = torch.ones(steps, steps, dtype=torch.bool, device=x.device).tril()[..., None]
+        weights = scores[:, None].masked_fill(~causal, -torch.inf).softmax(2)
         return weights if lengths is None else weights.masked_fill(torch.isinf(scores)[:, :, None], 0.0)
 
     def extra_repr(self) -> str:
         """Describe the settings in `repr`."""
         return f"reduction={self.reduction!r}, position={self.position!r}"
 
-    def _valid(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Check the inputs and clear their padding, which may hold anything."""
+    def _clear_padding(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Check the inputs and set padded steps, which may contain NaN, to zero."""
         check_series(x, self.input_size, lengths)
         if lengths is None:
             return x, None
         mask = length_mask(lengths.to(x.device), x.shape[1])
         return x.masked_fill(~mask[..., None], 0.0), mask
 
-    def _fuses(self, x: Tensor) -> bool:
-        """Tell whether inputs and weights are of one precision, nobody asks for less, and nobody watches the layers."""
-        one = x.dtype == self.input_layer.weight.dtype and x.dtype in (torch.float32, torch.float64)
-        plain = all(_plain(layer) for layer in (self.input_layer, self.hop_layer))
-        return one and plain and not torch.is_autocast_enabled(x.device.type)
+    def _can_fuse(self, x: Tensor) -> bool:
+        """Return whether the fused kernel applies: one dtype, no autocast, no hooks."""
+        same_dtype = x.dtype == self.input_layer.weight.dtype and x.dtype in (torch.float32, torch.float64)
+        plain = all(_is_plain_linear(layer) for layer in (self.input_layer, self.hop_layer))
+        return same_dtype and plain and not torch.is_autocast_enabled(x.device.type)
 
-    def _fused(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def _average_fused(self, x: Tensor, mask: Tensor | None) -> Tensor:
         position = None if self.position is None else self._positions(x.shape[1], x)
         weights = [part for layer in (self.input_layer, self.hop_layer) for part in (layer.weight, layer.bias)]
         average: Tensor = ScoredAverage.apply(x, mask, position, *weights)  # type: ignore[no-untyped-call]
         return average if mask is None else average.masked_fill(~mask[..., None], 0.0)
 
-    def _scores(self, x: Tensor) -> Tensor:
+    def _score(self, x: Tensor) -> Tensor:
         hidden = self.input_layer(x)
         if self.position is not None:
             hidden = hidden + self._positions(x.shape[1], hidden)
@@ -198,7 +198,7 @@ class InputCellAttention(nn.Module):
         if steps > len(self.position_table):
             raise LengthError(
                 f"x has {steps} steps, but positions were learned for {len(self.position_table)}",
-                "build the cell with a larger max_length, or with position='sinusoidal', which knows any length",
+                "build the cell with a larger max_length, or with position='sinusoidal', which supports any length",
             )
         return self.position_table[:steps]
 
@@ -209,6 +209,6 @@ def _sinusoids(steps: int, size: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :size]
 
 
-def _plain(layer: nn.Module) -> bool:
-    """Tell whether nothing but a linear layer would run: no other module in its place, and no hooks."""
+def _is_plain_linear(layer: nn.Module) -> bool:
+    """Return whether a layer is exactly `nn.Linear` without hooks."""
     return type(layer) is nn.Linear and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks)

@@ -16,7 +16,7 @@ from perdure.core.random import stream
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
 from perdure.models.recurrent import Recurrent, RecurrentClassifier
-from perdure.nn.stacked import stacked_lstm
+from perdure.nn.stacked import run_stacked_lstms
 from perdure.ops.sequence import lengths_of
 from perdure.training.course import Course, Fitted
 from perdure.training.ensemble import train
@@ -92,7 +92,7 @@ def _lane(config: Recurrent, splits: Splits, settings: Training, seed: int) -> _
 def _learn(step: Sequence[tuple[_Lane, Batch]]) -> None:
     """Take a step with every seed that is not over."""
     read = [_read(lane, batch) for lane, batch in step]
-    ahead = stacked_lstm([lane.model.lstm for lane, _ in step], [x for x, _ in read])
+    ahead = run_stacked_lstms([lane.model.lstm for lane, _ in step], [x for x, _ in read])
     losses = []
     for (lane, batch), (x, mask), outputs in zip(step, read, ahead, strict=True):
         with lane.drawing():
@@ -122,4 +122,4 @@ class _Quick(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         read, mask = self.model.read(x, lengths)
-        return self.model.finish(read, stacked_lstm([self.model.lstm], [read])[0], mask)
+        return self.model.finish(read, run_stacked_lstms([self.model.lstm], [read])[0], mask)

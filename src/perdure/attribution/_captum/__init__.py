@@ -1,1 +1,1 @@
-"""Adapters to other libraries: the edge of the house."""
+"""The adapter that methods use to call Captum."""

@@ -1,4 +1,4 @@
-"""The explainers of Captum by name: which explain inputs, what they can be told, and whom they refuse."""
+"""Wrap Captum explainers: lookup by name, accepted settings and rejected models."""
 
 from __future__ import annotations
 
@@ -10,141 +10,147 @@ from typing import Any
 
 from torch import nn
 
-from perdure.attribution._captum.forward_module import Asked, apart, asked, captum_attr, module_of
-from perdure.attribution._captum.rescale_rule import rescaling
+from perdure.attribution._captum.forward_module import (
+    ForwardModule,
+    as_forward_module,
+    import_captum,
+    require_module,
+    with_copied_inputs,
+)
+from perdure.attribution._captum.rescale_rule import rescale_context
 from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query
 
-__all__ = ["explainer_named", "held", "sorted_settings", "takes"]
+__all__ = ["accepts", "explainer_context", "find_explainer", "split_settings"]
 
 DEEP_LIFT = ("DeepLift", "DeepLiftShap")
 GUIDED = ("Deconvolution", "GuidedBackprop")
 MIXES_SAMPLES = "FeaturePermutation"
 RESERVED = {"inputs", "baselines", "target", "additional_forward_args", "return_convergence_delta"}
-"""Arguments of Captum that the question answers: its inputs, target and lengths."""
+"""Arguments of Captum that the query determines."""
 
 
-def explainer_named(name: str) -> Any:
-    """Find an explainer of Captum that explains inputs, sample by sample.
+def find_explainer(name: str) -> Any:
+    """Find a class of Captum that explains inputs sample by sample.
 
     Args:
-        name: of its class in `captum.attr`.
+        name: Name of the class in `captum.attr`.
 
     Returns:
-        The class; it is made from a model alone.
+        Class whose only required argument is a model.
 
     Raises:
         DependencyError: when Captum is not installed.
         UnknownNameError: for another name.
 
     Example:
-        >>> explainer_named("Occlusion").__name__
+        >>> find_explainer("Occlusion").__name__
         'Occlusion'
     """
-    attr = captum_attr()
+    attr = import_captum()
     classes = {known: getattr(attr, known) for known in attr.__all__ if known != MIXES_SAMPLES}
-    known = {key: cls for key, cls in classes.items() if hasattr(cls, "attribute") and _asks_for_a_model(cls)}
+    known = {key: cls for key, cls in classes.items() if hasattr(cls, "attribute") and _needs_only_a_model(cls)}
     if name not in known:
         near = difflib.get_close_matches(name, known, 3, 0.5) or sorted(known)
         raise UnknownNameError(
             f"Captum has no explainer of inputs called '{name}'",
-            f"choose from {', '.join(near)}; for layers and noise there are 'grad_cam' and 'smooth_grad'",
+            f"choose from {', '.join(near)}; for layers or noise use 'grad_cam' or 'smooth_grad'",
         )
     return known[name]
 
 
-def _asks_for_a_model(cls: type) -> bool:
+def _needs_only_a_model(cls: type) -> bool:
     needed = [name for name, p in inspect.signature(cls).parameters.items() if p.default is inspect.Parameter.empty]
     return needed in (["forward_func"], ["model"])
 
 
-def takes(cls: type, argument: str) -> bool:
-    """Tell whether `attribute` of an explainer has an argument.
+def accepts(cls: type, argument: str) -> bool:
+    """Return whether `attribute` of an explainer has an argument.
 
     Args:
-        cls: the explainer.
-        argument: its name.
+        cls: Class of the explainer.
+        argument: Name of the argument.
 
     Returns:
-        True when it has.
+        Whether the argument exists.
     """
     return argument in inspect.signature(cls.attribute).parameters  # type: ignore[attr-defined]
 
 
-def sorted_settings(cls: type, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tell settings of an explainer itself from those of its `attribute`.
+def split_settings(cls: type, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split settings into arguments of the class and arguments of its `attribute`.
 
     Args:
-        cls: the explainer.
-        settings: values by Captum's own names; lists become tuples, as Captum wants them.
+        cls: Class of the explainer.
+        settings: Values by Captum's argument names; lists become tuples, as Captum requires.
 
     Returns:
-        Arguments to make it, and arguments to ask it.
+        Arguments of the class, and arguments of `attribute`.
 
     Raises:
-        SettingError: for a name that it does not know, or that the question answers.
+        SettingError: for an unknown name, or one that the query determines.
 
     Example:
-        >>> sorted_settings(explainer_named("IntegratedGradients"), {"n_steps": 9, "multiply_by_inputs": False})
+        >>> split_settings(find_explainer("IntegratedGradients"), {"n_steps": 9, "multiply_by_inputs": False})
         ({'multiply_by_inputs': False}, {'n_steps': 9})
     """
-    making = list(inspect.signature(cls).parameters)[1:]
-    asking = [name for name in inspect.signature(cls.attribute).parameters if name not in {"self", "kwargs"}]  # type: ignore[attr-defined]
-    free = {*making, *asking} - RESERVED
+    of_class = list(inspect.signature(cls).parameters)[1:]
+    of_attribute = [name for name in inspect.signature(cls.attribute).parameters if name not in {"self", "kwargs"}]  # type: ignore[attr-defined]
+    free = {*of_class, *of_attribute} - RESERVED
     for name in settings:
         if name not in free:
             near = difflib.get_close_matches(name, free, 3, 0.5) or sorted(free)
-            why = "is answered by the question itself" if name in RESERVED else "is not known"
+            why = "is determined by the query" if name in RESERVED else "is unknown"
             raise SettingError(f"the setting '{name}' of Captum's {cls.__name__} {why}", f"choose from {near}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-    made = {name: value for name, value in values.items() if name in making}
+    made = {name: value for name, value in values.items() if name in of_class}
     return made, {name: value for name, value in values.items() if name not in made}
 
 
 @contextmanager
-def held(query: Query, name: str) -> Iterator[Asked]:
-    """Hand a query to an explainer for a while, if it can explain this model at all.
+def explainer_context(query: Query, name: str) -> Iterator[ForwardModule]:
+    """Wrap a query for an explainer after checking that it supports the model.
 
     Args:
-        query: the question.
-        name: of the explainer.
+        query: Query to explain.
+        name: Name of the explainer.
 
     Yields:
-        The module to be explained.
+        Module to explain.
 
     Raises:
-        UnsupportedError: for a recurrence with DeepLIFT or LRP, for a function where modules are looked into, and for
-            whatever Captum itself refuses.
+        UnsupportedError: for a recurrence with DeepLIFT or LRP, for a function where modules are required, and for
+            errors of Captum itself.
     """
     with ExitStack() as stack:
         if name in GUIDED:
-            stack.enter_context(_guided(module_of(query, name), name))
+            stack.enter_context(_require_relus(require_module(query, name), name))
         if name == "LRP":
-            stack.enter_context(_relevance(module_of(query, name)))
-        scalar = stack.enter_context(rescaling(query) if name in DEEP_LIFT else asked(query))
+            stack.enter_context(_relevance(require_module(query, name)))
+        scalar = stack.enter_context(rescale_context(query) if name in DEEP_LIFT else as_forward_module(query))
         try:
             yield scalar
-        except (AssertionError, TypeError) as error:  # how Captum says what it cannot do
+        except (AssertionError, TypeError) as error:  # how Captum reports what it does not support
             raise UnsupportedError(
-                f"Captum's {name} refuses: {error}", "change its settings, or choose another method"
+                f"Captum's {name} fails: {error}", "change its settings, or choose another method"
             ) from error
 
 
 @contextmanager
-def _guided(model: nn.Module, name: str) -> Iterator[None]:
-    """Refuse what would be the plain gradient; give each ReLU an input of its own."""
+def _require_relus(model: nn.Module, name: str) -> Iterator[None]:
+    """Reject models without ReLU modules, for which the result is the plain gradient; copy the input of each ReLU."""
     if not any(isinstance(module, nn.ReLU) for module in model.modules()):
         raise UnsupportedError(
-            f"{type(model).__name__} holds no nn.ReLU, so Captum's {name} would be the plain gradient",
-            "use 'gradient', or write torch.relu in the model as an nn.ReLU module",
+            f"{type(model).__name__} has no nn.ReLU, so Captum's {name} would equal the plain gradient",
+            "use 'gradient', or replace torch.relu in the model by an nn.ReLU module",
         )
-    with apart(model, (nn.ReLU,)):
+    with with_copied_inputs(model, (nn.ReLU,)):
         yield
 
 
 @contextmanager
 def _relevance(model: nn.Module) -> Iterator[None]:
-    """Refuse recurrences, and forget the rules that Captum leaves on modules when it stops half-way."""
+    """Reject recurrences, and delete the attributes that Captum leaves on modules after an error."""
     for name, module in model.named_modules():
         if isinstance(module, nn.RNNBase | nn.RNNCellBase):
             raise UnsupportedError(

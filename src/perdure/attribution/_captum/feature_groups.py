@@ -1,4 +1,4 @@
-"""What methods share that switch groups of sites off: the groups, the baseline, and one sample at a time."""
+"""Base class of methods that replace groups of elements by a baseline, one sample at a time."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import get_args
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.attribution._valid_steps import one_by_one
+from perdure.attribution._valid_steps import explain_each
 from perdure.core.check import check_choice, check_counts
 from perdure.core.query import Query
 from perdure.ops.baseline import Baseline, baseline_of
 from perdure.ops.groups import groups_of, spread
 from perdure.ops.position import Granularity
 
-__all__ = ["Switched"]
+__all__ = ["GroupAblation"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Switched:
-    """Settings of groups that are switched off together; a method says what each group is worth.
+class GroupAblation:
+    """Groups of elements that are replaced together; subclasses compute the attribution of each group.
 
     Args:
-        window: positions in a group along each axis; None for steps, features of a table, and an eighth of an image.
-        granularity: "position" for groups with all their features or channels, "element" for each by itself.
-        baseline: what stands where a group is off.
+        window: Positions in a group along each axis; None for single steps, single features of a table, or an eighth
+            of an image.
+        granularity: "position" to group all features or channels of a position, "element" to separate them.
+        baseline: Values that replace a group.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -41,34 +42,34 @@ class Switched:
         check_choice("baseline", self.baseline, get_args(Baseline))
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
-        """Explain one sample after the other.
+        """Explain each sample separately.
 
         Args:
-            query: the question; its seeds make the draws.
+            query: Query to explain; its seeds determine the random draws.
 
         Returns:
-            The worth of each group, shared evenly among its sites.
+            Attribution of each group, divided equally among its elements.
 
         Raises:
-            SettingError: when there are too few samples for the groups.
+            SettingError: when there are too few samples for the number of groups.
         """
-        return one_by_one(query, self._map)
+        return explain_each(query, self._map)
 
-    def worth(
+    def attribute_groups(
         self, query: Query, start: Float[Tensor, "1 *site"], groups: Int[Tensor, "1 *site"]
     ) -> Float[Tensor, "1 *site"]:
-        """Tell what each group is worth.
+        """Compute the attribution of each group.
 
         Args:
-            query: about one sample.
-            start: what stands where a group is off.
-            groups: the number of the group of each site.
+            query: Query for a single sample.
+            start: Values that replace a group.
+            groups: Group index of each element.
 
         Returns:
-            At each site the worth of its whole group.
+            Attribution of its whole group at each element.
         """
         raise NotImplementedError
 
     def _map(self, query: Query) -> Tensor:
         groups = groups_of(query.x, self.window, self.granularity)
-        return spread(self.worth(query, baseline_of(self.baseline, query.x, query.mask), groups), groups)
+        return spread(self.attribute_groups(query, baseline_of(self.baseline, query.x, query.mask), groups), groups)

@@ -1,9 +1,9 @@
-"""The one adapter to Captum: a query as the module that Captum asks for, and the model left as it was.
+"""A query as the module that Captum differentiates.
 
-Captum differentiates by itself, so it is the single exception to the rule that `Query.gradient` is the only door of
-autograd. What that door grants is granted here too: evaluation mode, recurrences without cuDNN, counted passes, and
-the caller's model, tensors and random states untouched. Every row that Captum sends forward is counted; one that is
-sent while a graph is kept counts as a backward pass too.
+Captum calls autograd itself, so it is the only exception to the rule that all gradients come from `Query.gradient`.
+The guarantees are the same: evaluation mode, recurrences without cuDNN, counted passes, and the caller's model,
+tensors and random states unchanged. Each row that Captum passes forward is counted; a row passed while gradients are
+enabled also counts as a backward pass.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from perdure.core.errors import DependencyError, IndependentOutputError, Unsuppo
 from perdure.core.evaluation import evaluation
 from perdure.core.query import Query
 
-__all__ = ["Asked", "apart", "asked", "captum_attr", "leaf", "module_of"]
+__all__ = ["ForwardModule", "as_forward_module", "import_captum", "make_leaf", "require_module", "with_copied_inputs"]
 
 
-class Asked(nn.Module):
-    """Model and target as one module: rows in, one scalar for each out.
+class ForwardModule(nn.Module):
+    """Model and target as one module that maps each row to a scalar.
 
     Args:
-        query: whose target and lengths belong to the rows, which are copies of its batch laid one after the other.
+        query: Query whose target and lengths apply to the rows, which are concatenated copies of its batch.
     """
 
     def __init__(self, query: Query) -> None:
@@ -41,16 +41,16 @@ class Asked(nn.Module):
         """Evaluate the target.
 
         Args:
-            rows: inputs for one or more copies of the batch.
+            rows: Inputs of one or more copies of the batch.
 
         Returns:
-            The target of each row.
+            Target of each row.
         """
         query = self.query
         query.passes.forward += len(rows)
         logits = call_model(self.model, rows, query.lengths, query.side or NO_SIDE)
         logits = logits[:, None] if logits.ndim == 1 else logits
-        values = torch.cat([query.target(some) for some in torch.split(logits, len(query.x))])
+        values = torch.cat([query.target(copy) for copy in torch.split(logits, len(query.x))])
         if torch.is_grad_enabled():
             query.passes.backward += len(rows)
             if not values.requires_grad:
@@ -59,22 +59,22 @@ class Asked(nn.Module):
 
 
 @contextmanager
-def asked(query: Query) -> Iterator[Asked]:
-    """Hand a query to Captum for a while.
+def as_forward_module(query: Query) -> Iterator[ForwardModule]:
+    """Wrap a query as the module that Captum explains.
 
     Args:
-        query: the question.
+        query: Query to explain.
 
     Yields:
-        The module to be explained.
+        Module to explain.
 
     Raises:
-        IndependentOutputError: when no gradient connects the output and what it is differentiated by.
+        IndependentOutputError: when the output does not depend on the differentiated tensor.
     """
     with evaluation(query.model), torch.enable_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"captum\.")  # it announces its hooks, which are gone afterwards
+        warnings.filterwarnings("ignore", module=r"captum\.")  # warnings about hooks, which are removed
         try:
-            yield Asked(query)
+            yield ForwardModule(query)
         except RuntimeError as error:
             if "not have been used in the graph" not in str(error):
                 raise
@@ -82,25 +82,25 @@ def asked(query: Query) -> Iterator[Asked]:
 
 
 @contextmanager
-def apart(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[None]:
-    """Give some modules copies of their inputs for a while.
+def with_copied_inputs(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[None]:
+    """Copy the inputs of modules of some types within a block.
 
-    Captum puts its rule for a module on the gradient of the module's input tensor. Where that tensor is read by other
-    modules too, as in a residual network, or is the output of a module with a rule of its own, as in a ReLU before
-    max pooling, Captum changes the wrong gradient.
+    Captum applies the rule of a module to the gradient of the module's input tensor. If other modules read that tensor
+    too (a residual connection), or if it is the output of another module with a rule (ReLU before max pooling), Captum
+    changes the wrong gradient.
 
     Args:
-        model: that holds the modules.
-        kinds: of modules, subclasses left out.
+        model: Model that contains the modules.
+        kinds: Types of modules, without subclasses.
 
     Yields:
         Nothing.
     """
 
-    def copied(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(one.clone() if isinstance(one, Tensor) else one for one in inputs)
+    def clone_inputs(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(item.clone() if isinstance(item, Tensor) else item for item in inputs)
 
-    handles = [m.register_forward_pre_hook(copied) for m in model.modules() if type(m) in kinds]
+    handles = [m.register_forward_pre_hook(clone_inputs) for m in model.modules() if type(m) in kinds]
     try:
         yield
     finally:
@@ -108,11 +108,11 @@ def apart(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[None
             handle.remove()
 
 
-def captum_attr() -> Any:
-    """Import Captum, which takes seconds, when it is first needed.
+def import_captum() -> Any:
+    """Import Captum on first use, since importing it takes seconds.
 
     Returns:
-        The module `captum.attr`.
+        Module `captum.attr`.
 
     Raises:
         DependencyError: when it is not installed.
@@ -124,41 +124,41 @@ def captum_attr() -> Any:
     return captum.attr
 
 
-def leaf(x: Float[Tensor, "batch *site"]) -> Float[Tensor, "batch *site"]:
-    """Copy inputs into a tensor that can be differentiated by.
+def make_leaf(x: Float[Tensor, "batch *site"]) -> Float[Tensor, "batch *site"]:
+    """Copy inputs to a leaf tensor that requires gradients.
 
     Args:
-        x: the inputs; not written to.
+        x: Inputs; not modified.
 
     Returns:
-        The copy.
+        Copy of the inputs.
     """
     return x.detach().clone().requires_grad_()
 
 
-def module_of(query: Query, method: str) -> nn.Module:
-    """Give the model as a module, for methods that look inside.
+def require_module(query: Query, method: str) -> nn.Module:
+    """Return the model, which must be a module for methods that use its layers.
 
     Args:
-        query: the question.
-        method: what to call the method in a message.
+        query: Query to explain.
+        method: Name of the method for error messages.
 
     Returns:
-        The model.
+        Model of the query.
 
     Raises:
-        UnsupportedError: when it is another callable.
+        UnsupportedError: when the model is another callable.
     """
     if not isinstance(query.model, nn.Module):
         raise UnsupportedError(
-            f"{method} looks at the layers of a model, and this one is a {type(query.model).__name__}",
-            "pass a torch.nn.Module, or choose a method that asks for outputs only, such as 'occlusion'",
+            f"{method} needs the layers of a model, but the model is a {type(query.model).__name__}",
+            "pass a torch.nn.Module, or choose a method that needs only outputs, such as 'occlusion'",
         )
     return query.model
 
 
 def _independent() -> IndependentOutputError:
     return IndependentOutputError(
-        "no gradient connects the output of the model to its input or to the layer looked at",
-        "check that the model reads its argument, and that the layer lies on the way from it to the output",
+        "no gradient connects the output of the model to its input or to the explained layer",
+        "check that the model uses its argument, and that the layer is between the input and the output",
     )

@@ -1,4 +1,4 @@
-"""What the two DeepLIFT methods share: whom they refuse, and the law that they check."""
+"""Shared by the DeepLIFT methods: rejected models, and the check of completeness."""
 
 from __future__ import annotations
 
@@ -10,42 +10,47 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.attribution._captum.forward_module import Asked, apart, asked, module_of
+from perdure.attribution._captum.forward_module import (
+    ForwardModule,
+    as_forward_module,
+    require_module,
+    with_copied_inputs,
+)
 from perdure.core.errors import CompletenessWarning, UnsupportedError
 from perdure.core.query import Query
 
-__all__ = ["RESCALED", "mixes_samples", "rescaling", "warn_if_incomplete"]
+__all__ = ["RESCALED", "mixes_samples", "rescale_context", "warn_if_incomplete"]
 
 POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 RESCALED = (nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, *POOLS, nn.Softmax)
-"""Modules that Captum has a rule for; all others pass plain gradients on."""
+"""Modules for which Captum has a rule; all others propagate plain gradients."""
 
 TOLERANCE = 0.01
-"""Share of the total attribution that may be missing: rounding leaves far less, a module without a rule far more."""
+"""Fraction of the total attribution that may be missing: rounding causes far less, a module without a rule far more."""
 
 ROUNDING = 100
-"""Rounding errors of the target that count as none."""
+"""Tolerated error in units of the rounding error of the target."""
 
 
 @contextmanager
-def rescaling(query: Query) -> Iterator[Asked]:
-    """Hand a query to DeepLIFT for a while.
+def rescale_context(query: Query) -> Iterator[ForwardModule]:
+    """Wrap a query for DeepLIFT.
 
     Args:
-        query: the question.
+        query: Query to explain.
 
     Yields:
-        The module to be explained.
+        Module to explain.
 
     Raises:
-        UnsupportedError: when the model is no module, holds a recurrence, or uses an activation twice.
+        UnsupportedError: when the model is not a module, contains a recurrence, or uses an activation twice.
     """
-    model = module_of(query, "DeepLIFT")
+    model = require_module(query, "DeepLIFT")
     for name, module in model.named_modules():
         if isinstance(module, nn.RNNBase | nn.RNNCellBase):
             raise UnsupportedError(
-                f"module '{name}' is an nn.{type(module).__name__}: DeepLIFT has no rule for recurrences, and would "
-                "give input times gradient, whose sum is wrong",
+                f"module '{name}' is an nn.{type(module).__name__}: DeepLIFT has no rule for recurrences and would "
+                "return input times gradient, which is not complete",
                 "use 'integrated_gradients' or 'gradient_shap' instead",
             )
     known = {module: set(vars(module)) for module in model.modules()}
@@ -54,32 +59,32 @@ def rescaling(query: Query) -> Iterator[Asked]:
     def use(module: nn.Module, _: object) -> None:
         if module in used:
             raise UnsupportedError(
-                f"an nn.{type(module).__name__} is used more than once in a forward pass, and DeepLIFT remembers "
-                "only one input of it",
-                "give each use an activation module of its own",
+                f"an nn.{type(module).__name__} is used more than once in a forward pass, and DeepLIFT stores "
+                "only one of its inputs",
+                "use a separate activation module for each call",
             )
         used.add(module)
 
     handles = [module.register_forward_pre_hook(use) for module in model.modules() if type(module) in RESCALED]
     try:
-        with apart(model, RESCALED), asked(query) as scalar:
+        with with_copied_inputs(model, RESCALED), as_forward_module(query) as scalar:
             yield scalar
     finally:
         for handle in handles:
             handle.remove()
-        for module, names in known.items():  # Captum notes inputs on modules, and leaves them there after an error
+        for module, names in known.items():  # Captum stores inputs on modules and leaves them there after an error
             for name in set(vars(module)) - names:
                 delattr(module, name)
 
 
 def mixes_samples(query: Query) -> bool:
-    """Tell whether Captum's rules for a model would mix the samples of a batch.
+    """Return whether Captum's rules for a model mix the samples of a batch.
 
     Args:
-        query: the question.
+        query: Query to explain.
 
     Returns:
-        True with max pooling, whose rule takes the gradient of the first sample where nothing changes, and with
+        True with max pooling, whose rule uses the gradient of the first sample where nothing changes, and with
         softmax, whose rule sums over the batch.
     """
     return isinstance(query.model, nn.Module) and any(type(m) in (*POOLS, nn.Softmax) for m in query.model.modules())
@@ -88,12 +93,12 @@ def mixes_samples(query: Query) -> bool:
 def warn_if_incomplete(
     values: Float[Tensor, "batch *site"], at_input: Float[Tensor, " batch"], at_start: Float[Tensor, " batch"]
 ) -> None:
-    """Compare the sum of each map with the change of the target that it shares out.
+    """Warn where the sum of a map differs from the change of the target.
 
     Args:
-        values: the maps.
-        at_input: the target at the inputs.
-        at_start: the target at what they are compared with.
+        values: Maps.
+        at_input: Target at the inputs.
+        at_start: Target at the baselines.
 
     Warns:
         CompletenessWarning: when they differ by more than `TOLERANCE` of the total attribution.
@@ -104,8 +109,8 @@ def warn_if_incomplete(
     if above.any():
         warnings.warn(
             f"DeepLIFT misses the change of the target in {int(above.sum())} of {len(gap)} samples, at most by "
-            f"{float(gap.max()):.3g}: the model holds functional activations, products, softmax, or modules without a "
-            "rule. Write activations as modules of their own, or use 'integrated_gradients'.",
+            f"{float(gap.max()):.3g}: the model contains functional activations, products, softmax, or modules without "
+            "a rule. Use a separate module for each activation, or use 'integrated_gradients'.",
             CompletenessWarning,
             stacklevel=3,
         )
