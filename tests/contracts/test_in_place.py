@@ -49,7 +49,7 @@ QUICK = {
     "deep_lift_shap": "deep_lift_shap:references=2",
     "extremal_perturbation": "extremal_perturbation:steps=2,areas=[0.2, 0.5]",
     "gradient_shap": "gradient_shap:samples=3",
-    "kernel_shap": "kernel_shap:samples=10,window=3",
+    "kernel_shap": "kernel_shap:samples=8,window=4",
     "lime": "lime:samples=8,window=3",
     "shapley_sampling": "shapley_sampling:samples=2,window=3",
     "smooth_grad": "smooth_grad:samples=2",

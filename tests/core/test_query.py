@@ -138,3 +138,11 @@ def test_lists_of_functions_are_models_too():
     asked = Query(lambda x: x.sum(1), X, lambda logits: logits[:, 0])
     torch.testing.assert_close(asked.value(X), X.sum(1))
     assert torch.equal(asked.gradient(X), torch.ones_like(X))
+
+
+def test_a_part_of_a_part_keeps_the_positions_among_all_samples():
+    query = Query(lambda x: x, torch.arange(8.0)[:, None], lambda outputs: outputs[:, 0])
+    some = part(part(query, slice(2, 7)), torch.tensor([4, 0, 0]))
+    positions, count = some.positions
+    assert (positions.tolist(), count) == ([6, 2, 2], 8)
+    assert part(query, slice(0, 8)).positions[0].tolist() == list(range(8))

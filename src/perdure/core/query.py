@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from perdure.core.brief import Brief
@@ -44,6 +44,8 @@ class Query(Brief):
         passes: counts the work.
         opening: the first pass of x, where it was kept.
         side: side inputs of each sample, which stay the same at all points; None for those that the model finds for x.
+        among: positions of the samples among all samples of the call, with their number; None when these are all.
+            Settings with one row per sample are selected by them.
     """
 
     model: Callable[..., Tensor]
@@ -55,6 +57,7 @@ class Query(Brief):
     passes: Passes = field(default_factory=Passes)
     opening: Opening | None = field(default=None, repr=False)
     side: Side | None = field(default=None, repr=False)
+    among: tuple[Int[Tensor, " batch"], int] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.side is None:
@@ -64,6 +67,11 @@ class Query(Brief):
     def lengths(self) -> Tensor | None:
         """Number of valid steps of each sample, or None without a mask."""
         return None if self.mask is None else self.mask.sum(1)
+
+    @property
+    def positions(self) -> tuple[Int[Tensor, " batch"], int]:
+        """Positions of the samples among all samples of the call, and the number of those."""
+        return (torch.arange(len(self.x)), len(self.x)) if self.among is None else self.among
 
     def value(self, points: Float[Tensor, "*copies batch *site"]) -> Float[Tensor, "*copies batch"]:
         """Evaluate the target at points shaped like x, with or without a leading axis of copies.
@@ -247,4 +255,7 @@ def part(query: Query, index: slice | Tensor) -> Query:
     target = select_target(query.target, index)
     seeds = query.seeds[index] if len(query.seeds) else query.seeds
     side = side_of(query.side or NO_SIDE, index)
-    return replace(query, x=query.x[index], mask=mask, seeds=seeds, target=target, opening=None, side=side)
+    positions, count = query.positions
+    among = (positions[index.to(positions.device) if isinstance(index, Tensor) else index], count)
+    x = query.x[index]
+    return replace(query, x=x, mask=mask, seeds=seeds, target=target, opening=None, side=side, among=among)
