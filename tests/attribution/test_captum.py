@@ -114,7 +114,7 @@ def test_recurrences_are_refused_where_captum_is_wrong(explainer):
 
 def test_what_captum_refuses_is_a_named_error_that_leaves_no_rules():
     explained = rectified().double()
-    with pytest.raises(UnsupportedError, match="LRP refuses"):
+    with pytest.raises(UnsupportedError, match="LRP fails"):
         attribute(explained, IMAGES, Captum("LRP"), target=LABEL)
     assert not any(hasattr(module, "rule") for module in explained)
     with pytest.raises(UnsupportedError, match="plain gradient"):
