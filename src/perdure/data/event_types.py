@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from perdure.core.errors import DataError, DependencyError, EmptyDataError
+from perdure.core.optional import require
 from perdure.core.random import stream
 from perdure.core.text import SPECIAL
 from perdure.data.planted_events import NO_EVENT
@@ -138,10 +139,7 @@ def cluster_types(
 
 
 def _wordnet() -> WordNetCorpusReader:
-    try:
-        from nltk.corpus import wordnet
-    except ModuleNotFoundError:
-        raise DependencyError("WordNet needs the package 'nltk'", "pip install 'perdure[text]'") from None
+    wordnet: WordNetCorpusReader = require("nltk.corpus", extra="text", purpose="WordNet").wordnet
     try:
         wordnet.ensure_loaded()
     except LookupError:

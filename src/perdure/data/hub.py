@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from perdure.core.check import check_counts
-from perdure.core.errors import DataError, DependencyError, SettingError
+from perdure.core.errors import DataError, SettingError
+from perdure.core.optional import require
 from perdure.core.random import stream
 from perdure.data.hub_texts import published_texts, three_parts
 from perdure.data.parts import check_classes
@@ -168,10 +169,5 @@ def is_online(seconds: float = 2.0) -> bool:
 
 def _downloader(name: str, extra: str) -> Callable[..., str]:
     """Import what downloads the files of a dataset or model, which comes with an extra."""
-    try:
-        from huggingface_hub import snapshot_download
-    except ModuleNotFoundError:
-        raise DependencyError(
-            f"'{name}' needs the package 'huggingface_hub'", f"pip install 'perdure[{extra}]'"
-        ) from None
-    return snapshot_download
+    download: Callable[..., str] = require("huggingface_hub", extra, f"'{name}'").snapshot_download
+    return download

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from perdure.core.errors import DataError, DependencyError, LabelError, LengthError
+from perdure.core.errors import DataError, LabelError, LengthError
+from perdure.core.optional import require
 from perdure.data.columns import cell, ordered
 from perdure.data.parts import PARTS, hold_out, listed
 from perdure.data.texts import Texts, deal, select
@@ -87,10 +88,7 @@ def three_parts(parts: Mapping[str, Texts], classes: tuple[str, ...], seed: int)
 def _read(folder: Path, config: str) -> Mapping[str, Dataset]:
     if not folder.is_dir():
         raise DataError(f"there is no folder '{folder}'", "give path= a folder with the files of a dataset")
-    try:
-        import datasets
-    except ModuleNotFoundError:
-        raise DependencyError(f"'{folder}' needs the package 'datasets'", "pip install 'perdure[text]'") from None
+    datasets = require("datasets", extra="text", purpose=f"'{folder}'")
     try:
         with _silent():
             found: Mapping[str, Dataset] = datasets.load_dataset(str(folder), config or None)

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.core.errors import DependencyError, SettingError
+from perdure.core.errors import SettingError
+from perdure.core.optional import require
 
 __all__ = ["IMAGENET_DEVIATION", "IMAGENET_MEAN", "Colour", "Decoded", "check_colours", "decode", "normalised"]
 
@@ -52,10 +53,7 @@ def decode(data: bytes, size: int | None = None) -> Decoded:
         DependencyError: without Pillow.
         ValueError: when the picture cannot be decoded, damage and absurd size included.
     """
-    try:
-        from PIL import Image
-    except ModuleNotFoundError:
-        raise DependencyError("pictures need the package 'pillow'", "pip install 'perdure[vision]'") from None
+    Image = require("PIL.Image", extra="vision", purpose="reading images")  # noqa: N806
     try:
         picture = Image.open(io.BytesIO(data)).convert("RGB")
     except (OSError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from perdure.core.batch import Batch, select
-from perdure.core.errors import DataError, DependencyError, ShapeError
+from perdure.core.errors import DataError, ShapeError
+from perdure.core.optional import require
 from perdure.core.random import stream
 from perdure.data.hub import hub_folder
 from perdure.data.splits import Splits, stratify
@@ -82,14 +83,11 @@ def _from_parquet(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow.compute
     import pyarrow.parquet
 
-    try:
-        from PIL import Image
-    except ModuleNotFoundError:
-        raise DependencyError("MNIST needs the package 'pillow'", "pip install 'perdure[datasets]'") from None
+    image = require("PIL.Image", extra="datasets", purpose="MNIST")
     tables = [pyarrow.parquet.read_table(path, columns=["image", "label"]) for path in paths]
     table = pyarrow.concat_tables(tables)
     encoded = pyarrow.compute.struct_field(table["image"], "bytes").to_pylist()
-    pictures = [np.asarray(Image.open(io.BytesIO(one)).convert("L")) for one in encoded]
+    pictures = [np.asarray(image.open(io.BytesIO(one)).convert("L")) for one in encoded]
     return np.stack(pictures), table["label"].to_numpy()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
 from perdure.core.errors import DataError, DependencyError, ShapeError
+from perdure.core.optional import require
 from perdure.data.cortex import REGIONS, plain
 
 __all__ = ["OUTSIDE", "Parcellation", "Surface", "averaged", "cortical", "nibabel", "read_labels", "surface"]
@@ -182,10 +182,7 @@ def nibabel() -> Any:
     Raises:
         DependencyError: when it is not installed.
     """
-    try:
-        return import_module("nibabel")
-    except ModuleNotFoundError:
-        raise DependencyError("surfaces and CIFTI files need the package 'nibabel'", REMEDY) from None
+    return require("nibabel", extra="fmri", purpose="reading surfaces and CIFTI files")
 
 
 def _ordered(label: np.ndarray, table: dict[int, str], names: tuple[str, ...]) -> Int[np.ndarray, " grayordinate"]:

@@ -11,7 +11,8 @@ import torch
 
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_inputs
-from perdure.core.errors import DataError, DependencyError, LengthError, UnknownNameError
+from perdure.core.errors import DataError, LengthError, UnknownNameError
+from perdure.core.optional import require
 from perdure.data.columns import ordered
 from perdure.data.parts import check_classes, hold_out, listed
 from perdure.data.splits import Splits, standardise
@@ -60,12 +61,7 @@ class Sktime:
             UnknownNameError: when sktime ships no such series.
             DataError: when the files of a folder are missing or cannot be used; subclasses name the case.
         """
-        try:
-            from sktime.datasets import load_from_tsfile
-        except ModuleNotFoundError:
-            raise DependencyError(
-                f"'{self.name}' needs the package 'sktime'", "pip install 'perdure[timeseries]'"
-            ) from None
+        load_from_tsfile = require("sktime.datasets", "timeseries", f"'{self.name}'").load_from_tsfile
         files = self._files()
         try:
             read = [load_from_tsfile(str(file), return_data_type="nested_univ") for file in files]

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from perdure.core.errors import DependencyError, EmptyDataError, LengthError, SettingError
+from perdure.core.errors import EmptyDataError, LengthError, SettingError
+from perdure.core.optional import require
 from perdure.core.text import PAD, SPECIAL, Text
 
 if TYPE_CHECKING:
@@ -108,13 +109,12 @@ def _check_length(name: str, length: int, longest: int | None) -> None:
 
 
 def _tokenizer(ids: dict[str, int]) -> Tokenizer:
-    try:
-        from tokenizers import Regex, Tokenizer
-        from tokenizers.models import WordLevel
-        from tokenizers.normalizers import Lowercase, Replace, Sequence
-        from tokenizers.pre_tokenizers import BertPreTokenizer
-    except ModuleNotFoundError:
-        raise DependencyError("reading texts needs the package 'tokenizers'", "pip install 'perdure[text]'") from None
+    require("tokenizers", extra="text", purpose="reading texts")
+    from tokenizers import Regex, Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.normalizers import Lowercase, Replace, Sequence
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+
     tokenizer = Tokenizer(WordLevel(ids, unk_token=SPECIAL[0]))
     tokenizer.normalizer = Sequence([Replace(Regex(r"<br\s*/?>"), " "), Lowercase()])
     tokenizer.pre_tokenizer = BertPreTokenizer()

@@ -16,7 +16,8 @@ from typing import Any, cast
 import torch
 
 from perdure.core.copy import without_graphs
-from perdure.core.errors import DependencyError, EngineError
+from perdure.core.errors import EngineError
+from perdure.core.optional import require
 from perdure.engine.piece import DEATHS, Work, do
 
 __all__ = ["Ray"]
@@ -98,10 +99,7 @@ def _result(ray: Any, reference: Any, piece: int) -> int:
 @contextmanager
 def _joined(address: str | None, workers: int) -> Iterator[Any]:
     """Join a cluster, or start one on this machine; one that was joined before is used and left running."""
-    try:
-        ray = import_module("ray")
-    except ImportError as error:
-        raise DependencyError("the engine 'ray' needs Ray", "pip install 'perdure[ray]'") from error
+    ray = require("ray", extra="ray", purpose="the engine 'ray'")
     if ray.is_initialized():
         yield ray
         return

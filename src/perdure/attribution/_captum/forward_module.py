@@ -18,8 +18,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.call import NO_SIDE, call_model
-from perdure.core.errors import DependencyError, IndependentOutputError, UnsupportedError
+from perdure.core.errors import IndependentOutputError, UnsupportedError
 from perdure.core.evaluation import evaluation
+from perdure.core.optional import require
 from perdure.core.query import Query
 
 __all__ = ["ForwardModule", "as_forward_module", "import_captum", "make_leaf", "require_module", "with_copied_inputs"]
@@ -115,13 +116,9 @@ def import_captum() -> Any:
         Module `captum.attr`.
 
     Raises:
-        DependencyError: when it is not installed.
+        DependencyError: when Captum is not installed.
     """
-    try:
-        import captum.attr
-    except ImportError as error:
-        raise DependencyError("this method needs the package 'captum'", "pip install 'perdure[captum]'") from error
-    return captum.attr
+    return require("captum.attr", extra="captum", purpose="this method")
 
 
 def make_leaf(x: Float[Tensor, "batch *site"]) -> Float[Tensor, "batch *site"]:
