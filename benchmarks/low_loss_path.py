@@ -14,12 +14,12 @@ from benchmarks.path_task import ALLOWED, POINTS, Arm, Task, quick_arms, task_of
 from perdure.core.random import stream
 from perdure.landscape.align import align
 from perdure.landscape.band import Band, band
-from perdure.landscape.counted import Counted
 from perdure.landscape.direction import direction
 from perdure.landscape.path import Chain, Path
 from perdure.landscape.published import Published, published_valley
+from perdure.landscape.surface import Counted
 from perdure.landscape.symmetry import symmetries
-from perdure.landscape.tracked import Tracked, Valley
+from perdure.landscape.tracking import Tracked, Valley
 from perdure.landscape.valley import valley
 from perdure.ops.params import Params, distance, interpolate
 from perdure.training.predict import predict

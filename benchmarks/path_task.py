@@ -10,13 +10,9 @@ from perdure.core.random import stream
 from perdure.data.planted_events import PlantedEvents
 from perdure.landscape.align import align
 from perdure.landscape.barrier import Barrier, barrier
-from perdure.landscape.bend import Bend
-from perdure.landscape.bezier import bezier
-from perdure.landscape.counted import Counted
-from perdure.landscape.linear import linear
-from perdure.landscape.path import Path
-from perdure.landscape.polychain import polychain
-from perdure.landscape.surface import ModelLoss
+from perdure.landscape.curve import Bend, bezier, polychain
+from perdure.landscape.path import Path, linear
+from perdure.landscape.surface import Counted, ModelLoss
 from perdure.landscape.symmetry import symmetries
 from perdure.models.attention import Attention
 from perdure.ops.params import Params, params_of

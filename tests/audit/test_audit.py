@@ -19,7 +19,7 @@ from perdure.data.splits import Splits
 from perdure.models.deep_lstm import DeepLstm
 from perdure.models.small_cnn import SmallCnn
 from perdure.records.run import open_run
-from perdure.stability.candidate import Candidate, accuracy_number
+from perdure.stability.members import Candidate, accuracy_number
 
 
 class Scaled(nn.Module):

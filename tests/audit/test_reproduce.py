@@ -18,7 +18,7 @@ from perdure.models.hierarchical import Hierarchical
 from perdure.models.small_cnn import SmallCnn
 from perdure.records.run import open_run
 from perdure.stability.agreement import Run
-from perdure.stability.comparable import check_comparable
+from perdure.stability.checks import check_comparable
 from perdure.stability.members import Ensemble
 from perdure.stability.vectors import Vectors
 from perdure.training.attempts import _FAILED

@@ -6,7 +6,7 @@ from torch import nn
 
 from perdure.audit.samples import extent, titles
 from perdure.core.batch import Batch
-from perdure.stability.candidate import Candidate
+from perdure.stability.members import Candidate
 
 
 class Always(nn.Module):

@@ -11,7 +11,7 @@ from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError
 from perdure.landscape.band import Band, across, band, redistributed
 from perdure.landscape.barrier import barrier
-from perdure.landscape.linear import linear
+from perdure.landscape.path import linear
 from perdure.landscape.surface import ModelLoss
 from perdure.ops.params import distance, params_of
 from tests.landscape.bowls import BOWL, PASS, RING, point

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perdure.landscape.barrier import barrier, bootstrap_error
-from perdure.landscape.linear import linear
+from perdure.landscape.path import linear
 from tests.landscape.bowls import BOWL, PASS, Formula, point
 
 

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError, ShapeError
-from perdure.landscape.bezier import Bezier
-from perdure.landscape.linear import linear
-from perdure.landscape.path import Chain, evenly
+from perdure.landscape.curve import Bezier
+from perdure.landscape.path import Chain, evenly, linear
 from perdure.ops.params import distance
 from tests.landscape.bowls import point
 

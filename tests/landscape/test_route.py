@@ -9,12 +9,12 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.landscape.band import Band
-from perdure.landscape.bend import Bend
+from perdure.landscape.curve import Bend
 from perdure.landscape.ends import Ends
 from perdure.landscape.published import Published
 from perdure.landscape.route import KINDS, Search, find
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.tracked import Valley
+from perdure.landscape.tracking import Valley
 from perdure.ops.params import params_of
 from tests.landscape.bowls import PASS, point
 
@@ -23,8 +23,7 @@ ALLOWED = 0.4
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr("perdure.landscape.bezier.Bend", lambda: Bend(steps=40, batch_size=8))
-    monkeypatch.setattr("perdure.landscape.polychain.Bend", lambda: Bend(steps=40, batch_size=8))
+    monkeypatch.setattr("perdure.landscape.curve.Bend", lambda: Bend(steps=40, batch_size=8))
     monkeypatch.setattr("perdure.landscape.band.Band", lambda: Band(2, steps=10, batch_size=8, insertions=2))
     monkeypatch.setattr("perdure.landscape.route.Valley", partial(Valley, longest=0.2, least=0.02, batch_size=8))
     rough = partial(Published, inner=5, outer=2, share=0.1, batch_size=8, evaluations=60)

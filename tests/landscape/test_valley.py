@@ -11,9 +11,9 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import NonFiniteError, SettingError
 from perdure.landscape.barrier import barrier
-from perdure.landscape.linear import linear
+from perdure.landscape.path import linear
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.tracked import Valley
+from perdure.landscape.tracking import Valley
 from perdure.landscape.valley import valley
 from perdure.ops.params import distance, interpolate, params_of
 from tests.landscape.bowls import BOWL, PASS, RING, Formula, point

@@ -123,7 +123,7 @@ def test_what_is_compared_in_parts_is_what_is_compared_at_once(monkeypatch):
     """Threads and parts change nothing but the time, and torch keeps its threads."""
     runs, threads = drawn(0.5), torch.get_num_threads()
     whole = sample_agreement(runs, kendall, stream())
-    monkeypatch.setattr("perdure.stability.compared.NUMBERS", 100)
+    monkeypatch.setattr("perdure.stability.agreement.NUMBERS", 100)
     parts = sample_agreement(runs, kendall, stream())
     assert torch.allclose(parts.pairs, whole.pairs, rtol=0, atol=1e-12, equal_nan=True)
     assert parts.null == pytest.approx(whole.null, abs=1e-12)

@@ -7,11 +7,10 @@ from torch import nn
 from perdure.attribution.gradient import Gradient
 from perdure.attribution.smooth_grad import SmoothGrad
 from perdure.core.batch import Batch
-from perdure.landscape.linear import linear
-from perdure.landscape.path import evenly
+from perdure.landscape.path import evenly, linear
 from perdure.landscape.surface import ModelLoss
 from perdure.stability.along_path import Explainer, course, explained, f1
-from perdure.stability.sites import site_vectors
+from perdure.stability.vectors import site_vectors
 
 X = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 BATCH = Batch(X, torch.tensor([0, 1, 0, 1]))

@@ -9,7 +9,7 @@ from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.ops.agreement import cosine, kendall
 from perdure.ops.correlation import spearman
 from perdure.stability.agreement import Run, sample_agreement
-from perdure.stability.drift import drift, flow
+from perdure.stability.along_path import drift, flow
 from perdure.stability.null import shuffle_samples
 from perdure.stability.vectors import Vectors
 

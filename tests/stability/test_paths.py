@@ -13,18 +13,18 @@ from perdure.core.errors import SettingError, UnknownNameError
 from perdure.data.planted_events import PlantedEvents
 from perdure.engine.piece import do
 from perdure.landscape.barrier import barrier
-from perdure.landscape.bend import Bend
+from perdure.landscape.curve import Bend
 from perdure.landscape.ends import load_ends
-from perdure.landscape.linear import linear
-from perdure.landscape.stored import load_path
+from perdure.landscape.path import linear
+from perdure.landscape.route import load_path
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.tracked import Valley
+from perdure.landscape.tracking import Valley
 from perdure.models.attention import Attention
 from perdure.ops.params import distance
 from perdure.records.run import open_run
 from perdure.report.pages.paths import read_paths
+from perdure.stability.path_record import PathSettings
 from perdure.stability.paths import Watch, paths
-from perdure.stability.settings import PathSettings
 from perdure.training.checkpoint import save_checkpoint
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
@@ -44,7 +44,7 @@ def ends(tmp_path_factory):
 
 def make_quick(patch):
     """Learn curves in few steps, track in long ones, and measure barriers at few points."""
-    patch.setattr("perdure.landscape.bezier.Bend", lambda: Bend(steps=20))
+    patch.setattr("perdure.landscape.curve.Bend", lambda: Bend(steps=20))
     patch.setattr("perdure.landscape.route.Valley", partial(Valley, longest=0.2, least=0.02))
     patch.setattr("perdure.stability.path_record.BARRIER_POINTS", 9)
 

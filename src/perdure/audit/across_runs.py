@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perdure.core.verdict import Level, Number, Verdict
-from perdure.stability.learned import has_learned
 from perdure.stability.measures import FEW
+from perdure.stability.members import has_learned
 
 __all__ = ["QUESTION", "AcrossRuns", "across_runs", "not_asked"]
 

@@ -30,9 +30,7 @@ from perdure.engine.judge import default_metrics
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
 from perdure.records.scores import Case
-from perdure.stability.candidate import Candidate, accuracy_number
-from perdure.stability.learned import has_learned, not_learned
-from perdure.stability.members import Ensemble
+from perdure.stability.members import Candidate, Ensemble, accuracy_number, has_learned, not_learned
 
 __all__ = ["audit"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perdure.core.verdict import Level, Number, Verdict
-from perdure.stability.learned import has_learned, not_learned
+from perdure.stability.members import has_learned, not_learned
 
 __all__ = ["DownToInput", "down_to_input"]
 

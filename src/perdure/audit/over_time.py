@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perdure.core.verdict import Number, Verdict
-from perdure.stability.learned import has_learned, not_learned
+from perdure.stability.members import has_learned, not_learned
 
 __all__ = ["OverTime", "over_time"]
 

@@ -24,11 +24,10 @@ from perdure.ops.variance import shares
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run as Folder
 from perdure.stability.agreement import Run
-from perdure.stability.comparable import check_comparable
+from perdure.stability.checks import check_comparable
 from perdure.stability.explain_runs import Telling, noisy, tell, type_count, type_names
-from perdure.stability.learned import not_learned
 from perdure.stability.measures import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
-from perdure.stability.members import Ensemble, Member, failures, learned, members
+from perdure.stability.members import Ensemble, Member, failures, learned, members, not_learned
 from perdure.stability.remedies import remedies
 from perdure.stability.variance import method_by_run
 

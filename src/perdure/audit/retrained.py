@@ -11,7 +11,7 @@ from perdure.core.errors import EmptyDataError
 from perdure.core.verdict import Number, Verdict
 from perdure.data.splits import Splits
 from perdure.ops.correlation import spearman
-from perdure.stability.comparable import check_comparable
+from perdure.stability.checks import check_comparable
 from perdure.stability.explain_runs import Telling, noisy, tell, type_count, type_names
 from perdure.stability.measures import alike_number, of_samples
 from perdure.stability.members import Ensemble, Member, learned, members

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perdure.core.batch import Batch
-from perdure.stability.candidate import Candidate
+from perdure.stability.members import Candidate
 from perdure.training.predict import predict
 
 __all__ = ["extent", "titles"]

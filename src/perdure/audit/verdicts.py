@@ -18,7 +18,7 @@ from perdure.core.verdict import Number, Verdict
 from perdure.core.written import unset
 from perdure.models.embedded import embedded
 from perdure.records.scores import Case
-from perdure.stability.candidate import Candidate
+from perdure.stability.members import Candidate
 
 __all__ = ["plainly", "verdicts"]
 

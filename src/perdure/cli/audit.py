@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from perdure.audit.settings import AuditSettings
     from perdure.data.splits import Splits
     from perdure.engine.piece import Engine
-    from perdure.stability.candidate import Candidate
-    from perdure.stability.members import Ensemble
+    from perdure.stability.members import Candidate, Ensemble
     from perdure.training.settings import Training
 
 __all__ = ["audit"]
@@ -78,7 +77,7 @@ def audit(
     from perdure.audit.settings import AuditSettings
     from perdure.core.registry import METHODS, METRICS, folder_name
     from perdure.records.run import open_run
-    from perdure.stability.rehearsal import rehearse
+    from perdure.stability.checks import rehearse
 
     names, shared = (model, *compare), chosen_engine(engine, workers, ray_address)
     for room, given in ((METHODS, method), (METRICS, metric)):
@@ -108,7 +107,7 @@ def audit(
 
 def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> Candidate:
     from perdure.core.registry import folder_name
-    from perdure.stability.candidate import Candidate
+    from perdure.stability.members import Candidate
 
     folder, device = where
     place = folder / "models" / folder_name(source.name)

@@ -67,7 +67,7 @@ def explain(
     from perdure.engine.fitted import prepared
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
-    from perdure.stability.rehearsal import rehearse
+    from perdure.stability.checks import rehearse
 
     check_choice("explained", explained, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))

@@ -62,7 +62,7 @@ class ModelSource:
         Returns:
             The trained model in evaluation mode, on that device.
         """
-        from perdure.stability.candidate import trained
+        from perdure.stability.members import trained
 
         if self.load is not None:
             return self.load(splits).to(device)

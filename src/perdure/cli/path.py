@@ -69,8 +69,8 @@ def path(
     from perdure.landscape.ends import load_ends, recorded_data
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
+    from perdure.stability.path_record import PathSettings
     from perdure.stability.paths import Watch, paths
-    from perdure.stability.settings import PathSettings
     from perdure.training.checkpoint import load_checkpoint
 
     for name in method:
@@ -101,7 +101,7 @@ def path(
 
 def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     """Choose attention where the model has it, else gradients."""
-    from perdure.stability.rehearsal import rehearse
+    from perdure.stability.checks import rehearse
 
     try:
         rehearse(model, ("attention",), batch)

@@ -198,7 +198,7 @@ def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
 
 
 def _rehearse(model: nn.Module, methods: Sequence[str], splits: Splits) -> None:
-    from perdure.stability.rehearsal import rehearse
+    from perdure.stability.checks import rehearse
 
     rehearse(model, methods, splits.train)
 

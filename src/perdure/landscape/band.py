@@ -10,8 +10,7 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.adam import SlowingAdam
-from perdure.landscape.learned import Learned, begun, learn, mean_loss, some_samples, unjoined
+from perdure.landscape.learning import Learned, SlowingAdam, begun, learn, mean_loss, some_samples, unjoined
 from perdure.landscape.path import Chain
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, check_alike, flatten, unflatten

@@ -66,7 +66,7 @@ def barrier(surface: Surface, path: Path, generator: torch.Generator, points: in
 
     Example:
         >>> from perdure.core.batch import Batch
-        >>> from perdure.landscape.linear import linear
+        >>> from perdure.landscape.path import linear
         >>> from perdure.landscape.surface import ModelLoss
         >>> model = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 2, bias=False))
         >>> surface = ModelLoss(model, Batch(torch.ones(2, 1), torch.tensor([0, 0])))

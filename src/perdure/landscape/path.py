@@ -15,7 +15,7 @@ from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.ops.params import Params, distance, interpolate
 
-__all__ = ["Chain", "Path", "evenly"]
+__all__ = ["Chain", "Path", "evenly", "linear"]
 
 _FINE = 1000
 """Pieces that the length of a curve is measured by."""
@@ -120,3 +120,27 @@ def evenly(path: Path, points: int = 25) -> Chain:
         done = np.concatenate([[0.0], np.cumsum(steps)])
         shares[1:-1] = np.interp(shares[1:-1] * done[-1], done, fine)
     return Chain(tuple(path.at(float(t)) for t in shares))
+
+
+def linear(first: Params, second: Params) -> Chain:
+    """Lay the straight line.
+
+    Args:
+        first: where it starts.
+        second: where it ends.
+
+    Returns:
+        The path (1 - t) first + t second.
+
+    Raises:
+        ShapeError: when the two do not fit.
+
+    Reference:
+        goodfellow2015qualitatively
+
+    Example:
+        >>> import torch
+        >>> linear({"w": torch.tensor([0.0])}, {"w": torch.tensor([8.0])}).at(0.25)["w"].item()
+        2.0
+    """
+    return Chain((first, second))

@@ -6,19 +6,20 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path as Folder
 
 import torch
 from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.adam import moments_of, restored
-from perdure.landscape.learned import mean_loss
+from perdure.landscape.learning import mean_loss, moments_of, restored
+from perdure.landscape.storage import Kept
 from perdure.landscape.surface import Surface
-from perdure.landscape.tracked import Detour
+from perdure.landscape.tracking import Detour, Tell, Tracked, track_in_chunks
 from perdure.ops.params import Params, difference, distance, flatten, interpolate, unflatten
 
-__all__ = ["Published", "published_valley"]
+__all__ = ["Published", "published_in_chunks", "published_valley"]
 
 _NEAR = 5.0
 """Distance to the target below which no descent is asked for any more."""
@@ -165,6 +166,43 @@ def published_valley(
     moves = int(solver.learner.state[solver.way]["step"])
     moments = moments_of(solver.learner, solver.way)
     return replace(state, moments=moments, moves=moves, random=solver.generator.get_state())
+
+
+def published_in_chunks(
+    surface: Surface,
+    ends: tuple[Params, Params],
+    settings: Published,
+    generator: torch.Generator,
+    folder: Folder,
+    tell: Tell,
+) -> Kept[Tracked]:
+    """Track a valley as published, and store it every few seconds, as `valley_in_chunks` does.
+
+    Args:
+        surface: gives losses and gradients.
+        ends: start and target.
+        settings: of the published code; its seconds count over all calls.
+        generator: the stream of the samples of one that begins.
+        folder: of this tracking alone.
+        tell: told after each chunk; points that the search takes all the same may lie above what it is told.
+
+    Returns:
+        The tracking at its end, or out of evaluations or time.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+        NonFiniteError: when a gradient is NaN or infinite.
+        PartError: when a stored file is damaged.
+
+    Reference:
+        ger2020reproducibility
+    """
+
+    def track(evaluations: int, seconds: float, before: Tracked | None) -> Tracked:
+        budget = replace(settings, evaluations=evaluations, seconds=seconds)
+        return published_valley(surface, *ends, budget, before if isinstance(before, Detour) else generator)
+
+    return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, tell)
 
 
 def _begun(

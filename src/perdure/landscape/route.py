@@ -10,30 +10,28 @@ from pathlib import Path as Folder
 
 from perdure.core.random import stream
 from perdure.landscape.band import band_learner
-from perdure.landscape.bezier import bezier_learner
-from perdure.landscape.chunks import Kept
-from perdure.landscape.counted import passes_of
+from perdure.landscape.curve import Bezier, bezier_learner, polychain_learner
 from perdure.landscape.ends import Ends
-from perdure.landscape.kept_learning import learned_in_chunks
-from perdure.landscape.kept_tracking import published_in_chunks, valley_in_chunks
-from perdure.landscape.learned import Learned, Learner
-from perdure.landscape.linear import linear
-from perdure.landscape.path import Chain, Path
-from perdure.landscape.polychain import polychain_learner
-from perdure.landscape.published import Published
-from perdure.landscape.stored import load_path, save_path
-from perdure.landscape.surface import ModelLoss
-from perdure.landscape.tracked import Tracked, Valley
+from perdure.landscape.learning import Learned, Learner, learned_in_chunks
+from perdure.landscape.path import Chain, Path, linear
+from perdure.landscape.published import Published, published_in_chunks
+from perdure.landscape.storage import Kept, load_points, save_points
+from perdure.landscape.surface import ModelLoss, passes_of
+from perdure.landscape.tracking import Tracked, Valley
+from perdure.landscape.valley import valley_in_chunks
 from perdure.ops.params import distance
 from perdure.records.files import write_text
 
-__all__ = ["KINDS", "Route", "Search", "find"]
+__all__ = ["KINDS", "Route", "Search", "find", "load_path", "save_path"]
 
 KINDS = ("linear", "valley", "bezier", "polychain", "band", "published")
 """The kinds of paths."""
 
 _RECORD, _PATH = "route.json", "path.safetensors"
 _LEARNING, _TRACKING = "learning.safetensors", "tracking"
+
+
+_SHAPES = {shape.__name__: shape for shape in (Chain, Bezier)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +110,35 @@ def find(search: Search, kind: str) -> Route:
     record = {"seconds": route.seconds, "passes": route.passes, "ended": route.ended, "cut": cut}
     write_text(place / _RECORD, json.dumps(record, indent=2))
     return route
+
+
+def save_path(file: Folder, path: Path) -> None:
+    """Store a path by the points that define it.
+
+    Args:
+        file: a .safetensors file, which then is whole.
+        path: a chain or a Bezier curve.
+
+    Raises:
+        RunFolderError: when the system cannot write.
+    """
+    save_points(file, path.points, type(path).__name__)
+
+
+def load_path(file: Folder) -> Path:
+    """Load what `save_path` stored; names, order and bits of the weights are the same.
+
+    Args:
+        file: the .safetensors file.
+
+    Returns:
+        The path.
+
+    Raises:
+        PartError: when the file is missing or damaged.
+    """
+    points, shape = load_points(file)
+    return _SHAPES[shape](points)
 
 
 def _straight(search: Search) -> tuple[Route, bool]:

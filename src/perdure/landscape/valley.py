@@ -6,16 +6,18 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path as Folder
 
 from perdure.core.errors import NonFiniteError
 from perdure.core.random import stream
 from perdure.landscape.barrier import bootstrap_error
-from perdure.landscape.correct import Corrector
+from perdure.landscape.direction import Corrector
+from perdure.landscape.storage import Kept
 from perdure.landscape.surface import Surface
-from perdure.landscape.tracked import Tracked, Valley
+from perdure.landscape.tracking import Tell, Tracked, Valley, track_in_chunks
 from perdure.ops.params import Params, distance, interpolate
 
-__all__ = ["valley"]
+__all__ = ["valley", "valley_in_chunks"]
 
 
 _RISE = 1.5
@@ -107,6 +109,36 @@ def valley(
             return replace(state, ended="seconds")
         state = _step(search, state)
     return state
+
+
+def valley_in_chunks(
+    surface: Surface, ends: tuple[Params, Params], settings: Valley, folder: Folder, tell: Tell
+) -> Kept[Tracked]:
+    """Track a valley and store it every few seconds; a tracking in the folder goes on as if it had never ended.
+
+    Args:
+        surface: gives losses and gradients.
+        ends: start and target.
+        settings: how to track; its seconds count over all calls.
+        folder: of this tracking alone.
+        tell: told after each chunk.
+
+    Returns:
+        The tracking at its end, or out of evaluations or time.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+        NonFiniteError: when the loss of an end, or a gradient, is NaN or infinite.
+        PartError: when a stored file is damaged.
+
+    Reference:
+        ger2020reproducibility
+    """
+
+    def track(evaluations: int, seconds: float, before: Tracked | None) -> Tracked:
+        return valley(surface, *ends, replace(settings, evaluations=evaluations, seconds=seconds), before)
+
+    return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, tell)
 
 
 def _step(search: _Search, state: Tracked) -> Tracked:

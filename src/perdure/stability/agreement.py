@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
@@ -15,25 +15,23 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, ShapeError
+from perdure.core.threads import side_by_side
 from perdure.ops.pairs import pair_interval, pair_mean
+from perdure.ops.tables import Measure, packed, tabled
 from perdure.stability.clusters import adjusted_rand, clusterings
-from perdure.stability.compared import compared
 from perdure.stability.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.stability.vectors import Vectors
 
 __all__ = [
     "NULL",
     "Agreement",
-    "Measure",
     "Partitions",
     "Run",
     "cluster_agreement",
+    "compared",
     "predicted_alike",
     "sample_agreement",
 ]
-
-Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""From the values of two runs and the types present, (sample, type) each, to one number per sample."""
 
 Partitions = Callable[[Tensor, Tensor], float]
 """From two partitions to their agreement, as `adjusted_rand`."""
@@ -282,3 +280,36 @@ def predicted_alike(runs: Sequence[Run]) -> Bool[Tensor, "run run sample"]:
             )
     predicted = torch.stack([run.predicted for run in runs])
     return predicted[:, None] == predicted
+
+
+NUMBERS = 2**19
+"""Numbers that are compared at once."""
+
+
+def compared(
+    measure: Measure,
+    first: Float[Tensor, "run sample type"],
+    second: Float[Tensor, "run sample type"],
+    present: Bool[Tensor, "sample type"],
+) -> Iterator[tuple[Int[Tensor, " some"], Float[Tensor, "run run some"]]]:
+    """Compare runs with each other, some samples at a time; those with as many types go together.
+
+    Args:
+        measure: as in `sample_agreement`.
+        first: of some runs.
+        second: of as many; the same object when these are the same runs.
+        present: true for the types that occur.
+
+    Yields:
+        Some samples, and the measure of all pairs of runs on each of them; below the diagonal what is above it, where
+        the measure is not had of all pairs at once.
+    """
+    rows = max(1, NUMBERS // max(1, len(first) * present.shape[1]))
+    parts = torch.split(present.sum(1).argsort(stable=True), rows)
+
+    def table(part: Tensor) -> Tensor:
+        mask, a, b = packed(present[part], first[:, part], second[:, part])
+        found: Tensor = tabled(measure)(a, a if first is second else b, mask).cpu()
+        return found
+
+    yield from zip(parts, side_by_side(table, parts), strict=True)

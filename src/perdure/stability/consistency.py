@@ -17,8 +17,7 @@ from perdure.core.threads import side_by_side
 from perdure.ops.consistency import mean_generalizability, relative_consistency
 from perdure.ops.correlation import spearman
 from perdure.ops.pairs import FEWEST
-from perdure.stability.agreement import NULL, Run, predicted_alike
-from perdure.stability.compared import compared
+from perdure.stability.agreement import NULL, Run, compared, predicted_alike
 from perdure.stability.null import Shuffle, shuffle_types
 from perdure.stability.vectors import Vectors
 

@@ -25,8 +25,7 @@ from perdure.models.embedded import embedded
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import read_attributions
 from perdure.stability.agreement import Run
-from perdure.stability.sites import site_names, site_vectors
-from perdure.stability.vectors import Vectors, event_vectors
+from perdure.stability.vectors import Vectors, event_vectors, site_names, site_vectors
 from perdure.training.checkpoint import load_checkpoint
 
 __all__ = ["Telling", "noisy", "tell", "type_count", "type_names"]

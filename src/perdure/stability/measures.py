@@ -10,15 +10,8 @@ from torch import Tensor
 from perdure.core.random import stream
 from perdure.core.verdict import Number
 from perdure.ops.pairs import pair_interval, pair_mean
-from perdure.ops.tables import ALL, tops
-from perdure.stability.agreement import (
-    Agreement,
-    Measure,
-    Run,
-    cluster_agreement,
-    predicted_alike,
-    sample_agreement,
-)
+from perdure.ops.tables import ALL, Measure, tops
+from perdure.stability.agreement import Agreement, Run, cluster_agreement, predicted_alike, sample_agreement
 from perdure.stability.clusters import adjusted_mutual_information, adjusted_rand
 from perdure.stability.consistency import Placed, consistency
 from perdure.stability.vectors import SUMMED

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from perdure.core.batch import Batch, select
+from perdure.core.check import check_choice, check_counts
+from perdure.core.errors import SettingError
 from perdure.core.protocols import Method
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
@@ -23,20 +25,62 @@ from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.landscape.barrier import barrier
 from perdure.landscape.path import Chain, Path, evenly
-from perdure.landscape.route import Route, Search
+from perdure.landscape.route import KINDS, Route, Search
 from perdure.ops.interval import bootstrap_interval
 from perdure.records.files import write_bytes, write_text
 from perdure.stability.agreement import Run
-from perdure.stability.along_path import Explainer, course, explained
-from perdure.stability.comparable import check_comparable
-from perdure.stability.drift import Drift, drift, flow
+from perdure.stability.along_path import Drift, Explainer, course, drift, explained, flow
+from perdure.stability.checks import check_comparable
 from perdure.stability.explain_runs import type_count, type_names
 from perdure.stability.measures import measures
-from perdure.stability.settings import PathSettings
-from perdure.stability.sites import site_vectors
-from perdure.stability.vectors import Vectors, event_vectors
+from perdure.stability.vectors import Vectors, event_vectors, site_vectors
 
-__all__ = ["Shown", "explainer_of", "height", "looked_at", "shown_of"]
+__all__ = ["PathSettings", "Shown", "explainer_of", "height", "looked_at", "shown_of"]
+
+
+@dataclass(frozen=True)
+class PathSettings:
+    """Which paths to lay, and what to look at along them.
+
+    Args:
+        kinds: of paths, from `KINDS`, in the order of the page.
+        methods: attribution methods by registry name, with settings; the answer rests on the first.
+        allowed: the most that the loss of a tracked path may lie above that of the worse end, in nats; None lets
+            it rise as far as is needed.
+        align: whether to match the units of both runs first, where the symmetries of the model are known.
+        points: of a path that are looked at, at equal arc length, both ends among them.
+        samples: test samples to explain, at most.
+        clusters: how many clusters of explanations are followed.
+        seed: of all that is drawn.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+    """
+
+    kinds: tuple[str, ...] = ("linear", "bezier", "valley")
+    methods: tuple[str, ...] = ("gradient",)
+    allowed: float | None = None
+    align: bool = True
+    points: int = 13
+    samples: int = 128
+    clusters: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            check_choice("kind", kind, KINDS)
+        for what, some in (("kind of path", self.kinds), ("attribution method", self.methods)):
+            if not some or len(set(some)) < len(some):
+                raise SettingError(f"each {what} is to be named once, but they are {some}", "name at least one, once")
+        check_counts(points=self.points - 1, samples=self.samples, clusters=self.clusters)
+        if self.allowed is not None and not self.allowed >= 0:
+            raise SettingError(f"allowed is {self.allowed}", "give a loss increase of at least 0, or leave it out")
+        if "published" in self.kinds and self.allowed is None:
+            raise SettingError(
+                "the published tracking needs to know how far the loss may rise",
+                "give allowed, for example the increase that 'valley' needs",
+            )
+
 
 BARRIER_POINTS = 61
 """Points of a path at which its loss is measured."""

@@ -23,9 +23,8 @@ from perdure.landscape.route import Search, find
 from perdure.landscape.surface import ModelLoss
 from perdure.records.files import write_bytes, write_text
 from perdure.records.run import Run
-from perdure.stability.path_record import Shown, height, looked_at, shown_of
-from perdure.stability.rehearsal import rehearse
-from perdure.stability.settings import PathSettings
+from perdure.stability.checks import rehearse
+from perdure.stability.path_record import PathSettings, Shown, height, looked_at, shown_of
 
 __all__ = ["Watch", "paths"]
 

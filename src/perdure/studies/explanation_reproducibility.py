@@ -15,7 +15,7 @@ from perdure.core.random import stream
 from perdure.core.registry import DATASETS
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
-from perdure.landscape.linear import linear
+from perdure.landscape.path import linear
 from perdure.landscape.surface import ModelLoss
 from perdure.models.presets import model_config
 from perdure.models.typed import told_types

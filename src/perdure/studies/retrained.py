@@ -19,8 +19,7 @@ from perdure.ops.correlation import spearman
 from perdure.ops.pairs import pair_correlation, pair_interval, pair_mean
 from perdure.ops.variance import shares
 from perdure.stability.agreement import Run, sample_agreement
-from perdure.stability.drift import drift
-from perdure.stability.mean_explanations import mean_agreement, mean_vectors
+from perdure.stability.along_path import drift
 from perdure.stability.measures import (
     Measured,
     alike_number,
@@ -30,6 +29,7 @@ from perdure.stability.measures import (
     of_clusters,
     of_samples,
 )
+from perdure.stability.remedies import mean_agreement, mean_vectors
 from perdure.stability.variance import method_by_run
 from perdure.studies.figures import seed_interval
 from perdure.studies.table import Row

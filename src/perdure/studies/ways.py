@@ -16,13 +16,11 @@ from perdure.core.random import stream
 from perdure.core.registry import folder_name
 from perdure.landscape.align import align
 from perdure.landscape.barrier import barrier
-from perdure.landscape.bend import Bend
-from perdure.landscape.bezier import bezier
-from perdure.landscape.linear import linear
-from perdure.landscape.path import Chain, Path, evenly
+from perdure.landscape.curve import Bend, bezier
+from perdure.landscape.path import Chain, Path, evenly, linear
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.symmetry import symmetries
-from perdure.landscape.tracked import Valley
+from perdure.landscape.tracking import Valley
 from perdure.landscape.valley import valley
 from perdure.ops.params import Params, distance
 from perdure.stability.agreement import Run

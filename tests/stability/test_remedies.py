@@ -6,7 +6,7 @@ import torch
 from perdure.core.errors import EmptyDataError, SettingError
 from perdure.ops.correlation import spearman
 from perdure.stability.agreement import Run, sample_agreement
-from perdure.stability.mean_explanations import mean_agreement, mean_vectors
+from perdure.stability.remedies import mean_agreement, mean_vectors
 from perdure.stability.vectors import Vectors
 
 

@@ -9,12 +9,9 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError
 from perdure.landscape.barrier import barrier
-from perdure.landscape.bend import Bend
-from perdure.landscape.bezier import Bezier, _bernstein, bezier
-from perdure.landscape.counted import Counted
+from perdure.landscape.curve import Bend, Bezier, _bernstein, _hats, bezier, polychain
 from perdure.landscape.path import evenly
-from perdure.landscape.polychain import _hats, polychain
-from perdure.landscape.surface import ModelLoss
+from perdure.landscape.surface import Counted, ModelLoss
 from perdure.ops.params import distance, params_of
 from tests.landscape.bowls import PASS, RING, point
 

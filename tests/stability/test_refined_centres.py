@@ -1,6 +1,6 @@
 import numpy as np
 
-from perdure.stability.starts import refined_centres
+from perdure.stability.clusters import refined_centres
 
 
 def drawn():

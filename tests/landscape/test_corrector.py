@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from perdure.landscape.correct import Corrector
+from perdure.landscape.direction import Corrector
 from perdure.ops.params import distance
 from tests.landscape.bowls import BOWL, PASS, Formula, point
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from math import comb
 from typing import Generic, TypeVar
 
 import torch
@@ -11,13 +14,12 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.adam import SlowingAdam
-from perdure.landscape.learned import Learned, begun, mean_loss, some_samples, unjoined
-from perdure.landscape.path import Path
+from perdure.landscape.learning import Learned, SlowingAdam, begun, learn, mean_loss, some_samples, unjoined
+from perdure.landscape.path import Chain, Path
 from perdure.landscape.surface import Surface
-from perdure.ops.params import Params, check_alike, flatten, unflatten
+from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten
 
-__all__ = ["Bend", "Bending", "Parts"]
+__all__ = ["Bend", "Bending", "Bezier", "Parts", "bezier", "bezier_learner", "polychain", "polychain_learner"]
 
 Parts = Callable[[float], tuple[float, ...]]
 """For each share of the way, how much of first end, bends and second end the point is made of."""
@@ -179,3 +181,145 @@ class Bending(Generic[Curve]):
         share = self.parts(t)
         between = torch.tensor(share[1:-1]).to(bends) @ bends
         return unflatten(share[0] * state.points[0] + between + share[-1] * state.points[-1], self.ends[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Bezier:
+    """A Bezier curve; with one control point it is quadratic.
+
+    Args:
+        points: first end, control points, second end.
+
+    Raises:
+        SettingError: when there is no control point.
+
+    Example:
+        >>> curve = Bezier(tuple({"w": torch.tensor(at)} for at in ([0.0, 0.0], [1.0, 2.0], [2.0, 0.0])))
+        >>> curve.at(0.5)["w"].tolist()
+        [1.0, 1.0]
+    """
+
+    points: tuple[Params, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.points) < 3:
+            raise SettingError(f"there are {len(self.points)} points", "give two ends with a control point between")
+
+    def at(self, t: float) -> Params:
+        """Give the weights at a parameter of the curve; its speed is not constant (`evenly` makes it so).
+
+        Args:
+            t: from 0 to 1.
+
+        Returns:
+            A point, for one control point (1 - t)^2 first + 2 t (1 - t) control + t^2 second; the ends exactly.
+
+        Raises:
+            SettingError: for a parameter outside of the curve.
+        """
+        if not 0 <= t <= 1:
+            raise SettingError(f"t is {t}", "give a share of the path, from 0 to 1")
+        points = self.points
+        while len(points) > 1:
+            points = tuple(interpolate(one, two, t) for one, two in pairwise(points))
+        return points[0]
+
+
+def bezier(
+    surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: Bend | None = None
+) -> Bezier:
+    """Learn a low-loss Bezier curve between two points.
+
+    Args:
+        surface: gives the gradients.
+        first: where it starts.
+        second: where it ends.
+        generator: the stream of shares and samples.
+        settings: how to learn the control points; None for the defaults.
+
+    Returns:
+        The curve.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+        NonFiniteError: when a gradient is NaN or infinite.
+
+    Reference:
+        garipov2018loss
+    """
+    return learn(bezier_learner(surface, first, second, settings), generator)
+
+
+def bezier_learner(surface: Surface, first: Params, second: Params, settings: Bend | None = None) -> Bending[Bezier]:
+    """Say how a low-loss Bezier curve is learned.
+
+    Args:
+        surface: gives the gradients.
+        first: where it starts.
+        second: where it ends.
+        settings: how to learn the control points; None for the defaults.
+
+    Returns:
+        The learner, which can be cut and goes on.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+    """
+    settings = settings or Bend()
+    return Bending(surface, (first, second), settings, partial(_bernstein, settings.bends + 1), Bezier)
+
+
+def _bernstein(degree: int, t: float) -> tuple[float, ...]:
+    """Give the Bernstein polynomials of a degree."""
+    return tuple(comb(degree, k) * t**k * (1 - t) ** (degree - k) for k in range(degree + 1))
+
+
+def polychain(
+    surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: Bend | None = None
+) -> Chain:
+    """Learn a low-loss chain of straight pieces between two points: one more than it has bends.
+
+    All pieces get the same attention while the bends are learned, however long they are.
+
+    Args:
+        surface: gives the gradients.
+        first: where it starts.
+        second: where it ends.
+        generator: the stream of shares and samples.
+        settings: how to learn the bends; None for the defaults.
+
+    Returns:
+        The chain.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+        NonFiniteError: when a gradient is NaN or infinite.
+
+    Reference:
+        garipov2018loss
+    """
+    return learn(polychain_learner(surface, first, second, settings), generator)
+
+
+def polychain_learner(surface: Surface, first: Params, second: Params, settings: Bend | None = None) -> Bending[Chain]:
+    """Say how a low-loss chain is learned.
+
+    Args:
+        surface: gives the gradients.
+        first: where it starts.
+        second: where it ends.
+        settings: how to learn the bends; None for the defaults.
+
+    Returns:
+        The learner, which can be cut and goes on.
+
+    Raises:
+        ShapeError: when the two ends do not fit.
+    """
+    settings = settings or Bend()
+    return Bending(surface, (first, second), settings, partial(_hats, settings.bends + 1), Chain)
+
+
+def _hats(pieces: int, t: float) -> tuple[float, ...]:
+    """Give the hat functions of a chain: each point is met by its own alone."""
+    return tuple(max(0.0, 1 - abs(pieces * t - k)) for k in range(pieces + 1))

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from perdure.core.errors import PartError
-from perdure.landscape.bezier import Bezier
+from perdure.landscape.curve import Bezier
 from perdure.landscape.path import Chain
-from perdure.landscape.stored import load_path, save_path, save_tensors
+from perdure.landscape.route import load_path, save_path
+from perdure.landscape.storage import save_tensors
 
 
 def weights(seed):

@@ -3,7 +3,7 @@ import torch
 
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
-from perdure.stability.rehearsal import rehearse
+from perdure.stability.checks import rehearse
 from tests.cases import recurrent
 
 

@@ -2,9 +2,8 @@
 
 import torch
 
-from perdure.landscape.bend import Bend
-from perdure.landscape.bezier import bezier
-from perdure.landscape.counted import MINIBATCH, Counted
+from perdure.landscape.curve import Bend, bezier
+from perdure.landscape.surface import MINIBATCH, Counted
 from perdure.landscape.valley import valley
 from tests.landscape.bowls import BOWL, RING, Formula, point
 

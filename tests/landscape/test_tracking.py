@@ -9,12 +9,11 @@ import pytest
 import torch
 
 from perdure.core.errors import PartError
-from perdure.landscape.chunks import Kept
-from perdure.landscape.counted import Counted
-from perdure.landscape.kept_tracking import load_tracked, published_in_chunks, save_tracked, valley_in_chunks
-from perdure.landscape.published import Published, published_valley
-from perdure.landscape.tracked import Valley
-from perdure.landscape.valley import valley
+from perdure.landscape.published import Published, published_in_chunks, published_valley
+from perdure.landscape.storage import Kept
+from perdure.landscape.surface import Counted
+from perdure.landscape.tracking import Valley, load_tracked, save_tracked
+from perdure.landscape.valley import valley, valley_in_chunks
 from perdure.ops.params import distance
 from tests.landscape.bowls import PASS, RING, Formula, point
 

@@ -4,7 +4,7 @@ import torch
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.errors import ShapeError
-from perdure.stability.sites import GRID, MOST, site_names, site_vectors
+from perdure.stability.vectors import GRID, MOST, site_names, site_vectors
 
 
 def attributed(values, method="gradient"):

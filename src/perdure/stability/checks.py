@@ -6,15 +6,21 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from perdure.attribution.attribute import attribute
+from perdure.core.batch import Batch, select
 from perdure.core.errors import EmptyDataError
+from perdure.core.registry import METHODS
 from perdure.data.event_marks import types_in
 from perdure.data.splits import Splits
+from perdure.engine.fitted import prepared
+from perdure.models.embedded import embedded
+from perdure.ops.sequence import lengths_of
 from perdure.stability.agreement import Run
 from perdure.stability.explain_runs import type_count
 
-__all__ = ["check_comparable"]
+__all__ = ["check_comparable", "rehearse"]
 
 
 def check_comparable(
@@ -62,3 +68,28 @@ def _warn_unseen(present: Tensor, splits: Splits, types: Sequence[str]) -> None:
 
 def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=3)
+
+
+SEEN = 16
+"""Samples that a method sees here, of those that it will see."""
+
+
+def rehearse(model: nn.Module, methods: Sequence[str], batch: Batch) -> None:
+    """Explain one sample with each method, to hear now of what would fail later.
+
+    Args:
+        model: trained or not.
+        methods: registry names, with settings.
+        batch: training samples.
+
+    Raises:
+        UnsupportedError: when a method cannot explain the model.
+    """
+    few = embedded(model, select(batch, slice(0, SEEN)))
+    lengths = lengths_of(few.mask)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in methods:
+            method = prepared(METHODS.make(name), model, few)
+            first = None if lengths is None else lengths[:1]
+            attribute(model, few.inputs[:1], method, target=few.label[:1], lengths=first)

@@ -1,11 +1,13 @@
-"""Stored paths: their points in safetensors, to the bit."""
+"""Searches in chunks: each is stored when it is done, so that what is cut goes on from the last of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path as Folder
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import safetensors.torch
 import torch
@@ -13,46 +15,79 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from perdure.core.errors import PartError
-from perdure.landscape.bezier import Bezier
-from perdure.landscape.path import Chain, Path
 from perdure.ops.params import Params
 from perdure.records.files import write_bytes
 
-__all__ = ["AGAIN", "load_path", "load_points", "load_tensors", "save_path", "save_points", "save_tensors"]
+__all__ = [
+    "AGAIN",
+    "Kept",
+    "in_chunks",
+    "load_points",
+    "load_tensors",
+    "save_points",
+    "save_tensors",
+]
+
+CHUNK = 5.0
+"""Seconds that a chunk is to take."""
+
+FIRST = 8
+"""Units of work of the first chunk; later ones have more or fewer, as they took less or more time."""
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, eq=False)
+class Kept(Generic[State]):
+    """How far a search came, with the time it has taken over all calls.
+
+    Args:
+        state: all that it needs to go on.
+        seconds: of wall time, without what was lost when it was cut.
+    """
+
+    state: State
+    seconds: float = 0.0
+
+
+def in_chunks(
+    kept: Kept[State],
+    is_over: Callable[[Kept[State]], bool],
+    advance: Callable[[Kept[State], int], State],
+    keep: Callable[[Kept[State]], None],
+) -> Kept[State]:
+    """Search until it is over, a few seconds at a time.
+
+    What is found does not depend on the chunks when `advance` goes on as if it had never stopped.
+
+    Args:
+        kept: where to begin.
+        is_over: tells whether there is nothing left to do.
+        advance: does so many units of work.
+        keep: stores what there is after each chunk, and tells of it.
+
+    Returns:
+        The search at its end.
+
+    Example:
+        >>> seen = []
+        >>> found = in_chunks(Kept(0), lambda one: one.state >= 20, lambda one, count: one.state + count, seen.append)
+        >>> found.state, [one.state for one in seen]
+        (24, [8, 24])
+    """
+    count = FIRST
+    while not is_over(kept):
+        begun = time.monotonic()
+        state = advance(kept, count)
+        seconds = time.monotonic() - begun
+        count = max(1, count * 2 if seconds < CHUNK else count // 2)
+        kept = Kept(state, kept.seconds + seconds)
+        keep(kept)
+    return kept
+
 
 AGAIN = "delete the folder of this path, and run the same command again"
 """The remedy for files that cannot be read."""
-
-_SHAPES = {shape.__name__: shape for shape in (Chain, Bezier)}
-
-
-def save_path(file: Folder, path: Path) -> None:
-    """Store a path by the points that define it.
-
-    Args:
-        file: a .safetensors file, which then is whole.
-        path: a chain or a Bezier curve.
-
-    Raises:
-        RunFolderError: when the system cannot write.
-    """
-    save_points(file, path.points, type(path).__name__)
-
-
-def load_path(file: Folder) -> Path:
-    """Load what `save_path` stored; names, order and bits of the weights are the same.
-
-    Args:
-        file: the .safetensors file.
-
-    Returns:
-        The path.
-
-    Raises:
-        PartError: when the file is missing or damaged.
-    """
-    points, shape = load_points(file)
-    return _SHAPES[shape](points)
 
 
 def save_points(file: Folder, points: Sequence[Params], shape: str) -> None:

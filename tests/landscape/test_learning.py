@@ -10,14 +10,11 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import PartError
 from perdure.landscape.band import Band, band, band_learner
-from perdure.landscape.bend import Bend
-from perdure.landscape.bezier import bezier, bezier_learner
-from perdure.landscape.chunks import Kept
-from perdure.landscape.counted import Counted, passes_of
-from perdure.landscape.kept_learning import learned_in_chunks, load_learned, save_learned
-from perdure.landscape.polychain import polychain, polychain_learner
-from perdure.landscape.stored import save_path, save_tensors
-from perdure.landscape.surface import ModelLoss
+from perdure.landscape.curve import Bend, bezier, bezier_learner, polychain, polychain_learner
+from perdure.landscape.learning import learned_in_chunks, load_learned, save_learned
+from perdure.landscape.route import save_path
+from perdure.landscape.storage import Kept, save_tensors
+from perdure.landscape.surface import Counted, ModelLoss, passes_of
 from perdure.ops.params import params_of
 
 KINDS = {

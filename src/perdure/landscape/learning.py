@@ -1,0 +1,320 @@
+"""Adam that can be put down and taken up: it goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path as File
+from typing import Any, Protocol, TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from perdure.core.errors import PartError
+from perdure.landscape.path import Path
+from perdure.landscape.storage import AGAIN, Kept, in_chunks, load_tensors, save_tensors
+from perdure.landscape.surface import Surface
+from perdure.ops.params import Params, flatten, interpolate, unflatten
+
+__all__ = [
+    "Learned",
+    "Learner",
+    "SlowingAdam",
+    "begun",
+    "learn",
+    "learned_in_chunks",
+    "load_learned",
+    "mean_loss",
+    "moments_of",
+    "restored",
+    "save_learned",
+    "some_samples",
+    "unjoined",
+]
+
+
+def restored(
+    weights: Float[Tensor, "*some"], moments: Float[Tensor, "2 *some"], taken: int, learning_rate: float = 1e-3
+) -> torch.optim.Adam:
+    """Make an Adam that has taken steps.
+
+    Args:
+        weights: what it moves, in place.
+        moments: running means of gradient and squared gradient, zero before the first step; not written to.
+        taken: how many steps it has taken.
+        learning_rate: of its next step.
+
+    Returns:
+        The optimiser.
+    """
+    adam = torch.optim.Adam([weights], learning_rate)
+    mean, square = moments.clone().unbind()
+    known = {"step": torch.tensor(float(taken)), "exp_avg": mean, "exp_avg_sq": square}
+    adam.load_state_dict({**adam.state_dict(), "state": {0: known}})
+    return adam
+
+
+def moments_of(adam: torch.optim.Adam, weights: Float[Tensor, "*some"]) -> Float[Tensor, "2 *some"]:
+    """Copy what an Adam remembers.
+
+    Args:
+        adam: the optimiser.
+        weights: what it moves.
+
+    Returns:
+        Running means of gradient and squared gradient.
+    """
+    known = adam.state[weights]
+    return torch.stack([known["exp_avg"], known["exp_avg_sq"]])
+
+
+class SlowingAdam:
+    """An Adam whose learning rate falls to zero over the second half of its steps, taken up where a state left it.
+
+    Args:
+        weights: what it moves, in place.
+        moments: means of gradient and squared gradient before its next step; not written to.
+        learning_rate: of the first half.
+        steps: how many it takes in all.
+        taken: how many it has taken.
+
+    Example:
+        >>> weights = torch.zeros(1)
+        >>> learner = SlowingAdam(weights, torch.zeros(2, 1), learning_rate=1.0, steps=2)
+        >>> learner.step(torch.ones(1)), round(weights.item(), 4)
+        (None, -1.0)
+        >>> [round(moment.item(), 4) for moment in learner.moments]
+        [0.1, 0.001]
+    """
+
+    def __init__(self, weights: Tensor, moments: Tensor, learning_rate: float, steps: int, taken: int = 0) -> None:
+        self._weights, self._rate, self._steps, self._taken = weights, learning_rate, steps, taken
+        self._adam = restored(weights, moments, taken, learning_rate)
+
+    @property
+    def moments(self) -> Tensor:
+        """Copy the means of gradient and squared gradient."""
+        return moments_of(self._adam, self._weights)
+
+    def step(self, slopes: Tensor) -> None:
+        """Take a step.
+
+        Args:
+            slopes: the gradient, shaped like the weights.
+        """
+        self._adam.param_groups[0]["lr"] = self._rate * min(1.0, 2 - 2 * self._taken / self._steps)
+        self._weights.grad = slopes
+        self._adam.step()
+        self._taken += 1
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """How far the learning of a curve came; all that its next step depends on.
+
+    Args:
+        points: the weights of first end, points between and second end, each in one row.
+        shares: how much of the way is done at each.
+        moments: running means of gradient and squared gradient that Adam has of the points between.
+        random: where the stream of draws stands.
+        level: learning ends once the loss is no higher; minus infinity never ends it early.
+        steps: that were taken.
+        evaluations: losses of points that were computed.
+        gradients: that were computed.
+        ended: whether no step is left.
+    """
+
+    points: Float[Tensor, "point weight"]
+    shares: Float[Tensor, " point"]
+    moments: Float[Tensor, "2 between weight"]
+    random: Int[Tensor, " byte"]
+    level: float = -math.inf
+    steps: int = 0
+    evaluations: int = 0
+    gradients: int = 0
+    ended: bool = False
+
+
+Curve = TypeVar("Curve", bound=Path, covariant=True)
+
+
+class Learner(Protocol[Curve]):
+    """A way to learn a curve, which can be cut between any two steps."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps it takes, at most."""
+        ...
+
+    @property
+    def gradients(self) -> int:
+        """How many gradients it takes, at most."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a gradient."""
+        ...
+
+    @property
+    def surface(self) -> Surface:
+        """What the curve is laid over."""
+        ...
+
+    def begin(self, generator: torch.Generator) -> Learned:
+        """Take no step yet; the stream of draws is that of the generator, which is not advanced."""
+        ...
+
+    def advance(self, state: Learned, until: int) -> Learned:
+        """Go on from a state, which is not written to, until so many steps have been taken in all."""
+        ...
+
+    def path(self, state: Learned) -> Curve:
+        """Give the curve as it is now."""
+        ...
+
+
+def learn(learner: Learner[Curve], generator: torch.Generator) -> Curve:
+    """Learn a curve in one go.
+
+    Args:
+        learner: how.
+        generator: the stream of draws, advanced by them.
+
+    Returns:
+        The curve.
+    """
+    state = learner.advance(learner.begin(generator), learner.steps)
+    generator.set_state(state.random)
+    return learner.path(state)
+
+
+def begun(ends: tuple[Params, Params], between: int, generator: torch.Generator) -> Learned:
+    """Give the state before the first step: points evenly on the straight line.
+
+    Args:
+        ends: of the curve.
+        between: how many points there are between them.
+        generator: the stream of draws, not advanced.
+
+    Returns:
+        The state; Adam knows nothing.
+    """
+    inner = (interpolate(*ends, k / (between + 1)) for k in range(1, between + 1))
+    points = torch.stack([flatten(point) for point in (ends[0], *inner, ends[1])])
+    shares = torch.linspace(0, 1, len(points), dtype=torch.float64)
+    return Learned(points, shares, points.new_zeros(2, *points[1:-1].shape), generator.get_state())
+
+
+def unjoined(state: Learned, ends: tuple[Params, Params]) -> tuple[Params, ...]:
+    """Cut the points of a state into weights.
+
+    Args:
+        state: of a learning.
+        ends: of the curve; they are given back as they are.
+
+    Returns:
+        The points, ends included.
+    """
+    return (ends[0], *(unflatten(point, ends[0]) for point in state.points[1:-1]), ends[1])
+
+
+def some_samples(size: int, count: int, generator: torch.Generator) -> Tensor | None:
+    """Draw samples without repetition.
+
+    Args:
+        size: how many there are.
+        count: how many are wanted.
+        generator: the stream of the draw.
+
+    Returns:
+        Their positions; None when all are taken.
+    """
+    return None if count >= size else torch.randperm(size, generator=generator)[:count]
+
+
+def mean_loss(surface: Surface, point: Params) -> float:
+    """Average the loss of all samples at a point.
+
+    Args:
+        surface: the loss.
+        point: the weights.
+
+    Returns:
+        The mean.
+    """
+    return float(surface.losses(point).double().mean())
+
+
+_TENSORS = ("points", "shares", "moments", "random")
+
+Tell = Callable[[Learned], None]
+"""Told how far the learning has come."""
+
+
+def save_learned(file: File, kept: Kept[Learned]) -> None:
+    """Store a learning in the place of what was there.
+
+    Args:
+        file: a .safetensors file, which then is whole.
+        kept: how far it came.
+
+    Raises:
+        RunFolderError: when the system cannot write.
+    """
+    state = asdict(kept.state)
+    tensors = {name: state.pop(name).cpu() for name in _TENSORS}
+    save_tensors(file, tensors, {"seconds": kept.seconds, "learned": state})
+
+
+def load_learned(file: File) -> Kept[Learned] | None:
+    """Load what `save_learned` stored, to the bit.
+
+    Args:
+        file: the .safetensors file.
+
+    Returns:
+        It, or None where there is none.
+
+    Raises:
+        PartError: when the file is damaged.
+    """
+    if not file.exists():
+        return None
+    tensors, about = load_tensors(file)
+    try:
+        values: dict[str, Any] = {name: tensors[name].clone() for name in _TENSORS}  # sums can depend on the alignment
+        return Kept(Learned(**values, **about["learned"]), about["seconds"])
+    except (KeyError, TypeError) as error:
+        raise PartError(f"{file} holds no learning of a curve: {error}", AGAIN) from error
+
+
+def learned_in_chunks(learner: Learner[Path], generator: torch.Generator, file: File, tell: Tell) -> Kept[Learned]:
+    """Learn a curve and store it every few seconds; a learning in the file goes on as if it had never ended.
+
+    Args:
+        learner: how.
+        generator: the stream of draws of one that begins, not advanced.
+        file: of this learning alone.
+        tell: told after each chunk.
+
+    Returns:
+        The learning at its end.
+
+    Raises:
+        NonFiniteError: when a gradient is NaN or infinite.
+        PartError: when the stored file is damaged.
+    """
+
+    def keep(kept: Kept[Learned]) -> None:
+        save_learned(file, kept)
+        tell(kept.state)
+
+    return in_chunks(
+        load_learned(file) or Kept(learner.begin(generator)),
+        lambda kept: kept.state.ended,
+        lambda kept, steps: learner.advance(kept.state, kept.state.steps + steps),
+        keep,
+    )

@@ -1,0 +1,221 @@
+"""What is asked of the tracking of a valley, and what it came to."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path as Folder
+from typing import Any, Literal
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from perdure.core.check import check_counts
+from perdure.core.errors import PartError, SettingError
+from perdure.landscape.path import Chain
+from perdure.landscape.storage import AGAIN, Kept, in_chunks, load_points, load_tensors, save_points, save_tensors
+from perdure.ops.params import Params, distance
+from perdure.records.files import write_text
+
+__all__ = ["Detour", "Tell", "Tracked", "Valley", "load_tracked", "save_tracked", "track_in_chunks"]
+
+
+@dataclass(frozen=True)
+class Valley:
+    """How to track a valley.
+
+    Args:
+        allowed: the most that the loss may lie above that of the worse end, in nats; None lets it lie above by the
+            standard error of that loss, and rise further where there is no other way, so that the increase is a result.
+        longest: the longest step, as a share of the distance between the ends.
+        least: what every step must take off the distance to the target, as a share of that between the ends; so
+            there are at most 1 / least steps, and a path that comes no closer has stalled.
+        between: how many points on the piece of each step must keep the bound as well as its end; each costs a loss.
+        corrections: gradients after a step, before its loss is looked at.
+        rounds: how often corrections may follow each other before a shorter step is tried.
+        batch_size: samples of a gradient.
+        evaluations: losses of points after which no further step begins.
+        seconds: time after which no further step begins.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+    """
+
+    allowed: float | None = None
+    longest: float = 0.05
+    least: float = 1e-3
+    between: int = 1
+    corrections: int = 8
+    rounds: int = 4
+    batch_size: int = 256
+    evaluations: int = 10_000
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        check_counts(evaluations=self.evaluations, between=self.between + 1, batch_size=self.batch_size)
+        check_counts(corrections=self.corrections, rounds=self.rounds)
+        if not 0 < self.least < self.longest <= 1:
+            raise SettingError(
+                f"least is {self.least} and longest is {self.longest}",
+                "give 0 < least < longest <= 1, for example 0.001 and 0.05",
+            )
+        if self.allowed is not None and not self.allowed >= 0:
+            raise SettingError(f"allowed is {self.allowed}", "give a loss increase of at least 0, or None")
+
+
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """How far the tracking of a valley came.
+
+    Args:
+        points: of the path, from the start; the target is the last one when it was reached.
+        losses: the mean loss at each.
+        level: the loss that no point lies above, nor any of those looked at between them.
+        increase: how much that is above the loss of the worse end: the loss increase that the path needed.
+        ended: why it ended: at the target, stalled, or out of evaluations or time.
+        stride: length of the last step.
+        evaluations: losses of points that were computed, in all.
+        gradients: gradients that were computed, in all.
+    """
+
+    points: tuple[Params, ...]
+    losses: tuple[float, ...]
+    level: float
+    increase: float
+    ended: Literal["target", "stalled", "evaluations", "seconds"]
+    stride: float
+    evaluations: int
+    gradients: int
+
+    @property
+    def path(self) -> Chain:
+        """The points, joined by straight pieces; a tracking that took no step has none."""
+        return Chain(self.points)
+
+
+@dataclass(frozen=True, eq=False)
+class Detour(Tracked):
+    """How far the published tracking of a valley came, with all that its next step depends on.
+
+    Args:
+        base: number of the point from which it goes straight on.
+        share: of the straight line from there that is done.
+        slope: the descent that is asked for.
+        moments: running means of gradient and squared gradient that Adam has of the way.
+        moves: steps that Adam has taken.
+        random: where the stream of samples stands.
+    """
+
+    base: int
+    share: float
+    slope: float
+    moments: Float[Tensor, "2 weight"]
+    moves: int
+    random: Int[Tensor, " byte"]
+
+
+_STATE = "tracked.json"
+_NOTHING = Tracked((), (), 0.0, 0.0, "evaluations", 0.0, 0, 0)
+
+Tell = Callable[[float, float], None]
+"""Told the loss that no point lies above, and which share of the distance is left."""
+
+
+Track = Callable[[int, float, Tracked | None], Tracked]
+"""From the limits of evaluations and seconds and the tracking so far to the tracking after more steps."""
+
+
+def save_tracked(folder: Folder, kept: Kept[Tracked]) -> None:
+    """Store a tracking; points that are there already are not written again.
+
+    Args:
+        folder: of this tracking alone.
+        kept: it, further than what is there.
+
+    Raises:
+        RunFolderError: when the system cannot write.
+    """
+    there = _record(folder) if (folder / _STATE).exists() else {"parts": [], "points": 0, "state": None}
+    points, parts, fields = kept.state.points, list(there["parts"]), vars(replace(kept.state, points=()))
+    if len(points) > there["points"]:
+        parts.append(f"points-{there['points']:05d}.safetensors")
+        save_points(folder / parts[-1], points[there["points"] :], "Chain")
+    tensors = {name: value.cpu() for name, value in fields.items() if isinstance(value, Tensor)}
+    state = f"state-{kept.state.evaluations:08d}.safetensors" if tensors else None
+    if state:
+        save_tensors(folder / state, tensors, {})
+    plain = {name: value for name, value in fields.items() if name not in ("points", *tensors)}
+    record = {"parts": parts, "points": len(points), "state": state, "seconds": kept.seconds, "tracked": plain}
+    write_text(folder / _STATE, json.dumps(record))
+    if there["state"] not in (None, state):
+        (folder / there["state"]).unlink(missing_ok=True)
+
+
+def load_tracked(folder: Folder) -> Kept[Tracked] | None:
+    """Load what `save_tracked` stored; what a killed process left behind it does not count.
+
+    Args:
+        folder: of this tracking alone.
+
+    Returns:
+        It, or None where there is none.
+
+    Raises:
+        PartError: when a file is missing or damaged.
+    """
+    if not (folder / _STATE).exists():
+        return None
+    record = _record(folder)
+    points = tuple(point for part in record["parts"] for point in load_points(folder / part)[0])
+    fields = {**record["tracked"], "points": points, "losses": tuple(record["tracked"]["losses"])}
+    if record["state"] is None:
+        return Kept(Tracked(**fields), record["seconds"])
+    fields |= {name: tensor.clone() for name, tensor in load_tensors(folder / record["state"])[0].items()}
+    return Kept(Detour(**fields), record["seconds"])
+
+
+def track_in_chunks(
+    track: Track, ends: tuple[Params, Params], evaluations: int, seconds: float, folder: Folder, tell: Tell
+) -> Kept[Tracked]:
+    """Track a valley and store it every few seconds; resume a tracking stored in the folder.
+
+    Args:
+        track: Function that continues a tracking within limits.
+        ends: Start and target.
+        evaluations: Limit of loss evaluations over all calls.
+        seconds: Limit of wall time over all calls.
+        folder: Folder of this tracking alone.
+        tell: Callback after each chunk.
+
+    Returns:
+        The tracking at its end, or out of evaluations or time.
+
+    Raises:
+        PartError: If a stored file is damaged.
+    """
+    whole = distance(*ends)
+
+    def is_over(kept: Kept[Tracked]) -> bool:
+        if kept.state.ended == "seconds":
+            return kept.seconds >= seconds
+        return kept.state.ended != "evaluations" or kept.state.evaluations >= evaluations
+
+    def advance(kept: Kept[Tracked], more: int) -> Tracked:
+        until = min(evaluations, kept.state.evaluations + more)
+        return track(until, seconds - kept.seconds, kept.state if kept.state.points else None)
+
+    def keep(kept: Kept[Tracked]) -> None:
+        save_tracked(folder, kept)
+        tell(kept.state.level, distance(kept.state.points[-1], ends[1]) / whole if whole else 0.0)
+
+    return in_chunks(load_tracked(folder) or Kept(_NOTHING), is_over, advance, keep)
+
+
+def _record(folder: Folder) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PartError(f"{folder / _STATE} cannot be read: {error}", AGAIN) from error
+    return record
