@@ -15,6 +15,7 @@ from perdure.core.registry import METHODS, METRICS
 from perdure.core.trial import Trial
 from perdure.metrics.evaluate import evaluate
 from perdure.models.adapted import Adapted
+from perdure.models.token_model import TokenModel
 from tests.cases import rectified, recurrent, stream
 from tests.contracts.test_methods import LENGTHS, QUICK
 
@@ -136,3 +137,71 @@ def test_what_may_be_the_same_for_all_or_one_row_for_each_is_refused():
         attribute(
             Adapted(Either(), given={"weight": torch.tensor([1.0, 2.0, 3.0])}), torch.ones(3, 2), "gradient", target=0
         )
+
+
+TEXTS = torch.tensor([[5, 6, 29, 1, 1], [7, 8, 9, 4, 29], [29, 1, 1, 1, 1], [5, 5, 29, 5, 1]])
+
+
+UNREADABLE = ("attention", "deep_lift", "deep_lift_shap", "grad_cam", "guided_backprop", "guided_grad_cam")
+"""Methods that cannot explain a recurrence, whatever it reads."""
+
+
+class AtTheEnd(nn.Module):
+    """Reads texts to a token that it finds as the largest id, as text encoders of CLIP do."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.head = nn.Embedding(30, 4), nn.Linear(4, 3)
+        self.recurrence = nn.GRU(4, 4, batch_first=True)
+        for weight in self.parameters():
+            nn.init.normal_(weight, std=0.7, generator=stream())
+
+    def forward(self, ids):
+        return self.read(self.words(ids), ids)
+
+    def read(self, embeddings, ids):
+        states = self.recurrence(embeddings)[0]
+        return self.head(states[torch.arange(len(ids)), ids.argmax(1)])
+
+
+class OfOneText(nn.Module):
+    """The same for embeddings, all of which belong to one text."""
+
+    def __init__(self, reader, ids):
+        super().__init__()
+        self.model, self.ids = reader, ids
+
+    def forward(self, x):
+        return self.model.read(x, self.ids.expand(len(x), -1))
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS.names() if name not in UNREADABLE])
+def test_a_method_explains_texts_as_the_model_reads_their_ids(name):
+    model = TokenModel(AtTheEnd().double().eval())
+    x, method = model.embed(TEXTS).detach(), METHODS.make(QUICK.get(name, name))
+    method = _Fitted(method.fit(model, Batch(x.flip(0), LABEL)) if isinstance(method, Fits) else method)
+
+    def explain(model, batch_size=256):
+        return attribute(model, x, method, target=LABEL, generator=stream(3), batch_size=batch_size).values
+
+    alone = torch.stack([explain(OfOneText(model.model, ids[None]))[i] for i, ids in enumerate(TEXTS)])
+    for batch_size in (256, 1, 3):
+        torch.testing.assert_close(explain(model, batch_size), alone)
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_a_metric_measures_texts_as_the_model_reads_their_ids(name):
+    model = TokenModel(AtTheEnd().double().eval())
+    x = model.embed(TEXTS).detach()
+    truth = torch.zeros_like(x).bool()
+    truth[:, 0] = True
+
+    def values(reader):
+        made = attribute(reader, x, "input_x_gradient", target=LABEL)
+        return evaluate(dataclasses.replace(made.trial, truth=truth), METRIC_QUICK.get(name, name), draws=2).values
+
+    alone = [values(OfOneText(model.model, ids[None]))[i] for i, ids in enumerate(TEXTS)]
+    if name == "sanity_check":  # which redraws the table of embeddings too, last of all
+        assert values(model).isfinite().all()
+        return
+    torch.testing.assert_close(values(model), torch.stack(alone))

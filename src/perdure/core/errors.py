@@ -17,6 +17,7 @@ __all__ = [
     "NonFiniteError",
     "PaddingWarning",
     "PartError",
+    "PartialInputWarning",
     "PerdureError",
     "ProbabilityWarning",
     "RunFolderError",
@@ -187,6 +188,13 @@ class ProbabilityWarning(UserWarning):
 
     Gradients of probabilities vanish where the model is sure. Leave the softmax out of the model, or ask for
     `target=perdure.Probability(label)` knowingly.
+    """
+
+
+class PartialInputWarning(UserWarning):
+    """A model reads more of a sample than what is explained.
+
+    The map is right for what it explains; where the rest is to be explained too, let one layer embed it.
     """
 
 

@@ -88,6 +88,7 @@ class Adapted(nn.Module):
         self.model, self.output, self.layout, self.step, self.binary = model, output, layout, step, binary
         self.given = dict(given or {})
         self._rows: dict[int, frozenset[str]] = {}
+        self._finds_padding: bool | None = None
         self.told = _told(model, self.given)
 
     def forward(
@@ -115,7 +116,7 @@ class Adapted(nn.Module):
 
     def _padding(self, x: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """Tell of padding what the model wants to hear; where there is none, only what it insists on."""
-        if not self.told and lengths is not None and x.ndim > 1 and bool((lengths < x.shape[1]).any()):
+        if not self.told and not self._finds_padding and lengths is not None and _pads(lengths, x):
             warnings.warn(
                 f"{type(self.model).__name__} takes neither lengths nor mask, so it reads padding as data",
                 PaddingWarning,
@@ -231,6 +232,10 @@ def bare(model: nn.Module) -> nn.Module:
         The model as its author wrote it.
     """
     return bare(model.model) if isinstance(model, Adapted) else model
+
+
+def _pads(lengths: Tensor, x: Tensor) -> bool:
+    return x.ndim > 1 and bool((lengths < x.shape[1]).any())
 
 
 def _rows(value: Any) -> int:

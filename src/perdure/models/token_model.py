@@ -1,30 +1,42 @@
-"""Models of token ids, asked by embeddings: nothing in the model has to be rewritten."""
+"""Models of token ids, evaluated at embeddings: nothing in the model has to be rewritten."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections import deque
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from perdure.core.errors import UnsupportedError
+from perdure.core.errors import PaddingWarning, PartialInputWarning, ShapeError, UnsupportedError
+from perdure.core.evaluation import evaluation
 from perdure.models.adapted import Adapted
+from perdure.models.lookups import Lookups
+from perdure.models.row_index import RowIndex, row_index
 from perdure.ops.sequence import length_mask
 
 __all__ = ["TokenModel"]
 
+IDS = "token_ids"
+SAME = 1e-4
+"""The most, in multiples of the largest output, by which outputs for ids and for their embeddings may differ."""
+
+REMEMBERED = 64
+"""Batches of ids that are kept, to know tokens apart whose embeddings are equal."""
+
 
 class TokenModel(Adapted):
-    """A model that looks token ids up in an `nn.Embedding`, as one that can be asked by their embeddings as well.
+    """A model that looks token ids up in an `nn.Embedding`, as one that takes their embeddings as well.
 
-    Asked by embeddings, the model reads stand-in ids, and what its layer of embeddings gives for them is replaced.
-    The stand-ins are one and the same word at valid steps and the padding index behind them, so that a model which
-    finds padding by its ids still finds it. What `forward` names of padding it is told, as `Adapted` says.
+    Given embeddings, the model runs on the ids that they belong to, and the output of its layer of embeddings is
+    replaced: positions, masks and pooling by ids are those of the text. The ids of embeddings that the table holds are
+    found again by their numbers; in a perturbed copy of a sample they are those of the sample. What `forward` names of
+    padding it gets, as in `Adapted`.
 
     Args:
-        model: called with ids (batch, time); it is kept, not copied.
+        model: called with ids (batch, time); it is kept, not copied. It may be an `Adapted` one.
         embedding: the name of the layer that embeds tokens; None where there is only one `nn.Embedding`.
         output: name or position of the logits in an output that holds several tensors; None finds them.
 
@@ -42,18 +54,20 @@ class TokenModel(Adapted):
     def __init__(self, model: nn.Module, *, embedding: str | None = None, output: str | int | None = None) -> None:
         super().__init__(model, output=output)
         self.embedding = _found(model) if embedding is None else _named(model, embedding)
+        self._embedded: deque[Tensor] = deque(maxlen=REMEMBERED)
 
     def embed(self, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time feature"]:
         """Look tokens up.
 
         Args:
-            ids: of the tokens.
+            ids: token ids.
 
         Returns:
             Their embeddings.
         """
-        found: Tensor = self._layer(ids)
-        return found
+        embeddings: Tensor = self._layer(ids)
+        self._embedded.append(ids.detach().clone())
+        return embeddings
 
     def forward(
         self,
@@ -61,23 +75,66 @@ class TokenModel(Adapted):
         lengths: Tensor | None = None,
         **side: Tensor,
     ) -> Float[Tensor, "batch classes"]:
-        """Ask the model.
+        """Compute the logits.
 
         Args:
             x: token ids, or embeddings in their place.
             lengths: valid tokens of each sample; None when all are.
-            side: side inputs of each sample.
+            side: side inputs of each sample; `token_ids` are the ids of the samples that the embeddings belong to.
 
         Returns:
             Logits.
 
         Raises:
-            UnsupportedError: when the layer is not asked for one embedding per token, or there are no logits.
+            ShapeError: when the embeddings have another shape than those of the layer.
+            UnsupportedError: when the model reads the ids and those of the embeddings are not known, when it does not
+                call the layer, or when there are no logits.
+        """
+        known = side.pop(IDS, None)
+        if not x.is_floating_point():
+            self._finds_padding = self._finds(x, lengths) if self._finds_padding is None else self._finds_padding
+            return super().forward(x, lengths, **side)
+        ids = self._ids_of(x, lengths) if known is None else known[:, : x.shape[1]].to(x.device)
+        lookups = Lookups(self._layer, self.embedding, self._stand_ins(x, lengths) if ids is None else ids, x)
+        with lookups:
+            logits = super().forward(lookups.model_ids, lengths, **side)
+        if not lookups.replaced:
+            raise UnsupportedError(
+                f"{type(self.model).__name__} does not look its token ids up in '{self.embedding}'",
+                "name the layer that it calls with them, embedding=..., and call that layer, not its weights",
+            )
+        if ids is None and lookups.reads_ids:
+            raise self._unknown()
+        return logits
+
+    def side_inputs(self, x: Tensor, lengths: Tensor | None = None) -> Mapping[str, Tensor]:
+        """Find the ids of samples that are given by their embeddings, and check that both have the same outputs.
+
+        Args:
+            x: token ids, or embeddings of all samples that are explained.
+            lengths: valid tokens of each sample; None when all are.
+
+        Returns:
+            `token_ids` and what is given, one row per sample.
+
+        Raises:
+            UnsupportedError: when the model reads the ids and those of the embeddings are not known, or when it
+                computes something else from embeddings than from ids.
+
+        Warns:
+            PartialInputWarning: when the model looks the ids up in a second table as well.
         """
         if not x.is_floating_point():
-            return super().forward(x, lengths, **side)
-        with _replaced(self._layer, x):
-            return super().forward(self._stand_ins(x, lengths), lengths, **side)
+            return super().side_inputs(x, lengths)
+        ids = self._ids_of(x, lengths)
+        side = dict(super().side_inputs(self._stand_ins(x, lengths) if ids is None else ids, lengths))
+        one, length = {name: value[:1] for name, value in side.items()}, None if lengths is None else lengths[:1]
+        if ids is None:
+            self(x[:1], length, **one)  # which refuses a model that reads the ids
+            return side
+        self._finds_padding = self._finds(ids, lengths)
+        self._check_same(x[:1], ids[:1], length, one)
+        return {**side, IDS: ids}
 
     @property
     def _layer(self) -> nn.Embedding:
@@ -85,7 +142,97 @@ class TokenModel(Adapted):
         assert isinstance(layer, nn.Embedding)
         return layer
 
+    def _check_same(self, x: Tensor, ids: Tensor, lengths: Tensor | None, side: Mapping[str, Tensor]) -> None:
+        by_ids = super().forward(ids, lengths, **side)
+        with Lookups(self._layer, self.embedding, ids, x) as lookups:
+            by_embeddings = super().forward(lookups.model_ids, lengths, **side)
+        gap = (by_ids - by_embeddings).abs().max() / by_ids.abs().max().clamp_min(1.0)
+        if not lookups.replaced or gap > SAME:
+            raise UnsupportedError(
+                f"{type(self.model).__name__} computes something else from embeddings in '{self.embedding}' than from "
+                f"the token ids they stand for: the outputs of the first sample differ by {float(gap):.2g}",
+                "name the layer that the ids are looked up in, embedding=..., or give the model a method embed(ids) "
+                "and let forward take embeddings as well as ids",
+            )
+        tables = [name for name, weight in self.model.named_parameters() if _is_among(weight, lookups.other_tables)]
+        if tables:
+            warnings.warn(
+                f"{type(self.model).__name__} looks the token ids up in '{tables[0]}' too; the map explains only "
+                f"'{self.embedding}', at the numbers of '{tables[0]}' that belong to the tokens",
+                PartialInputWarning,
+                stacklevel=2,
+            )
+
+    def _finds(self, ids: Tensor, lengths: Tensor | None) -> bool | None:
+        """Find out whether the model finds padding by the ids: whether cutting it off changes the shortest sample."""
+        if self.told or lengths is None or bool((lengths >= ids.shape[1]).all()):
+            return None
+        row = int(lengths.argmin())
+        one = {name: value[row : row + 1] for name, value in super().side_inputs(ids, lengths).items()}
+        with evaluation(self.model), torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", PaddingWarning)
+            short = super().forward(ids[row : row + 1, : lengths[row]], None, **one)
+            whole = super().forward(ids[row : row + 1], None, **one)
+        return bool((short - whole).abs().max() <= SAME * whole.abs().max().clamp_min(1.0))
+
+    def _ids_of(self, x: Tensor, lengths: Tensor | None) -> Tensor | None:
+        """Find the ids of embeddings; None when they are not those of tokens, or of more than one."""
+        layer = self._layer
+        if x.ndim != 3 or x.shape[2] != layer.embedding_dim:
+            raise ShapeError(
+                f"the embeddings have shape {tuple(x.shape)}, those of '{self.embedding}' (batch, time, "
+                f"{layer.embedding_dim})",
+                "give embeddings made by model.embed(ids), or name another layer with embedding=...",
+            )
+        ids, equal, single = self._index(x).find(x)
+        if lengths is not None and layer.padding_idx is not None:
+            padded = ~length_mask(lengths.to(x.device), x.shape[1]) & ~equal
+            ids, equal, single = ids.masked_fill(padded, layer.padding_idx), equal | padded, single | padded
+        if not bool(equal.all()):
+            return None
+        return ids if bool(single.all()) else self._remembered(x, ids, single)
+
+    def _remembered(self, x: Tensor, ids: Tensor, single: Tensor) -> Tensor | None:
+        """Tell tokens with equal embeddings apart by the ids that were embedded last."""
+        table, rows = self._table(), []
+        for row in range(len(x)):
+            if bool(single[row].all()):
+                rows.append(ids[row])
+                continue
+            batches = [
+                batch.to(x.device) for batch in self._embedded if batch.ndim == 2 and batch.shape[1] == x.shape[1]
+            ]
+            likely = [batch[(batch == ids[row])[:, single[row]].all(1)] for batch in batches]
+            alike = torch.cat([*likely, ids[:0]]).unique(dim=0)  # type: ignore[no-untyped-call]
+            alike = alike[(table[alike].to(x.dtype) == x[row]).flatten(1).all(1)]
+            if len(alike) != 1:
+                return None
+            rows.append(alike[0])
+        return torch.stack(rows)
+
+    def _index(self, x: Tensor) -> RowIndex:
+        table = self._table()
+        return row_index(table.to(x.dtype) if x.element_size() < table.element_size() else table)
+
+    def _table(self) -> Tensor:
+        """Read the embedding of every token; a layer that changes its weights on the way is called."""
+        layer = self._layer
+        if type(layer) is nn.Embedding and not layer._forward_hooks:
+            return layer.weight.detach()
+        with torch.no_grad():
+            table: Tensor = layer(torch.arange(layer.num_embeddings, device=layer.weight.device))
+        return table
+
+    def _unknown(self) -> UnsupportedError:
+        return UnsupportedError(
+            f"{type(self.model).__name__} reads the token ids themselves, and which ids these embeddings belong to is "
+            "not known: they are none of its table, or those of several tokens",
+            "give embeddings made by model.embed(ids) just before; or name the ids in the call, "
+            "model(embeddings, token_ids=ids)",
+        )
+
     def _stand_ins(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Make up ids for a model that reads none of them but looks them up."""
         padding = self._layer.padding_idx
         word = 1 if padding == 0 and self._layer.num_embeddings > 1 else 0
         ids = torch.full(x.shape[:2], word, device=x.device)
@@ -94,23 +241,8 @@ class TokenModel(Adapted):
         return ids.masked_fill(~length_mask(lengths.to(x.device), x.shape[1]), padding)
 
 
-@contextmanager
-def _replaced(layer: nn.Embedding, x: Tensor) -> Iterator[None]:
-    """Let a layer give these embeddings for a while, whatever it is asked."""
-
-    def give(_: nn.Module, __: object, found: Tensor) -> Tensor:
-        if found.shape != x.shape:
-            raise UnsupportedError(
-                f"the layer of embeddings is asked for shape {tuple(found.shape)}, the inputs have {tuple(x.shape)}",
-                "give the model a method embed(ids), and let forward take embeddings as well as ids",
-            )
-        return x
-
-    handle = layer.register_forward_hook(give)
-    try:
-        yield
-    finally:
-        handle.remove()
+def _is_among(weight: Tensor, tables: list[Tensor]) -> bool:
+    return any(weight is table for table in tables)
 
 
 def _found(model: nn.Module) -> str:
