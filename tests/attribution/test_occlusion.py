@@ -67,7 +67,7 @@ def test_a_loop_over_the_valid_steps_of_each_sample_agrees(window, stride, basel
 def test_the_rows_of_a_call_change_nothing(rows):
     for model in (recurrent().double(), Opaque().double().eval()):
         whole = Occlusion((2, 2), 1).scores(Query(model, SERIES, Logit(LABEL)))
-        few = Occlusion((2, 2), 1).scores(Query(model, SERIES, Logit(LABEL), rows=rows))
+        few = Occlusion((2, 2), 1).scores(Query(model, SERIES, Logit(LABEL), batch_size=rows))
         torch.testing.assert_close(few, whole)
 
 

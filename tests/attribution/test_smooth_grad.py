@@ -50,7 +50,7 @@ def query_of(query, seed):
 def test_folded_copies_equal_a_loop(rows):
     seeds = sub_seeds(stream(), 3)
     model = perceptron().double()
-    one, many = (Query(model, X, Logit(LABEL), seeds=seeds, rows=r) for r in (rows, 60))
+    one, many = (Query(model, X, Logit(LABEL), seeds=seeds, batch_size=r) for r in (rows, 60))
     torch.testing.assert_close(SmoothGrad().scores(one), SmoothGrad().scores(many))
 
 

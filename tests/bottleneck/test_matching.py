@@ -8,7 +8,7 @@ from tests.cases import stream
 
 def gradient(features, found):
     leaf = found.clone().requires_grad_()
-    return torch.autograd.grad(_distance(features)(leaf.flatten(0, 1)).sum(), leaf)[0]
+    return torch.autograd.grad(_distance(features)(leaf).sum(), leaf)[0]
 
 
 def test_the_gradient_of_a_sample_does_not_depend_on_how_many_there_are():
@@ -24,5 +24,5 @@ def test_the_gradient_of_a_sample_does_not_depend_on_how_many_there_are():
 def test_the_distance_of_gaussians_with_these_moments():
     """Mean 1 and deviation 1 against mean 3 and deviation 2: (1 - 3)^2 + (1 - 2)^2, in units of a scale of 2."""
     features = Features(torch.tensor([[3.0]]), torch.tensor([[2.0]]), torch.tensor([2.0]))
-    found = torch.tensor([[1.0 - 2**-0.5], [1.0 + 2**-0.5]])
+    found = torch.tensor([[[1.0 - 2**-0.5]], [[1.0 + 2**-0.5]]])
     torch.testing.assert_close(_distance(features)(found).sum(), torch.tensor(5.0 / 4))

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from perdure.core.errors import UnknownNameError, UnsupportedError
-from perdure.core.layer import Beyond, UpTo, beyond, default_layer, find_layer
+from perdure.core.layer import BEFORE, Beyond, UpTo, beyond, default_layer, find_layer
 from perdure.core.query import Query
 from tests.cases import convolutional, filled, recurrent, stream
 
@@ -64,7 +64,7 @@ def test_going_on_from_the_layer_is_the_model(name):
     with torch.no_grad():
         z = UpTo(model, layer)(x, **asked)
         assert z.shape[:2] in ((3, 7), (3, 3))
-        torch.testing.assert_close(Beyond(model, layer, x)(z, **asked), model(x, **asked))
+        torch.testing.assert_close(Beyond(model, layer)(z, **asked, **{BEFORE: x}), model(x, **asked))
 
 
 @for_all
@@ -108,7 +108,7 @@ def test_unknown_unused_and_repeated_layers_are_named():
     shared = nn.Linear(2, 2)
     twice = nn.Sequential(shared, nn.Sequential(shared))
     with pytest.raises(UnsupportedError, match="2 times"):
-        Beyond(twice, "0", torch.zeros(1, 2))(torch.zeros(1, 2))
+        Beyond(twice, "0")(torch.zeros(1, 2), **{BEFORE: torch.zeros(1, 2)})
     with pytest.raises(UnsupportedError, match="cannot be found"):
         beyond(Query(lambda x: x, torch.zeros(1, 2), target), "0")
 

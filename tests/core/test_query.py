@@ -15,7 +15,7 @@ MASK = torch.arange(7) < torch.tensor([7, 3, 1])[:, None]
 
 
 def query(model, x=X, mask=None, rows=2048, target=None):
-    return Query(model, x, target or Logit(LABEL), mask, rows=rows)
+    return Query(model, x, target or Logit(LABEL), mask, batch_size=rows)
 
 
 def test_value_and_gradient_of_a_linear_model_are_known():

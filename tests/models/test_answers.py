@@ -40,16 +40,21 @@ def test_a_model_that_answers_passes_and_is_left_as_it_was(model):
     ("shape", "classes", "remedy"),
     [
         (lambda n, t: (n, t, 3), 3, r"an output for every step: look at one, perdure.Adapted\(model, step='last'\)"),
-        (lambda n, t: (t, 3), 3, "batch_first=True"),
         (lambda n, t: (n, 1), 2, r"binary='logit'.* or give two logits"),
         (lambda n, t: (n,), 2, r"binary='logit'.* or give two logits"),
         (lambda n, t: (n, 4), 3, r"logits \(2, 3\); a factory may ask for classes"),
-        (lambda n, t: (), 3, r"logits \(2, 3\)"),
     ],
 )
 def test_outputs_of_another_shape(shape, classes, remedy):
     with pytest.raises(ShapeError, match=rf"Gives gives outputs of shape .*2 samples of {classes} classes.*{remedy}"):
         check_answers(Adapted(Gives(shape)), SERIES, classes)
+
+
+def test_outputs_without_one_row_for_each_sample():
+    with pytest.raises(ShapeError, match=r"shape \(6, 3\) for inputs of shape \(2, 6, 3\).*batch_first=True"):
+        check_answers(Adapted(Gives(lambda n, t: (t, 3))), SERIES, 3)
+    with pytest.raises(ShapeError, match=r"return one row for each sample"):
+        check_answers(Adapted(Gives(lambda n, t: ())), SERIES, 3)
 
 
 def test_outputs_that_are_not_finite_or_no_tensor():

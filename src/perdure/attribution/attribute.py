@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution, Explained, Provenance, explained
-from perdure.core.call import Side, call_model, side_inputs, side_of
+from perdure.core.call import Side, call_in_parts, call_model, side_inputs, side_of
 from perdure.core.check import all_finite, check_counts, check_inputs, check_label, check_lengths
 from perdure.core.digest import model_digest
 from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
@@ -23,7 +23,7 @@ from perdure.core.evaluation import evaluation
 from perdure.core.given import check_generator, check_made
 from perdure.core.opening import Opening
 from perdure.core.protocols import Method
-from perdure.core.query import Passes, Query, part
+from perdure.core.query import Passes, Query, part, row_limit
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
 from perdure.core.rows import check_rows
@@ -32,6 +32,9 @@ from perdure.core.trial import Trial
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["attribute"]
+
+SAMPLES = 256
+"""Most samples explained at once where no batch size is given."""
 
 DIMS = {2: ("batch", "feature"), 3: ("batch", "time", "feature"), 4: ("batch", "channel", "row", "column")}
 
@@ -44,7 +47,7 @@ def attribute(
     target: Target | Int[Tensor, " batch"] | int | Literal["predicted"],
     lengths: Int[Tensor, " batch"] | None = None,
     generator: torch.Generator | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     opening: Opening | None = None,
 ) -> Attribution:
     """Attribute a model's output to its inputs.
@@ -62,7 +65,8 @@ def attribute(
             about one step of a model with an output at each.
         lengths: valid steps of each sample, for series with padding at the end.
         generator: the stream for methods that draw; a fresh one with seed 0 when None.
-        batch_size: samples explained at once.
+        batch_size: most rows in one call of the model, perturbed copies of samples included, which bounds memory; it
+            does not change the map. None for a number that suits the size of a sample.
         opening: the first pass of x, from `opened`, where it was made to know what to ask for.
 
     Returns:
@@ -81,14 +85,15 @@ def attribute(
         [[3.0, 3.0]]
     """
     check_inputs(x)
-    x = x.detach()
+    x = x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x.detach()
     made: Method = METHODS.make(method) if isinstance(method, str) else method
     _check_settings(made, generator, batch_size)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seed = generator.initial_seed()
     asked = as_target(target, len(x))
     query = _query(model, x, asked, (lengths, batch_size), sub_seeds(generator, len(x)), opening)
-    found = [_explain(made, part(query, slice(i, i + batch_size))) for i in range(0, len(x), batch_size)]
+    at_once = query.rows if batch_size is not None else min(query.rows, SAMPLES)
+    found = [_explain(made, part(query, slice(i, i + at_once))) for i in range(0, len(x), at_once)]
     values = torch.cat([one.values for one in found])
     values = values if query.mask is None else values.masked_fill(~site_mask(query.mask, x), 0.0)
     _check_values(values, query, made)
@@ -114,28 +119,28 @@ def _dims(x: Tensor) -> tuple[str, ...]:
     return DIMS.get(x.ndim, ("batch", *(f"site{i}" for i in range(x.ndim - 1))))
 
 
-def _check_settings(method: object, generator: object, batch_size: int) -> None:
+def _check_settings(method: object, generator: object, batch_size: int | None) -> None:
     check_made(method, "scores", "method")
     check_generator(generator)
-    check_counts(batch_size=batch_size)
+    check_counts(batch_size=1 if batch_size is None else batch_size)
 
 
 def _query(
     model: Callable[..., Tensor],
     x: Tensor,
     target: Target | Tensor | Literal["predicted"],
-    asking: tuple[Tensor | None, int],
+    asking: tuple[Tensor | None, int | None],
     seeds: Tensor,
     opening: Opening | None,
 ) -> Query:
     """Check the question against its first pass, or one over a single sample."""
-    mask, (lengths, at_once), passes = None, asking, Passes()
+    mask, (lengths, batch_size), passes = None, asking, Passes()
     if lengths is not None:
         check_lengths(lengths, x)
         mask = length_mask(lengths.to(x.device), x.shape[1])
     _check_device(model, x)
-    side = side_inputs(model, x, lengths)
-    logits = _first_output(model, x, lengths, side) if opening is None else _columns(opening.outputs)
+    side, rows = side_inputs(model, x, lengths), row_limit(x) if batch_size is None else batch_size
+    logits = _first_output(model, x, lengths, side) if opening is None else opening.outputs
     if logits.ndim != 2 and (isinstance(target, Tensor | str) or type(target) in LABEL_TARGETS.values()):
         raise ShapeError(
             f"the model returns shape {tuple(logits.shape)} for one sample",
@@ -143,7 +148,7 @@ def _query(
             "target=perdure.AtStep(step, perdure.Logit(label))",
         )
     if isinstance(target, str):
-        outputs = _outputs(model, x, lengths, side, at_once) if opening is None else logits
+        outputs = _outputs(model, x, lengths, side, rows) if opening is None else logits
         target, passes.forward = outputs.argmax(1), len(x) if opening is None else 0
     asked = Logit(target) if isinstance(target, Tensor) else target
     label = label_of(asked)
@@ -158,7 +163,7 @@ def _query(
             ProbabilityWarning,
             stacklevel=3,
         )
-    return Query(model, x, asked, mask, seeds, passes=passes, opening=opening, side=side)
+    return Query(model, x, asked, mask, seeds, batch_size, passes, opening, side)
 
 
 def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:
@@ -173,21 +178,18 @@ def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:
 def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side) -> Tensor:
     with evaluation(model), torch.no_grad():
         try:
-            logits = call_model(model, x[:1], None if lengths is None else lengths[:1], side_of(side, slice(1)))
+            return call_model(model, x[:1], None if lengths is None else lengths[:1], side_of(side, slice(1)))
         except (TypeError, ValueError, RuntimeError) as error:
             known = _misfit(error, model, x)
             if known is None:
                 raise
             raise known from error
-    return _columns(logits)
 
 
-def _outputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side, at_once: int) -> Tensor:
-    """Ask for the outputs of all samples, to see which class the model gives to each."""
+def _outputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side, rows: int) -> Tensor:
+    """Compute the outputs of all samples, which give the predicted class of each."""
     with evaluation(model), torch.no_grad():
-        parts = (slice(i, i + at_once) for i in range(0, len(x), at_once))
-        outputs = [call_model(model, x[i], None if lengths is None else lengths[i], side_of(side, i)) for i in parts]
-    return torch.cat([_columns(some) for some in outputs])
+        return call_in_parts(model, x, lengths, side, rows)
 
 
 def _misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> UnsupportedError | None:
@@ -212,16 +214,6 @@ def _misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> Unsupp
             f"turn one into the other, for example x.to({weight.dtype})",
         )
     return None
-
-
-def _columns(logits: object) -> Tensor:
-    """Check that a model returns a tensor; one number for each sample is a single column."""
-    if not isinstance(logits, Tensor):
-        raise UnsupportedError(
-            f"the model returns {type(logits).__name__}",
-            "take the logits out: perdure.Adapted(model), with output= where they cannot be told",
-        )
-    return logits[:, None] if logits.ndim == 1 else logits
 
 
 def _are_probabilities(logits: Tensor) -> bool:

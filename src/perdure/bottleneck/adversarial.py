@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from perdure.bottleneck.critic import critic_for
 from perdure.bottleneck.generator import Generator
-from perdure.core.call import NO_SIDE, call_model
-from perdure.core.evaluation import evaluation
 from perdure.core.layer import UpTo
 from perdure.core.query import Query, part
 from perdure.core.random import stream
@@ -108,21 +106,19 @@ class _Real:
 def _duel(query: Query, layer: str, real: _Real, generator: Generator) -> None:
     """Train critic and generator in turn; the tensors of the generator are written to."""
     draws = stream(int(query.seeds[0]), "generator")
-    part_way = UpTo(query.model, layer)  # type: ignore[arg-type]
+    inside = replace(query, model=UpTo(query.model, layer))  # type: ignore[arg-type]
     critic = critic_for(real.features, draws)
     judge = torch.optim.RMSprop(critic.parameters(), CRITIC_RATE)
     rates = (LOGIT_RATE[query.x.ndim], SHIFT_RATE, SCALE_RATE)
     forger = torch.optim.RMSprop([{"params": [p], "lr": r} for p, r in zip(generator.parameters, rates, strict=True)])
     for number, true in real.batches(draws):
         z = _draw(len(true), query.x, draws).to(query.x)
-        points = generator.points(query.x, z)[:, 0]
-        query.passes.forward += len(points)
-        with evaluation(query.model), torch.no_grad():
-            false = call_model(part_way, points, side=query.side or NO_SIDE)
+        points = generator.points(query.x, z)
+        false = inside.outputs(points)[:, 0]
         _judge_better(critic, judge, true, false)
         if number % CRITIC_STEPS == 0:
-            question = replace(query, model=part_way, x=points, target=lambda found: critic(found)[:, 0])
-            gradient = -question.gradient(points)[:, None] / len(points)
+            slope = inside.pull_back(points, lambda features: critic(features[:, 0]))
+            gradient = -slope / len(points)
             for parameter, slope in zip(generator.parameters, generator.pull_back(query.x, z, gradient), strict=True):
                 parameter.grad = slope
             forger.step()

@@ -55,13 +55,10 @@ def match(query: Query, layer: str, features: Features, generator: Generator) ->
         The mask of the generator.
     """
     adam = torch.optim.Adam(generator.parameters, LEARNING_RATE)
-    rows = torch.arange(len(query.x)).repeat(COPIES)
-    mask = None if query.mask is None else query.mask[rows]
-    part_way = replace(query, model=UpTo(query.model, layer), mask=mask, target=_distance(features))  # type: ignore[arg-type]
+    part_way = replace(query, model=UpTo(query.model, layer))  # type: ignore[arg-type]
     for step in range(STEPS):
         z = noise_like(query, COPIES, f"generator-{step}", paired=True)
-        points = generator.points(query.x, z).flatten(0, 1)
-        gradient = replace(part_way, x=points).gradient(points).view_as(z)
+        gradient = part_way.pull_back(generator.points(query.x, z), _distance(features))
         for parameter, slope in zip(generator.parameters, generator.pull_back(query.x, z, gradient), strict=True):
             parameter.grad = slope
         adam.step()
@@ -69,18 +66,15 @@ def match(query: Query, layer: str, features: Features, generator: Generator) ->
 
 
 def _distance(features: Features) -> Callable[[Tensor], Tensor]:
-    """Share the distance of a sample out among its copies, so that their sum is the distance.
+    """Measure the distance of each sample from its copies.
 
     No sum is taken in an order that depends on how many samples there are, for Adam makes much of a last digit:
-    copies lie side by side, and the share is taken before it is repeated, so that its gradient is a sum of ones.
+    copies lie side by side.
     """
-    samples = len(features.mean)
 
-    def distance(found: Tensor) -> Tensor:
-        copies = found.reshape(-1, samples, *found.shape[1:])
+    def distance(copies: Tensor) -> Tensor:
         deviation, mean = torch.std_mean(copies.movedim(0, -1).contiguous(), -1)
         away = (mean - features.mean).square() + (deviation - features.deviation).square()
-        each = (away / features.scale.square()).flatten(1).mean(1)
-        return (each / len(copies)).repeat(len(copies))
+        return (away / features.scale.square()).flatten(1).mean(1)
 
     return distance

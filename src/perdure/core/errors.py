@@ -11,6 +11,7 @@ __all__ = [
     "EmptyDataError",
     "EngineError",
     "FactoryError",
+    "InconsistentOutputWarning",
     "IndependentOutputError",
     "LabelError",
     "LengthError",
@@ -180,6 +181,15 @@ class PaddingWarning(UserWarning):
 
     Let its `forward` take `lengths` or `mask`, and stop at the last valid step; a recurrence that reads on to the end
     of the padding forgets, and its explanations then tell of the padding.
+    """
+
+
+class InconsistentOutputWarning(UserWarning):
+    """A model returns other outputs for the same sample from call to call, or next to other samples.
+
+    It keeps a state between calls, draws at random also in evaluation mode, or mixes the samples of a call, so it has
+    no explanation that depends on the sample alone. Let `forward` begin from a fresh state, give `F.dropout` the
+    argument `training=self.training`, and normalise each sample by itself or by running statistics.
     """
 
 

@@ -27,7 +27,7 @@ def evaluation(model: Callable[..., Tensor]) -> Iterator[None]:
     if not isinstance(model, nn.Module):
         yield
         return
-    training = [module for module in model.modules() if module.training]
+    training = [module for module in model.modules() if getattr(module, "training", False)]  # frozen ones have none
     with ExitStack() as stack:
         for module in training:
             module.training = False

@@ -9,11 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from perdure.core.call import NO_SIDE, call_model
+from perdure.core.call import NO_SIDE, call_in_parts, call_model
 from perdure.core.errors import UnknownNameError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.query import Query, part
@@ -22,6 +21,9 @@ __all__ = ["Beyond", "UpTo", "beyond", "default_layer", "find_layer"]
 
 DEPTH = 0.6
 """How deep the layer lies that is taken when none is named: conv4_1 in VGG16, the third of four LSTMs."""
+
+BEFORE = "inputs_before_the_layer"
+"""The side input of a network behind a layer that holds the inputs of the whole."""
 
 MAPPING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.RNNBase)
 """Modules whose output still has positions."""
@@ -116,7 +118,7 @@ class UpTo(nn.Module):
 
         with _hook(module, stop):
             try:
-                call_model(self.model, x.clone(), lengths, side)  # the model may write to its inputs
+                call_model(self.model, x, lengths, side)
             except _Reached as reached:
                 return reached.output
         raise _unused(self.layer)
@@ -131,20 +133,20 @@ class Beyond(nn.Module):
     Args:
         model: the whole.
         layer: name of the module whose outputs are replaced.
-        x: inputs, for the shapes of what the model computes beside the layer.
     """
 
-    def __init__(self, model: nn.Module, layer: str, x: Float[Tensor, "batch *site"]) -> None:
+    def __init__(self, model: nn.Module, layer: str) -> None:
         super().__init__()
-        self.model, self.layer, self.x = model, layer, x
+        self.model, self.layer = model, layer
 
     def forward(self, z: Tensor, lengths: Tensor | None = None, **side: Tensor) -> Tensor:
         """Go on from what the layer should have given.
 
         Args:
-            z: its outputs, batch first, for one or more copies of the batch.
+            z: its outputs, batch first.
             lengths: valid steps of each sample; None when all are.
-            side: side inputs of the model.
+            side: side inputs of the model, and under `BEFORE` its inputs, one row for each of z, for the rest of what
+                it computes.
 
         Returns:
             The outputs of the model.
@@ -159,9 +161,7 @@ class Beyond(nn.Module):
             return _replaced(module, output, z, self.layer)
 
         with _hook(module, put):
-            outputs = call_model(
-                self.model, self.x.repeat(len(z) // len(self.x), *[1] * (self.x.ndim - 1)), lengths, side
-            )
+            outputs = call_model(self.model, side.pop(BEFORE), lengths, side)
         if not calls:
             raise _unused(self.layer)
         if len(calls) > 1:
@@ -193,13 +193,14 @@ def beyond(query: Query, layer: str) -> Query:
     some = query if len(query.x) > 1 else part(query, torch.tensor([0, 0]))  # convolutions round one alone otherwise
     query.passes.forward += len(some.x)
     with evaluation(query.model), torch.no_grad():
-        z = UpTo(query.model, layer)(some.x, some.lengths, **(some.side or NO_SIDE))
+        z = call_in_parts(UpTo(query.model, layer), some.x, some.lengths, some.side or NO_SIDE, query.rows)
     if len(z) != len(some.x) or not z.is_floating_point():
         raise UnsupportedError(
             f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(some.x)} samples",
             "name a layer whose output has one row per sample",
         )
-    return replace(query, model=Beyond(query.model, layer, query.x), x=z[: len(query.x)])
+    side = {**(query.side or NO_SIDE), BEFORE: query.x}
+    return replace(query, model=Beyond(query.model, layer), x=z[: len(query.x)], side=side)
 
 
 class _Reached(Exception):  # noqa: N818 - it is no error

@@ -19,7 +19,12 @@ from perdure.core.opening import Opening
 from perdure.core.protocols import Attends, Resumable
 from perdure.core.target import Target, select_target
 
-__all__ = ["Passes", "Query", "part"]
+__all__ = ["Passes", "Query", "part", "row_limit"]
+
+MOST_ROWS = 2048
+NUMBERS, NUMBERS_ON_DEVICE = 2**22, 2**24
+"""Rows and input numbers in one call where no batch size is given: small samples gain from many rows, the activations
+of large ones fill the memory. Accelerators are idle with few."""
 
 
 @dataclass
@@ -40,7 +45,8 @@ class Query(Brief):
         target: from the outputs to one scalar per sample.
         mask: true at valid steps; None when every step is valid.
         seeds: one seed per sample, for methods that draw.
-        rows: the most samples in one call of the model; more are split.
+        batch_size: most rows in one call of the model, copies of the samples included; None for a number that suits
+            the size of a sample.
         passes: counts the work.
         opening: the first pass of x, where it was kept.
         side: side inputs of each sample, which stay the same at all points; None for those that the model finds for x.
@@ -53,7 +59,7 @@ class Query(Brief):
     target: Target
     mask: Bool[Tensor, "batch time"] | None = None
     seeds: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64), repr=False)
-    rows: int = field(default=2048, repr=False)
+    batch_size: int | None = field(default=None, repr=False)
     passes: Passes = field(default_factory=Passes)
     opening: Opening | None = field(default=None, repr=False)
     side: Side | None = field(default=None, repr=False)
@@ -73,6 +79,11 @@ class Query(Brief):
         """Positions of the samples among all samples of the call, and the number of those."""
         return (torch.arange(len(self.x)), len(self.x)) if self.among is None else self.among
 
+    @property
+    def rows(self) -> int:
+        """Most rows in one call of the model."""
+        return row_limit(self.x) if self.batch_size is None else self.batch_size
+
     def value(self, points: Float[Tensor, "*copies batch *site"]) -> Float[Tensor, "*copies batch"]:
         """Evaluate the target at points shaped like x, with or without a leading axis of copies.
 
@@ -83,7 +94,7 @@ class Query(Brief):
             The target, one per point, without a graph.
         """
         with evaluation(self.model), torch.no_grad():
-            values = torch.cat([self._forward(some) for some in self._pieces(points)])
+            values = torch.cat([query._value(some) for query, some in self._parts(points)], 1)
         return values if points.ndim > self.x.ndim else values[0]
 
     def gradient(self, points: Float[Tensor, "*copies batch *site"]) -> Float[Tensor, "*copies batch *site"]:
@@ -115,8 +126,8 @@ class Query(Brief):
             IndependentOutputError: when no gradient connects output and input.
         """
         with evaluation(self.model), torch.enable_grad():
-            pairs = [self._backward(some) for some in self._pieces(points)]
-        values, gradients = pairs[0] if len(pairs) == 1 else map(torch.cat, zip(*pairs, strict=True))
+            pairs = [query._backward(some) for query, some in self._parts(points)]
+        values, gradients = pairs[0] if len(pairs) == 1 else (torch.cat(some, 1) for some in zip(*pairs, strict=True))
         return (values, gradients) if points.ndim > self.x.ndim else (values[0], gradients[0])
 
     def gradient_at_x(self) -> Float[Tensor, "batch *site"]:
@@ -132,7 +143,45 @@ class Query(Brief):
             return self.gradient(self.x)
         self.passes.forward += len(self.x)
         with torch.enable_grad():
-            return self._differentiated(self._targets(self.opening.outputs, 1), self.opening.x)
+            return self._differentiated(self._scalar(self.opening.outputs), self.opening.x)
+
+    def outputs(self, points: Float[Tensor, "copies batch *site"]) -> Float[Tensor, "copies batch *output"]:
+        """Compute all outputs at points, without a graph.
+
+        Args:
+            points: copies of the inputs.
+
+        Returns:
+            The outputs of the model.
+        """
+        with evaluation(self.model), torch.no_grad():
+            return torch.cat([query._outputs_in_pieces(some) for query, some in self._parts(points)], 1)
+
+    def pull_back(
+        self,
+        points: Float[Tensor, "copies batch *site"],
+        function: Callable[[Float[Tensor, "copies batch *output"]], Float[Tensor, " *number"]],
+    ) -> Float[Tensor, "copies batch *site"]:
+        """Differentiate the sum of a function of all outputs, which may mix rows, such as a moment over copies.
+
+        Where the rows do not fit into one call, their outputs are computed before, without a graph.
+
+        Args:
+            points: where to differentiate; not written to.
+            function: of the outputs at all points, differentiable.
+
+        Returns:
+            The gradient at each point.
+        """
+        with evaluation(self.model), torch.enable_grad():
+            if points.shape[0] * points.shape[1] <= self.rows:
+                leaf = points.detach().requires_grad_()
+                self.passes.backward += points.shape[0] * points.shape[1]
+                return torch.autograd.grad(function(self._outputs(leaf)).sum(), leaf)[0]
+            outputs = self.outputs(points).requires_grad_()
+            (slopes,) = torch.autograd.grad(function(outputs).sum(), outputs)
+            pairs = zip(self._parts(points), slopes.split(self.rows, 1), strict=True)
+            return torch.cat([query._pull_back(some, slope) for (query, some), slope in pairs], 1)
 
     def attention(self) -> Float[Tensor, "batch time"]:
         """Ask the model how much attention each step receives.
@@ -147,7 +196,7 @@ class Query(Brief):
         if isinstance(self.model, Attends):
             self.passes.forward += len(self.x)
             with evaluation(self.model), torch.no_grad():
-                weights = self.model.attention(self.x, self.lengths)
+                weights = self.model.attention(self.x.clone(), self.lengths)
         if weights is None:
             raise UnsupportedError(
                 f"{type(self.model).__name__} has no attention over steps as it is configured",
@@ -173,7 +222,7 @@ class Query(Brief):
         model: Any = self.model
         self.passes.forward += len(self.x)
         with evaluation(self.model), torch.no_grad():
-            states: list[Any] = model.prefix_states(self.x, starts, self.lengths)
+            states: list[Any] = model.prefix_states(self.x.clone(), starts, self.lengths)
         return states
 
     def value_from(
@@ -191,23 +240,36 @@ class Query(Brief):
         model: Any = self.model
         self.passes.forward += points.shape[0] * points.shape[1]
         with evaluation(self.model), torch.no_grad():
-            return torch.stack([self._scalar(logits) for logits in model.resume(state, points)])
+            return torch.stack([self._scalar(logits) for logits in model.resume(state, points.clone())])
+
+    def _parts(self, points: Tensor) -> list[tuple[Query, Tensor]]:
+        """Split into queries about at most `rows` samples, with their points, which get an axis of copies."""
+        copies, rows = points if points.ndim > self.x.ndim else points[None], self.rows
+        parts = (slice(i, i + rows) for i in range(0, len(self.x), rows))
+        return [(part(self, some), copies[:, some]) for some in parts]
 
     def _pieces(self, points: Tensor) -> tuple[Tensor, ...]:
-        """Cut points into pieces of at most `rows` rows, each with an axis of copies."""
-        copies = points if points.ndim > self.x.ndim else points[None]
-        return copies.split(max(1, self.rows // len(self.x)))
+        """Split points into pieces of at most `rows` rows."""
+        return points.split(max(1, self.rows // len(self.x)))
+
+    def _value(self, points: Tensor) -> Tensor:
+        return torch.cat([self._forward(some) for some in self._pieces(points)])
 
     def _forward(self, points: Tensor) -> Tensor:
+        return torch.stack([self._scalar(batch) for batch in self._outputs(points)])
+
+    def _outputs(self, points: Tensor) -> Tensor:
         keep_freed_memory()
         copies, samples = points.shape[:2]
         self.passes.forward += copies * samples
-        rows = points.flatten(0, 1)
-        return self._targets(call_model(self.model, rows, self.lengths, self.side or NO_SIDE), copies)
-
-    def _targets(self, logits: Tensor, copies: int) -> Tensor:
-        columns = logits[:, None] if logits.ndim == 1 else logits
-        return torch.stack([self._scalar(some) for some in columns.unflatten(0, (copies, len(self.x)))])
+        if self.lengths is None:
+            side = side_of(self.side or NO_SIDE, torch.arange(samples).repeat(copies))
+            return call_model(self.model, points.flatten(0, 1), None, side).unflatten(0, (copies, samples))
+        # The copies of a sample follow one another, so that falling lengths, as torch packs them, keep falling.
+        index = torch.arange(samples).repeat_interleave(copies)
+        rows, side = points.transpose(0, 1).flatten(0, 1), side_of(self.side or NO_SIDE, index)
+        outputs = call_model(self.model, rows, self.lengths[index], side)
+        return outputs.unflatten(0, (samples, copies)).transpose(0, 1)
 
     def _scalar(self, logits: Tensor) -> Tensor:
         values = self.target(logits)
@@ -218,8 +280,24 @@ class Query(Brief):
             )
         return values
 
+    def _outputs_in_pieces(self, points: Tensor) -> Tensor:
+        return torch.cat([self._outputs(some) for some in self._pieces(points)])
+
+    def _pull_back(self, points: Tensor, slopes: Tensor) -> Tensor:
+        """Multiply slopes by the derivatives of the outputs."""
+        gradients = []
+        for some, slope in zip(self._pieces(points), self._pieces(slopes), strict=True):
+            leaf = some.detach().requires_grad_()
+            self.passes.backward += slope.shape[0] * slope.shape[1]
+            gradients.append(torch.autograd.grad(self._outputs(leaf), leaf, slope)[0])
+        return torch.cat(gradients)
+
     def _backward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        leaf = points.detach().clone().requires_grad_()
+        pairs = [self._backward_piece(some) for some in self._pieces(points)]
+        return pairs[0] if len(pairs) == 1 else (torch.cat([v for v, _ in pairs]), torch.cat([g for _, g in pairs]))
+
+    def _backward_piece(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        leaf = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         values = self._forward(leaf)
         return values.detach(), self._differentiated(values, leaf)
 
@@ -237,6 +315,23 @@ class Query(Brief):
                 "check that the model reads its argument; for rounding inside the model use the method 'occlusion'",
             )
         return gradient
+
+
+def row_limit(x: Float[Tensor, "batch *site"]) -> int:
+    """Choose how many rows go through a model in one call where no batch size is given.
+
+    Args:
+        x: samples.
+
+    Returns:
+        Fewer rows for larger samples.
+
+    Example:
+        >>> row_limit(torch.zeros(1, 50, 20)), row_limit(torch.zeros(1, 3, 224, 224))
+        (2048, 27)
+    """
+    numbers = NUMBERS if x.device.type == "cpu" else NUMBERS_ON_DEVICE
+    return max(1, min(MOST_ROWS, numbers // x[0].numel()))
 
 
 def part(query: Query, index: slice | Tensor) -> Query:

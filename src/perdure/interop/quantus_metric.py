@@ -168,8 +168,7 @@ class _Unpictured(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         self.passes.forward += len(pictures)
-        outputs: Tensor = self.model(pictures.reshape(-1, *self.site).to(self.dtype))
-        return outputs[:, None] if outputs.ndim == 1 else outputs
+        return call_model(self.model, pictures.reshape(-1, *self.site).to(self.dtype))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.core.call import NO_SIDE, Side, side_of
+from perdure.core.call import NO_SIDE, Side, call_model, side_of
 from perdure.core.errors import LabelError, SettingError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.protocols import Method
@@ -167,11 +167,10 @@ class Bound(nn.Module):
             What it gives; one number for a row as (row, 1).
         """
         extra = [
-            one.expand(len(x), *one.shape[1:]) if isinstance(one, Tensor) and one.ndim else one for one in self.extra
+            one.expand(len(x), *one.shape[1:]).clone() if isinstance(one, Tensor) and one.ndim else one
+            for one in self.extra
         ]
-        named = side if lengths is None else {**side, "lengths": lengths}
-        outputs = self.model(self._moved(x), *extra, **named)
-        return outputs[:, None] if outputs.ndim == 1 else outputs
+        return call_model(lambda rows, **named: self.model(rows, *extra, **named), self._moved(x), lengths, side)
 
     def _moved(self, x: Tensor) -> Tensor:
         return x if self.start is None else x + self.start[:, : x.shape[1]]

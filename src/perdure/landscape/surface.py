@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from perdure.core.batch import Batch, batches, select
+from perdure.core.call import call_model
 from perdure.core.check import all_finite
 from perdure.core.copy import copy_module
 from perdure.core.device import device_of
@@ -142,10 +143,13 @@ class ModelLoss:
 
     def _losses(self, state: Params, part: Batch) -> Tensor:
         device = device_of(self.model)
-        lengths = lengths_of(part.mask)
-        named = {} if lengths is None else {"lengths": lengths.to(device)}
         there = {name: value.to(device) for name, value in state.items()}
-        logits = functional_call(self.model, there, (part.inputs.to(device),), named)
+
+        def model_at(x: Tensor, **named: Tensor) -> Tensor:
+            outputs: Tensor = functional_call(self.model, there, (x,), named)
+            return outputs
+
+        logits = call_model(model_at, part.inputs.to(device), lengths_of(part.mask))
         return cross_entropy(logits, part.label.to(device), reduction="none")
 
 

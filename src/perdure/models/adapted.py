@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from perdure.core.call import side_inputs
+from perdure.core.call import call_model, side_inputs
 from perdure.core.check import check_choice
 from perdure.core.errors import PaddingWarning, PerdureError, ShapeError, UnsupportedError
 from perdure.core.protocols import Attends, Embeds, Resumable
@@ -157,8 +157,8 @@ class Adapted(nn.Module):
         """Find out on the first sample whether the rows of a given tensor are those of the samples."""
         first, length = x[:1], None if lengths is None else lengths[:1]
         one = {key: value[:1] for key, value in rows.items()}
-        by_row = _outputs_or_none(lambda: self(first, length, **one))
-        whole = _outputs_or_none(lambda: self(first, length, **{**one, name: rows[name]}))
+        by_row = _outputs_or_none(lambda: call_model(self, first, length, one))
+        whole = _outputs_or_none(lambda: call_model(self, first, length, {**one, name: rows[name]}))
         if by_row is None or whole is None or whole.shape != by_row.shape:
             return by_row is not None or whole is None
         if torch.allclose(by_row, whole):

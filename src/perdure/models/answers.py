@@ -67,9 +67,7 @@ def _asked(model: nn.Module, batch: Batch, classes: int) -> Tensor:
 
 def _call(model: nn.Module, batch: Batch) -> Tensor:
     lengths = lengths_of(batch.mask)
-    x = batch.inputs
-    lengths = None if lengths is None else lengths.to(x.device)
-    return call_model(model, x, lengths, side_inputs(model, x, lengths))
+    return call_model(model, batch.inputs, lengths, side_inputs(model, batch.inputs, lengths))
 
 
 def _remedy(model: nn.Module, batch: Batch, classes: int) -> str:
@@ -109,8 +107,6 @@ def _advice(shape: tuple[int, ...], batch: Batch, classes: int) -> str:
     steps = batch.inputs.shape[1]
     if len(shape) == 3 and shape[1] == steps:
         return "it has an output for every step: look at one, perdure.Adapted(model, step='last') or a number"
-    if len(shape) > 1 and shape[0] == steps != len(batch):
-        return "make its layers with batch_first=True, so that samples come first"
     if classes == 2 and shape in {(len(batch),), (len(batch), 1)}:
         return "say what its one output is, perdure.Adapted(model, binary='logit') or 'probability', or give two logits"
     return f"let it give logits {(len(batch), classes)}; a factory may ask for classes, make(features, classes)"

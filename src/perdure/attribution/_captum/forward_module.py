@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.core.call import NO_SIDE, call_model
+from perdure.core.call import NO_SIDE, Side, call_model, side_of
 from perdure.core.errors import IndependentOutputError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.optional import require
@@ -49,14 +49,19 @@ class ForwardModule(nn.Module):
         """
         query = self.query
         query.passes.forward += len(rows)
-        logits = call_model(self.model, rows, query.lengths, query.side or NO_SIDE)
-        logits = logits[:, None] if logits.ndim == 1 else logits
+        logits = call_model(self.model, rows, *self._of_rows(len(rows)))
         values = torch.cat([query.target(copy) for copy in torch.split(logits, len(query.x))])
         if torch.is_grad_enabled():
             query.passes.backward += len(rows)
             if not values.requires_grad:
                 raise _independent()
         return values
+
+    def _of_rows(self, rows: int) -> tuple[Tensor | None, Side]:
+        """Give lengths and side inputs of rows that are copies of the batch, one after the other."""
+        query, lengths = self.query, self.query.lengths
+        index = torch.arange(len(query.x)).repeat(rows // len(query.x))
+        return None if lengths is None else lengths[index], side_of(query.side or NO_SIDE, index)
 
 
 @contextmanager
