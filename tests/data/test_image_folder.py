@@ -1,10 +1,20 @@
 import json
 import warnings
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from perdure.core.errors import CorruptFileWarning, DataError, EmptyDataError, LabelError, SettingError, ShapeError
+from perdure.core.errors import (
+    CorruptFileWarning,
+    DataError,
+    EmptyDataError,
+    LabelError,
+    LeftOutWarning,
+    SettingError,
+    ShapeError,
+)
 from perdure.core.registry import DATASETS
 from perdure.data.image_folder import ImageFolder
 from tests.data.files import write_picture, write_pictures, write_voc
@@ -164,13 +174,104 @@ def test_a_few_of_each_class_are_drawn_by_the_seed(tmp_path):
     assert len(splits.train) + len(splits.validation) == 10
 
 
-def test_other_files_are_left_alone(tmp_path):
+def test_hidden_files_are_skipped(tmp_path):
     write_pictures(tmp_path)
     write_picture(tmp_path / "cat" / "A.JPEG")
     write_picture(tmp_path / ".cache" / "b.png")
     write_picture(tmp_path / "cat" / ".c.png")
-    (tmp_path / "cat" / "notes.txt").write_text("")
+    write_picture(tmp_path / "__MACOSX" / "cat" / "._0.png")
+    (tmp_path / "dog" / "Thumbs.db").write_bytes(b"")
+    (tmp_path / "README.md").write_text("")
     assert sum(map(len, parts(loaded(tmp_path)))) == 21
+
+
+@pytest.mark.parametrize("suffix", ["webp", "bmp", "gif", "tif", "TIFF", "jfif", "jpe", "jp2", "ppm", "tga", "JPG"])
+def test_every_format_that_pillow_reads_is_read_at_any_depth(suffix, tmp_path):
+    write_pictures(tmp_path)
+    for i in range(10):
+        write_picture(tmp_path / "owl" / "barn" / "young" / f"{i}.{suffix}")
+    splits = loaded(tmp_path, **PLAIN)
+    assert splits.classes == ("cat", "dog", "owl")
+    owls = [
+        (name, x)
+        for part in parts(splits)
+        for name, label, x in zip(part.id, part.label, part.inputs, strict=True)
+        if label == 2
+    ]
+    assert sorted(name for name, _ in owls) == [f"owl/barn/young/{i}.{suffix}" for i in range(10)]
+    for _, x in owls:
+        torch.testing.assert_close(x.mean((1, 2)), torch.tensor([200, 100, 50]) / 255, atol=0.02, rtol=0)
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    write_pictures(tmp_path, ("train/cat", "train/dog", "test/cat", "test/dog"))
+    write_picture(tmp_path / "more" / "cat" / "0.png")
+    write_picture(tmp_path / "cover.png")
+    for name in ("a.heic", "b.heic", "notes.txt"):
+        (tmp_path / "test" / "dog" / name).write_bytes(b"")
+    message = r"5 of 45 files are left out \(2 .png, 2 .heic, 1 .txt\).*'cover.png', 'more/cat/0.png'.* and more"
+    with pytest.warns(LeftOutWarning, match=message):
+        assert len(loaded(tmp_path).test) == 20
+
+
+def test_a_class_without_pictures_is_refused(tmp_path):
+    write_pictures(tmp_path)
+    (tmp_path / "owl").mkdir()
+    with pytest.raises(EmptyDataError, match=r"class folder '.*owl' holds no picture; it has no files.*remove"):
+        loaded(tmp_path)
+    (tmp_path / "owl" / "a.heic").write_bytes(b"")
+    with pytest.raises(EmptyDataError, match=r"owl' holds no picture; it has 1 .heic"):
+        loaded(tmp_path)
+    (tmp_path / "owl" / "a.png").write_bytes(b"")
+    (tmp_path / "owl" / "a.heic").unlink()
+    with (
+        pytest.warns(CorruptFileWarning, match="owl/a.png"),
+        pytest.raises(EmptyDataError, match="all pictures of the class 'owl' are damaged"),
+    ):
+        loaded(tmp_path, skip_corrupt=True)
+
+
+@pytest.mark.parametrize("names", [("Train", "Test"), ("training", "testing"), ("test", "val")])
+def test_folders_of_splits_are_not_taken_for_classes(names, tmp_path):
+    write_pictures(tmp_path, tuple(f"{part}/{one}" for part in names for one in ("cat", "dog")))
+    with pytest.raises(DataError, match=r"a folder '\w+' but no folder 'train'"):
+        loaded(tmp_path)
+
+
+def test_a_loop_of_links_ends(tmp_path):
+    write_pictures(tmp_path)
+    (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat", target_is_directory=True)
+    assert sum(map(len, parts(loaded(tmp_path)))) == 20
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_keep_their_brightness(suffix, tmp_path):
+    """Two classes that differ by brightness alone, means 20000 / 65535 and 10000 / 65535."""
+    for name, value in (("bright", 20000), ("dark", 10000)):
+        (tmp_path / name).mkdir()
+        for i in range(5):
+            Image.fromarray(np.full((6, 8), value, np.uint16)).save(tmp_path / name / f"{i}.{suffix}")
+    for part in parts(loaded(tmp_path, **PLAIN)):
+        for label, x in zip(part.label, part.inputs, strict=True):
+            torch.testing.assert_close(x, torch.full((3, 8, 8), (0.30518, 0.15259)[label]), atol=1e-5, rtol=0)
+
+
+def test_names_of_files_cannot_control_a_terminal(tmp_path):
+    write_pictures(tmp_path)
+    (tmp_path / "cat" / "\x1b[31m.png").write_bytes(b"")
+    with pytest.raises(DataError, match="1 of 21") as caught:
+        loaded(tmp_path)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_boxes_of_a_picture_as_it_is_stored_do_not_fit_one_that_is_turned(tmp_path):
+    write_pictures(tmp_path)
+    turned = Image.Exif()
+    turned[274] = 6
+    Image.new("RGB", (8, 6)).save(tmp_path / "cat" / "cat_0.png", exif=turned)
+    write_voc(tmp_path / "annotations" / "cat_0.xml", (1, 1, 2, 2))
+    with pytest.raises(DataError, match=r"cat_0.xml' annotates the picture as it is stored.*EXIF"):
+        loaded(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ __all__ = [
     "InconsistentOutputWarning",
     "IndependentOutputError",
     "LabelError",
+    "LeftOutWarning",
     "LengthError",
     "NonFiniteError",
     "PaddingWarning",
@@ -219,4 +220,12 @@ class CorruptFileWarning(UserWarning):
     """Files of a dataset cannot be read and are left out, as was asked.
 
     The message names them.
+    """
+
+
+class LeftOutWarning(UserWarning):
+    """Columns or files of a dataset are left out, because they are no data.
+
+    The message counts and names them: row numbers that a program wrote as a first column, files in class folders that
+    are no pictures.
     """

@@ -17,8 +17,10 @@ from torch import Tensor
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import CorruptFileWarning, DataError, EmptyDataError, SettingError, ShapeError
+from perdure.core.printable import printable
 from perdure.core.random import stream
 from perdure.data.images import IMAGENET_DEVIATION, IMAGENET_MEAN, Colour, Decoded, check_colours, decode, normalised
+from perdure.data.parts import listed
 from perdure.data.pictures import (
     ALL,
     Annotations,
@@ -30,7 +32,7 @@ from perdure.data.pictures import (
     find_pictures,
 )
 from perdure.data.splits import Splits, split, stratify
-from perdure.data.voc import read_boxes, truth_of
+from perdure.data.voc import read_boxes, read_size, truth_of
 
 __all__ = ["ImageFolder"]
 
@@ -42,14 +44,22 @@ HELD_OUT = 0.2
 SHOWN = 5
 """Names of files that a message lists."""
 
+LONGEST = 200
+"""Characters of the reason for each."""
+
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Pictures of your own, `.jpg`, `.jpeg` or `.png`, in folders named after their class.
+    """Pictures of your own, in folders named after their class.
+
+    Every format that Pillow reads is read (JPEG, PNG, TIFF, WebP, BMP, GIF and others, but not EPS and WMF), at any
+    depth below a class folder. Grey values of 16 bits are divided by 65535, floats must lie in [0, 1], EXIF
+    orientation is applied, alpha is left off, and of an animation the first frame is read. Other files in class
+    folders and pictures outside them are left out, with a warning that counts them; hidden files are skipped.
 
     The folder holds one of these layouts:
 
-    - `train/<class>/`, `validation/<class>/` (or `val`) and `test/<class>/`; without one for validation the seed
+    - `train/<class>/`, `validation/<class>/` (`val`, `valid`) and `test/<class>/`; without one for validation the seed
       draws 20 % of the training pictures;
     - `images/estimation/<class>/` and `images/attribution/<class>/`, as published with InputIBA: estimation is
       drawn into 80 % training and 20 % validation, attribution is the test split;
@@ -161,7 +171,7 @@ class ImageFolder:
         annotations: Annotations | None,
     ) -> Batch:
         read = [picture for picture in pictures if picture.id in decoded]
-        _check_any(read, part)
+        _check_classes(pictures, read)
         _check_equal({picture.id: decoded[picture.id] for picture in read})
         truth = [_truth(picture, decoded[picture.id], classes, annotations) for picture in read]
         taken = self._taken(read, truth)
@@ -194,17 +204,33 @@ def _truth(
     if path is None:
         return None
     names = {picture.folder, classes.names[classes.labels[picture.folder]]}
+    if decoded.is_turned and decoded.rows != decoded.columns and read_size(path) == (decoded.rows, decoded.columns):
+        raise DataError(
+            f"'{path}' annotates the picture as it is stored, but its EXIF orientation turns it",
+            "annotate it as it is shown, or remove the orientation from the picture",
+        )
     boxes = read_boxes(path, names, decoded.columns, decoded.rows)
     return truth_of(boxes, decoded.columns, decoded.rows, decoded.pixels.shape[:2]) if boxes else None
 
 
 def _report(corrupt: Mapping[str, Exception], count: int, *, skip: bool) -> None:
-    shown = "; ".join(f"'{name}' ({error})" for name, error in list(corrupt.items())[:SHOWN])
+    shown = "; ".join(
+        f"{listed([name])} ({printable(error, LONGEST)})" for name, error in list(corrupt.items())[:SHOWN]
+    )
     cause = f"{len(corrupt)} of {count} pictures cannot be read: {shown}"
     cause += f"; and {len(corrupt) - SHOWN} more" if len(corrupt) > SHOWN else ""
     if not skip:
         raise DataError(cause, "fetch or remove these files, or leave them out with skip_corrupt=true")
     warnings.warn(f"{cause}; left out", CorruptFileWarning, stacklevel=2)
+
+
+def _check_classes(pictures: Sequence[Picture], read: Sequence[Picture]) -> None:
+    """Check that every class of a split has a picture that is not damaged."""
+    lost = sorted({picture.folder for picture in pictures} - {picture.folder for picture in read})
+    if lost:
+        raise EmptyDataError(
+            f"all pictures of the class {listed(lost[:1])} are damaged", "fetch them again, or remove the class folder"
+        )
 
 
 def _check_any(pictures: Sequence[object] | Tensor, part: str) -> None:

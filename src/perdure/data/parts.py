@@ -10,6 +10,7 @@ from torch import Tensor
 
 from perdure.core.batch import Batch, select
 from perdure.core.errors import DataError, EmptyDataError, LabelError
+from perdure.core.printable import printable
 from perdure.core.random import stream
 from perdure.data.splits import Splits, split, stratify
 
@@ -92,9 +93,9 @@ def listed(names: Iterable[object]) -> str:
         names: to be shown in a message.
 
     Returns:
-        The text.
+        The text, without characters that could control a terminal.
     """
-    return ", ".join(f"'{name}'" for name in names)
+    return ", ".join(f"'{printable(name)}'" for name in names)
 
 
 def _marked(batch: Batch, classes: tuple[str, ...], marks: Sequence[str], seed: int) -> Splits:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from perdure.core.errors import DataError, EmptyDataError, LabelError
+from perdure.core.errors import DataError, EmptyDataError, LabelError, LeftOutWarning
+from perdure.core.printable import printable
+from perdure.data._guard import named_errors
+from perdure.data.images import picture_suffixes
+from perdure.data.parts import listed
 
 __all__ = ["Annotations", "Classes", "Picture", "find_annotation", "find_annotations", "find_classes", "find_pictures"]
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
 ALL = "all"
 LAYOUTS = (
     {"train": "images/estimation", "test": "images/attribution"},
     {"train": "train", "validation": "validation", "test": "test"},
     {"train": "train", "validation": "val", "test": "test"},
+    {"train": "train", "validation": "valid", "test": "test"},
     {"train": "train", "test": "test"},
     {ALL: "."},
 )
@@ -26,6 +32,15 @@ LAYOUTS = (
 
 ANNOTATIONS = "annotations"
 INDEX = "imagenet_class_index.json"
+
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "eval", "test", "testing"}
+"""Names, in lower case, that are of splits and not of classes."""
+
+SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}
+"""Files that Windows writes into folders of pictures."""
+
+SHOWN = 3
+"""Names of files that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -74,31 +89,37 @@ class Annotations:
 def find_pictures(root: Path) -> dict[str, list[Picture]]:
     """Find the pictures of each split.
 
+    A picture is a file with a suffix of a format that Pillow reads, at any depth below its class folder. Hidden files
+    and folders are skipped; all other files that are not read are counted in a warning.
+
     Args:
-        root: the folder of the dataset.
+        root: Folder of the dataset.
 
     Returns:
         Pictures in order of their paths, by split: train, validation (or none) and test, or all together as "all".
 
     Raises:
-        DataError: when the folder is missing or has a training split without a test split.
-        EmptyDataError: when a split holds no picture.
+        DataError: When the folder is missing or has a training split without a test split.
+        EmptyDataError: When a split or a class folder holds no picture.
+        DependencyError: Without Pillow.
     """
     if not root.is_dir():
         raise DataError(f"there is no folder '{root}'", "give path= a folder with one folder of pictures per class")
     layout = next(one for one in LAYOUTS if all((root / place).is_dir() for place in one.values()))
-    if ALL in layout and (root / "train").is_dir():
-        raise DataError(
-            f"'{root}' holds a folder 'train' but no folder 'test'",
-            "name the folders train, validation and test, or put the class folders side by side and let the seed split",
-        )
-    found = {part: _pictures(root / place, root) for part, place in layout.items()}
+    if ALL in layout:
+        _check_no_split(root)
+    files = sorted(path for path in _files(root) if not path.is_relative_to(root / ANNOTATIONS))
+    found = {part: _pictures(root, root / place, files) for part, place in layout.items()}
     for part, pictures in found.items():
         if not pictures:
             raise EmptyDataError(
                 f"'{root / layout[part]}' holds no pictures in class folders",
-                f"put files ending in {', '.join(sorted(SUFFIXES))} into one folder for each class",
+                "put pictures, such as .jpg, .png or .tif, into one folder for each class",
             )
+    taken = {picture.path for picture in chain(*found.values())}
+    folders = {folder for place in layout.values() for folder in _class_folders(root / place)}
+    left_out = [path for path in files if path not in taken and _should_be_read(path, folders)]
+    _report_left_out(left_out, len(files), root)
     return found
 
 
@@ -174,21 +195,89 @@ def _folders(picture: Picture) -> set[str]:
     return set(picture.id.split("/")[:-1])
 
 
-def _pictures(place: Path, root: Path) -> list[Picture]:
-    files = (path for path in sorted(place.glob("*/*")) if path.suffix.lower() in SUFFIXES and path.is_file())
-    return [
-        Picture(path, path.parent.name, path.relative_to(root).as_posix())
-        for path in files
-        if not path.name.startswith(".") and not path.parent.name.startswith(".")
-    ]
+def _check_no_split(root: Path) -> None:
+    """Refuse folders of splits where class folders are expected; a single "test" may well be a class."""
+    splits = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name.lower() in SPLITS)
+    if len(splits) > 1 or any(name.lower().startswith("train") for name in splits):
+        missing = next(name for name in ("train", "test") if not (root / name).is_dir())
+        raise DataError(
+            f"'{root}' holds a folder '{splits[-1]}' but no folder '{missing}'",
+            "name the folders train, validation and test, or put the class folders side by side and let the seed split",
+        )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Walk through the files that are not hidden, through links too; each folder once, as links may form a loop."""
+    seen = set()
+    for place, folders, names in os.walk(root, followlinks=True):
+        seen.add(os.path.realpath(place))
+        folders[:] = [name for name in folders if _is_shown(name) and os.path.realpath(f"{place}/{name}") not in seen]
+        yield from (Path(place, name) for name in names if _is_shown(name))
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith((".", "__")) and name not in SYSTEM_FILES  # such as .cache and __MACOSX
+
+
+def _class_folders(place: Path) -> list[Path]:
+    return sorted(
+        path for path in place.iterdir() if path.is_dir() and _is_shown(path.name) and path.name != ANNOTATIONS
+    )
+
+
+def _pictures(root: Path, place: Path, files: list[Path]) -> list[Picture]:
+    """Find the pictures of a split; each of its class folders must hold some."""
+    inside: dict[Path, list[Path]] = {folder: [] for folder in _class_folders(place)}
+    for path in files:
+        folder = _class_folder(path, place)
+        if folder in inside:
+            inside[folder].append(path)
+    pictures = []
+    for folder, paths in inside.items():
+        kept = [path for path in paths if _is_picture(path)]
+        if not kept:
+            raise EmptyDataError(
+                f"the class folder '{folder}' holds no picture; it has {_counted(paths) or 'no files'}",
+                "put pictures of a format that Pillow reads, such as .jpg, .png or .tif, into it, or remove the folder",
+            )
+        pictures += [Picture(path, folder.name, path.relative_to(root).as_posix()) for path in kept]
+    return pictures
+
+
+def _class_folder(path: Path, place: Path) -> Path | None:
+    """Give the folder directly below a place that a file lies in."""
+    parts = path.relative_to(place).parts if path.is_relative_to(place) else ()
+    return place / parts[0] if len(parts) > 1 else None
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in picture_suffixes()
+
+
+def _should_be_read(path: Path, class_folders: set[Path]) -> bool:
+    """Whether someone may take a file for a sample: a picture anywhere, or anything in a class folder."""
+    return _is_picture(path) or not class_folders.isdisjoint(path.parents)
+
+
+def _report_left_out(paths: list[Path], count: int, root: Path) -> None:
+    if paths:
+        shown = listed(path.relative_to(root) for path in paths[:SHOWN])
+        warnings.warn(
+            f"{len(paths)} of {count} files are left out ({_counted(paths)}), as they lie outside the class folders or "
+            f"are in no format that Pillow reads: {shown}{' and more' if len(paths) > SHOWN else ''}",
+            LeftOutWarning,
+            stacklevel=3,
+        )
+
+
+def _counted(paths: list[Path]) -> str:
+    """Count files by suffix."""
+    counts = Counter(path.suffix.lower() or "without suffix" for path in paths)
+    return ", ".join(f"{count} {printable(suffix)}" for suffix, count in counts.most_common())
 
 
 def _index(path: Path) -> dict[str, str]:
     """Read the folder and the name of each class, in the order of the labels."""
-    try:
+    with named_errors(f"'{path}' cannot be used", 'write {"0": ["n01440764", "tench"], "1": ...}, one entry per label'):
         found = json.loads(path.read_text(encoding="utf-8"))
         return {str(found[str(label)][0]): str(found[str(label)][1]) for label in range(len(found))}
-    except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
-        raise DataError(
-            f"'{path}' cannot be used: {error!r}", 'write {"0": ["n01440764", "tench"], "1": ...}, one entry per label'
-        ) from error

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from perdure.core.errors import DataError
 
-__all__ = ["Box", "read_boxes", "truth_of"]
+__all__ = ["Box", "read_boxes", "read_size", "truth_of"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,22 @@ def read_boxes(path: Path, names: set[str], columns: int, rows: int) -> list[Box
     return boxes
 
 
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Read the size of the picture that was annotated.
+
+    Args:
+        path: Path of the annotation.
+
+    Returns:
+        Its columns and rows; None where the file does not hold both as whole numbers.
+
+    Raises:
+        DataError: When the file is damaged or unsafe.
+    """
+    width, height = (_root(path).findtext(f"size/{name}", "").strip() for name in ("width", "height"))
+    return (int(width), int(height)) if width.isdecimal() and height.isdecimal() else None
+
+
 def truth_of(boxes: list[Box], columns: int, rows: int, shape: tuple[int, int]) -> Bool[Tensor, "row column"]:
     """Mark the pixels that boxes touch, in a picture that was resized.
 
@@ -99,9 +115,9 @@ def _root(path: Path) -> Element:
     parser.StartDoctypeDeclHandler = lambda *_: _refuse(path)
     try:
         parser.Parse(path.read_bytes(), True)
-    except (expat.ExpatError, OSError) as error:
+        return builder.close()
+    except (expat.ExpatError, OSError, ValueError, AssertionError) as error:
         raise DataError(f"'{path}' cannot be read: {error}", "fetch or write the annotation again") from error
-    return builder.close()
 
 
 def _refuse(path: Path) -> NoReturn:
@@ -114,6 +130,6 @@ def _box(thing: Element, path: Path) -> Box:
         left, top, right, bottom = (float(text or "") for text in found)
     except ValueError:
         raise DataError(
-            f"an object in '{path}' has a box of {found}", "give it xmin, ymin, xmax and ymax as numbers"
+            f"an object in '{path}' has a box of {found!r}", "give it xmin, ymin, xmax and ymax as numbers"
         ) from None
     return Box(left, top, right, bottom)
