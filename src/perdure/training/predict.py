@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import nn
+from torch import Tensor, nn
 
 from perdure.core.batch import Batch
 from perdure.core.call import call_model, side_inputs, side_of
