@@ -17,7 +17,9 @@ CLEAN = (
     "src/perdure/attribution/_background.py",
     "src/perdure/attribution/_captum",
     "src/perdure/attribution/_valid_steps.py",
+    "src/perdure/interop",
     "src/perdure/nn",
+    "tests/interop",
     "tests/nn",
 )
 """Files and folders without a banned word."""

@@ -1,4 +1,4 @@
-"""Ours as Captum's: the same numbers as Captum's own explainers, and its tools take ours as one of theirs."""
+"""Methods as Captum explainers: equal numbers, and accepted by the tools of Captum."""
 
 import captum.attr
 import pytest
@@ -37,19 +37,19 @@ def model():
 @pytest.mark.parametrize("baselines", [None, 0.5, OTHER[:1], OTHER], ids=["none", "number", "one", "each"])
 def test_captum_agrees_whatever_is_compared_with(baselines):
     explained, arguments = model(), {"baselines": baselines, "target": LABEL}
-    found = as_captum("integrated_gradients", explained).attribute(X, **arguments)
+    result = as_captum("integrated_gradients", explained).attribute(X, **arguments)
     expected = captum.attr.IntegratedGradients(explained).attribute(X, **arguments)
-    torch.testing.assert_close(found, expected, atol=TARGET, rtol=0)
-    found = as_captum("occlusion:window=[2, 1],stride=[1, 1]", explained).attribute(X, **arguments)
+    torch.testing.assert_close(result, expected, atol=TARGET, rtol=0)
+    result = as_captum("occlusion:window=[2, 1],stride=[1, 1]", explained).attribute(X, **arguments)
     expected = captum.attr.Occlusion(explained).attribute(X, (2, 1), strides=(1, 1), **arguments)
-    torch.testing.assert_close(found, expected.to(found), atol=TARGET, rtol=0)
+    torch.testing.assert_close(result, expected.to(result), atol=TARGET, rtol=0)
 
 
 def test_baselines_are_the_background_of_a_method_that_has_one():
     linear = Linear(6, 3)
     label = torch.tensor([0, 1, 1])
-    found = as_captum("gradient_shap:samples=3", linear).attribute(X, OTHER[:1], label)
-    torch.testing.assert_close(found, (X - OTHER[:1]) * linear.weight[label].detach())
+    result = as_captum("gradient_shap:samples=3", linear).attribute(X, OTHER[:1], label)
+    torch.testing.assert_close(result, (X - OTHER[:1]) * linear.weight[label].detach())
     explained = model()
     expected = attribute(explained, X, GradientShap(OTHER, samples=4), target=LABEL).values
     assert torch.equal(as_captum("gradient_shap:samples=4", explained).attribute(X, OTHER, LABEL), expected)
@@ -59,8 +59,8 @@ def test_baselines_are_the_background_of_a_method_that_has_one():
 def test_targets_are_those_of_captum(target):
     explained = model()
     expected = captum.attr.IntegratedGradients(explained).attribute(X, target=1)
-    found = as_captum("integrated_gradients", explained).attribute(X, target=target)
-    torch.testing.assert_close(found, expected, atol=TARGET, rtol=0)
+    result = as_captum("integrated_gradients", explained).attribute(X, target=target)
+    torch.testing.assert_close(result, expected, atol=TARGET, rtol=0)
 
 
 @pytest.mark.parametrize("target", [(2, 1), [(0, 1), (2, 3), (5, 0)]], ids=["shared", "each"])
@@ -69,8 +69,8 @@ def test_outputs_of_more_axes_and_additional_arguments(target, extra):
     explained = filled(Steps()).double()
     arguments = {"target": target, "additional_forward_args": extra}
     expected = captum.attr.IntegratedGradients(explained).attribute(X, **arguments)
-    found = as_captum("integrated_gradients", explained).attribute(X, **arguments)
-    torch.testing.assert_close(found, expected, atol=TARGET, rtol=0)
+    result = as_captum("integrated_gradients", explained).attribute(X, **arguments)
+    torch.testing.assert_close(result, expected, atol=TARGET, rtol=0)
 
 
 @pytest.mark.parametrize("explained", [lambda x: x.sum((1, 2)), lambda x: x.sum((1, 2))[:, None]])
@@ -80,11 +80,11 @@ def test_one_output_needs_no_target(explained):
 
 def test_a_tuple_gives_a_tuple_and_lengths_leave_padding_out():
     lengths = torch.tensor([6, 2, 4])
-    found = as_captum("integrated_gradients", model()).attribute((X,), (OTHER,), LABEL, lengths=lengths)
-    assert isinstance(found, tuple)
-    assert not found[0][torch.arange(6) >= lengths[:, None]].any()
+    result = as_captum("integrated_gradients", model()).attribute((X,), (OTHER,), LABEL, lengths=lengths)
+    assert isinstance(result, tuple)
+    assert not result[0][torch.arange(6) >= lengths[:, None]].any()
     cut = as_captum("integrated_gradients", model()).attribute(X[1:2, :2], OTHER[1:2, :2], LABEL[1:2])
-    torch.testing.assert_close(found[0][1:2, :2], cut)
+    torch.testing.assert_close(result[0][1:2, :2], cut)
 
 
 def test_noise_tunnel_averages_ours_as_its_own():
@@ -92,10 +92,10 @@ def test_noise_tunnel_averages_ours_as_its_own():
     ours, theirs = as_captum("gradient", explained), captum.attr.Saliency(explained)
     with torch.random.fork_rng():
         torch.random.default_generator.manual_seed(0)
-        found = captum.attr.NoiseTunnel(ours).attribute(X, nt_samples=3, target=LABEL)
+        result = captum.attr.NoiseTunnel(ours).attribute(X, nt_samples=3, target=LABEL)
         torch.random.default_generator.manual_seed(0)
         expected = captum.attr.NoiseTunnel(theirs).attribute(X, nt_samples=3, target=LABEL, abs=False)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(result, expected)
 
 
 def test_the_metrics_of_captum_take_ours():
@@ -108,7 +108,7 @@ def test_the_metrics_of_captum_take_ours():
 
     maps = as_captum("gradient", linear).attribute(X, target=label)
     gap = infidelity(linear, noise, X, maps, target=label)
-    torch.testing.assert_close(gap, torch.zeros(3).double())  # the gradient of a linear model says all
+    torch.testing.assert_close(gap, torch.zeros(3).double())  # the gradient of a linear model is complete
     with torch.random.fork_rng():
         assert (sensitivity_max(as_captum("gradient", linear).attribute, X, target=label) == 0).all()
         assert (sensitivity_max(as_captum("gradient", model()).attribute, X, target=LABEL) > 0).all()
@@ -124,8 +124,8 @@ def test_the_same_call_gives_the_same_map_and_another_seed_another():
 
 
 def test_the_model_itself_is_explained_where_nothing_is_bound():
-    found = as_captum("grad_cam:layer='3'", rectified()).attribute(torch.ones(2, 2, 6, 5), target=0)
-    assert found.shape == (2, 2, 6, 5)
+    result = as_captum("grad_cam:layer='3'", rectified()).attribute(torch.ones(2, 2, 6, 5), target=0)
+    assert result.shape == (2, 2, 6, 5)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_bad_arguments_are_named_errors(arguments, error):
         as_captum("integrated_gradients", model()).attribute(**arguments)
 
 
-def test_a_method_without_baseline_says_so():
+def test_a_method_without_baseline_rejects_baselines():
     with pytest.raises(SettingError, match="no baseline"):
         as_captum("gradient", model()).attribute(X, 0.5, 1)
     with pytest.raises(UnknownNameError):

@@ -28,29 +28,29 @@ def pipeline(tmp_path_factory):
     return transformers.pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
 
 
-def test_ours_says_what_the_pipeline_says(pipeline):
+def test_the_model_predicts_what_the_pipeline_predicts(pipeline):
     model = from_pipeline(pipeline)
     ids, mask, _ = model.reader.tokenise(TEXTS)
     with torch.no_grad():
-        found = model(ids, lengths=mask.sum(1)).softmax(1)
-    expected = [{one["label"]: one["score"] for one in scores} for scores in pipeline(TEXTS, top_k=None)]
-    for row, scores in zip(found, expected, strict=True):
+        result = model(ids, lengths=mask.sum(1)).softmax(1)
+    expected = [{item["label"]: item["score"] for item in scores} for scores in pipeline(TEXTS, top_k=None)]
+    for row, scores in zip(result, expected, strict=True):
         assert row.tolist() == pytest.approx([scores[name] for name in model.reader.classes], abs=1e-5)
 
 
-def test_what_the_pipeline_says_is_explained_in_full(pipeline):
+def test_predictions_of_a_pipeline_are_explained_in_full(pipeline):
     model = from_pipeline(pipeline)
     ids, mask, texts = model.reader.tokenise(TEXTS)
     x, lengths, target = model.embed(ids).detach(), mask.sum(1), Logit(torch.tensor([1, 1]))
-    found = attribute(model, x, "integrated_gradients:steps=200", target=target, lengths=lengths).values
+    result = attribute(model, x, "integrated_gradients:steps=200", target=target, lengths=lengths).values
     with torch.no_grad():
         change = target(model(x, lengths=lengths) - model(torch.zeros_like(x), lengths=lengths))
-    torch.testing.assert_close(found.sum((1, 2)), change, atol=1e-6, rtol=0)  # rounding of single precision
+    torch.testing.assert_close(result.sum((1, 2)), change, atol=1e-6, rtol=0)  # rounding of single precision
     assert len(texts[0].tokens) == int(lengths[0])
-    assert not found[1, int(lengths[1]) :].any()
+    assert not result[1, int(lengths[1]) :].any()
 
 
 @pytest.mark.parametrize("other", [object(), text_classifier])
 def test_what_is_no_pipeline_of_texts_is_named(other):
-    with pytest.raises(UnsupportedError, match="no text classifier"):
+    with pytest.raises(UnsupportedError, match="not a text classifier"):
         from_pipeline(other)

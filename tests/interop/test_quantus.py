@@ -42,10 +42,10 @@ def trial(model, x, values=None, lengths=None, method="input_x_gradient", truth=
 @pytest.mark.parametrize("x", [X.numpy(), X.double().numpy(), X], ids=["single", "double", "tensor"])
 def test_our_methods_explain_arrays_without_quantus(x):
     model = recurrent()
-    found = as_explain_func("gradient_shap:samples=2")(model, x, LABEL.numpy(), device="cpu")
+    result = as_explain_func("gradient_shap:samples=2")(model, x, LABEL.numpy(), device="cpu")
     expected = attribute(model, X, "gradient_shap:samples=2", target=LABEL).values.numpy()
-    assert isinstance(found, np.ndarray)
-    np.testing.assert_array_equal(found, expected)
+    assert isinstance(result, np.ndarray)
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_without_quantus_the_extra_is_named(monkeypatch):
@@ -58,13 +58,13 @@ def test_without_quantus_the_extra_is_named(monkeypatch):
 def test_quantus_calls_our_methods(quantus):
     model, label = convolutional(), LABEL.numpy()
     metric = quantus.MaxSensitivity(nr_samples=3, disable_warnings=True)
-    asked = {"model": model, "x_batch": IMAGES.numpy(), "y_batch": label, "a_batch": None, "channel_first": True}
-    scores = metric(**asked, explain_func=as_explain_func("gradient"))
+    arguments = {"model": model, "x_batch": IMAGES.numpy(), "y_batch": label, "a_batch": None, "channel_first": True}
+    scores = metric(**arguments, explain_func=as_explain_func("gradient"))
     assert len(scores) == 3
     assert all(score > 0 for score in scores)
     linear = quantus.MaxSensitivity(nr_samples=3, disable_warnings=True)
-    asked["model"] = Linear(2, 6, 5).float().eval()
-    scores = linear(**asked, explain_func=as_explain_func("gradient"))
+    arguments["model"] = Linear(2, 6, 5).float().eval()
+    scores = linear(**arguments, explain_func=as_explain_func("gradient"))
     np.testing.assert_allclose(scores, 0, atol=1e-6)  # the gradient of a linear model is the same everywhere
 
 
@@ -127,7 +127,7 @@ def test_what_cannot_be_measured_is_a_named_error(quantus):
         QuantusMetric("MaxSensitivity", {"samples": 3})
     with pytest.raises(UnsupportedError, match="fails"):
         QuantusMetric("FaithfulnessCorrelation", {"subset_size": 999}).measure(trial(recurrent(), X))
-    asked = trial(recurrent(), X)
-    function = Trial(Query(asked.query.model, X, lambda logits: logits[:, 0]), asked.attribution)
+    of_labels = trial(recurrent(), X)
+    function = Trial(Query(of_labels.query.model, X, lambda logits: logits[:, 0]), of_labels.attribution)
     with pytest.raises(UnsupportedError, match="function"):
         QuantusMetric("Sparseness").measure(function)

@@ -1,1 +1,1 @@
-"""What is ours in the terms of other libraries: methods, metrics and maps that are handed over."""
+"""Conversion of methods, metrics and maps to objects of other libraries, and of their models to ours."""

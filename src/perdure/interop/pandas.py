@@ -1,4 +1,4 @@
-"""Maps as long tables of pandas: one row per site."""
+"""Maps as long tables of pandas: one row per element."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from perdure.core.attribution import Attribution
 from perdure.core.check import check_lengths
-from perdure.core.errors import DependencyError
-from perdure.interop.coordinates import axes_of
+from perdure.core.optional import require
+from perdure.interop._axes import name_axes
 
 if TYPE_CHECKING:
     import pandas
@@ -25,41 +25,40 @@ def to_frame(
     names: Mapping[str, Sequence[Any]] | None = None,
     lengths: Int[Tensor, " batch"] | None = None,
 ) -> pandas.DataFrame:
-    """Lay a map out as a long table.
+    """Convert a map to a long table.
 
     Args:
-        attribution: the map.
-        names: of places, by axis, such as {"sample": ids, "feature": regions}; others are counted from 0.
-        lengths: valid steps of each sample; padded steps get no row. None when all are valid.
+        attribution: Map to convert.
+        names: Names of positions by axis, such as {"sample": ids, "feature": regions}. The default is 0, 1, ...
+        lengths: Valid steps of each sample; padded steps have no row. None when all are valid.
 
     Returns:
-        Columns "sample", one for each further axis, and "value".
+        Table with columns "sample", one for each further axis, and "value".
 
     Raises:
         DependencyError: when pandas is not installed.
-        ShapeError: when the names do not fit.
-        LengthError: when the lengths do not fit.
+        ShapeError: when the names do not match the map.
+        LengthError: when the lengths do not match the map.
 
     Example:
         >>> import torch
         >>> from perdure.core.attribution import Provenance
         >>> record = Provenance("gradient", {}, "logit", None, {}, "none", 1, 1)
-        >>> found = Attribution(torch.tensor([[1.0, 2.0]]), ("batch", "feature"), record)
-        >>> to_frame(found, {"sample": ["ann"], "feature": ["age", "height"]})
+        >>> attribution = Attribution(torch.tensor([[1.0, 2.0]]), ("batch", "feature"), record)
+        >>> to_frame(attribution, {"sample": ["ann"], "feature": ["age", "height"]})
           sample feature  value
         0    ann     age    1.0
         1    ann  height    2.0
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise DependencyError("this needs the package 'pandas'", "pip install 'perdure[report]'") from error
-    axes, values = axes_of(attribution, names), attribution.values.detach().cpu().numpy()
-    places = np.indices(values.shape).reshape(values.ndim, -1)
+    library = require("pandas", extra="report", purpose="a table")
+    axes, values = name_axes(attribution, names), attribution.values.detach().cpu().numpy()
+    indices = np.indices(values.shape).reshape(values.ndim, -1)
     if lengths is not None:
         check_lengths(lengths, attribution.values)
-        places = places[:, places[1] < lengths.cpu().numpy()[places[0]]]
+        indices = indices[:, indices[1] < lengths.cpu().numpy()[indices[0]]]
     columns = {
-        axis: pandas.Series(known).take(place).array for (axis, known), place in zip(axes.items(), places, strict=True)
+        axis: library.Series(positions).take(index).array
+        for (axis, positions), index in zip(axes.items(), indices, strict=True)
     }
-    return pandas.DataFrame({**columns, "value": values[tuple(places)]})
+    table: pandas.DataFrame = library.DataFrame({**columns, "value": values[tuple(indices)]})
+    return table

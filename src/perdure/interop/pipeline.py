@@ -1,4 +1,4 @@
-"""Pipelines of Hugging Face: what they hold, in our terms."""
+"""Convert a Hugging Face pipeline to a model."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ TASK = "text-classification"
 
 
 def from_pipeline(pipeline: Any) -> TextClassifier:
-    """Take model and tokenizer out of a pipeline that classifies texts.
+    """Convert a text-classification pipeline to a model with its tokenizer.
 
-    The weights are shared, not copied. The pipeline turns outputs into probabilities; the model gives logits.
+    The weights are not copied. The pipeline returns probabilities, the model returns logits.
 
     Args:
-        pipeline: made by `transformers.pipeline("text-classification", ...)`.
+        pipeline: Result of `transformers.pipeline("text-classification", ...)`.
 
     Returns:
-        The model, which takes token ids or their embeddings; its `reader` turns texts into ids and names the classes.
+        Model of token ids or embeddings; its `reader` converts texts to ids and contains the names of the classes.
 
     Raises:
-        UnsupportedError: for a pipeline of another task or framework, or a tokenizer that cannot tell where a token
-            stands.
+        UnsupportedError: for a pipeline of another task or framework, or a tokenizer without offsets of tokens.
     """
     task = getattr(pipeline, "task", None)
     if task != TASK or not hasattr(getattr(pipeline, "model", None), "get_input_embeddings"):
         raise UnsupportedError(
-            f"a {type(pipeline).__name__} of the task {task!r} is no text classifier",
-            f"give what transformers.pipeline('{TASK}', ...) makes",
+            f"a {type(pipeline).__name__} of the task {task!r} is not a text classifier",
+            f"pass the result of transformers.pipeline('{TASK}', ...)",
         )
     reader = reader_of(pipeline.tokenizer, pipeline.model, str(pipeline.model.name_or_path))
     return TextClassifier(pipeline.model, reader).eval()

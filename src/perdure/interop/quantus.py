@@ -1,4 +1,4 @@
-"""Ours as what Quantus calls to explain."""
+"""Methods as `explain_func` of Quantus."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["QuantusExplainer", "as_explain_func"]
 
 
 def as_explain_func(method: Method | str, seed: int = 0) -> QuantusExplainer:
-    """Make a method what Quantus calls to explain.
+    """Wrap a method as `explain_func` of Quantus.
 
     Args:
-        method: a method or its registry name, also with settings.
-        seed: of the stream for methods that draw; each call draws the same.
+        method: Method or its registry name, optionally with settings.
+        seed: Seed for all random draws; each call draws the same numbers.
 
     Returns:
-        To be given as `explain_func=`; Quantus itself is not needed for this.
+        Function for the argument `explain_func=`; Quantus need not be installed.
 
     Raises:
         UnknownNameError: when no method has this name.
@@ -38,8 +38,8 @@ def as_explain_func(method: Method | str, seed: int = 0) -> QuantusExplainer:
         >>> explain(model, np.array([[1.0, 2.0]], dtype=np.float32), np.array([1])).tolist()
         [[3.0, 6.0]]
     """
-    made: Method = METHODS.make(method) if isinstance(method, str) else method
-    return QuantusExplainer(made, seed)
+    chosen: Method = METHODS.make(method) if isinstance(method, str) else method
+    return QuantusExplainer(chosen, seed)
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class QuantusExplainer:
     """A method as `explain_func(model, inputs, targets)`.
 
     Args:
-        method: the method.
-        seed: of the stream for methods that draw.
-        target: makes the target of the classes.
+        method: Method that computes the maps.
+        seed: Seed for all random draws.
+        target: Function that returns the target for labels.
     """
 
     method: Method
@@ -60,16 +60,16 @@ class QuantusExplainer:
         """Explain arrays.
 
         Args:
-            model: the model.
-            inputs: (batch, ...), an array or a tensor.
-            targets: a class for each sample.
+            model: Model to explain.
+            inputs: Array or tensor (batch, ...).
+            targets: Class of each sample.
 
         Returns:
-            The map, shaped like the inputs. What else Quantus passes, such as a device, is not needed.
+            Map, shaped like the inputs. Other arguments of Quantus, such as a device, are ignored.
         """
         like = next(model.parameters(), torch.zeros(()))
         x = torch.as_tensor(inputs).to(like)
         label = torch.as_tensor(targets).long().reshape(-1).expand(len(x)).to(x.device)
         generator = torch.Generator().manual_seed(self.seed)
-        found = attribute(model, x, self.method, target=self.target(label), generator=generator)
-        return found.values.cpu().numpy()
+        result = attribute(model, x, self.method, target=self.target(label), generator=generator)
+        return result.values.cpu().numpy()

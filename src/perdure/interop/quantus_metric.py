@@ -1,4 +1,4 @@
-"""Metrics of Quantus as ours, between null and ceiling."""
+"""Metrics of Quantus with null and ceiling."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from perdure.core.call import NO_SIDE, Side, call_model
 from perdure.core.copy import copy_module
-from perdure.core.errors import DependencyError, SettingError, UnknownNameError, UnsupportedError
+from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.evaluation import evaluation
+from perdure.core.optional import require
 from perdure.core.protocols import Method
 from perdure.core.query import Passes, Query, part
 from perdure.core.random import seed_libraries
@@ -27,40 +28,40 @@ from perdure.ops.baseline import seeds_or_fixed
 __all__ = ["QuantusMetric"]
 
 COMPARES_SAMPLES = ("Consistency", "Focus", "SensitivityN", "Sufficiency")
-"""Metrics that give one number for several samples, or pictures made of several."""
+"""Metrics that return one number for several samples, or that combine images of several."""
 
 EXPLAINS_AGAIN = ("Robustness", "Randomisation")
 QUIET = {"disable_warnings": True, "display_progressbar": False}
 FAILURES = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
-"""How Quantus says what it cannot do, and how it fails with a numpy that is too new for it."""
+"""Errors by which Quantus reports unsupported input, or fails with a numpy that is too new."""
 
 
 @dataclass(frozen=True)
 class QuantusMetric:
-    """Measure with a metric of Quantus, by the name of its class and with its own settings.
+    """Evaluate maps by a metric of Quantus, given by the name of its class.
 
-    Each sample is measured by itself, cut to its valid steps and with a stream of its own, so that batch mates and
-    padding do not matter. The class is that of the target, which must be one of labels. A series is handed over as a
-    picture of one channel, steps by features, so that Quantus changes single sites; a table as one row. It works on a
-    copy of the model, as some of its metrics leave hooks behind.
+    Each sample is evaluated separately, cut to its valid steps and with a separate random stream, so that the result
+    does not depend on other samples or padding. The target must be a target of labels. A series is passed as an image
+    of one channel (steps by features), so that Quantus perturbs single elements; a table as one row. Quantus works on a
+    copy of the model, because some of its metrics leave hooks on the model.
 
     Args:
-        metric: name of a class in `quantus`, such as "FaithfulnessCorrelation".
-        settings: arguments of the class by Quantus's names.
-        softmax: whether Quantus asks for probabilities instead of outputs as they are.
-        bound: the best possible value, the ceiling of a metric that needs no truth; None for 1 where more is better
-            and 0 where less is.
+        metric: Name of a class in `quantus`, such as "FaithfulnessCorrelation".
+        settings: Arguments of the class.
+        softmax: Whether the metric uses probabilities instead of the outputs.
+        bound: Best possible value, the ceiling of a metric without truth; None for 1 where more is better and 0 where
+            less is better.
 
     Raises:
         DependencyError: when Quantus is not installed.
-        UnknownNameError: when it has no such metric.
-        SettingError: for a setting that the metric does not know.
+        UnknownNameError: when Quantus has no such metric.
+        SettingError: for an unknown setting.
 
     Reference:
         hedstrom2023quantus
 
     Notes:
-        Quantus asks models with float32; inputs are brought back to the dtype of the model.
+        Quantus calls models with float32; inputs are converted to the dtype of the model.
     """
 
     metric: str
@@ -69,7 +70,7 @@ class QuantusMetric:
     bound: float | None = None
 
     def __post_init__(self) -> None:
-        known = inspect.signature(_class(self.metric)).parameters
+        known = inspect.signature(_find_class(self.metric)).parameters
         for name in self.settings or {}:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 3, 0.5) or list(known)
@@ -77,18 +78,18 @@ class QuantusMetric:
 
     @property
     def needs_truth(self) -> bool:
-        """Whether it compares with the truth: metrics of localisation do."""
-        return bool(_class(self.metric).evaluation_category.value == "Localisation")
+        """Whether the metric compares with the truth, as metrics of localisation do."""
+        return bool(_find_class(self.metric).evaluation_category.value == "Localisation")
 
     @property
     def needs_method(self) -> bool:
-        """Whether it explains again: metrics of robustness and of randomisation do."""
-        return bool(_class(self.metric).evaluation_category.value in EXPLAINS_AGAIN)
+        """Whether the metric computes further maps, as metrics of robustness and randomisation do."""
+        return bool(_find_class(self.metric).evaluation_category.value in EXPLAINS_AGAIN)
 
     @property
     def higher_is_better(self) -> bool:
-        """Which way is good, as Quantus says."""
-        return bool(_class(self.metric).score_direction.value == "higher")
+        """Whether higher values are better."""
+        return bool(_find_class(self.metric).score_direction.value == "higher")
 
     @property
     def best(self) -> float:
@@ -96,55 +97,55 @@ class QuantusMetric:
         return float(self.higher_is_better) if self.bound is None else self.bound
 
     def measure(self, trial: Trial) -> Measurement:
-        """Let Quantus judge one sample after the other.
+        """Evaluate each sample separately.
 
         Args:
-            trial: about a target of labels; with a method for metrics that explain again. A map without a method is
-                compared with random ones.
+            trial: Trial with a target of labels, and with a method for metrics that compute further maps. Without a
+                method the further maps are random.
 
         Returns:
-            What Quantus gives; a curve's mean, with the curve, where it gives several numbers for a sample.
+            Values of Quantus; the mean and the curve if it returns several numbers per sample.
 
         Raises:
-            UnsupportedError: for a target that is a function, and for what Quantus itself refuses.
+            UnsupportedError: for a target that is a function, and for errors of Quantus.
         """
         if getattr(trial.query.target, "label", None) is None:
             raise UnsupportedError(
-                "Quantus asks for the class of each sample, and the target is a function",
-                "give a target of labels, such as perdure.Logit(labels)",
+                "Quantus needs the class of each sample, and the target is a function",
+                "pass a target of labels, such as perdure.Logit(labels)",
             )
         model = copy_module(trial.query.model)
-        rows = [self._of_sample(model, _alone(trial, i)) for i in range(len(trial.attribution))]
+        rows = [self._evaluate_sample(model, _select_sample(trial, i)) for i in range(len(trial.attribution))]
         values = torch.stack([row.mean() for row in rows]).to(trial.attribution)
         alike = len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
         return Measurement(values, torch.stack(rows).to(values) if alike else None)
 
-    def _of_sample(self, model: Any, trial: Trial) -> Tensor:
+    def _evaluate_sample(self, model: Any, trial: Trial) -> Tensor:
         query, target = trial.query, trial.query.target
-        truth = None if trial.truth is None else _pictured(trial.truth).any(1, keepdim=True)
-        values = _pictured(trial.attribution)
-        values = values.sum(1, keepdim=True) if self.needs_truth else values  # places, as Quantus's truth tells of them
+        truth = None if trial.truth is None else _as_image(trial.truth).any(1, keepdim=True)
+        values = _as_image(trial.attribution)
+        values = values.sum(1, keepdim=True) if self.needs_truth else values  # positions, as in the truth of Quantus
         with evaluation(model), seed_libraries(int(query.seeds[0]), query.x.device), warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"quantus\.")
             try:
-                found = _class(self.metric)(**{**QUIET, **(self.settings or {})})(
-                    model=_Unpictured(_Sided(model, query.side or NO_SIDE), query.x, query.passes),
-                    x_batch=_array(_pictured(query.x)),
-                    y_batch=_array(target.label),  # type: ignore[attr-defined]
-                    a_batch=_array(values),
-                    s_batch=None if truth is None else _array(truth),
+                values_of_sample = _find_class(self.metric)(**{**QUIET, **(self.settings or {})})(
+                    model=_ImageModel(_Sided(model, query.side or NO_SIDE), query.x, query.passes),
+                    x_batch=_to_array(_as_image(query.x)),
+                    y_batch=_to_array(target.label),  # type: ignore[attr-defined]
+                    a_batch=_to_array(values),
+                    s_batch=None if truth is None else _to_array(truth),
                     channel_first=True,
                     softmax=self.softmax,
                     device=str(query.x.device),
-                    explain_func=_random_map if trial.method is None else _Explainer(trial.method, query.target),
+                    explain_func=_draw_random_map if trial.method is None else _Explainer(trial.method, query.target),
                 )
             except FAILURES as error:
                 raise UnsupportedError(
                     f"Quantus's {self.metric} fails: {error}",
-                    "change its settings, or use a metric of this library; with numpy 2.4 and later some of Quantus "
-                    "stops at functions that numpy has dropped",
+                    "change its settings, or use a metric of perdure; some metrics of Quantus use functions that "
+                    "numpy 2.4 has removed",
                 ) from error
-        return _numbers(found, self.metric)
+        return _to_tensor(values_of_sample, self.metric)
 
 
 class _Sided(nn.Module):
@@ -158,8 +159,8 @@ class _Sided(nn.Module):
         return call_model(self.model, x, side=self.side)
 
 
-class _Unpictured(nn.Module):
-    """A model that is asked with pictures in any dtype, and whose passes are counted."""
+class _ImageModel(nn.Module):
+    """A model of images in any dtype whose passes are counted."""
 
     def __init__(self, model: Any, like: Tensor, passes: Passes) -> None:
         super().__init__()
@@ -173,30 +174,25 @@ class _Unpictured(nn.Module):
 
 @dataclass(frozen=True)
 class _Explainer:
-    """A method that is asked about the series or table behind a picture."""
+    """A method that explains the series or table of an image."""
 
     method: Method
     target: Any
 
-    def __call__(self, model: _Unpictured, inputs: Any, targets: Any, **_: object) -> np.ndarray:
+    def __call__(self, model: _ImageModel, inputs: Any, targets: Any, **_: object) -> np.ndarray:
         x = np.reshape(inputs, (-1, *model.site))
         maps = QuantusExplainer(self.method, target=type(self.target))(model.model, x, targets)
         return maps.reshape(np.shape(inputs))
 
 
-def _pictured(values: Tensor) -> Tensor:
-    """Give series and tables the axis of a single channel."""
+def _as_image(values: Tensor) -> Tensor:
+    """Add a channel axis to series and tables."""
     return values if values.ndim > 3 else values[:, None]
 
 
-def _class(name: str) -> Any:
-    try:
-        import quantus
-    except ImportError as error:
-        raise DependencyError(
-            "metrics of Quantus need the package 'quantus'", "pip install 'perdure[quantus]'"
-        ) from error
-    named = {cls.__name__: cls for some in quantus.AVAILABLE_METRICS.values() for cls in some.values()}
+def _find_class(name: str) -> Any:
+    quantus = require("quantus", extra="quantus", purpose="a metric of Quantus")
+    named = {cls.__name__: cls for group in quantus.AVAILABLE_METRICS.values() for cls in group.values()}
     known = {key: cls for key, cls in named.items() if key not in COMPARES_SAMPLES}
     if name not in known:
         near = difflib.get_close_matches(name, known, 3, 0.5) or sorted(known)
@@ -204,8 +200,8 @@ def _class(name: str) -> Any:
     return known[name]
 
 
-def _alone(trial: Trial, index: int) -> Trial:
-    """Cut out one sample, to its valid steps."""
+def _select_sample(trial: Trial, index: int) -> Trial:
+    """Select one sample, cut to its valid steps."""
     seeds = seeds_or_fixed(trial.query.seeds, len(trial.attribution))
     query: Query = part(replace(trial.query, seeds=seeds), slice(index, index + 1))
     steps = query.x.shape[1] if query.lengths is None else int(query.lengths[0])
@@ -214,19 +210,19 @@ def _alone(trial: Trial, index: int) -> Trial:
     return replace(trial, query=cut, attribution=trial.attribution[index : index + 1, :steps], truth=truth)
 
 
-def _array(values: Tensor) -> np.ndarray:
+def _to_array(values: Tensor) -> np.ndarray:
     return values.detach().cpu().numpy().copy()
 
 
-def _random_map(*, inputs: Any, **_: object) -> Any:
+def _draw_random_map(*, inputs: Any, **_: object) -> Any:
     return np.random.uniform(size=np.shape(inputs))
 
 
-def _numbers(found: Any, name: str) -> Tensor:
+def _to_tensor(values: Any, name: str) -> Tensor:
     try:
-        return torch.as_tensor(np.asarray(found, dtype=np.float64)).reshape(-1)
+        return torch.as_tensor(np.asarray(values, dtype=np.float64)).reshape(-1)
     except (TypeError, ValueError):
         raise UnsupportedError(
-            f"Quantus's {name} gives no numbers for a sample but {type(found).__name__}",
+            f"Quantus's {name} returns {type(values).__name__} for a sample, not numbers",
             "choose settings that return one number per sample, such as return_average_correlation for MPRT",
         ) from None

@@ -1,4 +1,4 @@
-"""Maps as arrays of xarray: named axes, and how they came about."""
+"""Maps as arrays of xarray with named axes and provenance."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perdure.core.attribution import Attribution
-from perdure.core.errors import DependencyError
-from perdure.interop.coordinates import axes_of
+from perdure.core.optional import require
+from perdure.interop._axes import name_axes
 
 if TYPE_CHECKING:
     import xarray
@@ -18,45 +18,43 @@ __all__ = ["to_xarray"]
 
 
 def to_xarray(attribution: Attribution, names: Mapping[str, Sequence[Any]] | None = None) -> xarray.DataArray:
-    """Hand a map over to xarray.
+    """Convert a map to an array of xarray.
 
     Args:
-        attribution: the map.
-        names: of places, by axis, such as {"sample": ids, "feature": regions}; others are counted from 0.
+        attribution: Map to convert.
+        names: Names of positions by axis, such as {"sample": ids, "feature": regions}. The default is 0, 1, ...
 
     Returns:
-        An array called "attribution", of axes "sample" and those of the map. Its attributes are the fields of the
-        provenance, settings and versions as JSON, so that it can be written to netCDF and Zarr. Further numbers of
-        the method that have one row per sample are coordinates.
+        Array "attribution" with the axis "sample" and the further axes of the map. Its attributes are the fields of
+        the provenance, with settings and versions as JSON, so that it can be written to netCDF and Zarr. Auxiliary
+        results of the method with one number per sample are coordinates.
 
     Raises:
         DependencyError: when xarray is not installed.
-        ShapeError: when the names do not fit.
+        ShapeError: when the names do not match the map.
 
     Example:
         >>> import torch
         >>> from perdure.core.attribution import Provenance
         >>> record = Provenance("gradient", {}, "logit", None, {}, "none", 1, 1)
-        >>> found = Attribution(torch.ones(2, 3), ("batch", "feature"), record)
-        >>> array = to_xarray(found, {"feature": ["a", "b", "c"]})
+        >>> attribution = Attribution(torch.ones(2, 3), ("batch", "feature"), record)
+        >>> array = to_xarray(attribution, {"feature": ["a", "b", "c"]})
         >>> array.dims, array.attrs["method"], float(array.sel(feature="b").sum())
         (('sample', 'feature'), 'gradient', 2.0)
     """
-    try:
-        import xarray
-    except ImportError as error:
-        raise DependencyError("this needs the package 'xarray'", "pip install 'perdure[xarray]'") from error
-    axes = axes_of(attribution, names)
+    library = require("xarray", extra="xarray", purpose="an array with named axes")
+    axes = name_axes(attribution, names)
     coords: dict[str, Any] = {axis: (axis, places) for axis, places in axes.items()}
     for name, numbers in attribution.aux.items():
         if numbers.ndim == 1 and name not in coords:
             coords[name] = ("sample", numbers.detach().cpu().numpy().copy())
     values = attribution.values.detach().cpu().numpy().copy()
-    return xarray.DataArray(values, coords, tuple(axes), "attribution", _attributes(attribution))
+    array: xarray.DataArray = library.DataArray(values, coords, tuple(axes), "attribution", _to_attributes(attribution))
+    return array
 
 
-def _attributes(attribution: Attribution) -> dict[str, Any]:
-    """Give the provenance in types that file formats know; nothing stands for None."""
+def _to_attributes(attribution: Attribution) -> dict[str, Any]:
+    """Convert the provenance to types of file formats; fields that are None are omitted."""
     fields = dataclasses.asdict(attribution.provenance)
     plain = {
         name: value if isinstance(value, str | int) else json.dumps(value, default=str)
