@@ -49,7 +49,7 @@ def model():
         (
             Captum(settings={"multiply_by_inputs": False}, baseline="mean"),
             lambda m: captum.attr.IntegratedGradients(m, False).attribute(
-                X, X.mean((1, 2), keepdim=True).expand_as(X), target=LABEL
+                X, X.mean(1, keepdim=True).expand_as(X), target=LABEL
             ),
         ),
     ],

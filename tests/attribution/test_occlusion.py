@@ -56,7 +56,7 @@ def test_a_loop_over_the_valid_steps_of_each_sample_agrees(window, stride, basel
     model = recurrent(**settings).double()
     query = Query(model, SERIES, Logit(LABEL), length_mask(LENGTHS, 9))
     found = Occlusion(window, stride, baseline).scores(query)
-    start = baseline_of(baseline, SERIES, query.mask)
+    start = baseline_of(baseline, query)
     for i, (label, length) in enumerate(zip(LABEL, LENGTHS, strict=True)):
         one = lambda p, label=label: model(p[None])[0, label].detach()  # noqa: E731
         expected = occlusion(one, SERIES[i, :length], start[i, :length], window, stride)

@@ -42,7 +42,8 @@ def test_equals_the_loop(granularity, case):
         for number in range(4):
             n = round(most ** (number / 3))
             sets = sets_of(int(SEEDS[i]) if case == "seeded" else 0, number, len(places), n, 12)
-            blank = torch.full_like(x, x.mean().item())
+            axes = (1, 2) if x.ndim == 3 else (0,)
+            blank = x.mean(axes, keepdim=True).expand_as(x)
             expected = loop.sensitivity(function_of(trial, i, probability=False), x, blank, worth, places, sets)
             assert found.curve[i, number].item() == pytest.approx(expected, abs=1e-7)
     torch.testing.assert_close(found.values, found.curve.mean(1))

@@ -29,6 +29,8 @@ from perdure.core.registry import METHODS, name_of
 from perdure.core.rows import check_rows
 from perdure.core.target import LABEL_TARGETS, AtStep, Logit, Target, as_target, label_of
 from perdure.core.trial import Trial
+from perdure.core.values import Values
+from perdure.ops.baseline import check_at_baseline
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["attribute"]
@@ -236,9 +238,14 @@ def _check_values(values: Tensor, query: Query, method: Method) -> None:
     if not all_finite(values):
         bad = (~torch.isfinite(values)).flatten(1).any(1)
         first = int(bad.nonzero()[0])
+        check_at_baseline(method, query)
+        finite = bool(query.value(query.x)[bad].isfinite().all())
         raise NonFiniteError(
-            f"method '{name_of(method)}' gives NaN or infinity for {int(bad.sum())} samples, the first at {first}",
-            "look at the model's outputs for these samples; overflow in the model is the usual cause",
+            f"method '{name_of(method)}' gives NaN or infinity for {int(bad.sum())} samples, the first at {first}"
+            + ("; the target is finite at these samples, but not at others near them" if finite else ""),
+            "choose another method, or change what the model divides by or takes the root or logarithm of"
+            if finite
+            else "look at the model's outputs for these samples; overflow in the model is the usual cause",
         )
     if values.sum() == 0 and not values.any() and _ignores_input(query):
         raise IndependentOutputError(
@@ -257,7 +264,13 @@ def _fields(method: Any) -> dict[str, Any]:
     if not dataclasses.is_dataclass(method):
         return {}
     pairs = ((f.name, getattr(method, f.name)) for f in dataclasses.fields(method) if f.compare)
-    return {name: _fields(v) | {"name": name_of(v)} if dataclasses.is_dataclass(v) else v for name, v in pairs}
+    return {name: _recorded(value) for name, value in pairs}
+
+
+def _recorded(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return _fields(value) | {"name": name_of(value)}
+    return value.recorded() if isinstance(value, Values) else value
 
 
 _version = cache(metadata.version)

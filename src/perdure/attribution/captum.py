@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._background import match_background
+from perdure.attribution._background import Background, match_background, set_background
 from perdure.attribution._captum.explainers import DEEP_LIFT, accepts, explainer_context, find_explainer, split_settings
 from perdure.attribution._captum.forward_module import make_leaf
 from perdure.attribution._captum.rescale_rule import warn_if_incomplete
 from perdure.attribution._valid_steps import explain_by_length, explain_each
-from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.random import seed_libraries
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, nan_errors, set_baseline
 
 __all__ = ["Captum"]
 
@@ -64,11 +63,12 @@ class Captum:
 
     explainer: str = "IntegratedGradients"
     settings: Mapping[str, Any] | None = None
-    background: Tensor | None = None
+    background: Background = None
     baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
+        set_background(self)
         cls = find_explainer(self.explainer)
         split_settings(cls, self.settings or {})
         if self.baseline != "zero" and not accepts(cls, "baselines"):
@@ -109,7 +109,8 @@ class Captum:
         references = self._references(query) if accepts(cls, "baselines") else None
         if references is not None:
             asking = {"baselines": references, **asking}
-        with explainer_context(query, self.explainer) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
+        seeded = seed_libraries(int(query.seeds[0]), query.x.device)
+        with explainer_context(query, self.explainer) as scalar, seeded, nan_errors(self, query):
             values: Tensor = cls(scalar, **made).attribute(x, **asking)
         values = values.detach()
         if references is not None and self.explainer in DEEP_LIFT and made.get("multiply_by_inputs", True):
@@ -119,4 +120,4 @@ class Captum:
     def _references(self, query: Query) -> Tensor:
         if self.background is not None:
             return match_background(self.background, query, least=2 if self.explainer == "DeepLiftShap" else 1)
-        return baseline_of(self.baseline, query.x, query.mask, query.seeds)
+        return baseline_of(self.baseline, query)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -12,9 +11,8 @@ from torch import Tensor
 from perdure.attribution._captum.forward_module import import_captum, make_leaf
 from perdure.attribution._captum.rescale_rule import mixes_samples, rescale_context, warn_if_incomplete
 from perdure.attribution._valid_steps import explain_each
-from perdure.core.check import check_choice
 from perdure.core.query import Query
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 
 __all__ = ["DeepLift"]
 
@@ -45,7 +43,7 @@ class DeepLift:
     baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Compare with the baseline.
@@ -63,12 +61,12 @@ class DeepLift:
             CompletenessWarning: when a map does not sum to the change of the target.
         """
         values = explain_each(query, self._map) if mixes_samples(query) else self._map(query)
-        start = baseline_of(self.baseline, query.x, query.mask)
+        start = baseline_of(self.baseline, query)
         warn_if_incomplete(values, *query.value(torch.stack([query.x, start])))
         return values
 
     def _map(self, query: Query) -> Tensor:
-        start = baseline_of(self.baseline, query.x, query.mask)
+        start = baseline_of(self.baseline, query)
         with rescale_context(query) as scalar:
             values: Tensor = import_captum().DeepLift(scalar).attribute(make_leaf(query.x), start)
         return values.detach()

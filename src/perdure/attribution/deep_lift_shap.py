@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._background import match_background
+from perdure.attribution._background import Background, match_background, set_background
 from perdure.attribution._captum.forward_module import import_captum, make_leaf
 from perdure.attribution._captum.rescale_rule import rescale_context, warn_if_incomplete
 from perdure.attribution._valid_steps import explain_each
-from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.random import child_seeds, normal
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 
 __all__ = ["DeepLiftShap"]
 
@@ -45,13 +43,14 @@ class DeepLiftShap:
         lundberg2017unified
     """
 
-    background: Tensor | None = None
+    background: Background = None
     references: int = 10
     noise: float = 0.1
     baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
+        set_background(self)
         if self.references < 2 or not self.noise >= 0:
             raise SettingError(
                 f"references is {self.references} and noise {self.noise}",
@@ -88,5 +87,5 @@ class DeepLiftShap:
             return match_background(self.background, query, least=2)
         seeds = torch.cat([child_seeds(query.seeds, k) for k in range(self.references)])
         deviation = self.noise * (query.x.max() - query.x.min())
-        around = baseline_of(self.baseline, query.x, query.mask)
+        around = baseline_of(self.baseline, query)
         return around + deviation * normal(seeds, tuple(query.x.shape[1:]), query.x)

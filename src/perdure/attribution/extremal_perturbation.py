@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from perdure.attribution._valid_steps import explain_by_length
-from perdure.core.check import check_choice, check_counts
+from perdure.core.check import check_counts
 from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.query import Query, part
-from perdure.ops.baseline import baseline_of
+from perdure.ops.baseline import Baseline, BaselineName, baseline_of, set_baseline
 from perdure.ops.position import to_positions, to_sites
 from perdure.ops.smooth import smoothing_matrix
 from perdure.ops.smooth_mask import SmoothMask
 
 __all__ = ["ExtremalPerturbation"]
 
-Hidden = Literal["blur", "zero", "mean"]
+HIDDEN: tuple[BaselineName, ...] = ("blur", "zero", "mean")
+"""Names of baselines; noise is none, as a region of it is not smooth."""
 
 BLUR = 0.09
 """Deviation of the blur as a share of the longest axis: 20 pixels of 224, as in the paper."""
@@ -66,11 +66,11 @@ class ExtremalPerturbation:
     steps: int = 100
     smoothness: float = 1 / 28
     cells: int = 28
-    baseline: Hidden = "blur"
+    baseline: Baseline = "blur"
 
     def __post_init__(self) -> None:
         check_counts(steps=self.steps, cells=self.cells)
-        check_choice("baseline", self.baseline, get_args(Hidden))
+        set_baseline(self, HIDDEN)
         if not self.areas or not all(0 < area < 1 for area in self.areas) or not self.smoothness >= 0:
             raise SettingError(
                 f"areas is {self.areas} and smoothness {self.smoothness}",
@@ -127,10 +127,10 @@ class ExtremalPerturbation:
         return SmoothMask((rows, columns), cells, self.smoothness * max(cells))
 
 
-def _hidden(baseline: Hidden, query: Query) -> Tensor:
+def _hidden(baseline: Baseline, query: Query) -> Tensor:
     """Make what stands where nothing is kept."""
     if baseline != "blur":
-        return baseline_of(baseline, query.x, query.mask)
+        return baseline_of(baseline, query)
     sizes = query.x.shape[1:2] if query.x.ndim == 3 else query.x.shape[2:]
     matrices = [smoothing_matrix(size, BLUR * max(sizes)).to(query.x) for size in sizes]
     if query.x.ndim == 3:

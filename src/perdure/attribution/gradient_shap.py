@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution._background import match_background
+from perdure.attribution._background import Background, match_background, set_background
 from perdure.attribution._captum.forward_module import as_forward_module, import_captum, make_leaf
 from perdure.attribution._valid_steps import explain_each
-from perdure.core.check import check_choice, check_counts
+from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.random import seed_libraries
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 
 __all__ = ["GradientShap"]
 
@@ -44,14 +43,15 @@ class GradientShap:
         lundberg2017unified
     """
 
-    background: Tensor | None = None
+    background: Background = None
     samples: int = 20
     noise: float = 0.0
     baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
         check_counts(samples=self.samples)
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
+        set_background(self)
         if not self.noise >= 0:
             raise SettingError(f"noise is {self.noise}", "give a share of the range of at least 0")
 
@@ -70,7 +70,7 @@ class GradientShap:
         return explain_each(query, self._map)
 
     def _map(self, query: Query) -> Tensor:
-        start = baseline_of(self.baseline, query.x, query.mask)
+        start = baseline_of(self.baseline, query)
         references = start if self.background is None else match_background(self.background, query)
         deviation = self.noise * float(query.x.max() - query.x.min())
         with as_forward_module(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.check import check_choice, check_counts
+from perdure.core.check import check_counts
 from perdure.core.errors import CompletenessWarning, SettingError
 from perdure.core.query import Query, part
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.quadrature import gauss_legendre, neighbour_rules, spline_rule
 
 __all__ = ["IntegratedGradients"]
@@ -64,7 +63,7 @@ class IntegratedGradients:
 
     def __post_init__(self) -> None:
         check_counts(steps=self.steps)
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
         if self.max_steps < len(FIRST_NODES):
             raise SettingError(f"max_steps is {self.max_steps}", f"give at least {len(FIRST_NODES)}")
         if self.tolerance is not None and not self.tolerance > 0:
@@ -82,7 +81,7 @@ class IntegratedGradients:
         Warns:
             CompletenessWarning: when samples are left above the tolerance, after `max_steps` gradients or at a jump.
         """
-        start = baseline_of(self.baseline, query.x, query.mask, query.seeds)
+        start = baseline_of(self.baseline, query)
         if self.tolerance is None:
             return (query.x - start) * _fixed(query, start, self.steps)
         mean, gap = _within(query, start, self.tolerance, self.max_steps)

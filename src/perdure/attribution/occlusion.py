@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.perturb import occlude, window_count, window_cover
 
 __all__ = ["Occlusion"]
@@ -52,7 +50,7 @@ class Occlusion:
     baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
         windows = _per_axis(self.window)
         strides = windows if self.stride is None else _per_axis(self.stride)
         if len(strides) > len(windows) or not all(0 < s <= w for s, w in zip(strides, windows, strict=False)):
@@ -79,7 +77,7 @@ class Occlusion:
         lengths = torch.full((len(query.x),), sizes[0]) if query.lengths is None else query.lengths.cpu()
         counts = window_count(lengths, windows[0], strides[0])
         covers[0] = covers[0][: int(counts.max())]
-        values = _values(query, baseline_of(self.baseline, query.x, query.mask, query.seeds), covers)
+        values = _values(query, baseline_of(self.baseline, query), covers)
         drops = (query.value(query.x) - values).T.reshape(len(query.x), *(len(cover) for cover in covers))
         return _mean_over_windows(drops, covers, counts)
 

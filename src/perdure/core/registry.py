@@ -21,6 +21,7 @@ __all__ = [
     "METRICS",
     "MODELS",
     "STUDIES",
+    "AnyForm",
     "Entry",
     "Room",
     "folder_name",
@@ -28,6 +29,16 @@ __all__ = [
     "settings_of",
     "validated",
 ]
+
+
+class AnyForm:
+    """Marks a field, as `Annotated[type, AnyForm()]`, whose class reads its value by itself, whatever form it has."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
+        """Take the value as it is."""
+        from pydantic_core import core_schema
+
+        return core_schema.any_schema()
 
 
 @dataclass(frozen=True)
@@ -244,7 +255,7 @@ def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, An
     """
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     known = [f.name for f in fields(cls) if f.init]
     config = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
     values = {}

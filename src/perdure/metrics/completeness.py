@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from perdure.core.errors import CompletenessWarning
 from perdure.core.trial import Measurement, Trial
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.sequence import site_mask
 
 __all__ = ["Completeness"]
@@ -17,11 +18,17 @@ __all__ = ["Completeness"]
 class Completeness:
     r"""Gap between the sum of the attributions and the change of the target they account for.
 
-    .. math:: \Big| \sum_i a_i - \big( F(x) - F(0) \big) \Big|
+    .. math:: \Big| \sum_i a_i - \big( F(x) - F(x') \big) \Big|
 
-    The unit is that of the target: with the default target, logits. The baseline is zero at every site, which
+    The unit is that of the target: with the default target, logits. The baseline x' should be that of the method; zero
     is the mean of standardised data. Methods that do not claim to add up, such as the plain gradient, leave a
     gap by nature. Valid sites only are summed; the sum is signed.
+
+    Args:
+        baseline: baseline that the attributions account for the change from.
+
+    Raises:
+        SettingError: for a value that cannot be used.
 
     Reference:
         sundararajan2017axiomatic
@@ -31,6 +38,11 @@ class Completeness:
     higher_is_better: ClassVar[bool] = False
     best: ClassVar[float] = 0.0
 
+    baseline: Baseline = "zero"
+
+    def __post_init__(self) -> None:
+        set_baseline(self)
+
     def measure(self, trial: Trial) -> Measurement:
         """Ask the model twice, at the inputs and at the baseline.
 
@@ -39,8 +51,19 @@ class Completeness:
 
         Returns:
             The gap, 0 or more.
+
+        Warns:
+            CompletenessWarning: when the method of the map has another baseline.
         """
+        own = getattr(trial.method, "baseline", self.baseline)
+        if own != self.baseline:
+            warnings.warn(
+                f"the map accounts for the change from baseline={own}, and completeness is measured from "
+                f"baseline={self.baseline}; use completeness:baseline={own}",
+                CompletenessWarning,
+                stacklevel=2,
+            )
         query = trial.query
         total = (trial.attribution * site_mask(query.mask, trial.attribution)).flatten(1).sum(1)
-        change = query.value(query.x) - query.value(torch.zeros_like(query.x))
+        change = query.value(query.x) - query.value(baseline_of(self.baseline, query))
         return Measurement((total - change).abs())

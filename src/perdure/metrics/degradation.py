@@ -13,7 +13,7 @@ from perdure.core.check import check_choice, check_counts
 from perdure.core.trial import Measurement, Trial
 from perdure.metrics.along import values_along
 from perdure.metrics.perturbation import Followed, asked, ranked
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.curve import resample, step_counts
 from perdure.ops.perturb import tile_index
 from perdure.ops.rank import descending_rank
@@ -72,7 +72,7 @@ class Degradation:
 
     def __post_init__(self) -> None:
         check_counts(points=self.points, window=1 if self.window is None else self.window)
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
         check_choice("score", self.score, get_args(Followed))
 
     def measure(self, trial: Trial) -> Measurement:
@@ -90,7 +90,7 @@ class Degradation:
         tile = tile_index(tuple(size for size in places.shape if size > 1) or (1,), window).flatten().to(x.device)
         worth, valid = _on_tiles(places.worth, places.valid, tile)
         counts, _ = step_counts(valid.sum(1), None, self.points)
-        ends = (x, baseline_of(self.baseline, x, trial.query.mask, trial.query.seeds))
+        ends = (x, baseline_of(self.baseline, trial.query))
         query, place = asked(trial.query, self.score), counts / valid.sum(1, keepdim=True).double()
         morf, lerf = (
             values_along(query, ends, places.spread(descending_rank(order, valid)[:, tile]), counts)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from perdure.core.check import check_inputs, check_truth
-from perdure.core.errors import SettingError, ShapeError, UnsupportedError
+from perdure.core.errors import NonFiniteError, SettingError, ShapeError, UnsupportedError
 from perdure.core.given import check_generator, check_made, check_trial
 from perdure.core.protocols import AsksAgain, Metric
 from perdure.core.random import sub_seeds, uniform
@@ -18,6 +18,7 @@ from perdure.core.registry import METRICS, name_of
 from perdure.core.trial import Measurement, Score, Trial
 from perdure.core.written import written
 from perdure.metrics.sites import check_both_kinds
+from perdure.ops.baseline import check_at_baseline
 from perdure.ops.sequence import site_mask
 
 __all__ = ["evaluate"]
@@ -82,6 +83,7 @@ def evaluate(
     check_made(made, "measure", "metric")
     _check(trial, made)
     measured = made.measure(trial)
+    _check_finite(measured, trial, made)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seeds = [sub_seeds(generator, len(trial.attribution)) for _ in range(draws)]
     null = torch.stack([_on(trial, made, _random_map(trial, some)).values for some in seeds]).mean(0)
@@ -110,6 +112,18 @@ def _check(trial: Trial, metric: Metric) -> None:
         raise UnsupportedError(
             f"metric '{name_of(metric)}' explains again, and the trial does not say by which method",
             "give the method that made the map: Trial(query, values, method=...)",
+        )
+
+
+def _check_finite(measured: Measurement, trial: Trial, metric: Metric) -> None:
+    bad = ~measured.values.isfinite()
+    if bad.any():
+        check_at_baseline(metric, trial.query)
+        raise NonFiniteError(
+            f"metric '{name_of(metric)}' is NaN or infinite for {int(bad.sum())} samples, the first at "
+            f"{int(bad.nonzero()[0])}",
+            "look at the model's outputs for these samples and for changed ones; overflow and division by zero in the "
+            "model are the usual causes",
         )
 
 

@@ -16,7 +16,7 @@ from perdure.core.query import Query
 from perdure.core.target import followed
 from perdure.core.trial import Measurement, Trial
 from perdure.metrics.along import values_along
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.curve import resample, step_counts
 from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
 from perdure.ops.rank import descending_rank
@@ -122,7 +122,7 @@ class PerturbationCurve:
 
     def __post_init__(self) -> None:
         check_counts(points=self.points, step=1 if self.step is None else self.step)
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
         check_choice("granularity", self.granularity, (*get_args(Granularity), None))
         check_choice("score", self.score, get_args(Followed))
         check_choice("compat", self.compat, ("exact", "published"))
@@ -130,7 +130,7 @@ class PerturbationCurve:
 
     def blank(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Make the inputs without any site."""
-        return baseline_of(self.baseline, query.x, query.mask, query.seeds)
+        return baseline_of(self.baseline, query)
 
     def between(self, trial: Trial, start: Tensor, end: Tensor) -> Measurement:
         """Follow the score while sites pass from one input to another, those of the highest attribution first.

@@ -15,7 +15,7 @@ from perdure.core.random import child_seeds, uniform
 from perdure.core.trial import Measurement, Trial
 from perdure.metrics.along import NUMBERS, copies_at_once, layout_of
 from perdure.metrics.perturbation import Ranked, check_share, ranked
-from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed
+from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed, set_baseline
 from perdure.ops.curve import log_counts
 from perdure.ops.pearson import pearson
 from perdure.ops.position import Granularity
@@ -82,7 +82,7 @@ class SensitivityN:
     def __post_init__(self) -> None:
         check_counts(masks=self.masks, points=self.points)
         check_choice("granularity", self.granularity, (*get_args(Granularity), None))
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
         check_choice("compat", self.compat, ("exact", "published"))
         check_share(self.share)
 
@@ -96,7 +96,7 @@ class SensitivityN:
             The mean correlation, in [-1, 1], and the correlation at each n.
         """
         query, places, layout = trial.query, ranked(trial, self.granularity), layout_of(trial.query)
-        blank = baseline_of(self.baseline, query.x, query.mask, query.seeds).contiguous(memory_format=layout)
+        blank = baseline_of(self.baseline, query).contiguous(memory_format=layout)
         query = replace(query, x=query.x.contiguous(memory_format=layout))
         sizes = self._sizes(places.valid.sum(1), query.x.ndim == 4)
         at_once = max(1, NUMBERS // (self.masks * places.worth.shape[1]))

@@ -1,57 +1,157 @@
-"""Baselines: what an input looks like when it says nothing."""
+"""Baselines: what an input is compared with, and what replaces the elements that are taken away."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.errors import SettingError
+from perdure.core.batch import Batch
+from perdure.core.errors import IndependentOutputError, NonFiniteError, SettingError, ShapeError
+from perdure.core.query import Query
 from perdure.core.random import child_seeds, normal
+from perdure.core.registry import AnyForm, name_of
+from perdure.core.values import Values, values_of
 from perdure.ops.position import shared_axis
 from perdure.ops.sequence import site_mask
 
-__all__ = ["BASELINES", "Baseline", "baseline_of", "seeds_or_fixed"]
+__all__ = [
+    "NAMES",
+    "Baseline",
+    "BaselineName",
+    "baseline_of",
+    "check_at_baseline",
+    "nan_errors",
+    "seeds_or_fixed",
+    "set_baseline",
+]
 
-Baseline = Literal["zero", "mean", "blur", "noise"]
+BaselineName = Literal["zero", "mean", "blur", "noise"]
 
-BLUR_DEVIATION = 5.0
+NAMES: tuple[BaselineName, ...] = get_args(BaselineName)
+
+Baseline = Annotated[BaselineName | float | str | Path | Values | Tensor | Batch, AnyForm()]
+"""A name, a number, a tensor, the path of a file with one, or a batch whose mean is taken; see `baseline_of`."""
+
+BLUR_WIDTH = 5.0
 """Standard deviation of the blur in positions, that of the insertion curve in its paper."""
 
 BLUR_REACH = 15
-"""Positions on either side at which the blur is cut off, three deviations."""
+"""Positions on either side at which the blur is cut off, three standard deviations."""
 
 
-def baseline_of(
-    name: Baseline,
-    x: Float[Tensor, "batch *site"],
-    mask: Bool[Tensor, "batch time"] | None = None,
-    seeds: Int[Tensor, " batch"] | None = None,
-) -> Float[Tensor, "batch *site"]:
+def set_baseline(settings: Any, names: tuple[BaselineName, ...] = NAMES) -> None:
+    """Read the field `baseline` of a frozen object of settings, in place, while the object is made.
+
+    Args:
+        settings: object with a field `baseline` in any form.
+        names: names that it may have.
+
+    Raises:
+        SettingError: for a baseline that cannot be read.
+    """
+    given = settings.baseline
+    if isinstance(given, str) and given in names:
+        return
+    if isinstance(given, Batch):
+        given = Values(_mean_of(given))
+    try:
+        value = values_of(given, "baseline")
+    except SettingError as error:
+        if not isinstance(given, str):
+            raise
+        raise SettingError(error.cause, f"give {' or '.join(map(repr, names))}; or {error.remedy}") from error
+    object.__setattr__(settings, "baseline", value)
+
+
+def baseline_of(baseline: Baseline, query: Query) -> Float[Tensor, "batch *site"]:
     """Make the baseline of each sample.
 
     Args:
-        name: "zero"; "mean", of the sample's own valid sites; "blur", along steps or along rows and columns, by a
-            Gaussian of 5 positions; or "noise", normal with mean and deviation of the sample's own valid sites.
-        x: the inputs.
-        mask: true at valid steps; None when all are.
-        seeds: one per sample, for the noise; None or empty for seed 0 in all samples.
+        baseline: "zero"; "mean", the mean of each feature over the valid steps of the sample, of each channel over the
+            positions of the image; "blur", along steps or along rows and columns, by a Gaussian of 5 positions;
+            "noise", normal with mean and standard deviation of each feature or channel of the sample. Or a number; or
+            values: a vector with one number per feature or channel, a tensor that broadcasts to a sample, or one row
+            per sample.
+        query: the question; its seeds make the noise, the same for all samples where there are none.
 
     Returns:
-        The baseline, shaped like x and equal to it at padded steps.
+        The baseline, shaped like the inputs and equal to them at padded steps.
 
     Raises:
-        SettingError: for the blur of a table, whose features have no order.
+        SettingError: for the mean, blur or noise of a table, whose features have no steps and units of their own.
+        ShapeError: for values that do not fit the inputs.
 
     Example:
-        >>> baseline_of("mean", torch.tensor([[1.0, 3.0, 8.0]]), torch.tensor([[True, True, False]])).tolist()
-        [[2.0, 2.0, 8.0]]
+        >>> x = torch.tensor([[[1.0, 10.0], [3.0, 30.0], [9.0, 9.0]]])
+        >>> query = Query(lambda x: x.sum(1), x, lambda logits: logits[:, 0], torch.tensor([[True, True, False]]))
+        >>> baseline_of("mean", query).tolist()
+        [[[2.0, 20.0], [2.0, 20.0], [9.0, 9.0]]]
     """
-    valid = site_mask(mask, x)
-    return torch.where(valid, BASELINES[name](x, valid, seeds_or_fixed(seeds, len(x))), x)
+    x, valid = query.x, site_mask(query.mask, query.x)
+    if isinstance(baseline, str):
+        made = _NAMED[baseline](x, valid, seeds_or_fixed(query.seeds, len(x)))  # type: ignore[index]
+    else:
+        made = torch.full_like(x, baseline) if isinstance(baseline, int | float) else _fitted(baseline, query)
+    return torch.where(valid, made, x)
+
+
+def check_at_baseline(settings: object, query: Query) -> None:
+    """Check, where a result is not finite, that the model is finite at the baseline.
+
+    Args:
+        settings: method or metric; one without a baseline passes.
+        query: the question.
+
+    Raises:
+        NonFiniteError: when the target is finite at the inputs, and NaN or infinite at the baseline.
+    """
+    baseline = getattr(settings, "baseline", None)
+    if baseline is None:
+        return
+    bad, what = _bad_at(baseline, query) & query.value(query.x).isfinite(), "returns NaN or infinity"
+    if not bad.any() and query.passes.backward:
+        bad, what = _bad_gradient_at(baseline, query), "has a gradient that is NaN or infinite"
+    if bad.any():
+        works = [name for name in NAMES if name != baseline and _is_finite_at(name, query)]
+        other = f"baseline={works[0]}" if works else "the mean of training samples or another vector"
+        raise NonFiniteError(
+            f"the model {what} at the baseline '{baseline}' of '{name_of(settings)}', first for sample "
+            f"{int(query.positions[0][bad.cpu()][0])}; at the inputs themselves it is finite",
+            f"choose another baseline, for example {other}; or let the model add a small number to what it divides by",
+        )
+
+
+@contextmanager
+def nan_errors(settings: object, query: Query) -> Iterator[None]:
+    """Name the cause of an error about NaN from a library that fits a linear model to the target.
+
+    Args:
+        settings: method that runs.
+        query: the question.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        NonFiniteError: when the target is NaN or infinite at the baseline, or between it and the inputs.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not re.search(r"\bNaN\b|infinity", str(error)):
+            raise
+        check_at_baseline(settings, query)
+        raise NonFiniteError(
+            f"the target is NaN or infinite where '{name_of(settings)}' replaces some elements by the baseline",
+            "choose another baseline, or look at the model's outputs; overflow and division by zero are usual causes",
+        ) from error
 
 
 def seeds_or_fixed(seeds: Int[Tensor, " given"] | None, batch: int) -> Int[Tensor, " batch"]:
@@ -71,48 +171,114 @@ def seeds_or_fixed(seeds: Int[Tensor, " given"] | None, batch: int) -> Int[Tenso
     return torch.zeros(batch, dtype=torch.int64) if seeds is None or not len(seeds) else seeds
 
 
+def _bad_at(baseline: Baseline, query: Query) -> Tensor:
+    return ~query.value(baseline_of(baseline, query)).isfinite()
+
+
+def _bad_gradient_at(baseline: Baseline, query: Query) -> Tensor:
+    try:
+        there, here = (query.gradient(points) for points in (baseline_of(baseline, query), query.x))
+    except IndependentOutputError:
+        return torch.zeros(len(query.x), dtype=torch.bool)
+    return ~there.flatten(1).isfinite().all(1) & here.flatten(1).isfinite().all(1)
+
+
+def _is_finite_at(name: BaselineName, query: Query) -> bool:
+    try:
+        bad = _bad_at(name, query) | (_bad_gradient_at(name, query) if query.passes.backward else False)
+        return not bool(bad.any())
+    except (SettingError, ShapeError):
+        return False
+
+
+def _fitted(values: Any, query: Query) -> Tensor:
+    """Bring values to the shape of the inputs: one row per sample, or the same for all of them."""
+    tensor, x = values.tensor, query.x
+    steps = tensor.ndim - x.ndim + 1
+    if query.mask is not None and steps >= 0 and tensor.shape[steps] > x.shape[1]:
+        tensor = tensor.narrow(steps, 0, x.shape[1])  # samples are cut to their valid steps
+    positions, count = query.positions
+    if tensor.ndim == x.ndim and len(tensor) == count:
+        tensor = tensor[positions]
+    elif tensor.ndim == 1 and x.ndim > 1 and (shared := shared_axis(x)) is not None:
+        tensor = tensor.reshape(-1, *[1] * (x.ndim - 1 - shared)) if len(tensor) in (1, x.shape[shared]) else tensor[:0]
+    elif tensor.ndim == x.ndim and len(tensor) != 1:
+        tensor = tensor[:0]
+    try:
+        return tensor.to(x).expand(x.shape)
+    except RuntimeError:
+        raise ShapeError(
+            f"the baseline has shape {tuple(values.tensor.shape)} for {count} samples of shape {tuple(x.shape[1:])}",
+            "give one number per feature or channel, a tensor that broadcasts to a sample, or one row per sample",
+        ) from None
+
+
+def _mean_of(batch: Batch) -> Tensor:
+    """Average each feature over samples and valid steps, each channel over samples and positions."""
+    x = batch.inputs
+    if not x.is_floating_point():
+        raise SettingError(
+            "baseline is a batch of token ids, which have no mean",
+            "give a batch of embeddings, perdure.models.embedded.embedded(model, batch), or a vector",
+        )
+    valid, shared = site_mask(batch.mask, x), shared_axis(x)
+    axes = tuple(i for i in range(x.ndim) if i != (1 if shared is None else shared))
+    return x.double().masked_fill(~valid, 0.0).sum(axes) / valid.expand_as(x).sum(axes).clamp_min(1)
+
+
+def _own_axes(x: Tensor, name: str) -> tuple[int, ...]:
+    """Name the axes of steps or of rows and columns, over which numbers of one unit lie."""
+    shared = shared_axis(x)
+    if shared is None:
+        raise SettingError(
+            f"a table (batch, feature) has one number of each feature, so a sample has no {name} of its own",
+            "give the mean of training samples, baseline=perdure.Batch(x, labels), or a vector; on the command line "
+            "baseline=zero, a number, or a file baseline=mean.npy",
+        )
+    return tuple(axis for axis in range(1, x.ndim) if axis != shared)
+
+
 def _zero(x: Tensor, _: Tensor, __: Tensor) -> Tensor:
     return torch.zeros_like(x)
 
 
 def _mean(x: Tensor, valid: Tensor, _: Tensor) -> Tensor:
-    axes = tuple(range(1, x.ndim))
-    total = x.masked_fill(~valid, 0.0).sum(axes, keepdim=True)
-    return total / valid.sum(axes, keepdim=True).clamp_min(1)
+    return _average(x.double(), valid, _own_axes(x, "mean")).to(x).expand_as(x)
+
+
+def _average(x: Tensor, valid: Tensor, axes: tuple[int, ...]) -> Tensor:
+    return x.masked_fill(~valid, 0.0).sum(axes, keepdim=True) / valid.expand_as(x).sum(axes, keepdim=True).clamp_min(1)
 
 
 def _blur(x: Tensor, valid: Tensor, _: Tensor) -> Tensor:
     """Average over valid neighbours only, so that neither padding nor a border darkens the blur."""
-    shared = shared_axis(x)
-    if shared is None:
-        raise SettingError("a table (batch, feature) has no neighbours to blur", "choose the baseline zero or mean")
-    total, weight = x.masked_fill(~valid, 0.0), valid.to(x)
-    for axis in range(1, x.ndim):
-        if axis != shared:
-            total, weight = _smooth(total, axis), _smooth(weight, axis)
-    return total / weight.clamp_min(torch.finfo(x.dtype).tiny)
+    wide = torch.promote_types(x.dtype, torch.float32)
+    total, weight = x.masked_fill(~valid, 0.0).to(wide), valid.to(x.device, wide).expand(x.shape)
+    for axis in _own_axes(x, "blur"):
+        total, weight = _smooth(total, axis), _smooth(weight, axis)
+    return (total / weight.clamp_min(torch.finfo(wide).tiny)).to(x.dtype)
 
 
 def _smooth(x: Tensor, axis: int) -> Tensor:
     place = torch.arange(x.shape[axis], dtype=torch.float64, device=x.device)
     distance = (place - place[:, None]).abs()
-    weights = torch.exp(-((distance / BLUR_DEVIATION) ** 2) / 2) * (distance <= BLUR_REACH)
+    weights = torch.exp(-((distance / BLUR_WIDTH) ** 2) / 2) * (distance <= BLUR_REACH)
     weights = weights / weights.sum(1, keepdim=True)
     return (x.transpose(axis, -1) @ weights.to(x).T).transpose(axis, -1)
 
 
 def _noise(x: Tensor, valid: Tensor, seeds: Tensor) -> Tensor:
-    wide = x.double()
-    mean = _mean(wide, valid, seeds)
-    deviation = _mean((wide - mean) ** 2, valid, seeds).sqrt()
+    wide, axes = x.double(), _own_axes(x, "noise")
+    mean = _average(wide, valid, axes)
+    deviation = _average((wide - mean) ** 2, valid, axes).sqrt()
     draws = normal(child_seeds(seeds, "baseline"), tuple(x.shape[1:]), wide)
     return (mean + deviation * draws).to(x.dtype)
 
 
-BASELINES: dict[Baseline, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+_NAMED: dict[BaselineName, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "zero": _zero,
     "mean": _mean,
     "blur": _blur,
     "noise": _noise,
 }
-"""How each baseline is made from the inputs, their valid sites and their seeds."""
+"""How each baseline is made from the inputs, their valid elements and their seeds."""

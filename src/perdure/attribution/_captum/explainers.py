@@ -26,6 +26,12 @@ __all__ = ["accepts", "explainer_context", "find_explainer", "split_settings"]
 DEEP_LIFT = ("DeepLift", "DeepLiftShap")
 GUIDED = ("Deconvolution", "GuidedBackprop")
 MIXES_SAMPLES = "FeaturePermutation"
+BASELINES = (
+    "give it as the method's own setting: Captum(explainer, baseline=tensor), or baseline=vector.npy on the command "
+    "line; for GradientShap and DeepLiftShap background="
+)
+"""Remedy for Captum's name of a baseline."""
+
 RESERVED = {"inputs", "baselines", "target", "additional_forward_args", "return_convergence_delta"}
 """Arguments of Captum that the query determines."""
 
@@ -101,7 +107,8 @@ def split_settings(cls: type, settings: Mapping[str, Any]) -> tuple[dict[str, An
         if name not in free:
             near = difflib.get_close_matches(name, free, 3, 0.5) or sorted(free)
             why = "is determined by the query" if name in RESERVED else "is unknown"
-            raise SettingError(f"the setting '{name}' of Captum's {cls.__name__} {why}", f"choose from {near}")
+            remedy = BASELINES if name == "baselines" else f"choose from {near}"
+            raise SettingError(f"the setting '{name}' of Captum's {cls.__name__} {why}", remedy)
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     made = {name: value for name, value in values.items() if name in of_class}
     return made, {name: value for name, value in values.items() if name not in made}
@@ -130,7 +137,7 @@ def explainer_context(query: Query, name: str) -> Iterator[ForwardModule]:
         scalar = stack.enter_context(rescale_context(query) if name in DEEP_LIFT else as_forward_module(query))
         try:
             yield scalar
-        except (AssertionError, TypeError) as error:  # how Captum reports what it does not support
+        except (AssertionError, TypeError, ValueError) as error:  # how Captum reports what it does not support
             raise UnsupportedError(
                 f"Captum's {name} fails: {error}", "change its settings, or choose another method"
             ) from error

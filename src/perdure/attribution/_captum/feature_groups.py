@@ -11,7 +11,7 @@ from torch import Tensor
 from perdure.attribution._valid_steps import explain_each
 from perdure.core.check import check_choice, check_counts
 from perdure.core.query import Query
-from perdure.ops.baseline import Baseline, baseline_of
+from perdure.ops.baseline import Baseline, baseline_of, nan_errors, set_baseline
 from perdure.ops.groups import groups_of, spread
 from perdure.ops.position import Granularity
 
@@ -39,7 +39,7 @@ class GroupAblation:
     def __post_init__(self) -> None:
         check_counts(window=self.window or 1)
         check_choice("granularity", self.granularity, get_args(Granularity))
-        check_choice("baseline", self.baseline, get_args(Baseline))
+        set_baseline(self)
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Explain each sample separately.
@@ -72,4 +72,6 @@ class GroupAblation:
 
     def _map(self, query: Query) -> Tensor:
         groups = groups_of(query.x, self.window, self.granularity)
-        return spread(self.attribute_groups(query, baseline_of(self.baseline, query.x, query.mask), groups), groups)
+        with nan_errors(self, query):
+            values = self.attribute_groups(query, baseline_of(self.baseline, query), groups)
+        return spread(values, groups)
