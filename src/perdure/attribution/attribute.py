@@ -15,10 +15,18 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution, Explained, Provenance, explained
-from perdure.core.call import Side, call_in_parts, call_model, side_inputs, side_of
+from perdure.core.call import NO_SIDE, Side, call_in_parts, call_model, side_inputs, side_of
 from perdure.core.check import all_finite, check_counts, check_inputs, check_label, check_lengths
+from perdure.core.consistency import find_inconsistency, random_state, set_random_state
 from perdure.core.digest import model_digest
-from perdure.core.errors import IndependentOutputError, NonFiniteError, ProbabilityWarning, ShapeError, UnsupportedError
+from perdure.core.errors import (
+    InconsistentOutputWarning,
+    IndependentOutputError,
+    NonFiniteError,
+    ProbabilityWarning,
+    ShapeError,
+    UnsupportedError,
+)
 from perdure.core.evaluation import evaluation
 from perdure.core.given import check_generator, check_made
 from perdure.core.opening import Opening
@@ -93,12 +101,16 @@ def attribute(
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seed = generator.initial_seed()
     asked = as_target(target, len(x))
+    before = random_state(x.device)
     query = _query(model, x, asked, (lengths, batch_size), sub_seeds(generator, len(x)), opening)
     at_once = query.rows if batch_size is not None else min(query.rows, SAMPLES)
+    inconsistent = _warn_if_inconsistent(query, lengths)
     found = [_explain(made, part(query, slice(i, i + at_once))) for i in range(0, len(x), at_once)]
     values = torch.cat([one.values for one in found])
     values = values if query.mask is None else values.masked_fill(~site_mask(query.mask, x), 0.0)
     _check_values(values, query, made)
+    if inconsistent:
+        set_random_state(before)  # a model that draws at random draws from the global stream
     provenance = Provenance(
         method=name_of(made),
         fields=_fields(made),
@@ -166,6 +178,20 @@ def _query(
             stacklevel=3,
         )
     return Query(model, x, asked, mask, seeds, batch_size, passes, opening, side)
+
+
+def _warn_if_inconsistent(query: Query, lengths: Tensor | None) -> bool:
+    """Warn when the outputs for a sample change with more than the sample."""
+    inconsistency = find_inconsistency(query.model, query.x, lengths, query.side or NO_SIDE, query.rows)
+    if inconsistency is not None:
+        warnings.warn(
+            f"{type(query.model).__name__} returns other outputs for the same sample {inconsistency}. A map of it does "
+            "not depend on the sample alone. Begin forward from a fresh state, pass training=self.training to "
+            "F.dropout, and normalise by running statistics or each sample by itself.",
+            InconsistentOutputWarning,
+            stacklevel=3,
+        )
+    return inconsistency is not None
 
 
 def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:

@@ -99,7 +99,7 @@ def call_model(
         named["lengths"] = lengths.to(x.device, copy=True)
     try:
         outputs = model(x.clone(), **named)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         known = _named(error)
         if known is None:
             raise
@@ -141,13 +141,18 @@ def call_in_parts(
     )
 
 
-def _named(error: RuntimeError) -> PerdureError | None:
+def _named(error: Exception) -> PerdureError | None:
     """Name the errors of torch whose cause is known."""
     message = str(error)
     if "enforce_sorted" in message:
         return LengthError(
             "the model packs series with pack_padded_sequence, which wants the longest sample first",
             "pass enforce_sorted=False to pack_padded_sequence in the model, or sort the samples by falling length",
+        )
+    if "more than 1 value per channel when training" in message:
+        return UnsupportedError(
+            "the model normalises by the statistics of the samples in a call, also in evaluation mode",
+            "pass training=self.training to F.batch_norm, and let nn.BatchNorm track its running statistics",
         )
     if "Inference tensors cannot be saved for backward" in message:
         return UnsupportedError(
