@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from perdure.report.charts.figure import png
-from perdure.report.charts.mosaic import moving_boxes
+from perdure.report.charts.figure import to_png
+from perdure.report.charts.mosaic import draw_moving_boxes
 
 run, picture = map(Path, sys.argv[1:])
 with np.load(run / "audit.npz") as arrays:
@@ -14,4 +14,4 @@ with np.load(run / "audit.npz") as arrays:
         name.split("/")[1].replace("_", " "): arrays[name][None] for name in arrays if name.startswith("mean_map/")
     }
     truth = arrays["mean_truth"][None]
-picture.write_bytes(png(moving_boxes(means, ["mean saliency"], truth)))
+picture.write_bytes(to_png(draw_moving_boxes(means, ["mean saliency"], truth)))

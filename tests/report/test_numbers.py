@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.core.verdict import Number
-from perdure.report.numbers import describe, scale, standing
+from perdure.report.numbers import compare_with_null, describe, place_on_scale
 
 values = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
 
@@ -15,7 +15,7 @@ def number(value, low, high, null=0.0, ceiling=1.0, better=True):
 @given(values, values, values, values, values)
 def test_a_scale_is_ordered_and_stays_inside(value, low, high, null, ceiling):
     low, value, high = sorted((low, value, high))
-    placed = scale(number(value, low, high, null, ceiling))
+    placed = place_on_scale(number(value, low, high, null, ceiling))
     if null == ceiling:
         assert placed is None
     else:
@@ -25,11 +25,11 @@ def test_a_scale_is_ordered_and_stays_inside(value, low, high, null, ceiling):
 
 @pytest.mark.parametrize(("value", "place"), [(0.0, 0.0), (0.5, 50.0), (1.0, 100.0)])
 def test_places_between_null_and_ceiling(value, place):
-    assert scale(number(value, value, value)).value == place
+    assert place_on_scale(number(value, value, value)).value == place
 
 
 def test_a_value_far_below_its_null_sits_at_the_edge():
-    placed = scale(number(-40.0, -41.0, -39.0))
+    placed = place_on_scale(number(-40.0, -41.0, -39.0))
     assert (placed.value, placed.high) == (0.0, 0.0)
     assert placed.null == pytest.approx(100 / 3, abs=0.01)
 
@@ -39,10 +39,10 @@ def test_a_value_far_below_its_null_sits_at_the_edge():
     [(0.1, 0.2, 1.0, "better"), (-0.1, 0.2, 1.0, "like"), (-0.2, -0.1, 1.0, "worse"), (-0.2, -0.1, -1.0, "better")],
 )
 def test_standing_follows_the_interval_towards_the_ceiling(low, high, ceiling, expected):
-    assert standing(number((low + high) / 2, low, high, ceiling=ceiling)) == expected
+    assert compare_with_null(number((low + high) / 2, low, high, ceiling=ceiling)) == expected
 
 
 def test_a_number_that_only_describes_has_no_standing():
     described = number(0.5, 0.4, 0.6, better=None)
-    assert standing(described) is None
+    assert compare_with_null(described) is None
     assert describe(described).endswith("ceiling 1.00")

@@ -6,7 +6,7 @@ import numpy as np
 
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Number, Verdict
-from perdure.report.charts.figure import new_figure, png
+from perdure.report.charts.figure import new_figure, to_png
 from perdure.report.pieces import Picture
 
 MEASURES = ("Spearman", "Kendall", "top-3 Jaccard", "sign agreement", "cosine")
@@ -15,7 +15,7 @@ KINDS = ("linear", "valley", "bezier", "polychain", "band")
 
 def undrawn(draw, alt, caption=""):
     """Stand in for `drawn` where only the order of things is looked at."""
-    pixel = png(new_figure(0.1, 0.1), 10)
+    pixel = to_png(new_figure(0.1, 0.1), 10)
     return Picture(pixel, pixel, alt, caption)
 
 

@@ -62,13 +62,13 @@ def write_page(folder: Path) -> Path:
 
 def _page(kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Page:
     if kind == "audit":
-        from perdure.report.pages.audit import audit_page, read_audit
+        from perdure.report.pages.audit import build_audit_page, read_audit
 
-        return audit_page(read_audit(record, arrays))
+        return build_audit_page(read_audit(record, arrays))
     if kind == "reproduce":
-        from perdure.report.pages.reproduction import read_reproduction, reproduction_page
+        from perdure.report.pages.reproduction import build_reproduction_page, read_reproduction
 
-        return reproduction_page(read_reproduction(record, arrays))
-    from perdure.report.pages.paths import paths_page, read_paths
+        return build_reproduction_page(read_reproduction(record, arrays))
+    from perdure.report.pages.paths import build_paths_page, read_paths
 
-    return paths_page(read_paths(record, arrays))
+    return build_paths_page(read_paths(record, arrays))

@@ -9,10 +9,10 @@ import numpy as np
 
 from perdure.core.registry import folder_name
 
-__all__ = ["short_names", "under", "written"]
+__all__ = ["find_original_name", "select_prefix", "shorten_names"]
 
 
-def short_names(names: Sequence[str]) -> tuple[str, ...]:
+def shorten_names(names: Sequence[str]) -> tuple[str, ...]:
     """Shorten the names of runs to what tells them apart.
 
     Args:
@@ -22,7 +22,7 @@ def short_names(names: Sequence[str]) -> tuple[str, ...]:
         What follows their common beginning when that is short and one for each; else 1, 2, 3 ...
 
     Example:
-        >>> short_names(["seed 0", "seed 10"]), short_names(["careful", "hasty"])
+        >>> shorten_names(["seed 0", "seed 10"]), shorten_names(["careful", "hasty"])
         (('0', '10'), ('1', '2'))
     """
     heads, ends = zip(*(_parts(name) for name in names), strict=True)
@@ -37,7 +37,7 @@ def _parts(name: str) -> tuple[str, str]:
     return (name, "") if end is None else (name[: end.start()], end.group())
 
 
-def written(folder: str, names: Sequence[str]) -> str:
+def find_original_name(folder: str, names: Sequence[str]) -> str:
     """Find the name that became the name of a folder or an array.
 
     Args:
@@ -48,13 +48,13 @@ def written(folder: str, names: Sequence[str]) -> str:
         The first name with that folder, or the folder itself.
 
     Example:
-        >>> written("top-3-Jaccard", ["Spearman", "top-3 Jaccard"])
+        >>> find_original_name("top-3-Jaccard", ["Spearman", "top-3 Jaccard"])
         'top-3 Jaccard'
     """
     return next((name for name in names if name == folder or folder_name(name) == folder), folder)
 
 
-def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def select_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Take the arrays whose names begin alike.
 
     Args:
@@ -65,7 +65,7 @@ def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         Those arrays by the rest of their names.
 
     Example:
-        >>> sorted(under("loss/", {"loss/valley": np.zeros(2), "f1/valley": np.zeros(2)}))
+        >>> sorted(select_prefix("loss/", {"loss/valley": np.zeros(2), "f1/valley": np.zeros(2)}))
         ['valley']
     """
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -9,7 +9,16 @@ from typing import Any, Literal
 
 from perdure.core.verdict import Number
 
-__all__ = ["Scale", "describe", "digits", "estimate", "flat", "interval", "scale", "standing"]
+__all__ = [
+    "Scale",
+    "compare_with_null",
+    "describe",
+    "flatten_facts",
+    "format_interval",
+    "format_number",
+    "format_value",
+    "place_on_scale",
+]
 
 BEYOND = 0.5
 """How far a scale goes on beyond null and ceiling, in units of their distance; further values sit at its edge."""
@@ -26,7 +35,7 @@ class Scale:
     value: float
 
 
-def scale(number: Number) -> Scale | None:
+def place_on_scale(number: Number) -> Scale | None:
     """Place a number between its null and its ceiling.
 
     Args:
@@ -36,7 +45,7 @@ def scale(number: Number) -> Scale | None:
         The places, or None when null and ceiling are the same.
 
     Example:
-        >>> scale(Number("Euclidean", 0.75, 0.5, 1.0, null=1.0, ceiling=0.0))
+        >>> place_on_scale(Number("Euclidean", 0.75, 0.5, 1.0, null=1.0, ceiling=0.0))
         Scale(null=0.0, ceiling=100.0, low=0.0, high=50.0, value=25.0)
     """
     if number.null == number.ceiling:
@@ -52,7 +61,7 @@ def scale(number: Number) -> Scale | None:
     return Scale(place(0.0), place(1.0), place(low), place(high), place(value))
 
 
-def standing(number: Number) -> Literal["better", "like", "worse"] | None:
+def compare_with_null(number: Number) -> Literal["better", "like", "worse"] | None:
     """Compare the interval of a number with its null.
 
     Args:
@@ -62,7 +71,7 @@ def standing(number: Number) -> Literal["better", "like", "worse"] | None:
         "like" when the interval holds the null; None for a number that only describes.
 
     Example:
-        >>> standing(Number("AUPRC", 0.13, 0.12, 0.14, null=0.24, ceiling=1.0, higher_is_better=True))
+        >>> compare_with_null(Number("AUPRC", 0.13, 0.12, 0.14, null=0.24, ceiling=1.0, higher_is_better=True))
         'worse'
     """
     if number.higher_is_better is None or number.null == number.ceiling:
@@ -73,7 +82,7 @@ def standing(number: Number) -> Literal["better", "like", "worse"] | None:
     return "worse" if high < 0 else "like"
 
 
-def digits(value: float, unit: str = "", size: float | None = None) -> str:
+def format_number(value: float, unit: str = "", size: float | None = None) -> str:
     """Write a number with three telling digits.
 
     Args:
@@ -85,8 +94,10 @@ def digits(value: float, unit: str = "", size: float | None = None) -> str:
         The text, with a true minus.
 
     Example:
-        >>> digits(0.12345), digits(97.25, "%"), digits(-3e-7), digits(0.0), digits(12345.6)
-        ('0.123', '97.2%', '−3.0e-07', '0', '12,346')
+        >>> [format_number(value) for value in (0.12345, -3e-7, 0.0, 12345.6)]
+        ['0.123', '−3.0e-07', '0', '12,346']
+        >>> format_number(97.25, "%")
+        '97.2%'
     """
     size = abs(value) if size is None else size
     places = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
@@ -95,7 +106,7 @@ def digits(value: float, unit: str = "", size: float | None = None) -> str:
     return ("\N{MINUS SIGN}" if value < 0 else "") + text + space + unit
 
 
-def estimate(number: Number) -> str:
+def format_value(number: Number) -> str:
     """Write the value of a number with its unit, to the same digits as its interval.
 
     Args:
@@ -104,10 +115,10 @@ def estimate(number: Number) -> str:
     Returns:
         The text.
     """
-    return digits(number.value, number.unit, _size(number))
+    return format_number(number.value, number.unit, _size(number))
 
 
-def interval(number: Number) -> str:
+def format_interval(number: Number) -> str:
     """Write the interval of a number.
 
     Args:
@@ -117,10 +128,10 @@ def interval(number: Number) -> str:
         Both ends.
 
     Example:
-        >>> interval(Number("Euclidean", 1.0, 0.98, 1.02, null=1.18, ceiling=0.0))
+        >>> format_interval(Number("Euclidean", 1.0, 0.98, 1.02, null=1.18, ceiling=0.0))
         '0.98 to 1.02'
     """
-    return f"{digits(number.low, size=_size(number))} to {digits(number.high, size=_size(number))}"
+    return f"{format_number(number.low, size=_size(number))} to {format_number(number.high, size=_size(number))}"
 
 
 def describe(number: Number) -> str:
@@ -136,15 +147,15 @@ def describe(number: Number) -> str:
         >>> describe(Number("AUROC", 0.9, 0.88, 0.92, 0.5, 1.0, higher_is_better=True))
         'AUROC 0.900 (0.880 to 0.920); null 0.500, ceiling 1.00; better than null'
     """
-    place = standing(number)
+    place = compare_with_null(number)
     compared = f"; {place} {'the' if place == 'like' else 'than'} null" if place else ""
     return (
-        f"{number.name} {estimate(number)} ({interval(number)}); "
-        f"null {digits(number.null)}, ceiling {digits(number.ceiling)}{compared}"
+        f"{number.name} {format_value(number)} ({format_interval(number)}); "
+        f"null {format_number(number.null)}, ceiling {format_number(number.ceiling)}{compared}"
     )
 
 
-def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def flatten_facts(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Write nested facts as a list of names and texts.
 
     Args:
@@ -155,12 +166,12 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
         The joined name and the text of each value.
 
     Example:
-        >>> list(flat({"seed": 0, "versions": {"torch": "2.13"}, "classes": ["a", "b"]}))
+        >>> list(flatten_facts({"seed": 0, "versions": {"torch": "2.13"}, "classes": ["a", "b"]}))
         [('seed', '0'), ('versions.torch', '2.13'), ('classes', '["a", "b"]')]
     """
     for name, value in facts.items():
         if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
+            yield from flatten_facts(value, f"{prefix}{name}.")
         elif isinstance(value, str):
             yield f"{prefix}{name}", value
         else:

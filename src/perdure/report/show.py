@@ -17,9 +17,9 @@ from perdure.core.errors import SettingError, ShapeError
 from perdure.ops.position import to_positions
 from perdure.ops.sequence import site_mask
 from perdure.report.pages.page import Page, Section, render
-from perdure.report.pages.samples import samples
+from perdure.report.pages.samples import build_samples
 
-__all__ = ["Shown", "show"]
+__all__ = ["Rendering", "show"]
 
 HEIGHT = "38rem"
 """Of the frame in a notebook, which scrolls."""
@@ -29,7 +29,7 @@ NAMED = 4
 
 
 @dataclass(frozen=True, repr=False)
-class Shown:
+class Rendering:
     """A picture as self-contained HTML; a notebook draws it, and its `html` can be written to a file."""
 
     html: str
@@ -50,7 +50,7 @@ def show(
     classes: tuple[str, ...] = (),
     features: tuple[str, ...] = (),
     limit: int = 6,
-) -> Shown:
+) -> Rendering:
     """Draw samples beside the maps that explain them: series, images and texts, each in its own form.
 
     All maps share one scale of colours, in multiples of an even share, so that methods can be compared.
@@ -90,7 +90,7 @@ def show(
                 "give the samples that were explained, in their order",
             )
     few = select(batch, slice(0, limit))
-    piece = samples(
+    piece = build_samples(
         _drawn(few.inputs, few),
         {name: _drawn(_wholes(one.values[:limit], few), few) for name, one in maps.items()},
         None if few.truth is None else _wholes(few.truth[:limit].float(), few).cpu().numpy() > 0,
@@ -100,7 +100,7 @@ def show(
     )
     title = ", ".join(maps) if len(maps) <= NAMED else f"{len(maps)} maps"
     page = Page(title, f"{len(few)} of {len(batch)} samples", "", (Section("Samples", (piece,)),))
-    return Shown(render(page))
+    return Rendering(render(page))
 
 
 def _named(label: int, classes: tuple[str, ...]) -> str:

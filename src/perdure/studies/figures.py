@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy.stats import t
 
-from perdure.report.charts.figure import png
-from perdure.report.charts.mosaic import moving_boxes
-from perdure.report.charts.study_charts import against_chart, interval_chart
+from perdure.report.charts.figure import to_png
+from perdure.report.charts.mosaic import draw_moving_boxes
+from perdure.report.charts.study_charts import draw_intervals, draw_scatter
 from perdure.studies.table import Cell, Row
 
 __all__ = [
@@ -70,7 +70,7 @@ def _chart(rows: Sequence[Row], metric: str, place: Callable[[Row], tuple[str, s
             texts["published"] = paper.get((group, series), float("nan"))
         for name, value in {**texts, **numbers}.items():
             table.setdefault(name, []).append(value)
-    return png(interval_chart(table, metric.replace("_", " ")))
+    return to_png(draw_intervals(table, metric.replace("_", " ")))
 
 
 def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -154,7 +154,7 @@ def barrier_picture(rows: Sequence[Row], model: str) -> bytes:
             series.setdefault(row.method, []).append((barriers[row.seed], row.value))
     points = {method: np.array(pairs) for method, pairs in series.items()}
     across = f"{model}: barrier of the straight line, units matched, nats"
-    return png(against_chart(points, across, "agreement, Spearman"))
+    return to_png(draw_scatter(points, across, "agreement, Spearman"))
 
 
 def _intervals(rows: Sequence[Row], title: str, place: Callable[[Row], tuple[str, str]]) -> bytes:
@@ -166,7 +166,7 @@ def _intervals(rows: Sequence[Row], title: str, place: Callable[[Row], tuple[str
         numbers = {"value": row.value, "null": row.null, "ceiling": row.ceiling, **ends}
         for name, value in {"group": group, "series": series, **numbers}.items():
             table.setdefault(name, []).append(value)
-    return png(interval_chart(table, title))
+    return to_png(draw_intervals(table, title))
 
 
 def moving_box_picture(means: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
@@ -181,7 +181,7 @@ def moving_box_picture(means: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
     starts = sorted(name.split("/")[1] for name in next(iter(means.values())) if name.startswith("mean/"))
     truth = np.stack([next(iter(means.values()))[f"truth/{start}"] for start in starts])
     maps = {model: np.stack([found[f"mean/{start}"] for start in starts]) for model, found in means.items()}
-    return png(moving_boxes(maps, [f"from step {int(start)}" for start in starts], truth))
+    return to_png(draw_moving_boxes(maps, [f"from step {int(start)}" for start in starts], truth))
 
 
 def mean_map_picture(means: Mapping[Cell, Mapping[str, np.ndarray]]) -> bytes:
@@ -198,4 +198,4 @@ def mean_map_picture(means: Mapping[Cell, Mapping[str, np.ndarray]]) -> bytes:
     models = dict.fromkeys(cell.model for cell in means)
     by_place = {(cell.model, cell.dataset): some["mean"] for cell, some in means.items()}
     maps = {model: np.stack([by_place[model, name] for name in sets]) for model in models}
-    return png(moving_boxes(maps, sets, truth))
+    return to_png(draw_moving_boxes(maps, sets, truth))

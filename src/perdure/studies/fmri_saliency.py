@@ -18,10 +18,10 @@ from perdure.data.hcp_task import HcpTask
 from perdure.data.simulated_fmri import SimulatedFmri
 from perdure.models.presets import PRESETS
 from perdure.ops.rank import descending_rank
-from perdure.report.charts.brain import brain_maps, draws_brains, region_strips
-from perdure.report.charts.figure import png
-from perdure.report.charts.heatmap import even_share
-from perdure.report.charts.study_charts import removal_chart
+from perdure.report.charts.brain import can_draw_brains, draw_brain_maps, draw_region_strips
+from perdure.report.charts.figure import to_png
+from perdure.report.charts.heatmap import relative_to_uniform
+from perdure.report.charts.study_charts import draw_removal
 from perdure.studies.cell import accuracy_row, explain_and_judge
 from perdure.studies.figures import means_chart
 from perdure.studies.table import Cell, Found, Row
@@ -112,9 +112,9 @@ class FmriSaliency:
         metrics = dict.fromkeys(row.metric for row in rows if not row.metric.startswith(_REMOVED))
         charts = {name: means_chart(rows, name) for name in metrics}
         mean = {name: np.mean([found[name] for found in arrays.values()], 0) for name in next(iter(arrays.values()))}
-        pictures = {"removal": _removal_chart(rows), "regions": png(region_strips(mean, TIMES))}
-        if not self.smoke and draws_brains(self._dataset().regions()):
-            pictures["brains"] = png(brain_maps(mean, TIMES))
+        pictures = {"removal": _removal_chart(rows), "regions": to_png(draw_region_strips(mean, TIMES))}
+        if not self.smoke and can_draw_brains(self._dataset().regions()):
+            pictures["brains"] = to_png(draw_brain_maps(mean, TIMES))
         return {**charts, **pictures}
 
     def _dataset(self) -> HcpTask | SimulatedFmri:
@@ -182,7 +182,7 @@ def _top(values: Float[Tensor, "batch time region"], share: float) -> Bool[Tenso
 
 def _thirds(maps: Float[Tensor, "batch time region"]) -> Float[np.ndarray, "third region"]:
     """Average maps, in multiples of an even share, over samples and each third of the steps."""
-    mean = even_share(maps.double().numpy()).mean(0)
+    mean = relative_to_uniform(maps.double().numpy()).mean(0)
     return np.stack([part.mean(0) for part in np.array_split(mean, len(TIMES))])
 
 
@@ -202,4 +202,4 @@ def _removal_chart(rows: Sequence[Row]) -> bytes:
             known = [[getattr(row, kind) for row in point] for point in points.values()]
             if known[0][0] is not None and reader == guide:
                 bounds[f"{reader}, {bound}"] = [float(np.mean(one)) for one in known]
-    return png(removal_chart(SHARES, curves, bounds))
+    return to_png(draw_removal(SHARES, curves, bounds))

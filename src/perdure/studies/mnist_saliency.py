@@ -10,8 +10,8 @@ import numpy as np
 from perdure.core.registry import DATASETS
 from perdure.core.target import Probability
 from perdure.models.presets import PRESETS
-from perdure.report.charts.figure import png
-from perdure.report.charts.mosaic import digit_pictures
+from perdure.report.charts.figure import to_png
+from perdure.report.charts.mosaic import draw_digits
 from perdure.studies.cell import accuracy_row, explain_and_judge
 from perdure.studies.figures import means_chart
 from perdure.studies.table import Cell, Found, Row
@@ -72,5 +72,5 @@ class MnistSaliency:
         first = {cell.model: found for cell, found in arrays.items() if cell.seed == 0}
         some = next(iter(first.values()))
         maps = {model: found["maps"] for model, found in first.items()}
-        pictures = digit_pictures(some["digits"], maps, [f"class {label}" for label in some["labels"]])
-        return {**charts, "digits": png(pictures)}
+        pictures = draw_digits(some["digits"], maps, [f"class {label}" for label in some["labels"]])
+        return {**charts, "digits": to_png(pictures)}

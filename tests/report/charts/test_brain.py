@@ -9,10 +9,10 @@ from PIL import Image
 from perdure.core.errors import ShapeError
 from perdure.data.cortex import REGIONS
 from perdure.data.parcellation import OUTSIDE, cortical, surface
-from perdure.report.charts.brain import brain_maps, draws_brains, region_strips
-from perdure.report.charts.figure import png
+from perdure.report.charts.brain import can_draw_brains, draw_brain_maps, draw_region_strips
+from perdure.report.charts.figure import to_png
 from perdure.report.charts.palette import LIGHT
-from perdure.report.charts.study_charts import removal_chart
+from perdure.report.charts.study_charts import draw_removal
 
 MOTOR = np.array([[float(name in ("L_4", "R_4"))] for name in REGIONS]).T
 
@@ -24,14 +24,14 @@ def share_of(picture, colour):
 
 
 def test_strips_show_each_region_once():
-    figure = region_strips({"a": np.eye(3, 6), "b": np.zeros((3, 6))}, ("early", "middle", "late"))
+    figure = draw_region_strips({"a": np.eye(3, 6), "b": np.zeros((3, 6))}, ("early", "middle", "late"))
     assert np.array_equal(figure.axes[0].images[0].get_array(), np.eye(3, 6))
     assert [one.get_text() for one in figure.axes[0].get_yticklabels()] == ["early", "middle", "late"]
-    assert png(figure).startswith(b"\x89PNG")
+    assert to_png(figure).startswith(b"\x89PNG")
 
 
 def test_a_removal_chart_has_a_line_for_each_curve_and_bound():
-    figure = removal_chart((0.0, 0.5), {"a": (0.9, 0.3), "b": (0.9, 0.4)}, {"random": (0.9, 0.8)})
+    figure = draw_removal((0.0, 0.5), {"a": (0.9, 0.3), "b": (0.9, 0.4)}, {"random": (0.9, 0.8)})
     lines = [line.get_ydata().tolist() if hasattr(line.get_ydata(), "tolist") else list(line.get_ydata())
              for line in figure.axes[0].lines]  # fmt: skip
     assert lines == [[0.9, 0.3], [0.9, 0.4], [0.9, 0.8]]
@@ -56,16 +56,16 @@ def test_the_shipped_parcellation_covers_the_cortex():
 
 
 def test_only_the_known_regions_can_be_drawn():
-    assert draws_brains(REGIONS)
-    assert not draws_brains(REGIONS[180:] + REGIONS[:180])
+    assert can_draw_brains(REGIONS)
+    assert not can_draw_brains(REGIONS[180:] + REGIONS[:180])
     with pytest.raises(ShapeError, match="360 regions"):
-        brain_maps({"a": np.zeros((1, 4))}, ("early",))
+        draw_brain_maps({"a": np.zeros((1, 4))}, ("early",))
 
 
 @pytest.mark.slow
 def test_one_region_is_coloured_on_the_surface():
     """The primary motor cortex covers a few per cent of the side; the other regions keep the colour of nothing."""
-    drawn = png(brain_maps({"motor": MOTOR}, ("early",)))
+    drawn = to_png(draw_brain_maps({"motor": MOTOR}, ("early",)))
     high, nothing = share_of(drawn, LIGHT.sequential[-1]), share_of(drawn, LIGHT.rule)
     assert 0.01 < high / (high + nothing) < 0.15
     assert nothing > 0.05

@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 
 from perdure.core.errors import DependencyError
-from perdure.report.charts.figure import label, legend, new_figure, png, quiet, require
+from perdure.report.charts.figure import add_legend, import_for_drawing, new_figure, style_axes, to_png, wrap_label
 from perdure.report.charts.palette import LIGHT
 from tests.report.conftest import HOSTILE
 
@@ -12,29 +12,29 @@ from tests.report.conftest import HOSTILE
 def test_equal_figures_give_equal_bytes():
     def draw():
         figure = new_figure(2, 1)
-        quiet(figure.add_subplot(), LIGHT)
-        return png(figure)
+        style_axes(figure.add_subplot(), LIGHT)
+        return to_png(figure)
 
     assert draw() == draw()
 
 
 def test_no_global_state_is_touched():
     before = dict(matplotlib.rcParams)
-    png(new_figure(1, 1))
+    to_png(new_figure(1, 1))
     assert dict(matplotlib.rcParams) == before
 
 
 def test_any_text_can_be_drawn_as_it_is():
     figure = new_figure(4, 2)
     axes = figure.add_subplot()
-    axes.set_title(label(HOSTILE))
-    legend(figure, axes.plot([0, 1]), [HOSTILE], LIGHT)
-    assert png(figure)
+    axes.set_title(wrap_label(HOSTILE))
+    add_legend(figure, axes.plot([0, 1]), [HOSTILE], LIGHT)
+    assert to_png(figure)
     assert figure.legends[0].get_texts()[0].get_text().startswith("</script>")
 
 
 def test_long_text_ends_after_three_lines():
-    lines = label("word " * 100, 20).split("\n")
+    lines = wrap_label("word " * 100, 20).split("\n")
     assert len(lines) == 3
     assert lines[2].endswith("…")
 
@@ -43,4 +43,4 @@ def test_long_text_ends_after_three_lines():
 def test_a_missing_package_names_the_extra(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(DependencyError, match=rf"'{package}'.*pip install 'perdure\[report\]'"):
-        require(package)
+        import_for_drawing(package)

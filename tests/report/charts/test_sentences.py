@@ -4,33 +4,33 @@ import pytest
 from perdure.core.text import Text
 from perdure.report.charts.heatmap import Limits
 from perdure.report.charts.palette import DARK, LIGHT
-from perdure.report.charts.sentences import mark_words, sentence, sum_words, words_of
-from perdure.report.pages.samples import samples
+from perdure.report.charts.sentences import colour_sentence, group_words, mark_words, sum_over_words
+from perdure.report.pages.samples import build_samples
 
 TEXT = Text(" Well, not <b>bad</b>!", ((1, 5), (7, 10), (11, 21), (21, 22)))
 
 
 def test_the_tokens_put_together_are_the_text():
-    found = sentence(TEXT, np.array([1.0, -2.0, 0.5, 0.0]), Limits(2.0, True))
+    found = colour_sentence(TEXT, np.array([1.0, -2.0, 0.5, 0.0]), Limits(2.0, True))
     assert "".join(token.text for token in found.tokens) == TEXT.text
     assert [token.text for token in found.tokens if token.value] == list(TEXT.tokens)
 
 
 def test_truth_marks_its_tokens_and_padding_is_not_looked_at():
     values = np.array([1.0, 2.0, 3.0, 4.0, np.nan, np.nan])
-    found = sentence(TEXT, values, Limits(4.0, False), np.array([False, True, False, False, True, True]))
+    found = colour_sentence(TEXT, values, Limits(4.0, False), np.array([False, True, False, False, True, True]))
     assert [token.text for token in found.tokens if token.truth] == ["not"]
 
 
 def test_tokens_beyond_the_values_have_no_colour():
-    found = sentence(TEXT, np.array([1.0]), Limits(1.0, False))
+    found = colour_sentence(TEXT, np.array([1.0]), Limits(1.0, False))
     assert [token.text for token in found.tokens] == [" ", "Well", ", not <b>bad</b>!"]
 
 
 @pytest.mark.parametrize("share", np.linspace(-1, 1, 9))
 def test_ink_stands_out_from_its_ground(share):
     """At least 3 to 1 everywhere, as the accessibility guidelines ask of large text."""
-    (token,) = sentence(Text("a", ((0, 1),)), np.array([share]), Limits(1.0, True)).tokens
+    (token,) = colour_sentence(Text("a", ((0, 1),)), np.array([share]), Limits(1.0, True)).tokens
     for (ground, ink), palette in ((token.light, LIGHT), (token.dark, DARK)):
         assert ink in (palette.ink, palette.paper)
         assert contrast(ground, ink) > 3
@@ -54,14 +54,14 @@ MAPS = np.array([[8.0, 1.0, 2.0, 3.0, 4.0, 16.0], [8.0, 5.0, 16.0, np.nan, np.na
 
 
 def test_pieces_add_up_to_their_word_and_marks_round_a_text_to_none():
-    assert np.array_equal(sum_words(MAPS, TEXTS), [[1, 9], [5, np.nan]], equal_nan=True)
+    assert np.array_equal(sum_over_words(MAPS, TEXTS), [[1, 9], [5, np.nan]], equal_nan=True)
     truth = np.zeros((2, 6), bool)
     truth[0, 3] = truth[1, 0] = True
     assert mark_words(truth, TEXTS).tolist() == [[False, True], [False, False]]
-    assert words_of(TEXTS[0]).tokens == ("not", "acted!")
+    assert group_words(TEXTS[0]).tokens == ("not", "acted!")
 
 
 def test_a_page_shows_words_whole():
-    piece = samples(np.zeros((2, 6)), {"model": MAPS}, None, ("a", "b"), TEXTS)
+    piece = build_samples(np.zeros((2, 6)), {"model": MAPS}, None, ("a", "b"), TEXTS)
     assert [token.text for token in piece.rows[0][1][0].tokens] == ["not", " ", "acted!"]
     assert [token.text for token in piece.rows[1][1][0].tokens] == ["bad"]

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perdure.report.charts.figure import png
-from perdure.report.charts.study_charts import interval_chart
+from perdure.report.charts.figure import to_png
+from perdure.report.charts.study_charts import draw_intervals
 
 TABLE = {
     "group": ["earlier", "earlier", "latter"],
@@ -18,7 +18,7 @@ TABLE = {
 
 @pytest.mark.parametrize("table", [TABLE, pd.DataFrame(TABLE)])
 def test_every_point_and_its_bounds_are_drawn(table):
-    figure = interval_chart(table, "weighted Jaccard")
+    figure = draw_intervals(table, "weighted Jaccard")
     axes = figure.axes[0]
     bounds = [line.get_xdata()[0] for line in axes.lines]
     assert bounds == [0.2, 1.0, 0.1, 0.9]
@@ -30,6 +30,6 @@ def test_every_point_and_its_bounds_are_drawn(table):
 
 
 def test_published_numbers_are_diamonds_in_the_legend():
-    figure = interval_chart({**TABLE, "published": [0.0, np.nan, 0.019]}, "weighted Jaccard")
+    figure = draw_intervals({**TABLE, "published": [0.0, np.nan, 0.019]}, "weighted Jaccard")
     assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == "published"
-    assert png(figure, 40)
+    assert to_png(figure, 40)

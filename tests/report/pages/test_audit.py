@@ -4,14 +4,14 @@ from dataclasses import asdict
 
 import numpy as np
 
-from perdure.report.pages.audit import audit_page, read_audit
+from perdure.report.pages.audit import build_audit_page, read_audit
 from perdure.report.pages.page import render
 from perdure.report.pieces import Gallery, Sentences
 from tests.report.conftest import HOSTILE, of_images, of_texts
 
 
 def test_a_page_tells_its_story_in_order(audit):
-    page = audit_page(audit)
+    page = build_audit_page(audit)
     assert page.lead == audit.answer
     assert [section.title for section in page.sections] == [
         "Verdicts",
@@ -41,12 +41,12 @@ def test_the_audit_comes_back_from_json_and_arrays(audit):
     arrays |= {f"map/{name}": values for name, values in audit.maps.items()}
     read = read_audit(json.loads(json.dumps(record)), arrays)
     assert (read.models, read.scores) == (audit.models, audit.scores)
-    assert render(audit_page(read)) == render(audit_page(audit))
+    assert render(build_audit_page(read)) == render(build_audit_page(audit))
 
 
 def test_without_truth_nothing_is_outlined(audit):
     blind = dataclasses.replace(audit, truth=None, truth_profile=None, mean_truth=None)
-    galleries = [piece for s in audit_page(blind).sections for piece in s.pieces if isinstance(piece, Gallery)]
+    galleries = [piece for s in build_audit_page(blind).sections for piece in s.pieces if isinstance(piece, Gallery)]
     panels = [panel for gallery in galleries for _, row in gallery.rows for panel in row]
     assert {panel.outline for panel in panels} == {""}
     assert [panel.caption for panel in galleries[1].rows[0][1]] == ["input", "LSTM"]
@@ -55,7 +55,7 @@ def test_without_truth_nothing_is_outlined(audit):
 def test_rows_of_one_metric_stand_together(audit):
     row = audit.scores[0]
     other = dataclasses.replace(row, number=dataclasses.replace(row.number, name="AUROC"))
-    table = audit_page(dataclasses.replace(audit, scores=(row, other, row))).sections[3].pieces[0]
+    table = build_audit_page(dataclasses.replace(audit, scores=(row, other, row))).sections[3].pieces[0]
     assert [(group.name, len(group.rows)) for group in table.groups] == [("LSTM", 2), ("AUROC", 1)]
 
 
@@ -63,13 +63,13 @@ def test_models_stand_side_by_side_for_each_question(audit):
     (model,) = audit.models
     other = dataclasses.replace(model.verdicts[0], question="Why?")
     models = tuple(dataclasses.replace(model, name=name, verdicts=(*model.verdicts, other)) for name in ("a", "b"))
-    first, second = audit_page(dataclasses.replace(audit, models=models)).sections[0].pieces
+    first, second = build_audit_page(dataclasses.replace(audit, models=models)).sections[0].pieces
     assert [card.subject for card in first.cards] == [card.subject for card in second.cards] == ["a", "b"]
     assert {card.verdict.question for card in second.cards} == {"Why?"}
 
 
 def test_images_stand_beside_their_maps_and_have_no_time():
-    page = audit_page(of_images())
+    page = build_audit_page(of_images())
     assert "Where the attribution goes" not in [section.title for section in page.sections]
     (gallery,) = page.sections[1].pieces
     (image, found) = gallery.rows[0][1]
@@ -79,7 +79,7 @@ def test_images_stand_beside_their_maps_and_have_no_time():
 
 
 def test_words_have_colours_and_are_never_markup():
-    page = audit_page(of_texts(words=HOSTILE))
+    page = build_audit_page(of_texts(words=HOSTILE))
     pieces = [piece for section in page.sections for piece in section.pieces]
     (texts,) = [piece for piece in pieces if isinstance(piece, Sentences)]
     tokens = texts.rows[0][1][0].tokens
@@ -100,7 +100,7 @@ def test_texts_come_back_from_json(audit):
 
 def test_features_are_named_where_there_is_room_and_names_are_never_markup(audit):
     names = (HOSTILE, "b", "c", "d", "e")
-    page = audit_page(dataclasses.replace(audit, features=names))
+    page = build_audit_page(dataclasses.replace(audit, features=names))
     panels = [
         panel
         for section in page.sections

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from perdure.report.pages.audit import audit_page
+from perdure.report.pages.audit import build_audit_page
 from perdure.report.pages.page import render
-from perdure.report.pages.paths import paths_page, read_paths
-from perdure.report.pages.reproduction import read_reproduction, reproduction_page
+from perdure.report.pages.paths import build_paths_page, read_paths
+from perdure.report.pages.reproduction import build_reproduction_page, read_reproduction
 from tests.report.conftest import HOSTILE, of_images, of_texts, picture
 from tests.report.third import paths, reproduction
 
@@ -57,7 +57,7 @@ def page(browser, request, tmp_path_factory):
 
 
 def _opened(browser, audit, path):
-    return _shown(browser, audit_page(audit), path)
+    return _shown(browser, build_audit_page(audit), path)
 
 
 def _shown(browser, page, path):
@@ -135,10 +135,10 @@ def test_images_have_pixels_and_an_outline(browser, tmp_path):
 
 
 THIRD = {
-    "retrained": lambda name: reproduction_page(
+    "retrained": lambda name: build_reproduction_page(
         read_reproduction(*reproduction(runs=3, methods=(name,), samples=30, types=(name, "b"), name=name))
     ),
-    "paths": lambda name: paths_page(
+    "paths": lambda name: build_paths_page(
         read_paths(*paths(kinds=("linear", "valley"), methods=(name,), points=5, types=(name, "b")))
     ),
 }

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from perdure.report.charts.palette import DARK, LIGHT
-from perdure.report.pages.audit import audit_page
+from perdure.report.pages.audit import build_audit_page
 from perdure.report.pages.page import Page, Section, render
 from perdure.report.pieces import Facts, Prose
 
@@ -28,7 +28,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(audit):
-    return render(audit_page(audit))
+    return render(build_audit_page(audit))
 
 
 def luminance(code: str) -> float:
@@ -69,7 +69,7 @@ def test_the_policy_allows_exactly_the_scripts_of_the_page(html):
 
 
 def test_hostile_text_makes_no_element(html, hostile):
-    plain, attacked = Elements(html), Elements(render(audit_page(hostile)))
+    plain, attacked = Elements(html), Elements(render(build_audit_page(hostile)))
     assert [tag for tag, _ in attacked.found] == [tag for tag, _ in plain.found]
     assert not any(name.startswith("on") for _, attrs in attacked.found for name in attrs)
 

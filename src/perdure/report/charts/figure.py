@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["drawn", "label", "legend", "new_figure", "png", "quiet", "require"]
+__all__ = ["add_legend", "draw_picture", "import_for_drawing", "new_figure", "style_axes", "to_png", "wrap_label"]
 
 
 BREAKS = re.compile(r"(\s+|(?<=[:,_/-]))")
 """Where a line may end: at spaces, and after what joins the words of a name."""
 
 
-def require(module: str) -> Any:
+def import_for_drawing(module: str) -> Any:
     """Import a module of the report extra.
 
     Args:
@@ -40,7 +40,7 @@ def require(module: str) -> Any:
         DependencyError: when it is not installed.
 
     Example:
-        >>> require("no_such_drawing_package")
+        >>> import_for_drawing("no_such_drawing_package")
         Traceback (most recent call last):
         perdure.core.errors.DependencyError: ... Remedy: pip install 'perdure[report]'.
     """
@@ -65,14 +65,14 @@ def new_figure(width: float, height: float, palette: Palette = LIGHT) -> Figure:
     Returns:
         A figure with an Agg canvas; its layout is solved when it is drawn.
     """
-    figure: Figure = require("matplotlib.figure").Figure(
+    figure: Figure = import_for_drawing("matplotlib.figure").Figure(
         figsize=(width, height), layout="constrained", facecolor=palette.paper
     )
-    require("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    import_for_drawing("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     return figure
 
 
-def png(figure: Figure, dpi: int = 160) -> bytes:
+def to_png(figure: Figure, dpi: int = 160) -> bytes:
     """Draw a figure as PNG; equal figures give equal bytes.
 
     Args:
@@ -83,7 +83,7 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
         The file's bytes.
 
     Example:
-        >>> png(new_figure(1, 1))[1:4]
+        >>> to_png(new_figure(1, 1))[1:4]
         b'PNG'
     """
     buffer = io.BytesIO()
@@ -91,7 +91,7 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
     return buffer.getvalue()
 
 
-def label(text: object, width: int = 28) -> str:
+def wrap_label(text: object, width: int = 28) -> str:
     r"""Make any text safe to draw: never read as mathematics, wrapped, at most three lines.
 
     Args:
@@ -102,9 +102,9 @@ def label(text: object, width: int = 28) -> str:
         The text with its dollars escaped.
 
     Example:
-        >>> label("price in $")
+        >>> wrap_label("price in $")
         'price in \\$'
-        >>> label("integrated_gradients:steps=32")
+        >>> wrap_label("integrated_gradients:steps=32")
         'integrated_gradients:\nsteps=32'
     """
     wrapper = textwrap.TextWrapper(width)
@@ -114,7 +114,7 @@ def label(text: object, width: int = 28) -> str:
     return "\n".join(kept).replace("$", r"\$")
 
 
-def quiet(axes: Axes, palette: Palette) -> None:
+def style_axes(axes: Axes, palette: Palette) -> None:
     """Leave of a pair of axes what a reader needs: no box, a faint grid, small muted ticks.
 
     Args:
@@ -131,7 +131,7 @@ def quiet(axes: Axes, palette: Palette) -> None:
         axis.label.set(color=palette.muted, size=9.5)
 
 
-def legend(figure: Figure, handles: Sequence[Artist], names: Sequence[object], palette: Palette) -> None:
+def add_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[object], palette: Palette) -> None:
     """Put a legend above a figure; any name is shown as it is, also one that starts with an underscore.
 
     Args:
@@ -142,7 +142,7 @@ def legend(figure: Figure, handles: Sequence[Artist], names: Sequence[object], p
     """
     made = figure.legend(handles, [""] * len(names), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
     for text, name in zip(made.get_texts(), names, strict=True):
-        text.set(text=label(name, 40), color=palette.ink)
+        text.set(text=wrap_label(name, 40), color=palette.ink)
 
 
 COLOURS = 128
@@ -151,7 +151,7 @@ DPI = 132
 """Sharp on a screen of two pixels to a point, and a third smaller than in print."""
 
 
-def drawn(draw: Callable[[Palette], Figure], alt: str, caption: str = "") -> Picture:
+def draw_picture(draw: Callable[[Palette], Figure], alt: str, caption: str = "") -> Picture:
     """Draw a figure for a page.
 
     Args:
@@ -162,13 +162,13 @@ def drawn(draw: Callable[[Palette], Figure], alt: str, caption: str = "") -> Pic
     Returns:
         The piece.
     """
-    light, dark = (_small(png(draw(palette), DPI)) for palette in (LIGHT, DARK))
+    light, dark = (_small(to_png(draw(palette), DPI)) for palette in (LIGHT, DARK))
     return Picture(light, dark, alt, caption)
 
 
 def _small(file: bytes) -> bytes:
     """Write a PNG with the few colours that a chart has, a third of the size."""
-    image, buffer = require("PIL.Image"), io.BytesIO()
+    image, buffer = import_for_drawing("PIL.Image"), io.BytesIO()
     with image.open(io.BytesIO(file)) as drawing:
         few = drawing.convert("RGB").quantize(COLOURS, method=image.Quantize.MEDIANCUT, dither=image.Dither.NONE)
     few.save(buffer, format="png", optimize=True)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from perdure.report.charts.figure import label, new_figure
+from perdure.report.charts.figure import new_figure, wrap_label
 from perdure.report.charts.palette import LIGHT, SERIES, Palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ever_moved", "flow_chart", "flows"]
+__all__ = ["compute_leaving_fraction", "count_transitions", "draw_flow"]
 
 STATIONS = 13
 """Points of the way that are drawn; streams between more would be too thin to follow."""
@@ -28,7 +28,7 @@ Labels = Int[np.ndarray, " sample"]
 Clusters = Int[np.ndarray, "point sample"]
 
 
-def flows(before: Labels, after: Labels) -> Float[np.ndarray, "cluster cluster"]:
+def count_transitions(before: Labels, after: Labels) -> Float[np.ndarray, "cluster cluster"]:
     """Count who goes from which cluster to which.
 
     Args:
@@ -39,7 +39,7 @@ def flows(before: Labels, after: Labels) -> Float[np.ndarray, "cluster cluster"]
         Shares of all samples: rows where they come from, columns where they go to.
 
     Example:
-        >>> flows(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])).tolist()
+        >>> count_transitions(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])).tolist()
         [[0.25, 0.25], [0.0, 0.5]]
     """
     count = int(max(before.max(), after.max())) + 1
@@ -48,7 +48,7 @@ def flows(before: Labels, after: Labels) -> Float[np.ndarray, "cluster cluster"]
     return table
 
 
-def ever_moved(clusters: Clusters) -> float:
+def compute_leaving_fraction(clusters: Clusters) -> float:
     """Measure the share of samples that leave their first cluster at any point.
 
     Args:
@@ -58,13 +58,13 @@ def ever_moved(clusters: Clusters) -> float:
         The share.
 
     Example:
-        >>> ever_moved(np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 1, 1]]))
+        >>> compute_leaving_fraction(np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 1, 1]]))
         0.25
     """
     return float((clusters != clusters[0]).any(0).mean())
 
 
-def flow_chart(clusters: Mapping[str, Clusters], way: str, palette: Palette = LIGHT) -> Figure:
+def draw_flow(clusters: Mapping[str, Clusters], way: str, palette: Palette = LIGHT) -> Figure:
     """Draw the streams of samples between clusters, one band of streams for each path.
 
     Streams that stay in their cluster are faint; those that change stand out in the colour they come from.
@@ -79,7 +79,7 @@ def flow_chart(clusters: Mapping[str, Clusters], way: str, palette: Palette = LI
     """
     figure = new_figure(8.4, 0.6 + 1.45 * len(clusters), palette)
     axes = figure.add_subplot()
-    axes.set(xlim=(-0.012, 1.012), ylim=(1.42 * len(clusters) - 0.28, -0.3), xlabel=label(way, 80))
+    axes.set(xlim=(-0.012, 1.012), ylim=(1.42 * len(clusters) - 0.28, -0.3), xlabel=wrap_label(way, 80))
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set(yticks=(), facecolor=palette.paper)
@@ -87,7 +87,7 @@ def flow_chart(clusters: Mapping[str, Clusters], way: str, palette: Palette = LI
     axes.xaxis.label.set(color=palette.muted, size=9.5)
     for i, (name, one) in enumerate(clusters.items()):
         stations = np.unique(np.linspace(0, len(one) - 1, min(STATIONS, len(one))).astype(int))
-        title = f"{label(name, 60)} · {100 * ever_moved(one):.0f}% leave their cluster on the way"
+        title = f"{wrap_label(name, 60)} · {100 * compute_leaving_fraction(one):.0f}% leave their cluster on the way"
         axes.text(-0.008, 1.42 * i - 0.06, title, color=palette.ink, size=9.5, va="bottom")
         _band(axes, one[stations], stations / max(1, len(one) - 1), 1.42 * i, palette)
     return figure
@@ -100,7 +100,9 @@ def _band(axes: Axes, clusters: Clusters, places: np.ndarray, top: float, palett
     starts = top + np.cumsum(sizes, axis=1) * (1 - GAP * (count - 1)) - sizes * (1 - GAP * (count - 1))
     starts += GAP * np.arange(count)
     for (i, j), (a, b) in zip(pairwise(range(len(places))), pairwise(places), strict=True):
-        _streams(axes, flows(clusters[i], clusters[j]) * (1 - GAP * (count - 1)), (a, b), (starts[i], starts[j]))
+        _streams(
+            axes, count_transitions(clusters[i], clusters[j]) * (1 - GAP * (count - 1)), (a, b), (starts[i], starts[j])
+        )
     for place, start, size in zip(places, starts, sizes, strict=True):
         for cluster in np.flatnonzero(size):
             height = size[cluster] * (1 - GAP * (count - 1))

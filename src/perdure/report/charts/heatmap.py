@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from perdure.report.charts.figure import require
+from perdure.report.charts.figure import import_for_drawing
 from perdure.report.charts.palette import DARK, LIGHT, Palette
-from perdure.report.numbers import digits
+from perdure.report.numbers import format_number
 from perdure.report.pieces import ColourScale, Panel
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 __all__ = [
-    "EVEN_SHARE",
     "MOST",
+    "UNIFORM_UNIT",
     "Limits",
-    "colour_map",
-    "colour_scale",
-    "even_share",
-    "labelled",
-    "limits",
-    "map_panel",
-    "outline",
-    "panel",
-    "picture_panel",
-    "pixels",
+    "add_labels",
+    "draw_colour_scale",
+    "draw_image_panel",
+    "draw_map_panel",
+    "draw_panel",
+    "draw_pixels",
+    "find_limits",
+    "make_colour_map",
+    "relative_to_uniform",
+    "trace_outline",
 ]
 
 MOST = 0.95
@@ -40,7 +40,7 @@ MOST = 0.95
 MOST_NAMES = 12
 """Features whose names fit beside a map."""
 
-EVEN_SHARE = "attribution, 1 = an even share"
+UNIFORM_UNIT = "attribution, 1 = an even share"
 """The unit of maps and curves that are drawn together."""
 
 Segment = tuple[tuple[int, int], tuple[int, int]]
@@ -64,7 +64,7 @@ class Limits:
         return -self.high if self.signed else 0.0
 
 
-def limits(maps: Iterable[Float[np.ndarray, "..."]], share: float = 0.99) -> Limits:
+def find_limits(maps: Iterable[Float[np.ndarray, "..."]], share: float = 0.99) -> Limits:
     """Find one colour scale for many maps, not stretched by a few extreme sites.
 
     Args:
@@ -75,7 +75,7 @@ def limits(maps: Iterable[Float[np.ndarray, "..."]], share: float = 0.99) -> Lim
         Limits, symmetric about zero as soon as one value is negative.
 
     Example:
-        >>> limits([np.array([0.0, 1.0, 2.0]), np.array([-4.0])], share=1.0)
+        >>> find_limits([np.array([0.0, 1.0, 2.0]), np.array([-4.0])], share=1.0)
         Limits(high=4.0, signed=True)
     """
     values = np.concatenate([np.ravel(some) for some in maps])
@@ -85,7 +85,7 @@ def limits(maps: Iterable[Float[np.ndarray, "..."]], share: float = 0.99) -> Lim
     return Limits(high or float(size.max(initial=0.0)) or 1.0, bool((values < 0).any()))
 
 
-def even_share(maps: Float[np.ndarray, "batch *site"]) -> Float[np.ndarray, "batch *site"]:
+def relative_to_uniform(maps: Float[np.ndarray, "batch *site"]) -> Float[np.ndarray, "batch *site"]:
     """Express maps in multiples of an even share, so that maps of different scale can share colours.
 
     A map that spreads its mass evenly is 1 at each site. Signs are kept.
@@ -97,7 +97,7 @@ def even_share(maps: Float[np.ndarray, "batch *site"]) -> Float[np.ndarray, "bat
         Each map over the mean of its absolute values; a map of zeros stays zero.
 
     Example:
-        >>> even_share(np.array([[[1.0, -3.0]]])).tolist()
+        >>> relative_to_uniform(np.array([[[1.0, -3.0]]])).tolist()
         [[[0.5, -1.5]]]
     """
     filled = np.isfinite(maps)
@@ -108,7 +108,7 @@ def even_share(maps: Float[np.ndarray, "batch *site"]) -> Float[np.ndarray, "bat
     return shares
 
 
-def outline(truth: Bool[np.ndarray, "time feature"]) -> list[Segment]:
+def trace_outline(truth: Bool[np.ndarray, "time feature"]) -> list[Segment]:
     """Trace the border between sites that matter and sites that do not.
 
     Args:
@@ -118,7 +118,7 @@ def outline(truth: Bool[np.ndarray, "time feature"]) -> list[Segment]:
         Straight pieces between corners (step, feature), each as long as it can be.
 
     Example:
-        >>> outline(np.array([[True], [True]]))
+        >>> trace_outline(np.array([[True], [True]]))
         [((0, 0), (0, 1)), ((2, 0), (2, 1)), ((0, 0), (2, 0)), ((0, 1), (2, 1))]
     """
     across = [((t, a), (t, b)) for t, a, b in _borders(truth)]
@@ -126,7 +126,7 @@ def outline(truth: Bool[np.ndarray, "time feature"]) -> list[Segment]:
     return across + along
 
 
-def colour_map(scale: Limits, palette: Palette) -> Colormap:
+def make_colour_map(scale: Limits, palette: Palette) -> Colormap:
     """Make the colours of a scale.
 
     Args:
@@ -137,11 +137,11 @@ def colour_map(scale: Limits, palette: Palette) -> Colormap:
         A colour map; NaN is transparent.
     """
     stops = palette.diverging if scale.signed else palette.sequential
-    made: Colormap = require("matplotlib.colors").LinearSegmentedColormap.from_list("perdure", stops, N=512)
+    made: Colormap = import_for_drawing("matplotlib.colors").LinearSegmentedColormap.from_list("perdure", stops, N=512)
     return made
 
 
-def pixels(values: Float[np.ndarray, "time feature"], scale: Limits, palette: Palette = LIGHT) -> bytes:
+def draw_pixels(values: Float[np.ndarray, "time feature"], scale: Limits, palette: Palette = LIGHT) -> bytes:
     """Draw a map as PNG with one pixel for each site: time to the right, features downwards.
 
     Args:
@@ -153,13 +153,13 @@ def pixels(values: Float[np.ndarray, "time feature"], scale: Limits, palette: Pa
         The file's bytes.
     """
     shown = (np.clip(values.T, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
-    rgba: Any = colour_map(scale, palette)(np.ma.masked_invalid(shown), bytes=True)
+    rgba: Any = make_colour_map(scale, palette)(np.ma.masked_invalid(shown), bytes=True)
     buffer = io.BytesIO()
-    require("matplotlib.image").imsave(buffer, rgba, format="png", metadata={"Software": None})
+    import_for_drawing("matplotlib.image").imsave(buffer, rgba, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def panel(
+def draw_panel(
     values: Float[np.ndarray, "time feature"],
     scale: Limits,
     truth: Bool[np.ndarray, "time feature"] | None = None,
@@ -178,13 +178,13 @@ def panel(
     Returns:
         The piece.
     """
-    path = "" if truth is None else "".join(f"M{a} {b}L{c} {d}" for (a, b), (c, d) in outline(truth))
+    path = "" if truth is None else "".join(f"M{a} {b}L{c} {d}" for (a, b), (c, d) in trace_outline(truth))
     steps, features = values.shape
-    light, dark = (pixels(values, scale, palette) for palette in (LIGHT, DARK))
+    light, dark = (draw_pixels(values, scale, palette) for palette in (LIGHT, DARK))
     return Panel(light, dark, (steps, features), path, caption, alt or caption)
 
 
-def labelled(drawn: Panel, names: tuple[str, ...] = ()) -> Panel:
+def add_labels(drawn: Panel, names: tuple[str, ...] = ()) -> Panel:
     """Name the features of a map of series, as far as there is room, and its first and last step.
 
     Args:
@@ -195,7 +195,7 @@ def labelled(drawn: Panel, names: tuple[str, ...] = ()) -> Panel:
         The piece with labels.
 
     Example:
-        >>> found = labelled(panel(np.zeros((5, 2)), Limits(1.0, False)), ("speed", "height"))
+        >>> found = add_labels(draw_panel(np.zeros((5, 2)), Limits(1.0, False)), ("speed", "height"))
         >>> found.rows, found.ends
         (('speed', 'height'), ('step 1', '5'))
     """
@@ -204,7 +204,7 @@ def labelled(drawn: Panel, names: tuple[str, ...] = ()) -> Panel:
     return replace(drawn, rows=rows, ends=("step 1", str(steps)) if steps > 1 else ("step 1",))
 
 
-def colour_scale(scale: Limits, caption: str, unit: str = "") -> ColourScale:
+def draw_colour_scale(scale: Limits, caption: str, unit: str = "") -> ColourScale:
     """Draw the strip of colours that explains maps.
 
     Args:
@@ -217,8 +217,8 @@ def colour_scale(scale: Limits, caption: str, unit: str = "") -> ColourScale:
     """
     strip = np.linspace(scale.low, scale.high, 256)[:, None]
     ticks = (scale.low, (scale.low + scale.high) / 2, scale.high)
-    light, dark = (pixels(strip, scale, palette) for palette in (LIGHT, DARK))
-    return ColourScale(light, dark, tuple(digits(tick, unit) for tick in ticks), caption)
+    light, dark = (draw_pixels(strip, scale, palette) for palette in (LIGHT, DARK))
+    return ColourScale(light, dark, tuple(format_number(tick, unit) for tick in ticks), caption)
 
 
 def _borders(truth: np.ndarray) -> Iterator[tuple[int, int, int]]:
@@ -233,7 +233,7 @@ def _borders(truth: np.ndarray) -> Iterator[tuple[int, int, int]]:
 Truth = Bool[np.ndarray, "row column"]
 
 
-def picture_panel(
+def draw_image_panel(
     image: Float[np.ndarray, "channel row column"],
     span: tuple[float, float],
     truth: Truth | None = None,
@@ -257,12 +257,12 @@ def picture_panel(
     shares = np.clip((seen - low) / ((high - low) or 1.0), 0.0, 1.0)
     buffer = io.BytesIO()
     rgb = np.round(255 * shares).astype(np.uint8).transpose(1, 2, 0)
-    require("matplotlib.image").imsave(buffer, rgb, format="png", metadata={"Software": None})
+    import_for_drawing("matplotlib.image").imsave(buffer, rgb, format="png", metadata={"Software": None})
     rows, columns = image.shape[1:]
     return Panel(buffer.getvalue(), buffer.getvalue(), (columns, rows), _path(truth), caption, alt or caption)
 
 
-def map_panel(
+def draw_map_panel(
     values: Float[np.ndarray, "row column"],
     scale: Limits,
     truth: Truth | None = None,
@@ -281,8 +281,8 @@ def map_panel(
     Returns:
         The piece, with columns to the right and rows downwards.
     """
-    return panel(values.T, scale, None if truth is None else truth.T, caption, alt)
+    return draw_panel(values.T, scale, None if truth is None else truth.T, caption, alt)
 
 
 def _path(truth: Truth | None) -> str:
-    return "" if truth is None else "".join(f"M{a} {b}L{c} {d}" for (a, b), (c, d) in outline(truth.T))
+    return "" if truth is None else "".join(f"M{a} {b}L{c} {d}" for (a, b), (c, d) in trace_outline(truth.T))

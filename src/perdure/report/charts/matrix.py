@@ -10,14 +10,14 @@ from jaxtyping import Float
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from perdure.report.charts.figure import require
-from perdure.report.charts.heatmap import Limits, colour_map, pixels
+from perdure.report.charts.figure import import_for_drawing
+from perdure.report.charts.heatmap import Limits, draw_pixels, make_colour_map
 from perdure.report.charts.palette import DARK, LIGHT, contrast
-from perdure.report.names import short_names
-from perdure.report.numbers import digits
+from perdure.report.names import shorten_names
+from perdure.report.numbers import format_number
 from perdure.report.pieces import ColourScale, Piece
 
-__all__ = ["Matrices", "Matrix", "agreement_limits", "agreement_matrix", "by_likeness"]
+__all__ = ["Matrices", "Matrix", "draw_agreement_matrix", "find_agreement_limits", "order_by_similarity"]
 
 SMALL = 0.05
 """Negative agreement up to here is chance, and no reason for a second colour."""
@@ -54,7 +54,7 @@ class Matrices(Piece):
     note: str = ""
 
 
-def agreement_limits(matrices: list[Float[np.ndarray, "run run"]]) -> Limits:
+def find_agreement_limits(matrices: list[Float[np.ndarray, "run run"]]) -> Limits:
     """Give all matrices of a page one scale, so that a colour means the same everywhere.
 
     Args:
@@ -64,13 +64,13 @@ def agreement_limits(matrices: list[Float[np.ndarray, "run run"]]) -> Limits:
         From 0 to 1, or from -1 when runs contradict each other.
 
     Example:
-        >>> agreement_limits([np.array([[np.nan, 0.4], [0.4, np.nan]])])
+        >>> find_agreement_limits([np.array([[np.nan, 0.4], [0.4, np.nan]])])
         Limits(high=1.0, signed=False)
     """
     return Limits(1.0, any(bool((one < -SMALL).any()) for one in matrices))
 
 
-def by_likeness(values: Float[np.ndarray, "run run"]) -> list[int]:
+def order_by_similarity(values: Float[np.ndarray, "run run"]) -> list[int]:
     """Order runs so that those that agree stand side by side: the leaves of their average linkage.
 
     Args:
@@ -80,7 +80,7 @@ def by_likeness(values: Float[np.ndarray, "run run"]) -> list[int]:
         Places of the runs.
 
     Example:
-        >>> by_likeness(np.array([[1.0, 0.1, 0.9], [0.1, 1.0, 0.2], [0.9, 0.2, 1.0]]))
+        >>> order_by_similarity(np.array([[1.0, 0.1, 0.9], [0.1, 1.0, 0.2], [0.9, 0.2, 1.0]]))
         [1, 2, 0]
     """
     if len(values) < 3:
@@ -91,7 +91,7 @@ def by_likeness(values: Float[np.ndarray, "run run"]) -> list[int]:
     return [int(i) for i in leaves_list(linkage(squareform(apart, checks=False), "average", optimal_ordering=True))]
 
 
-def agreement_matrix(
+def draw_agreement_matrix(
     values: Float[np.ndarray, "run run"], scale: Limits, names: tuple[str, ...], caption: str = ""
 ) -> Matrix:
     """Draw the agreement of every pair of runs.
@@ -107,15 +107,15 @@ def agreement_matrix(
 
     Example:
         >>> pair = np.array([[np.nan, 0.93], [0.93, np.nan]])
-        >>> agreement_matrix(pair, Limits(1.0, False), ("seed 0", "seed 1")).cells
+        >>> draw_agreement_matrix(pair, Limits(1.0, False), ("seed 0", "seed 1")).cells
         ((0, 1, '.93', 'light dark'),)
     """
     off = np.where(np.eye(len(values), dtype=bool), np.nan, values)
-    light, dark = (pixels(off, scale, palette) for palette in (LIGHT, DARK))
+    light, dark = (draw_pixels(off, scale, palette) for palette in (LIGHT, DARK))
     below = [(row, column) for row in range(len(off)) for column in range(row)]
     inks = _inks(np.array([off[pair] for pair in below]), scale)
     cells = tuple((c, r, _short(off[r, c]), ink) for (r, c), ink in zip(below, inks, strict=True))
-    return Matrix(light, dark, short_names(names), cells, caption, _words(off, below, names))
+    return Matrix(light, dark, shorten_names(names), cells, caption, _words(off, below, names))
 
 
 def _short(value: float) -> str:
@@ -132,7 +132,9 @@ def _inks(values: np.ndarray, scale: Limits) -> list[str]:
     shares = (np.clip(np.nan_to_num(values), scale.low, scale.high) - scale.low) / (scale.high - scale.low)
     better = {}
     for name, palette in (("light", LIGHT), ("dark", DARK)):
-        grounds = [require("matplotlib.colors").to_hex(colour) for colour in colour_map(scale, palette)(shares)]
+        grounds = [
+            import_for_drawing("matplotlib.colors").to_hex(colour) for colour in make_colour_map(scale, palette)(shares)
+        ]
         better[name] = [contrast(palette.paper, ground) > contrast(palette.ink, ground) for ground in grounds]
     return [" ".join(name for name in better if better[name][i]) for i in range(len(values))]
 
@@ -143,13 +145,11 @@ def _words(off: np.ndarray, below: list[tuple[int, int]], names: tuple[str, ...]
     if not known:
         return "No pair of runs has anything to compare."
     if len(known) == 1:
-        return f"{digits(off[known[0]])} between {_pair(known[0], names)}."
+        return f"{format_number(off[known[0]])} between {_pair(known[0], names)}."
     values = [float(off[pair]) for pair in known]
     least, most = known[int(np.argmin(values))], known[int(np.argmax(values))]
-    return (
-        f"Median {digits(float(np.median(values)))}; least {digits(min(values))} between {_pair(least, names)}, "
-        f"most {digits(max(values))} between {_pair(most, names)}."
-    )
+    median, low, high = (format_number(float(value)) for value in (np.median(values), min(values), max(values)))
+    return f"Median {median}; least {low} between {_pair(least, names)}, most {high} between {_pair(most, names)}."
 
 
 def _pair(pair: tuple[int, int], names: tuple[str, ...]) -> str:

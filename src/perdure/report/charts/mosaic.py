@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from perdure.report.charts.figure import label, new_figure, require
-from perdure.report.charts.heatmap import EVEN_SHARE, MOST, Limits, colour_map, even_share, limits, outline
+from perdure.report.charts.figure import import_for_drawing, new_figure, wrap_label
+from perdure.report.charts.heatmap import (
+    MOST,
+    UNIFORM_UNIT,
+    Limits,
+    find_limits,
+    make_colour_map,
+    relative_to_uniform,
+    trace_outline,
+)
 from perdure.report.charts.palette import LIGHT, Palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Column", "digit_pictures", "mosaic", "moving_boxes", "sample_grid"]
+__all__ = ["Column", "draw_digits", "draw_mosaic", "draw_moving_boxes", "draw_sample_grid"]
 
 Maps = Float[np.ndarray, "row time feature"]
 Truth = Bool[np.ndarray, "row time feature"]
@@ -40,7 +48,7 @@ class Column:
     unit: str
 
 
-def mosaic(
+def draw_mosaic(
     columns: Sequence[Column],
     rows: Sequence[str],
     truth: Truth | None = None,
@@ -66,14 +74,14 @@ def mosaic(
         for j, column in enumerate(columns):
             known = None if truth is None else truth[i]
             _draw(axes[i, j], column.maps[i], column.limits, known, time, palette)
-        axes[i, 0].set_ylabel(label(title, 22), color=palette.muted, size=9)
+        axes[i, 0].set_ylabel(wrap_label(title, 22), color=palette.muted, size=9)
     for j, column in enumerate(columns):
-        axes[0, j].set_title(label(column.title, 20), color=palette.ink, size=9.5, pad=6)
+        axes[0, j].set_title(wrap_label(column.title, 20), color=palette.ink, size=9.5, pad=6)
     _colour_bars(figure, axes, columns, palette)
     return figure
 
 
-def sample_grid(
+def draw_sample_grid(
     inputs: Maps,
     maps: Mapping[str, Maps],
     truth: Truth | None = None,
@@ -92,11 +100,13 @@ def sample_grid(
     Returns:
         The figure; maps are in multiples of an even share and have one colour scale.
     """
-    columns = [Column("input", inputs, limits([inputs]), "value"), *_shared(maps)]
-    return mosaic(columns, rows or [""] * len(inputs), truth, palette=palette)
+    columns = [Column("input", inputs, find_limits([inputs]), "value"), *_shared(maps)]
+    return draw_mosaic(columns, rows or [""] * len(inputs), truth, palette=palette)
 
 
-def moving_boxes(means: Mapping[str, Maps], positions: Sequence[str], truth: Truth, palette: Palette = LIGHT) -> Figure:
+def draw_moving_boxes(
+    means: Mapping[str, Maps], positions: Sequence[str], truth: Truth, palette: Palette = LIGHT
+) -> Figure:
     """Draw the mean map of each model for each position of a box.
 
     Args:
@@ -108,10 +118,10 @@ def moving_boxes(means: Mapping[str, Maps], positions: Sequence[str], truth: Tru
     Returns:
         The figure: a row for each position, a column for each model.
     """
-    return mosaic(_shared(means), positions, truth, palette=palette)
+    return draw_mosaic(_shared(means), positions, truth, palette=palette)
 
 
-def digit_pictures(images: Maps, maps: Mapping[str, Maps], rows: Sequence[str], palette: Palette = LIGHT) -> Figure:
+def draw_digits(images: Maps, maps: Mapping[str, Maps], rows: Sequence[str], palette: Palette = LIGHT) -> Figure:
     """Draw digits read row by row beside their maps, upright as they are written.
 
     Args:
@@ -123,14 +133,14 @@ def digit_pictures(images: Maps, maps: Mapping[str, Maps], rows: Sequence[str], 
     Returns:
         The figure.
     """
-    columns = [Column("digit", images, limits([images]), "value"), *_shared(maps)]
-    return mosaic(columns, rows, time="down", palette=palette)
+    columns = [Column("digit", images, find_limits([images]), "value"), *_shared(maps)]
+    return draw_mosaic(columns, rows, time="down", palette=palette)
 
 
 def _shared(maps: Mapping[str, Maps]) -> list[Column]:
-    even = {name: even_share(some) for name, some in maps.items()}
-    span = limits(even.values(), MOST)
-    return [Column(name, some, span, EVEN_SHARE) for name, some in even.items()]
+    even = {name: relative_to_uniform(some) for name, some in maps.items()}
+    span = find_limits(even.values(), MOST)
+    return [Column(name, some, span, UNIFORM_UNIT) for name, some in even.items()]
 
 
 def _draw(axes: Axes, values: np.ndarray, span: Limits, truth: np.ndarray | None, time: str, palette: Palette) -> None:
@@ -139,7 +149,7 @@ def _draw(axes: Axes, values: np.ndarray, span: Limits, truth: np.ndarray | None
     width, height = (features, steps) if turned else (steps, features)
     axes.imshow(
         values if turned else values.T,
-        cmap=colour_map(span, palette),
+        cmap=make_colour_map(span, palette),
         vmin=span.low,
         vmax=span.high,
         extent=(0, width, height, 0),
@@ -147,9 +157,9 @@ def _draw(axes: Axes, values: np.ndarray, span: Limits, truth: np.ndarray | None
         interpolation="nearest",
     )
     if truth is not None:
-        lines = outline(truth.T if turned else truth)
+        lines = trace_outline(truth.T if turned else truth)
         axes.add_collection(
-            require("matplotlib.collections").LineCollection(lines, colors=palette.truth, linewidths=1.2)
+            import_for_drawing("matplotlib.collections").LineCollection(lines, colors=palette.truth, linewidths=1.2)
         )
     axes.set(xticks=(0, width), yticks=(0, height))
     axes.tick_params(colors=palette.muted, labelsize=7.5, length=0)

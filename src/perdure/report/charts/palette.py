@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DARK", "LIGHT", "SERIES", "Palette", "both", "contrast"]
+__all__ = ["DARK", "LIGHT", "SERIES", "Palette", "contrast", "list_colours"]
 
 SERIES = ("#2f74c0", "#d4622a", "#23936a", "#9a5fc7", "#b8860b", "#c2477f", "#5f7d95")
 """Colours of lines and points: each stands out three to one from light and dark paper."""
@@ -74,14 +74,14 @@ DARK = Palette(
 )
 
 
-def both() -> dict[str, dict[str, str]]:
+def list_colours() -> dict[str, dict[str, str]]:
     """List the plain colours of both papers, for a style sheet.
 
     Returns:
         Colour by name, under "light" and "dark".
 
     Example:
-        >>> both()["dark"]["ink"]
+        >>> list_colours()["dark"]["ink"]
         '#e9ecef'
     """
     return {

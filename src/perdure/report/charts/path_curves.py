@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from perdure.report.charts.figure import label, legend, new_figure, quiet, require
+from perdure.report.charts.figure import add_legend, import_for_drawing, new_figure, style_axes, wrap_label
 from perdure.report.charts.palette import LIGHT, SERIES, Palette
-from perdure.report.numbers import digits
+from perdure.report.numbers import format_number
 from perdure.report.pieces import Piece
 
 if TYPE_CHECKING:
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Chart", "Charts", "Curve", "Line", "LittleChart", "Tick", "loss_chart", "multiples", "stroke"]
+__all__ = [
+    "Chart",
+    "Curve",
+    "Line",
+    "SmallChart",
+    "SmallCharts",
+    "Tick",
+    "choose_stroke",
+    "draw_loss",
+    "draw_small_charts",
+]
 
 DASHES = ("", "7 3", "2 2", "8 3 2 3", "12 4", "4 2 1 2 1 2")
 """Of the lines, in pixels, so that they can be told apart without colour."""
@@ -52,7 +62,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class LittleChart:
+class SmallChart:
     """One drawn chart."""
 
     title: str
@@ -69,18 +79,18 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Charts(Piece):
+class SmallCharts(Piece):
     """Little charts under one legend and with one vertical scale; `ends` names both ends of the way."""
 
     template: ClassVar[str] = "charts.html.j2"
-    charts: tuple[LittleChart, ...]
+    charts: tuple[SmallChart, ...]
     legend: tuple[Line, ...]
     ticks: tuple[Tick, ...]
     columns: int
     ends: tuple[str, str]
 
 
-def stroke(place: int) -> tuple[str, str]:
+def choose_stroke(place: int) -> tuple[str, str]:
     """Choose colour and dash of a curve by its place among all.
 
     Args:
@@ -90,13 +100,13 @@ def stroke(place: int) -> tuple[str, str]:
         Both; they repeat only after 42 curves.
 
     Example:
-        >>> stroke(0), stroke(8)
+        >>> choose_stroke(0), choose_stroke(8)
         (('#2f74c0', ''), ('#d4622a', '2 2'))
     """
     return SERIES[place % len(SERIES)], DASHES[place % len(DASHES)]
 
 
-def multiples(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> Charts:
+def draw_small_charts(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> SmallCharts:
     """Draw charts in rows.
 
     Args:
@@ -109,7 +119,7 @@ def multiples(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> C
 
     Example:
         >>> way = np.array([0.0, 1.0])
-        >>> made = multiples([Chart("loss", {"linear": Curve(way, np.array([0.0, 2.0]))})], 1, ("a", "b"))
+        >>> made = draw_small_charts([Chart("loss", {"linear": Curve(way, np.array([0.0, 2.0]))})], 1, ("a", "b"))
         >>> made.charts[0].lines[0].path, [tick.text for tick in made.ticks]
         ('M0.0 100.0L100.0 0.0', ['0.0', '0.5', '1.0', '1.5', '2.0'])
     """
@@ -117,10 +127,10 @@ def multiples(charts: Sequence[Chart], columns: int, ends: tuple[str, str]) -> C
     levels = _levels(np.concatenate([curve.values for curve in curves]))
     low, high = levels[0], levels[-1]
     names = list(dict.fromkeys(name for chart in charts for name in chart.curves))
-    legend = {name: Line(name, *stroke(i)) for i, name in enumerate(names)}
+    legend = {name: Line(name, *choose_stroke(i)) for i, name in enumerate(names)}
     drawn = tuple(_draw(chart, legend, (low, high)) for chart in charts)
     ticks = tuple(Tick(round(100 * (one - low) / (high - low), 2), text) for one, text in _written(levels))
-    return Charts(drawn, tuple(legend.values()), ticks, columns, ends)
+    return SmallCharts(drawn, tuple(legend.values()), ticks, columns, ends)
 
 
 def _levels(values: np.ndarray) -> list[float]:
@@ -129,7 +139,7 @@ def _levels(values: np.ndarray) -> list[float]:
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     if high - low <= 1e-9 * max(1.0, abs(low)):
         low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5, high + 0.5)
-    ticker = require("matplotlib.ticker").MaxNLocator(nbins=4, steps=(1, 2, 2.5, 5, 10))
+    ticker = import_for_drawing("matplotlib.ticker").MaxNLocator(nbins=4, steps=(1, 2, 2.5, 5, 10))
     return [round(float(one), 12) for one in ticker.tick_values(low, high)]
 
 
@@ -139,12 +149,12 @@ def _written(levels: list[float]) -> list[tuple[float, str]]:
     return [(one, ("\N{MINUS SIGN}" if one < 0 else "") + f"{abs(one):,.{places}f}") for one in levels]
 
 
-def _draw(chart: Chart, legend: Mapping[str, Line], span: tuple[float, float]) -> LittleChart:
+def _draw(chart: Chart, legend: Mapping[str, Line], span: tuple[float, float]) -> SmallChart:
     lines = tuple(
         Line(name, legend[name].colour, legend[name].dash, _path(curve, span)) for name, curve in chart.curves.items()
     )
     ends = "; ".join(f"{name} {_way(curve.values)}" for name, curve in chart.curves.items())
-    return LittleChart(chart.title, lines, f"{chart.title}: {ends}")
+    return SmallChart(chart.title, lines, f"{chart.title}: {ends}")
 
 
 def _path(curve: Curve, span: tuple[float, float]) -> str:
@@ -165,7 +175,7 @@ def _way(values: np.ndarray) -> str:
     known = values[np.isfinite(values)]
     if not known.size:
         return "without values"
-    first, last, low, high = (digits(float(one)) for one in (known[0], known[-1], known.min(), known.max()))
+    first, last, low, high = (format_number(float(one)) for one in (known[0], known[-1], known.min(), known.max()))
     return f"from {first} to {last}, between {low} and {high}"
 
 
@@ -173,7 +183,7 @@ NEAR = 4.0
 """How far above both ends the close view reaches, in units of the noise or of the lowest path's rise."""
 
 
-def loss_chart(curves: Mapping[str, Curve], noise: float, way: str, palette: Palette = LIGHT) -> Figure:
+def draw_loss(curves: Mapping[str, Curve], noise: float, way: str, palette: Palette = LIGHT) -> Figure:
     """Draw the loss along every path twice: as a whole, and close to the ends.
 
     Args:
@@ -190,13 +200,13 @@ def loss_chart(curves: Mapping[str, Curve], noise: float, way: str, palette: Pal
     first, last = (float(np.median([curve.values[i] for curve in curves.values()])) for i in (0, -1))
     ends = first, last
     for axes, title in ((whole, "the whole way"), (close, "close to the ends")):
-        quiet(axes, palette)
+        style_axes(axes, palette)
         handles = _paths(axes, curves, ends, noise, palette)
-        axes.set(xlabel=label(way, 46), ylabel="loss")
+        axes.set(xlabel=wrap_label(way, 46), ylabel="loss")
         axes.set_title(title, color=palette.ink, size=9.5, loc="left", pad=5)
     close.set_ylim(*_near(curves, ends, noise))
     names = [*curves, "straight between the ends", "chance: the noise of the samples", "the two models"]
-    legend(figure, handles, names, palette)
+    add_legend(figure, handles, names, palette)
     return figure
 
 
@@ -205,7 +215,7 @@ def _paths(
 ) -> list[Artist]:
     lines = [
         axes.plot(curve.way, curve.values, linewidth=1.9, zorder=3, color=colour, linestyle=_dash(dash))[0]
-        for curve, (colour, dash) in zip(curves.values(), map(stroke, range(len(curves))), strict=True)
+        for curve, (colour, dash) in zip(curves.values(), map(choose_stroke, range(len(curves))), strict=True)
     ]
     (straight,) = axes.plot((0, 1), ends, color=palette.muted, linewidth=1.1, dashes=(3, 2))
     band = axes.fill_between(

@@ -10,16 +10,16 @@ from jaxtyping import Bool, Float
 
 from perdure.core.text import Text
 from perdure.ops.words import to_words, word_spans
-from perdure.report.charts.figure import require
-from perdure.report.charts.heatmap import Limits, colour_map
+from perdure.report.charts.figure import import_for_drawing
+from perdure.report.charts.heatmap import Limits, make_colour_map
 from perdure.report.charts.palette import DARK, LIGHT, Palette, contrast
-from perdure.report.numbers import digits
+from perdure.report.numbers import format_number
 from perdure.report.pieces import Sentence, Token
 
-__all__ = ["mark_words", "sentence", "sum_words", "words_of"]
+__all__ = ["colour_sentence", "group_words", "mark_words", "sum_over_words"]
 
 
-def sentence(
+def colour_sentence(
     text: Text,
     values: Float[np.ndarray, " token"],
     scale: Limits,
@@ -42,7 +42,7 @@ def sentence(
         The piece; its texts put together are the text.
 
     Example:
-        >>> found = sentence(Text("not bad!", ((0, 3), (4, 7))), np.array([2.0, 0.0]), Limits(2.0, False))
+        >>> found = colour_sentence(Text("not bad!", ((0, 3), (4, 7))), np.array([2.0, 0.0]), Limits(2.0, False))
         >>> [token.text for token in found.tokens]
         ['not', ' ', 'bad', '!']
         >>> found.tokens[0].light
@@ -51,7 +51,9 @@ def sentence(
     spans = text.spans[: len(values)]
     grounds = [_colours(values[: len(spans)], scale, palette) for palette in (LIGHT, DARK)]
     marks = np.zeros(len(spans), dtype=bool) if truth is None else truth[: len(spans)]
-    return Sentence(tuple(_tokens(text.text, spans, [digits(float(v)) for v in values], grounds, marks)), caption)
+    return Sentence(
+        tuple(_tokens(text.text, spans, [format_number(float(v)) for v in values], grounds, marks)), caption
+    )
 
 
 def _tokens(
@@ -73,12 +75,12 @@ def _tokens(
 
 def _colours(values: Float[np.ndarray, " token"], scale: Limits, palette: Palette) -> list[tuple[str, str]]:
     shares = (np.clip(values, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
-    to_hex = require("matplotlib.colors").to_hex
-    grounds = [to_hex(colour) for colour in colour_map(scale, palette)(shares)]
+    to_hex = import_for_drawing("matplotlib.colors").to_hex
+    grounds = [to_hex(colour) for colour in make_colour_map(scale, palette)(shares)]
     return [(ground, max((palette.ink, palette.paper), key=lambda ink: contrast(ink, ground))) for ground in grounds]
 
 
-def words_of(text: Text) -> Text:
+def group_words(text: Text) -> Text:
     """Take the words of a text for its tokens.
 
     Args:
@@ -88,13 +90,13 @@ def words_of(text: Text) -> Text:
         The same text; its tokens are what stands between blanks.
 
     Example:
-        >>> words_of(Text("acted!", ((0, 3), (3, 5), (5, 6)), pieces=True)).tokens
+        >>> group_words(Text("acted!", ((0, 3), (3, 5), (5, 6)), pieces=True)).tokens
         ('acted!',)
     """
     return Text(text.text, word_spans(text))
 
 
-def sum_words(maps: Float[np.ndarray, "sample token"], texts: Sequence[Text]) -> Float[np.ndarray, "sample word"]:
+def sum_over_words(maps: Float[np.ndarray, "sample token"], texts: Sequence[Text]) -> Float[np.ndarray, "sample word"]:
     """Sum a map over the tokens of each word.
 
     Args:
@@ -105,7 +107,7 @@ def sum_words(maps: Float[np.ndarray, "sample token"], texts: Sequence[Text]) ->
         One number for each word; NaN behind the last.
 
     Example:
-        >>> sum_words(np.array([[9.0, 1.0, 2.0]]), [Text("acted", ((0, 0), (0, 3), (3, 5)), pieces=True)]).tolist()
+        >>> sum_over_words(np.array([[9.0, 1.0, 2.0]]), [Text("acted", ((0, 0), (0, 3), (3, 5)), pieces=True)]).tolist()
         [[3.0]]
     """
     rows = [to_words(torch.from_numpy(values), text).numpy() for values, text in zip(maps, texts, strict=True)]
@@ -125,5 +127,5 @@ def mark_words(truth: Bool[np.ndarray, "sample token"], texts: Sequence[Text]) -
     Returns:
         True at their words.
     """
-    marked: np.ndarray = np.nan_to_num(sum_words(truth.astype(float), texts)) > 0
+    marked: np.ndarray = np.nan_to_num(sum_over_words(truth.astype(float), texts)) > 0
     return marked

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from perdure.report.charts.figure import label, legend, new_figure, quiet
+from perdure.report.charts.figure import add_legend, new_figure, style_axes, wrap_label
 from perdure.report.charts.palette import LIGHT, SERIES, Palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["against_chart", "interval_chart", "removal_chart"]
+__all__ = ["draw_intervals", "draw_removal", "draw_scatter"]
 
 
-def interval_chart(table: Mapping[str, Sequence[Any]], title: str, palette: Palette = LIGHT) -> Figure:
+def draw_intervals(table: Mapping[str, Sequence[Any]], title: str, palette: Palette = LIGHT) -> Figure:
     """Draw numbers with their intervals, grouped, each group between its null and its ceiling.
 
     Args:
@@ -33,7 +33,7 @@ def interval_chart(table: Mapping[str, Sequence[Any]], title: str, palette: Pale
     groups, series = (list(dict.fromkeys(table[name])) for name in ("group", "series"))
     figure = new_figure(7.6, 1.2 + len(groups) * (0.3 + 0.2 * len(series)), palette)
     axes = figure.add_subplot()
-    quiet(axes, palette)
+    style_axes(axes, palette)
     axes.grid(visible=False, axis="y")
     columns = {name: np.asarray(table[name]) for name in ("group", "series", "null", "ceiling")}
     for i, group in enumerate(groups):
@@ -46,9 +46,9 @@ def interval_chart(table: Mapping[str, Sequence[Any]], title: str, palette: Pale
     if "published" in table:
         handles.append(axes.scatter([], [], s=26, marker="D", facecolor=palette.paper, edgecolor=palette.ink))
         series = [*series, "published"]
-    axes.set(yticks=range(len(groups)), xlabel=label(title, 80), ylim=(len(groups) - 0.45, -0.55))
-    axes.set_yticklabels([label(group) for group in groups], color=palette.ink)
-    legend(figure, handles, series, palette)
+    axes.set(yticks=range(len(groups)), xlabel=wrap_label(title, 80), ylim=(len(groups) - 0.45, -0.55))
+    axes.set_yticklabels([wrap_label(group) for group in groups], color=palette.ink)
+    add_legend(figure, handles, series, palette)
     return figure
 
 
@@ -86,7 +86,7 @@ def _points(
 MARKERS = "os^DvPX"
 
 
-def against_chart(
+def draw_scatter(
     series: Mapping[str, Float[np.ndarray, "point 2"]], across: str, up: str, palette: Palette = LIGHT
 ) -> Figure:
     """Draw points of several series, across by powers of ten; series of equal colour differ by their marks.
@@ -102,7 +102,7 @@ def against_chart(
     """
     figure = new_figure(7.6, 4.6, palette)
     axes = figure.add_subplot()
-    quiet(axes, palette)
+    style_axes(axes, palette)
     handles = [
         axes.scatter(
             points[:, 0],
@@ -115,12 +115,12 @@ def against_chart(
         for k, points in enumerate(series.values())
     ]
     axes.set_xscale("symlog", linthresh=1e-6)
-    axes.set(xlabel=label(across, 80), ylabel=label(up, 40))
-    legend(figure, handles, list(series), palette)
+    axes.set(xlabel=wrap_label(across, 80), ylabel=wrap_label(up, 40))
+    add_legend(figure, handles, list(series), palette)
     return figure
 
 
-def removal_chart(
+def draw_removal(
     shares: Sequence[float],
     curves: Mapping[str, Sequence[float]],
     bounds: Mapping[str, Sequence[float]],
@@ -139,7 +139,7 @@ def removal_chart(
     """
     figure = new_figure(7.2, 4.0, palette)
     axes = figure.add_subplot()
-    quiet(axes, palette)
+    style_axes(axes, palette)
     percent = [100 * share for share in shares]
     handles = []
     for i, values in enumerate(curves.values()):
@@ -148,5 +148,5 @@ def removal_chart(
         colour = palette.muted if i % 2 else palette.ink
         handles += axes.plot(percent, values, color=colour, linewidth=1.2, dashes=(4, 1.5 + 1.5 * (i // 2)))
     axes.set(xlabel="sites taken away, %", ylabel="accuracy", ylim=(0, 1.02))
-    legend(figure, handles, [*curves, *bounds], palette)
+    add_legend(figure, handles, [*curves, *bounds], palette)
     return figure

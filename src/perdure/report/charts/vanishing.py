@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from perdure.report.charts.figure import legend, new_figure, png, quiet, require
-from perdure.report.charts.heatmap import EVEN_SHARE
+from perdure.report.charts.figure import add_legend, import_for_drawing, new_figure, style_axes, to_png
+from perdure.report.charts.heatmap import UNIFORM_UNIT
 from perdure.report.charts.palette import DARK, LIGHT, SERIES, Palette
 from perdure.report.pieces import Picture, Plot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Band", "curve_plot", "interactive_curve", "vanishing_curve"]
+__all__ = ["Band", "build_vanishing_plot", "draw_interactive_curve", "draw_vanishing_curve"]
 
 FLOOR = 1e-6
 """Smallest value on a logarithmic axis: below it nothing is left that anyone could use."""
@@ -41,7 +41,7 @@ class Band:
     high: Float[np.ndarray, " distance"]
 
 
-def vanishing_curve(
+def draw_vanishing_curve(
     profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None = None, palette: Palette = LIGHT
 ) -> Figure:
     """Draw attribution against distance from the end; time runs to the right, as in the maps.
@@ -58,7 +58,7 @@ def vanishing_curve(
     """
     figure = new_figure(8.4, 3.9, palette)
     axes = figure.add_subplot()
-    quiet(axes, palette)
+    style_axes(axes, palette)
     handles, names = [], []
     for band, name, colour in zip(profiles.values(), profiles, _colours(profiles), strict=True):
         steps = np.arange(len(band.mean))
@@ -71,13 +71,13 @@ def vanishing_curve(
     handles.append(axes.axhline(1.0, color=palette.muted, linewidth=1.1))
     names.append("null: an even spread")
     axes.invert_xaxis()
-    axes.set(xlabel=X_TITLE, ylabel=EVEN_SHARE, ylim=(0, None))
+    axes.set(xlabel=X_TITLE, ylabel=UNIFORM_UNIT, ylim=(0, None))
     axes.margins(x=0.01)
-    legend(figure, handles, names, palette)
+    add_legend(figure, handles, names, palette)
     return figure
 
 
-def interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None = None) -> Any:
+def draw_interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None = None) -> Any:
     """Draw the same curve so that its values can be read off.
 
     Names are escaped: they are shown as they are, never as markup.
@@ -89,7 +89,7 @@ def interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray, " d
     Returns:
         A plotly figure without colours of paper and ink, which the page supplies.
     """
-    graph = require("plotly.graph_objects")
+    graph = import_for_drawing("plotly.graph_objects")
     traces = []
     for band, name, colour in zip(profiles.values(), profiles, _colours(profiles), strict=True):
         traces += _band_traces(graph, band, escape(name), colour)
@@ -99,7 +99,7 @@ def interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray, " d
     traces.append(_line(graph, np.ones(steps), "null: an even spread", {"color": "#8a929b", "width": 1.3}))
     layout = {
         "xaxis": {"title": {"text": X_TITLE}, "autorange": "reversed", "zeroline": False},
-        "yaxis": {"title": {"text": EVEN_SHARE}, "zeroline": False, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": UNIFORM_UNIT}, "zeroline": False, "rangemode": "tozero"},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
         "hovermode": "x unified",
@@ -108,7 +108,7 @@ def interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray, " d
     return graph.Figure(traces, layout)
 
 
-def curve_plot(
+def build_vanishing_plot(
     profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None, alt: str, caption: str
 ) -> Plot:
     """Make the piece of a page that shows the curve, linear or logarithmic.
@@ -122,14 +122,14 @@ def curve_plot(
     Returns:
         The piece, with a drawn picture for readers without scripts.
     """
-    light, dark = (png(vanishing_curve(profiles, truth, palette)) for palette in (LIGHT, DARK))
+    light, dark = (to_png(draw_vanishing_curve(profiles, truth, palette)) for palette in (LIGHT, DARK))
     top = max((float(band.high.max()) * len(band.high) for band in profiles.values()), default=1.0)
     bounds = [float(np.log10(FLOOR)), float(np.log10(max(top, 1.0))) + 0.2]
     choices: dict[str, dict[str, Any]] = {
         "linear": {"yaxis.type": "linear", "yaxis.autorange": True},
         "logarithmic": {"yaxis.type": "log", "yaxis.range": bounds},
     }
-    figure = interactive_curve(profiles, truth).to_json()
+    figure = draw_interactive_curve(profiles, truth).to_json()
     return Plot(figure, alt, caption, Picture(light, dark, alt, caption), choices)
 
 

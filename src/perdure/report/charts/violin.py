@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import gaussian_kde
 
-from perdure.report.charts.figure import label, legend, new_figure, quiet
+from perdure.report.charts.figure import add_legend, new_figure, style_axes, wrap_label
 from perdure.report.charts.palette import LIGHT, SERIES, Palette
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["violins"]
+__all__ = ["draw_violins"]
 
 MOST_VALUES = 800
 """Values that a violin is drawn from; more do not change its form."""
 
 
-def violins(
+def draw_violins(
     values: Float[np.ndarray, "run sample type"],
     names: Sequence[str],
     colour: str = SERIES[0],
@@ -47,7 +47,7 @@ def violins(
     """
     figure = new_figure(8.4, 0.9 + 0.46 * len(names), palette)
     axes = figure.add_subplot()
-    quiet(axes, palette)
+    style_axes(axes, palette)
     axes.grid(visible=False, axis="y")
     finite = values[np.isfinite(values)]
     low, high = np.quantile(finite, (0.005, 0.995)) if finite.size else (0.0, 1.0)
@@ -58,10 +58,10 @@ def violins(
         shape = _violin(axes, row, one[np.isfinite(one)], grid, colour) or shape
         marks = axes.scatter(*_medians(one, row), s=20, marker="d", color=palette.ink, alpha=0.75, linewidth=0)
     axes.axvline(0.0, color=palette.muted, linewidth=1.0) if low < 0 < high else None
-    axes.set(yticks=range(len(names)), ylim=(len(names) - 0.5, -0.85), xlabel=label(unit, 80))
-    axes.set_yticklabels([label(name, 26) for name in names], color=palette.ink)
+    axes.set(yticks=range(len(names)), ylim=(len(names) - 0.5, -0.85), xlabel=wrap_label(unit, 80))
+    axes.set_yticklabels([wrap_label(name, 26) for name in names], color=palette.ink)
     if shape is not None:
-        legend(figure, (shape, marks), ("values of all samples and runs", "median of one run"), palette)
+        add_legend(figure, (shape, marks), ("values of all samples and runs", "median of one run"), palette)
     return figure
 
 

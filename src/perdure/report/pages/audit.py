@@ -11,13 +11,21 @@ from jaxtyping import Bool, Float
 
 from perdure.core.text import Text
 from perdure.core.verdict import Number, Verdict, read_number, read_verdict
-from perdure.report.charts.heatmap import EVEN_SHARE, MOST, colour_scale, even_share, labelled, limits, panel
-from perdure.report.charts.vanishing import Band, curve_plot
+from perdure.report.charts.heatmap import (
+    MOST,
+    UNIFORM_UNIT,
+    add_labels,
+    draw_colour_scale,
+    draw_panel,
+    find_limits,
+    relative_to_uniform,
+)
+from perdure.report.charts.vanishing import Band, build_vanishing_plot
 from perdure.report.pages.page import Page, Section
-from perdure.report.pages.samples import AXES, OUTLINE, samples
+from perdure.report.pages.samples import AXES, OUTLINE, build_samples
 from perdure.report.pieces import Card, Cards, Facts, Gallery, NumberGroup, Numbers, Piece, Prose, ScaleKey
 
-__all__ = ["AuditPicture", "AuditedModel", "ScoreRow", "audit_page", "read_audit"]
+__all__ = ["AuditPicture", "AuditedModel", "ScoreRow", "build_audit_page", "read_audit"]
 
 GUIDE = Prose(
     (
@@ -135,7 +143,7 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
     )
 
 
-def audit_page(audit: AuditPicture) -> Page:
+def build_audit_page(audit: AuditPicture) -> Page:
     """Lay out the page of an audit.
 
     Args:
@@ -171,26 +179,26 @@ def _where(audit: AuditPicture) -> tuple[Section, ...]:
 
 
 def _samples(audit: AuditPicture) -> Piece:
-    return samples(audit.inputs, audit.maps, audit.truth, audit.labels, audit.texts, audit.features)
+    return build_samples(audit.inputs, audit.maps, audit.truth, audit.labels, audit.texts, audit.features)
 
 
 def _mean_gallery(audit: AuditPicture) -> Gallery:
     names = list(audit.mean_maps)
-    even = {name: even_share(audit.mean_maps[name][None])[0] for name in names}
-    span = limits(even.values(), MOST)
+    even = {name: relative_to_uniform(audit.mean_maps[name][None])[0] for name in names}
+    span = find_limits(even.values(), MOST)
     panels = tuple(
-        labelled(
-            panel(even[name], span, audit.mean_truth, name, f"mean map of {name} over time and features"),
+        add_labels(
+            draw_panel(even[name], span, audit.mean_truth, name, f"mean map of {name} over time and features"),
             audit.features,
         )
         for name in names
     )
     note = "Mean absolute map over all test samples. " + AXES + (OUTLINE if audit.mean_truth is not None else "")
-    return Gallery((("", panels),), (colour_scale(span, EVEN_SHARE),), note)
+    return Gallery((("", panels),), (draw_colour_scale(span, UNIFORM_UNIT),), note)
 
 
 def _curve(audit: AuditPicture) -> Any:
-    return curve_plot(
+    return build_vanishing_plot(
         audit.profiles,
         audit.truth_profile,
         alt="Share of the attribution at each distance from the end, for " + ", ".join(audit.profiles),

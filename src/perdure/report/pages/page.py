@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from perdure.report import numbers
-from perdure.report.charts.figure import require
-from perdure.report.charts.palette import both
+from perdure.report.charts.figure import import_for_drawing
+from perdure.report.charts.palette import list_colours
 from perdure.report.pieces import Piece, Plot
 
 __all__ = ["Page", "Section", "render"]
@@ -66,10 +66,10 @@ def render(page: Page) -> str:
     """
     environment = _environment()
     plots = any(isinstance(piece, Plot) for section in page.sections for piece in section.pieces)
-    scripts = [require("plotly.offline").get_plotlyjs(), _source("plot.js")] if plots else []
+    scripts = [import_for_drawing("plotly.offline").get_plotlyjs(), _source("plot.js")] if plots else []
     html: str = environment.get_template("page.html.j2").render(
         page=page,
-        style=environment.get_template("page.css.j2").render(palettes=both()),
+        style=environment.get_template("page.css.j2").render(palettes=list_colours()),
         scripts=scripts,
         hashes=[_script_hash(script) for script in scripts],
     )
@@ -77,7 +77,7 @@ def render(page: Page) -> str:
 
 
 def _environment() -> Any:
-    jinja = require("jinja2")
+    jinja = import_for_drawing("jinja2")
     environment = jinja.Environment(
         loader=jinja.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -86,13 +86,13 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "scale": numbers.scale,
-        "standing": numbers.standing,
-        "digits": numbers.digits,
-        "estimate": numbers.estimate,
-        "interval": numbers.interval,
+        "scale": numbers.place_on_scale,
+        "standing": numbers.compare_with_null,
+        "digits": numbers.format_number,
+        "estimate": numbers.format_value,
+        "interval": numbers.format_interval,
         "describe": numbers.describe,
-        "flat": numbers.flat,
+        "flat": numbers.flatten_facts,
         "png": _data_address,
         "json_text": _json_text,
     }
@@ -107,7 +107,7 @@ def _json_text(text: str) -> Any:
     """Keep JSON inside its script element, whatever strings it holds."""
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return require("markupsafe").Markup(text)
+    return import_for_drawing("markupsafe").Markup(text)
 
 
 def _source(name: str) -> str:

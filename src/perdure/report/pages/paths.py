@@ -12,16 +12,16 @@ from jaxtyping import Float, Int
 
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Number, read_number
-from perdure.report.charts.figure import drawn
-from perdure.report.charts.flow import ever_moved, flow_chart
-from perdure.report.charts.path_curves import Chart, Charts, Curve, loss_chart, multiples
-from perdure.report.names import under, written
-from perdure.report.numbers import digits
+from perdure.report.charts.figure import draw_picture
+from perdure.report.charts.flow import compute_leaving_fraction, draw_flow
+from perdure.report.charts.path_curves import Chart, Curve, SmallCharts, draw_loss, draw_small_charts
+from perdure.report.names import find_original_name, select_prefix
+from perdure.report.numbers import format_number
 from perdure.report.pages.audit import KEY
 from perdure.report.pages.page import Page, Section
 from perdure.report.pieces import Facts, Folds, NumberGroup, Numbers, Picture, Piece, Prose, Table
 
-__all__ = ["PathKind", "PathPicture", "PathViews", "paths_page", "read_paths"]
+__all__ = ["PathKind", "PathPicture", "PathViews", "build_paths_page", "read_paths"]
 
 GUIDE = Prose(
     (
@@ -39,7 +39,7 @@ NULL = ", which is the null"
 """Said of the straight line, whose barrier can be no better than itself."""
 
 
-def paths_page(picture: PathPicture) -> Page:
+def build_paths_page(picture: PathPicture) -> Page:
     """Lay out the page of paths.
 
     Args:
@@ -68,10 +68,10 @@ def _kinds(picture: PathPicture) -> tuple[Piece, ...]:
     costs = tuple(
         (
             kind.name,
-            digits(kind.increase),
-            digits(kind.noise),
+            format_number(kind.increase),
+            format_number(kind.noise),
             "no, within the noise" if kind.inside_noise else "yes, above the noise",
-            *(digits(value) for value in (kind.length, kind.passes, kind.seconds)),
+            *(format_number(value) for value in (kind.length, kind.passes, kind.seconds)),
             kind.ended,
         )
         for kind in picture.kinds
@@ -82,7 +82,7 @@ def _kinds(picture: PathPicture) -> tuple[Piece, ...]:
 def _aligned(picture: PathPicture) -> tuple[Piece, ...]:
     if picture.aligned is None:
         return (Prose((f"{picture.remark[:1].upper()}{picture.remark[1:]}.",)),) if picture.remark else ()
-    before, after = (digits(value) for value in picture.aligned)
+    before, after = (format_number(value) for value in picture.aligned)
     text = f"The units of both trainings were matched first: their distance fell from {before} to {after}."
     return (Prose((f"{text} Neither model computes anything else than before.",)),)
 
@@ -97,12 +97,12 @@ def _losses(picture: PathPicture) -> tuple[Piece, ...]:
         "samples can tell from none."
     )
     pieces: list[Piece] = [
-        drawn(partial(loss_chart, loss, noise, _way(picture)), "Loss along " + ", ".join(loss), caption)
+        draw_picture(partial(draw_loss, loss, noise, _way(picture)), "Loss along " + ", ".join(loss), caption)
     ]
     charts = [Chart(name, _curves(picture, key)) for name, key in (("accuracy", "accuracy"), ("F1", "f1"))]
     charts = [chart for chart in charts if chart.curves]
     if charts:
-        pieces.append(multiples(charts, 2, picture.ends))
+        pieces.append(draw_small_charts(charts, 2, picture.ends))
     return tuple(pieces)
 
 
@@ -146,13 +146,13 @@ def _agreement(view: PathViews, measure: str) -> np.ndarray | None:
     return np.column_stack([drift, beside])
 
 
-def _drift(picture: PathPicture, take: Callable[[PathViews], np.ndarray | None]) -> Charts:
+def _drift(picture: PathPicture, take: Callable[[PathViews], np.ndarray | None]) -> SmallCharts:
     charts = [
         Chart(f"{method}, with {against}", _column(picture, method, take, column))
         for method in picture.methods
         for column, against in enumerate((*picture.ends, "the point before"))
     ]
-    return multiples(charts, 3, picture.ends)
+    return draw_small_charts(charts, 3, picture.ends)
 
 
 def _column(
@@ -178,8 +178,12 @@ def _flow(picture: PathPicture, method: str) -> dict[str, np.ndarray]:
 
 
 def _streams(method: str, flows: Mapping[str, np.ndarray], way: str) -> Picture:
-    shares = ", ".join(f"{kind} {digits(100 * ever_moved(flow), '%')}" for kind, flow in flows.items())
-    return drawn(partial(flow_chart, flows, way), f"Samples that leave their cluster, explained by {method}: {shares}")
+    shares = ", ".join(
+        f"{kind} {format_number(100 * compute_leaving_fraction(flow), '%')}" for kind, flow in flows.items()
+    )
+    return draw_picture(
+        partial(draw_flow, flows, way), f"Samples that leave their cluster, explained by {method}: {shares}"
+    )
 
 
 def _types(picture: PathPicture) -> tuple[Piece, ...]:
@@ -187,7 +191,7 @@ def _types(picture: PathPicture) -> tuple[Piece, ...]:
     for method, types in picture.top_types.items():
         charts = [Chart(name, _column(picture, method, lambda view: view.top, i)) for i, name in enumerate(types)]
         if any(chart.curves for chart in charts):
-            drawings.append((method, multiples(charts, 4, picture.ends)))
+            drawings.append((method, draw_small_charts(charts, 4, picture.ends)))
     note = "The mean value of each type over all samples; flat lines are types that both trainings value alike."
     return (Folds(tuple(drawings), note),) if drawings else ()
 
@@ -322,7 +326,7 @@ def _views(kind: str, method: str, record: Mapping[str, Any], arrays: Mapping[st
     place = f"{folder_name(kind)}/{folder_name(method)}"
     measures = [row["number"]["name"] for row in record["agreements"]]
     drift, neighbour = (
-        {written(name, measures): one for name, one in under(f"{what}/{place}/", arrays).items()}
+        {find_original_name(name, measures): one for name, one in select_prefix(f"{what}/{place}/", arrays).items()}
         for what in ("drift", "neighbour")
     )
     return PathViews(drift, neighbour, *(arrays.get(f"{what}/{place}") for what in ("ari", "flow", "top")))

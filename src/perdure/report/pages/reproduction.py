@@ -12,14 +12,14 @@ from jaxtyping import Float, Int
 
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Number, Verdict, read_number, read_verdict
-from perdure.report.charts.clusters import Scan, cluster_panels, moved, scan_chart
-from perdure.report.charts.figure import drawn
-from perdure.report.charts.heatmap import colour_scale
-from perdure.report.charts.matrix import Matrices, agreement_limits, agreement_matrix, by_likeness
+from perdure.report.charts.clusters import ClusterScan, compute_moved_fraction, draw_cluster_panels, draw_cluster_scan
+from perdure.report.charts.figure import draw_picture
+from perdure.report.charts.heatmap import draw_colour_scale
+from perdure.report.charts.matrix import Matrices, draw_agreement_matrix, find_agreement_limits, order_by_similarity
 from perdure.report.charts.palette import SERIES
-from perdure.report.charts.violin import violins
-from perdure.report.names import short_names, under, written
-from perdure.report.numbers import digits
+from perdure.report.charts.violin import draw_violins
+from perdure.report.names import find_original_name, select_prefix, shorten_names
+from perdure.report.numbers import format_number
 from perdure.report.pages.audit import KEY
 from perdure.report.pages.page import Page, Section
 from perdure.report.pieces import (
@@ -35,7 +35,7 @@ from perdure.report.pieces import (
     Shares,
 )
 
-__all__ = ["MethodRuns", "ReproductionPicture", "TrainedRun", "read_reproduction", "reproduction_page"]
+__all__ = ["MethodRuns", "ReproductionPicture", "TrainedRun", "build_reproduction_page", "read_reproduction"]
 
 GUIDE = Prose(
     (
@@ -50,7 +50,7 @@ GUIDE = Prose(
 )
 
 
-def reproduction_page(picture: ReproductionPicture) -> Page:
+def build_reproduction_page(picture: ReproductionPicture) -> Page:
     """Lay out the page of a reproduction.
 
     Args:
@@ -102,14 +102,14 @@ def _matrices(picture: ReproductionPicture) -> tuple[Piece, ...]:
         return ()
     if picture.alike_pairs is not None:
         rows["predicted alike"] = [("predictions", picture.alike_pairs)]
-    scale = agreement_limits([values for row in rows.values() for _, values in row])
-    order = by_likeness(next(iter(rows.values()))[0][1])
+    scale = find_agreement_limits([values for row in rows.values() for _, values in row])
+    order = order_by_similarity(next(iter(rows.values()))[0][1])
     names = tuple(picture.runs[i].name for i in order)
     less = {number.name for _, number in picture.agreements if number.higher_is_better is False}
     drawings = tuple(
         (
             f"{measure} (less is better)" if measure in less else measure,
-            tuple(agreement_matrix(values[np.ix_(order, order)], scale, names, name) for name, values in row),
+            tuple(draw_agreement_matrix(values[np.ix_(order, order)], scale, names, name) for name, values in row),
         )
         for measure, row in rows.items()
     )
@@ -118,7 +118,7 @@ def _matrices(picture: ReproductionPicture) -> tuple[Piece, ...]:
         "Runs that agree stand side by side, in one order and on one scale for all matrices: blocks of strong colour "
         "are families of runs."
     )
-    return (Matrices(drawings, colour_scale(scale, "agreement of two runs"), note),)
+    return (Matrices(drawings, draw_colour_scale(scale, "agreement of two runs"), note),)
 
 
 def _clusters(picture: ReproductionPicture) -> tuple[Piece, ...]:
@@ -139,20 +139,22 @@ def _clusters(picture: ReproductionPicture) -> tuple[Piece, ...]:
     caption = "How many clusters: the ring is the number taken. " + " ".join(
         f"{name}: {scan.count}, {scan.reason.rstrip('.')}." for name, scan in scans.items()
     )
-    chart = drawn(partial(scan_chart, scans), "Silhouette and inertia over the number of clusters", caption)
+    chart = draw_picture(
+        partial(draw_cluster_scan, scans), "Silhouette and inertia over the number of clusters", caption
+    )
     return (*((Folds(drawings, note),) if drawings else ()), chart)
 
 
 def _scatter(method: str, points: np.ndarray, clusters: np.ndarray, names: list[str]) -> Picture:
-    shares = moved(clusters)[1:]
+    shares = compute_moved_fraction(clusters)[1:]
     least, most = _percent(shares.min()), _percent(shares.max())
     caption = f"{most if least == most else f'From {least} to {most}'} of the samples change their cluster."
     alt = f"Clusters of the explanations by {method}, one panel for each of {len(names)} runs. {caption}"
-    return drawn(partial(cluster_panels, points, clusters, names), alt, caption)
+    return draw_picture(partial(draw_cluster_panels, points, clusters, names), alt, caption)
 
 
 def _percent(share: float) -> str:
-    return digits(100 * float(share), "%")
+    return format_number(100 * float(share), "%")
 
 
 def _types(picture: ReproductionPicture) -> tuple[Piece, ...]:
@@ -171,7 +173,7 @@ def _types(picture: ReproductionPicture) -> tuple[Piece, ...]:
 
 def _violins(method: str, values: np.ndarray, types: tuple[str, ...], colour: str) -> Picture:
     alt = f"Values by {method} of " + ", ".join(types)
-    return drawn(partial(violins, values, types, colour, f"value by {method}"), alt)
+    return draw_picture(partial(draw_violins, values, types, colour, f"value by {method}"), alt)
 
 
 def _variance(picture: ReproductionPicture) -> tuple[Piece, ...]:
@@ -191,7 +193,7 @@ def _remedies(picture: ReproductionPicture) -> tuple[Piece, ...]:
 
 
 def _accuracies(picture: ReproductionPicture) -> tuple[Piece, ...]:
-    short = short_names([run.name for run in picture.runs])
+    short = shorten_names([run.name for run in picture.runs])
     rows = tuple(
         (run.name if run.name.endswith(sign) else f"{sign} · {run.name}", run.accuracy)
         for sign, run in zip(short, picture.runs, strict=True)
@@ -225,7 +227,7 @@ class MethodRuns:
     pairs: Mapping[str, Float[np.ndarray, "run run"]]
     points: Float[np.ndarray, "sample 2"] | None = None
     clusters: Int[np.ndarray, "run sample"] | None = None
-    scan: Scan | None = None
+    scan: ClusterScan | None = None
     top: Float[np.ndarray, "run sample type"] | None = None
     top_types: tuple[str, ...] = ()
 
@@ -297,7 +299,10 @@ def _method(name: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarra
     scan, types = record.get("clusters", {}).get(name), arrays.get(f"top_types/{folder}", ())
     return MethodRuns(
         name=name,
-        pairs={written(measure, measures): one for measure, one in under(f"pairs/{folder}/", arrays).items()},
+        pairs={
+            find_original_name(measure, measures): one
+            for measure, one in select_prefix(f"pairs/{folder}/", arrays).items()
+        },
         points=arrays.get(f"points/{folder}"),
         clusters=arrays.get(f"cluster/{folder}"),
         scan=None if scan is None else _scan(scan),
@@ -306,6 +311,6 @@ def _method(name: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarra
     )
 
 
-def _scan(record: Mapping[str, Any]) -> Scan:
+def _scan(record: Mapping[str, Any]) -> ClusterScan:
     counts, silhouettes, inertias = (tuple(record[name]) for name in ("counts", "silhouettes", "inertias"))
-    return Scan(record["count"], record["reason"], counts, silhouettes, inertias)
+    return ClusterScan(record["count"], record["reason"], counts, silhouettes, inertias)

@@ -10,21 +10,21 @@ from jaxtyping import Bool, Float
 
 from perdure.core.text import Text
 from perdure.report.charts.heatmap import (
-    EVEN_SHARE,
     MOST,
+    UNIFORM_UNIT,
     Limits,
-    colour_scale,
-    even_share,
-    labelled,
-    limits,
-    map_panel,
-    panel,
-    picture_panel,
+    add_labels,
+    draw_colour_scale,
+    draw_image_panel,
+    draw_map_panel,
+    draw_panel,
+    find_limits,
+    relative_to_uniform,
 )
-from perdure.report.charts.sentences import mark_words, sentence, sum_words, words_of
+from perdure.report.charts.sentences import colour_sentence, group_words, mark_words, sum_over_words
 from perdure.report.pieces import Gallery, Panel, Piece, Sentences
 
-__all__ = ["AXES", "OUTLINE", "samples"]
+__all__ = ["AXES", "OUTLINE", "build_samples"]
 
 AXES = "Time runs to the right, features run downwards."
 OUTLINE = " The outline marks the sites that are known to matter."
@@ -35,7 +35,7 @@ Maps = Mapping[str, Float[np.ndarray, "sample *position"]]
 Truth = Bool[np.ndarray, "sample *position"] | None
 
 
-def samples(
+def build_samples(
     inputs: Inputs,
     maps: Maps,
     truth: Truth,
@@ -57,17 +57,17 @@ def samples(
         The piece, with colours that all maps share.
     """
     if any(text.pieces for text in texts):
-        maps = {name: sum_words(some, texts) for name, some in maps.items()}
+        maps = {name: sum_over_words(some, texts) for name, some in maps.items()}
         truth = None if truth is None else mark_words(truth, texts)
-        texts = tuple(map(words_of, texts))
-    even = {name: even_share(some) for name, some in maps.items()}
-    spread = limits(even.values(), MOST)
+        texts = tuple(map(group_words, texts))
+    even = {name: relative_to_uniform(some) for name, some in maps.items()}
+    spread = find_limits(even.values(), MOST)
     if texts:
         return _sentences(even, spread, truth, titles, texts)
     if inputs.ndim == 4:
         return _pictures(inputs, even, spread, truth, titles)
     drawn = _heat_maps(inputs, even, spread, truth, titles)
-    rows = tuple((title, tuple(labelled(one, features) for one in panels)) for title, panels in drawn.rows)
+    rows = tuple((title, tuple(add_labels(one, features) for one in panels)) for title, panels in drawn.rows)
     return replace(drawn, rows=rows)
 
 
@@ -76,14 +76,14 @@ def _sentences(even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]
         (
             titles[i],
             tuple(
-                sentence(texts[i], some[i], spread, None if truth is None else truth[i], name)
+                colour_sentence(texts[i], some[i], spread, None if truth is None else truth[i], name)
                 for name, some in even.items()
             ),
         )
         for i in range(len(titles))
     )
     note = "The colour of a word is its attribution, summed over its embedding."
-    return Sentences(rows, (colour_scale(spread, EVEN_SHARE),), note + (UNDERLINE if truth is not None else ""))
+    return Sentences(rows, (draw_colour_scale(spread, UNIFORM_UNIT),), note + (UNDERLINE if truth is not None else ""))
 
 
 def _pictures(inputs: Inputs, even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]) -> Gallery:
@@ -91,17 +91,19 @@ def _pictures(inputs: Inputs, even: Maps, spread: Limits, truth: Truth, titles: 
     rows = []
     for i, title in enumerate(titles):
         known = None if truth is None else truth[i]
-        drawn = [picture_panel(inputs[i], span, known, "image", f"image {title}")]
-        drawn += [map_panel(some[i], spread, known, name, f"map of {name} for {title}") for name, some in even.items()]
+        drawn = [draw_image_panel(inputs[i], span, known, "image", f"image {title}")]
+        drawn += [
+            draw_map_panel(some[i], spread, known, name, f"map of {name} for {title}") for name, some in even.items()
+        ]
         rows.append((title, tuple(drawn)))
     note = "The image beside its maps, summed over the channels." + (OUTLINE if truth is not None else "")
-    return Gallery(tuple(rows), (colour_scale(spread, EVEN_SHARE),), note)
+    return Gallery(tuple(rows), (draw_colour_scale(spread, UNIFORM_UNIT),), note)
 
 
 def _heat_maps(inputs: Inputs, even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]) -> Gallery:
-    seen = limits([inputs])
+    seen = find_limits([inputs])
     rows = tuple((title, _series(inputs[i], even, i, truth, (title, seen, spread))) for i, title in enumerate(titles))
-    scales = (colour_scale(seen, "input, its own units"), colour_scale(spread, EVEN_SHARE))
+    scales = (draw_colour_scale(seen, "input, its own units"), draw_colour_scale(spread, UNIFORM_UNIT))
     return Gallery(rows, scales, AXES + (OUTLINE if truth is not None else ""))
 
 
@@ -110,8 +112,8 @@ def _series(
 ) -> tuple[Panel, ...]:
     title, seen, spread = shown
     known, subject = None if truth is None else truth[index], f"for sample {title}"
-    panels = [panel(values, seen, known, "input", f"input {subject}")]
+    panels = [draw_panel(values, seen, known, "input", f"input {subject}")]
     if known is not None:
-        panels.append(panel(known.astype(float), Limits(1.0, False), known, "truth", f"truth {subject}"))
-    panels += [panel(some[index], spread, known, name, f"map of {name} {subject}") for name, some in even.items()]
+        panels.append(draw_panel(known.astype(float), Limits(1.0, False), known, "truth", f"truth {subject}"))
+    panels += [draw_panel(some[index], spread, known, name, f"map of {name} {subject}") for name, some in even.items()]
     return tuple(panels)
