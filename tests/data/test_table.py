@@ -1,4 +1,10 @@
+import bz2
+import gzip
+import lzma
+import re
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -9,6 +15,7 @@ from perdure.core.errors import (
     DataError,
     EmptyDataError,
     LabelError,
+    LeftOutWarning,
     LengthError,
     NonFiniteError,
 )
@@ -288,3 +295,182 @@ def test_a_long_table_under_other_names_is_not_taken_for_a_wide_one(tmp_path):
         load_data(f"{path}:label=outcome", 0)
     assert sum(map(len, parts(load_data(f"{path}:label=outcome,id=patient,time=t", 0)))) == 12
     assert sum(map(len, parts(load_data(f"{path}:label=outcome,ignore=[patient, t]", 0)))) == 48
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Series saved by pandas in several ways, by name, and as they are without an index."""
+    header, *rows = long_rows(SAMPLES)
+    frame = pd.DataFrame(rows, columns=header)
+    frame.to_csv(tmp_path / "plain.csv", index=False)
+    frame.to_csv(tmp_path / "once.csv")
+    pd.read_csv(tmp_path / "once.csv").to_csv(tmp_path / "twice.csv")
+    pd.read_csv(tmp_path / "twice.csv").to_csv(tmp_path / "thrice.csv")
+    frame.reset_index().to_csv(tmp_path / "reset.csv", index=False)
+    frame.set_index(["id", "time"], drop=False).rename_axis([None, None]).to_csv(tmp_path / "two.csv")
+    frame.assign(patient=[7 * i**2 for i in range(len(frame))]).set_index("patient").to_parquet(
+        tmp_path / "named.parquet"
+    )
+    frame.reset_index().to_parquet(tmp_path / "reset.parquet")
+    frame.to_csv(tmp_path / "once.csv.gz")
+    frame.assign(last=None).rename(columns={"last": ""}).to_csv(tmp_path / "trailing.csv", index=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("once.csv", ["Unnamed: 0"]),
+        ("once.csv.gz", ["Unnamed: 0"]),
+        ("twice.csv", ["Unnamed: 0.1", "Unnamed: 0"]),
+        ("thrice.csv", ["Unnamed: 0.1.1", "Unnamed: 0.1", "Unnamed: 0"]),
+        ("two.csv", ["Unnamed: 0", "Unnamed: 1"]),
+        ("trailing.csv", ["Unnamed: 5"]),
+        ("reset.csv", ["index"]),
+        ("named.parquet", ["patient"]),
+        ("reset.parquet", ["index"]),
+    ],
+)
+def test_row_numbers_are_no_feature(name, columns, saved):
+    plain = by_id(load_data(str(saved / "plain.csv"), 0))
+    with pytest.warns(LeftOutWarning, match=re.escape(", ".join(f"'{one}'" for one in columns)) + r" of .*index=False"):
+        splits = load_data(str(saved / name), 0)
+    assert splits.feature_names == ("x", "y")
+    assert all(torch.equal(inputs, plain[sample][0]) for sample, (inputs, _, _) in by_id(splits).items())
+
+
+def test_row_numbers_of_a_wide_table_are_no_step(tmp_path):
+    rows = [["", "t0", "t1", "label"], *([i, i + 5, i * 2, "ab"[i % 2]] for i in range(10))]
+    with pytest.warns(LeftOutWarning, match="'Unnamed: 0'"):
+        assert load_data(str(write_csv(tmp_path / "a.csv", rows)), 0).train.inputs.shape[1:] == (2, 1)
+
+
+def test_row_numbers_can_be_named_or_ignored(saved):
+    assert load_data(f"{saved / 'once.csv'}:ignore=['Unnamed: 0']", 0).features == 2
+    assert Table(str(saved / "reset.csv"), ignore=("index",)).load(0).features == 2
+    assert Table(str(saved / "once.csv"), time="Unnamed: 0", ignore=("time",)).load(0).features == 2
+
+
+def test_a_first_column_of_measurements_stays_whatever_its_name(tmp_path):
+    rows = [["index", "y", "label"], *([i * i % 7, i, "ab"[i % 2]] for i in range(10))]
+    assert Table(str(write_csv(tmp_path / "a.csv", rows))).load(0).train.inputs.shape[1:] == (2, 1)
+
+
+def as_text(rows, delimiter, decimal="."):
+    cells = [[str(cell + 0.5 if isinstance(cell, int) else cell).replace(".", decimal) for cell in row] for row in rows]
+    return "".join(delimiter.join(row) + "\n" for row in cells)
+
+
+@pytest.mark.parametrize("pack", [None, gzip.compress, bz2.compress, lzma.compress], ids=["", ".gz", ".bz2", ".xz"])
+@pytest.mark.parametrize(("delimiter", "decimal"), [(",", "."), (";", "."), (";", ","), ("\t", ".")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_every_form_of_text_holds_the_same_series(encoding, delimiter, decimal, pack, tmp_path):
+    rows = [[{"x": "größe"}.get(cell, cell) for cell in row] for row in long_rows(SAMPLES)]
+    suffix = {None: "", gzip.compress: ".gz", bz2.compress: ".bz2", lzma.compress: ".xz"}[pack]
+    path = tmp_path / f"a.csv{suffix}"
+    content = as_text(rows, delimiter, decimal).encode(encoding)
+    path.write_bytes(content if pack is None else pack(content))
+    splits = load_data(str(path), 0)
+    assert splits.feature_names == ("größe", "y")
+    for name, (inputs, label, steps) in by_id(splits).items():
+        sample = int(name[1:])
+        assert splits.classes[label] == ("walk", "run")[sample % 2]
+        assert inputs[:steps, 1].tolist() == [value(sample, t, 1) + 0.5 for t in range(steps)]
+
+
+def test_endings_may_be_in_upper_case_and_tabs_have_their_own(tmp_path):
+    for name in ("A.CSV", "a.tsv", "a.CSV.GZ"):
+        content = as_text(long_rows(SAMPLES), "\t" if "tsv" in name else ",").encode()
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("GZ") else content)
+        assert load_data(f"{tmp_path / name}:ignore=[y]", 0).features == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id;time;x;label\na;0;1,5;u\na;1;2.5;u\n", "row 2, column 'x' holds '2.5', though numbers .* decimal comma"),
+        ("id;time;x;label\na;0;1.234,5;u\na;1;2,5;u\n", "row 1, column 'x' holds '1.234,5', which is no number"),
+        ("id\ttime\tx\tlabel\na\t0\t1,5\tu\n", "row 1, column 'x' holds '1,5', .* decimal point"),
+        ("id;time;x;label\na;0;1\n", "row 1 of .* has 3 cells under 4 columns"),
+        ("x;time;y\na;0;1\n", "there is no column 'label' among 'x', 'time', 'y'"),
+    ],
+)
+def test_numbers_that_can_be_read_in_two_ways_are_refused(text, message, tmp_path):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        Table(str(tmp_path / "a.csv")).load(0)
+
+
+@pytest.mark.parametrize("content", ["id,größe\na,1\n".encode("latin-1"), "id,x\nä,1\n".encode("latin-1")])
+def test_another_encoding_is_named_with_what_to_do(content, tmp_path):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"(?i)cannot be read: .*utf-?8.*CSV UTF-8"):
+        Table(str(tmp_path / "a.csv")).load(0)
+
+
+@pytest.mark.parametrize("zone", ["Z", "+01:00", "+0530", "-08"])
+@pytest.mark.parametrize("between", [" ", "T"])
+def test_times_with_a_zone_are_steps(between, zone, tmp_path):
+    rows = long_rows(SAMPLES)
+    for row in rows[1:]:
+        row[1] = f"2026-01-01{between}0{row[1]}:00:00{zone}"
+    path = str(write_csv(tmp_path / "a.csv", rows))
+    long = Table(str(write_long_csv(tmp_path, SAMPLES))).load(0)
+    assert torch.equal(Table(path).load(0).train.inputs, long.train.inputs)
+    rows[2][1] = "2026-01-01 01:00:00"
+    with pytest.raises(DataError, match="row 1, column 'time' holds '2026"):
+        Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+
+
+KINDS = [pa.duration("s"), pa.time32("s"), pa.time64("us"), pa.date32(), pa.date64(), pa.timestamp("ns", "UTC")]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_every_kind_of_time_is_a_step(kind, tmp_path):
+    header, *rows = long_rows(SAMPLES)
+    columns = dict(zip(header, map(pa.array, zip(*rows, strict=True)), strict=True))
+    day = 24 * 3600 * 1000 if kind == pa.date64() else 1
+    ticks = pa.array([row[1] * day for row in rows], pa.int32() if kind.bit_width == 32 else pa.int64())
+    pq.write_table(pa.table({**columns, "time": ticks.cast(kind)}), tmp_path / "a.parquet")
+    long = Table(str(write_long_csv(tmp_path, SAMPLES))).load(0)
+    splits = Table(str(tmp_path / "a.parquet")).load(0)
+    assert torch.equal(splits.train.inputs, long.train.inputs)
+    doubled = pa.table({**columns, "time": pa.array([0] * len(rows), ticks.type).cast(kind)})
+    pq.write_table(doubled, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"'s0' has step .* the same"):
+        Table(str(tmp_path / "a.parquet")).load(0)
+
+
+def test_categories_of_pandas_are_read(tmp_path):
+    header, *rows = long_rows(SAMPLES)
+    pd.DataFrame(rows, columns=header).astype({"label": "category", "id": "category"}).to_parquet(
+        tmp_path / "a.parquet"
+    )
+    long = Table(str(write_long_csv(tmp_path, SAMPLES))).load(0)
+    assert torch.equal(Table(str(tmp_path / "a.parquet")).load(0).train.inputs, long.train.inputs)
+
+
+def test_names_of_columns_cannot_control_a_terminal(tmp_path):
+    rows = long_rows(SAMPLES)
+    rows[0][2], rows[1][2] = "\x1b[31mx", "\x1b[2J"
+    with pytest.raises(DataError, match="which is no number") as caught:
+        Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("perdure.data._guard.SMALL", 2**16)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id,time,x,label\n" + b"a,1,1,b\n" * 2**17))
+    with pytest.raises(DataError, match=r"a.csv.gz' has 0.00 MB and would unpack to more than .* exhaust the memory"):
+        Table(str(tmp_path / "a.csv.gz")).load(0)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_file_beyond_the_memory_is_refused(name, tmp_path, monkeypatch):
+    header, *rows = long_rows(SAMPLES)
+    frame = pd.DataFrame(rows, columns=header)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr("perdure.data._guard.available_memory", lambda: 1000)
+    with pytest.raises(DataError, match=r"takes 0.00 GB once it is read, .* only 0.00 GB of memory are available"):
+        Table(str(tmp_path / name)).load(0)

@@ -73,10 +73,12 @@ JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SETTING = Annotated[str, typer.Option(help="How to train: 'clean', or 'paper' as published for input-cell attention.")]
 TRAINING = Annotated[str, typer.Option(help="Changes to the training setting: epochs=20,learning_rate=0.003.")]
 
-READERS = {".npz": "arrays", ".csv": "table", ".parquet": "table", ".jsonl": "text_table"}
-"""What reads a file of each suffix."""
+READERS = {".npz": "arrays", ".csv": "table", ".tsv": "table", ".parquet": "table", ".jsonl": "text_table"}
+"""Dataset that reads a file of each suffix; a table of text may be compressed."""
 
-FILE = re.compile(rf"((?!\w+:).+({'|'.join(map(re.escape, READERS))}))(:.*)?", re.DOTALL)
+FILE = re.compile(
+    rf"((?!\w+:).+({'|'.join(map(re.escape, READERS))})(?:\.gz|\.bz2|\.xz)?)(:.*)?", re.DOTALL | re.IGNORECASE
+)
 
 
 def load_data(text: str, seed: int) -> Splits:
@@ -98,7 +100,7 @@ def load_data(text: str, seed: int) -> Splits:
     match = FILE.fullmatch(text)
     if match is None:
         _check_named(text)
-    name, settings = (READERS[match[2]] + (match[3] or ""), {"path": match[1]}) if match else (text, {})
+    name, settings = (READERS[match[2].lower()] + (match[3] or ""), {"path": match[1]}) if match else (text, {})
     splits: Splits = DATASETS.make(name, settings).load(seed)
     return splits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import lzma
 import struct
@@ -12,13 +13,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from perdure.core.errors import DataError
 from perdure.core.memory import available_memory
 from perdure.core.printable import printable
 
-__all__ = ["COMPRESSED", "check_fits", "named_errors", "open_unpacked", "unpack"]
+__all__ = ["COMPRESSED", "FAILURES", "check_fits", "named_errors", "unpack"]
 
 FAILURES = (
     ValueError,
@@ -30,6 +31,7 @@ FAILURES = (
     SyntaxError,
     RuntimeError,  # encrypted archives; includes NotImplementedError and RecursionError
     MemoryError,
+    csv.Error,
     struct.error,
     tokenize.TokenError,
     zipfile.BadZipFile,
@@ -108,21 +110,8 @@ def check_fits(name: str, size: int, packed: int | None = None) -> None:
         raise _bomb(name, packed)
 
 
-def open_unpacked(path: Path) -> IO[bytes]:
-    """Open a file, through the decompression that its last suffix names.
-
-    Args:
-        path: Path of the file; .gz, .bz2 and .xz are decompressed.
-
-    Returns:
-        A binary file to read from.
-    """
-    opener = COMPRESSED.get(path.suffix.lower())
-    return path.open("rb") if opener is None else opener(path, "rb")
-
-
 def unpack(path: Path) -> bytes:
-    """Read a whole file, decompressed where its last suffix is .gz, .bz2 or .xz.
+    """Decompress a file by its last suffix, .gz, .bz2 or .xz.
 
     Args:
         path: Path of the file.
@@ -131,15 +120,12 @@ def unpack(path: Path) -> bytes:
         Its content.
 
     Raises:
-        DataError: When it does not fit the memory, found before the memory is taken.
+        DataError: When it does not fit the memory, found before more than that is taken.
     """
     packed = path.stat().st_size
-    if path.suffix.lower() not in COMPRESSED:
-        check_fits(f"'{path}'", packed)
-        return path.read_bytes()
     most = min(max(SMALL, FOLD * packed), available_memory() // COPIES)
-    with open_unpacked(path) as file:
-        content = file.read(most + 1)
+    with COMPRESSED[path.suffix.lower()](path, "rb") as file:
+        content: bytes = file.read(most + 1)
     if len(content) > most:
         check_fits(f"'{path}'", len(content))
         raise _bomb(f"'{path}'", packed)

@@ -1,59 +1,36 @@
-"""Columns: tables from CSV, Parquet and JSON lines, whose cells are called by row and column when they are wrong."""
+"""Columns of tables as numbers, words and classes; cells are named by row and column when they are wrong."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
-from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from perdure.core.errors import DataError, EmptyDataError, LabelError
+from perdure.core.errors import DataError, LabelError
+from perdure.core.printable import printable
+from perdure.data._table_file import DECIMAL, UNNAMED
 from perdure.data.parts import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SUFFIXES", "cell", "check_column", "classes_of", "numbers", "ordered", "read_table", "words"]
+__all__ = ["cell", "check_column", "classes_of", "numbers", "ordered", "row_numbers", "shown", "words"]
 
 LONGEST = 60
-"""Signs of a cell that a message shows."""
+"""Characters of a cell that a message shows."""
 
-SUFFIXES = (".csv", ".parquet", ".jsonl")
+INDEX = re.compile(rf"({UNNAMED}\d+|__index_level_\d+__)(\.\d+)*")
+"""Names that pandas gives to an index without one, each time that it is stored."""
 
+COUNTERS = {"index", "level_0", "id", "no", "nr", "row", "row_id", "row_number", "rowid", "rowname", "rownames", "x"}
+"""Names, in lower case, of a first column that holds no measurement where it counts the rows."""
 
-def read_table(path: Path) -> pa.Table:
-    """Read a table.
-
-    The cells of CSV come as text, in quotes or not, and empty ones as missing; other formats bring their types.
-
-    Args:
-        path: of a file whose name ends in .csv, .parquet or .jsonl.
-
-    Returns:
-        The table, with blanks around the names of columns removed.
-
-    Raises:
-        DataError: when the file is missing or cannot be read, or a name of a column occurs twice.
-        EmptyDataError: without rows.
-    """
-    if not path.is_file():
-        raise DataError(f"there is no file '{path}'", f"give the path of a table, which ends in {listed(SUFFIXES)}")
-    import pyarrow as pa
-
-    try:
-        table = _reader(path)(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}", "write it again, in UTF-8 if it is text") from error
-    names = [name.strip() for name in table.column_names]
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
-        raise DataError(f"'{path}' has two columns called '{twice[0]}'", "give each column a name of its own")
-    if not len(table):
-        raise EmptyDataError(f"'{path}' has no rows", "give at least one row for each of three samples")
-    return table.rename_columns(names)
+POINT = r"^\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*$"
+"""A number with a decimal point, which may be one with thousands where others have a decimal comma."""
 
 
 def check_column(table: pa.Table, name: str, setting: str) -> None:
@@ -68,9 +45,9 @@ def check_column(table: pa.Table, name: str, setting: str) -> None:
         DataError: otherwise, with those that there are.
     """
     if name not in table.column_names:
-        shown = listed(table.column_names[:12]) + (" and more" if len(table.column_names) > 12 else "")
+        others = listed(table.column_names[:12]) + (" and more" if len(table.column_names) > 12 else "")
         raise DataError(
-            f"there is no column '{name}' among {shown}",
+            f"there is no column {listed([name])} among {others}",
             f"name the right one with {setting}=COLUMN, behind a colon or other settings: data.csv:{setting}=COLUMN",
         )
 
@@ -89,7 +66,58 @@ def cell(row: int, column: str) -> str:
         >>> cell(0, "x")
         "row 1, column 'x'"
     """
-    return f"row {row + 1}, column '{column}'"
+    return f"row {row + 1}, column {listed([column])}"
+
+
+def shown(table: pa.Table, name: str, row: int) -> str:
+    """Write the value of a cell for a message.
+
+    Args:
+        table: Table of `read_table`.
+        name: Name of the column.
+        row: Row, from 0.
+
+    Returns:
+        The value, shortened.
+    """
+    try:
+        value = table[name][row].as_py()
+    except (ValueError, OverflowError):  # dates beyond the calendar of Python, or in nanoseconds without pandas
+        value = f"a value of type {table[name].type}"
+    return printable(value, LONGEST)
+
+
+def row_numbers(table: pa.Table) -> list[str]:
+    """Find the columns that number the rows, which programs write next to the data.
+
+    Args:
+        table: Table of `read_table`.
+
+    Returns:
+        Names of columns without a name, of the index that pandas wrote, and of a first column that counts the rows from
+        0 or 1 under a name such as "index".
+
+    Example:
+        >>> import pyarrow as pa
+        >>> row_numbers(pa.table({"index": ["0", "1"], "x": ["0", "1"], "Unnamed: 0.1": ["3", "5"]}))
+        ['index', 'Unnamed: 0.1']
+    """
+    import pyarrow as pa
+
+    stored = (table.schema.metadata or {}).get(b"pandas", b"{}")
+    try:
+        index = {one for one in json.loads(stored)["index_columns"] if isinstance(one, str)}
+    except (ValueError, LookupError, TypeError):
+        index = set()
+    first = table.column_names[0]
+    if first.lower() in COUNTERS:
+        try:
+            values = _trimmed(table[first]).cast(pa.float64(), safe=False).to_numpy()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            values = np.zeros(0)
+        counted = np.arange(len(values))
+        index |= {first} if len(values) and any((values == counted + start).all() for start in (0, 1)) else set()
+    return [name for name in table.column_names if INDEX.fullmatch(name) or name in index]
 
 
 def numbers(table: pa.Table, name: str) -> Float[np.ndarray, " row"]:
@@ -107,7 +135,7 @@ def numbers(table: pa.Table, name: str) -> Float[np.ndarray, " row"]:
     """
     import pyarrow as pa
 
-    column = _trimmed(table[name])
+    column = _pointed(table, name)
 
     def castable(first: int, last: int) -> bool:
         try:
@@ -118,8 +146,10 @@ def numbers(table: pa.Table, name: str) -> Float[np.ndarray, " row"]:
 
     if not castable(0, len(column)):
         row = _first(castable, len(column))
+        text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        value = f"'{shown(table, name, row)}'" if text else shown(table, name, row)
         raise DataError(
-            f"{cell(row, name)} holds {shorten(repr(column[row].as_py()), LONGEST)}, which is no number",
+            f"{cell(row, name)} holds {value}, which is no number",
             "write a number with a decimal point, leave this column out with ignore=, or name what it holds with "
             "label= or id=; texts are read by text_table:path=",
         )
@@ -144,8 +174,10 @@ def words(table: pa.Table, name: str) -> list[str]:
 
     try:
         found: list[str | None] = _trimmed(table[name].cast(pa.string())).to_pylist()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise DataError(f"column '{name}' holds {table[name].type}", "store plain text or whole numbers") from None
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeError):
+        raise DataError(
+            f"column {listed([name])} holds {table[name].type}", "store plain text or whole numbers"
+        ) from None
     for row, value in enumerate(found):
         if not value:
             raise DataError(f"{cell(row, name)} is empty", "fill it in, or leave the row out")
@@ -170,9 +202,11 @@ def classes_of(table: pa.Table, name: str) -> tuple[Int[np.ndarray, " row"], tup
     cells = words(table, name)
     names = ordered(set(cells))
     if len(names) < 2:
-        raise LabelError(f"every row has '{names[0]}' in column '{name}'", "give samples of two or more classes")
-    number = {one: i for i, one in enumerate(names)}
-    return np.array([number[one] for one in cells], dtype=np.int64), tuple(names)
+        raise LabelError(
+            f"every row has {listed(names)} in column {listed([name])}", "give samples of two or more classes"
+        )
+    number = {value: i for i, value in enumerate(names)}
+    return np.array([number[value] for value in cells], dtype=np.int64), tuple(names)
 
 
 def ordered(names: set[str]) -> list[str]:
@@ -194,52 +228,21 @@ def ordered(names: set[str]) -> list[str]:
         return sorted(names)
 
 
-def _reader(path: Path) -> Callable[[Path], pa.Table]:
-    readers = {".csv": _csv, ".parquet": _parquet, ".jsonl": _json}
-    if path.suffix.lower() not in readers:
-        raise DataError(f"'{path}' does not end in {listed(SUFFIXES)}", "give a file of one of these formats")
-    return readers[path.suffix.lower()]
+def _pointed(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """Write decimal commas as points, where the table has any."""
+    import pyarrow.compute as pc
 
-
-def _csv(path: Path) -> pa.Table:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    wrong: list[csv.InvalidRow] = []
-
-    def refuse(row: csv.InvalidRow) -> str:
-        wrong.append(row)
-        return "error"
-
-    parsing = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse)
-    reading = csv.ReadOptions(use_threads=False)
-    try:
-        with csv.open_csv(path, read_options=reading, parse_options=parsing) as file:
-            types = dict.fromkeys(file.schema.names, pa.string())
-        cells = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
-        return csv.read_csv(path, read_options=reading, parse_options=parsing, convert_options=cells)
-    except pa.ArrowInvalid as error:
-        if not wrong:
-            raise
-        row = wrong[0]
+    column = _trimmed(table[name])
+    if DECIMAL not in (table.schema.metadata or {}):
+        return column
+    both = pc.fill_null(pc.match_substring_regex(column, POINT), False)
+    if pc.any(both).as_py():
+        row = pc.index(both, True).as_py()
         raise DataError(
-            f"row {row.number - 1} of '{path}' has {row.actual_columns} cells under {row.expected_columns} columns",
-            "give each row one cell for each column, and put text that holds commas in quotes",
-        ) from error
-
-
-def _parquet(path: Path) -> pa.Table:
-    """Read columns, but not the row numbers that pandas adds."""
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(path)
-    return table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
-
-
-def _json(path: Path) -> pa.Table:
-    import pyarrow.json
-
-    return pyarrow.json.read_json(path, parse_options=pyarrow.json.ParseOptions(newlines_in_values=True))
+            f"{cell(row, name)} holds '{shown(table, name, row)}', though numbers of the file have a decimal comma",
+            "write all numbers with a decimal point, and none with points between thousands",
+        )
+    return pc.replace_substring(column, ",", ".")
 
 
 def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:

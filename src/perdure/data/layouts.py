@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from perdure.core.errors import DataError, LengthError, NonFiniteError
-from perdure.data.columns import cell, numbers, words
+from perdure.data.columns import cell, numbers, shown, words
 from perdure.data.parts import listed
 
 if TYPE_CHECKING:
@@ -127,20 +127,43 @@ def wide_series(table: pa.Table, id_column: str | None, features: Sequence[str],
 
 
 def _times(table: pa.Table, name: str) -> Float[np.ndarray, " row"]:
-    """Read steps, dates as nanoseconds since the first of them."""
+    """Read steps; dates and times as their distance from the first of them."""
     import pyarrow as pa
 
     column = table[name]
-    try:
-        if pa.types.is_string(column.type):
-            column = column.cast(pa.timestamp("ns"))
-    except pa.ArrowInvalid:
-        pass
+    if pa.types.is_string(column.type):
+        column = _dates(column)
     if pa.types.is_temporal(column.type):
-        since = column.cast(pa.timestamp("ns")).cast(pa.int64())
-        column = pa.compute.subtract(since, pa.compute.min(since))
+        try:
+            since = _ticks(column)
+            column = pa.compute.subtract(since, pa.compute.min(since))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise DataError(f"column {listed([name])} cannot be read as times: {error}", "store numbers") from error
         table = table.set_column(table.column_names.index(name), name, column)
     return _finite(numbers(table, name), name)
+
+
+def _dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Read ISO dates, all with a time zone or all without; leave other text as it is."""
+    import pyarrow as pa
+
+    for zone in (None, "UTC"):
+        try:
+            return column.cast(pa.timestamp("ns", zone))
+        except pa.ArrowInvalid:
+            pass
+    return column
+
+
+def _ticks(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Count dates, times of day and durations in whole numbers of one unit."""
+    import pyarrow as pa
+
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("ms"))
+    elif pa.types.is_time32(column.type):
+        return column.cast(pa.int32()).cast(pa.int64())
+    return column.cast(pa.int64())
 
 
 def _finite(values: Float[np.ndarray, " row"], name: str) -> Float[np.ndarray, " row"]:
@@ -167,8 +190,8 @@ def _check_steps(
 
     def told(place: int) -> str:
         one, other = sorted((int(rows[place]), int(rows[place + 1])))
-        first, second = (f"step {table[names[1]][row].as_py()} in row {row + 1}" for row in (one, other))
-        return f"'{table[names[0]][one].as_py()}' has {first} and {second} of column '{names[1]}'"
+        first, second = (f"step {shown(table, names[1], row)} in row {row + 1}" for row in (one, other))
+        return f"'{shown(table, names[0], one)}' has {first} and {second} of column {listed(names[1:])}"
 
     twice = same & (gap == 0)
     if twice.any():

@@ -1,7 +1,8 @@
-"""A user's own series, from a table in CSV or Parquet."""
+"""A user's own series, from a table in CSV, Parquet or JSON lines."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ import torch
 from jaxtyping import Int
 
 from perdure.core.batch import Batch
-from perdure.core.errors import DataError, LabelError
-from perdure.data.columns import cell, check_column, classes_of, read_table, words
+from perdure.core.errors import DataError, LabelError, LeftOutWarning
+from perdure.data._table_file import read_table
+from perdure.data.columns import cell, check_column, classes_of, row_numbers, shown, words
 from perdure.data.layouts import Order, Series, long_series, wide_series
 from perdure.data.parts import listed, part
 from perdure.data.splits import Splits, standardise
@@ -29,7 +31,11 @@ TIME, SPLIT = "time", "split"
 
 @dataclass(frozen=True)
 class Table:
-    """Series of your own, from a CSV or Parquet file.
+    """Series of your own, from a CSV, Parquet or JSON lines file; text may be compressed, as in .csv.gz.
+
+    Cells of CSV are separated by commas, semicolons or tabs, and with semicolons numbers may have a decimal comma. Text
+    is in UTF-8, or in UTF-16 or UTF-32. A column without a name, "Unnamed: 0", an index that pandas wrote, and a first
+    column "index" or the like that counts the rows are no features: they are left out, with a warning.
 
     A *long* table has a column of steps and holds one step of one sample in each row: columns id, time, label and the
     features. A *wide* one has none and holds one sample in each row: a column called `heart_3` is feature `heart` at
@@ -43,7 +49,7 @@ class Table:
         path: the file.
         label: column of the class.
         id: column with the name of the sample; in a wide table it may be missing.
-        time: column of the steps, numbers or dates; where there is none, the table is wide.
+        time: column of the steps, numbers or dates with or without a time zone; where there is none, the table is wide.
         split: column of the marks.
         ignore: columns to leave out.
         sort: whether the rows of a sample are sorted by step; else rows that are not are refused.
@@ -78,7 +84,7 @@ class Table:
         """
         table = read_table(Path(self.path).expanduser())
         self._check_columns(table)
-        series = self._series(table)
+        series = self._series(table, self._features(table))
         rows, classes = classes_of(table, self.label)
         label = self._constant(table, self.label, series, rows)
         if len(classes) == len(label) > 2:
@@ -96,17 +102,29 @@ class Table:
                 check_column(table, name, setting)
         if self.time in table.column_names:
             check_column(table, self.id, "id")
-        if not self._features(table):
+
+    def _features(self, table: pa.Table) -> list[str]:
+        """List the columns that hold features; those that number the rows are left out."""
+        others = {self.label, self.id, self.time, self.split, *self.ignore}
+        index = [name for name in row_numbers(table) if name not in others]
+        reported = [name for name in index if not name.startswith("__index_level_")]  # which can only be an index
+        if reported:
+            warnings.warn(
+                f"{listed(reported)} of '{self.path}' is left out, as it numbers or names the rows; write the table "
+                "without it, to_csv(path, index=False) in pandas and row.names=FALSE in R, or name what it holds with "
+                "id= or time=",
+                LeftOutWarning,
+                stacklevel=3,
+            )
+        features = [name for name in table.column_names if name not in others and name not in index]
+        if not features:
             raise DataError(
                 f"'{self.path}' has no features beside {listed(table.column_names)}", "add a column for each feature"
             )
+        return features
 
-    def _features(self, table: pa.Table) -> list[str]:
-        others = {self.label, self.id, self.time, self.split, *self.ignore}
-        return [name for name in table.column_names if name not in others]
-
-    def _series(self, table: pa.Table) -> Series:
-        order, features = Order(self.sort, self.uneven), self._features(table)
+    def _series(self, table: pa.Table, features: list[str]) -> Series:
+        order = Order(self.sort, self.uneven)
         if self.time in table.column_names:
             return long_series(table, (self.id, self.time), features, order)
         return wide_series(table, self.id if self.id in table.column_names else None, features, order)
@@ -128,8 +146,8 @@ class Table:
             row = int(changed.argmax())
             start = int(first[series.sample[row]])
             raise LabelError(
-                f"{cell(row, name)} is '{table[name][row].as_py()}', but '{series.id[series.sample[row]]}' has "
-                f"'{table[name][start].as_py()}' in row {start + 1}",
+                f"{cell(row, name)} is '{shown(table, name, row)}', but {listed([series.id[series.sample[row]]])} has "
+                f"'{shown(table, name, start)}' in row {start + 1}",
                 "give all rows of a sample the same, or name another column of samples with id=",
             )
         return rows[first]

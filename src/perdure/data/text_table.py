@@ -11,7 +11,8 @@ import torch
 from perdure.core.check import check_counts
 from perdure.core.errors import DataError, LengthError
 from perdure.core.random import stream
-from perdure.data.columns import cell, check_column, classes_of, read_table, words
+from perdure.data._table_file import read_table
+from perdure.data.columns import cell, check_column, classes_of, words
 from perdure.data.splits import Splits
 from perdure.data.texts import Reading, Texts, deal, draw, encoded
 
@@ -32,7 +33,7 @@ class TextTable:
     The vocabulary is that of the training texts.
 
     Args:
-        path: the file, which ends in .csv, .parquet or .jsonl.
+        path: the file, which ends in .csv, .tsv, .parquet or .jsonl; text may be compressed, as in .csv.gz.
         text: column of the texts.
         label: column of the class.
         split: column of the marks; it may be missing.
