@@ -6,19 +6,20 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from perdure.core.batch import Batch
-from perdure.core.check import check_ids
 from perdure.core.errors import CheckpointError, EmptyDataError, UnsupportedError
 from perdure.core.text import Text
 from perdure.data.splits import Splits
 from perdure.models.from_transformers import folder_of, loaded
+from perdure.models.text_model import TextClassifier
 from perdure.ops.sequence import length_mask
 
 __all__ = ["Reader", "TextClassifier", "reader_of", "text_classifier"]
@@ -70,6 +71,43 @@ class Reader:
         places = [_spans(spans) for spans in found["offset_mapping"]]
         return ids, mask, tuple(Text(text, spans, pieces=True) for text, spans in zip(texts, places, strict=True))
 
+    def types(self, mask: Bool[Tensor, "batch time"]) -> dict[str, Tensor]:
+        """Make the types of tokens as the tokenizer does, where some of them are not zero.
+
+        Args:
+            mask: true at valid tokens.
+
+        Returns:
+            `token_type_ids`, or nothing.
+        """
+        before, inside, behind = self._pattern
+        if not any((*before, inside, *behind)):
+            return {}
+        rank, length = mask.long().cumsum(1) - 1, mask.sum(1, keepdim=True)
+        types = torch.full_like(rank, inside)
+        for place, kind in enumerate(before):
+            types[rank == place] = kind
+        for place, kind in enumerate(reversed(behind)):
+            types[rank == length - 1 - place] = kind
+        return {"token_type_ids": types.masked_fill(~mask, self.tokenizer.pad_token_type_id)}
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """The ids that the tokenizer puts around every text."""
+        return frozenset(self.tokenizer("")["input_ids"])
+
+    @cached_property
+    def _pattern(self) -> tuple[list[int], int, list[int]]:
+        """The types of what comes before a text, of its tokens, and of what comes behind it."""
+        if "token_type_ids" not in self.tokenizer.model_input_names:
+            return [], 0, []
+        encoded = self.tokenizer.backend_tokenizer.encode("a")
+        marks, types = list(encoded.special_tokens_mask), list(encoded.type_ids)
+        if 0 not in marks:
+            return [], 0, []
+        first, last = marks.index(0), len(marks) - marks[::-1].index(0)
+        return types[:first], types[first], types[last:]
+
     def __call__(self, splits: Splits) -> Splits:
         """Read the texts of splits in the tokens of the model.
 
@@ -101,67 +139,6 @@ class Reader:
         truth = None if batch.truth is None else _truth(batch.truth, batch.text, texts, ids.shape[1])
         label = order[batch.label]
         return replace(batch, inputs=ids, label=label, mask=mask, truth=truth, event=None, text=texts)
-
-
-class TextClassifier(nn.Module):
-    """A text classifier of Hugging Face that takes embeddings as well as token ids.
-
-    Decoders, such as GPT-2, classify by what they say at the last token of a text. Their own `forward` finds it by the
-    id of padding, and so not at all among embeddings; here it is found by the lengths.
-
-    Args:
-        model: of the package transformers.
-        reader: that belongs to it.
-    """
-
-    def __init__(self, model: nn.Module, reader: Reader) -> None:
-        super().__init__()
-        self.model, self.reader = model, reader
-
-    def embed(self, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time feature"]:
-        """Look tokens up.
-
-        Args:
-            ids: of the tokens.
-
-        Returns:
-            Their embeddings, before positions are added.
-
-        Raises:
-            ShapeError: when the ids are no whole numbers (batch, time).
-            VocabularyError: when one lies outside the vocabulary.
-        """
-        embedding: Any = self.model.get_input_embeddings()  # type: ignore[operator]
-        check_ids(ids, embedding.num_embeddings)
-        found: Tensor = embedding(ids)
-        return found
-
-    def forward(
-        self,
-        x: Int[Tensor, "batch time"] | Float[Tensor, "batch time feature"],
-        lengths: Int[Tensor, " batch"] | None = None,
-    ) -> Float[Tensor, "batch classes"]:
-        """Classify texts.
-
-        Args:
-            x: token ids, or their embeddings.
-            lengths: valid tokens of each text; None when all are.
-
-        Returns:
-            Logits.
-        """
-        lengths = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
-        mask = length_mask(lengths.to(x.device), x.shape[1]).long()
-        given = {"inputs_embeds" if x.is_floating_point() else "input_ids": x}
-        if isinstance(getattr(self.model, "score", None), nn.Linear):  # what heads of decoders are called
-            return self._at_the_last(self.model.base_model(**given, attention_mask=mask, use_cache=False)[0], lengths)  # type: ignore[operator]
-        logits: Tensor = self.model(**given, attention_mask=mask).logits
-        return logits
-
-    def _at_the_last(self, states: Tensor, lengths: Tensor) -> Tensor:
-        rows = torch.arange(len(states), device=states.device)
-        logits: Tensor = self.model.score(states[rows, lengths.to(states.device) - 1])  # type: ignore[operator]
-        return logits
 
 
 def text_classifier(source: str) -> TextClassifier:

@@ -107,8 +107,8 @@ class Lookups(TorchFunctionMode):
     itself, such as a first token for all, keep the embedding of the layer.
 
     Args:
-        layer: layer of embeddings.
-        name: its name.
+        model: holds the layer; other layers with the same weights are replaced as well.
+        name: name of the layer of embeddings.
         ids: token ids; the model gets `model_ids`, a copy that it may write to.
         x: embeddings in their place.
 
@@ -118,10 +118,12 @@ class Lookups(TorchFunctionMode):
     """
 
     def __init__(
-        self, layer: nn.Embedding, name: str, ids: Int[Tensor, "batch time"], x: Float[Tensor, "batch time feature"]
+        self, model: nn.Module, name: str, ids: Int[Tensor, "batch time"], x: Float[Tensor, "batch time feature"]
     ) -> None:
         super().__init__()
-        self.layer, self.name, self.ids, self.x = layer, name, ids, x
+        self.layer: Any = model.get_submodule(name)
+        self.name, self.ids, self.x = name, ids, x
+        self.layers = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.weight is self.layer.weight]
         self.model_ids = ids.clone()
         self.places = torch.arange(ids.numel(), device=ids.device).view(ids.shape)
         self.reads_ids = False
@@ -136,8 +138,8 @@ class Lookups(TorchFunctionMode):
 
     def __enter__(self) -> Lookups:
         self._handles = [
-            self.layer.register_forward_pre_hook(self._begin),
-            self.layer.register_forward_hook(self._replace, with_kwargs=True),
+            *(layer.register_forward_pre_hook(self._begin) for layer in self.layers),
+            *(layer.register_forward_hook(self._replace, with_kwargs=True) for layer in self.layers),
         ]
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
@@ -229,9 +231,15 @@ class Lookups(TorchFunctionMode):
     def _begin(self, *_: object) -> None:
         self._inside = True
 
-    def _replace(self, _: nn.Module, args: tuple[Any, ...], kwargs: Any, output: Tensor) -> Tensor:
+    def _replace(self, layer: nn.Module, args: tuple[Any, ...], kwargs: Any, output: Tensor) -> Tensor:
         try:
             ids = args[0] if args else kwargs["input"]
+            if layer is not self.layer and not torch.equal(output, type(self.layer).forward(self.layer, ids)):
+                raise UnsupportedError(
+                    f"the model embeds its tokens by several layers of the same weights, '{self.name}' and others, "
+                    "which return different embeddings",
+                    "give the model a method embed(ids), and let forward take embeddings as well as ids",
+                )
             return self._embeddings(ids, output)
         finally:
             self._inside = False

@@ -20,35 +20,34 @@ class RowIndex:
     Args:
         key: ascending keys.
         row: the row of each key.
-        table: the rows.
     """
 
     key: Int[Tensor, " row"]
     row: Int[Tensor, " row"]
-    table: Float[Tensor, "row feature"]
 
     def find(
-        self, x: Float[Tensor, "*points feature"]
+        self, table: Float[Tensor, "row feature"], x: Float[Tensor, "*points feature"]
     ) -> tuple[Int[Tensor, "*points"], Bool[Tensor, "*points"], Bool[Tensor, "*points"]]:
         """Find the row that equals each point in all its numbers.
 
         Args:
+            table: the rows.
             x: points, in the precision of the table or a wider one.
 
         Returns:
             A row for each point, whether it equals the point, and whether it is the only row that does.
 
         Example:
-            >>> index = row_index(torch.tensor([[1.0, 2.0], [3.0, 4.0], [3.0, 4.0]]))
-            >>> index.find(torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 4.0]]))[1:]
+            >>> table = torch.tensor([[1.0, 2.0], [3.0, 4.0], [3.0, 4.0]])
+            >>> row_index(table).find(table, torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 4.0]]))[1:]
             (tensor([ True,  True, False]), tensor([ True, False, False]))
         """
-        points = x.detach().to(self.table.dtype)
+        points = x.detach().to(table.dtype)
         at = torch.searchsorted(self.key, _keys(points)).clamp_max(len(self.key) - 1)
         row, following = self.row[at], self.row[(at + 1).clamp_max(len(self.key) - 1)]
         exact = (points.to(x.dtype) == x.detach()).all(-1)
-        equal = exact & (self.table[row] == points).all(-1)
-        twice = (following != row) & (self.table[following] == points).all(-1)
+        equal = exact & (table[row] == points).all(-1)
+        twice = (following != row) & (table[following] == points).all(-1)
         return row, equal, equal & ~twice
 
 
@@ -61,9 +60,8 @@ def row_index(table: Float[Tensor, "row feature"]) -> RowIndex:
     Returns:
         What finds them again.
     """
-    table = table.detach()
-    key, row = _keys(table).sort(stable=True)
-    return RowIndex(key, row, table)
+    key, row = _keys(table.detach()).sort(stable=True)
+    return RowIndex(key, row)
 
 
 def _keys(rows: Float[Tensor, "*points feature"]) -> Int[Tensor, "*points"]:

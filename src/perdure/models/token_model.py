@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from perdure.core.errors import PaddingWarning, PartialInputWarning, ShapeError, UnsupportedError
+from perdure.core.errors import PaddingWarning, PartialInputWarning, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.models.adapted import Adapted
 from perdure.models.lookups import Lookups
-from perdure.models.row_index import RowIndex, row_index
+from perdure.models.token_ids import TOKEN_IDS, TokenIds
 from perdure.ops.sequence import length_mask
 
 __all__ = ["TokenModel"]
 
-IDS = "token_ids"
 SAME = 1e-4
 """The most, in multiples of the largest output, by which outputs for ids and for their embeddings may differ."""
-
-REMEMBERED = 64
-"""Batches of ids that are kept, to know tokens apart whose embeddings are equal."""
 
 
 class TokenModel(Adapted):
@@ -54,7 +49,7 @@ class TokenModel(Adapted):
     def __init__(self, model: nn.Module, *, embedding: str | None = None, output: str | int | None = None) -> None:
         super().__init__(model, output=output)
         self.embedding = _found(model) if embedding is None else _named(model, embedding)
-        self._embedded: deque[Tensor] = deque(maxlen=REMEMBERED)
+        self._ids = TokenIds()
 
     def embed(self, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time feature"]:
         """Look tokens up.
@@ -66,7 +61,7 @@ class TokenModel(Adapted):
             Their embeddings.
         """
         embeddings: Tensor = self._layer(ids)
-        self._embedded.append(ids.detach().clone())
+        self._ids.remember(ids)
         return embeddings
 
     def forward(
@@ -90,12 +85,12 @@ class TokenModel(Adapted):
             UnsupportedError: when the model reads the ids and those of the embeddings are not known, when it does not
                 call the layer, or when there are no logits.
         """
-        known = side.pop(IDS, None)
+        known = side.pop(TOKEN_IDS, None)
         if not x.is_floating_point():
             self._finds_padding = self._finds(x, lengths) if self._finds_padding is None else self._finds_padding
             return super().forward(x, lengths, **side)
-        ids = self._ids_of(x, lengths) if known is None else known[:, : x.shape[1]].to(x.device)
-        lookups = Lookups(self._layer, self.embedding, self._stand_ins(x, lengths) if ids is None else ids, x)
+        ids = self._ids.find(self._layer, x, lengths) if known is None else known[:, : x.shape[1]].to(x.device)
+        lookups = Lookups(self.model, self.embedding, self._stand_ins(x, lengths) if ids is None else ids, x)
         with lookups:
             logits = super().forward(lookups.model_ids, lengths, **side)
         if not lookups.replaced:
@@ -126,7 +121,7 @@ class TokenModel(Adapted):
         """
         if not x.is_floating_point():
             return super().side_inputs(x, lengths)
-        ids = self._ids_of(x, lengths)
+        ids = self._ids.find(self._layer, x, lengths)
         side = dict(super().side_inputs(self._stand_ins(x, lengths) if ids is None else ids, lengths))
         one, length = {name: value[:1] for name, value in side.items()}, None if lengths is None else lengths[:1]
         if ids is None:
@@ -134,7 +129,7 @@ class TokenModel(Adapted):
             return side
         self._finds_padding = self._finds(ids, lengths)
         self._check_same(x[:1], ids[:1], length, one)
-        return {**side, IDS: ids}
+        return {**side, TOKEN_IDS: ids}
 
     @property
     def _layer(self) -> nn.Embedding:
@@ -144,7 +139,7 @@ class TokenModel(Adapted):
 
     def _check_same(self, x: Tensor, ids: Tensor, lengths: Tensor | None, side: Mapping[str, Tensor]) -> None:
         by_ids = super().forward(ids, lengths, **side)
-        with Lookups(self._layer, self.embedding, ids, x) as lookups:
+        with Lookups(self.model, self.embedding, ids, x) as lookups:
             by_embeddings = super().forward(lookups.model_ids, lengths, **side)
         gap = (by_ids - by_embeddings).abs().max() / by_ids.abs().max().clamp_min(1.0)
         if not lookups.replaced or gap > SAME:
@@ -175,54 +170,6 @@ class TokenModel(Adapted):
             whole = super().forward(ids[row : row + 1], None, **one)
         return bool((short - whole).abs().max() <= SAME * whole.abs().max().clamp_min(1.0))
 
-    def _ids_of(self, x: Tensor, lengths: Tensor | None) -> Tensor | None:
-        """Find the ids of embeddings; None when they are not those of tokens, or of more than one."""
-        layer = self._layer
-        if x.ndim != 3 or x.shape[2] != layer.embedding_dim:
-            raise ShapeError(
-                f"the embeddings have shape {tuple(x.shape)}, those of '{self.embedding}' (batch, time, "
-                f"{layer.embedding_dim})",
-                "give embeddings made by model.embed(ids), or name another layer with embedding=...",
-            )
-        ids, equal, single = self._index(x).find(x)
-        if lengths is not None and layer.padding_idx is not None:
-            padded = ~length_mask(lengths.to(x.device), x.shape[1]) & ~equal
-            ids, equal, single = ids.masked_fill(padded, layer.padding_idx), equal | padded, single | padded
-        if not bool(equal.all()):
-            return None
-        return ids if bool(single.all()) else self._remembered(x, ids, single)
-
-    def _remembered(self, x: Tensor, ids: Tensor, single: Tensor) -> Tensor | None:
-        """Tell tokens with equal embeddings apart by the ids that were embedded last."""
-        table, rows = self._table(), []
-        for row in range(len(x)):
-            if bool(single[row].all()):
-                rows.append(ids[row])
-                continue
-            batches = [
-                batch.to(x.device) for batch in self._embedded if batch.ndim == 2 and batch.shape[1] == x.shape[1]
-            ]
-            likely = [batch[(batch == ids[row])[:, single[row]].all(1)] for batch in batches]
-            alike = torch.cat([*likely, ids[:0]]).unique(dim=0)  # type: ignore[no-untyped-call]
-            alike = alike[(table[alike].to(x.dtype) == x[row]).flatten(1).all(1)]
-            if len(alike) != 1:
-                return None
-            rows.append(alike[0])
-        return torch.stack(rows)
-
-    def _index(self, x: Tensor) -> RowIndex:
-        table = self._table()
-        return row_index(table.to(x.dtype) if x.element_size() < table.element_size() else table)
-
-    def _table(self) -> Tensor:
-        """Read the embedding of every token; a layer that changes its weights on the way is called."""
-        layer = self._layer
-        if type(layer) is nn.Embedding and not layer._forward_hooks:
-            return layer.weight.detach()
-        with torch.no_grad():
-            table: Tensor = layer(torch.arange(layer.num_embeddings, device=layer.weight.device))
-        return table
-
     def _unknown(self) -> UnsupportedError:
         return UnsupportedError(
             f"{type(self.model).__name__} reads the token ids themselves, and which ids these embeddings belong to is "
@@ -246,7 +193,8 @@ def _is_among(weight: Tensor, tables: list[Tensor]) -> bool:
 
 
 def _found(model: nn.Module) -> str:
-    names: list[str] = [name for name, one in model.named_modules() if isinstance(one, nn.Embedding)]
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
+    names: list[str] = list({id(layer.weight): name for name, layer in reversed(layers.items())}.values())[::-1]
     if len(names) != 1:
         kind = type(model).__name__
         raise UnsupportedError(
