@@ -79,7 +79,11 @@ def test_the_record_says_how_the_map_came_about():
         ({"model": DOUBLE}, UnsupportedError, r"torch.float64, the inputs.*x.to\(torch.float64\)"),
         ({"model": Several()}, UnsupportedError, r"more than one input.*'age'.*Adapted\(model, given="),
         ({"model": lambda x: {"logits": x.sum(1)}}, UnsupportedError, r"returns dict.*perdure.Adapted\(model\)"),
-        ({"model": lambda x: x.sum((1, 2))}, LabelError, r"has 1 output. .*label 0.*Adapted\(model, binary='logit'\)"),
+        (
+            {"model": lambda x: x.sum((1, 2))},
+            LabelError,
+            r"has 1 output. .*label 0.*Adapted\(model, outputs='logit'\).*--outputs",
+        ),
         ({"x": X[0, 0]}, ShapeError, "shape"),
         ({"x": X[:0], "target": LABEL[:0]}, EmptyDataError, "holds nothing"),
         ({"x": X[:, :0]}, EmptyDataError, "holds nothing"),
@@ -114,7 +118,7 @@ def test_a_model_that_ignores_its_input_is_a_named_error(method, detached):
 
 def test_a_map_of_zeros_is_no_error_when_the_output_depends_on_the_input():
     flat = lambda x: (x.flatten(1).sum(1, keepdim=True) - 60).relu()  # noqa: E731
-    assert not explain(flat, X, target=torch.zeros(3, dtype=torch.long)).values.any()
+    assert not explain(flat, X, target=lambda outputs: outputs[:, 0]).values.any()
 
 
 def test_probabilities_warn_unless_they_are_meant():

@@ -1,5 +1,7 @@
 """The methods that come through the adapter to Captum, on models whose explanations are known."""
 
+import operator
+
 import captum.attr
 import pytest
 import torch
@@ -25,6 +27,8 @@ from perdure.ops.groups import groups_of, spread
 from tests.cases import Constant, Linear, Opaque, convolutional, filled, perceptron, rectified, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 1, 0])
+ONLY = operator.itemgetter((slice(None), 0))
+"""The one output of a model as a function target."""
 SERIES = torch.randn(4, 6, 3, generator=stream(), dtype=torch.float64)
 IMAGES = torch.randn(4, 2, 6, 5, generator=stream(), dtype=torch.float64)
 LENGTHS = torch.tensor([6, 4, 1, 2])
@@ -96,7 +100,7 @@ def test_shapley_values_share_out_the_change_of_the_target(name, settings):
 @pytest.mark.parametrize("name", ["kernel_shap:samples=20", "shapley_sampling:samples=3", "lime:penalty=0"])
 def test_padding_is_no_group(name):
     x = SERIES[..., :1]
-    found = attribute(Counts(), x, name, target=torch.zeros(4, dtype=torch.long), lengths=LENGTHS).values[..., 0]
+    found = attribute(Counts(), x, name, target=ONLY, lengths=LENGTHS).values[..., 0]
     valid = torch.arange(6) < LENGTHS[:, None]
     torch.testing.assert_close(found, x[..., 0] * valid * LENGTHS[:, None], atol=2e-5, rtol=0)
 
@@ -164,7 +168,7 @@ def test_grad_cam_of_a_pointwise_convolution_over_time_is_known():
             return self.layer(x.transpose(1, 2)).sum(2)
 
     model = Steps()
-    found = attribute(model, SERIES, GradCam(relu=False), target=torch.zeros(4, dtype=torch.long)).values
+    found = attribute(model, SERIES, GradCam(relu=False), target=ONLY).values
     steps = (SERIES * model.layer.weight[0, :, 0].detach()).sum(2, keepdim=True)
     torch.testing.assert_close(found, steps.expand_as(SERIES))
 
@@ -192,7 +196,7 @@ def test_deep_lift_on_one_rectifier_is_the_rescale_rule():
     x = torch.randn(4, 3, generator=stream(), dtype=torch.float64)
     change = (model(x) - model(torch.zeros_like(x))).detach()
     before = (x @ model[0].weight.T).detach()
-    found = attribute(model, x, "deep_lift", target=torch.zeros(4, dtype=torch.long)).values
+    found = attribute(model, x, "deep_lift", target=ONLY).values
     torch.testing.assert_close(found, x * model[0].weight.detach() * change / before)
 
 

@@ -9,6 +9,7 @@ import torch
 
 from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.core.registry import METRICS, name_of
+from perdure.core.target import Probability
 from perdure.core.trial import Measurement
 from perdure.metrics.evaluate import evaluate
 from tests.metrics.trials import Weighted, known_maps, series, trial_of
@@ -16,6 +17,8 @@ from tests.metrics.trials import Weighted, known_maps, series, trial_of
 NAMES = METRICS.names()
 VALUES, TRUTH, MASK = series(2)  # every sample has steps without a true site
 X = VALUES.flip(0) * 2
+
+CURVES = ("degradation", "deletion", "insertion")
 
 QUICK = {"sensitivity_n": "sensitivity_n:masks=20,points=5"}
 """Settings of metrics that take their time with hundreds of maps; those here score random maps as widely spread."""
@@ -28,6 +31,12 @@ def trial(values=VALUES, truth=TRUTH, mask=MASK, x=X):
     made = trial_of(values, truth, mask, x)
     query = dataclasses.replace(made.query, model=Weighted(values.shape[2]))
     return dataclasses.replace(made, query=query, method=InputXGradient())
+
+
+def of_probability(made):
+    return dataclasses.replace(
+        made, query=dataclasses.replace(made.query, target=Probability(torch.ones(4, dtype=torch.int64)))
+    )
 
 
 def numbers(measured: Measurement):
@@ -103,6 +112,10 @@ def test_the_null_is_what_random_maps_score(name):
 def test_the_ceiling_is_the_score_of_the_best_map(name):
     metric = METRICS.make(name)
     score = evaluate(trial(), metric, draws=50)  # so many that not all point at the truth
+    if name in CURVES:  # this target is a number, so that the best is the end of its range
+        beyond = score.ceiling - score.values if metric.higher_is_better else score.values - score.ceiling
+        assert (beyond >= 0).all()
+        score = evaluate(of_probability(trial()), metric)
     assert score.ceiling.tolist() == pytest.approx([metric.best] * 4, abs=1e-6)
     if metric.needs_truth:
         assert torch.equal(score.ceiling, metric.measure(trial(TRUTH.to(VALUES.dtype))).values)

@@ -6,7 +6,7 @@ from torch import nn
 
 from perdure.attribution.attribute import attribute
 from perdure.core.errors import ShapeError
-from perdure.core.target import AtStep, Logit, LogProbability, Margin, Probability, followed, in_nats, select_target
+from perdure.core.target import AtStep, Logit, LogProbability, Margin, Probability, curve_target, in_nats, select_target
 from tests.cases import stream
 
 X = torch.randn(3, 5, 2, generator=stream())
@@ -42,7 +42,7 @@ def test_one_step_may_stand_for_all_samples(step):
     outputs = X.cumsum(1)
     assert torch.equal(one(outputs), each(outputs))
     assert torch.equal(select_target(one, slice(1, 3))(outputs[1:]), each(outputs)[1:])
-    assert torch.equal(followed(one)(outputs), followed(each)(outputs))
+    assert torch.equal(curve_target(one)(outputs), curve_target(each)(outputs))
 
 
 def test_what_is_made_of_a_target_is_made_of_that_at_its_step():
@@ -50,6 +50,6 @@ def test_what_is_made_of_a_target_is_made_of_that_at_its_step():
     there = outputs[torch.arange(3), STEPS]
     target = AtStep(STEPS, Logit(LABEL))
     assert torch.equal(target(outputs), Logit(LABEL)(there))
-    assert torch.equal(followed(target)(outputs), Probability(LABEL)(there))
+    assert torch.equal(curve_target(target)(outputs), Probability(LABEL)(there))
     assert torch.equal(in_nats(target)(outputs), LogProbability(LABEL)(there))
     assert torch.equal(select_target(target, slice(1, 3))(outputs[1:]), Logit(LABEL)(there)[1:])

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.core.errors import SettingError
+from perdure.core.errors import ConstantScoreError, OutputsWarning, SettingError
 from perdure.core.query import Query
 from perdure.core.target import Logit
 from perdure.core.trial import Trial
@@ -122,7 +122,8 @@ def test_perfect_random_inverted_and_constant_maps_score_what_they_must():
             assert found == pytest.approx(in_order[which].item())  # tied sites go in the order of their index
         spread = contributions.std().item() * (40 / 12) ** 0.5 / 400**0.5  # of the mean over 400 random orders
         assert score.null.item() == pytest.approx(total / 2, abs=4 * spread)
-        assert score.ceiling.item() == metric.best
+        reached = contributions.clamp(min=0).sum() if which == 0 else contributions.clamp(max=0).sum()
+        assert score.ceiling.item() == pytest.approx(reached.item())  # no curve of these numbers leaves their range
 
 
 @BOTH
@@ -135,10 +136,25 @@ def test_a_model_that_ignores_its_input_gives_its_probability(metric):
 
 
 @BOTH
-def test_a_single_output_is_followed_as_a_sigmoid(metric):
+def test_a_single_output_is_followed_as_a_sigmoid_once_it_is_declared_a_logit(metric):
     x = torch.tensor([[2.0]])
-    found = metric().measure(Trial(Query(lambda x: x, x, Logit(torch.tensor([0]))), x))
+    found = metric().measure(Trial(Query(lambda x: x, x, Logit(torch.tensor([0]), "independent_logits")), x))
     assert found.values.item() == pytest.approx((0.5 + x.sigmoid().item()) / 2)
+
+
+@BOTH
+def test_a_single_output_that_may_be_a_number_is_followed_as_it_is(metric):
+    x = torch.tensor([[2.0]])
+    with pytest.warns(OutputsWarning, match="logit or a number"):
+        found = metric().measure(Trial(Query(lambda x: x, x, Logit(torch.tensor([0]))), x))
+    assert found.values.item() == 1.0
+
+
+@BOTH
+def test_a_score_that_is_the_same_for_every_map_is_refused(metric):
+    x = torch.randn(2, 5)
+    with pytest.raises(ConstantScoreError, match="same score"):
+        evaluate(Trial(Query(Constant(True), x, Logit(torch.tensor([0, 1]))), x), metric())
 
 
 @BOTH

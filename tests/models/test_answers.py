@@ -40,8 +40,8 @@ def test_a_model_that_answers_passes_and_is_left_as_it_was(model):
     ("shape", "classes", "remedy"),
     [
         (lambda n, t: (n, t, 3), 3, r"an output for every step: look at one, perdure.Adapted\(model, step='last'\)"),
-        (lambda n, t: (n, 1), 2, r"binary='logit'.* or give two logits"),
-        (lambda n, t: (n,), 2, r"binary='logit'.* or give two logits"),
+        (lambda n, t: (n, 1), 2, r"outputs='logit'.* or give two logits"),
+        (lambda n, t: (n,), 2, r"outputs='logit'.* or give two logits"),
         (lambda n, t: (n, 4), 3, r"logits \(2, 3\); a factory may ask for classes"),
     ],
 )

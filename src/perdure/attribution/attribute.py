@@ -15,27 +15,28 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution, Explained, Provenance, explained
+from perdure.core.binding import bind_predicted, bind_target, outputs_at
 from perdure.core.call import NO_SIDE, Side, call_in_parts, call_model, side_inputs, side_of
-from perdure.core.check import all_finite, check_counts, check_inputs, check_label, check_lengths
+from perdure.core.check import all_finite, check_counts, check_inputs, check_lengths
 from perdure.core.consistency import find_inconsistency, random_state, set_random_state
 from perdure.core.digest import model_digest
 from perdure.core.errors import (
     InconsistentOutputWarning,
     IndependentOutputError,
     NonFiniteError,
-    ProbabilityWarning,
     ShapeError,
     UnsupportedError,
 )
 from perdure.core.evaluation import evaluation
 from perdure.core.given import check_generator, check_made
+from perdure.core.labels import as_target
 from perdure.core.opening import Opening
 from perdure.core.protocols import Method
 from perdure.core.query import Passes, Query, part, row_limit
 from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
 from perdure.core.rows import check_rows
-from perdure.core.target import LABEL_TARGETS, AtStep, Logit, Target, as_target, label_of
+from perdure.core.target import AtStep, Logit, Target, label_target
 from perdure.core.trial import Trial
 from perdure.core.values import Values
 from perdure.ops.baseline import check_at_baseline
@@ -89,7 +90,7 @@ def attribute(
             output does not depend on x.
 
     Example:
-        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> model = torch.nn.Linear(2, 2, bias=False)
         >>> _ = torch.nn.init.constant_(model.weight, 3.0)
         >>> attribute(model, torch.ones(1, 2), "gradient", target=torch.tensor([0])).values.tolist()
         [[3.0, 3.0]]
@@ -155,29 +156,16 @@ def _query(
     _check_device(model, x)
     side, rows = side_inputs(model, x, lengths), row_limit(x) if batch_size is None else batch_size
     logits = _first_output(model, x, lengths, side) if opening is None else opening.outputs
-    if logits.ndim != 2 and (isinstance(target, Tensor | str) or type(target) in LABEL_TARGETS.values()):
-        raise ShapeError(
-            f"the model returns shape {tuple(logits.shape)} for one sample",
-            "wrap it so that it returns (batch, classes), or ask for a step of (batch, time, classes): "
-            "target=perdure.AtStep(step, perdure.Logit(label))",
-        )
+    scaled = outputs_at(model, x, lengths, side, rows)
     if isinstance(target, str):
         outputs = _outputs(model, x, lengths, side, rows) if opening is None else logits
-        target, passes.forward = outputs.argmax(1), len(x) if opening is None else 0
-    asked = Logit(target) if isinstance(target, Tensor) else target
-    label = label_of(asked)
-    if label is not None:
-        check_label(label, len(x), logits.shape[1])
-    elif not isinstance(asked, AtStep):
-        check_rows(asked, logits[:1].detach())
-    if isinstance(asked, Logit) and _are_probabilities(logits):
-        warnings.warn(
-            "the model returns probabilities where logits are expected: their gradients vanish when the model is sure. "
-            "Remove the softmax from the model, or pass target=perdure.Probability(label) to say that you mean it.",
-            ProbabilityWarning,
-            stacklevel=3,
-        )
-    return Query(model, x, asked, mask, seeds, batch_size, passes, opening, side)
+        passes.forward = len(x) if opening is None else 0
+        bound: Target = bind_predicted(model, outputs, scaled)
+    else:
+        bound = bind_target(Logit(target) if isinstance(target, Tensor) else target, model, len(x), logits, scaled)
+    if label_target(bound) is None and not isinstance(bound, AtStep):
+        check_rows(bound, logits[:1].detach())
+    return Query(model, x, bound, mask, seeds, batch_size, passes, opening, side)
 
 
 def _warn_if_inconsistent(query: Query, lengths: Tensor | None) -> bool:
@@ -242,11 +230,6 @@ def _misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> Unsupp
             f"turn one into the other, for example x.to({weight.dtype})",
         )
     return None
-
-
-def _are_probabilities(logits: Tensor) -> bool:
-    positive = bool((logits >= 0).all())
-    return logits.shape[1] > 1 and positive and bool((logits.sum(1) - 1).abs().max() < 1e-4)
 
 
 def _explain(method: Method, query: Query) -> Explained:

@@ -101,7 +101,7 @@ class InformationBottleneck:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
         inside = seen(self.inside, "information_bottleneck")
-        asked = beyond(replace(query, target=in_nats(query.target)), inside.layer)
+        asked = beyond(replace(query, target=in_nats(query.bound)), inside.layer)
         found = squeeze(asked, inside.noise(asked.x), self._search(), f"layer '{inside.layer}'")
         bits = input_map(found.nats, query.x, inside.layer) / NATS_PER_BIT
         return Explained(bits, {"bits": bits.flatten(1).sum(1)})

@@ -151,7 +151,7 @@ class InputIba:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
         noise = self._noise(seen(self.inputs, "input_iba"), query.x)
-        query = replace(query, target=in_nats(query.target, odds=self.compat == "corrected"))
+        query = replace(query, target=in_nats(query.bound, odds=self.compat == "corrected"))
         asked = _for_and_against(query) if self.read_out == "signed" else query
         prior = None if self.inside is None else self._prior(asked, self.inside, noise)
         found = squeeze(asked, noise, self._search(), "the input", prior)

@@ -226,8 +226,8 @@ def check_label(label: Tensor, batch: int, classes: int) -> None:
             f"output{'s' if classes > 1 else ''}",
             f"give labels from 0 to {classes - 1}"
             if classes > 1
-            else "give label 0, which is its one output; where that tells two classes apart, say how: "
-            "perdure.Adapted(model, binary='logit')",
+            else "give label 0, which is its one output; for a classifier of two classes declare what that is: "
+            "perdure.Adapted(model, outputs='logit') or 'probability', on the command line --outputs logit",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "CheckpointError",
     "CompletenessWarning",
+    "ConstantScoreError",
     "CorruptFileWarning",
     "DataError",
     "DependencyError",
@@ -17,6 +18,7 @@ __all__ = [
     "LeftOutWarning",
     "LengthError",
     "NonFiniteError",
+    "OutputsWarning",
     "PaddingWarning",
     "PartError",
     "PartialInputWarning",
@@ -153,6 +155,14 @@ class EngineError(PerdureError):
     """Work cannot be shared out, or its workers die."""
 
 
+class ConstantScoreError(PerdureError):
+    """A metric gives every map the same score, as the number that it follows never changes.
+
+    A probability that is 1 at every perturbed input is the usual case: outputs of a regression taken for logits, or a
+    class that no perturbation touches. Declare what the model returns, or follow the target itself.
+    """
+
+
 class RunFolderError(PerdureError):
     """A run folder belongs to another run, is not one, or cannot be written.
 
@@ -194,11 +204,18 @@ class InconsistentOutputWarning(UserWarning):
     """
 
 
-class ProbabilityWarning(UserWarning):
-    """The model returns probabilities where logits are expected.
+class OutputsWarning(UserWarning):
+    """What a model returns is assumed, as its outputs do not show it.
 
-    Gradients of probabilities vanish where the model is sure. Leave the softmax out of the model, or ask for
-    `target=perdure.Probability(label)` knowingly.
+    Declare it: `perdure.Adapted(model, outputs=...)`, on the command line `--outputs`.
+    """
+
+
+class ProbabilityWarning(OutputsWarning):
+    """The model returns probabilities, which are taken as they are.
+
+    Their gradients vanish where the model is sure. Leave the softmax out of the model, take
+    `target=perdure.LogOdds(label)`, or declare the outputs: `perdure.Adapted(model, outputs="probabilities")`.
     """
 
 

@@ -200,7 +200,7 @@ def beyond(query: Query, layer: str) -> Query:
             "name a layer whose output has one row per sample",
         )
     side = {**(query.side or NO_SIDE), BEFORE: query.x}
-    return replace(query, model=Beyond(query.model, layer), x=z[: len(query.x)], side=side)
+    return replace(query, model=Beyond(query.model, layer), x=z[: len(query.x)], side=side, target=query.bound)
 
 
 class _Reached(Exception):  # noqa: N818 - it is no error

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from perdure.core.binding import Scaled, bind_target, outputs_at
 from perdure.core.brief import Brief
 from perdure.core.call import NO_SIDE, Side, call_model, side_inputs, side_of
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
@@ -17,7 +19,7 @@ from perdure.core.evaluation import evaluation
 from perdure.core.memory import keep_freed_memory
 from perdure.core.opening import Opening
 from perdure.core.protocols import Attends, Resumable
-from perdure.core.target import Target, select_target
+from perdure.core.target import Target, label_target, select_target
 
 __all__ = ["Passes", "Query", "part", "row_limit"]
 
@@ -83,6 +85,25 @@ class Query(Brief):
     def rows(self) -> int:
         """Most rows in one call of the model."""
         return row_limit(self.x) if self.batch_size is None else self.batch_size
+
+    @cached_property
+    def bound(self) -> Target:
+        """The target, bound to what the model returns: found from its outputs where neither of them declares it.
+
+        Raises:
+            LabelError: when labels or steps do not fit the outputs.
+            ShapeError: when outputs are not (batch, classes).
+            UnsupportedError: when the outputs contradict their declaration.
+        """
+        if _is_bound(self.target):
+            return self.target
+        return self._bind(self._scaled(self.x[:1])(1.0))
+
+    def _bind(self, outputs: Tensor) -> Target:
+        return bind_target(self.target, self.model, len(self.x), outputs, self._scaled(self.x))
+
+    def _scaled(self, x: Tensor) -> Scaled:
+        return outputs_at(self.model, x, self.lengths, self.side or NO_SIDE, self.rows)
 
     def value(self, points: Float[Tensor, "*copies batch *site"]) -> Float[Tensor, "*copies batch"]:
         """Evaluate the target at points shaped like x, with or without a leading axis of copies.
@@ -272,7 +293,9 @@ class Query(Brief):
         return outputs.unflatten(0, (samples, copies)).transpose(0, 1)
 
     def _scalar(self, logits: Tensor) -> Tensor:
-        values = self.target(logits)
+        if "bound" not in self.__dict__ and not _is_bound(self.target):
+            self.__dict__["bound"] = self._bind(logits)  # by outputs that are there, without a pass of its own
+        values = self.bound(logits)
         if values.shape != logits.shape[:1]:
             raise ShapeError(
                 f"the target gives shape {tuple(values.shape)} for outputs {tuple(logits.shape)}",
@@ -334,6 +357,11 @@ def row_limit(x: Float[Tensor, "batch *site"]) -> int:
     return max(1, min(MOST_ROWS, numbers // x[0].numel()))
 
 
+def _is_bound(target: Target) -> bool:
+    inner = label_target(target)
+    return inner is None or inner.outputs is not None
+
+
 def part(query: Query, index: slice | Tensor) -> Query:
     """Ask about some of the samples; the work still counts for the whole question.
 
@@ -347,7 +375,7 @@ def part(query: Query, index: slice | Tensor) -> Query:
     if isinstance(index, slice) and index.indices(len(query.x)) == (0, len(query.x), 1):
         return query
     mask = None if query.mask is None else query.mask[index]
-    target = select_target(query.target, index)
+    target = select_target(query.bound, index)
     seeds = query.seeds[index] if len(query.seeds) else query.seeds
     side = side_of(query.side or NO_SIDE, index)
     positions, count = query.positions

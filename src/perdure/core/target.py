@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Literal
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from perdure.core.brief import Brief
-from perdure.core.errors import LabelError
+from perdure.core.outputs import Outputs, as_classes, log_odds, log_probability, margins, probability
 
 __all__ = [
     "LABEL_TARGETS",
@@ -21,70 +22,118 @@ __all__ = [
     "LogProbability",
     "Logit",
     "Margin",
+    "OfLabel",
     "Probability",
     "Signed",
     "Target",
-    "as_target",
+    "copy_target",
+    "curve_target",
     "in_nats",
-    "label_of",
+    "label_target",
     "select_target",
+    "with_label_target",
 ]
 
 Target = Callable[[Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
-"""A function from the outputs of a batch to one scalar per sample, each from its own row alone: samples are also asked
-about in smaller groups and other orders."""
+"""A function from the outputs of a batch to one scalar per sample, each from its own row alone: samples are also
+evaluated in smaller groups and other orders."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _OfLabel(Brief):
+class OfLabel(Brief, ABC):
+    """A target of one class of each sample.
+
+    Args:
+        label: class of each sample, or one number for all.
+        outputs: what the model returns; None for logits, of which a single one is that of class 1 of two. A query
+            finds it from the outputs of its model.
+    """
+
     label: Int[Tensor, " batch"]
+    outputs: Outputs | None = None
+
+    @abstractmethod
+    def __call__(self, outputs: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
+        """Evaluate the target."""
+
+    def kind(self, outputs: Tensor) -> Outputs:
+        """Give the kind of some outputs.
+
+        Args:
+            outputs: of a model.
+
+        Returns:
+            The kind that is set, or logits.
+        """
+        return self.outputs or ("logits" if outputs.shape[-1] > 1 else "independent_logits")
+
+    def labels(self, outputs: Tensor) -> Int[Tensor, " batch"]:
+        """Give the class of each sample on the device of its outputs.
+
+        Args:
+            outputs: of a model.
+
+        Returns:
+            Class numbers.
+        """
+        return torch.as_tensor(self.label, device=outputs.device).long().expand(len(outputs))
 
     def pick(self, values: Tensor) -> Tensor:
-        return values.gather(-1, self.label.to(values.device)[:, None])[:, 0]
+        """Pick the value of the class of each sample.
+
+        Args:
+            values: one of each class.
+
+        Returns:
+            One per sample.
+        """
+        return values.gather(-1, self.labels(values)[:, None])[:, 0]
 
 
-class Logit(_OfLabel):
-    """The logit of a class, the default target.
+class Logit(OfLabel):
+    """The output of a class as the model returns it, the default target: its logit where the model returns logits.
 
     Example:
         >>> Logit(torch.tensor([1]))(torch.tensor([[0.5, 2.0]])).tolist()
         [2.0]
     """
 
-    def __call__(self, logits: Tensor) -> Tensor:
-        """Take the logits."""
-        return self.pick(logits)
+    def __call__(self, outputs: Tensor) -> Tensor:
+        """Take the outputs; of one output for two classes those of `as_classes`."""
+        return self.pick(as_classes(outputs, self.kind(outputs))[0])
 
 
-class Probability(_OfLabel):
-    """The softmax probability of a class; a single output is the logit of a binary class, so its sigmoid.
+class Probability(OfLabel):
+    """The probability of a class: the softmax or sigmoid of logits, and probabilities as they are.
 
     Example:
         >>> Probability(torch.tensor([1]))(torch.tensor([[3.0, 3.0]])).tolist()
         [0.5]
         >>> Probability(torch.tensor([0]))(torch.tensor([[0.0]])).tolist()
         [0.5]
+        >>> Probability(torch.tensor([0]), "probabilities")(torch.tensor([[0.25, 0.75]])).tolist()
+        [0.25]
     """
 
-    def __call__(self, logits: Tensor) -> Tensor:
+    def __call__(self, outputs: Tensor) -> Tensor:
         """Take the probabilities."""
-        return logits[:, 0].sigmoid() if logits.shape[-1] == 1 else self.pick(logits.softmax(-1))
+        return self.pick(probability(outputs, self.kind(outputs)))
 
 
-class LogProbability(_OfLabel):
-    """The log-probability of a class; of a single output as `Probability` says.
+class LogProbability(OfLabel):
+    """The log-probability of a class; of probabilities their logarithm, kept finite as in `log_probability`.
 
     Example:
         >>> LogProbability(torch.tensor([0]))(torch.tensor([[7.0, -100.0]])).tolist()
         [0.0]
     """
 
-    def __call__(self, logits: Tensor) -> Tensor:
+    def __call__(self, outputs: Tensor) -> Tensor:
         """Take the log-probabilities."""
-        return logsigmoid(logits[:, 0]) if logits.shape[-1] == 1 else self.pick(logits.log_softmax(-1))
+        return self.pick(log_probability(outputs, self.kind(outputs)))
 
 
-class LogOdds(_OfLabel):
+class LogOdds(OfLabel):
     """The log-odds of a class: unlike its log-probability they keep growing where the model is sure.
 
     Example:
@@ -92,24 +141,22 @@ class LogOdds(_OfLabel):
         [3.0]
     """
 
-    def __call__(self, logits: Tensor) -> Tensor:
-        """Take the log-odds; of a single output, itself."""
-        others = logits.scatter(-1, self.label.to(logits.device)[:, None], -torch.inf)
-        return self.pick(logits) - (others.logsumexp(-1) if logits.shape[-1] > 1 else 0.0)
+    def __call__(self, outputs: Tensor) -> Tensor:
+        """Take the log-odds; of a single logit, itself."""
+        return log_odds(outputs, self.kind(outputs), self.labels(outputs))
 
 
-class Margin(_OfLabel):
-    """The logit of a class minus the largest other logit.
+class Margin(OfLabel):
+    """The logit of a class minus the largest other logit; logits of probabilities are their logarithms.
 
     Example:
         >>> Margin(torch.tensor([1]))(torch.tensor([[1.0, 4.0, 2.5]])).tolist()
         [1.5]
     """
 
-    def __call__(self, logits: Tensor) -> Tensor:
+    def __call__(self, outputs: Tensor) -> Tensor:
         """Take the margins."""
-        others = logits.scatter(-1, self.label.to(logits.device)[:, None], -torch.inf)
-        return self.pick(logits) - others.amax(-1)
+        return margins(outputs, self.kind(outputs), self.labels(outputs))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,8 +164,8 @@ class AtStep(Brief):
     """A target of one step, for models with an output at every step.
 
     Args:
-        step: the step of each sample to look at, or one for all; negative ones count from the end of the padded series.
-        target: of the outputs there.
+        step: one step for each sample, or one for all; negative ones count from the end of the padded series.
+        target: function of the outputs there.
 
     Example:
         >>> target = AtStep(torch.tensor([1]), Logit(torch.tensor([0])))
@@ -129,20 +176,31 @@ class AtStep(Brief):
     step: Int[Tensor, " batch"] | int
     target: Target
 
-    def __call__(self, logits: Float[Tensor, "batch time classes"]) -> Float[Tensor, " batch"]:
-        """Look at the steps."""
+    def __call__(self, outputs: Float[Tensor, "batch time classes"]) -> Float[Tensor, " batch"]:
+        """Evaluate the target at the steps."""
+        return self.target(self.at_step(outputs))
+
+    def at_step(self, outputs: Float[Tensor, "batch time classes"]) -> Float[Tensor, "batch classes"]:
+        """Take the outputs at the steps.
+
+        Args:
+            outputs: of a model, at every step.
+
+        Returns:
+            Those of one step of each sample.
+        """
         if isinstance(self.step, int):
-            return self.target(logits[:, self.step])
-        step = self.step.to(logits.device)
-        return self.target(logits[torch.arange(len(logits), device=logits.device), step])
+            return outputs[:, self.step]
+        step = self.step.to(outputs.device)
+        return outputs[torch.arange(len(outputs), device=outputs.device), step]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Signed(Brief):
-    """A target that speaks for some samples and against others.
+    """A target whose sign is reversed for some samples.
 
     Args:
-        target: of all samples.
+        target: function of the outputs of all samples.
         sign: 1 or -1 for each sample.
 
     Example:
@@ -155,12 +213,12 @@ class Signed(Brief):
     sign: Float[Tensor, " batch"]
 
     def __call__(self, logits: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
-        """Turn the target of some samples round."""
+        """Multiply the target by the signs."""
         values = self.target(logits)
         return values * self.sign.to(values)
 
 
-LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
+LABEL_TARGETS: dict[str, type[OfLabel]] = {
     "logit": Logit,
     "probability": Probability,
     "log_probability": LogProbability,
@@ -170,52 +228,49 @@ LABEL_TARGETS: dict[str, Callable[[Tensor], Target]] = {
 """What makes a target of labels, by name."""
 
 
-PREDICTED: Final = "predicted"
-"""Short for the class that the model gives to each sample."""
-
-
-def as_target(asked: object, batch: int) -> Target | Int[Tensor, " batch"] | Literal["predicted"]:
-    """Take what a user asks for as a target.
-
-    Args:
-        asked: a target, class numbers, one class number for all samples, or "predicted".
-        batch: the number of samples.
-
-    Returns:
-        The target as it is, or class numbers, not yet checked against the classes of a model.
-
-    Raises:
-        LabelError: for anything else.
-
-    Example:
-        >>> as_target(1, 3).tolist()
-        [1, 1, 1]
-    """
-    if isinstance(asked, int):
-        return torch.full((batch,), asked)
-    if isinstance(asked, str) and asked == PREDICTED:
-        return PREDICTED
-    if isinstance(asked, Tensor) or (callable(asked) and not isinstance(asked, type)):
-        return asked
-    kind = f"the class {asked.__name__}" if isinstance(asked, type) else f"{asked!r:.40} of type {type(asked).__name__}"
-    raise LabelError(
-        f"the target is {kind}",
-        "give class numbers, torch.as_tensor(labels), one number for all samples, 'predicted' for the class that the "
-        "model gives to each, a target of class numbers such as perdure.Probability(labels), or a function from "
-        "outputs to one scalar per sample",
-    )
-
-
-def label_of(target: Target) -> Int[Tensor, " batch"] | None:
-    """Tell which classes a target is about.
+def label_target(target: Target) -> OfLabel | None:
+    """Find the target of labels inside a target of one step, or one whose sign is reversed.
 
     Args:
         target: one of this module's targets, or a function.
 
     Returns:
-        The class of each sample; None for a function, and for a target of one step, whose outputs are others.
+        The target of labels; None for a function.
     """
-    return target.label if isinstance(target, _OfLabel) else None
+    while isinstance(target, AtStep | Signed):
+        target = target.target
+    return target if isinstance(target, OfLabel) else None
+
+
+def with_label_target(target: Target, inner: OfLabel) -> Target:
+    """Replace the target of labels that `label_target` finds.
+
+    Args:
+        target: with such a target.
+        inner: the new one.
+
+    Returns:
+        The target around the new one.
+    """
+    if isinstance(target, AtStep | Signed):
+        return replace(target, target=with_label_target(target.target, inner))
+    return inner
+
+
+def copy_target(target: OfLabel, **fields: Any) -> OfLabel:
+    """Copy a target of labels, also one of a class that a user derived, with other fields.
+
+    Args:
+        target: to be copied.
+        fields: by name.
+
+    Returns:
+        A new target.
+    """
+    new = copy(target)
+    for name, value in fields.items():
+        object.__setattr__(new, name, value)
+    return new
 
 
 def in_nats(target: Target, *, odds: bool = False) -> Target:
@@ -226,8 +281,8 @@ def in_nats(target: Target, *, odds: bool = False) -> Target:
         odds: whether to take log-odds.
 
     Returns:
-        For a logit or probability the log-probability of the label, or its log-odds; what is in nats already, and
-        a function, stays as it is.
+        For a logit or probability the log-probability of the label, or its log-odds; what is in nats already, the
+        output of a model that returns numbers, and a function, stay as they are.
 
     Example:
         >>> in_nats(Logit(torch.tensor([0])), odds=True)(torch.tensor([[7.0, 4.0]])).tolist()
@@ -235,9 +290,9 @@ def in_nats(target: Target, *, odds: bool = False) -> Target:
     """
     if isinstance(target, AtStep):
         return AtStep(target.step, in_nats(target.target, odds=odds))
-    if not isinstance(target, Logit | Probability):
+    if not isinstance(target, Logit | Probability) or target.outputs == "numbers":
         return target
-    return LogOdds(target.label) if odds else LogProbability(target.label)
+    return LogOdds(target.label, target.outputs) if odds else LogProbability(target.label, target.outputs)
 
 
 def select_target(target: Target, index: slice | Tensor) -> Target:
@@ -245,33 +300,39 @@ def select_target(target: Target, index: slice | Tensor) -> Target:
 
     Args:
         target: one of this module's targets, or a function that treats every sample alike.
-        index: which samples: a slice, or positions.
+        index: samples, as a slice or positions.
 
     Returns:
         The target of these samples.
     """
     if isinstance(target, AtStep):
-        step = target.step if isinstance(target.step, int) else target.step[index]
-        return AtStep(step, select_target(target.target, index))
+        return AtStep(_selected(target.step, index), select_target(target.target, index))
     if isinstance(target, Signed):
         return Signed(select_target(target.target, index), target.sign[index])
-    return type(target)(target.label[index]) if isinstance(target, _OfLabel) else target
+    return copy_target(target, label=_selected(target.label, index)) if isinstance(target, OfLabel) else target
 
 
-def followed(target: Target) -> Target:
-    """Choose what a curve of perturbations follows: a number in [0, 1] where the target has a class.
+def curve_target(target: Target) -> Target:
+    """Choose what a curve of perturbations follows.
 
     Args:
         target: what was explained.
 
     Returns:
         The probability of the class for a target of this module, whether that is its logit, probability,
-        log-probability or margin; any other function itself.
+        log-probability or margin; the output itself of a model that returns numbers; any other function itself.
 
     Example:
-        >>> followed(Logit(torch.tensor([1])))(torch.tensor([[3.0, 3.0]])).tolist()
+        >>> curve_target(Logit(torch.tensor([1])))(torch.tensor([[3.0, 3.0]])).tolist()
         [0.5]
     """
     if isinstance(target, AtStep):
-        return AtStep(target.step, followed(target.target))
-    return Probability(target.label) if isinstance(target, _OfLabel) else target
+        return AtStep(target.step, curve_target(target.target))
+    if not isinstance(target, OfLabel) or target.outputs == "numbers":
+        return target
+    return Probability(target.label, target.outputs)
+
+
+def _selected(values: Any, index: slice | Tensor) -> Any:
+    """Take the values of some samples; one for all stays."""
+    return values[index] if isinstance(values, Tensor) and values.ndim else values

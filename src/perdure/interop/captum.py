@@ -12,8 +12,10 @@ from torch import Tensor
 from perdure.attribution.attribute import attribute
 from perdure.core.call import side_inputs, side_of
 from perdure.core.optional import require
+from perdure.core.outputs import declared_outputs
 from perdure.core.protocols import Method
 from perdure.core.registry import METHODS
+from perdure.core.target import Logit
 from perdure.interop._captum_call import (
     BoundModel,
     CaptumTarget,
@@ -116,10 +118,16 @@ class CaptumExplainer(CaptumAttribution):  # type: ignore[misc]
             )
             part = x[rows] if offset is None else x[rows] - offset
             valid = None if lengths is None else lengths[rows]
-            result = attribute(model, part, method, target=label[rows], lengths=valid, generator=generator)
+            output = _make_target(self.forward_func, label[rows], shape)
+            result = attribute(model, part, method, target=output, lengths=valid, generator=generator)
             maps.append(result.values)
         values = torch.cat(maps).contiguous()
         return (values,) if isinstance(inputs, tuple) else values
+
+
+def _make_target(model: object, label: Tensor, shape: tuple[int, ...]) -> Logit:
+    """Make the target of Captum: an output as it is, also where a single one may be a logit or a number."""
+    return Logit(label, declared_outputs(model) or ("numbers" if shape == (1,) else None))
 
 
 def _split_batch(x: Tensor, start: Tensor | None, extra: tuple[Any, ...]) -> list[slice]:

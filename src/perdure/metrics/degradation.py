@@ -12,7 +12,7 @@ from torch import Tensor
 from perdure.core.check import check_choice, check_counts
 from perdure.core.trial import Measurement, Trial
 from perdure.metrics.along import values_along
-from perdure.metrics.perturbation import Followed, asked, ranked
+from perdure.metrics.perturbation import Followed, asked, in_unit, is_fixed, ranked
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.curve import resample, step_counts
 from perdure.ops.perturb import tile_index
@@ -40,8 +40,9 @@ class Degradation:
             axis may be cut off.
         points: steps of the curve; there are never more than tiles.
         baseline: what a tile is set to.
-        score: "probability" follows the softmax probability of the explained class (the sigmoid of a single
-            output), also where its logit was explained, and a target of your own itself; "target" the target.
+        score: "probability" follows the probability of the explained class, also where its logit was explained; the
+            output of a model that returns numbers, and a function as target, are followed as they are, as is every
+            target by "target". The best value is then the best that the target reaches on any curve.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -98,10 +99,14 @@ class Degradation:
         )
         dtype = trial.attribution.dtype
         areas = {name: torch.trapezoid(curve, place, dim=1) for name, curve in (("morf", morf), ("lerf", lerf))}
+        both = torch.cat([lerf, morf], 1)
+        low, high = both.amin(1), both.amax(1)
         return Measurement(
             (areas["lerf"] - areas["morf"]).to(dtype),
             resample(place, lerf - morf, self.points).to(dtype),
             {name: area.to(dtype) for name, area in areas.items()},
+            best=None if in_unit(query) else (high - low).to(dtype),
+            fixed=is_fixed(low, high, valid),
         )
 
 

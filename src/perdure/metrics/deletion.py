@@ -33,8 +33,9 @@ class Deletion(PerturbationCurve):
         granularity: "position" perturbs all channels of a pixel, features of a step or numbers of an embedding
             together, by their summed attribution; "element" each number by itself; None is "position" for images
             (batch, channel, row, column) and "element" otherwise.
-        score: "probability" follows the softmax probability of the explained class (the sigmoid of a single
-            output), also where its logit was explained, and a target of your own itself; "target" the target.
+        score: "probability" follows the probability of the explained class, also where its logit was explained; the
+            output of a model that returns numbers, and a function as target, are followed as they are, as is every
+            target by "target". The best value is then the best that the target reaches on any curve.
         share: share of the sites that is perturbed, rounded down, at least one site; `u` is then the share of these.
         compat: "published" for the area of the published code of input bottlenecks: trapezoids of width
             1 / (number of scores), the untouched input not among them; images in a staircase, each run of 80 steps

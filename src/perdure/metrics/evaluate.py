@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from perdure.core.check import check_inputs, check_truth
-from perdure.core.errors import NonFiniteError, SettingError, ShapeError, UnsupportedError
+from perdure.core.errors import ConstantScoreError, NonFiniteError, SettingError, ShapeError, UnsupportedError
 from perdure.core.given import check_generator, check_made, check_trial
 from perdure.core.protocols import AsksAgain, Metric
 from perdure.core.random import sub_seeds, uniform
@@ -60,9 +60,10 @@ def evaluate(
         metrics, with the settings that differ from their defaults.
 
     Raises:
-        DataError: when the maps or the truth are not usable; for metrics that compare with the truth also when
-            it marks none or all of a sample's valid sites.
+        DataError: when the maps, the truth or the labels are not usable; for metrics that compare with the truth also
+            when it marks none or all of a sample's valid sites.
         UnsupportedError: when the metric needs a truth or a method and the trial has none.
+        ConstantScoreError: when every map of these samples has the same score.
         UnknownNameError: when no metric has this name.
         SettingError: when a setting of the metric, or the number of draws, cannot be used.
 
@@ -82,12 +83,15 @@ def evaluate(
     made: Metric = METRICS.make(metric) if isinstance(metric, str) else metric
     check_made(made, "measure", "metric")
     _check(trial, made)
+    trial = dataclasses.replace(trial, query=dataclasses.replace(trial.query, target=trial.query.bound))
     measured = made.measure(trial)
     _check_finite(measured, trial, made)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seeds = [sub_seeds(generator, len(trial.attribution)) for _ in range(draws)]
-    null = torch.stack([_on(trial, made, _random_map(trial, some)).values for some in seeds]).mean(0)
-    return Score(written(made), measured.values, null, _ceiling(trial, made, measured), measured.curve, measured.aux)
+    random = [_on(trial, made, _random_map(trial, some)) for some in seeds]
+    _check_changes(made, measured, random)
+    null, ceiling = torch.stack([some.values for some in random]).mean(0), _ceiling(trial, made, [measured, *random])
+    return Score(written(made), measured.values, null, ceiling, measured.curve, measured.aux)
 
 
 def _check(trial: Trial, metric: Metric) -> None:
@@ -136,7 +140,23 @@ def _random_map(trial: Trial, seeds: Tensor) -> Tensor:
     return uniform(seeds, tuple(x.shape[1:]), x) * site_mask(trial.query.mask, x)
 
 
-def _ceiling(trial: Trial, metric: Metric, measured: Measurement) -> Tensor:
+def _check_changes(metric: Metric, measured: Measurement, random: Sequence[Measurement]) -> None:
+    """Refuse a metric that gives all maps of all samples the same score."""
+    if all(some.fixed is not None and bool(some.fixed.all()) for some in (measured, *random)):
+        raise ConstantScoreError(
+            f"metric '{name_of(metric)}' gives every map the same score: what it follows does not change when parts of "
+            "the input are replaced, or there is only one part to replace",
+            "declare what the model returns where it is no classifier, perdure.Adapted(model, outputs='numbers') or "
+            f"--outputs numbers; follow the output itself, '{name_of(metric)}:score=target', where a probability is "
+            "saturated; or choose smaller parts, or another baseline",
+        )
+
+
+def _ceiling(trial: Trial, metric: Metric, every: Sequence[Measurement]) -> Tensor:
+    measured = every[0]
+    if measured.best is not None:
+        best = torch.stack([some.best for some in every if some.best is not None])
+        return best.amax(0) if metric.higher_is_better else best.amin(0)
     if trial.truth is None or not metric.needs_truth:
         return torch.full_like(measured.values, metric.best)
     return _on(trial, metric, trial.truth.to(trial.attribution.dtype)).values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,7 +13,7 @@ from torch import Tensor
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
-from perdure.core.target import followed
+from perdure.core.target import Probability, curve_target, label_target
 from perdure.core.trial import Measurement, Trial
 from perdure.metrics.along import values_along
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
@@ -22,10 +22,13 @@ from perdure.ops.position import Granularity, position_shape, to_positions, vali
 from perdure.ops.rank import descending_rank
 from perdure.ops.sequence import site_mask
 
-__all__ = ["Followed", "PerturbationCurve", "Ranked", "asked", "check_share", "ranked"]
+__all__ = ["Followed", "PerturbationCurve", "Ranked", "asked", "check_share", "in_unit", "is_fixed", "ranked"]
 
 Followed = Literal["probability", "target"]
 """What a curve follows: the probability of the explained class, or the target itself."""
+
+ROUNDING = 4 * torch.finfo(torch.float32).eps
+"""Relative changes of a target that are rounding of a model in single precision."""
 
 STALE_STEPS = 80
 """Steps that the published code for images scores together, all of them as the last one."""
@@ -79,7 +82,33 @@ def asked(query: Query, score: Followed) -> Query:
     Returns:
         The question, with the same `passes`.
     """
-    return dataclasses.replace(query, target=followed(query.target)) if score == "probability" else query
+    return dataclasses.replace(query, target=curve_target(query.bound)) if score == "probability" else query
+
+
+def in_unit(query: Query) -> bool:
+    """Check whether the target of a query is a probability, whose best values are 0 and 1.
+
+    Args:
+        query: the query of a curve.
+
+    Returns:
+        True for a probability.
+    """
+    return isinstance(label_target(query.bound), Probability)
+
+
+def is_fixed(low: Float[Tensor, " batch"], high: Float[Tensor, " batch"], valid: Tensor) -> Bool[Tensor, " batch"]:
+    """Mark the samples whose score is the same for every map.
+
+    Args:
+        low: lowest value of the target on a curve, in double precision.
+        high: highest value.
+        valid: true at places or tiles that are replaced one after the other.
+
+    Returns:
+        True where the target changes by no more than rounding, or there is a single place.
+    """
+    return (high - low <= ROUNDING * torch.maximum(low.abs(), high.abs())) | (valid.sum(1) < 2)
 
 
 def check_share(share: float) -> None:
@@ -111,6 +140,8 @@ class PerturbationCurve:
     Raises:
         SettingError: for a value that cannot be used.
     """
+
+    higher_is_better: ClassVar[bool]
 
     step: int | None = None
     points: int = 64
@@ -152,7 +183,14 @@ class PerturbationCurve:
         dtype = trial.attribution.dtype
         area = torch.trapezoid(values, place, dim=1)
         aux = {"first": values[:, 0].to(dtype), "last": values[:, -1].to(dtype)}
-        return Measurement(area.to(dtype), resample(place, values, self.points).to(dtype), aux)
+        low, high = values.amin(1), values.amax(1)
+        return Measurement(
+            area.to(dtype),
+            resample(place, values, self.points).to(dtype),
+            aux,
+            best=None if in_unit(query) else (high if self.higher_is_better else low).to(dtype),
+            fixed=is_fixed(low, high, places.valid),
+        )
 
     def _schedule(self, total: Tensor, images: bool) -> tuple[Tensor, Tensor]:
         """Say how many sites each point has taken, and where it lies on the axis of the area."""

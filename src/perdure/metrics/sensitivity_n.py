@@ -14,7 +14,7 @@ from perdure.core.query import Query, part
 from perdure.core.random import child_seeds, uniform
 from perdure.core.trial import Measurement, Trial
 from perdure.metrics.along import NUMBERS, copies_at_once, layout_of
-from perdure.metrics.perturbation import Ranked, check_share, ranked
+from perdure.metrics.perturbation import Ranked, check_share, is_fixed, ranked
 from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed, set_baseline
 from perdure.ops.curve import log_counts
 from perdure.ops.pearson import pearson
@@ -100,13 +100,15 @@ class SensitivityN:
         query = replace(query, x=query.x.contiguous(memory_format=layout))
         sizes = self._sizes(places.valid.sum(1), query.x.ndim == 4)
         at_once = max(1, NUMBERS // (self.masks * places.worth.shape[1]))
-        curves = []
+        curves, ranges = [], []
         for some in torch.split(torch.arange(len(query.x), device=query.x.device), at_once):
             mine = Ranked(places.worth[some], places.valid[some], places.shape)
-            curves.append(self._curve(part(query, some.to(query.seeds.device)), mine, blank[some], sizes[some]))
-        curve = torch.cat(curves)
+            found = self._curve(part(query, some.to(query.seeds.device)), mine, blank[some], sizes[some])
+            curves.append(found[0])
+            ranges.append(found[1])
+        curve, (low, high) = torch.cat(curves), torch.cat(ranges, 1)
         dtype = trial.attribution.dtype
-        return Measurement(curve.mean(1).to(dtype), curve.to(dtype))
+        return Measurement(curve.mean(1).to(dtype), curve.to(dtype), fixed=is_fixed(low, high, places.valid))
 
     def _sizes(self, number: Int[Tensor, " batch"], images: bool) -> Int[Tensor, "batch point"]:
         """Choose the sizes of the sets, below the number of sites."""
@@ -122,8 +124,8 @@ class SensitivityN:
 
     def _curve(
         self, query: Query, places: Ranked, blank: Tensor, sizes: Int[Tensor, "batch point"]
-    ) -> Float[Tensor, "batch point"]:
-        """Correlate at each size for some of the samples."""
+    ) -> tuple[Float[Tensor, "batch point"], Float[Tensor, "2 batch"]]:
+        """Correlate at each size for some of the samples; give also the range of the target."""
         given = None if self.compat == "published" else query.seeds
         seeds = seeds_or_fixed(given, len(query.x))
         worth = min_max(places.worth, places.valid)
@@ -133,7 +135,10 @@ class SensitivityN:
             chosen = lowest(keys, sizes[:, number])
             sums.append(torch.einsum("mbs,bs->bm", chosen.to(worth), worth))
             values.append(_values(query, blank, places.spread(chosen)).T)
-        return pearson(torch.cat(sums), -torch.cat(values)).reshape(sizes.shape[1], -1).T
+        drops = torch.cat(values)
+        ends = drops.reshape(sizes.shape[1], len(query.x), -1).double()
+        curve = pearson(torch.cat(sums), -drops).reshape(sizes.shape[1], -1).T
+        return curve, torch.stack([ends.amin((0, 2)), ends.amax((0, 2))])
 
 
 def _keys(seeds: Tensor, masks: int, places: Ranked) -> Float[Tensor, "mask batch place"]:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from perdure.core.call import call_model, side_inputs
 from perdure.core.check import check_choice
-from perdure.core.errors import PaddingWarning, PerdureError, ShapeError, UnsupportedError
+from perdure.core.errors import PaddingWarning, PerdureError, SettingError, ShapeError, UnsupportedError
+from perdure.core.outputs import ONE, Outputs, as_classes, check_outputs
 from perdure.core.protocols import Attends, Embeds, Resumable
 from perdure.ops.sequence import last_valid, length_mask
 
@@ -57,12 +58,17 @@ class Adapted(nn.Module):
         given: further arguments of `forward` by name, which are not explained. A tensor with one row for each of the
             samples that are explained goes with its samples through every method and metric; one whose first axis is
             1 is repeated for each sample; anything else is passed as it is, the same for all samples.
-        binary: of a model of two classes with one output, what that is: "logit" or, behind a sigmoid, "probability" of
-            the second class. Half of the logit with either sign are the two logits, whose softmax it is.
+        outputs: What the model returns: "logits" or "probabilities" (they sum to one) of classes that exclude each
+            other; one output for two classes, the "logit" or "probability" of the second; "independent_logits" or
+            "independent_probabilities" of labels that do not exclude each other; "numbers" of a regression or
+            forecast. One output for two classes becomes two: half of the logit with either sign, whose softmax is its
+            sigmoid, or 1 - p and p. None leaves it to be found from the outputs.
+        binary: Older form of `outputs` for a model with one output, which makes two logits of a "logit" and of a
+            "probability".
 
     Raises:
         UnsupportedError: when `forward` asks for more than it would be told.
-        SettingError: for an unknown layout, or another `binary`.
+        SettingError: for an unknown layout or kind of outputs, or when `outputs` and `binary` are both given.
 
     Example:
         >>> class Model(nn.Module):
@@ -80,11 +86,16 @@ class Adapted(nn.Module):
         layout: Layout = "channels_last",
         step: int | Literal["last"] | None = None,
         given: Mapping[str, Any] | None = None,
+        outputs: Outputs | None = None,
         binary: OneOutput | None = None,
     ) -> None:
         super().__init__()
         check_choice("layout", layout, get_args(Layout))
+        check_choice("outputs", outputs, (None, *get_args(Outputs)))
         check_choice("binary", binary, (None, *get_args(OneOutput)))
+        if outputs is not None and binary is not None:
+            raise SettingError("outputs and binary are both given", "leave binary out")
+        self.declared = outputs
         self.model, self.output, self.layout, self.step, self.binary = model, output, layout, step, binary
         self.given = dict(given or {})
         self._rows: dict[int, frozenset[str]] = {}
@@ -112,7 +123,19 @@ class Adapted(nn.Module):
         found = self._outputs(self._read(x), {**self._padding(x, lengths), **self._fixed(x, side)}, side)
         logits = _logits(found, self.output)
         chosen = logits if self.step is None else self._at_step(logits, lengths)
+        if self.declared in ONE:
+            column = _one_column(chosen)
+            check_outputs(column.detach(), self.declared)
+            return as_classes(column, self.declared)[0]
         return chosen if self.binary is None else _two_logits(chosen, self.binary)
+
+    @property
+    def outputs(self) -> Outputs | None:
+        """What `forward` returns, as far as it is declared."""
+        pairs: dict[str, Outputs] = {"logit": "logits", "probability": "probabilities"}
+        if self.binary is not None:
+            return "logits"
+        return None if self.declared is None else pairs.get(self.declared, self.declared)
 
     def _padding(self, x: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """Tell of padding what the model wants to hear; where there is none, only what it insists on."""
@@ -252,14 +275,22 @@ def _outputs_or_none(call: Callable[[], Tensor]) -> Tensor | None:
 
 def _two_logits(one: Tensor, binary: OneOutput) -> Tensor:
     """Make the two logits of which one output is the difference, or the softmax."""
-    column = one[:, None] if one.ndim == 1 else one
-    if column.ndim != 2 or column.shape[1] != 1:
-        raise ShapeError(f"the model gives shape {tuple(one.shape)}, which is not one output", "leave binary= out")
+    column = _one_column(one)
     if binary == "logit":
         return torch.cat([-column, column], 1) / 2
     if bool(((column < 0) | (column > 1)).any()):
         raise UnsupportedError("the model gives numbers outside [0, 1], which are no probabilities", "binary='logit'")
     return torch.cat([-column.logit(EPSILON), column.logit(EPSILON)], 1) / 2
+
+
+def _one_column(one: Tensor) -> Tensor:
+    column = one[:, None] if one.ndim == 1 else one
+    if column.ndim != 2 or column.shape[1] != 1:
+        raise ShapeError(
+            f"the model returns shape {tuple(one.shape)}, which is not one output",
+            "leave outputs= out, on the command line --outputs",
+        )
+    return column
 
 
 def _told(model: nn.Module, given: Mapping[str, Any]) -> dict[str, bool]:
@@ -268,7 +299,7 @@ def _told(model: nn.Module, given: Mapping[str, Any]) -> dict[str, bool]:
     Raises:
         UnsupportedError: when it insists on anything else.
     """
-    _, *others = inspect.signature(model.forward).parameters.values()
+    _, *others = inspect.signature(model.forward if isinstance(model, nn.Module) else model).parameters.values()
     named = [one for one in others if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     more = [one.name for one in named if one.default is one.empty and one.name not in {*given, *TOLD}]
     if more:

@@ -108,7 +108,10 @@ def _advice(shape: tuple[int, ...], batch: Batch, classes: int) -> str:
     if len(shape) == 3 and shape[1] == steps:
         return "it has an output for every step: look at one, perdure.Adapted(model, step='last') or a number"
     if classes == 2 and shape in {(len(batch),), (len(batch), 1)}:
-        return "say what its one output is, perdure.Adapted(model, binary='logit') or 'probability', or give two logits"
+        return (
+            "declare what its one output is, perdure.Adapted(model, outputs='logit') or 'probability', on the command "
+            "line --outputs logit; or give two logits"
+        )
     return f"let it give logits {(len(batch), classes)}; a factory may ask for classes, make(features, classes)"
 
 

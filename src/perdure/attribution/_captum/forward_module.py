@@ -50,7 +50,7 @@ class ForwardModule(nn.Module):
         query = self.query
         query.passes.forward += len(rows)
         logits = call_model(self.model, rows, *self._of_rows(len(rows)))
-        values = torch.cat([query.target(copy) for copy in torch.split(logits, len(query.x))])
+        values = torch.cat([query.bound(copy) for copy in torch.split(logits, len(query.x))])
         if torch.is_grad_enabled():
             query.passes.backward += len(rows)
             if not values.requires_grad:
