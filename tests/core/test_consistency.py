@@ -84,7 +84,9 @@ def test_an_axis_of_samples_that_is_lost_is_refused(samples, target):
 def test_one_number_for_one_sample_is_its_only_output():
     weight = torch.randn(24, generator=stream())
     for samples in (1, 5):
-        values = attribute(lambda x: (x.flatten(1) @ weight).squeeze(), X[:samples], "gradient", target=0).values
+        values = attribute(
+            lambda x: (x.flatten(1) @ weight).squeeze(), X[:samples], "gradient", target=lambda outputs: outputs[:, 0]
+        ).values
         assert torch.equal(values.flatten(1), weight.expand(samples, -1))
 
 
