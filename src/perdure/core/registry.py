@@ -199,10 +199,12 @@ def settings_of(text: str) -> dict[str, Any]:
     """
     import yaml
 
+    from perdure.core.plain_yaml import load_yaml
+
     remedy = "write name=value, with commas between several"
     mapping = "{" + re.sub(r"(?<![\w.])(\w+)=", r"\1: ", text) + "}"
     try:
-        found = yaml.safe_load(mapping)
+        found = load_yaml(mapping)
     except yaml.YAMLError:
         raise SettingError(f"cannot read the settings {text!r}", remedy) from None
     if None in found.values() and not re.search(r"=\s*(null|~|None)", text):

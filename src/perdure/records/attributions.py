@@ -16,8 +16,11 @@ from torch import Tensor
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.errors import PartError
+from perdure.core.foreign import foreign
 from perdure.ops.position import to_sites
+from perdure.records.folders import PART, misplaced
 from perdure.records.parts import part_paths, read_part
+from perdure.records.place import place, reached
 
 __all__ = ["StoredMaps", "attribution_table", "read_attributions", "read_maps"]
 
@@ -117,19 +120,25 @@ def attribution_table(
     return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about, default=str)})
 
 
-def read_attributions(folder: Path) -> tuple[StoredMaps, ...]:
+def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:
     """Read all maps of a folder, bit-equal to those that were stored.
 
     Args:
-        folder: where the parts live.
+        folder: the run folder of `perdure explain`, or the folder of the parts, which is `maps` in it.
 
     Returns:
         One entry per part, in the order of their numbers, since each part has its own provenance.
 
     Raises:
-        PartError: when a part is damaged or holds no maps.
+        PartError: when a part is damaged or holds no maps, or there is none; the message names the folder that has
+            some.
     """
-    return tuple(read_maps(path) for path in part_paths(folder).values())
+    folder = place(folder)
+    with reached(folder):
+        paths = part_paths(folder) or part_paths(folder / "maps")
+    if not paths:
+        raise misplaced(PartError, folder, "a folder of maps", PART)
+    return tuple(read_maps(path) for path in paths.values())
 
 
 def read_maps(path: Path) -> StoredMaps:
@@ -146,7 +155,13 @@ def read_maps(path: Path) -> StoredMaps:
     """
     table = read_part(path)
     if _KEY not in (table.schema.metadata or {}):
-        raise PartError(f"{path} holds no attributions", "give the folder that an explaining command wrote")
+        raise PartError(f"{path} holds no attributions", "give the folder that 'perdure explain' wrote")
+    remedy = "delete this file and run the same command again; only this part is computed anew"
+    with foreign(PartError, f"{path} is damaged: its reader", remedy):
+        return _maps(table)
+
+
+def _maps(table: pa.Table) -> StoredMaps:
     about: dict[str, Any] = json.loads(table.schema.metadata[_KEY])
     numbers = {name: torch.tensor(table[name].to_pylist()) for name in ("label", "prediction", "explained", "length")}
     layout, site = (numbers["length"], about["steps"]), table["shape"][0].as_py()[1:]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from perdure.core.errors import DependencyError, RunFolderError
+from perdure.core.foreign import foreign
 
-__all__ = ["is_local", "place", "readable"]
+__all__ = ["exists", "is_local", "place", "reached", "readable"]
 
 
 def place(name: Path | str) -> Path:
@@ -23,7 +26,7 @@ def place(name: Path | str) -> Path:
 
     Raises:
         DependencyError: when the package that speaks to this store is missing.
-        RunFolderError: when there is no such kind of store.
+        RunFolderError: when there is no such kind of store, it cannot be reached, or the URL names no folder of it.
 
     Example:
         >>> place("runs/a") / "maps", is_local(place("memory://a"))
@@ -31,8 +34,11 @@ def place(name: Path | str) -> Path:
     """
     if not isinstance(name, str) or "://" not in name:
         return Path(name) if isinstance(name, str) else name
-    if name.startswith("file://"):
+    scheme, _, rest = name.partition("://")
+    if scheme == "file":
         return Path(url2pathname(urlsplit(name).path))
+    if not rest.strip("/"):
+        raise RunFolderError(f"{name} names no folder of a store", f"give one: {scheme}://bucket/run")
     try:
         from upath import UPath
 
@@ -43,7 +49,10 @@ def place(name: Path | str) -> Path:
             f"{name} cannot be reached: {error}", "pip install 'perdure[remote]', and s3fs for s3:// or gcsfs for gs://"
         ) from error
     except ValueError as error:
-        raise RunFolderError(f"{name} is no place that is known: {error}", "give a path, or a URL as s3://…") from error
+        remedy = "give a path, or a URL such as s3://bucket/run"
+        raise RunFolderError(f"{name} is no URL of a known store: {error}", remedy) from error
+    except OSError as error:
+        raise RunFolderError(f"{name} cannot be reached: {error}", "check the address and the network") from error
     return cast("Path", found)
 
 
@@ -57,6 +66,50 @@ def is_local(path: Path) -> bool:
         False for stores.
     """
     return isinstance(path, Path)
+
+
+def exists(path: Path) -> bool:
+    """Check whether there is a file or folder, whatever text the path was made from.
+
+    Args:
+        path: from `place`.
+
+    Returns:
+        False also where the text is too long for a path, or cannot be one.
+
+    Example:
+        >>> exists(Path("a" * 300)), exists(Path("."))
+        (False, True)
+    """
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def reached(path: Path) -> Iterator[None]:
+    """Name what keeps a folder or store from being read.
+
+    Args:
+        path: from `place`; named in the message.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        RunFolderError: when the system or the store refuses.
+    """
+    if not is_local(path):
+        with foreign(RunFolderError, f"{path}: the store", "check the address, the credentials and the network"):
+            yield
+        return
+    try:
+        yield
+    except OSError as error:
+        name = f"'{error.filename}'" if error.filename else str(path)
+        cause = f"{name} cannot be read: {error.strerror or error}"
+        raise RunFolderError(cause, "check the path and the permission to read it") from error
 
 
 def readable(path: Path) -> Path | IO[bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from perdure.core.errors import RunFolderError
+from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.records.files import write_text
 
 __all__ = ["FOLDER", "Plan", "Wanted", "read_plans", "write_plan"]
@@ -59,7 +60,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
         RunFolderError: when the folder cannot be written, or what is there is no plan.
     """
     plans = {one.words[0]: one for one in read_plans(folder)} | {plan.words[0]: plan}
-    write_text(folder / _FILE, yaml.safe_dump([_stored(one) for one in plans.values()], sort_keys=False))
+    write_text(folder / _FILE, dump_yaml([_stored(one) for one in plans.values()]))
 
 
 def read_plans(folder: Path) -> tuple[Plan, ...]:
@@ -78,7 +79,7 @@ def read_plans(folder: Path) -> tuple[Plan, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(_read(one) for one in yaml.safe_load(path.read_text(encoding="utf-8")))
+        return tuple(_read(one) for one in load_yaml(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
         raise RunFolderError(
             f"{path} was not written by perdure, or was changed since: {error!r}",

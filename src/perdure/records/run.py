@@ -16,12 +16,14 @@ from typing import Any
 import yaml
 
 from perdure.core.errors import RunFolderError
+from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.records.files import clear_unfinished, is_unfinished, write_text
-from perdure.records.place import place
+from perdure.records.folders import RUN, misplaced
+from perdure.records.place import place, reached
 
 __all__ = ["Run", "config_digest", "flat", "open_run", "read_run"]
 
-_FILE = "run.yaml"
+_FILE = RUN
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,15 @@ def open_run(path: Path | str, config: Mapping[str, Any]) -> Run:
         RunFolderError: when the folder holds another run or foreign files, or cannot be written.
     """
     path = place(path)
-    if (path / _FILE).exists():
+    with reached(path):
+        begun = (path / _FILE).exists()
+        if not begun:
+            _check_free(path)
+    if begun:
         run = read_run(path)
         _check_same(run, _plain(config))
         clear_unfinished(path)
         return run
-    _check_free(path)
     clear_unfinished(path)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     run = Run(path, _plain(config), metadata.version("perdure"), now, _environment())
@@ -96,22 +101,29 @@ def read_run(path: Path | str) -> Run:
         The run.
 
     Raises:
-        RunFolderError: when it is not a run folder.
+        RunFolderError: when it is not a run folder, or its description was changed since it was written.
     """
     path = place(path)
+    with reached(path):
+        stored = (path / _FILE).read_bytes() if (path / _FILE).is_file() else None
+    if stored is None:
+        raise misplaced(RunFolderError, path, "a run folder", _FILE)
     try:
-        stored = yaml.safe_load((path / _FILE).read_text(encoding="utf-8"))
-        return Run(path, stored["config"], stored["perdure"], stored["created"], stored["environment"])
-    except OSError as error:
-        raise RunFolderError(
-            f"{path} is not a run folder: {_FILE} cannot be read ({error.strerror or error})",
-            "give the folder that an earlier command wrote",
-        ) from error
-    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
+        return _read(path, load_yaml(stored.decode()))
+    except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
         raise RunFolderError(
             f"{path / _FILE} was not written by perdure, or was changed since: {error!r}",
             "restore the file, or start again in a new folder",
         ) from error
+
+
+def _read(path: Path, stored: Any) -> Run:
+    config, environment = stored["config"], stored["environment"]
+    if not (isinstance(config, dict) and isinstance(environment, dict)):
+        raise TypeError("config and environment are not settings by name")
+    if stored["digest"] != config_digest(config):
+        raise ValueError("the digest is not that of the settings")
+    return Run(path, config, str(stored["perdure"]), str(stored["created"]), environment)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -142,7 +154,7 @@ def _described(run: Run) -> str:
         "config": run.config,
         "environment": run.environment,
     }
-    return yaml.safe_dump(stored, sort_keys=False, allow_unicode=True)
+    return dump_yaml(stored)
 
 
 def _check_free(path: Path) -> None:

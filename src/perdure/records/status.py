@@ -11,7 +11,7 @@ from pathlib import Path
 
 from perdure.records.files import is_unfinished
 from perdure.records.parts import damage
-from perdure.records.place import place
+from perdure.records.place import place, reached
 from perdure.records.plan import FOLDER, Plan, Wanted, read_plans
 from perdure.records.run import Run, read_run
 
@@ -103,8 +103,9 @@ def read_status(path: Path | str) -> Status:
         RunFolderError: when it is no run folder.
     """
     run, plans = read_run(path), read_plans(place(path))
-    files = {name: file for name, file in _files(run.path) if not is_unfinished(file)}
-    failures = {name.rpartition("/")[0]: _first_line(file) for name, file in files.items() if file.name == FAILED}
+    with reached(run.path):
+        files = {name: file for name, file in _files(run.path) if not is_unfinished(file)}
+        failures = {name.rpartition("/")[0]: _first_line(file) for name, file in files.items() if file.name == FAILED}
     damaged = {name: cause for name, file in files.items() if file.suffix == ".parquet" and (cause := damage(file))}
     whole = sorted(files.keys() - damaged.keys())
     return Status(
@@ -143,7 +144,7 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def _first_line(file: Path) -> str:
-    return file.read_text(encoding="utf-8").partition("\n")[0]
+    return file.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
 
 
 def _latest(files: Iterable[Path]) -> str | None:

@@ -51,4 +51,4 @@ def failure(folder: Path) -> str | None:
         The cause and its remedy; None for a run that did not fail.
     """
     path = folder / _FAILED
-    return path.read_text(encoding="utf-8").strip() if path.exists() else None
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else None

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from perdure.core.digest import model_digest
 from perdure.core.errors import CheckpointError, SettingError, UnknownNameError
+from perdure.core.foreign import foreign
+from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of
 from perdure.data.splits import Splits
@@ -26,12 +28,13 @@ from perdure.models.adapted import bare
 from perdure.models.factory import Factory
 from perdure.models.typed import told_types
 from perdure.records.files import write_bytes, write_text
-from perdure.records.place import place
+from perdure.records.folders import MODEL, misplaced
+from perdure.records.place import exists, place
 
 __all__ = ["Info", "is_finished", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
 
 _WEIGHTS = "model.safetensors"
-_INFO = "model.yaml"
+_INFO = MODEL
 _VOCABULARY = "vocabulary.txt"
 
 
@@ -87,7 +90,7 @@ def save_checkpoint(
     write_bytes(folder / _WEIGHTS, safetensors.torch.save(weights))
     if splits.vocabulary:
         write_text(folder / _VOCABULARY, "\n".join(splits.vocabulary) + "\n")
-    write_text(folder / _INFO, yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
+    write_text(folder / _INFO, dump_yaml(described))
 
 
 def is_finished(folder: Path) -> bool:
@@ -99,7 +102,7 @@ def is_finished(folder: Path) -> bool:
     Returns:
         True when it is there.
     """
-    return (folder / _INFO).exists()
+    return exists(folder / _INFO)
 
 
 def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> tuple[nn.Module, Info]:
@@ -123,7 +126,8 @@ def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> t
     info = _info(folder / _INFO)
     if isinstance(info.config, Factory):
         info = dataclasses.replace(info, config=_trusted(config, info.config, folder))
-    model = info.config.build(info.features, len(info.classes), torch.Generator())
+    with foreign(CheckpointError, f"{folder / _INFO} describes a model that", "restore the file, or train the model again"):
+        model = info.config.build(info.features, len(info.classes), torch.Generator())
     load_into(model, folder / _WEIGHTS)
     if model_digest(model) != info.digest:
         raise CheckpointError(
@@ -207,19 +211,20 @@ _AGAIN = "store the weights again, with safetensors.torch.save_file(model.state_
 
 
 def _info(path: Path) -> Info:
+    if not exists(path):
+        raise misplaced(CheckpointError, path.parent, "a trained model", _INFO)
     try:
-        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+        stored = load_yaml(path.read_text(encoding="utf-8"))
         fields = dict(stored["model"])
-        config: Architecture = MODELS.make(fields.pop("name"), fields)
-        classes = tuple(stored["classes"])
-        words = _words(path.parent / _VOCABULARY, stored.get("vocabulary", 0))
-        return Info(config, stored["features"], classes, stored["extra"], stored["digest"], stored["versions"], words)
+        config: Architecture = MODELS.make(str(fields.pop("name")), fields)
+        classes, features = tuple(map(str, stored["classes"])), int(stored["features"])
+        words = _words(path.parent / _VOCABULARY, int(stored.get("vocabulary", 0)))
+        return Info(config, features, classes, dict(stored["extra"]), stored["digest"], dict(stored["versions"]), words)
     except OSError as error:
         raise CheckpointError(
-            f"{path.parent} holds no trained model: {Path(error.filename).name} cannot be read ({error.strerror})",
-            "give the folder that a training command wrote",
+            f"{error.filename} cannot be read: {error.strerror}", "restore the file, or train the model again"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, SettingError, UnknownNameError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, SettingError, UnknownNameError) as error:
         raise CheckpointError(
             f"{path} does not describe a model: {error}", "restore the file, or train the model again"
         ) from error

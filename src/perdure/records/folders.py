@@ -1,0 +1,85 @@
+"""What a folder is, for readers that are given another folder than the one they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from perdure.core.errors import PerdureError
+from perdure.records.place import readable, reached
+
+__all__ = ["describe", "misplaced"]
+
+RUN, MODEL, PART = "run.yaml", "model.yaml", "part-*.parquet"
+"""What marks a run folder, a trained model, and maps or scores."""
+
+ABOVE = 3
+"""How many folders above are searched."""
+
+NAMED = 3
+"""How many folders a message names."""
+
+
+def misplaced(error: type[PerdureError], folder: Path, wanted: str, mark: str) -> PerdureError:
+    """Make the error of a reader whose folder is another than it reads, with the folder that is meant.
+
+    Args:
+        error: The class of the error.
+        folder: What was given.
+        wanted: What the reader reads, such as "a run folder".
+        mark: Name of the file that marks it, or a pattern.
+
+    Returns:
+        The error, to be raised.
+    """
+    with reached(folder):
+        cause = f"{folder} is not {wanted}: {describe(folder)}"
+        inside = list(dict.fromkeys(path.parent for path in _inside(folder, mark)))
+        above = next((one for one in folder.parents[:ABOVE] if next(one.glob(mark), None)), None)
+    if inside:
+        shown = ", ".join(map(str, inside[:NAMED])) + (", ..." if len(inside) > NAMED else "")
+        return error(cause, f"give {'the folder' if len(inside) == 1 else 'one of the folders'} in it: {shown}")
+    return error(cause, "check the path; give the folder that an earlier command wrote" if above is None else f"give {above}")
+
+
+def describe(folder: Path) -> str:
+    """Describe what a folder is.
+
+    Args:
+        folder: Any path.
+
+    Returns:
+        A sentence about it.
+    """
+    if not folder.exists():
+        return "there is no such folder"
+    if not folder.is_dir():
+        return "it is a file"
+    if (folder / RUN).exists():
+        return "it is the folder of a run"
+    if (folder / MODEL).exists():
+        return "it is a trained model"
+    part = next(folder.glob(PART), None)
+    if part is not None:
+        return "it holds maps" if _is_map(part) else "it holds scores or other tables"
+    return "nothing in it was written by perdure" if any(folder.iterdir()) else "it is empty"
+
+
+def _inside(folder: Path, mark: str) -> Iterator[Path]:
+    """Search the folders inside; those of a run lie deeper than others are searched."""
+    if not folder.is_dir():
+        return
+    for depth in range(1, 4 if (folder / RUN).exists() else 3):
+        for path in sorted(folder.glob("*/" * depth + mark)):
+            if mark != PART or _is_map(path):
+                yield path
+
+
+def _is_map(part: Path) -> bool:
+    try:
+        return "attribution" in pq.read_schema(readable(part)).names
+    except (pa.ArrowException, OSError):
+        return False

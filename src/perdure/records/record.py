@@ -1,0 +1,91 @@
+"""Records of pages: a JSON file and its arrays, which are read as they were written or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perdure.core.errors import RunFolderError
+from perdure.core.foreign import foreign
+from perdure.records.files import write_bytes, write_text
+from perdure.records.place import reached
+
+__all__ = ["read_record", "undamaged", "write_record"]
+
+_DIGEST = "digest"
+
+
+def write_record(folder: Path, kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Store what a page shows, as `KIND.npz` and then `KIND.json` with a digest of both.
+
+    Args:
+        folder: Folder of the run.
+        kind: Name of both files.
+        record: Plain data.
+        arrays: Arrays by name.
+
+    Raises:
+        RunFolderError: When the system cannot write.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    stored = {**record, _DIGEST: _digest(record, buffer.getvalue())}
+    write_bytes(folder / f"{kind}.npz", buffer.getvalue())
+    write_text(folder / f"{kind}.json", json.dumps(stored, indent=2))
+
+
+def read_record(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read what `write_record` stored.
+
+    Args:
+        folder: Folder of the run.
+        kind: Name of both files.
+
+    Returns:
+        The record and its arrays.
+
+    Raises:
+        RunFolderError: When a file is missing, damaged, or was changed since.
+    """
+    files = [folder / f"{kind}.{suffix}" for suffix in ("json", "npz")]
+    with reached(folder):
+        text, packed = (file.read_bytes() for file in files)
+    with undamaged(folder, kind):
+        record = json.loads(text)
+        if record.pop(_DIGEST, None) != _digest(record, packed):
+            raise RunFolderError(f"{files[0]} or {files[1].name} was changed since it was written", _remedy(folder))
+        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+            return record, dict(arrays)
+
+
+@contextmanager
+def undamaged(folder: Path, kind: str) -> Iterator[None]:
+    """Name whatever fails where a record is read or drawn, since anyone may have written it.
+
+    Args:
+        folder: Folder of the run.
+        kind: Name of the record.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        RunFolderError: When the record is not one that perdure wrote.
+    """
+    with foreign(RunFolderError, f"{folder / kind}.json is damaged: its reader", _remedy(folder)):
+        yield
+
+
+def _remedy(folder: Path) -> str:
+    return f"run the command again that 'perdure status {folder}' names; finished parts are kept"
+
+
+def _digest(record: Mapping[str, Any], packed: bytes) -> str:
+    return hashlib.sha256(json.dumps(record, indent=2).encode() + packed).hexdigest()[:16]
