@@ -79,7 +79,7 @@ def test_a_half_written_file_never_reaches_a_store(store):
 
 
 def test_unknown_stores_are_named():
-    with pytest.raises(RunFolderError, match="zz://a is no place that is known"):
+    with pytest.raises(RunFolderError, match="zz://a is no URL of a known store"):
         place("zz://a")
 
 

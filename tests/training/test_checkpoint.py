@@ -63,7 +63,7 @@ def test_a_checkpoint_is_finished_when_its_description_is_there(folder, tmp_path
     assert is_finished(folder)
     (folder / "model.yaml").unlink()
     assert not is_finished(folder)
-    with pytest.raises(CheckpointError, match=r"holds no trained model: model\.yaml"):
+    with pytest.raises(CheckpointError, match=r"holds no trained model: it holds model\.safetensors"):
         load_checkpoint(folder)
 
 

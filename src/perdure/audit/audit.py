@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from perdure.audit.across_runs import QUESTION
 from perdure.audit.evidence import WINDOWS
@@ -27,7 +23,7 @@ from perdure.core.registry import METRICS, folder_name
 from perdure.core.verdict import Number, Verdict
 from perdure.data.splits import Splits
 from perdure.engine.judge import default_metrics
-from perdure.records.files import write_bytes, write_text
+from perdure.records.record import write_record
 from perdure.records.run import Run
 from perdure.records.scores import Case
 from perdure.stability.members import Candidate, Ensemble, accuracy_number, has_learned, not_learned
@@ -88,7 +84,8 @@ def audit(
         "texts": [asdict(text) for text in batch.text[:SHOWN]],
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    _store(run.path, record, arrays([some[0] for some in found.values()], batch, kind, settings.seed))
+    shown = arrays([some[0] for some in found.values()], batch, kind, settings.seed)
+    write_record(run.path, "audit", record, shown)
     return record
 
 
@@ -148,10 +145,3 @@ def _scores(found: Mapping[str, Sequence[Explained]]) -> list[dict[str, Any]]:
         for one in some
         for number in (*one.numbers.values(), *one.close.values())
     ]
-
-
-def _store(folder: Path, record: Mapping[str, Any], shown: Mapping[str, np.ndarray]) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **shown)  # type: ignore[arg-type]
-    write_bytes(folder / "audit.npz", buffer.getvalue())
-    write_text(folder / "audit.json", json.dumps(record, indent=2))

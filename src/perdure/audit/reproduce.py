@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +18,7 @@ from perdure.core.verdict import read_number
 from perdure.data.splits import Splits
 from perdure.engine.pool import Progress
 from perdure.ops.variance import shares
-from perdure.records.files import write_bytes, write_text
+from perdure.records.record import write_record
 from perdure.records.run import Run as Folder
 from perdure.stability.agreement import Run
 from perdure.stability.checks import check_comparable
@@ -114,7 +111,7 @@ def reproduce(
         "classes": list(splits.classes),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    _store(run.path, whole, {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()})
+    write_record(run.path, "reproduce", whole, {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()})
     return whole
 
 
@@ -159,10 +156,3 @@ def _variance(told: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
         return []
     found = shares(method_by_run({method: [run.vectors for run in runs] for method, runs in told.items()}))
     return [{"part": part, "share": found[names]} for names, part in PARTS.items()]
-
-
-def _store(folder: Path, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(folder / "reproduce.npz", buffer.getvalue())
-    write_text(folder / "reproduce.json", json.dumps(record, indent=2, allow_nan=False))

@@ -11,6 +11,7 @@ import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.folder import default_folder
 from perdure.cli.model_source import ModelSource
 from perdure.cli.models import read_by, resolve_all
 from perdure.cli.pages import record_and_page, write_page
@@ -75,7 +76,7 @@ def audit(
     from perdure.audit.audit import audit as run_audit
     from perdure.audit.kind import kind_of
     from perdure.audit.settings import AuditSettings
-    from perdure.core.registry import METHODS, METRICS, folder_name
+    from perdure.core.registry import METHODS, METRICS
     from perdure.records.run import open_run
     from perdure.stability.checks import rehearse
 
@@ -89,7 +90,9 @@ def audit(
     settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)
     for one in sources:
         rehearse(one.untrained(splits, device), methods, splits.train)
-    folder = out or Path("runs") / folder_name(f"audit-{'-'.join(names)}-{data}-{seed}")
+    folder = out or default_folder(
+        context, f"audit-{'-'.join(names)}-{data}-{seed}", "model", "compare", "data", "seed", "runs"
+    )
     described = {one.name: one.described for one in sources}
     asked = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
     run = open_run(folder, {"models": described, "data": data, **asked, "training": asdict(how), "device": device})
@@ -111,7 +114,7 @@ def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[
 
     folder, device = where
     place = folder / "models" / folder_name(source.name)
-    with bar(f"training {source.name}") as progress:
+    with bar(f"{source.doing(place)} {source.name}") as progress:
         model = source.trained(splits, how, seed=seed, folder=place, progress=progress, device=device)
     return Candidate(source.name, model)
 

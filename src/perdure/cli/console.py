@@ -1,19 +1,95 @@
-"""What the command line prints: tables or JSON on stdout, progress and errors on stderr."""
+"""What the command line prints: tables or JSON on stdout, progress and errors on stderr.
+
+Names of files, columns, classes and settings come from anyone; none of them reaches the terminal with a control
+character in it.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import sys
+import traceback
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from io import TextIOWrapper
+from types import TracebackType
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["bar", "print_json", "print_table", "say", "warn"]
+from perdure.core.errors import RunFolderError
+
+__all__ = [
+    "bar",
+    "busy",
+    "flush",
+    "guard_terminal",
+    "print_json",
+    "print_table",
+    "printable",
+    "report_defect",
+    "say",
+    "warn",
+    "written",
+]
+
+KEPT = "\n\t\u200c\u200d"
+"""Line breaks, tabs, and the joiners that some scripts and pictograms are written with."""
+
+REMEDY = "send the output to a file or a pipe that takes it; what the command computed is in its run folder"
+
+
+def printable(text: str) -> str:
+    r"""Replace what could steer a terminal: control and format characters, and halves of surrogate pairs.
+
+    Args:
+        text: Any text; line breaks and tabs are kept.
+
+    Returns:
+        The text for a terminal.
+
+    Example:
+        >>> printable("red \x1b[31m, Größe 3\u00a0µm") == "red \ufffd[31m, Größe 3\u00a0µm"
+        True
+    """
+    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(one) else one for one in text)
+
+
+def _steers(one: str) -> bool:
+    return one not in KEPT and unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+class _PrintableRecord(logging.LogRecord):
+    """A line that a library logs."""
+
+    def getMessage(self) -> str:  # noqa: N802
+        """Return the message for a terminal."""
+        return printable(super().getMessage())
+
+
+def guard_terminal() -> None:
+    """Let what other libraries log reach the terminal as `printable` text only."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # some terminals have few characters
+    logging.setLogRecordFactory(_PrintableRecord)
+
+
+def report_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an unforeseen error, as `sys.excepthook` does, as `printable` text.
+
+    Args:
+        kind: class of the error.
+        error: the error.
+        trace: its traceback.
+    """
+    warn("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 
 @contextmanager
@@ -21,24 +97,45 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show progress on a terminal, and nothing in a pipe.
 
     Args:
-        label: what is being done.
+        label: what is being done, such as "training lstm".
 
     Yields:
         A callback that takes how much is done, and of how much.
     """
-    if not sys.stderr.isatty():
+    if not _is_terminal(sys.stderr):
         yield lambda _done, _total: None
         return
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(label, total=None)
+        task = progress.add_task(printable(label), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def busy(label: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done where its end cannot be foreseen, and nothing in a pipe.
+
+    Args:
+        label: what is done first.
+
+    Yields:
+        A callback that takes what is done now.
+    """
+    if not _is_terminal(sys.stderr):
+        yield lambda _line: None
+        return
+    with Console(stderr=True).status(Text(printable(label))) as status:
+        yield lambda line: status.update(Text(printable(line)))
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def print_json(record: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -47,7 +144,7 @@ def print_json(record: Mapping[str, Any] | Sequence[Any]) -> None:
     Args:
         record: plain data.
     """
-    sys.stdout.write(json.dumps(record, indent=2, default=str) + "\n")
+    say(json.dumps(record, indent=2, default=str))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -58,18 +155,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         columns: their headings.
         rows: the cells.
     """
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=Text(printable(title)), title_justify="left", box=None, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", justify="left" if number < 1 else "default")
+        table.add_column(Text(printable(column)), overflow="fold", justify="left" if number < 1 else "default")
     for row in rows:
-        table.add_row(*(Text(_printable(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else 200
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
-
-
-def _printable(cell: str) -> str:
-    """Let no text from a file or a model steer the terminal."""
-    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in cell)
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    stdout = _stdout()
+    with written():
+        width = None if stdout.isatty() else 200
+        Console(file=stdout, width=width, highlight=False).print(table)
 
 
 def say(text: str) -> None:
@@ -77,14 +171,55 @@ def say(text: str) -> None:
 
     Args:
         text: the line.
+
+    Raises:
+        RunFolderError: when stdout is closed or full.
     """
-    sys.stdout.write(text + "\n")
+    stdout = _stdout()
+    with written():
+        stdout.write(printable(text) + "\n")
 
 
 def warn(text: str) -> None:
-    """Write a line to stderr.
+    """Write a line to stderr, if there is one.
 
     Args:
         text: the line.
     """
-    sys.stderr.write(text + "\n")
+    if sys.stderr is not None:
+        sys.stderr.write(printable(text) + "\n")
+
+
+def flush() -> None:
+    """Write out what stdout holds back.
+
+    Raises:
+        RunFolderError: when stdout is full.
+    """
+    if sys.stdout is not None:
+        with written():
+            sys.stdout.flush()
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Name what keeps stdout from being written.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        RunFolderError: when stdout is full; files that cannot be written have their own errors.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EPIPE or error.filename is not None:  # the reader has seen enough, as 'head' has
+            raise
+        raise RunFolderError(f"the standard output cannot be written: {error.strerror}", REMEDY) from error
+
+
+def _stdout() -> TextIO:
+    if sys.stdout is None:
+        raise RunFolderError("the standard output is closed", REMEDY)
+    return sys.stdout

@@ -5,14 +5,16 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.explain import ExplainSettings
 from perdure.cli.model_source import ModelSource
 from perdure.cli.models import asks_for_code, read_by, resolve
+from perdure.cli.pages import began
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
 from perdure.core.errors import CheckpointError, RunFolderError, SettingError
@@ -41,21 +43,18 @@ def evaluate(
 
     Without --metric: vanishing, and the metrics with truth where the data has one.
     """
-    from perdure.core.registry import METHODS, METRICS, folder_name, name_of
+    from perdure.core.registry import METHODS, METRICS, folder_name
     from perdure.engine.explain import shard_count
     from perdure.engine.fitted import prepared
     from perdure.engine.judge import Judging, default_metrics, judge
     from perdure.engine.summaries import score_numbers, stored_scores
     from perdure.records.plan import Wanted
-    from perdure.records.run import read_run
     from perdure.records.scores import Case
     from perdure.training.settings import Training
 
     shared = chosen_engine(engine, workers, ray_address)
-    asked = read_run(run).config
-    if not {"method", "source"} <= asked.keys():
-        raise RunFolderError(f"{run} holds no explanations", "give the folder that 'perdure explain' wrote")
-    source = _source(run, model)
+    asked = _asked(run)
+    source = _source(run, asked, model)
     splits, how = read_by((source,), load_data(asked["data"], asked["seed"])), Training(**asked["training"])
     explained = source.trained(splits, how, seed=asked["seed"], folder=run / "model", device=device)
     batch = load_batch(splits, asked["split"], asked["limit"])
@@ -72,7 +71,7 @@ def evaluate(
     numbers: dict[str, Number] = {}
     for made, name in zip(judges, names, strict=True):
         scores = run / "scores" / folder_name(name)
-        with bar(f"judging by {name_of(made)}") as progress:
+        with bar(f"scoring by {name}") as progress:
             judge(Judging(explained, batch, run / "maps", (made,), scores, case, method), shared, progress)
         numbers |= score_numbers(stored_scores(scores), asked["seed"])
     if as_json:
@@ -94,16 +93,36 @@ def _tell_unfinished(run: Path, wanted: int) -> None:
         )
 
 
-def _source(run: Path, model: str) -> ModelSource:
+def _asked(run: Path) -> dict[str, Any]:
+    """Read the settings of an explaining run, each of which may have been changed by anyone.
+
+    Raises:
+        RunFolderError: when the run did not explain, or a setting cannot be one that 'perdure explain' wrote.
+    """
+    from perdure.core.registry import validated
+    from perdure.records.run import read_run
+    from perdure.training.settings import Training
+
+    config, kind = dict(read_run(run).config), began(run)
+    if kind not in ("", "explain") or not {"method", "source", "data", "model"} <= config.keys():
+        named = f"is a run of 'perdure {kind}' and " if kind else ""
+        raise RunFolderError(f"{run} {named}holds no explanations", "give the folder that 'perdure explain' wrote")
+    try:
+        checked = validated(ExplainSettings, config, str(run))
+        return {**checked, "training": validated(Training, checked["training"], f"{run}: training")}
+    except SettingError as error:
+        raise RunFolderError(error.cause, "restore run.yaml, or explain again in a new folder") from error
+
+
+def _source(run: Path, asked: dict[str, Any], model: str) -> ModelSource:
     """Find the model that was explained; a run folder may come from anyone, so it cannot name code to run.
 
     Raises:
         RunFolderError: when a factory was explained and is not named again.
         CheckpointError: when the model is another than it was.
     """
-    from perdure.records.run import config_digest, read_run
+    from perdure.records.run import config_digest
 
-    asked = read_run(run).config
     if asks_for_code(asked["model"]) and not model:
         raise RunFolderError(
             f"{run} holds maps of a factory, '{asked['model']}', and a run folder cannot have code run by itself",

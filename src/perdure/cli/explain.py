@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
 
 from perdure.cli.console import bar, print_json, say
 from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.folder import default_folder
 from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import (
@@ -26,7 +27,40 @@ from perdure.cli.sources import (
     training,
 )
 
-__all__ = ["explain"]
+__all__ = ["ExplainSettings", "explain"]
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """What a run folder of `perdure explain` keeps of its options.
+
+    Args:
+        model: as the user wrote it.
+        weights: path of the weights; None for a model that has its own or is trained.
+        data: as the user wrote it.
+        method: attribution method with its settings.
+        split: of the samples.
+        limit: the most samples; None for all.
+        seed: of all random draws.
+        explained: "prediction" or "label".
+        target: what is explained of that class.
+        device: where the model computes.
+        training: fields of the training setting.
+        source: what the weights of the model follow from.
+    """
+
+    model: str
+    weights: str | None
+    data: str
+    method: str
+    split: str
+    limit: int | None
+    seed: int
+    explained: str
+    target: str
+    device: str
+    training: dict[str, Any]
+    source: Any
 
 
 def explain(
@@ -57,10 +91,8 @@ def explain(
 
     A named model is trained first; a trained one is loaded. The same command goes on where it was interrupted.
     """
-    from dataclasses import asdict
-
     from perdure.core.check import check_choice
-    from perdure.core.registry import METHODS, folder_name
+    from perdure.core.registry import METHODS
     from perdure.core.target import LABEL_TARGETS
     from perdure.engine.explain import Explaining, shard_count
     from perdure.engine.explain import explain as run_explain
@@ -78,14 +110,15 @@ def explain(
     untrained = source.untrained(splits, device)
     if source.load is None:
         rehearse(untrained, (method,), splits.train)
-    folder = out or Path("runs") / folder_name(f"explain-{model}-{data}-{method}-{split}")
-    asked: dict[str, Any] = {"model": model, "weights": weights, "data": data, "method": method, "split": split}
-    asked |= {"limit": limit, "seed": seed, "explained": explained, "target": target, "device": device}
-    asked["training"] = asdict(how)
-    open_run(folder, {**asked, "source": source.described})
+    folder = out or default_folder(
+        context, f"explain-{model}-{data}-{method}-{split}", "model", "data", "method", "split"
+    )
+    kept = None if weights is None else str(weights)
+    samples = (data, method, split, limit, seed, explained, target)
+    open_run(folder, vars(ExplainSettings(model, kept, *samples, device, asdict(how), source.described)))
     training_of = [Wanted("training", "model/model.yaml")] * (source.load is None)
     keep_plan(context, folder, *training_of, Wanted("maps", "maps/part-*.parquet", shard_count(batch)))
-    with bar(f"training {model}") as progress:
+    with bar(f"{source.doing(folder / 'model')} {model}") as progress:
         trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress, device=device)
     maps = folder / "maps"
     fitted = prepared(made, trained, other_samples(splits, split))

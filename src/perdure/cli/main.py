@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import typer
 
 from perdure.cli.audit import audit
 from perdure.cli.catalogue import cite, show
-from perdure.cli.console import warn
+from perdure.cli.console import flush, guard_terminal, report_defect, say, warn, written
 from perdure.cli.evaluate import evaluate
 from perdure.cli.explain import explain
 from perdure.cli.path import path
@@ -60,7 +61,7 @@ def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        sys.stdout.write(f"perdure {version('perdure')}\n")
+        say(f"perdure {version('perdure')}")
         raise typer.Exit
 
 
@@ -77,15 +78,30 @@ def options(
 def main() -> None:
     """Run the command line; a named error becomes a message and an exit code, never a traceback."""
     warnings.showwarning = _teller()
+    guard_terminal()
     try:
-        app()
+        with written():
+            try:
+                app()
+            finally:
+                sys.excepthook = report_defect  # typer sets its own
+                flush()
     except PerdureError as error:
         warn("\n".join((f"perdure: {error}", *getattr(error, "__notes__", ()))))
+        _forget_output()
         sys.exit(exit_code(error))
     except SystemExit as end:
         if end.code == INTERRUPTED:  # which typer makes of Ctrl-C, without a word
             warn("perdure: interrupted. What is finished is kept; run the same command again to go on.")
         raise
+
+
+def _forget_output() -> None:
+    """Drop what stdout could not take, which the interpreter would try to write once more at its end."""
+    try:
+        flush()
+    except PerdureError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def exit_code(error: PerdureError) -> int:

@@ -98,6 +98,19 @@ class ModelSource:
         check_answers(model, splits.train, len(splits.classes))
         return model
 
+    def doing(self, folder: Path) -> str:
+        """Describe in a word what `trained` is about to do, for a progress bar.
+
+        Args:
+            folder: where the checkpoint of a training goes.
+
+        Returns:
+            "training" or "loading".
+        """
+        from perdure.training.checkpoint import is_finished
+
+        return "training" if self.load is None and not is_finished(folder) else "loading"
+
     @property
     def trainable(self) -> Architecture:
         """The architecture of a model that can be trained.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.cli.model_source import ModelSource
 from perdure.core.errors import SettingError
+from perdure.records.place import exists
 
 if TYPE_CHECKING:
     from torch import nn
@@ -142,7 +143,7 @@ def _architecture(text: str) -> Architecture:
         return Factory(text)
     if text.endswith(".py"):
         raise SettingError(f"'{text}' is a file of many things", f"name the function that makes the model: {text}:make")
-    if Path(text).is_dir() or "/" in text:
+    if exists(Path(text)) or "/" in text:
         load_checkpoint(text)
     return model_config(text)
 
@@ -161,6 +162,8 @@ def _trained(folder: Path) -> Path | None:
     """Find the checkpoint in a folder: itself, or the single seed in it."""
     from perdure.training.checkpoint import is_finished
 
+    if not exists(folder):
+        return None
     seeds = [] if is_finished(folder) else sorted(folder.glob("seed-*"))
     folder = seeds[0] if len(seeds) == 1 else folder
     return folder if is_finished(folder) else None
@@ -198,7 +201,7 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
 
 
 def _is_hugging_face(text: str) -> bool:
-    return text.startswith("hf:") or (Path(text) / "config.json").is_file()
+    return text.startswith("hf:") or exists(Path(text) / "config.json")
 
 
 def _hugging_face(text: str) -> ModelSource:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perdure.cli.models import asks_for_code
 from perdure.core.errors import RunFolderError
-from perdure.records.plan import Wanted
+from perdure.records.plan import Wanted, read_plans
+from perdure.records.run import Run, read_run
+from perdure.records.status import read_status
 
 if TYPE_CHECKING:
     import numpy as np
 
     from perdure.report.pages.page import Page
 
-__all__ = ["record_and_page", "write_page"]
+__all__ = ["began", "record_and_page", "write_page"]
 
 KINDS = ("audit", "reproduce", "path")
 """What has a page: a record KIND.json and its arrays KIND.npz."""
@@ -43,21 +46,79 @@ def write_page(folder: Path) -> Path:
         Where the page is.
 
     Raises:
-        RunFolderError: when the folder holds no finished record.
+        RunFolderError: when the folder holds no finished record, or a damaged one.
     """
-    import numpy as np
-
     from perdure.records.files import write_text
-    from perdure.records.place import readable
+    from perdure.records.record import read_record, undamaged
     from perdure.report.pages.page import render
 
+    run = read_run(folder)
     kind = next((one for one in KINDS if (folder / f"{one}.json").exists()), None)
     if kind is None:
-        raise RunFolderError(f"{folder} holds no finished audit", "run the command with this folder as --out first")
-    record = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
-    with np.load(readable(folder / f"{kind}.npz"), allow_pickle=False) as arrays:
-        write_text(folder / "report.html", render(_page(kind, record, dict(arrays))))
+        raise RunFolderError(*_no_page(run))
+    record, arrays = read_record(folder, kind)
+    with undamaged(folder, kind):
+        page = render(_page(kind, record, arrays))
+    write_text(folder / "report.html", page)
     return folder / "report.html"
+
+
+def began(folder: Path) -> str:
+    """Name the command that began a run.
+
+    Args:
+        folder: of the run.
+
+    Returns:
+        The name, or "" for a run of Python.
+    """
+    plans = read_plans(folder)
+    return plans[0].words[0] if plans else ""
+
+
+def _no_page(run: Run) -> tuple[str, str]:
+    """Say why a run has no page, and what shows its results."""
+    kind = began(run.path)
+    if kind in KINDS:
+        return f"'perdure {kind}' has not finished in {run.path}", f"run it again: {read_status(run.path).left}"
+    if kind in INSTEAD:
+        return f"{run.path} is a run of 'perdure {kind}', which has no page", INSTEAD[kind](run)
+    return (
+        f"{run.path} holds no record of an audit, a reproduction or paths",
+        "give the folder of 'perdure audit', 'perdure reproduce' or 'perdure path'",
+    )
+
+
+def _after_explain(run: Run) -> str:
+    scores = shlex.join(("perdure", "evaluate", str(run.path), *_factory(run.config["model"], "--model")))
+    weights = ("--weights", run.config["weights"]) if run.config["weights"] else ()
+    audit = shlex.join(("perdure", "audit", run.config["model"], run.config["data"], *weights))
+    return f"for the scores of its maps: {scores}; for a page with verdicts: {audit}"
+
+
+def _after_train(run: Run) -> str:
+    folder, source = str(next(run.path.glob("seed-*/"), "FOLDER")), run.config["model"]["source"]
+    own = isinstance(source, dict) and "code" in source
+    model = (source["source"], run.config["data"], "--weights", folder) if own else (folder, run.config["data"])
+    return f"for a page about a trained model: {shlex.join(('perdure', 'audit', *model))}"
+
+
+def _after_study(run: Run) -> str:
+    status = read_status(run.path)
+    shown = ", ".join(str(run.path / name) for name in status.pictures)
+    return f"open {shown}" if shown else f"finish it first: {status.left}"
+
+
+def _factory(model: str, option: str) -> tuple[str, ...]:
+    return (option, model) if asks_for_code(model) else ()
+
+
+INSTEAD: Mapping[str, Callable[[Run], str]] = {
+    "explain": _after_explain,
+    "train": _after_train,
+    "study": _after_study,
+}
+"""What shows the results of the commands without a page."""
 
 
 def _page(kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Page:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from perdure.cli.console import print_json, print_table, say
+from perdure.cli.console import busy, print_json, print_table, say
 from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.folder import default_folder
 from perdure.cli.models import factory_of
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
@@ -65,7 +64,7 @@ def path(
     import math
     from dataclasses import asdict
 
-    from perdure.core.registry import METHODS, folder_name
+    from perdure.core.registry import METHODS
     from perdure.landscape.ends import load_ends, recorded_data
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
@@ -85,12 +84,12 @@ def path(
     ends.model.to(device)  # the weights between which paths are laid stay on the CPU
     methods = tuple(method) or _methods(ends.model, splits.train)
     settings = PathSettings(tuple(kind), methods, allowed, align, points, samples, seed=seed)
-    folder = out or Path("runs") / folder_name(f"path-{first}-{second}-{seed}")
+    folder = out or default_folder(context, f"path-{first}-{second}-{seed}", "first", "second", "seed")
     ends_of = {"ends": ends.names, "digests": ends.digests, "data": found[0], "data_seed": found[1]}
     run = open_run(folder, {**ends_of, **asdict(settings), "device": device})
     keep_plan(context, folder, Wanted("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes
-    with _status() as tell:
+    with busy("checking both ends") as tell:
         record = paths(ends, splits, settings, run, Watch(seconds, tell, shared))
     page = write_page(folder)
     if as_json:
@@ -108,18 +107,6 @@ def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     except UnsupportedError:
         return ("gradient",)
     return ("attention",)
-
-
-@contextmanager
-def _status() -> Iterator[Callable[[str], None]]:
-    """Show on a terminal how far the search is, and nothing in a pipe."""
-    from rich.console import Console
-
-    if not sys.stderr.isatty():
-        yield lambda _line: None
-        return
-    with Console(stderr=True).status("looking at both ends") as status:
-        yield lambda line: status.update(line)
 
 
 def _print(record: Mapping[str, Any], page: Path) -> None:

@@ -10,18 +10,23 @@ import typer
 from perdure.cli.console import print_json, say
 from perdure.cli.pages import write_page
 from perdure.cli.sources import JSON
+from perdure.records.place import place
 
 __all__ = ["report"]
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="The folder of an audit, or of 'perdure reproduce' or 'perdure path'.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            parser=place,
+            metavar="FOLDER",
+            help="The folder or URL of an audit, or of 'perdure reproduce' or 'perdure path'.",
+        ),
+    ],
     as_json: JSON = False,
 ) -> None:
     """Render the page of a run again from what its run folder holds; nothing is computed anew."""
-    from perdure.records.run import read_run
-
-    read_run(run)
     page = write_page(run)
     if as_json:
         print_json({"page": str(page)})

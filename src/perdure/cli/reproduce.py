@@ -10,12 +10,15 @@ import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.folder import default_folder
 from perdure.cli.model_source import ModelSource
 from perdure.cli.models import factory_of, read_by, resolve
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import DATA, FACTORY, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, read_as, training
 from perdure.core.errors import SettingError
+from perdure.records.folders import MODEL, misplaced
+from perdure.records.place import exists
 from perdure.records.plan import Wanted
 
 if TYPE_CHECKING:
@@ -65,7 +68,7 @@ def reproduce(
     from perdure.audit.reproduce import ReproduceSettings
     from perdure.audit.reproduce import reproduce as run_reproduce
     from perdure.core.batch import select
-    from perdure.core.registry import METHODS, folder_name
+    from perdure.core.registry import METHODS
     from perdure.engine.explain import shard_count
     from perdure.records.run import open_run
     from perdure.stability.members import Ensemble, failures
@@ -83,7 +86,7 @@ def reproduce(
     settings = ReproduceSettings(methods, samples, top, seed)
     made = {"runs": runs, "vary": vary, "training": asdict(how)} if source else {}
     digests = {name: load_checkpoint(path, config)[1].digest for name, path in there.items()}
-    folder = out or Path("runs") / folder_name(f"reproduce-{model}-{data}-{vary}-{seed}")
+    folder = out or default_folder(context, f"reproduce-{model}-{data}-{vary}-{seed}", "model", "data", "vary", "seed")
     named = {"model": model, "described": source.described if source else digests, "data": data}
     run = open_run(folder, {**named, **asdict(settings), **made, "device": device})
     trainings = [Wanted("trainings", f"runs/{vary}-*/model.yaml", runs)] * (source is not None)
@@ -129,7 +132,7 @@ def train_runs(
 
     vary, folder, shared = where
     runs = Runs(source.trainable, splits, how, folder, None, vary, seeds[0], device)  # type: ignore[arg-type]
-    with bar("training") as progress:
+    with bar(f"training {source.name}") as progress:
         run_pieces(Attempts(runs), seeds, shared, progress)
     return {f"{vary} {one}": runs.place(one) for one in seeds}
 
@@ -138,7 +141,7 @@ def _found(model: str, folders: Sequence[Path], runs: int) -> tuple[dict[str, Pa
     """Find the runs that are there, or else the model to train so many times."""
     if runs < 2:
         raise SettingError(f"--runs {runs} leaves nothing to compare", "ask for at least two runs, better five")
-    if folders or Path(model).is_dir():
+    if folders or exists(Path(model)):
         return _trained([Path(model), *folders]), None
     source = resolve(model)
     if source.load is not None:
@@ -172,10 +175,12 @@ def _trained(folders: Sequence[Path]) -> dict[str, Path]:
 
     found: dict[str, Path] = {}
     for folder in folders:
+        if not exists(folder):
+            raise misplaced(SettingError, folder, "holds no trained run", MODEL)
         inside = [path.parent for pattern in ("*", "runs/*") for path in sorted(folder.glob(f"{pattern}/model.yaml"))]
         some = [folder] if is_finished(folder) else inside
         if not some:
-            raise SettingError(f"{folder} holds no trained run", "give folders that 'perdure train' wrote")
+            raise misplaced(SettingError, folder, "holds no trained run", MODEL)
         for path in some:
             name = path.name.replace("-", " ", 1)
             found[name if name not in found else str(path)] = path

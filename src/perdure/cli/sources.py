@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.core.errors import SettingError
-from perdure.records.place import place
+from perdure.core.errors import DataError, SettingError
+from perdure.records.place import exists, place
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,6 +94,7 @@ def load_data(text: str, seed: int) -> Splits:
     Raises:
         UnknownNameError: when no dataset has this name.
         SettingError: for a folder or another file, with what would read it.
+        DataError: when the system refuses to read it; those of each dataset say more.
     """
     from perdure.core.registry import DATASETS
 
@@ -101,7 +102,11 @@ def load_data(text: str, seed: int) -> Splits:
     if match is None:
         _check_named(text)
     name, settings = (READERS[match[2].lower()] + (match[3] or ""), {"path": match[1]}) if match else (text, {})
-    splits: Splits = DATASETS.make(name, settings).load(seed)
+    try:
+        splits: Splits = DATASETS.make(name, settings).load(seed)
+    except OSError as error:
+        remedy = "check the path and the permission to read it"
+        raise DataError(f"'{error.filename or text}' cannot be read: {error.strerror or error}", remedy) from error
     return splits
 
 
@@ -116,11 +121,11 @@ def _check_named(text: str) -> None:
     path, name = Path(text).expanduser(), text.partition(":")[0]
     if name in DATASETS.names():
         return
-    if path.is_dir():
+    if exists(path) and path.is_dir():
         raise SettingError(
             f"'{text}' is a folder", f"for pictures in folders named after their class write image_folder:path={text}"
         )
-    if path.is_file() or path.suffix in (".npy", ".pt"):
+    if exists(path) or path.suffix in (".npy", ".pt"):
         raise SettingError(
             f"'{text}' is no file that holds samples with their labels",
             "store both in one archive: numpy.savez('data.npz', inputs=x, label=y); or give a table, .csv, .parquet or "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.folder import default_folder
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import JSON, OUT
 
@@ -43,7 +43,7 @@ def study(
         {"smoke": smoke} | ({} if seeds is None else {"seeds": seeds}) | ({"seeds": 1} if smoke and not seeds else {})
     )
     what = STUDIES.make(name, given)
-    folder = out or Path("runs") / (name.partition(":")[0] + ("-smoke" if smoke else ""))
+    folder = out or default_folder(context, name + ("-smoke" if smoke else ""), "name", "smoke")
     open_run(folder, {"study": name.partition(":")[0], **asdict(what)})
     cells = Wanted("cells", "cells/part-*.parquet", len(what.cells()))
     keep_plan(context, folder, cells, Wanted("table", "table.csv"))

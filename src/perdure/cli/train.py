@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
 from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.folder import default_folder
 from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import DATA, JSON, MODEL, OUT, SEED, SETTING, TRAINING, load_data, training
@@ -33,7 +33,7 @@ def train(
     as_json: JSON = False,
 ) -> None:
     """Train a named model, once or from several seeds; each run is a function of its seed alone."""
-    from perdure.core.registry import folder_name, name_of
+    from perdure.core.registry import name_of
     from perdure.engine.pool import run_pieces
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
@@ -44,13 +44,13 @@ def train(
     source, how = resolve(model), training(setting, changes)
     config, splits = source.trainable, read_by((source,), load_data(data, seed))
     source.untrained(splits, device)
-    folder = out or Path("runs") / folder_name(f"train-{model}-{data}-{seed}")
+    folder = out or default_folder(context, f"train-{model}-{data}-{seed}", "model", "data", "seed", "seeds")
     described = {"name": name_of(config), **asdict(config), "source": source.described}
     open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(how), "device": device})
     keep_plan(context, folder, Wanted("trainings", "seed-*/model.yaml", seeds))
     runs = Runs(config, splits, how, folder, device=device)
     wanted = list(range(seed, seed + seeds))
-    with bar("training") as progress:
+    with bar(f"training {model}") as progress:
         run_pieces(runs, wanted, shared, progress)
     found = [{"folder": str(runs.place(one)), **load_checkpoint(runs.place(one), config)[1].extra} for one in wanted]
     if as_json:

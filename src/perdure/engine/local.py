@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import active_children, connection, get_context, parent_process
 from threading import Thread
 
 import torch
@@ -76,6 +77,7 @@ class Processes:
         waiting, deaths = deque(pieces), Counter[int]()
         while waiting:
             under_way: dict[Future[int], int] = {}
+            others = set(active_children())
             with _pool(without_graphs(work), min(self.workers, len(waiting))) as pool:
                 try:
                     while waiting or under_way:
@@ -85,6 +87,11 @@ class Processes:
                         for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                             yield future.result()
                             del under_way[future]
+                except KeyboardInterrupt:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    for worker in set(active_children()) - others:
+                        worker.terminate()
+                    raise
                 except BrokenProcessPool as error:
                     deaths.update(under_way.values())
                     _check_deaths(deaths, error)
@@ -96,7 +103,11 @@ def _pool(work: Work, workers: int) -> ProcessPoolExecutor:
 
 
 def _submitted(pool: ProcessPoolExecutor, piece: int) -> Future[int]:
-    """Hand a piece over; the pool may start a process for it, which gets the work."""
+    """Hand a piece over; the pool may start a process for it, which gets the work.
+
+    A process that starts inherits the signals that are blocked: Ctrl-C is for the one that hands out the pieces.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool.submit(_do, piece)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -104,6 +115,8 @@ def _submitted(pool: ProcessPoolExecutor, piece: int) -> Future[int]:
             f"the work cannot be sent to another process: {error}",
             "use one worker, or define the model and its functions at the top level of a module that can be imported",
         ) from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _check_deaths(deaths: Counter[int], error: BrokenProcessPool) -> None:

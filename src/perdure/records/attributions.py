@@ -137,7 +137,7 @@ def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:
     with reached(folder):
         paths = part_paths(folder) or part_paths(folder / "maps")
     if not paths:
-        raise misplaced(PartError, folder, "a folder of maps", PART)
+        raise misplaced(PartError, folder, "holds no maps", PART)
     return tuple(read_maps(path) for path in paths.values())
 
 

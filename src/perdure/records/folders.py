@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perdure.core.errors import PerdureError
-from perdure.records.place import readable, reached
+from perdure.records.place import reached, readable
 
 __all__ = ["describe", "misplaced"]
 
@@ -23,26 +23,27 @@ NAMED = 3
 """How many folders a message names."""
 
 
-def misplaced(error: type[PerdureError], folder: Path, wanted: str, mark: str) -> PerdureError:
+def misplaced(error: type[PerdureError], folder: Path, lack: str, mark: str) -> PerdureError:
     """Make the error of a reader whose folder is another than it reads, with the folder that is meant.
 
     Args:
         error: The class of the error.
         folder: What was given.
-        wanted: What the reader reads, such as "a run folder".
+        lack: What is wrong with it, such as "is not a run folder".
         mark: Name of the file that marks it, or a pattern.
 
     Returns:
         The error, to be raised.
     """
     with reached(folder):
-        cause = f"{folder} is not {wanted}: {describe(folder)}"
+        cause = f"{folder} {lack}: {describe(folder)}"
         inside = list(dict.fromkeys(path.parent for path in _inside(folder, mark)))
         above = next((one for one in folder.parents[:ABOVE] if next(one.glob(mark), None)), None)
     if inside:
-        shown = ", ".join(map(str, inside[:NAMED])) + (", ..." if len(inside) > NAMED else "")
-        return error(cause, f"give {'the folder' if len(inside) == 1 else 'one of the folders'} in it: {shown}")
-    return error(cause, "check the path; give the folder that an earlier command wrote" if above is None else f"give {above}")
+        return error(cause, f"give {'the folder' if len(inside) == 1 else 'one of the folders'} in it: {_few(inside)}")
+    return error(
+        cause, "check the path; give the folder that an earlier command wrote" if above is None else f"give {above}"
+    )
 
 
 def describe(folder: Path) -> str:
@@ -65,7 +66,8 @@ def describe(folder: Path) -> str:
     part = next(folder.glob(PART), None)
     if part is not None:
         return "it holds maps" if _is_map(part) else "it holds scores or other tables"
-    return "nothing in it was written by perdure" if any(folder.iterdir()) else "it is empty"
+    names = sorted(path.name for path in folder.iterdir())
+    return f"it holds {_few(names)}" if names else "it is empty"
 
 
 def _inside(folder: Path, mark: str) -> Iterator[Path]:
@@ -76,6 +78,10 @@ def _inside(folder: Path, mark: str) -> Iterator[Path]:
         for path in sorted(folder.glob("*/" * depth + mark)):
             if mark != PART or _is_map(path):
                 yield path
+
+
+def _few(names: Sequence[object]) -> str:
+    return ", ".join(map(str, names[:NAMED])) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _is_map(part: Path) -> bool:

@@ -107,7 +107,7 @@ def read_run(path: Path | str) -> Run:
     with reached(path):
         stored = (path / _FILE).read_bytes() if (path / _FILE).is_file() else None
     if stored is None:
-        raise misplaced(RunFolderError, path, "a run folder", _FILE)
+        raise misplaced(RunFolderError, path, "is not a run folder", _FILE)
     try:
         return _read(path, load_yaml(stored.decode()))
     except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from perdure.engine.pool import run_pieces
 from perdure.landscape.ends import Ends, aligned
 from perdure.landscape.route import Search, find
 from perdure.landscape.surface import ModelLoss
-from perdure.records.files import write_bytes, write_text
+from perdure.records.record import write_record
 from perdure.records.run import Run
 from perdure.stability.checks import rehearse
 from perdure.stability.path_record import PathSettings, Shown, height, looked_at, shown_of
@@ -102,10 +100,7 @@ def paths(
         "types": list(shown.types),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(run.path / "path.npz", buffer.getvalue())
-    write_text(run.path / "path.json", json.dumps(record, indent=2))
+    write_record(run.path, "path", record, arrays)
     return record
 
 

@@ -126,7 +126,9 @@ def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> t
     info = _info(folder / _INFO)
     if isinstance(info.config, Factory):
         info = dataclasses.replace(info, config=_trusted(config, info.config, folder))
-    with foreign(CheckpointError, f"{folder / _INFO} describes a model that", "restore the file, or train the model again"):
+    with foreign(
+        CheckpointError, f"{folder / _INFO} describes a model that", "restore the file, or train the model again"
+    ):
         model = info.config.build(info.features, len(info.classes), torch.Generator())
     load_into(model, folder / _WEIGHTS)
     if model_digest(model) != info.digest:
@@ -212,7 +214,7 @@ _AGAIN = "store the weights again, with safetensors.torch.save_file(model.state_
 
 def _info(path: Path) -> Info:
     if not exists(path):
-        raise misplaced(CheckpointError, path.parent, "a trained model", _INFO)
+        raise misplaced(CheckpointError, path.parent, "holds no trained model", _INFO)
     try:
         stored = load_yaml(path.read_text(encoding="utf-8"))
         fields = dict(stored["model"])
