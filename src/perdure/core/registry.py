@@ -154,7 +154,17 @@ MODELS = Room(
     "models",
     "model",
     doors=frozenset(
-        {"adapted", "answers", "bidirectional", "dropout", "embedded", "encoder", "from_transformers", "hugging_face"}
+        {
+            "adapted",
+            "answers",
+            "bidirectional",
+            "dropout",
+            "embedded",
+            "encoder",
+            "from_transformers",
+            "hugging_face",
+            "lookups",
+        }
         | {"pooling", "prefix", "presets", "pretrained", "token_model", "typed", "weights"}
     ),
 )
