@@ -85,8 +85,7 @@ def audit(
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
     shown = arrays([some[0] for some in found.values()], batch, kind, settings.seed)
-    write_record(run.path, "audit", record, shown)
-    return record
+    return write_record(run.path, "audit", record, shown)
 
 
 def _explain(

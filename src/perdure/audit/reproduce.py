@@ -111,8 +111,8 @@ def reproduce(
         "classes": list(splits.classes),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    write_record(run.path, "reproduce", whole, {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()})
-    return whole
+    shown = {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()}
+    return write_record(run.path, "reproduce", whole, shown)
 
 
 def _of(some: Sequence[Member], every: Sequence[Member], told: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:

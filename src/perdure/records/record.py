@@ -22,7 +22,9 @@ __all__ = ["read_record", "undamaged", "write_record"]
 _DIGEST = "digest"
 
 
-def write_record(folder: Path, kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def write_record(
+    folder: Path, kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> Mapping[str, Any]:
     """Store what a page shows, as `KIND.npz` and then `KIND.json` with a digest of both.
 
     Args:
@@ -30,6 +32,9 @@ def write_record(folder: Path, kind: str, record: Mapping[str, Any], arrays: Map
         kind: Name of both files.
         record: Plain data.
         arrays: Arrays by name.
+
+    Returns:
+        The record with its digest, as it is stored.
 
     Raises:
         RunFolderError: When the system cannot write.
@@ -39,6 +44,7 @@ def write_record(folder: Path, kind: str, record: Mapping[str, Any], arrays: Map
     stored = {**record, _DIGEST: _digest(record, buffer.getvalue())}
     write_bytes(folder / f"{kind}.npz", buffer.getvalue())
     write_text(folder / f"{kind}.json", json.dumps(stored, indent=2))
+    return stored
 
 
 def read_record(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -100,8 +100,7 @@ def paths(
         "types": list(shown.types),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    write_record(run.path, "path", record, arrays)
-    return record
+    return write_record(run.path, "path", record, arrays)
 
 
 def _laid(search: Search, settings: PathSettings, shown: Shown, null: float, index: int) -> None:
