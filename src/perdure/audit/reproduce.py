@@ -111,8 +111,8 @@ def reproduce(
         "classes": list(splits.classes),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    shown = {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()}
-    return write_record(run.path, "reproduce", whole, shown)
+    pictured = {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()}
+    return write_record(run.path, "reproduce", whole, pictured)
 
 
 def _of(some: Sequence[Member], every: Sequence[Member], told: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:
