@@ -11,7 +11,7 @@ import yaml
 from torch import nn
 
 from perdure.core.batch import Batch
-from perdure.core.errors import CheckpointError
+from perdure.core.errors import CheckpointError, CheckpointWarning
 from perdure.data.splits import Splits
 from perdure.models.factory import Factory
 from perdure.models.recurrent import Recurrent
@@ -237,3 +237,39 @@ def test_weights_that_another_factory_made_are_named(own):
     config, _, folder = own
     with pytest.raises(CheckpointError, match=r"'head.weight' has shape \(2, 3\) in the file and \(2, 4\)"):
         load_checkpoint(folder / "run", Factory(config.source.replace(":make", ":wide")))
+
+
+def _wrapped(pattern):
+    return {pattern.format(*name.split(".")): value for name, value in _network().state_dict().items()}
+
+
+def _network():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+
+
+PATTERNS = (
+    "module.{}.{}",
+    "_orig_mod.{}.{}",
+    "_orig_mod.module.{}.{}",
+    "model.{}.{}",
+    "net.model.{}.{}",
+    "{}._orig_mod.{}",
+)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("within", [lambda state: state, lambda state: {"epoch": 3, "state_dict": state}])
+def test_the_weights_of_a_wrapped_model_are_loaded_and_it_is_named(tmp_path, pattern, within):
+    torch.save(within(_wrapped(pattern)), tmp_path / "w.pt")
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    with pytest.warns(CheckpointWarning, match=rf"'{pattern.format(0, 'weight')}' is loaded as '0\.weight'"):
+        load_into(model, tmp_path / "w.pt")
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in _network().state_dict().items())
+
+
+def test_the_weights_of_a_wrapped_model_that_do_not_fit_without_it_either(tmp_path):
+    torch.save({**_wrapped("module.{}.{}"), "module.2.weight": torch.zeros(1)}, tmp_path / "w.pt")
+    with pytest.raises(CheckpointError, match=r"all names begin with 'module\.'.*without it they do not fit either"):
+        load_into(_network(), tmp_path / "w.pt")

@@ -24,6 +24,9 @@ Side = Mapping[str, Tensor]
 
 NO_SIDE: Side = MappingProxyType({})
 
+OUTSIDE = ("index out of range in self", "is out of bounds for dimension 0", "Class values must be")
+"""What torch says of an embedding, an index and a one-hot code outside of their table."""
+
 
 def side_inputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None = None) -> Side:
     """Find the side inputs of samples.
@@ -87,7 +90,8 @@ def call_model(
     Raises:
         ShapeError: when there is not one row of outputs for each row of inputs.
         LengthError: when the model wants the samples sorted by length.
-        UnsupportedError: when the model returns no tensor, or weights made in inference mode are differentiated.
+        UnsupportedError: when the model returns no tensor, looks a number up that its table does not have, or has
+            weights made in inference mode that are differentiated.
 
     Example:
         >>> x = torch.ones(2, 3)
@@ -99,7 +103,7 @@ def call_model(
         named["lengths"] = lengths.to(x.device, copy=True)
     try:
         outputs = model(x.clone(), **named)
-    except (RuntimeError, ValueError) as error:
+    except (IndexError, RuntimeError, ValueError) as error:
         known = _named(error)
         if known is None:
             raise
@@ -153,6 +157,13 @@ def _named(error: Exception) -> PerdureError | None:
         return UnsupportedError(
             "the model normalises by the statistics of the samples in a call, also in evaluation mode",
             "pass training=self.training to F.batch_norm, and let nn.BatchNorm track its running statistics",
+        )
+    if any(part in message for part in OUTSIDE):
+        return UnsupportedError(
+            f"the model takes numbers of its inputs for places in a table, and one lies outside: {message}",
+            "noise and perturbed inputs leave the numbers of categories and tokens: pass such columns as second "
+            "inputs that are not explained, perdure.Adapted(model, given={name: rows}), or explain their embeddings, "
+            "perdure.TokenModel(model)",
         )
     if "Inference tensors cannot be saved for backward" in message:
         return UnsupportedError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CheckpointError",
+    "CheckpointWarning",
     "CompletenessWarning",
     "ConstantScoreError",
     "CorruptFileWarning",
@@ -216,6 +217,13 @@ class ProbabilityWarning(OutputsWarning):
 
     Their gradients vanish where the model is sure. Leave the softmax out of the model, take
     `target=perdure.LogOdds(label)`, or declare the outputs: `perdure.Adapted(model, outputs="probabilities")`.
+    """
+
+
+class CheckpointWarning(UserWarning):
+    """The weights of a checkpoint fit a model only under other names.
+
+    The message shows which; where they were not meant for this model, its accuracy tells.
     """
 
 

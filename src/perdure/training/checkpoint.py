@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,7 +19,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from perdure.core.digest import model_digest
-from perdure.core.errors import CheckpointError, SettingError, UnknownNameError
+from perdure.core.errors import CheckpointError, CheckpointWarning, SettingError, UnknownNameError
 from perdure.core.foreign import foreign
 from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.core.protocols import Architecture
@@ -32,6 +33,12 @@ from perdure.records.folders import MODEL, misplaced
 from perdure.records.place import exists, place
 
 __all__ = ["Info", "is_finished", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
+
+WRAPPERS = ("_orig_mod", "module")
+"""Parts that torch.compile and parallel training add to the names of weights."""
+
+STATES = ("state_dict", "model_state_dict", "model")
+"""Where training loops, such as that of Lightning, keep the weights next to other things."""
 
 _WEIGHTS = "model.safetensors"
 _INFO = MODEL
@@ -165,7 +172,9 @@ def load_weights(path: Path | str) -> dict[str, Tensor]:
         ) from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged or of an unknown format: {error}", _AGAIN) from error
-    if not (isinstance(weights, Mapping) and all(isinstance(value, Tensor) for value in weights.values())):
+    if isinstance(weights, Mapping):
+        weights = next((weights[key] for key in STATES if isinstance(weights.get(key), Mapping)), weights)
+    if not (isinstance(weights, Mapping) and all(isinstance(some, Tensor) for some in weights.values())):
         raise CheckpointError(f"{path} does not hold tensors by name", _AGAIN)
     return dict(weights)
 
@@ -181,7 +190,8 @@ def load_into(model: nn.Module, path: Path | str) -> None:
         CheckpointError: when the file cannot be read, or a tensor is missing, left over or of another shape.
     """
     model = bare(model)
-    weights, wanted = load_weights(path), model.state_dict()
+    wanted = model.state_dict()
+    weights = _without_wrapper(load_weights(path), wanted, path)
     misfits = [f"'{name}' is missing" for name in wanted.keys() - weights.keys()]
     misfits += [f"'{name}' is not in the model" for name in weights.keys() - wanted.keys()]
     misfits += [
@@ -193,9 +203,47 @@ def load_into(model: nn.Module, path: Path | str) -> None:
         shown = "; ".join(sorted(misfits)[:6]) + (f"; and {len(misfits) - 6} more" if len(misfits) > 6 else "")
         raise CheckpointError(
             f"the tensors in {path} do not fit the model: {shown}",
-            "build the model with the settings it was trained with",
+            _misfit_remedy(weights, wanted),
         )
     model.load_state_dict(weights)
+
+
+def _without_wrapper(weights: dict[str, Tensor], wanted: Mapping[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+    """Leave out the names of modules that a model was wrapped in, where its tensors then have the names wanted."""
+    names = list(weights)
+    if weights.keys() == wanted.keys():
+        return weights
+    renamed = next((some for some in _unwrapped(names) if set(some) == set(wanted)), None)
+    if renamed is None:
+        return weights
+    warnings.warn(
+        f"the tensors in {path} are those of a wrapped model: '{names[0]}' is loaded as '{renamed[0]}', and so on",
+        CheckpointWarning,
+        stacklevel=3,
+    )
+    return dict(zip(renamed, weights.values(), strict=True))
+
+
+def _unwrapped(names: list[str]) -> Iterator[list[str]]:
+    """Leave out one part after the other that all names begin with, and what wrappers add anywhere."""
+    for wrappers in ((), WRAPPERS[:1], WRAPPERS):
+        short = [".".join(part for part in name.split(".") if part not in wrappers) for name in names]
+        if len(set(short)) < len(names):
+            return
+        yield short
+        while short and all("." in name for name in short) and len({name.split(".")[0] for name in short}) == 1:
+            short = [name.split(".", 1)[1] for name in short]
+            yield short
+
+
+def _misfit_remedy(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    first = {name.split(".")[0] for name in weights}
+    if len(first) == 1 and not first & {name.split(".")[0] for name in wanted}:
+        return (
+            f"all names begin with '{first.pop()}.', as those of a wrapped model, and without it they do not fit "
+            "either: build the model with the settings it was trained with, or store the state_dict of the model inside"
+        )
+    return "build the model with the settings it was trained with"
 
 
 def _trusted(given: Architecture | None, named: Factory, folder: Path) -> Factory:
