@@ -12,7 +12,7 @@ from torch import Tensor
 from perdure.attribution._background import Background, match_background, set_background
 from perdure.attribution._captum.explainers import DEEP_LIFT, accepts, explainer_context, find_explainer, split_settings
 from perdure.attribution._captum.forward_module import make_leaf
-from perdure.attribution._captum.rescale_rule import warn_if_incomplete
+from perdure.attribution._captum.rescale_rule import warn_if_incomplete, with_single_weights
 from perdure.attribution._valid_steps import explain_by_length, explain_each
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -97,6 +97,7 @@ class Captum:
         Warns:
             CompletenessWarning: when a map of DeepLIFT does not sum to the change of the target.
         """
+        query = with_single_weights(query) if self.explainer in DEEP_LIFT else query
         return (explain_by_length if self.explainer in TOGETHER else explain_each)(query, self._map)
 
     def _map(self, query: Query) -> Tensor:

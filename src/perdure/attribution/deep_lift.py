@@ -9,7 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from perdure.attribution._captum.forward_module import import_captum, make_leaf
-from perdure.attribution._captum.rescale_rule import mixes_samples, rescale_context, warn_if_incomplete
+from perdure.attribution._captum.rescale_rule import (
+    mixes_samples,
+    rescale_context,
+    warn_if_incomplete,
+    with_single_weights,
+)
 from perdure.attribution._valid_steps import explain_each
 from perdure.core.query import Query
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
@@ -60,6 +65,7 @@ class DeepLift:
         Warns:
             CompletenessWarning: when a map does not sum to the change of the target.
         """
+        query = with_single_weights(query)
         values = explain_each(query, self._map) if mixes_samples(query) else self._map(query)
         start = baseline_of(self.baseline, query)
         warn_if_incomplete(values, *query.value(torch.stack([query.x, start])))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from perdure.attribution._background import Background, match_background, set_background
 from perdure.attribution._captum.forward_module import import_captum, make_leaf
-from perdure.attribution._captum.rescale_rule import rescale_context, warn_if_incomplete
+from perdure.attribution._captum.rescale_rule import rescale_context, warn_if_incomplete, with_single_weights
 from perdure.attribution._valid_steps import explain_each
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -73,7 +73,7 @@ class DeepLiftShap:
         Warns:
             CompletenessWarning: when a map does not sum to the change of the target.
         """
-        return explain_each(query, self._map)
+        return explain_each(with_single_weights(query), self._map)
 
     def _map(self, query: Query) -> Tensor:
         references = self._references(query)

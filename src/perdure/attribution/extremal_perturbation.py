@@ -11,6 +11,7 @@ from torch import Tensor
 from perdure.attribution._valid_steps import explain_by_length
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError, UnsupportedError
+from perdure.core.precision import full_precision, in_single
 from perdure.core.query import Query, part
 from perdure.ops.baseline import Baseline, BaselineName, baseline_of, set_baseline
 from perdure.ops.position import to_positions, to_sites
@@ -94,7 +95,7 @@ class ExtremalPerturbation:
                 f"inputs have shape {tuple(query.x.shape)}, and a smooth region needs positions that lie side by side",
                 "pass series (batch, time, feature) or images (batch, channel, row, column), or use 'occlusion'",
             )
-        return explain_by_length(query, self._in_parts)
+        return explain_by_length(in_single(query), self._in_parts)
 
     def _in_parts(self, query: Query) -> Tensor:
         samples = max(1, MASKS // len(self.areas))
@@ -132,10 +133,12 @@ def _hidden(baseline: Baseline, query: Query) -> Tensor:
     if baseline != "blur":
         return baseline_of(baseline, query)
     sizes = query.x.shape[1:2] if query.x.ndim == 3 else query.x.shape[2:]
-    matrices = [smoothing_matrix(size, BLUR * max(sizes)).to(query.x) for size in sizes]
-    if query.x.ndim == 3:
-        return matrices[0] @ query.x
-    return matrices[0] @ query.x @ matrices[1].T
+    return _blurred(query.x, [smoothing_matrix(size, BLUR * max(sizes)).to(query.x) for size in sizes])
+
+
+@full_precision
+def _blurred(x: Tensor, matrices: list[Tensor]) -> Tensor:
+    return matrices[0] @ x if x.ndim == 3 else matrices[0] @ x @ matrices[1].T
 
 
 def _worth(query: Query, start: Tensor, masks: Float[Tensor, "area batch *position"]) -> Tensor:

@@ -15,6 +15,7 @@ from perdure.core.attribution import Explained
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
 from perdure.core.layer import beyond
+from perdure.core.precision import in_single
 from perdure.core.query import Query
 from perdure.core.target import in_nats
 from perdure.models.embedded import embedded
@@ -101,6 +102,7 @@ class InformationBottleneck:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
         inside = seen(self.inside, "information_bottleneck")
+        query = in_single(query)
         asked = beyond(replace(query, target=in_nats(query.bound)), inside.layer)
         found = squeeze(asked, inside.noise(asked.x), self._search(), f"layer '{inside.layer}'")
         bits = input_map(found.nats, query.x, inside.layer) / NATS_PER_BIT

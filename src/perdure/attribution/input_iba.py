@@ -19,6 +19,7 @@ from perdure.core.attribution import Explained
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
 from perdure.core.layer import beyond
+from perdure.core.precision import in_single
 from perdure.core.query import Query, part
 from perdure.core.target import Signed, in_nats
 from perdure.models.embedded import embedded
@@ -150,6 +151,7 @@ class InputIba:
         Raises:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
+        query = in_single(query)
         noise = self._noise(seen(self.inputs, "input_iba"), query.x)
         query = replace(query, target=in_nats(query.bound, odds=self.compat == "corrected"))
         asked = _for_and_against(query) if self.read_out == "signed" else query

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import CompletenessWarning, SettingError
+from perdure.core.precision import full_precision, widen
 from perdure.core.query import Query, part
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.quadrature import gauss_legendre, neighbour_rules, spline_rule
@@ -99,12 +100,12 @@ class IntegratedGradients:
 
 def _fixed(query: Query, start: Tensor, steps: int) -> Tensor:
     """Average the gradient with one rule for all samples."""
-    total = torch.zeros_like(query.x)
+    total = torch.zeros_like(widen(query.x))
     nodes, weights = gauss_legendre(steps)
     copies = max(1, query.rows // len(query.x))
     for t, weight in zip(torch.split(nodes, copies), torch.split(weights, copies), strict=True):
         points = _points(query.x, start, t.expand(len(query.x), -1))
-        total += torch.tensordot(weight.to(total), query.gradient(points), 1)
+        total += _sum(query.gradient(points), weight)
     return total
 
 
@@ -131,7 +132,7 @@ class _Lines:
 
 def _within(query: Query, start: Tensor, tolerance: float, most: int) -> tuple[Tensor, Tensor]:
     """Average the gradient of each sample to a tolerance; give the means and the gaps that are left."""
-    mean = torch.zeros_like(query.x)
+    mean = torch.zeros_like(widen(query.x))
     gaps = torch.zeros(len(query.x), dtype=torch.float64)
     members = torch.arange(len(query.x))
     fresh = torch.tensor(FIRST_NODES, dtype=torch.float64).expand(len(query.x), -1)
@@ -224,5 +225,12 @@ def _halved(
 def _weighted(gradients: list[Tensor], places: Int[Tensor, " node"], weights: Float[Tensor, " node"]) -> Tensor:
     """Sum the gradients at the places of a path with their weights."""
     chosen = torch.stack([gradients[place] for place in places.tolist() if place >= 0])
-    total: Tensor = torch.tensordot(weights[: len(chosen)].to(chosen), chosen, 1)
+    return _sum(chosen, weights[: len(chosen)])
+
+
+@full_precision
+def _sum(gradients: Tensor, weights: Float[Tensor, " node"]) -> Tensor:
+    """Sum gradients along their first axis with weights, in at least single precision."""
+    wide = widen(gradients)
+    total: Tensor = torch.tensordot(weights.to(wide), wide, 1)
     return total

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from perdure.core.errors import SettingError
+from perdure.core.precision import full_precision, widen
 from perdure.core.query import Query
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.perturb import occlude, window_count, window_cover
@@ -115,8 +116,10 @@ def _values(query: Query, baseline: Tensor, covers: list[Bool[Tensor, "window si
     return torch.cat(values)
 
 
+@full_precision
 def _mean_over_windows(drops: Tensor, covers: list[Tensor], counts: Tensor) -> Tensor:
     """Give each site the mean drop over the windows of its sample that cover it, one axis after the other."""
+    drops = widen(drops)
     exists = torch.arange(len(covers[0])) < counts[:, None]
     shares = [covers[0] & exists[..., None], *(cover.expand(len(drops), -1, -1) for cover in covers[1:])]
     for share in shares:

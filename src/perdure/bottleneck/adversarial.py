@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from perdure.bottleneck.critic import critic_for
 from perdure.bottleneck.generator import Generator
 from perdure.core.layer import UpTo
+from perdure.core.precision import full_precision
 from perdure.core.query import Query, part
 from perdure.core.random import stream
 from perdure.ops.information import Mask, mask_of
@@ -115,9 +116,9 @@ def _duel(query: Query, layer: str, real: _Real, generator: Generator) -> None:
         z = _draw(len(true), query.x, draws).to(query.x)
         points = generator.points(query.x, z)
         false = inside.outputs(points)[:, 0]
-        _judge_better(critic, judge, true, false)
+        _judge_better(true, false, critic, judge)
         if number % CRITIC_STEPS == 0:
-            slope = inside.pull_back(points, lambda features: critic(features[:, 0]))
+            slope = inside.pull_back(points, lambda features: full_precision(critic)(features[:, 0]))
             gradient = -slope / len(points)
             for parameter, slope in zip(generator.parameters, generator.pull_back(query.x, z, gradient), strict=True):
                 parameter.grad = slope
@@ -128,7 +129,8 @@ def _draw(count: int, like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(count, *like.shape, generator=generator)
 
 
-def _judge_better(critic: nn.Module, judge: torch.optim.Optimizer, true: Tensor, false: Tensor) -> None:
+@full_precision
+def _judge_better(true: Tensor, false: Tensor, critic: nn.Module, judge: torch.optim.Optimizer) -> None:
     """Take one step of the critic, and keep its weights within bounds."""
     judge.zero_grad()
     torch.autograd.backward(critic(false).mean() - critic(true).mean())

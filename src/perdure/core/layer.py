@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from perdure.core.call import NO_SIDE, call_in_parts, call_model
 from perdure.core.errors import UnknownNameError, UnsupportedError
 from perdure.core.evaluation import evaluation
+from perdure.core.precision import widen
 from perdure.core.query import Query, part
 
 __all__ = ["Beyond", "UpTo", "beyond", "default_layer", "find_layer"]
@@ -106,7 +107,7 @@ class UpTo(nn.Module):
             side: side inputs of the model.
 
         Returns:
-            Its output, batch first; of a recurrence the outputs of all steps.
+            Its output, batch first, in at least single precision; of a recurrence the outputs of all steps.
 
         Raises:
             UnsupportedError: when the layer does not run, or gives no tensor.
@@ -114,7 +115,7 @@ class UpTo(nn.Module):
         module = find_layer(self.model, self.layer)
 
         def stop(_module: nn.Module, _args: Any, output: Any) -> None:
-            raise _Reached(_tensor(module, output, self.layer, x.shape[1]).clone())
+            raise _Reached(widen(_tensor(module, output, self.layer, x.shape[1]).clone()))
 
         with _hook(module, stop):
             try:
@@ -241,8 +242,7 @@ def _tensor(module: nn.Module, output: Any, layer: str, steps: int = 0) -> Tenso
 
 def _replaced(module: nn.Module, output: Any, z: Tensor, layer: str) -> Any:
     """Put a copy of a tensor in the place of that which `_tensor` reads, as the model may write to it in place."""
-    _tensor(module, output, layer)
-    z = z.clone()
+    z = z.to(_tensor(module, output, layer).dtype, copy=True)
     if not isinstance(module, nn.RNNBase):
         return z
     steps, state = output

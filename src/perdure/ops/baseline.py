@@ -14,6 +14,7 @@ from torch import Tensor
 
 from perdure.core.batch import Batch
 from perdure.core.errors import IndependentOutputError, NonFiniteError, SettingError, ShapeError
+from perdure.core.precision import full_precision
 from perdure.core.query import Query
 from perdure.core.random import child_seeds, normal
 from perdure.core.registry import AnyForm, name_of
@@ -259,6 +260,7 @@ def _blur(x: Tensor, valid: Tensor, _: Tensor) -> Tensor:
     return (total / weight.clamp_min(torch.finfo(wide).tiny)).to(x.dtype)
 
 
+@full_precision
 def _smooth(x: Tensor, axis: int) -> Tensor:
     place = torch.arange(x.shape[axis], dtype=torch.float64, device=x.device)
     distance = (place - place[:, None]).abs()

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.core.precision import full_precision
+
 __all__ = ["smooth_images", "smoothing_matrix"]
 
 
@@ -37,6 +39,7 @@ def smoothing_matrix(size: int, sigma: float) -> Float[Tensor, "size size"]:
     return torch.zeros(size, size, dtype=torch.float64).scatter_add_(1, folded.clamp_max(size - 1), rows)
 
 
+@full_precision
 def smooth_images(
     x: Float[Tensor, "batch channel row column"], sigma: float, *, adjoint: bool = False
 ) -> Float[Tensor, "batch channel row column"]:

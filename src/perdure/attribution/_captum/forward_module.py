@@ -49,7 +49,8 @@ class ForwardModule(nn.Module):
         """
         query = self.query
         query.passes.forward += len(rows)
-        logits = call_model(self.model, rows, *self._of_rows(len(rows)))
+        # Captum draws in single precision, whatever the dtype of the inputs
+        logits = call_model(self.model, rows.to(query.x.dtype), *self._of_rows(len(rows)))
         values = torch.cat([query.bound(copy) for copy in torch.split(logits, len(query.x))])
         if torch.is_grad_enabled():
             query.passes.backward += len(rows)

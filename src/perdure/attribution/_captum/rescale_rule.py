@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -16,10 +17,11 @@ from perdure.attribution._captum.forward_module import (
     require_module,
     with_copied_inputs,
 )
+from perdure.core.copy import copy_module
 from perdure.core.errors import CompletenessWarning, UnsupportedError
 from perdure.core.query import Query
 
-__all__ = ["RESCALED", "mixes_samples", "rescale_context", "warn_if_incomplete"]
+__all__ = ["RESCALED", "mixes_samples", "rescale_context", "warn_if_incomplete", "with_single_weights"]
 
 POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 RESCALED = (nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, *POOLS, nn.Softmax)
@@ -30,6 +32,22 @@ TOLERANCE = 0.01
 
 ROUNDING = 100
 """Tolerated error in units of the rounding error of the target."""
+
+
+def with_single_weights(query: Query) -> Query:
+    """Convert a query in float16 to a copy of the model in single precision.
+
+    DeepLIFT divides by differences that vanish in float16.
+
+    Args:
+        query: Query in any precision.
+
+    Returns:
+        The same query for any other precision.
+    """
+    if query.x.dtype != torch.float16 or not isinstance(query.model, nn.Module):
+        return query
+    return replace(query, model=copy_module(query.model).float(), x=query.x.float(), opening=None)
 
 
 @contextmanager
