@@ -80,7 +80,8 @@ def in_single(query: Query) -> Query:
     x = widen(query.x)
     if x.dtype == query.x.dtype and not _autocasts(x.device):
         return query
-    return replace(query, model=InDtype(query.model, query.x.dtype), x=x, opening=None)
+    model = InDtype(query.model, query.x.dtype)
+    return replace(query, model=model, x=x, target=query.bound, opening=None)
 
 
 def _autocasts(device: torch.device) -> bool:
