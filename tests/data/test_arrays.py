@@ -1,3 +1,6 @@
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -140,3 +143,59 @@ def test_names_of_features_are_kept(tmp_path):
     assert load(tmp_path).feature_names == ()
     with pytest.raises(DataError, match=r"'features' has shape \(2,\) and dtype <U\d+ for 3 features"):
         load(tmp_path, features=names[:2])
+
+
+def raw_npy(shape, descr="<f4", content=b"", version=b"\x01\x00"):
+    header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}}}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY" + version + len(header).to_bytes(2, "little") + header + content
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        (raw_npy((10**13,)), r"header declares \(10000000000000,\) values of type float32, but there are 0 bytes"),
+        (raw_npy((-1, 5, 3), content=bytes(60)), r"header declares \(-1, 5, 3\)"),
+        (raw_npy((2**40,), "<U0"), "header declares .* of type <U0"),
+        (raw_npy((20,), "|O", bytes(160)), "Object arrays cannot be read"),
+        (raw_npy((20,), version=b"\x09\x00"), "cannot be read: "),
+        (raw_npy("((((((20,", "<f4"), "'inputs' cannot be read"),
+        (b"print('no array')", "the magic string is not correct"),
+        (b"", "'inputs' cannot be read"),
+        (raw_npy((20, 5, 3), content=bytes(100)), "but there are 100 bytes"),
+    ],
+)
+def test_a_member_that_is_no_array_is_named(member, message, tmp_path):
+    path = write_arrays(tmp_path / "data.npz", inputs=None)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("inputs.npy", member)
+    with pytest.raises(DataError, match=message):
+        Arrays(str(path)).load(0)
+
+
+def test_an_archive_that_unpacks_without_end_is_refused_before_it_is_unpacked(tmp_path):
+    """300 MB of zeros in 1.3 MB."""
+    path = write_arrays(tmp_path / "data.npz", inputs=None)
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("inputs.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(raw_npy((75, 10**6, 1)))
+        for _ in range(100):
+            file.write(bytes(3 * 10**6))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"'inputs.npy' has .* MB and would unpack to more than .* exhaust the memory"):
+        Arrays(str(path)).load(0)
+    assert tracemalloc.get_traced_memory()[1] < 10**8
+    tracemalloc.stop()
+
+
+def test_arrays_beyond_the_memory_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("perdure.data._guard.available_memory", lambda: 3000)
+    with pytest.raises(DataError, match=r"'inputs.npy' takes .* only 0.00 GB of memory are available"):
+        load(tmp_path)
+
+
+def test_names_of_arrays_cannot_control_a_terminal(tmp_path):
+    with pytest.raises(DataError, match="has the unknown") as caught:
+        load(tmp_path, **{"\x1b[2J": np.ones(20)})
+    assert "\x1b" not in str(caught.value)

@@ -99,3 +99,12 @@ def test_labels_of_another_dataset_are_refused(tmp_path):
 def test_a_wrong_setting_is_named():
     with pytest.raises(SettingError, match="deviation is"):
         Cifar10(deviation=(1.0, 1.0, 0.0))
+
+
+@pytest.mark.parametrize("write", [write_cifar_binary, write_cifar_parquet])
+def test_the_files_of_one_part_are_split_by_the_seed(write, tmp_path):
+    write(tmp_path, test=50)
+    for path in (*tmp_path.glob("train-*"), *tmp_path.glob("data_batch*")):
+        path.unlink()
+    splits = Cifar10(str(tmp_path)).load(0)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [30, 10, 10]

@@ -88,3 +88,12 @@ def test_a_missing_package_is_named(monkeypatch, folder):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(DependencyError, match=r"perdure\[text\]"):
         Imdb(str(folder)).load(0)
+
+
+@pytest.mark.parametrize("write", [write_imdb_parquet, write_imdb_folder])
+def test_the_files_of_one_part_are_split_by_the_seed(write, tmp_path):
+    write(tmp_path, test=20)
+    for path in [*tmp_path.rglob("train*.parquet"), *tmp_path.rglob("train/*/*.txt")]:
+        path.unlink()
+    splits = Imdb(str(tmp_path)).load(0)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [12, 4, 4]

@@ -100,3 +100,35 @@ def test_files_that_are_not_mnist(name, values, tmp_path):
     write_idx(tmp_path / name, values)
     with pytest.raises(ShapeError, match=r"the test files hold images of shape.*28x28"):
         MnistSeries(str(tmp_path)).load(0)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_the_files_of_one_part_are_split_by_the_seed(suffix, tmp_path):
+    write_mnist_idx(tmp_path, test=50, suffix=suffix)
+    for path in tmp_path.glob("train-*"):
+        path.unlink()
+    splits, again, other = (MnistSeries(str(tmp_path)).load(seed) for seed in (0, 0, 1))
+    parts = (splits.train, splits.validation, splits.test)
+    assert [len(part) for part in parts] == [30, 10, 10]
+    assert splits.train.id == again.train.id != other.train.id
+    pixels, label = pictures(50, 1)
+    rows = [int(name.removeprefix("test-")) for part in parts for name in part.id]
+    assert sorted(rows) == list(range(50))
+    assert splits.train.label.tolist() == label[rows[:30]].tolist()
+    torch.testing.assert_close(splits.train.inputs, torch.from_numpy(pixels[rows[:30]]) / 255.0)
+
+
+def test_a_part_that_lacks_a_file_is_not_passed_over(tmp_path):
+    plain_idx(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    with pytest.raises(DataError, match="holds no train files of MNIST"):
+        MnistSeries(str(tmp_path)).load(0)
+
+
+def test_an_idx_file_that_declares_another_size_is_named(tmp_path):
+    plain_idx(tmp_path)
+    whole = bytearray((tmp_path / "train-images-idx3-ubyte").read_bytes())
+    whole[4:8] = b"\xff\xff\xff\xff"
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(whole)
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte declares \d+ bytes and holds 47040"):
+        MnistSeries(str(tmp_path)).load(0)

@@ -76,3 +76,14 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sktime.datasets", None)
     with pytest.raises(DependencyError, match=r"perdure\[timeseries\]"):
         Sktime().load(0)
+
+
+@pytest.mark.parametrize("header", ["@targetlabel true", "@classLabel false", "@TargetLabel True"])
+def test_series_with_numbers_to_predict_have_no_class_labels(header, tmp_path):
+    """Without the check two different numbers would be two classes."""
+    data = write_series(tmp_path, ["1,2:0.5", "3,4:1.5"] * 5, ["1,2:0.5"])
+    for part in ("TRAIN", "TEST"):
+        file = tmp_path / f"Tiny_{part}.ts"
+        file.write_text(file.read_text().replace("@classLabel true b a", header))
+    with pytest.raises(LabelError, match=r"Tiny_TRAIN.ts' has no class labels.*perdure.attribute in Python"):
+        data.load(0)

@@ -26,6 +26,7 @@ FAILURES = (
     OSError,
     EOFError,
     LookupError,
+    AttributeError,
     TypeError,
     ArithmeticError,
     SyntaxError,
@@ -111,7 +112,7 @@ def check_fits(name: str, size: int, packed: int | None = None) -> None:
 
 
 def unpack(path: Path) -> bytes:
-    """Decompress a file by its last suffix, .gz, .bz2 or .xz.
+    """Read a whole file, decompressed where its last suffix is .gz, .bz2 or .xz.
 
     Args:
         path: Path of the file.
@@ -123,6 +124,9 @@ def unpack(path: Path) -> bytes:
         DataError: When it does not fit the memory, found before more than that is taken.
     """
     packed = path.stat().st_size
+    if path.suffix.lower() not in COMPRESSED:
+        check_fits(f"'{path}'", packed)
+        return path.read_bytes()
     most = min(max(SMALL, FOLD * packed), available_memory() // COPIES)
     with COMPRESSED[path.suffix.lower()](path, "rb") as file:
         content: bytes = file.read(most + 1)

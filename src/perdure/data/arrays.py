@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +14,8 @@ from torch import Tensor
 from perdure.core.batch import Batch
 from perdure.core.check import check_inputs, check_lengths
 from perdure.core.errors import DataError, LabelError, LengthError, ShapeError
+from perdure.core.printable import printable
+from perdure.data._stored_arrays import read_stored, stored_arrays
 from perdure.data.parts import listed, part
 from perdure.data.splits import Splits
 from perdure.ops.sequence import length_mask, site_mask
@@ -76,17 +76,11 @@ class Arrays:
 
 
 def _read(path: Path) -> Archive:
-    if not path.is_file():
-        raise DataError(f"there is no file '{path}'", "give the path of an .npz archive")
-    try:
-        zipfile.ZipFile(path).close()
-    except zipfile.BadZipFile as error:
-        raise DataError(
-            f"'{path}' is not a whole .npz archive", "write it with numpy.savez(path, inputs=..., label=...)"
-        ) from error
-    with np.load(path, allow_pickle=False) as archive:
-        _check_keys(archive.files, path)
-        return {key: _array(archive, key) for key in archive.files}
+    if path.is_dir():
+        raise DataError(f"'{path}' is a folder", "give the path of an .npz archive, or read events with events:path=")
+    stored = stored_arrays(path, "write it with numpy.savez(path, inputs=..., label=...)")
+    _check_keys(list(stored), path)
+    return {key: read_stored(stored, key) for key in stored}
 
 
 def _check_keys(keys: list[str], path: Path) -> None:
@@ -98,16 +92,6 @@ def _check_keys(keys: list[str], path: Path) -> None:
             f"'{path}' {wrong}; its keys are {listed(keys)}",
             f"name the arrays {listed(NEEDED)} and, where you have them, {listed(OPTIONAL)}; leave others out",
         )
-
-
-def _array(archive: Mapping[str, np.ndarray], key: str) -> np.ndarray:
-    try:
-        return archive[key]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"'{key}' cannot be read: {error}",
-            "store plain numbers or text, not objects, and write the archive again if it was cut short",
-        ) from error
 
 
 def _inputs(found: Archive) -> tuple[Float[Tensor, "batch time feature"], Bool[Tensor, "batch time"] | None]:
@@ -145,7 +129,7 @@ def _label(found: Archive, samples: int) -> tuple[Tensor, tuple[str, ...]]:
     else:
         names, position = np.unique(values, return_inverse=True)
     if len(names) < 2:
-        raise LabelError(f"every sample has the label '{names[0]}'", "give samples of two or more classes")
+        raise LabelError(f"every sample has the label {listed(names[:1])}", "give samples of two or more classes")
     return torch.from_numpy(position.astype(np.int64)), tuple(str(name) for name in names)
 
 
@@ -160,7 +144,7 @@ def _positions(values: np.ndarray, names: np.ndarray) -> np.ndarray:
     outside = [i for i, value in enumerate(values.tolist()) if value not in order]
     if outside:
         raise LabelError(
-            f"'label' of sample {outside[0]} is {values[outside[0]]}, but 'classes' holds {listed(names)}",
+            f"'label' of sample {outside[0]} is {printable(values[outside[0]])}, but 'classes' holds {listed(names)}",
             f"give names from 'classes', or positions from 0 to {len(names) - 1}",
         )
     return np.array([order[value] for value in values.tolist()])

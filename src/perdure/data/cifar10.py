@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch
 from perdure.core.errors import DataError, LabelError
-from perdure.core.random import stream
+from perdure.data._guard import named_errors
 from perdure.data.hub import hub_folder
 from perdure.data.images import Colour, check_colours, decode, normalised
-from perdure.data.splits import Splits, stratify
+from perdure.data.parts import published
+from perdure.data.splits import Splits
 
 __all__ = ["Cifar10"]
 
@@ -35,7 +36,8 @@ class Cifar10:
     """Photographs of ten kinds of things, 32x32 pixels in colour.
 
     A tenth of the training samples, drawn by the seed with classes in proportion, is held out for validation; the
-    test samples are the published ones. What matters in an image is not known, so there is no truth.
+    test samples are the published ones. Where the folder has only one of both, the seed splits it: 60, 20 and 20 %.
+    What matters in an image is not known, so there is no truth.
 
     Args:
         path: folder with the hub's Parquet files or those of the binary version, at any depth; None takes them
@@ -72,18 +74,15 @@ class Cifar10:
             DependencyError: when a package for the hub or its images is missing.
         """
         folder = hub_folder(HUB, "*.parquet", REMEDY) if self.path is None else Path(self.path).expanduser()
-        pool, test = self._read(folder, "train"), self._read(folder, "test")
-        train, validation = stratify(pool.label, (0.9, 0.1), stream(seed, "cifar10"))
-        return Splits(select(pool, train), select(pool, validation), test, CLASSES)
+        parts = [part for part in BINARY_NAMES if any(_files(folder, part))] or ["train"]
+        return published({part: self._read(folder, part) for part in parts}, CLASSES, 0.1, "cifar10", seed)
 
     def _read(self, folder: Path, part: str) -> Batch:
-        parquet, binary = sorted(folder.rglob(f"{part}*.parquet")), sorted(folder.rglob(BINARY_NAMES[part]))
+        parquet, binary = _files(folder, part)
         if not parquet and not binary:
             raise _nothing(folder, part)
-        try:
+        with named_errors(f"the {part} files in '{folder}' cannot be read", "fetch them again"):
             pixels, label = _from_parquet(parquet) if parquet else _from_binary(binary)
-        except (ValueError, OSError) as error:
-            raise DataError(f"the {part} files in '{folder}' cannot be read: {error}", "fetch them again") from error
         if not np.isin(label, range(10)).all():
             raise LabelError(
                 f"the {part} files in '{folder}' hold the labels {np.unique(label)}",
@@ -92,6 +91,11 @@ class Cifar10:
         inputs = normalised(pixels, self.mean, self.deviation)
         names = tuple(f"{part}-{i:05d}" for i in range(len(inputs)))
         return Batch(inputs, torch.from_numpy(label.astype(np.int64)), id=names)
+
+
+def _files(folder: Path, part: str) -> tuple[list[Path], list[Path]]:
+    """List the Parquet and the binary files of a part."""
+    return sorted(folder.rglob(f"{part}*.parquet")), sorted(folder.rglob(BINARY_NAMES[part]))
 
 
 def _from_parquet(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +15,8 @@ from torch.nn.functional import pad
 from perdure.core.batch import Batch
 from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, LabelError, ShapeError
+from perdure.data._guard import named_errors
+from perdure.data._stored_arrays import Stored, read_stored, stored_arrays
 from perdure.data.planted_events import NO_EVENT
 from perdure.data.splits import Splits, split
 from perdure.ops.sequence import length_mask
@@ -27,10 +25,7 @@ __all__ = ["Events"]
 
 PARTS = ("train", "val", "test")
 NAMES = "types.txt"
-NAME = re.compile(r"x((?:_(train|val|test))?(?:_(\d+))?)")
-
-Stored = Mapping[str, Callable[[], np.ndarray]]
-"""How to read each array."""
+NAME = re.compile(r"x((?:_(train|val|test))?(?:_(\d{1,9}))?)")
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,11 @@ class Events:
             DataError: when the arrays cannot be used; subclasses name the case.
         """
         path = Path(self.path).expanduser()
-        stored = _stored(path)
+        if not path.exists():
+            raise DataError(
+                f"there is no folder and no file '{path}'", "give a folder of .npy files, or an .npz archive"
+            )
+        stored = stored_arrays(path, "write it with numpy.savez(path, x=..., y=..., f=...)")
         found = [match for name in stored if (match := NAME.fullmatch(name))]
         found.sort(key=lambda match: int(match[3] or 0))
         splits = {match[2] for match in found}
@@ -103,27 +102,6 @@ class _Bucket:
     x: Float[Tensor, "sample time feature"]
     y: Int[Tensor, "sample class"]
     f: Bool[Tensor, "sample time type"]
-
-
-def _stored(path: Path) -> Stored:
-    if path.is_dir():
-        return {file.stem: partial(np.load, file, allow_pickle=False) for file in sorted(path.glob("*.npy"))}
-    if not path.is_file():
-        raise DataError(f"there is no folder and no file '{path}'", "give a folder of .npy files, or an .npz archive")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-    except zipfile.BadZipFile as error:
-        raise DataError(
-            f"'{path}' is not a whole .npz archive", "write it with numpy.savez(path, x=..., y=..., f=...)"
-        ) from error
-    return {name: partial(_member, path, name) for name in names}
-
-
-def _member(path: Path, name: str) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as archive:
-        found: np.ndarray = archive[name]
-    return found
 
 
 def _bucket(stored: Stored, match: re.Match[str]) -> _Bucket:
@@ -163,13 +141,7 @@ def _marks(stored: Stored, name: str) -> Bool[Tensor, "*shape"]:
 def _array(stored: Stored, name: str) -> np.ndarray:
     if name not in stored:
         raise DataError(f"there is no array '{name}'", "store x, y and f under each split and number")
-    try:
-        return stored[name]()
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"'{name}' cannot be read: {error}",
-            "store plain numbers, not objects, and write the file again if it was cut short",
-        ) from error
+    return read_stored(stored, name)
 
 
 def _check_shape(name: str, values: Tensor, shape: tuple[int, ...]) -> None:
@@ -195,8 +167,8 @@ def _classes(buckets: list[_Bucket]) -> tuple[str, ...]:
     for one in buckets:
         sizes.setdefault(tuple(part.shape[-1] for part in (one.x, one.f, one.y)), one.name)
     if len(sizes) > 1:
-        listed = ", ".join(f"{size} in '{name}'" for size, name in sizes.items())
-        raise ShapeError(f"features, types and classes are {listed}", "store the same of each in all arrays")
+        found = ", ".join(f"{size} in '{name}'" for size, name in sizes.items())
+        raise ShapeError(f"features, types and classes are {found}", "store the same of each in all arrays")
     classes = buckets[0].y.shape[1]
     if classes < 2:
         raise LabelError("'y' has a single class", "give two columns or more, one for each class")
@@ -206,7 +178,8 @@ def _classes(buckets: list[_Bucket]) -> tuple[str, ...]:
 def _types(stored: Stored, path: Path, count: int) -> tuple[str, ...]:
     """Read the names of the types, or number them."""
     if (path / NAMES).is_file():
-        names = (path / NAMES).read_text(encoding="utf-8").splitlines()
+        with named_errors(f"'{path / NAMES}' cannot be read", "write it again, in UTF-8"):
+            names = (path / NAMES).read_text(encoding="utf-8").splitlines()
     elif "types" in stored:
         values = _array(stored, "types")
         if values.dtype.kind != "U" or values.ndim != 1:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from perdure.core.errors import DataError
+from perdure.data._guard import named_errors
 from perdure.data.hcp_runs import Run
 from perdure.data.planted_events import NO_EVENT
 
@@ -109,8 +110,10 @@ def _file(run: Run, condition: str) -> Path:
 
 
 def _rows(file: Path) -> list[tuple[float, ...]]:
+    with named_errors(f"'{file}' cannot be read", "write it again, in UTF-8"):
+        lines = file.read_text(encoding="utf-8").splitlines()
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             values = tuple(float(cell) for cell in line.split())
         except ValueError:

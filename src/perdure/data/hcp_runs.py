@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perdure.core.errors import DataError, EmptyDataError
+from perdure.data._guard import named_errors
 
 __all__ = ["DIRECTIONS", "TASKS", "Run", "Runs", "find_runs"]
 
@@ -112,7 +113,8 @@ def _recognised(folder: Path) -> tuple[Path, str]:
 
 def _subjects(root: Path, layout: str) -> list[str]:
     if layout == "listed":
-        return (root / MARKS["listed"]).read_text(encoding="utf-8").split()
+        with named_errors(f"'{root / MARKS['listed']}' cannot be read", "write it again, in UTF-8"):
+            return (root / MARKS["listed"]).read_text(encoding="utf-8").split()
     inner = MARKS[layout].split("/").index("*")
     found = {path.relative_to(root).parts[inner] for path in root.glob(MARKS[layout])}
     return sorted(found, key=lambda name: (len(name), name))

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from perdure.core.errors import DataError, SettingError, ShapeError
+from perdure.data._guard import named_errors
 from perdure.data.cortex import REGIONS, positions
 from perdure.data.hcp_runs import Runs
 from perdure.data.parcellation import Parcellation, averaged, cortical, read_image, read_labels
@@ -126,7 +127,10 @@ class _Surfaces:
         return int(self._checked(path).shape[0])
 
     def series(self, path: Path) -> Float[np.ndarray, "time region"]:
-        return averaged(np.asarray(self._checked(path).dataobj, dtype=np.float64), self.parcellation)
+        image = self._checked(path)
+        with named_errors(f"'{path}' cannot be read", "fetch the file again"):
+            signal = np.asarray(image.dataobj, dtype=np.float64)
+        return averaged(signal, self.parcellation)
 
     def _checked(self, path: Path) -> Any:
         image = read_image(path)
@@ -145,8 +149,6 @@ class _Surfaces:
 
 def _array(path: Path) -> np.ndarray:
     """Open an array; its values are read when they are used."""
-    try:
-        values: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}", "store plain numbers or text with numpy.save") from error
+    with named_errors(f"'{path}' cannot be read", "store plain numbers or text with numpy.save"):
+        values: np.ndarray = np.lib.format.open_memmap(path, mode="r")  # raises for objects
     return values

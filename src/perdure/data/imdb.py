@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import torch
 from perdure.core.check import check_counts
 from perdure.core.errors import DataError, LabelError
 from perdure.core.random import stream
+from perdure.data._guard import named_errors
 from perdure.data.hub import hub_folder
 from perdure.data.splits import Splits, stratify
-from perdure.data.texts import Reading, Texts, draw, encoded, select
+from perdure.data.texts import Reading, Texts, deal, draw, encoded, select
 
 __all__ = ["Imdb"]
 
@@ -30,7 +32,8 @@ class Imdb:
     """Film reviews, negative or positive, as token ids.
 
     The vocabulary is that of the training samples. A tenth of the published training reviews, drawn by the seed
-    with classes in proportion, is held out for validation; the test reviews are the published ones.
+    with classes in proportion, is held out for validation; the test reviews are the published ones. Where the folder
+    has only one of both, the seed splits it: 60, 20 and 20 %.
 
     Args:
         path: folder with the hub's Parquet files or the original text files, at any depth; empty takes them from the
@@ -74,22 +77,35 @@ class Imdb:
             LengthError: for a review that is empty, or too long when it must not be cut.
         """
         folder = Path(self.path).expanduser() if self.path else hub_folder(HUB, ["*/train-*", "*/test-*"], REMEDY)
-        pool, test = (
-            draw(_read(folder, part), self.texts, stream(seed, "imdb", "reviews")) for part in ("train", "test")
-        )
-        train, validation = (select(pool, some) for some in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
+        parts = {
+            part: draw(_read(folder, part), self.texts, stream(seed, "imdb", "reviews"))
+            for part in [part for part in ("train", "test") if any(_files(folder, part))] or ["train"]
+        }
+        train, validation, test = _dealt(parts, seed)
         return encoded((train, validation, test), CLASSES, Reading(self.vocabulary, self.max_length, self.cut))
 
 
-def _read(folder: Path, part: str) -> Texts:
-    parquet = sorted(folder.rglob(f"{part}*.parquet"))
+def _dealt(parts: Mapping[str, Texts], seed: int) -> tuple[Texts, Texts, Texts]:
+    """Keep the published test reviews, or split by the seed where only one part is there."""
+    if len(parts) == 1:
+        return deal(next(iter(parts.values())), CLASSES, None, seed)
+    pool = parts["train"]
+    train, validation = (select(pool, some) for some in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
+    return train, validation, parts["test"]
+
+
+def _files(folder: Path, part: str) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """List the Parquet files of a part, and its text files with their class."""
     written = [(path, kind) for kind in FOLDERS for path in sorted(folder.rglob(f"{part}/{kind}/*.txt"))]
+    return sorted(folder.rglob(f"{part}*.parquet")), written
+
+
+def _read(folder: Path, part: str) -> Texts:
+    parquet, written = _files(folder, part)
     if not parquet and not written:
         raise DataError(f"'{folder}' holds no {part} files of IMDB", REMEDY)
-    try:
+    with named_errors(f"the {part} files in '{folder}' cannot be read", "fetch them again"):
         return _from_parquet(parquet, part) if parquet else _from_texts(written, part)
-    except (ValueError, OSError, KeyError) as error:
-        raise DataError(f"the {part} files in '{folder}' cannot be read: {error}", "fetch them again") from error
 
 
 def _from_parquet(paths: list[Path], part: str) -> Texts:
@@ -103,7 +119,10 @@ def _from_parquet(paths: list[Path], part: str) -> Texts:
             f"the {part} files have labels {sorted(set(label.tolist()))}",
             "give files with 0 (negative) and 1 (positive)",
         )
-    return Texts(tuple(table["text"].to_pylist()), label, tuple(f"{part}-{i:05d}" for i in range(len(label))))
+    texts = tuple(table["text"].to_pylist())
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("column 'text' holds other things than text")
+    return Texts(texts, label, tuple(f"{part}-{i:05d}" for i in range(len(label))))
 
 
 def _from_texts(found: list[tuple[Path, str]], part: str) -> Texts:

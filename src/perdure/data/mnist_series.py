@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch
 from perdure.core.errors import DataError, ShapeError
 from perdure.core.optional import require
-from perdure.core.random import stream
+from perdure.data._guard import named_errors, unpack
 from perdure.data.hub import hub_folder
-from perdure.data.splits import Splits, stratify
+from perdure.data.images import decode
+from perdure.data.parts import published
+from perdure.data.splits import Splits
 
 __all__ = ["MnistSeries"]
 
@@ -32,7 +33,8 @@ class MnistSeries:
     """Handwritten digits of 28x28 pixels as series of 28 steps, one row of 28 features each.
 
     Inputs are ink from 0 to 1; the truth is every pixel with any ink. A sixth of the training samples, drawn
-    by the seed with classes in proportion, is held out for validation; the test samples are the published ones.
+    by the seed with classes in proportion, is held out for validation; the test samples are the published ones. Where
+    the folder has only the files of one part, such as the two of t10k, the seed splits them: 60, 20 and 20 %.
 
     Args:
         path: folder with the hub's Parquet files or the original IDX files, gzipped or not, at any depth; None
@@ -58,20 +60,23 @@ class MnistSeries:
             DependencyError: when a package for the hub or its images is missing.
         """
         folder = hub_folder(HUB, "*.parquet", REMEDY) if self.path is None else Path(self.path).expanduser()
-        pool, test = _read(folder, "train"), _read(folder, "test")
-        train, validation = stratify(pool.label, (5 / 6, 1 / 6), stream(seed, "mnist_series"))
-        return Splits(select(pool, train), select(pool, validation), test, tuple("0123456789"))
+        parts = [part for part in IDX_NAMES if any(_files(folder, part))] or ["train"]
+        batches = {part: _read(folder, part) for part in parts}
+        return published(batches, tuple("0123456789"), 1 / 6, "mnist_series", seed)
+
+
+def _files(folder: Path, part: str) -> tuple[list[Path], list[Path], list[Path]]:
+    """List the Parquet files of a part, and the IDX files of its images and of its labels."""
+    images, labels = (sorted(folder.rglob(f"{IDX_NAMES[part]}-{kind}[-.]idx?-ubyte*")) for kind in ("images", "labels"))
+    return sorted(folder.rglob(f"{part}*.parquet")), images, labels
 
 
 def _read(folder: Path, part: str) -> Batch:
-    parquet = sorted(folder.rglob(f"{part}*.parquet"))
-    images, labels = (sorted(folder.rglob(f"{IDX_NAMES[part]}-{kind}-idx*")) for kind in ("images", "labels"))
+    parquet, images, labels = _files(folder, part)
     if not parquet and not (images and labels):
         raise DataError(f"'{folder}' holds no {part} files of MNIST", REMEDY)
-    try:
+    with named_errors(f"the {part} files in '{folder}' cannot be read", "fetch them again"):
         pixels, label = _from_parquet(parquet) if parquet else (_from_idx(images[0]), _from_idx(labels[0]))
-    except (ValueError, OSError, EOFError, NotImplementedError) as error:
-        raise DataError(f"the {part} files in '{folder}' cannot be read: {error}", "fetch them again") from error
     _check(pixels, label, part)
     inputs = torch.from_numpy(pixels.astype(np.float32)) / 255
     names = tuple(f"{part}-{i:05d}" for i in range(len(inputs)))
@@ -83,23 +88,26 @@ def _from_parquet(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow.compute
     import pyarrow.parquet
 
-    image = require("PIL.Image", extra="datasets", purpose="MNIST")
+    require("PIL.Image", extra="datasets", purpose="MNIST")
     tables = [pyarrow.parquet.read_table(path, columns=["image", "label"]) for path in paths]
     table = pyarrow.concat_tables(tables)
     encoded = pyarrow.compute.struct_field(table["image"], "bytes").to_pylist()
-    pictures = [np.asarray(image.open(io.BytesIO(one)).convert("L")) for one in encoded]
-    return np.stack(pictures), table["label"].to_numpy()
+    pixels = np.stack([decode(one).pixels for one in encoded])
+    if (pixels != pixels[..., :1]).any():
+        raise ValueError("pictures have colours")
+    return pixels[..., 0], table["label"].to_numpy()
 
 
 def _from_idx(path: Path) -> np.ndarray:
     """Read an IDX file: two zeros, 8 for bytes, the number of axes, their big-endian lengths, the bytes."""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        data = file.read()
+    data = unpack(path)
     if data[:3] != b"\0\0\x08":
         raise ValueError(f"{path.name} does not begin like an IDX file of bytes")
-    axes = data[3]
-    shape = np.frombuffer(data, ">i4", axes, offset=4)
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    start = 4 + 4 * data[3]
+    shape = [int.from_bytes(data[place : place + 4], "big") for place in range(4, start, 4)]
+    if prod(shape) != len(data) - start:
+        raise ValueError(f"{path.name} declares {prod(shape)} bytes and holds {len(data) - start}")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
 def _check(pixels: np.ndarray, label: np.ndarray, part: str) -> None:

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from perdure.core.errors import DataError, DependencyError, ShapeError
 from perdure.core.optional import require
+from perdure.data._guard import named_errors
 from perdure.data.cortex import REGIONS, plain
 
 __all__ = ["OUTSIDE", "Parcellation", "Surface", "averaged", "cortical", "nibabel", "read_labels", "surface"]
@@ -165,8 +166,9 @@ def read_image(path: Path) -> Any:
     """
     module = nibabel()
     try:
-        image = module.load(path)
-    except (OSError, module.filebasedimages.ImageFileError) as error:
+        with named_errors(f"'{path}' cannot be read", "fetch the file again"):
+            image = module.load(path)
+    except module.filebasedimages.ImageFileError as error:
         raise DataError(f"'{path}' cannot be read: {error}", "fetch the file again") from error
     if not isinstance(image, module.Cifti2Image):
         raise DataError(f"'{path}' is no CIFTI file", "give files .dtseries.nii and .dlabel.nii")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Int
@@ -14,7 +14,7 @@ from perdure.core.printable import printable
 from perdure.core.random import stream
 from perdure.data.splits import Splits, split, stratify
 
-__all__ = ["PARTS", "check_classes", "hold_out", "listed", "part"]
+__all__ = ["PARTS", "check_classes", "hold_out", "listed", "part", "published"]
 
 PARTS = ("train", "validation", "test")
 
@@ -64,6 +64,32 @@ def hold_out(label: Int[Tensor, " batch"], seed: int) -> list[Int[Tensor, " part
         Positions of the samples of both.
     """
     return stratify(label, (1 - HELD_OUT, HELD_OUT), stream(seed, "validation"))
+
+
+def published(parts: Mapping[str, Batch], classes: tuple[str, ...], held_out: float, name: str, seed: int) -> Splits:
+    """Keep the published test samples, or split by the seed where only one part is there.
+
+    Args:
+        parts: Samples under "train" and "test", or under one of them.
+        classes: Name of each class.
+        held_out: Fraction of the training samples that validate where both parts are there.
+        name: Name of the dataset, whose stream of random numbers is drawn from.
+        seed: Seed for all random draws.
+
+    Returns:
+        The splits; 60, 20 and 20 % of a single part.
+
+    Example:
+        >>> batch = Batch(torch.zeros(10, 1, 1), torch.tensor([0, 1] * 5))
+        >>> splits = published({"test": batch}, ("a", "b"), 0.1, "mnist_series", 0)
+        >>> len(splits.train), len(splits.validation), len(splits.test)
+        (6, 2, 2)
+    """
+    if len(parts) == 1:
+        return part(next(iter(parts.values())), classes, None, seed)
+    pool = parts["train"]
+    train, validation = stratify(pool.label, (1 - held_out, held_out), stream(seed, name))
+    return Splits(select(pool, train), select(pool, validation), parts["test"], classes)
 
 
 def check_classes(splits: Splits) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_inputs
-from perdure.core.errors import DataError, LengthError, UnknownNameError
+from perdure.core.errors import DataError, LabelError, LengthError, UnknownNameError
 from perdure.core.optional import require
+from perdure.data._guard import named_errors
 from perdure.data.columns import ordered
 from perdure.data.parts import check_classes, hold_out, listed
 from perdure.data.splits import Splits, standardise
@@ -63,10 +65,10 @@ class Sktime:
         """
         load_from_tsfile = require("sktime.datasets", "timeseries", f"'{self.name}'").load_from_tsfile
         files = self._files()
-        try:
+        for file in files:
+            _check_labelled(file)
+        with named_errors(f"the series '{self.name}' cannot be read", "fetch their files again"):
             read = [load_from_tsfile(str(file), return_data_type="nested_univ") for file in files]
-        except (ValueError, OSError, IndexError) as error:
-            raise DataError(f"the series '{self.name}' cannot be read: {error}", "fetch their files again") from error
         classes = ordered({str(one) for _, label in read for one in label})
         pool, test = (
             _batch(part, series.to_numpy(), [classes.index(str(one)) for one in label])
@@ -92,6 +94,18 @@ class Sktime:
         raise UnknownNameError(
             f"sktime ships no series '{self.name}' with classes",
             f"give one of {listed(name for name in names if name not in REGRESSION)}, or path= the folder of others",
+        )
+
+
+def _check_labelled(file: Path) -> None:
+    """Check that the header of a file declares class labels."""
+    with named_errors(f"'{file}' cannot be read", "fetch it again"), file.open(encoding="utf-8") as text:
+        header = [line.lower().split() for line in takewhile(lambda line: not line.lower().startswith("@data"), text)]
+    if ["@targetlabel", "true"] in header or ["@classlabel", "false"] in header:
+        raise LabelError(
+            f"'{file}' has no class labels but numbers to predict, or none",
+            "give series with @classLabel true; to explain a regression model, give your own tensors to "
+            "perdure.attribute in Python",
         )
 
 

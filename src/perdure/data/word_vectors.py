@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from perdure.core.errors import DataError, VocabularyError
+from perdure.data._guard import named_errors
+from perdure.data._stored_arrays import read_stored, stored_arrays
 
 __all__ = ["learn_vectors", "read_vectors"]
 
@@ -78,13 +79,11 @@ def read_vectors(path: Path, vocabulary: Sequence[str]) -> Float[Tensor, "word d
     """
     if not path.is_file():
         raise DataError(f"there is no file '{path}'", "give a table of word vectors, .npz or text")
-    try:
+    with named_errors(
+        f"the word vectors in '{path}' cannot be read",
+        "give an .npz archive with 'words' and 'vectors', or lines of a word and its numbers",
+    ):
         found = _from_archive(path) if path.suffix == ".npz" else _from_text(path, set(vocabulary))
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"the word vectors in '{path}' cannot be read: {error}",
-            "give an .npz archive with 'words' and 'vectors', or lines of a word and its numbers",
-        ) from error
     known = [word in found for word in vocabulary]
     if not any(known):
         raise VocabularyError(f"'{path}' has a vector for none of the words", "give one in the language of the texts")
@@ -118,8 +117,10 @@ def _information(counts: csr_array) -> csr_array:
 
 
 def _from_archive(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as archive:
-        words, vectors = archive["words"], archive["vectors"].astype(np.float32)
+    stored = stored_arrays(path, "write it with numpy.savez(path, words=..., vectors=...)")
+    words, vectors = (read_stored(stored, name) for name in ("words", "vectors"))
+    with np.errstate(over="ignore"):
+        vectors = vectors.astype(np.float32)
     if vectors.ndim != 2 or words.shape != vectors.shape[:1]:
         raise ValueError(f"'words' has shape {words.shape}, 'vectors' {vectors.shape}")
     return {str(word): vector for word, vector in zip(words, vectors, strict=True)}

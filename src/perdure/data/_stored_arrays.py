@@ -1,0 +1,95 @@
+"""Arrays of numpy in .npz archives and .npy files, whose declared sizes are checked before they are read."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from perdure.core.errors import DataError
+from perdure.data._guard import check_fits, named_errors
+from perdure.data.parts import listed
+
+__all__ = ["Stored", "read_stored", "stored_arrays"]
+
+Stored = Mapping[str, Callable[[], np.ndarray]]
+"""Functions that read the arrays of a folder or an archive, by name."""
+
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+"""Readers of the headers, by version; the third is of tables with names in Unicode alone."""
+
+
+def stored_arrays(path: Path, remedy: str) -> Stored:
+    """List the arrays of a folder of .npy files, or of an .npz archive.
+
+    Args:
+        path: Path of the folder or archive.
+        remedy: Remedy where the archive is damaged.
+
+    Returns:
+        A function that reads each array, by its name.
+
+    Raises:
+        DataError: When there is no such file, or it is no whole archive.
+    """
+    if path.is_dir():
+        return {file.stem: partial(_from_file, file) for file in sorted(path.glob("*.npy"))}
+    if not path.is_file():
+        raise DataError(f"there is no file '{path}'", "give the path of an .npz archive")
+    with (
+        named_errors(f"'{path}' cannot be read, as it is not a whole .npz archive", remedy),
+        zipfile.ZipFile(path) as archive,
+    ):
+        return {info.filename.removesuffix(".npy"): partial(_from_archive, path, info) for info in archive.infolist()}
+
+
+def read_stored(stored: Stored, name: str) -> np.ndarray:
+    """Read an array; nothing is unpickled.
+
+    Args:
+        stored: Arrays of `stored_arrays`.
+        name: Name of one of them.
+
+    Returns:
+        The array.
+
+    Raises:
+        DataError: When it is damaged, holds objects, declares more than the file holds, or does not fit the memory.
+    """
+    with named_errors(
+        f"{listed([name])} cannot be read",
+        "store plain numbers or text, not objects, and write the file again if it was cut short",
+    ):
+        return stored[name]()
+
+
+def _from_file(path: Path) -> np.ndarray:
+    with path.open("rb") as file:
+        return _read(file, f"'{path.name}'", path.stat().st_size, None)
+
+
+def _from_archive(path: Path, info: zipfile.ZipInfo) -> np.ndarray:
+    packed = min(info.compress_size, path.stat().st_size)
+    with zipfile.ZipFile(path) as archive, archive.open(info) as file:
+        return _read(file, listed([info.filename]), info.file_size, packed)
+
+
+def _read(file: IO[bytes], name: str, size: int, packed: int | None) -> np.ndarray:
+    version = np.lib.format.read_magic(file)
+    if version not in HEADERS:
+        raise ValueError(f"version {version} of the format is not known")
+    shape, _, dtype = HEADERS[version](file)
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be read")
+    declared, held = prod(shape) * dtype.itemsize, size - file.tell()
+    if min(shape, default=0) < 0 or not dtype.itemsize or declared > held:
+        raise ValueError(f"the header declares {shape} values of type {dtype}, but there are {held} bytes")
+    check_fits(name, declared, packed)
+    file.seek(0)
+    values: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    return values
