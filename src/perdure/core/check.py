@@ -86,8 +86,8 @@ def _floats(x: object) -> str:
     if x.is_complex() or x.dtype == torch.bool:
         return "pass a floating point tensor"
     return (
-        "pass a floating point tensor, for example x.float(); token ids cannot be differentiated by: put their "
-        "embeddings in their place, perdure.models.embedded.embedded"
+        "pass a floating point tensor, for example x.float(); for token ids explain their embeddings instead: "
+        "model = perdure.TokenModel(model, embedding='name of its nn.Embedding'), x = model.embed(ids).detach()"
     )
 
 

@@ -165,7 +165,8 @@ MODELS = Room(
             "hugging_face",
             "lookups",
         }
-        | {"pooling", "prefix", "presets", "pretrained", "token_model", "typed", "weights"}
+        | {"pooling", "prefix", "presets", "pretrained", "row_index", "text_model", "token_ids", "token_model", "typed"}
+        | {"weights"}
     ),
 )
 STUDIES = Room(

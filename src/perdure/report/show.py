@@ -44,7 +44,7 @@ class Rendering:
 
 
 def show(
-    found: Attribution | Mapping[str, Attribution],
+    found: Attribution | Tensor | Mapping[str, Attribution | Tensor],
     batch: Batch,
     *,
     classes: tuple[str, ...] = (),
@@ -56,7 +56,7 @@ def show(
     All maps share one scale of colours, in multiples of an even share, so that methods can be compared.
 
     Args:
-        found: the maps of these samples; several by a name of each, such as their methods.
+        found: maps of these samples, as `perdure.attribute` returns them or as tensors; several by name.
         batch: the samples that were explained, with their truth where it is known.
         classes: the names of classes, for the titles; a class without a name is shown by its number.
         features: the names of the features of series.
@@ -80,19 +80,19 @@ def show(
     if not isinstance(batch, Batch):
         raise SettingError(f"the samples are {type(batch).__name__}", "give a batch: perdure.Batch(x, labels)")
     check_counts(limit=limit)
-    maps = {found.provenance.method: found} if isinstance(found, Attribution) else dict(found)
+    maps = _by_name(found)
     if not maps:
         raise SettingError("there is no map to show", "give one, or several by name")
     for name, one in maps.items():
-        if one.values.shape[: batch.inputs.ndim] != batch.inputs.shape:
+        if one.shape[: batch.inputs.ndim] != batch.inputs.shape:
             raise ShapeError(
-                f"the map '{name}' has shape {tuple(one.values.shape)}, the samples have {tuple(batch.inputs.shape)}",
+                f"the map '{name}' has shape {tuple(one.shape)}, the samples have {tuple(batch.inputs.shape)}",
                 "give the samples that were explained, in their order",
             )
     few = select(batch, slice(0, limit))
     piece = build_samples(
         _drawn(few.inputs, few),
-        {name: _drawn(_wholes(one.values[:limit], few), few) for name, one in maps.items()},
+        {name: _drawn(_wholes(one[:limit], few), few) for name, one in maps.items()},
         None if few.truth is None else _wholes(few.truth[:limit].float(), few).cpu().numpy() > 0,
         tuple(f"{name}, class {_named(int(label), classes)}" for name, label in zip(few.id, few.label, strict=True)),
         few.text,
@@ -101,6 +101,24 @@ def show(
     title = ", ".join(maps) if len(maps) <= NAMED else f"{len(maps)} maps"
     page = Page(title, f"{len(few)} of {len(batch)} samples", "", (Section("Samples", (piece,)),))
     return Rendering(render(page))
+
+
+def _by_name(
+    found: Attribution | Tensor | Mapping[str, Attribution | Tensor],
+) -> dict[str, Float[Tensor, "batch *position"]]:
+    """Give the values of each map by its name."""
+    if isinstance(found, Attribution):
+        found = {found.provenance.method: found}
+    elif isinstance(found, Tensor):
+        found = {"map": found}
+    if not isinstance(found, Mapping):
+        raise SettingError(f"the maps are {type(found).__name__}", "give an attribution, a tensor, or several by name")
+    odd = [type(item).__name__ for item in found.values() if not isinstance(item, Attribution | Tensor)]
+    if odd:
+        raise SettingError(
+            f"a map is {odd[0]}", "give what perdure.attribute returns, or a tensor shaped like the samples"
+        )
+    return {str(name): item if isinstance(item, Tensor) else item.values for name, item in found.items()}
 
 
 def _named(label: int, classes: tuple[str, ...]) -> str:
