@@ -12,7 +12,7 @@ from torch import Tensor
 from perdure.attribution._background import Background, match_background, set_background
 from perdure.attribution._captum.explainers import DEEP_LIFT, accepts, explainer_context, find_explainer, split_settings
 from perdure.attribution._captum.forward_module import make_leaf
-from perdure.attribution._captum.rescale_rule import warn_if_incomplete, with_single_weights
+from perdure.attribution._captum.rescale_rule import check_rows, warn_if_incomplete, with_single_weights
 from perdure.attribution._valid_steps import explain_by_length, explain_each
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -110,6 +110,8 @@ class Captum:
         references = self._references(query) if accepts(cls, "baselines") else None
         if references is not None:
             asking = {"baselines": references, **asking}
+        if self.explainer in DEEP_LIFT and references is not None:
+            check_rows(query, 2 * max(len(x), len(references)))
         seeded = seed_libraries(int(query.seeds[0]), query.x.device)
         with explainer_context(query, self.explainer) as scalar, seeded, nan_errors(self, query):
             values: Tensor = cls(scalar, **made).attribute(x, **asking)

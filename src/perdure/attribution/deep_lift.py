@@ -10,13 +10,14 @@ from torch import Tensor
 
 from perdure.attribution._captum.forward_module import import_captum, make_leaf
 from perdure.attribution._captum.rescale_rule import (
+    check_rows,
     mixes_samples,
     rescale_context,
     warn_if_incomplete,
     with_single_weights,
 )
 from perdure.attribution._valid_steps import explain_each
-from perdure.core.query import Query
+from perdure.core.query import Query, part
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 
 __all__ = ["DeepLift"]
@@ -65,11 +66,18 @@ class DeepLift:
         Warns:
             CompletenessWarning: when a map does not sum to the change of the target.
         """
+        check_rows(query)
         query = with_single_weights(query)
-        values = explain_each(query, self._map) if mixes_samples(query) else self._map(query)
+        values = explain_each(query, self._map) if mixes_samples(query) else self._in_parts(query)
         start = baseline_of(self.baseline, query)
         warn_if_incomplete(values, *query.value(torch.stack([query.x, start])))
         return values
+
+    def _in_parts(self, query: Query) -> Tensor:
+        """Explain as many samples at once as fit into a call together with their baselines."""
+        size = query.rows // 2
+        parts = (slice(i, i + size) for i in range(0, len(query.x), size))
+        return torch.cat([self._map(part(query, index)) for index in parts])
 
     def _map(self, query: Query) -> Tensor:
         start = baseline_of(self.baseline, query)

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from perdure.attribution._background import Background, match_background, set_background
 from perdure.attribution._captum.forward_module import import_captum, make_leaf
-from perdure.attribution._captum.rescale_rule import rescale_context, warn_if_incomplete, with_single_weights
+from perdure.attribution._captum.rescale_rule import (
+    check_rows,
+    mixes_samples,
+    rescale_context,
+    warn_if_incomplete,
+    with_single_weights,
+)
 from perdure.attribution._valid_steps import explain_each
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -73,12 +79,18 @@ class DeepLiftShap:
         Warns:
             CompletenessWarning: when a map does not sum to the change of the target.
         """
+        check_rows(query)
         return explain_each(with_single_weights(query), self._map)
 
     def _map(self, query: Query) -> Tensor:
         references = self._references(query)
-        with rescale_context(query) as scalar:
-            values: Tensor = import_captum().DeepLiftShap(scalar).attribute(make_leaf(query.x), references).detach()
+        size = 1 if mixes_samples(query) else query.rows // 2  # each reference needs a copy of the sample next to it
+        values = torch.zeros_like(query.x)
+        for chosen in torch.split(references, size):
+            copies = make_leaf(query.x.expand(len(chosen), *query.x.shape[1:]))
+            with rescale_context(query) as scalar:
+                values += import_captum().DeepLift(scalar).attribute(copies, chosen).detach().sum(0)
+        values /= len(references)
         warn_if_incomplete(values, query.value(query.x), query.value(references[:, None]).mean(0))
         return values
 

@@ -159,10 +159,10 @@ class InputIba:
         found = squeeze(asked, noise, self._search(), "the input", prior)
         masks, bits = found.logit.sigmoid(), found.nats / NATS_PER_BIT
         every = {"mask": masks, "bits": bits} | ({} if prior is None else {"prior": prior.keep})
-        aux = {name: some[: len(query.x)] for name, some in every.items()}
+        aux = {name: values[:: len(asked.x) // len(query.x)] for name, values in every.items()}
         if self.read_out != "signed":
             return Explained(aux[self.read_out], aux)
-        kept, against = masks.chunk(2)
+        kept, against = masks[::2], masks[1::2]
         return Explained(kept - (1 - kept) * against, aux | {"against": against})
 
     def _prior(self, query: Query, inside: Inside, noise: Noise) -> Mask:
@@ -210,8 +210,8 @@ class InputIba:
 def _for_and_against(query: Query) -> Query:
     """Ask about each sample twice: what speaks for its target, and what against it."""
     samples = torch.arange(len(query.x))
-    twice = part(query, samples.repeat(2))
-    return replace(twice, target=Signed(twice.target, torch.tensor([1.0, -1.0]).repeat_interleave(len(samples))))
+    twice = part(query, samples.repeat_interleave(2))
+    return replace(twice, target=Signed(twice.target, torch.tensor([1.0, -1.0]).repeat(len(samples))))
 
 
 def _features(z: Tensor, noise: Noise, found: Squeezed) -> Features:

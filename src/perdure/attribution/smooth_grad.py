@@ -86,7 +86,7 @@ class SmoothGrad:
         total = torch.zeros_like(query.x)
         for copies in torch.split(torch.arange(self.samples), max(1, query.rows // len(query.x))):
             maps = explained(method.scores(_noisy(query, deviation, copies))).values
-            total += maps.reshape(len(copies), *query.x.shape).sum(0)
+            total += maps.reshape(len(query.x), len(copies), *query.x.shape[1:]).sum(1)
         return total / self.samples
 
     def _inner(self) -> Method:
@@ -102,9 +102,9 @@ def _range(query: Query) -> Tensor:
 
 
 def _noisy(query: Query, deviation: Tensor, copies: Tensor) -> Query:
-    """Ask about some noisy copies, laid one after the other along the batch."""
-    folded = part(query, torch.arange(len(query.x)).repeat(len(copies)))
-    seeds = torch.cat([child_seeds(query.seeds, int(k)) for k in copies])
+    """Replace each sample by some noisy copies, which follow one another, so that falling lengths keep falling."""
+    folded = part(query, torch.arange(len(query.x)).repeat_interleave(len(copies)))
+    seeds = torch.stack([child_seeds(query.seeds, int(k)) for k in copies], 1).flatten()
     noise = normal(seeds, tuple(query.x.shape[1:]), query.x)
-    noisy = folded.x + deviation.repeat(len(copies), *[1] * (query.x.ndim - 1)) * noise
+    noisy = folded.x + deviation.repeat_interleave(len(copies), 0) * noise
     return dataclasses.replace(folded, x=noisy, seeds=seeds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -278,5 +280,5 @@ def check_counts(**counts: int) -> None:
         SettingError: otherwise.
     """
     for name, value in counts.items():
-        if value < 1:
-            raise SettingError(f"{name} is {value}", "give a whole number of at least 1")
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise SettingError(f"{name} is {value!r}", "give a whole number of at least 1")

@@ -9,7 +9,7 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from perdure.core.check import check_inputs, check_truth
+from perdure.core.check import check_counts, check_inputs, check_truth
 from perdure.core.errors import ConstantScoreError, NonFiniteError, SettingError, ShapeError, UnsupportedError
 from perdure.core.given import check_generator, check_made, check_trial
 from perdure.core.protocols import AsksAgain, Metric
@@ -26,13 +26,23 @@ __all__ = ["evaluate"]
 
 @overload
 def evaluate(  # type: ignore[overload-overlap]  # a text is one name
-    trial: Trial, metric: Metric | str, *, draws: int = 5, generator: torch.Generator | None = None
+    trial: Trial,
+    metric: Metric | str,
+    *,
+    draws: int = 5,
+    generator: torch.Generator | None = None,
+    batch_size: int | None = None,
 ) -> Score: ...
 
 
 @overload
 def evaluate(
-    trial: Trial, metric: Sequence[Metric | str], *, draws: int = 5, generator: torch.Generator | None = None
+    trial: Trial,
+    metric: Sequence[Metric | str],
+    *,
+    draws: int = 5,
+    generator: torch.Generator | None = None,
+    batch_size: int | None = None,
 ) -> dict[str, Score]: ...
 
 
@@ -42,6 +52,7 @@ def evaluate(
     *,
     draws: int = 5,
     generator: torch.Generator | None = None,
+    batch_size: int | None = None,
 ) -> Score | dict[str, Score]:
     """Judge a trial and place the result between null and ceiling.
 
@@ -54,6 +65,8 @@ def evaluate(
         draws: random maps per sample for the null.
         generator: the stream of these maps, from which several metrics draw in turn; when None, each draws from a
             fresh one with seed 0.
+        batch_size: most rows in one call of the model, perturbed copies of samples included, which bounds memory; it
+            does not change the scores. None for that of the attribution.
 
     Returns:
         The score of each sample, with null and ceiling of that sample; for a list, the scores by the names of the
@@ -75,7 +88,7 @@ def evaluate(
         1.0
     """
     if isinstance(metric, Sequence) and not isinstance(metric, str):
-        found = [evaluate(trial, one, draws=draws, generator=generator) for one in metric]
+        found = [evaluate(trial, one, draws=draws, generator=generator, batch_size=batch_size) for one in metric]
         return {score.metric: score for score in found}
     if draws < 1:
         raise SettingError(f"draws={draws}", "give one random map per sample or more; five are enough for a mean")
@@ -83,6 +96,9 @@ def evaluate(
     made: Metric = METRICS.make(metric) if isinstance(metric, str) else metric
     check_made(made, "measure", "metric")
     _check(trial, made)
+    if batch_size is not None:
+        check_counts(batch_size=batch_size)
+        trial = dataclasses.replace(trial, query=dataclasses.replace(trial.query, batch_size=batch_size))
     trial = dataclasses.replace(trial, query=dataclasses.replace(trial.query, target=trial.query.bound))
     measured = made.measure(trial)
     _check_finite(measured, trial, made)

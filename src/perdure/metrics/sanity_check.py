@@ -14,7 +14,7 @@ from perdure.core.check import check_choice, check_inputs
 from perdure.core.copy import copy_module
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError
 from perdure.core.protocols import Method
-from perdure.core.query import Query
+from perdure.core.query import Query, part
 from perdure.core.random import stream
 from perdure.core.trial import Measurement, Trial
 from perdure.ops.correlation import spearman
@@ -142,7 +142,8 @@ class SanityCheck:
 
 
 def _explain(method: Method, query: Query, name: str) -> Tensor:
-    values = explained(method.scores(query)).values.detach()
+    parts = (slice(i, i + query.rows) for i in range(0, len(query.x), query.rows))
+    values = torch.cat([explained(method.scores(part(query, index))).values.detach() for index in parts])
     values = values.masked_fill(~site_mask(query.mask, values), 0.0)
     check_inputs(values, name)
     return values

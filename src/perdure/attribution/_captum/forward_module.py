@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.core.call import NO_SIDE, Side, call_model, side_of
+from perdure.core.call import NO_SIDE, Side, call_in_parts, side_of
 from perdure.core.errors import IndependentOutputError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.optional import require
@@ -50,7 +50,7 @@ class ForwardModule(nn.Module):
         query = self.query
         query.passes.forward += len(rows)
         # Captum draws in single precision, whatever the dtype of the inputs
-        logits = call_model(self.model, rows.to(query.x.dtype), *self._of_rows(len(rows)))
+        logits = call_in_parts(self.model, rows.to(query.x.dtype), *self._of_rows(len(rows)), query.rows)
         values = torch.cat([query.bound(copy) for copy in torch.split(logits, len(query.x))])
         if torch.is_grad_enabled():
             query.passes.backward += len(rows)

@@ -18,10 +18,10 @@ from perdure.attribution._captum.forward_module import (
     with_copied_inputs,
 )
 from perdure.core.copy import copy_module
-from perdure.core.errors import CompletenessWarning, UnsupportedError
+from perdure.core.errors import CompletenessWarning, SettingError, UnsupportedError
 from perdure.core.query import Query
 
-__all__ = ["RESCALED", "mixes_samples", "rescale_context", "warn_if_incomplete", "with_single_weights"]
+__all__ = ["RESCALED", "check_rows", "mixes_samples", "rescale_context", "warn_if_incomplete", "with_single_weights"]
 
 POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 RESCALED = (nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, *POOLS, nn.Softmax)
@@ -93,6 +93,23 @@ def rescale_context(query: Query) -> Iterator[ForwardModule]:
         for module, names in known.items():  # Captum stores inputs on modules and leaves them there after an error
             for name in set(vars(module)) - names:
                 delattr(module, name)
+
+
+def check_rows(query: Query, rows: int = 2) -> None:
+    """Check that the rows that Captum's DeepLIFT compares in one call fit into one call.
+
+    Args:
+        query: Query to explain.
+        rows: Rows of one call: each input and its reference.
+
+    Raises:
+        SettingError: when they do not.
+    """
+    if query.rows < rows:
+        raise SettingError(
+            f"batch_size is {query.rows}, but DeepLIFT compares inputs with references in one call of {rows} rows",
+            f"pass batch_size={rows} or more (on the command line --batch-size {rows}), or use 'integrated_gradients'",
+        )
 
 
 def mixes_samples(query: Query) -> bool:
