@@ -63,7 +63,8 @@ def measure(metric, case, trial, **settings):
 def metric_or_skip(name, case):
     if name == "vanishing" and CASES[case].x.ndim == 4:
         pytest.skip("vanishing reads series")
-    return {"sensitivity_n": "sensitivity_n:masks=4", "sanity_check": "sanity_check:stages=1"}.get(name, name)
+    quick = {"sensitivity_n": "masks=4", "sanity_check": "stages=1", "degradation": "window=2"}
+    return f"{name}:{quick[name]}" if name in quick else name
 
 
 @pytest.mark.parametrize(("name", "case"), PAIRS)
