@@ -43,8 +43,6 @@ def gained(inner, gain):
 
 
 def case_of(name):
-    if name == "attention":
-        pytest.skip("it reads the weights of the model itself, which Adapted has not")
     on_images = name in ("guided_backprop", "guided_grad_cam", "grad_cam", "deep_lift", "deep_lift_shap")
     return (rectified(), IMAGES, None) if on_images else (recurrent(pooling="mean"), SERIES, LENGTHS[:4])
 
@@ -60,7 +58,7 @@ def explain(name, gain, batch_size=256, method=None, **case):
     return attribute(model, x, made, **{**settings, **case}).values
 
 
-@pytest.mark.parametrize("name", METHODS.names())
+@pytest.mark.parametrize("name", [name for name in METHODS.names() if name != "attention"])  # which Adapted has not
 def test_a_method_explains_each_sample_with_its_own_second_input(name):
     if name in ("information_bottleneck", "input_iba"):
         inner, x, _ = case_of(name)
@@ -205,3 +203,33 @@ def test_a_metric_measures_texts_as_the_model_reads_their_ids(name):
         assert values(model).isfinite().all()
         return
     torch.testing.assert_close(values(model), torch.stack(alone))
+
+
+class Timed(nn.Module):
+    """Reads the time of each step next to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = recurrent(5, pooling="mean")
+
+    def forward(self, x, times, lengths=None):
+        both = torch.cat([x, times[..., None]], 2)
+        return self.inner(both) if lengths is None else self.inner(both, lengths=lengths)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS.names() if name not in UNREADABLE])
+@pytest.mark.parametrize("samples", [4, 1])
+def test_a_second_input_of_each_step_is_cut_with_its_series(name, samples):
+    times = torch.rand(samples, 7, generator=stream(4), dtype=torch.float64) * 3
+
+    def explain(times, batch_size=256):
+        model, method = Adapted(Timed(), given={"times": times}).double().eval(), METHODS.make(QUICK.get(name, name))
+        method = method.fit(model, Batch(SERIES.flip(0), LABEL)) if isinstance(method, Fits) else method
+        settings = {"lengths": LENGTHS[:4], "generator": stream(3), "batch_size": batch_size}
+        return attribute(model, SERIES, method, target=LABEL, **settings).values
+
+    values = explain(times)
+    torch.testing.assert_close(explain(times, batch_size=3), values)
+    if not isinstance(METHODS.make(name), Fits):
+        alone = [explain(times[i : i + 1] if samples > 1 else times)[i] for i in range(4)]
+        torch.testing.assert_close(values, torch.stack(alone))

@@ -99,6 +99,7 @@ class Adapted(nn.Module):
         self.model, self.output, self.layout, self.step, self.binary = model, output, layout, step, binary
         self.given = dict(given or {})
         self._rows: dict[int, frozenset[str]] = {}
+        self._by_step: dict[int, frozenset[str]] = {}
         self._finds_padding: bool | None = None
         self.told = _told(model, self.given)
 
@@ -174,6 +175,10 @@ class Adapted(nn.Module):
         if rows and len(x) not in self._rows:
             self._rows[len(x)] = frozenset(name for name in rows if self._goes_by_rows(name, rows, x, lengths))
         own = {name: value for name, value in rows.items() if name in self._rows[len(x)]}
+        if self.given and lengths is not None and x.shape[1] > 1 and x.shape[1] not in self._by_step:
+            named = {name for name, value in self.given.items() if _steps(value) == x.shape[1]}
+            first = {name: value[:1] for name, value in own.items()}
+            self._by_step[x.shape[1]] = frozenset(name for name in named if self._goes_by_steps(name, x[:1], first))
         return {**side_inputs(self.model, self._read(x), lengths), **own}
 
     def _goes_by_rows(self, name: str, rows: Mapping[str, Tensor], x: Tensor, lengths: Tensor | None) -> bool:
@@ -191,6 +196,16 @@ class Adapted(nn.Module):
             "row by row, with other outputs",
             "give a value that is the same for all samples a first axis of 1, or keep it in the model as a buffer",
         )
+
+    def _goes_by_steps(self, name: str, x: Tensor, side: Mapping[str, Tensor]) -> bool:
+        """Find out whether a series of fewer steps wants fewer steps of a given tensor."""
+        steps = x.shape[1]
+        length = torch.tensor([steps - 1])
+        whole = _outputs_or_none(lambda: call_model(self, x[:, : steps - 1], length, side))
+        self._by_step[steps] = frozenset((name,))
+        cut = _outputs_or_none(lambda: call_model(self, x[:, : steps - 1], length, side))
+        del self._by_step[steps]
+        return whole is None and cut is not None
 
     def _read(self, x: Tensor) -> Tensor:
         return x.transpose(1, 2) if self.layout == "channels_first" and x.ndim == 3 else x
@@ -220,7 +235,11 @@ class Adapted(nn.Module):
             else value
             for name, value in self.given.items()
         }
-        return {**given, **side}
+        named = {**given, **side}
+        for steps in self._by_step:
+            cut = self._by_step[steps] if x.ndim > 1 and x.shape[1] < steps else ()
+            named |= {name: named[name][:, : x.shape[1]] for name in cut if _steps(named[name]) == steps}
+        return named
 
     def _at_step(self, logits: Tensor, lengths: Tensor | None) -> Tensor:
         if logits.ndim != 3:
@@ -264,6 +283,10 @@ def _pads(lengths: Tensor, x: Tensor) -> bool:
 def _rows(value: Any) -> int:
     """Count the rows of a tensor; anything else has one, the same for all."""
     return len(value) if isinstance(value, Tensor) and value.ndim else 1
+
+
+def _steps(value: Any) -> int:
+    return value.shape[1] if isinstance(value, Tensor) and value.ndim > 1 else 0
 
 
 def _outputs_or_none(call: Callable[[], Tensor]) -> Tensor | None:
