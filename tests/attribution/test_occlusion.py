@@ -6,6 +6,7 @@ from perdure.attribution.attribute import attribute
 from perdure.attribution.occlusion import Occlusion
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
+from perdure.core.registry import METHODS
 from perdure.core.target import Logit
 from perdure.ops.baseline import baseline_of
 from perdure.ops.sequence import length_mask
@@ -97,5 +98,24 @@ def test_settings_that_cannot_be_used(settings):
 
 @pytest.mark.parametrize("window", [10, (1, 5), (1, 1, 1)])
 def test_windows_that_do_not_fit(window):
-    with pytest.raises(SettingError, match="site axes"):
+    with pytest.raises(SettingError, match="inputs with axes"):
         Occlusion(window).scores(Query(Linear(9, 4), SERIES, Logit(LABEL)))
+
+
+def test_one_number_is_a_square_over_all_channels_of_an_image():
+    x, linear = torch.randn(2, 3, 4, 6, generator=stream(), dtype=torch.float64), Linear(3, 4, 6)
+    query = Query(linear, x, Logit(torch.tensor([0, 1])))
+    whole = (x * linear.weight[[0, 1]].detach()).sum(1, keepdim=True)
+    found = Occlusion(2).scores(query)
+    expected = (
+        torch.nn.functional.avg_pool2d(whole, 2, divisor_override=1).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    )
+    torch.testing.assert_close(found, expected.expand_as(x))
+    torch.testing.assert_close(found, Occlusion((3, 2, 2)).scores(query))
+    torch.testing.assert_close(Occlusion(2, 1).scores(query), Occlusion((3, 2, 2), (3, 1, 1)).scores(query))
+    torch.testing.assert_close(Occlusion((3, 2, 2), 1).scores(query), Occlusion((3, 2, 2), (3, 1, 1)).scores(query))
+    assert torch.equal(METHODS.make("occlusion:window=2").scores(query), found)
+    with pytest.raises(SettingError, match="side of a square"):
+        Occlusion(28).scores(query)
+    with pytest.raises(SettingError, match="no stride beyond"):
+        Occlusion((3, 2, 2), 3).scores(query)

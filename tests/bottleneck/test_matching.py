@@ -1,9 +1,13 @@
 """The distance of moments: each sample has its own gradient, to the last digit."""
 
+import pytest
 import torch
 
+from perdure.attribution.attribute import attribute
+from perdure.attribution.input_iba import InputIba
 from perdure.bottleneck.matching import Features, _distance
-from tests.cases import stream
+from perdure.core.batch import Batch
+from tests.cases import recurrent, stream
 
 
 def gradient(features, found):
@@ -26,3 +30,14 @@ def test_the_distance_of_gaussians_with_these_moments():
     features = Features(torch.tensor([[3.0]]), torch.tensor([[2.0]]), torch.tensor([2.0]))
     found = torch.tensor([[[1.0 - 2**-0.5]], [[1.0 + 2**-0.5]]])
     torch.testing.assert_close(_distance(features)(found).sum(), torch.tensor(5.0 / 4))
+
+
+@pytest.mark.parametrize("distance", [50.0, 200.0, 1000.0])
+def test_inputs_that_saturate_the_layer_have_finite_maps(distance):
+    """Far from the inputs seen, all copies give the same features, whose standard deviation is exactly zero."""
+    model = recurrent(features=3).float()
+    seen = Batch(torch.randn(20, 6, 3, generator=stream()), torch.zeros(20, dtype=torch.int64))
+    method = InputIba(prior="moments", steps=4, copies=2).fit(model, seen)
+    found = attribute(model, torch.full((2, 6, 3), distance), method, target=1)
+    assert found.values.isfinite().all()
+    assert found.aux["prior"].isfinite().all()

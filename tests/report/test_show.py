@@ -7,7 +7,7 @@ import torch
 
 import perdure
 from perdure.core.batch import Batch
-from perdure.core.errors import SettingError, ShapeError
+from perdure.core.errors import NonFiniteError, SettingError, ShapeError
 from perdure.core.text import Text
 from perdure.report.show import show
 
@@ -64,3 +64,26 @@ def test_what_cannot_be_shown_is_named():
 def test_maps_in_half_precision_are_drawn():
     batch = Batch(torch.randn(2, 4, 3).bfloat16(), LABEL)
     assert ">gradient<" in show(explained(batch.inputs), batch).html
+
+
+def test_maps_may_be_tensors_by_names_that_are_escaped():
+    batch = Batch(torch.randn(2, 4, 3), LABEL)
+    found = explained(batch.inputs)
+    shown = show({HOSTILE: found.values, "again": found}, batch).html
+    assert HOSTILE not in shown
+    assert show(found.values.bfloat16().requires_grad_(), batch).html
+
+
+@pytest.mark.parametrize(
+    ("found", "error"),
+    [
+        ({"list": [1.0]}, SettingError),
+        (None, SettingError),
+        (torch.zeros(2, 4), ShapeError),
+        (torch.zeros(2, 4, 3).long(), ShapeError),
+        (torch.full((2, 4, 3), torch.nan), NonFiniteError),
+    ],
+)
+def test_what_is_no_map_is_refused_in_words(found, error):
+    with pytest.raises(error, match="map"):
+        show(found, Batch(torch.randn(2, 4, 3), LABEL))

@@ -30,10 +30,10 @@ class Occlusion:
     itself on: the model goes on from its state before the window.
 
     Args:
-        window: sites in a window along each site axis; axes that are left out, and with a single number all but
-            the first, are covered whole. So 1 hides one step of a series with all of its features, and (1, 1)
-            one feature at one step.
-        stride: sites from one window to the next, given like `window`; None for windows side by side.
+        window: size of a window. One number is steps of a series, with all features; features of a table; or the side
+            of a square in an image, over all channels. Several are elements along each axis after the batch, and axes
+            that are left out are covered whole: (1, 1) is one feature at one step, (1, 4, 4) a square in one channel.
+        stride: elements from one window to the next, given like `window`; None for windows side by side.
         baseline: what is put in the window.
 
     Raises:
@@ -52,9 +52,11 @@ class Occlusion:
 
     def __post_init__(self) -> None:
         set_baseline(self)
-        windows = _per_axis(self.window)
-        strides = windows if self.stride is None else _per_axis(self.stride)
-        if len(strides) > len(windows) or not all(0 < s <= w for s, w in zip(strides, windows, strict=False)):
+        windows = _listed(self.window)
+        strides = windows if self.stride is None else _listed(self.stride)
+        alike = len(strides) == len(windows)
+        above = alike and any(s > w for s, w in zip(strides, windows, strict=True))
+        if min(*windows, *strides, 1) < 1 or len(strides) > len(windows) or above:
             raise SettingError(
                 f"window is {self.window} and stride {self.stride}",
                 "give whole numbers of at least 1, and no stride beyond its window",
@@ -84,19 +86,28 @@ class Occlusion:
 
     def _along(self, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Complete window and stride to all axes."""
-        windows = _per_axis(self.window)
+        windows = _completed(self.window, sizes)
+        strides = windows if self.stride is None else _completed(self.stride, windows)
         if len(windows) > len(sizes) or any(w > size for w, size in zip(windows, sizes, strict=False)):
             raise SettingError(
-                f"window is {self.window} for inputs with site axes {sizes}",
-                "give at most one number per site axis, none beyond the size of its axis",
+                f"window is {self.window} for inputs with axes {sizes}",
+                "give one number for steps, features of a table or the side of a square in an image, or at most one "
+                "number per axis, none beyond the size of its axis",
             )
-        windows = (*windows, *sizes[len(windows) :])
-        strides = () if self.stride is None else _per_axis(self.stride)
-        return windows, (*strides, *windows[len(strides) :])
+        if any(s > w for s, w in zip(strides, windows, strict=True)):
+            raise SettingError(f"stride is {self.stride} for windows {windows}", "give no stride beyond its window")
+        return windows, strides
 
 
-def _per_axis(given: int | tuple[int, ...]) -> tuple[int, ...]:
+def _listed(given: int | tuple[int, ...]) -> tuple[int, ...]:
     return (given,) if isinstance(given, int) else tuple(given)
+
+
+def _completed(given: int | tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, ...]:
+    """Complete numbers to all axes: one number is a square over all channels of an image, and the first axis else."""
+    if isinstance(given, int) and len(whole) == 3:
+        return (whole[0], given, given)
+    return (*_listed(given), *whole[len(_listed(given)) :])
 
 
 def _values(query: Query, baseline: Tensor, covers: list[Bool[Tensor, "window site"]]) -> Float[Tensor, "window batch"]:

@@ -73,7 +73,9 @@ def _distance(features: Features) -> Callable[[Tensor], Tensor]:
     """
 
     def distance(copies: Tensor) -> Tensor:
-        deviation, mean = torch.std_mean(copies.movedim(0, -1).contiguous(), -1)
+        variance, mean = torch.var_mean(copies.movedim(0, -1).contiguous(), -1)
+        # a neuron that is saturated for inputs far from those seen has no variance, where the gradient of a root is NaN
+        deviation = variance.clamp_min(torch.finfo(variance.dtype).tiny).sqrt()
         away = (mean - features.mean).square() + (deviation - features.deviation).square()
         return (away / features.scale.square()).flatten(1).mean(1)
 

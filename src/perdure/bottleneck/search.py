@@ -19,6 +19,9 @@ from perdure.ops.smooth import smooth_images
 
 __all__ = ["Noise", "Search", "Squeezed", "noise_like", "squeeze"]
 
+FAR = 20.0
+"""Standard deviations from the samples that were seen, beyond which a model is often saturated."""
+
 STAKE_COPIES = 8
 """Draws of noise that tell what is at stake."""
 
@@ -133,7 +136,7 @@ def squeeze(query: Query, noise: Noise, search: Search, name: str, prior: Mask |
         mask = _smoothed(logit, query.x, search)
         drawn = noise.mean + noise.deviation * noise_like(query, search.copies, f"{name}-{step}", search.paired)
         points = (mask.keep * query.x + mask.drop * drawn) * noise.active
-        gain = (_gradient(query, points, name) * (query.x - drawn)).mean(0) * noise.active
+        gain = (_gradient(query, points, name, x) * (query.x - drawn)).mean(0) * noise.active
         price = beta * capacity_slope(mask, x, prior) * noise.active / _count(valid)
         logit.grad = _to_logit((price - gain).masked_fill(~valid, 0.0), logit, search)
         adam.step()
@@ -203,7 +206,7 @@ def _to_logit(slope: Float[Tensor, "batch *site"], logit: Tensor, search: Search
     return slope * mask.keep * mask.drop
 
 
-def _gradient(query: Query, points: Tensor, name: str) -> Tensor:
+def _gradient(query: Query, points: Tensor, name: str, standard: Tensor) -> Tensor:
     """Differentiate the target; a gradient of zero is an answer where the target is at its end, else an error."""
     try:
         gradient = query.gradient(points)
@@ -212,9 +215,18 @@ def _gradient(query: Query, points: Tensor, name: str) -> Tensor:
     if not gradient.any() and _ignores(query, points[0]):
         raise UnsupportedError(
             f"{name} does not influence the prediction: no gradient comes back to it",
-            "name another layer; the model may read something else of this one, such as its cell state",
+            _remedy(float(standard.abs().max())),
         )
     return gradient
+
+
+def _remedy(distance: float) -> str:
+    if distance > FAR:
+        return (
+            f"scale the samples as those that the method was fitted to, from which they differ by up to {distance:.0f} "
+            "standard deviations: the model is probably saturated"
+        )
+    return "name another layer; the model may read something else of this one, such as its cell state"
 
 
 def _ignores(query: Query, point: Tensor) -> bool:

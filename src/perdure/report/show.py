@@ -12,7 +12,7 @@ from torch import Tensor
 
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
-from perdure.core.check import check_counts
+from perdure.core.check import check_counts, check_inputs
 from perdure.core.errors import SettingError, ShapeError
 from perdure.ops.position import to_positions
 from perdure.ops.sequence import site_mask
@@ -66,7 +66,8 @@ def show(
         The picture.
 
     Raises:
-        ShapeError: when a map is of other samples.
+        ShapeError: when a map is of other samples, or holds no real numbers.
+        NonFiniteError: when a map holds NaN or infinity.
         SettingError: without a map, for a limit below 1, or when the samples are no batch.
 
     Example:
@@ -89,6 +90,7 @@ def show(
                 f"the map '{name}' has shape {tuple(one.shape)}, the samples have {tuple(batch.inputs.shape)}",
                 "give the samples that were explained, in their order",
             )
+        check_inputs(one, f"the map '{name}'")
     few = select(batch, slice(0, limit))
     piece = build_samples(
         _drawn(few.inputs, few),
