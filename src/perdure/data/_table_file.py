@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv as text_csv
+import re
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -34,6 +35,9 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Byte order marks; that of UTF-32 begins with that of UTF-16."""
+
+RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
+"""What Arrow raises for a row of another length than the header; its rows begin with the header."""
 
 HEAD, ROWS = 2**16, 6
 """Bytes and rows from which the encoding and the delimiter are found."""
@@ -93,15 +97,9 @@ def _csv(path: Path) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    wrong: list[csv.InvalidRow] = []
-
-    def refuse(row: csv.InvalidRow) -> str:
-        wrong.append(row)
-        return "error"
-
     buffer = _buffer(path)
     encoding, delimiter = _form(buffer.slice(0, min(HEAD, buffer.size)).to_pybytes())
-    parsing = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse)
+    parsing = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     reading = csv.ReadOptions(use_threads=False, encoding=encoding)
     try:
         with csv.open_csv(pa.BufferReader(buffer), read_options=reading, parse_options=parsing) as file:
@@ -111,11 +109,11 @@ def _csv(path: Path) -> pa.Table:
             pa.BufferReader(buffer), read_options=reading, parse_options=parsing, convert_options=cells
         )
     except pa.ArrowInvalid as error:
-        if not wrong:
+        row = RAGGED.search(str(error))
+        if row is None:
             raise
-        row = wrong[0]
         raise DataError(
-            f"row {row.number - 1} of '{path}' has {row.actual_columns} cells under {row.expected_columns} columns",
+            f"row {int(row[1]) - 1} of '{path}' has {row[3]} cells under {row[2]} columns",
             "give each row one cell for each column, and put text that holds delimiters in quotes",
         ) from error
     return _with_decimal(table) if delimiter == ";" else table
