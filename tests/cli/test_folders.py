@@ -105,6 +105,14 @@ def test_an_unforeseen_error_is_printed_without_control_characters(monkeypatch, 
     assert "\x1b" not in capsys.readouterr().err
 
 
+def test_a_setting_that_a_remedy_names_is_shown_as_the_command_line_takes_it(tmp_path):
+    (tmp_path / "d.csv").write_text("a,b,label\n1,x y,0\n2,z,1\n")
+    outcome = perdure("train", "lstm", tmp_path / "d.csv")
+    assert outcome.returncode == 3
+    assert "Remedy" in outcome.stderr
+    assert "On the command line: NAME:ignore=value" in outcome.stderr
+
+
 # default folders
 
 LSTM = ("lstm:hidden_size=4", BOXES)

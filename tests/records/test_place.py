@@ -1,13 +1,16 @@
 from pathlib import Path
 
+import fsspec
 import pyarrow as pa
 import pytest
 
 from perdure.core.errors import DependencyError, RunFolderError
+from perdure.records.attributions import read_attributions
 from perdure.records.files import atomic, write_text
 from perdure.records.parts import finished_parts, part_path, read_parts, write_part
 from perdure.records.place import is_local, place
 from perdure.records.run import open_run, read_run
+from perdure.records.status import read_status
 
 TABLE = pa.table({"name": ["a"], "v": pa.array([[0.5, -1.0]], pa.list_(pa.float32()))})
 
@@ -87,3 +90,30 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "upath", None)
     with pytest.raises(DependencyError, match=r"perdure\[remote\]"):
         place("s3://bucket/run")
+
+
+@pytest.mark.parametrize("name", ["s3://", "s3:///", "memory://", "file://", "://a", "a\0b"])
+def test_a_name_without_a_folder_is_named(name):
+    with pytest.raises(RunFolderError, match=r"names no folder of a store|cannot be the name of a folder"):
+        place(name)
+
+
+class NoCredentialsError(Exception):
+    """What stores raise is rarely an OSError."""
+
+
+class Locked(fsspec.AbstractFileSystem):
+    protocol = "locked"
+
+    def info(self, path, **kwargs):
+        raise NoCredentialsError("Unable to locate credentials")
+
+    ls = info
+
+
+@pytest.mark.filterwarnings("ignore:UPath .locked. filesystem not explicitly implemented")
+@pytest.mark.parametrize("call", [read_run, read_status, read_attributions, lambda path: open_run(path, {})])
+def test_a_store_without_credentials_is_named(call):
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    with pytest.raises(RunFolderError, match=r"locked://bucket/run: the store raises NoCredentialsError.*credentials"):
+        call("locked://bucket/run")

@@ -16,6 +16,7 @@ from perdure.cli.console import flush, guard_terminal, report_defect, say, warn,
 from perdure.cli.evaluate import evaluate
 from perdure.cli.explain import explain
 from perdure.cli.path import path
+from perdure.cli.remedy import on_command_line
 from perdure.cli.report import report
 from perdure.cli.reproduce import reproduce
 from perdure.cli.status import status
@@ -87,7 +88,8 @@ def main() -> None:
                 sys.excepthook = report_defect  # typer sets its own
                 flush()
     except PerdureError as error:
-        warn("\n".join((f"perdure: {error}", *getattr(error, "__notes__", ()))))
+        lines = (f"perdure: {error}", on_command_line(error.remedy), *getattr(error, "__notes__", ()))
+        warn("\n".join(filter(None, lines)))
         _forget_output()
         sys.exit(exit_code(error))
     except SystemExit as end:

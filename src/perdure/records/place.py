@@ -32,13 +32,16 @@ def place(name: Path | str) -> Path:
         >>> place("runs/a") / "maps", is_local(place("memory://a"))
         (PosixPath('runs/a/maps'), False)
     """
+    if "\0" in str(name):
+        raise RunFolderError(f"{str(name)!r} cannot be the name of a folder", "leave out its null characters")
     if not isinstance(name, str) or "://" not in name:
         return Path(name) if isinstance(name, str) else name
     scheme, _, rest = name.partition("://")
+    if not scheme or not rest.strip("/"):
+        remedy = f"give a path, or a URL such as {scheme or 's3'}://bucket/run"
+        raise RunFolderError(f"{name} names no folder of a store", remedy)
     if scheme == "file":
         return Path(url2pathname(urlsplit(name).path))
-    if not rest.strip("/"):
-        raise RunFolderError(f"{name} names no folder of a store", f"give one: {scheme}://bucket/run")
     try:
         from upath import UPath
 
