@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -25,9 +26,9 @@ def run() -> list[Row]:
 
 def _case(case: str, share: float) -> list[Row]:
     runs, label = _drawn(share)
-    names = {**measures("attention", 3), **measures("gradient", 3)}
+    similarities = {one.name: one for method in ("attention", "gradient") for one in measures(method, 3)}
     work: dict[str, Callable[[], object]] = {
-        **{name: lambda name=name: of_samples(runs, name, names[name], 0) for name in names},  # type: ignore[misc]
+        **{name: partial(of_samples, runs, similarity, 0) for name, similarity in similarities.items()},
         "ARI and AMI, 2 clusters": lambda: of_clusters(runs, 2, 0),
         "MeGe and ReCo": lambda: consistency_numbers(runs, label, 0),
     }

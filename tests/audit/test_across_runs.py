@@ -5,15 +5,15 @@ from torch import nn
 
 from perdure.audit.across_runs import ALIKE, OTHER, SAME, AcrossRuns, across_runs, not_asked
 from perdure.audit.retrained import weighed
-from perdure.core.verdict import Number
+from perdure.core.estimate import Estimate
 from perdure.models.recurrent import Recurrent
 from perdure.stability.members import Member, learned
 
 
 def verdict(value, low, high, *, null=0.0, ceiling=1.0, alike=1.0, runs=8, accuracy=0.9):
-    agreement = Number("Spearman", value, low, high, null, ceiling)
-    same = Number("predicted alike", alike, alike, alike, 0.5, 1.0)
-    right = Number("accuracy", accuracy, accuracy, accuracy, 0.5, 1.0)
+    agreement = Estimate(value, null, ceiling, (low, high), name="Spearman")
+    same = Estimate(alike, 0.5, 1.0, (alike, alike), name="predicted alike")
+    right = Estimate(accuracy, 0.5, 1.0, (accuracy, accuracy), name="accuracy")
     return across_runs(AcrossRuns(right, agreement, same, runs, "gradient"))
 
 
@@ -63,16 +63,14 @@ def test_what_was_not_learned_or_asked_is_no_answer():
 
 
 def member(name, low):
-    return Member(
-        name, Path(name), nn.Identity(), Recurrent(), Number("accuracy", low + 0.05, low, low + 0.1, 0.5, 1.0)
-    )
+    return Member(name, Path(name), nn.Identity(), Recurrent(), Estimate(low + 0.05, 0.5, 1.0, (low, low + 0.1)))
 
 
 def test_runs_that_have_not_learned_are_left_out_and_named():
     every = [member("seed 0", 0.9), member("seed 1", 0.42), member("seed 2", 0.8)]
     some = learned(every)
     assert [one.name for one in some] == ["seed 0", "seed 2"]
-    numbers = Number("Spearman", 0.9, 0.8, 0.95, 0.0, 1.0), Number("predicted alike", 1.0, 1.0, 1.0, 0.5, 1.0)
+    numbers = Estimate(0.9, 0.0, 1.0, (0.8, 0.95)), Estimate(1.0, 0.5, 1.0, (1.0, 1.0))
     found = weighed(some, every, numbers, "gradient")
     assert found.answer == "yes"
     assert "two of 2 runs" in found.sentence
@@ -81,7 +79,7 @@ def test_runs_that_have_not_learned_are_left_out_and_named():
 
 def test_one_run_that_has_learned_makes_no_verdict_across_runs():
     every = [member("seed 0", 0.9), member("seed 1", 0.42)]
-    numbers = Number("Spearman", 0.5, 0.4, 0.6, 0.0, 1.0), Number("predicted alike", 1.0, 1.0, 1.0, 0.5, 1.0)
+    numbers = Estimate(0.5, 0.0, 1.0, (0.4, 0.6)), Estimate(1.0, 0.5, 1.0, (1.0, 1.0))
     found = weighed(learned(every), every, numbers, "gradient")
     assert found.answer == "not learned"
     assert "Fewer than two of 2 runs" in found.sentence

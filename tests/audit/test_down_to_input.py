@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from perdure.audit.down_to_input import DownToInput, down_to_input
-from perdure.core.verdict import Number
+from perdure.core.estimate import Estimate
 
 
-def number(name: str, value: float, null: float, ceiling: float) -> Number:
-    return Number(name, value, value - 0.01, value + 0.01, null, ceiling)
+def number(name: str, value: float, null: float, ceiling: float) -> Estimate:
+    return Estimate(value, null, ceiling, (value - 0.01, value + 0.01), name=name)
 
 
 def found(insertion=0.8, deletion=0.2, sensitivity=0.6, similarity=0.1, accuracy=0.95) -> DownToInput:

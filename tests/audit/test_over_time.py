@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from perdure.audit.over_time import OverTime, over_time
-from perdure.core.verdict import Number
+from perdure.core.estimate import Estimate
 
 
-def number(name: str, value: float, null: float, ceiling: float) -> Number:
-    return Number(name, value, value - 0.01, value + 0.01, null, ceiling)
+def number(name: str, value: float, null: float, ceiling: float) -> Estimate:
+    return Estimate(value, null, ceiling, (value - 0.01, value + 0.01), name=name)
 
 
 def found(index: float, evidence: float = 0.0, accuracy: float = 0.95, ranking: float | None = None) -> OverTime:

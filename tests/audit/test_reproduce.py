@@ -10,7 +10,8 @@ from perdure.audit.ensemble_picture import clusters_of, shown
 from perdure.audit.reproduce import ReproduceSettings, reproduce
 from perdure.audit.retrained import retrained
 from perdure.core.errors import CheckpointError, EmptyDataError, LengthError, SettingError
-from perdure.core.verdict import read_number, read_verdict
+from perdure.core.estimate import read_estimate
+from perdure.core.verdict import read_verdict
 from perdure.data.planted_events import PlantedEvents
 from perdure.data.shapes import Shapes
 from perdure.models.attention import Attention
@@ -59,7 +60,7 @@ def test_the_same_run_five_times_scores_the_ceiling_everywhere(tmp_path, splits)
     one = folders(tmp_path, splits, seeds=(0,))["seed 0"]
     record = reproduced(tmp_path, splits, {f"copy {i}": one for i in range(5)})
     for entry in record["agreements"]:
-        number = read_number(entry["number"])
+        number = read_estimate(entry["number"])
         assert number.low == pytest.approx(number.high) == pytest.approx(number.value)
         if number.name not in ("ARI", "AMI"):  # whose ceiling tells how settled the clusters are
             assert number.value == pytest.approx(number.ceiling, abs=1e-9), number.name
@@ -81,7 +82,7 @@ def test_what_is_stored_is_what_is_returned_and_nothing_is_done_twice(tmp_path, 
     names = [entry["number"]["name"] for entry in record["agreements"] if entry["method"] == "gradient"]
     wanted = ["Spearman", "Kendall", "top-3 Jaccard", "sign agreement", "cosine", "ARI", "AMI", "MeGe"]
     assert [name for name in names if name != "ReCo"] == wanted
-    assert read_verdict(record["verdict"]).numbers[0] == read_number(record["agreements"][0]["number"])
+    assert read_verdict(record["verdict"]).numbers[0] == read_estimate(record["agreements"][0]["number"])
     with np.load(tmp_path / "run/reproduce.npz") as arrays:
         assert arrays["pairs/gradient/Spearman"].shape == (3, 3)
         assert np.isnan(np.diag(arrays["pairs/attention/Jensen-Shannon"])).all()
@@ -151,8 +152,8 @@ def test_images_are_compared_on_a_grid_by_runs_of_different_architectures(tmp_pa
 
 def test_two_runs_give_no_firm_answer(tmp_path, splits):
     record = reproduced(tmp_path, splits, folders(tmp_path, splits, seeds=(0, 1)))
-    number = read_number(record["agreements"][0]["number"])
-    assert (number.low, number.high) == (min(number.null, number.value), number.ceiling)
+    number = read_estimate(record["agreements"][0]["number"])
+    assert number.interval is None
     assert record["verdict"]["answer"] in ("unclear", "not learned")
     assert record["remedies"] == []
 

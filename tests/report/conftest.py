@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from perdure.core.estimate import Estimate
 from perdure.core.text import Text
-from perdure.core.verdict import Number, Verdict
+from perdure.core.verdict import Verdict
 from perdure.report.charts.vanishing import Band
 from perdure.report.pages.audit import AuditedModel, AuditPicture, ScoreRow
 
@@ -18,7 +19,7 @@ def picture(name: str = "LSTM", samples: int = 2) -> AuditPicture:
     truth = np.zeros(inputs.shape, dtype=bool)
     truth[:, :4, 1:3] = True
     profile = np.arange(12.0, 0.0, -1.0) / 78
-    number = Number(name, 0.4, 0.3, 0.5, 0.2, 1.0, "", True)
+    number = Estimate(0.4, 0.2, 1.0, (0.3, 0.5), name=name, higher_is_better=True)
     verdict = Verdict(name, name, "bad", name, (number,))
     return AuditPicture(
         title=name,

@@ -2,14 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.core.verdict import Number
-from perdure.report.numbers import compare_with_null, describe, place_on_scale
+from perdure.core.estimate import Estimate
+from perdure.report.numbers import compare_with_null, describe, format_interval, place_on_scale
 
 values = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
 
 
 def number(value, low, high, null=0.0, ceiling=1.0, better=True):
-    return Number("n", value, low, high, null, ceiling, "", better)
+    return Estimate(value, null, ceiling, (low, high), name="n", higher_is_better=better)
 
 
 @given(values, values, values, values, values)
@@ -46,3 +46,10 @@ def test_a_number_that_only_describes_has_no_standing():
     described = number(0.5, 0.4, 0.6, better=None)
     assert compare_with_null(described) is None
     assert describe(described).endswith("ceiling 1.00")
+
+
+def test_a_number_without_an_interval_has_no_standing():
+    unknown = Estimate(0.5, 0.0, 1.0, name="n", higher_is_better=True)
+    assert compare_with_null(unknown) is None
+    assert format_interval(unknown) == "unknown"
+    assert place_on_scale(unknown).low == place_on_scale(unknown).high == place_on_scale(unknown).value == 50.0

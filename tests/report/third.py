@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 import numpy as np
 
+from perdure.core.estimate import Estimate
 from perdure.core.registry import folder_name
-from perdure.core.verdict import Number, Verdict
+from perdure.core.verdict import Verdict
 from perdure.report.charts.figure import new_figure, to_png
 from perdure.report.pieces import Picture
 
@@ -20,7 +21,7 @@ def undrawn(draw, alt, caption=""):
 
 
 def number(name, value, null=0.0, ceiling=1.0, better=True):
-    return asdict(Number(name, value, value - 0.05, value + 0.05, null, ceiling, "", better))
+    return asdict(Estimate(value, null, ceiling, (value - 0.05, value + 0.05), name=name, higher_is_better=better))
 
 
 def reproduction(runs=4, methods=("attention", "gradient"), samples=60, types=("care", "fall", "visit"), name="seed"):
@@ -44,7 +45,7 @@ def reproduction(runs=4, methods=("attention", "gradient"), samples=60, types=("
     scan = {"count": 3, "reason": "the best silhouette", "counts": [2, 3, 4, 5]}
     scan |= {"silhouettes": [0.41, 0.52, 0.44, 0.4], "inertias": [9.0, 4.0, 3.4, 3.1]}
     sentence = "Two trainings agree on the order of event types little more than chance."
-    numbers = (Number("Spearman", 0.55, 0.48, 0.61, 0.0, 0.97, "", True),)
+    numbers = (Estimate(0.55, 0.0, 0.97, (0.48, 0.61), name="Spearman", higher_is_better=True),)
     return {
         "title": "Would a retrained model be explained the same way?",
         "subtitle": f"attention model on planted_events, {runs} runs, {samples} samples",
@@ -82,7 +83,9 @@ def paths(kinds=KINDS, methods=("attention", "gradient"), samples=60, points=17,
         loss = 0.2 + 0.03 * way + height * np.sin(np.pi * way) ** 2 + draw.normal(0, 0.002, points)
         arrays |= {f"t/{kind}": way, f"loss/{kind}": loss, f"accuracy/{kind}": 0.95 - 0.5 * (loss - 0.2)}
         arrays[f"f1/{kind}"] = 0.94 - 0.6 * (loss - 0.2)
-        barrier = asdict(Number("barrier", height, height * 0.8, height * 1.2, 0.6, 0.0, "", False))
+        barrier = asdict(
+            Estimate(height, 0.6, 0.0, (height * 0.8, height * 1.2), name="barrier", higher_is_better=False)
+        )
         cost = {"seconds": 12.5 * i, "passes": 3200.0 * i, "ended": "arrived", "length": 14.2 + i}
         noise = {"increase": height - 0.01, "noise": 0.04, "inside_noise": height < 0.04}
         rows.append({"kind": kind, "barrier": barrier, **noise, **cost})

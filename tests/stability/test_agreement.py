@@ -1,4 +1,3 @@
-import math
 from functools import partial
 
 import pytest
@@ -7,7 +6,7 @@ import torch
 from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.ops.agreement import cosine, jensen_shannon, kendall, sign_agreement, top_jaccard
 from perdure.ops.correlation import spearman
-from perdure.stability.agreement import Run, cluster_agreement, sample_agreement
+from perdure.stability.agreement import Run, cluster_agreement, predicted_alike, sample_agreement
 from perdure.stability.clusters import adjusted_mutual_information, adjusted_rand, scan
 from perdure.stability.null import shuffle_samples, shuffle_types
 from perdure.stability.vectors import Vectors
@@ -31,9 +30,9 @@ def drawn(noise, count=4, samples=60, types=6, seed=0):
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_identical_runs_score_the_ceiling(measure):
-    found = sample_agreement(drawn(0.0), measure, stream())
+    found = sample_agreement(drawn(0.0), measure, stream()).estimate
     best = 0.0 if measure is jensen_shannon else 1.0
-    assert (found.mean, found.low, found.high, found.ceiling) == pytest.approx((best,) * 4, abs=1e-12)
+    assert (found.value, *found.interval, found.ceiling) == pytest.approx((best,) * 4, abs=1e-12)
 
 
 @pytest.mark.parametrize("measure", [spearman, kendall, cosine, jensen_shannon, partial(top_jaccard, count=2)])
@@ -41,12 +40,12 @@ def test_identical_runs_score_the_ceiling(measure):
 def test_permuted_runs_score_the_null(measure, shuffle):
     """A tenth of the way to the ceiling is three standard errors of a mean over six pairs of 60 sequences."""
     runs = [Run(shuffle(run.vectors, stream().manual_seed(i)), run.predicted) for i, run in enumerate(drawn(0.0))]
-    found = sample_agreement(runs, measure, stream(), shuffle)
-    assert abs(found.mean - found.null) < 0.1 * abs(found.ceiling - found.null)
+    found = sample_agreement(runs, measure, stream(), shuffle).estimate
+    assert abs(found.value - found.null) < 0.1 * abs(found.ceiling - found.null)
 
 
 def test_more_noise_agrees_less():
-    means = [sample_agreement(drawn(noise), spearman, stream()).mean for noise in (0.1, 0.5, 2.0)]
+    means = [sample_agreement(drawn(noise), spearman, stream()).estimate.value for noise in (0.1, 0.5, 2.0)]
     assert means == sorted(means, reverse=True)
 
 
@@ -56,25 +55,25 @@ def test_only_sequences_predicted_alike_are_compared():
     half = torch.arange(10) < 5
     other = torch.where(half[:, None], values, -values)
     runs = [Run(Vectors(values, present), half.long() * 0), Run(Vectors(other, present), (~half).long())]
-    found = sample_agreement(runs, spearman, stream())
-    assert found.mean == 1.0
-    assert found.alike[0, 1] == 0.5
-    assert math.isnan(found.low)
+    found = sample_agreement(runs, spearman, stream()).estimate
+    assert found.value == 1.0
+    assert predicted_alike(runs)[0, 1].double().mean() == 0.5
+    assert found.interval is None
 
 
 def test_sequences_with_one_type_are_left_out():
     present = torch.tensor([[True, True, True], [True, False, False]])
     values = torch.tensor([[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]])
     runs = [Run(Vectors(sign * values, present), torch.zeros(2)) for sign in (1, -1)]
-    assert sample_agreement(runs, spearman, stream()).mean == -1.0
+    assert sample_agreement(runs, spearman, stream()).estimate.value == -1.0
 
 
 def test_noise_of_the_method_lowers_the_ceiling():
     runs = drawn(0.0, count=3)
     again = drawn(0.5, count=3)
     noisy = [Run(run.vectors, run.predicted, other.vectors) for run, other in zip(runs, again, strict=True)]
-    found = sample_agreement(noisy, spearman, stream())
-    assert found.mean == 1.0
+    found = sample_agreement(noisy, spearman, stream()).estimate
+    assert found.value == 1.0
     expected = [spearman(run.vectors.values, run.again.values, run.vectors.present) for run in noisy]
     several = runs[0].vectors.present.sum(1) > 1
     assert found.ceiling == pytest.approx(torch.stack(expected)[:, several].mean().item(), abs=1e-12)
@@ -95,17 +94,17 @@ def grouped(same, samples=60):
 @pytest.mark.parametrize("measure", [adjusted_rand, adjusted_mutual_information])
 def test_clusters_of_equal_groups_score_the_ceiling_and_of_others_the_null(measure):
     both = (cluster_agreement(grouped(same), 2, stream(), {"it": measure}) for same in (True, False))
-    together, apart = (found["it"] for found in both)
-    assert together.mean == pytest.approx(together.ceiling) == pytest.approx(1.0)
+    together, apart = (found["it"].estimate for found in both)
+    assert together.value == pytest.approx(together.ceiling) == pytest.approx(1.0)
     assert apart.ceiling == pytest.approx(1.0)
-    assert abs(apart.mean) < 0.05
+    assert abs(apart.value) < 0.05
     assert abs(apart.null) < 0.05
     assert together.null < 0.05
 
 
 def test_equal_streams_give_equal_numbers():
-    first, second = (sample_agreement(drawn(0.5), spearman, stream()) for _ in range(2))
-    assert (first.mean, first.low, first.high, first.null) == (second.mean, second.low, second.high, second.null)
+    first, second = (sample_agreement(drawn(0.5), spearman, stream()).estimate for _ in range(2))
+    assert first == second
 
 
 def test_runs_that_cannot_be_compared_are_named():
@@ -126,15 +125,15 @@ def test_what_is_compared_in_parts_is_what_is_compared_at_once(monkeypatch):
     monkeypatch.setattr("perdure.stability.agreement.NUMBERS", 100)
     parts = sample_agreement(runs, kendall, stream())
     assert torch.allclose(parts.pairs, whole.pairs, rtol=0, atol=1e-12, equal_nan=True)
-    assert parts.null == pytest.approx(whole.null, abs=1e-12)
+    assert parts.estimate.null == pytest.approx(whole.estimate.null, abs=1e-12)
     assert torch.get_num_threads() == threads
 
 
 def test_a_null_of_some_samples_is_near_that_of_all(monkeypatch):
     runs = drawn(0.5, samples=1500)
-    some = sample_agreement(runs, spearman, stream()).null
+    some = sample_agreement(runs, spearman, stream()).estimate.null
     monkeypatch.setattr("perdure.stability.agreement.NULL", 1500)
-    assert some == pytest.approx(sample_agreement(runs, spearman, stream()).null, abs=0.03)
+    assert some == pytest.approx(sample_agreement(runs, spearman, stream()).estimate.null, abs=0.03)
 
 
 def test_two_strategies_are_found_as_two_clusters_of_runs_that_agree():

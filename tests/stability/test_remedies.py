@@ -26,7 +26,7 @@ def drawn(count, samples=80, types=8):
 def test_groups_of_one_are_pairs():
     runs = drawn(4)
     found = mean_agreement(runs, 1, spearman, stream())
-    assert found.mean == pytest.approx(sample_agreement(runs, spearman, stream()).mean, abs=1e-12)
+    assert found.value == pytest.approx(sample_agreement(runs, spearman, stream()).estimate.value, abs=1e-12)
 
 
 def rank_correlation(r, types):
@@ -38,9 +38,9 @@ def test_means_agree_as_spearman_and_brown_foretell():
     """Two runs with correlation r have means of k with correlation kr / (1 + (k - 1) r): here 1/2, 2/3 and 4/5."""
     found = [mean_agreement(drawn(8), size, spearman, stream()) for size in (1, 2, 4)]
     expected = [rank_correlation(size / (size + 1), types=8) for size in (1, 2, 4)]
-    assert [one.mean for one in found] == pytest.approx(expected, abs=0.03)
+    assert [one.value for one in found] == pytest.approx(expected, abs=0.03)
     assert all(abs(one.null) < 0.1 for one in found)
-    assert all(one.low <= one.mean <= one.high for one in found)
+    assert all(one.low <= one.value <= one.high for one in found)
 
 
 def test_the_largest_run_does_not_speak_for_all():
@@ -52,7 +52,7 @@ def test_the_largest_run_does_not_speak_for_all():
 def test_only_samples_that_all_runs_predict_alike_are_compared():
     runs = drawn(4)
     odd = Run(runs[0].vectors, (torch.arange(80) < 30).long())
-    assert mean_agreement([odd, *runs[1:]], 2, spearman, stream()).samples == 50
+    assert mean_agreement([odd, *runs[1:]], 2, spearman, stream()).n == 50
     with pytest.raises(EmptyDataError, match="all runs"):
         mean_agreement([Run(runs[0].vectors, torch.ones(80).long()), *runs[1:]], 2, spearman, stream())
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.core.verdict import Level, Number, Verdict
-from perdure.stability.measures import FEW
+from perdure.core.estimate import Estimate
+from perdure.core.verdict import Level, Verdict
+from perdure.stability.agreement import FEW
 from perdure.stability.members import has_learned
 
 __all__ = ["QUESTION", "AcrossRuns", "across_runs", "not_asked"]
@@ -52,9 +53,9 @@ class AcrossRuns:
         left: names of the runs that are left out, as they have not learned the task.
     """
 
-    accuracy: Number
-    agreement: Number
-    alike: Number
+    accuracy: Estimate
+    agreement: Estimate
+    alike: Estimate
     runs: int
     method: str
     left: tuple[str, ...] = ()
@@ -73,8 +74,8 @@ def across_runs(found: AcrossRuns) -> Verdict:
         "not learned" when a run that is compared is no better than its null; else "yes", "partly", "no" or "unclear".
 
     Example:
-        >>> accuracy, alike = (Number(name, 0.98, 0.96, 0.99, 0.5, 1.0) for name in ("accuracy", "predicted alike"))
-        >>> agreement = Number("Spearman", 0.9, 0.85, 0.95, 0.0, 1.0)
+        >>> accuracy, alike = (Estimate(0.98, 0.5, 1.0, (0.96, 0.99)) for _ in range(2))
+        >>> agreement = Estimate(0.9, 0.0, 1.0, (0.85, 0.95))
         >>> across_runs(AcrossRuns(accuracy, agreement, alike, 8, "gradient")).answer
         'yes'
     """
@@ -104,8 +105,8 @@ def not_asked(why: str) -> Verdict:
     return Verdict(QUESTION, "not asked", "none", why)
 
 
-def _answer(number: Number) -> Answer:
-    low, high = (_way(number, end) for end in (number.low, number.high))
+def _answer(number: Estimate) -> Answer:
+    low, high = (number.rescale(end) for end in (number.low, number.high))
     if low >= SAME:
         return "yes"
     if low < OTHER and high >= SAME:
@@ -113,16 +114,11 @@ def _answer(number: Number) -> Answer:
     return "no" if low <= 0 or high < OTHER else "partly"
 
 
-def _way(number: Number, value: float) -> float:
-    """Tell how far a value lies on the way from null to ceiling."""
-    return (value - number.null) / (number.ceiling - number.null)
-
-
 def _told(found: AcrossRuns) -> str:
     number, null = found.agreement, round(found.agreement.null, 2) + 0.0  # not "-0.00"
     return (
         f"The maps of {found.method} by two of {found.runs} runs have a rank correlation of {number.value:.2f}, "
-        f"{max(0.0, _way(number, number.value)):.0%} of the way from shuffled maps ({null:.2f}) to the same run "
+        f"{max(0.0, number.rescale(number.value)):.0%} of the way from shuffled maps ({null:.2f}) to the same run "
         f"asked twice ({number.ceiling:.2f}); {found.alike.value:.0%} of the samples are predicted alike."
     )
 

@@ -18,9 +18,10 @@ from perdure.audit.samples import extent, titles
 from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly, verdicts
 from perdure.core.batch import Batch, select
+from perdure.core.estimate import Estimate
 from perdure.core.protocols import Metric
 from perdure.core.registry import METRICS, folder_name
-from perdure.core.verdict import Number, Verdict
+from perdure.core.verdict import Verdict
 from perdure.data.splits import Splits
 from perdure.engine.judge import default_metrics
 from perdure.records.record import write_record
@@ -62,7 +63,7 @@ def audit(
     kind, batch = kind_of(splits.test), select(splits.test, slice(0, settings.samples))
     asked = Asked(batch, splits.train, kind, _metrics(batch, settings), settings.closely)
     found: dict[str, list[Explained]] = {}
-    accuracy: dict[str, Number] = {}
+    accuracy: dict[str, Estimate] = {}
     answers: dict[str, tuple[Verdict, ...]] = {}
     for one in candidates:
         case = Case("audit", run.config["data"], one.name, settings.methods[0], settings.seed)
@@ -116,7 +117,7 @@ def _explain(
 
 
 def _across(
-    of: tuple[str, Number], ensemble: Ensemble | str, splits: Splits, settings: AuditSettings, folder: Path
+    of: tuple[str, Estimate], ensemble: Ensemble | str, splits: Splits, settings: AuditSettings, folder: Path
 ) -> Verdict:
     """Ask across runs, where the model itself has learned its task."""
     name, accuracy = of

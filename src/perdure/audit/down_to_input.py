@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.core.verdict import Level, Number, Verdict
+from perdure.core.estimate import Estimate
+from perdure.core.verdict import Level, Verdict
 from perdure.stability.members import has_learned, not_learned
 
 __all__ = ["DownToInput", "down_to_input"]
@@ -39,13 +40,13 @@ class DownToInput:
         kept: probability of the class with these bits, between that without any and that with the whole input.
     """
 
-    accuracy: Number
-    insertion: Number
-    deletion: Number
-    sensitivity: Number
-    similarity: Number
-    bits: Number
-    kept: Number
+    accuracy: Estimate
+    insertion: Estimate
+    deletion: Estimate
+    sensitivity: Estimate
+    similarity: Estimate
+    bits: Estimate
+    kept: Estimate
 
 
 def down_to_input(found: DownToInput) -> Verdict:
@@ -69,8 +70,8 @@ def down_to_input(found: DownToInput) -> Verdict:
         "not learned" when the accuracy is not above its null; else one of the four answers.
 
     Example:
-        >>> accuracy = Number("accuracy", 0.98, 0.96, 0.99, 0.5, 1.0)
-        >>> up, down = Number("a", 0.9, 0.9, 0.9, 0.5, 1.0), Number("b", 0.1, 0.1, 0.1, 0.5, 0.0)
+        >>> accuracy = Estimate(0.98, 0.5, 1.0, (0.96, 0.99))
+        >>> up, down = Estimate(0.9, 0.5, 1.0, (0.9, 0.9)), Estimate(0.1, 0.5, 0.0, (0.1, 0.1))
         >>> down_to_input(DownToInput(accuracy, up, down, up, down, up, up)).answer
         'yes'
     """
@@ -87,7 +88,7 @@ def down_to_input(found: DownToInput) -> Verdict:
     return Verdict(QUESTION, answer, LEVELS[answer], sentence, shown)
 
 
-def _standing(number: Number) -> Standing:
+def _standing(number: Estimate) -> Standing:
     """Compare the interval of a number with its null; the ceiling tells which side is better."""
     low, high = number.low - number.null, number.high - number.null
     if number.ceiling < number.null:
@@ -95,7 +96,7 @@ def _standing(number: Number) -> Standing:
     return "better" if low > 0 else "worse" if high < 0 else "like"
 
 
-def _answer(tests: tuple[Standing, ...], similarity: Number) -> str:
+def _answer(tests: tuple[Standing, ...], similarity: Estimate) -> str:
     passed = tests.count("better")
     if passed == len(tests):
         return "yes" if similarity.high < KEPT else "partly"
@@ -111,7 +112,7 @@ def _faithful(tests: Mapping[str, Standing]) -> str:
     return f"The map is {', '.join(told)}."
 
 
-def _dependent(similarity: Number) -> str:
+def _dependent(similarity: Estimate) -> str:
     change = f"Its rank correlation with the maps of redrawn models is {similarity.value:.2f}"
     if similarity.high < KEPT:
         return f"{change}: it shows what was learnt."
@@ -120,7 +121,7 @@ def _dependent(similarity: Number) -> str:
     return f"{change}: how much of it was learnt stays open."
 
 
-def _needed(bits: Number, kept: Number) -> str:
+def _needed(bits: Estimate, kept: Estimate) -> str:
     """Tell the bits that were found, and no need where the prediction is lost with them."""
     found = f"{bits.value:,.0f}" if bits.value >= FEW else f"{bits.value:.1f}"
     if kept.low <= kept.null:

@@ -10,10 +10,10 @@ from torch import Tensor
 from perdure.audit.explained import Explained
 from perdure.audit.over_time import OverTime
 from perdure.core.batch import Batch
+from perdure.core.estimate import Estimate
 from perdure.core.query import Query
 from perdure.core.random import stream
 from perdure.core.trial import Measurement, Trial
-from perdure.core.verdict import Number
 from perdure.core.written import unset
 from perdure.metrics.vanishing import Vanishing
 from perdure.ops.interval import bootstrap_interval
@@ -27,7 +27,7 @@ FLAT_REACH = 0.25
 """Share of attribution in the earliest quarter of a flat map."""
 
 
-def over_time_evidence(found: Explained, occluded: Explained, batch: Batch, accuracy: Number, seed: int) -> OverTime:
+def over_time_evidence(found: Explained, occluded: Explained, batch: Batch, accuracy: Estimate, seed: int) -> OverTime:
     """Put the numbers of the verdict over time between null and evidence.
 
     Args:
@@ -50,13 +50,13 @@ def over_time_evidence(found: Explained, occluded: Explained, batch: Batch, accu
     )
     values = found.scores["vanishing"].aux["reach"]
     low, high = bootstrap_interval(values, stream(seed, "bootstrap", "reach"))
-    reach = Number(
-        "share in the earliest quarter",
+    reach = Estimate(
         values.mean().item(),
-        low.item(),
-        high.item(),
         FLAT_REACH,
         evidence.aux["reach"].mean().item(),
+        (low.item(), high.item()),
+        len(values),
+        "share in the earliest quarter",
     )
     known = next((number for name, number in found.numbers.items() if unset(name) == "roc"), None)
     return OverTime(accuracy, index, reach, "occlusion" if batch.truth is None else "truth", known)

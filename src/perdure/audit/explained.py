@@ -12,10 +12,10 @@ from torch import Tensor
 
 from perdure.audit.kind import Kind
 from perdure.core.batch import Batch
+from perdure.core.estimate import Estimate
 from perdure.core.protocols import Metric
 from perdure.core.registry import METHODS, folder_name
 from perdure.core.trial import Score
-from perdure.core.verdict import Number
 from perdure.engine.explain import Explaining, explain
 from perdure.engine.fitted import prepared
 from perdure.engine.judge import Judging, judge
@@ -66,8 +66,8 @@ class Explained:
     method: str
     maps: Float[Tensor, "batch *site"]
     scores: Mapping[str, Score]
-    numbers: Mapping[str, Number]
-    close: Mapping[str, Number]
+    numbers: Mapping[str, Estimate]
+    close: Mapping[str, Estimate]
 
 
 def explained(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,11 +14,11 @@ from perdure.attribution.input_iba import InputIba
 from perdure.bottleneck.inside import noise_like_seen, seen
 from perdure.bottleneck.search import Noise, noise_like
 from perdure.core.batch import Batch, select
+from perdure.core.estimate import Estimate
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
 from perdure.core.target import LogProbability, Probability
 from perdure.core.trial import Score
-from perdure.core.verdict import Number
 from perdure.engine.fitted import SEEN
 from perdure.engine.summaries import stored_scores
 from perdure.metrics.summarise import summarise
@@ -66,7 +67,7 @@ def information(
     return stored_scores(folder)["information"]
 
 
-def information_numbers(score: Score, seed: int) -> tuple[Number, Number]:
+def information_numbers(score: Score, seed: int) -> tuple[Estimate, Estimate]:
     """Average bits and what they are good for, with bootstrap intervals.
 
     Args:
@@ -77,13 +78,13 @@ def information_numbers(score: Score, seed: int) -> tuple[Number, Number]:
         The bits, between none and those of an even mask; the probability that the prediction keeps, between that
         from noise alone and that from the whole input.
     """
-    s = summarise(score, stream(seed, "bootstrap", "bits"))
-    bits = Number("bits that the prediction needs", s.mean, s.low, s.high, s.null, s.ceiling)
+    bits = replace(summarise(score, stream(seed, "bootstrap", "bits")), name="bits that the prediction needs")
     kept = score.aux["with_bits"]
     low, high = bootstrap_interval(kept, stream(seed, "bootstrap", "kept"))
     without, everything = (score.aux[name].mean().item() for name in ("without", "everything"))
     name, mean = "probability that it keeps with them", kept.mean().item()
-    return bits, Number(name, mean, low.item(), high.item(), without, everything, higher_is_better=True)
+    interval = low.item(), high.item()
+    return bits, Estimate(mean, without, everything, interval, len(kept), name, higher_is_better=True)
 
 
 def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIba, seed: int) -> Score:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.core.verdict import Number, Verdict
+from perdure.core.estimate import Estimate
+from perdure.core.verdict import Verdict
 from perdure.stability.members import has_learned, not_learned
 
 __all__ = ["OverTime", "over_time"]
@@ -37,11 +38,11 @@ class OverTime:
         ranking: AUROC of the explanation against the truth; None when the truth is unknown.
     """
 
-    accuracy: Number
-    index: Number
-    reach: Number
+    accuracy: Estimate
+    index: Estimate
+    reach: Estimate
     evidence: Literal["truth", "occlusion"]
-    ranking: Number | None = None
+    ranking: Estimate | None = None
 
 
 def over_time(found: OverTime) -> Verdict:
@@ -57,8 +58,8 @@ def over_time(found: OverTime) -> Verdict:
         "not learned" when the accuracy is not above its null; else "vanishes", "fades" or "reaches back".
 
     Example:
-        >>> accuracy = Number("accuracy", 0.98, 0.96, 0.99, 0.5, 1.0)
-        >>> index, reach = (Number(n, v, v, v, 0.0, 0.0) for n, v in (("index", 0.94), ("reach", 0.0)))
+        >>> accuracy = Estimate(0.98, 0.5, 1.0, (0.96, 0.99))
+        >>> index, reach = (Estimate(value, 0.0, 0.0, (value, value)) for value in (0.94, 0.0))
         >>> over_time(OverTime(accuracy, index, reach, "truth")).answer
         'vanishes'
     """
@@ -86,7 +87,7 @@ def _before_end(index: float) -> float:
     return (1 - index) / 2
 
 
-def _right(ranking: Number | None) -> str:
+def _right(ranking: Estimate | None) -> str:
     if ranking is None or ranking.low > ranking.null:
         return ""
     return (

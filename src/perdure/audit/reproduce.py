@@ -13,17 +13,17 @@ from perdure.audit.retrained import weighed
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
+from perdure.core.estimate import read_estimate
 from perdure.core.registry import folder_name
-from perdure.core.verdict import read_number
 from perdure.data.splits import Splits
 from perdure.engine.pool import Progress
 from perdure.ops.variance import shares
 from perdure.records.record import write_record
 from perdure.records.run import Run as Folder
-from perdure.stability.agreement import Run
+from perdure.stability.agreement import Agreement, Run
 from perdure.stability.checks import check_comparable
 from perdure.stability.explain_runs import Telling, noisy, tell, type_count, type_names
-from perdure.stability.measures import Measured, alike_number, consistency_numbers, measures, of_clusters, of_samples
+from perdure.stability.measures import alike_number, consistency_numbers, measures, of_clusters, of_samples
 from perdure.stability.members import Ensemble, Member, failures, learned, members, not_learned
 from perdure.stability.remedies import remedies
 from perdure.stability.variance import method_by_run
@@ -93,9 +93,9 @@ def reproduce(
     told = _of(some, every, tell(work, type_count(splits), ensemble.workers, progress))
     check_comparable(told, [one.name for one in some], splits, types)
     record, arrays = _measured(told, batch, settings)
-    alike, pairs = alike_number(next(iter(told.values())), settings.seed)
-    first = read_number(record["agreements"][0]["number"])
-    verdict = weighed(some, every, (first, alike), settings.methods[0])
+    alike = alike_number(next(iter(told.values())), settings.seed)
+    first = read_estimate(record["agreements"][0]["number"])
+    verdict = weighed(some, every, (first, alike.estimate), settings.methods[0])
     whole = {
         "title": f"{run.config['model']} on {run.config['data']}",
         "subtitle": f"{len(some)} runs · {', '.join(settings.methods)} · {len(batch)} test samples",
@@ -105,13 +105,13 @@ def reproduce(
         "methods": list(settings.methods),
         "verdict": asdict(verdict),
         **record,
-        "alike": asdict(alike),
+        "alike": asdict(alike.estimate),
         "remedies": remedies(told, some, work, splits, ensemble.workers),
         "types": list(types),
         "classes": list(splits.classes),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    pictured = {**arrays, "alike": pairs.numpy(), "label": batch.label.numpy()}
+    pictured = {**arrays, "alike": alike.pairs.numpy(), "label": batch.label.numpy()}
     return write_record(run.path, "reproduce", whole, pictured)
 
 
@@ -136,17 +136,16 @@ def _measured(
     for method, runs in told.items():
         name, found = folder_name(method), clusters_of(runs[0].vectors.values, method)
         pairs = _pairs(runs, method, found.count, settings)
-        numbers = [number for number, _ in pairs] + consistency_numbers(runs, batch.label, settings.seed)
+        numbers = [agreement.estimate for agreement in pairs] + consistency_numbers(runs, batch.label, settings.seed)
         agreements += [{"method": method, "number": asdict(number)} for number in numbers]
-        arrays |= {f"pairs/{name}/{number.name}": table.numpy() for number, table in pairs}
+        arrays |= {f"pairs/{name}/{agreement.estimate.name}": agreement.pairs.numpy() for agreement in pairs}
         arrays |= shown(runs, found, name)
         clusters[method] = found.record
     return {"agreements": agreements, "clusters": clusters, "variance": _variance(told)}, arrays
 
 
-def _pairs(runs: Sequence[Run], method: str, count: int, settings: ReproduceSettings) -> list[Measured]:
-    some = measures(method, settings.top)
-    found = [of_samples(runs, name, measure, settings.seed) for name, measure in some.items()]
+def _pairs(runs: Sequence[Run], method: str, count: int, settings: ReproduceSettings) -> list[Agreement]:
+    found = [of_samples(runs, similarity, settings.seed) for similarity in measures(method, settings.top)]
     return found + (of_clusters(runs, count, settings.seed) if count > 1 else [])
 
 

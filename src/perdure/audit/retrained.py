@@ -8,9 +8,10 @@ from pathlib import Path
 from perdure.audit.across_runs import AcrossRuns, across_runs, not_asked
 from perdure.core.batch import select
 from perdure.core.errors import EmptyDataError
-from perdure.core.verdict import Number, Verdict
+from perdure.core.estimate import Estimate
+from perdure.core.verdict import Verdict
 from perdure.data.splits import Splits
-from perdure.ops.correlation import spearman
+from perdure.ops.similarity import SIMILARITIES
 from perdure.stability.checks import check_comparable
 from perdure.stability.explain_runs import Telling, noisy, tell, type_count, type_names
 from perdure.stability.measures import alike_number, of_samples
@@ -47,14 +48,14 @@ def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: st
         work = Telling(places, (method,), again, batch, splits.train, place, seed, *how)
         told = tell(work, type_count(splits), ensemble.workers)
         check_comparable(told, [one.name for one in some], splits, types)
-        agreement, _ = of_samples(told[method], "Spearman", spearman, seed)
-        alike, _ = alike_number(told[method], seed)
+        agreement = of_samples(told[method], SIMILARITIES["Spearman"], seed).estimate
+        alike = alike_number(told[method], seed).estimate
     except EmptyDataError as error:
         return not_asked(f"It cannot be told: {error}")
     return weighed(some, every, (agreement, alike), method)
 
 
-def weighed(some: Sequence[Member], every: Sequence[Member], found: tuple[Number, Number], method: str) -> Verdict:
+def weighed(some: Sequence[Member], every: Sequence[Member], found: tuple[Estimate, Estimate], method: str) -> Verdict:
     """Weigh how well the runs of an ensemble agree.
 
     Args:

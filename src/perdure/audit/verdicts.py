@@ -13,8 +13,9 @@ from perdure.audit.explained import Asked, Explained
 from perdure.audit.information import COPIES, SAMPLES, information, information_numbers
 from perdure.audit.over_time import over_time
 from perdure.core.batch import select
+from perdure.core.estimate import Estimate
 from perdure.core.registry import folder_name
-from perdure.core.verdict import Number, Verdict
+from perdure.core.verdict import Verdict
 from perdure.core.written import unset
 from perdure.models.embedded import embedded
 from perdure.records.scores import Case
@@ -50,7 +51,7 @@ RETRAINED = {
 
 
 def verdicts(
-    candidate: Candidate, found: Sequence[Explained], asked: Asked, accuracy: Number, place: tuple[Case, Path]
+    candidate: Candidate, found: Sequence[Explained], asked: Asked, accuracy: Estimate, place: tuple[Case, Path]
 ) -> tuple[Verdict, ...]:
     """Judge a model by the first of its explanations: over time, where there is time, and down to the input.
 
@@ -97,7 +98,7 @@ def _by(method: str, verdict: Verdict) -> Verdict:
 
 
 def _evidence(
-    candidate: Candidate, found: Explained, asked: Asked, accuracy: Number, place: tuple[Case, Path]
+    candidate: Candidate, found: Explained, asked: Asked, accuracy: Estimate, place: tuple[Case, Path]
 ) -> DownToInput:
     case, folder = place
     close = {unset(name): number for name, number in found.close.items()}

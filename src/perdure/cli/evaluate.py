@@ -21,7 +21,7 @@ from perdure.core.errors import CheckpointError, RunFolderError, SettingError
 from perdure.records.place import place
 
 if TYPE_CHECKING:
-    from perdure.core.verdict import Number
+    from perdure.core.estimate import Estimate
 
 __all__ = ["evaluate"]
 
@@ -68,7 +68,7 @@ def evaluate(
     _tell_unfinished(run, parts)
     scored = [Wanted(f"scores by {name}", f"scores/{folder_name(name)}/part-*.parquet", parts) for name in names]
     keep_plan(context, run, *scored)
-    numbers: dict[str, Number] = {}
+    numbers: dict[str, Estimate] = {}
     for made, name in zip(judges, names, strict=True):
         scores = run / "scores" / folder_name(name)
         with bar(f"scoring by {name}") as progress:

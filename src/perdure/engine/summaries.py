@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from perdure.core.estimate import Estimate
 from perdure.core.random import stream
 from perdure.core.registry import METRICS
 from perdure.core.trial import Score
-from perdure.core.verdict import Number
 from perdure.core.written import unset
 from perdure.metrics.summarise import summarise
 from perdure.records.parts import read_parts
@@ -43,7 +44,7 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
     return {name: _score(name, columns) for name, column in columns.items() if "null" in column}
 
 
-def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Number]:
+def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Estimate]:
     """Average scores over their samples, with bootstrap intervals.
 
     Args:
@@ -55,9 +56,9 @@ def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Number]:
     """
     numbers = {}
     for name, score in scores.items():
-        s = summarise(score, stream(seed, "bootstrap", name))
         better = METRICS.load(unset(name)).higher_is_better
-        numbers[name] = Number(name, s.mean, s.low, s.high, s.null, s.ceiling, higher_is_better=better)
+        summary = summarise(score, stream(seed, "bootstrap", name))
+        numbers[name] = replace(summary, name=name, higher_is_better=better)
     return numbers
 
 

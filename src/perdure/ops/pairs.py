@@ -40,7 +40,7 @@ def pair_mean(pairs: Float[Tensor, "thing thing"]) -> float:
 
 def pair_interval(
     pairs: Float[Tensor, "thing thing"], generator: torch.Generator, draws: int = 2000, level: float = 0.95
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     r"""Give the percentile bootstrap interval of the mean over pairs, with the things drawn again, not the pairs.
 
     Pairs that share a thing depend on each other, so whole things are drawn with replacement; with a thing drawn
@@ -57,7 +57,7 @@ def pair_interval(
         level: the share of these means between low and high.
 
     Returns:
-        Low and high; NaN for fewer than three things.
+        Low and high; None for fewer than three things.
 
     Raises:
         SettingError: when the level is not between 0 and 1, or without draws.
@@ -72,15 +72,14 @@ def pair_interval(
         holds the mean in 80 to 86 of 100 experiments with 5 things, in 85 to 90 with 10, and in 90 to 91 with 20.
 
     Example:
-        >>> low, high = pair_interval(torch.full((5, 5), 0.25), torch.Generator())
-        >>> low, high
+        >>> pair_interval(torch.full((5, 5), 0.25), torch.Generator())
         (0.25, 0.25)
     """
     if not 0 < level < 1 or draws < 1:
         raise SettingError(f"level={level} with draws={draws}", "give a level such as 0.95 and at least one draw")
     known, things = _known(pairs), len(pairs)
     if things < FEWEST:
-        return torch.nan, torch.nan
+        return None
     times = _drawn(things, draws, generator)
     found = pairs.double().masked_fill(~known, 0.0).cpu()
     sums, counts = (torch.einsum("di,ij,dj->d", times, table, times) for table in (found, known.double().cpu()))
@@ -89,7 +88,7 @@ def pair_interval(
 
 def pair_correlation(
     a: Float[Tensor, "thing thing"], b: Float[Tensor, "thing thing"], generator: torch.Generator, draws: int = 2000
-) -> tuple[float, float, float]:
+) -> tuple[float, tuple[float, float] | None]:
     """Correlate the ranks of two numbers over the pairs that have both, with the interval over things.
 
     As in `pair_interval` whole things are drawn again; a draw weighs the pairs, whose ranks stay.
@@ -101,8 +100,8 @@ def pair_correlation(
         draws: resampled correlations; those of fewer than five different pairs are left out, or of equal ones.
 
     Returns:
-        Spearman's correlation, NaN where a number is the same for all pairs; low and high of its 95 % interval, NaN
-        when less than half of the draws can be used.
+        Spearman's correlation, NaN where a number is the same for all pairs; and its 95 % interval, None when
+        less than half of the draws can be used.
 
     Raises:
         ShapeError: when a table is not square.
@@ -123,8 +122,8 @@ def pair_correlation(
     weight = times[:, first] * times[:, second]
     found = _weighted_correlation(x, y, weight[(weight > 0).sum(1) >= CORRELATED])
     known = found[~found.isnan()]
-    ends = _between(known, 0.95) if 2 * len(known) > draws else (torch.nan, torch.nan)
-    return float(_weighted_correlation(x, y, torch.ones_like(x)[None])), *ends
+    interval = _between(known, 0.95) if 2 * len(known) > draws else None
+    return float(_weighted_correlation(x, y, torch.ones_like(x)[None])), interval
 
 
 def _weighted_correlation(x: Tensor, y: Tensor, weight: Float[Tensor, "draw pair"]) -> Float[Tensor, " draw"]:

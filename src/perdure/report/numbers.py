@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from perdure.core.verdict import Number
+from perdure.core.estimate import Estimate
 
 __all__ = [
     "Scale",
@@ -26,7 +26,10 @@ BEYOND = 0.5
 
 @dataclass(frozen=True)
 class Scale:
-    """Where to draw a number, each in percent of the width; the ceiling is always to the right of the null."""
+    """Where to draw a number, each in percent of the width; the ceiling is always to the right of the null.
+
+    Low and high are the value where the interval is unknown.
+    """
 
     null: float
     ceiling: float
@@ -35,7 +38,7 @@ class Scale:
     value: float
 
 
-def place_on_scale(number: Number) -> Scale | None:
+def place_on_scale(number: Estimate) -> Scale | None:
     """Place a number between its null and its ceiling.
 
     Args:
@@ -45,13 +48,13 @@ def place_on_scale(number: Number) -> Scale | None:
         The places, or None when null and ceiling are the same.
 
     Example:
-        >>> place_on_scale(Number("Euclidean", 0.75, 0.5, 1.0, null=1.0, ceiling=0.0))
+        >>> place_on_scale(Estimate(0.75, 1.0, 0.0, (0.5, 1.0)))
         Scale(null=0.0, ceiling=100.0, low=0.0, high=50.0, value=25.0)
     """
     if number.null == number.ceiling:
         return None
-    low, high = sorted((_progress(number, number.low), _progress(number, number.high)))
-    value = _progress(number, number.value)
+    low, high = sorted(number.rescale(end) for end in number.interval or (number.value, number.value))
+    value = number.rescale(number.value)
     left = max(-BEYOND, min(0.0, low, value))
     right = min(1 + BEYOND, max(1.0, high, value))
 
@@ -61,22 +64,22 @@ def place_on_scale(number: Number) -> Scale | None:
     return Scale(place(0.0), place(1.0), place(low), place(high), place(value))
 
 
-def compare_with_null(number: Number) -> Literal["better", "like", "worse"] | None:
+def compare_with_null(number: Estimate) -> Literal["better", "like", "worse"] | None:
     """Compare the interval of a number with its null.
 
     Args:
         number: what to compare.
 
     Returns:
-        "like" when the interval holds the null; None for a number that only describes.
+        "like" when the interval holds the null; None for a number that only describes, or without an interval.
 
     Example:
-        >>> compare_with_null(Number("AUPRC", 0.13, 0.12, 0.14, null=0.24, ceiling=1.0, higher_is_better=True))
+        >>> compare_with_null(Estimate(0.13, 0.24, 1.0, (0.12, 0.14), higher_is_better=True))
         'worse'
     """
-    if number.higher_is_better is None or number.null == number.ceiling:
+    if number.higher_is_better is None or number.null == number.ceiling or number.interval is None:
         return None
-    low, high = sorted((_progress(number, number.low), _progress(number, number.high)))
+    low, high = sorted(number.rescale(end) for end in number.interval)
     if low > 0:
         return "better"
     return "worse" if high < 0 else "like"
@@ -106,7 +109,7 @@ def format_number(value: float, unit: str = "", size: float | None = None) -> st
     return ("\N{MINUS SIGN}" if value < 0 else "") + text + space + unit
 
 
-def format_value(number: Number) -> str:
+def format_value(number: Estimate) -> str:
     """Write the value of a number with its unit, to the same digits as its interval.
 
     Args:
@@ -118,23 +121,25 @@ def format_value(number: Number) -> str:
     return format_number(number.value, number.unit, _size(number))
 
 
-def format_interval(number: Number) -> str:
+def format_interval(number: Estimate) -> str:
     """Write the interval of a number.
 
     Args:
         number: whose interval.
 
     Returns:
-        Both ends.
+        Both ends; "unknown" without an interval.
 
     Example:
-        >>> format_interval(Number("Euclidean", 1.0, 0.98, 1.02, null=1.18, ceiling=0.0))
+        >>> format_interval(Estimate(1.0, 1.18, 0.0, (0.98, 1.02)))
         '0.98 to 1.02'
     """
+    if number.interval is None:
+        return "unknown"
     return f"{format_number(number.low, size=_size(number))} to {format_number(number.high, size=_size(number))}"
 
 
-def describe(number: Number) -> str:
+def describe(number: Estimate) -> str:
     """Say in words what the little scale shows.
 
     Args:
@@ -144,7 +149,7 @@ def describe(number: Number) -> str:
         One sentence.
 
     Example:
-        >>> describe(Number("AUROC", 0.9, 0.88, 0.92, 0.5, 1.0, higher_is_better=True))
+        >>> describe(Estimate(0.9, 0.5, 1.0, (0.88, 0.92), name="AUROC", higher_is_better=True))
         'AUROC 0.900 (0.880 to 0.920); null 0.500, ceiling 1.00; better than null'
     """
     place = compare_with_null(number)
@@ -178,10 +183,5 @@ def flatten_facts(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[
             yield f"{prefix}{name}", json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _size(number: Number) -> float:
-    return max(abs(number.value), abs(number.low), abs(number.high))
-
-
-def _progress(number: Number, value: float) -> float:
-    """Measure the way from null to ceiling: 0 at the null, 1 at the ceiling."""
-    return (value - number.null) / (number.ceiling - number.null)
+def _size(number: Estimate) -> float:
+    return max(abs(number.value), *(abs(end) for end in number.interval or ()))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from perdure.core.verdict import Number, Verdict
+from perdure.core.estimate import Estimate
+from perdure.core.verdict import Verdict
 
 __all__ = [
     "Card",
@@ -57,7 +58,7 @@ class Card:
 
     subject: str
     verdict: Verdict
-    numbers: tuple[Number, ...] = ()
+    numbers: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class NumberGroup:
     """
 
     name: str
-    rows: tuple[tuple[str, Number], ...]
+    rows: tuple[tuple[str, Estimate], ...]
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ class ScaleKey(Piece):
     """An explanation of the little scale beside every number, by examples."""
 
     template: ClassVar[str] = "scale_key.html.j2"
-    examples: tuple[tuple[str, Number], ...]
+    examples: tuple[tuple[str, Estimate], ...]
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,16 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, ShapeError
+from perdure.core.estimate import Estimate
 from perdure.core.threads import side_by_side
-from perdure.ops.pairs import pair_interval, pair_mean
-from perdure.ops.tables import Measure, packed, tabled
+from perdure.ops.pairs import FEWEST, pair_interval, pair_mean
+from perdure.ops.similarity import Measure, as_similarity, packed
 from perdure.stability.clusters import adjusted_rand, clusterings
 from perdure.stability.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.stability.vectors import Vectors
 
 __all__ = [
+    "FEW",
     "NULL",
     "Agreement",
     "Partitions",
@@ -30,6 +32,7 @@ __all__ = [
     "cluster_agreement",
     "compared",
     "predicted_alike",
+    "runs_interval",
     "sample_agreement",
 ]
 
@@ -37,6 +40,9 @@ Partitions = Callable[[Tensor, Tensor], float]
 """From two partitions to their agreement, as `adjusted_rand`."""
 
 RAND: Mapping[str, Partitions] = MappingProxyType({"ARI": adjusted_rand})
+
+FEW = 5
+"""Number of runs below which a bootstrap interval over runs is too narrow."""
 
 SEED = 10
 """Of clusterings, as in the published code; the ceiling takes the next."""
@@ -62,26 +68,38 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """The agreement of several runs between its null and its ceiling.
+    """The agreement of several runs.
 
     Args:
-        pairs: the agreement of every pair of runs on the sequences that both predict alike; NaN on the diagonal, and
-            where there is no such sequence.
-        alike: the share of sequences that two runs predict alike, 1 on the diagonal.
-        mean: over the pairs.
-        low: lower end of the 95 % bootstrap interval of the mean over runs; NaN for two runs.
-        high: upper end.
-        null: what shuffled explanations of these runs score, mean over draws.
-        ceiling: what a run scores beside itself, with other noise or another seed of the clustering; mean over runs.
+        estimate: Mean over pairs of runs. The null is the score of shuffled explanations, mean over draws; the ceiling
+            is the score of a run and the same run with other noise or another seed of the clustering, mean over runs.
+        pairs: Agreement of every pair of runs on the samples that both predict alike; NaN on the diagonal, and where
+            there is no such sample.
     """
 
+    estimate: Estimate
     pairs: Float[Tensor, "run run"]
-    alike: Float[Tensor, "run run"]
-    mean: float
-    low: float
-    high: float
-    null: float
-    ceiling: float
+
+
+def runs_interval(pairs: Float[Tensor, "run run"], generator: torch.Generator) -> tuple[float, float] | None:
+    """Return an interval of the mean over pairs of runs.
+
+    A bootstrap interval from few runs is too narrow, so with fewer than five runs the interval spans all pairs; two
+    runs are a single pair, whose spread is unknown.
+
+    Args:
+        pairs: Agreement of every pair of runs; the diagonal is not read, and NaN marks unknown pairs.
+        generator: Generator of the bootstrap.
+
+    Returns:
+        The 95 % bootstrap interval over runs, the range of pairs of three or four runs, or None for two runs.
+    """
+    if len(pairs) < FEWEST:
+        return None
+    if len(pairs) >= FEW:
+        return pair_interval(pairs, generator)
+    known = pairs[~pairs.isnan() & ~torch.eye(len(pairs), dtype=torch.bool)]
+    return known.min().item(), known.max().item()
 
 
 def sample_agreement(
@@ -109,9 +127,9 @@ def sample_agreement(
     Example:
         >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
-        >>> found = sample_agreement([Run(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator())
-        >>> found.mean, found.low, found.high, found.ceiling, found.null < 0.5
-        (1.0, 1.0, 1.0, 1.0, True)
+        >>> found = sample_agreement([Run(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator()).estimate
+        >>> found.value, found.interval, found.ceiling, found.null < 0.5
+        (1.0, (1.0, 1.0), 1.0, True)
     """
     check_counts(draws=draws)
     alike, present = predicted_alike(runs), runs[0].vectors.present
@@ -129,9 +147,17 @@ def sample_agreement(
         float(found[i, i] if same is values[i] else _averages(measure, one[None], same[None], present, kept[i, i]))
         for i, (one, same) in enumerate(zip(values, again, strict=True))
     ]
-    low, high = pair_interval(pairs, generator)
-    null = fmean(pair_mean(_mirrored(table)) for table in nulls)
-    return Agreement(pairs, alike.double().mean(2), pair_mean(pairs), low, high, null, fmean(selves))
+    similarity = as_similarity(measure)
+    estimate = Estimate(
+        pair_mean(pairs),
+        fmean(pair_mean(_mirrored(table)) for table in nulls),
+        fmean(selves),
+        runs_interval(pairs, generator),
+        len(runs),
+        similarity.name,
+        higher_is_better=similarity.higher_is_better,
+    )
+    return Agreement(estimate, pairs)
 
 
 def _averages(
@@ -196,8 +222,8 @@ def cluster_agreement(
     Example:
         >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
         >>> runs = [Run(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
-        >>> found = cluster_agreement(runs, 2, torch.Generator())["ARI"]
-        >>> found.mean, found.ceiling
+        >>> found = cluster_agreement(runs, 2, torch.Generator())["ARI"].estimate
+        >>> found.value, found.ceiling
         (1.0, 1.0)
     """
     check_counts(draws=draws)
@@ -212,7 +238,7 @@ def cluster_agreement(
     others = [labels([shuffle(one, generator) for one in own]) for _ in range(draws)]
     again = labels([run.vectors if run.again is None else run.again for run in runs], SEED + 1)
     return {
-        name: _placed(_Labels(found, again, others, some), alike.cpu(), measure, generator)
+        name: _placed(_Labels(found, again, others, some), alike.cpu(), name, measure, generator)
         for name, measure in measures.items()
     }
 
@@ -227,15 +253,16 @@ class _Labels(NamedTuple):
 
 
 def _placed(
-    labels: _Labels, alike: Bool[Tensor, "run run sample"], measure: Partitions, generator: torch.Generator
+    labels: _Labels, alike: Bool[Tensor, "run run sample"], name: str, measure: Partitions, generator: torch.Generator
 ) -> Agreement:
     """Place the agreement of runs between that with shuffled runs and that of each with itself."""
     found, some = labels.found, labels.some
     pairs, few = _pairs(found, found, alike, measure), [label[some] for label in found]
     null = fmean(pair_mean(_pairs(few, shuffled, alike[..., some], measure)) for shuffled in labels.others)
     selves = [measure(one, same) for one, same in zip(found, labels.again, strict=True)]
-    low, high = pair_interval(pairs, generator)
-    return Agreement(pairs, alike.double().mean(2), pair_mean(pairs), low, high, null, fmean(selves))
+    interval = runs_interval(pairs, generator)
+    estimate = Estimate(pair_mean(pairs), null, fmean(selves), interval, len(found), name, higher_is_better=True)
+    return Agreement(estimate, pairs)
 
 
 def _pairs(
@@ -309,7 +336,7 @@ def compared(
 
     def table(part: Tensor) -> Tensor:
         mask, a, b = packed(present[part], first[:, part], second[:, part])
-        found: Tensor = tabled(measure)(a, a if first is second else b, mask).cpu()
+        found: Tensor = as_similarity(measure).compare_all(a, a if first is second else b, mask).cpu()
         return found
 
     yield from zip(parts, side_by_side(table, parts), strict=True)

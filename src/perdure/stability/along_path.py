@@ -22,7 +22,7 @@ from perdure.landscape.surface import ModelLoss
 from perdure.models.embedded import embedded
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
-from perdure.ops.tables import Measure
+from perdure.ops.similarity import Measure
 from perdure.stability.agreement import SEED, Run, predicted_alike
 from perdure.stability.clusters import adjusted_rand, clustering, matched
 from perdure.stability.null import Shuffle, shuffle_samples, shuffle_types

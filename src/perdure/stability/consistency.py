@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from statistics import fmean
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError
+from perdure.core.estimate import Estimate
 from perdure.core.threads import side_by_side
 from perdure.ops.consistency import mean_generalizability, relative_consistency
 from perdure.ops.correlation import spearman
@@ -21,7 +23,7 @@ from perdure.stability.agreement import NULL, Run, compared, predicted_alike
 from perdure.stability.null import Shuffle, shuffle_types
 from perdure.stability.vectors import Vectors
 
-__all__ = ["Consistency", "Placed", "consistency", "spearman_distance"]
+__all__ = ["Consistency", "consistency", "spearman_distance"]
 
 RESAMPLED = 500
 """Draws of the bootstrap."""
@@ -31,37 +33,18 @@ Statistic = Callable[[Tensor, Tensor, Tensor], float]
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A number between its null and its ceiling.
-
-    Args:
-        value: the number.
-        low: lower end of its 95 % bootstrap interval over runs; NaN for two runs.
-        high: upper end.
-        null: what shuffled explanations of these runs score, mean over draws.
-        ceiling: what a run scores beside itself, or the best possible value.
-    """
-
-    value: float
-    low: float
-    high: float
-    null: float
-    ceiling: float
-
-
-@dataclass(frozen=True)
 class Consistency:
     """MeGe and ReCo, with how many comparisons they rest on.
 
     Args:
-        mege: mean generalizability.
-        reco: relative consistency; its value is NaN when all runs predict alike.
+        mege: Mean generalizability; None when no two runs are right about the same sample.
+        reco: Relative consistency; None when all runs predict alike, as it compares with pairs that do not.
         alike: comparisons of two runs that are both right about a sequence.
         unlike: comparisons of two runs of which one is right.
     """
 
-    mege: Placed
-    reco: Placed
+    mege: Estimate | None
+    reco: Estimate | None
     alike: int
     unlike: int
 
@@ -150,8 +133,8 @@ def consistency(
     everyone = torch.ones_like(selves)
     best = mean_generalizability(selves, everyone.bool(), everyone)
     times = _resampled(len(runs), generator)
-    mege = _placed(mean_generalizability, found, others, times, best)
-    reco = _placed(relative_consistency, found, others, times, 1.0)
+    mege = _placed("MeGe", mean_generalizability, found, others, times, best)
+    reco = _placed("ReCo", relative_consistency, found, others, times, 1.0)
     return Consistency(mege, reco, int(found.alike.sum()), int((~found.alike).sum()))
 
 
@@ -195,8 +178,13 @@ def _resampled(runs: int, generator: torch.Generator) -> Tensor:
 
 
 def _placed(
-    statistic: Statistic, found: _Compared, others: Sequence[_Compared], times: Tensor, ceiling: float
-) -> Placed:
+    name: str,
+    statistic: Statistic,
+    found: _Compared,
+    others: Sequence[_Compared],
+    times: Tensor,
+    ceiling: float,
+) -> Estimate | None:
     def value(some: _Compared) -> float:
         return statistic(some.distance, some.alike, torch.ones_like(some.distance))
 
@@ -204,10 +192,12 @@ def _placed(
         weight = (draw[:, None] * draw).flatten().index_select(0, found.pair)
         return statistic(found.distance, found.alike, weight)
 
+    null, runs, interval = fmean(value(other) for other in others), times.shape[1], None
+    if isnan(value(found)) or isnan(null):
+        return None
     drawn = torch.tensor(list(side_by_side(resampled, times)))
     drawn = drawn[~drawn.isnan()].double()
-    null = fmean(value(other) for other in others)
-    if times.shape[1] < FEWEST or not len(drawn):
-        return Placed(value(found), torch.nan, torch.nan, null, ceiling)
-    low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()
-    return Placed(value(found), low, high, null, ceiling)
+    if runs >= FEWEST and len(drawn):
+        low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()
+        interval = low, high
+    return Estimate(value(found), null, ceiling, interval, runs, name, higher_is_better=True)

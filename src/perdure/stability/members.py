@@ -11,9 +11,9 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import CheckpointError, EmptyDataError
+from perdure.core.estimate import Estimate
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
-from perdure.core.verdict import Number
 from perdure.data.splits import Splits
 from perdure.engine.piece import Engine
 from perdure.ops.interval import bootstrap_interval
@@ -83,7 +83,7 @@ def trained(
     return Candidate(name, fitted.model)
 
 
-def accuracy_number(model: nn.Module, batch: Batch, seed: int) -> Number:
+def accuracy_number(model: nn.Module, batch: Batch, seed: int) -> Estimate:
     """Measure accuracy between the share of the most frequent class and one.
 
     Args:
@@ -96,11 +96,12 @@ def accuracy_number(model: nn.Module, batch: Batch, seed: int) -> Number:
     """
     right = (predict(model, batch).argmax(1).cpu() == batch.label).double()
     low, high = bootstrap_interval(right, stream(seed, "bootstrap", "accuracy"))
+    value, interval = right.mean().item(), (low.item(), high.item())
     most = batch.label.bincount().max().item() / len(batch)
-    return Number("accuracy", right.mean().item(), low.item(), high.item(), most, 1.0, higher_is_better=True)
+    return Estimate(value, most, 1.0, interval, len(right), "accuracy", higher_is_better=True)
 
 
-def has_learned(accuracy: Number) -> bool:
+def has_learned(accuracy: Estimate) -> bool:
     """Tell whether there is anything to explain, by the one rule of all verdicts.
 
     Args:
@@ -110,13 +111,13 @@ def has_learned(accuracy: Number) -> bool:
         True when the whole interval lies above the null.
 
     Example:
-        >>> has_learned(Number("accuracy", 0.6, 0.49, 0.7, 0.5, 1.0))
+        >>> has_learned(Estimate(0.6, 0.5, 1.0, (0.49, 0.7)))
         False
     """
     return accuracy.low > accuracy.null
 
 
-def not_learned(accuracy: Number) -> str:
+def not_learned(accuracy: Estimate) -> str:
     """Say that there is nothing to explain.
 
     Args:
@@ -164,7 +165,7 @@ class Member:
     folder: Path
     model: nn.Module
     config: Architecture
-    accuracy: Number
+    accuracy: Estimate
 
 
 def members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Member, ...]:

@@ -17,16 +17,17 @@ from torch import Tensor, nn
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
+from perdure.core.estimate import Estimate
 from perdure.core.protocols import Method
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
-from perdure.core.verdict import Number
 from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.landscape.barrier import barrier
 from perdure.landscape.path import Chain, Path, evenly
 from perdure.landscape.route import KINDS, Route, Search
 from perdure.ops.interval import bootstrap_interval
+from perdure.ops.similarity import Similarity
 from perdure.records.files import write_bytes, write_text
 from perdure.stability.agreement import Run
 from perdure.stability.along_path import Drift, Explainer, course, drift, explained, flow
@@ -203,7 +204,9 @@ def _kind(search: Search, route: Route, null: float) -> dict[str, Any]:
     found = barrier(search.surface, route.path, generator, BARRIER_POINTS)
     error = found.noise / NormalDist().inv_cdf(0.95)
     low, high = max(0.0, found.height - _SECOND * error), found.height + _SECOND * error
-    number = Number("barrier", found.height, low, high, null, 0.0, "nats", higher_is_better=False)
+    number = Estimate(
+        found.height, null, 0.0, (low, high), search.surface.size, "barrier", "nats", higher_is_better=False
+    )
     return {
         "kind": route.kind,
         "barrier": asdict(number),
@@ -243,27 +246,35 @@ def _method(name: str, seen: Batch, model: nn.Module) -> Method:
 
 def _drifts(
     runs: Sequence[Run], method: str, place: str, generator: torch.Generator
-) -> tuple[list[Number], dict[str, np.ndarray]]:
+) -> tuple[list[Estimate], dict[str, np.ndarray]]:
     """Measure the drift of every measure; a measure without a comparable sample has no number."""
     numbers, arrays = [], {}
-    for name, measure in measures(method, TOP).items():
-        found = drift(runs, measure, generator)
+    for similarity in measures(method, TOP):
+        found, name = drift(runs, similarity, generator), similarity.name
         arrays[f"drift/{place}/{name}"] = found.ends.numpy()
         arrays[f"neighbour/{place}/{name}"] = found.neighbour.numpy()
-        numbers += _agreement(name, found, generator)
+        numbers += _agreement(similarity, found, generator)
     return numbers, arrays
 
 
-def _agreement(name: str, found: Drift, generator: torch.Generator) -> list[Number]:
+def _agreement(similarity: Similarity, found: Drift, generator: torch.Generator) -> list[Estimate]:
     """Average the agreement with the first end over all other points, and give its interval over samples."""
     by_sample = found.first[1:].nanmean(0)
     by_sample = by_sample[~by_sample.isnan()]
     if not len(by_sample):
         return []
     low, high = bootstrap_interval(by_sample, generator)
-    better = name != "Jensen-Shannon"
-    mean = float(by_sample.mean())
-    return [Number(name, mean, float(low), float(high), found.null, found.ceiling, higher_is_better=better)]
+    return [
+        Estimate(
+            float(by_sample.mean()),
+            found.null,
+            found.ceiling,
+            (float(low), float(high)),
+            len(by_sample),
+            similarity.name,
+            higher_is_better=similarity.higher_is_better,
+        )
+    ]
 
 
 def _top_types(vectors: Vectors) -> Tensor:

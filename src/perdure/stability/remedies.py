@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import combinations
 from math import comb
 from pathlib import Path
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from perdure.core.batch import select
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, SettingError, UnsupportedError
+from perdure.core.estimate import Estimate
 from perdure.core.random import stream
 from perdure.core.registry import folder_name
-from perdure.core.verdict import Number
 from perdure.data.splits import Splits
 from perdure.engine.piece import Engine
 from perdure.landscape.align import align
@@ -26,44 +26,19 @@ from perdure.landscape.surface import ModelLoss
 from perdure.landscape.symmetry import Units, symmetries
 from perdure.ops.correlation import spearman
 from perdure.ops.params import interpolate, params_of
-from perdure.ops.tables import Measure
+from perdure.ops.similarity import Measure, as_similarity
 from perdure.stability.agreement import Run, predicted_alike, sample_agreement
 from perdure.stability.explain_runs import Telling, tell, type_count
-from perdure.stability.measures import number_of
 from perdure.stability.members import Member
 from perdure.stability.null import Shuffle, shuffle_types
 from perdure.stability.vectors import Vectors
 from perdure.training.checkpoint import is_finished, load_checkpoint, save_checkpoint
 from perdure.training.predict import accuracy
 
-__all__ = ["Averaged", "averaged_pairs", "mean_agreement", "mean_vectors", "remedies"]
+__all__ = ["averaged_pairs", "mean_agreement", "mean_vectors", "remedies"]
 
 SPLITS = 50
 """Ways to divide the runs into two groups, where there are more."""
-
-
-@dataclass(frozen=True)
-class Averaged:
-    """The agreement of two means of explanations, between its null and its ceiling.
-
-    Args:
-        size: runs in each mean.
-        mean: over the ways to choose two groups of runs.
-        low: the 2.5 % quantile over these ways. They share runs, so this is where single values lie, no interval of
-            the mean.
-        high: the 97.5 % quantile.
-        null: what means of shuffled explanations score.
-        ceiling: what a mean scores beside that of the same runs with other noise.
-        samples: sequences that all runs predict alike, on which this rests.
-    """
-
-    size: int
-    mean: float
-    low: float
-    high: float
-    null: float
-    ceiling: float
-    samples: int
 
 
 def mean_vectors(vectors: Sequence[Vectors]) -> Vectors:
@@ -90,7 +65,7 @@ def mean_vectors(vectors: Sequence[Vectors]) -> Vectors:
 
 def mean_agreement(
     runs: Sequence[Run], size: int, measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types
-) -> Averaged:
+) -> Estimate:
     """Compare the mean explanations of two disjoint groups of runs.
 
     With size 1 these are pairs of runs, to compare larger groups with. Only sequences that all runs predict alike are
@@ -104,7 +79,9 @@ def mean_agreement(
         shuffle: the null.
 
     Returns:
-        The agreement.
+        The mean over ways to choose two groups of runs, of n samples. Its interval holds 95 % of single ways, which
+        share runs, so it is no interval of the mean. The ceiling is the score of a mean and that of the same runs with
+        other noise.
 
     Raises:
         SettingError: when there are too few runs for two groups.
@@ -115,7 +92,7 @@ def mean_agreement(
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
         >>> runs = [Run(vectors, torch.tensor([0] * 8))] * 4
         >>> found = mean_agreement(runs, 2, spearman, torch.Generator())
-        >>> found.mean, found.ceiling, found.samples
+        >>> found.value, found.ceiling, found.n
         (1.0, 1.0, 8)
     """
     check_counts(size=size)
@@ -139,7 +116,15 @@ def mean_agreement(
         nulls.append(compared([own[i] for i in one], [shuffled[i] for i in other]))
         selves.append(compared([own[i] for i in one], [again[i] for i in one]))
     low, high = torch.tensor(scores).quantile(torch.tensor([0.025, 0.975])).tolist()
-    return Averaged(size, fmean(scores), low, high, fmean(nulls), fmean(selves), int(kept.sum()))
+    return Estimate(
+        fmean(scores),
+        fmean(nulls),
+        fmean(selves),
+        (low, high),
+        int(kept.sum()),
+        as_similarity(measure).name,
+        higher_is_better=as_similarity(measure).higher_is_better,
+    )
 
 
 def _groups(runs: int, size: int, generator: torch.Generator) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
@@ -240,16 +225,14 @@ def _means(method: str, runs: Sequence[Run], seed: int) -> list[dict[str, Any]]:
         found = [mean_agreement(runs, size, spearman, stream(seed, "mean", size)) for size in sizes]
     except EmptyDataError:  # no sample is predicted alike by all runs, and means would explain different classes
         return []
-    return [{"method": method, "remedy": _named(one.size), "number": asdict(_number(one))} for one in found]
+    return [
+        {"method": method, "remedy": _named(size), "number": asdict(estimate)}
+        for size, estimate in zip(sizes, found, strict=True)
+    ]
 
 
 def _named(size: int) -> str:
     return "one run" if size == 1 else f"mean of {size} runs"
-
-
-def _number(found: Averaged) -> Number:
-    ends = found.low, found.high, found.null, found.ceiling
-    return Number("Spearman", found.mean, *ends, higher_is_better=True)
 
 
 def _weights(
@@ -271,7 +254,7 @@ def _weights(
         {
             "method": method,
             "remedy": "averaged weights",
-            "number": asdict(number_of("Spearman", sample_agreement(some, spearman, stream(work.seed, "averaged")))),
+            "number": asdict(sample_agreement(some, spearman, stream(work.seed, "averaged")).estimate),
             "accuracy": sum(right) / len(right),
         }
         for method, some in averaged.items()

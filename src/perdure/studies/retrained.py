@@ -6,29 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isnan
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from perdure.core.errors import EmptyDataError
+from perdure.core.estimate import Estimate
 from perdure.core.random import stream
-from perdure.core.verdict import Number
 from perdure.ops.correlation import spearman
 from perdure.ops.pairs import pair_correlation, pair_interval, pair_mean
 from perdure.ops.variance import shares
-from perdure.stability.agreement import Run, sample_agreement
+from perdure.stability.agreement import Agreement, Run, sample_agreement
 from perdure.stability.along_path import drift
-from perdure.stability.measures import (
-    Measured,
-    alike_number,
-    consistency_numbers,
-    measures,
-    number_of,
-    of_clusters,
-    of_samples,
-)
+from perdure.stability.measures import alike_number, consistency_numbers, measures, of_clusters, of_samples
 from perdure.stability.remedies import mean_agreement, mean_vectors
 from perdure.stability.variance import method_by_run
 from perdure.studies.figures import seed_interval
@@ -45,16 +36,6 @@ PLACED = ("Spearman", f"top-{TOP} Jaccard")
 """Measures by which methods are compared."""
 
 PARTS = {("site",): "sequence and type", ("method", "site"): "method", ("run", "site"): "run"}
-
-
-class Placed(NamedTuple):
-    """A number between null and ceiling, perhaps with an interval; NaN where there is none."""
-
-    value: float
-    null: float
-    ceiling: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +62,23 @@ class Retrained:
         """List what each run says by a method."""
         return [points[0] for points in self.told[method]]
 
-    def row(self, method: str, metric: str, number: Number | Placed, seed: str = "all") -> Row:
-        """Make a row of a number."""
-        low, high = (None if end is None or isnan(end) else end for end in (number.low, number.high))
-        return Row(self.dataset, self.model, method, metric, seed, number.value, number.null, number.ceiling, low, high)
+    def row(self, method: str, metric: str, estimate: Estimate, seed: str = "all") -> Row:
+        """Make a row of an estimate."""
+        numbers = estimate.value, estimate.null, estimate.ceiling
+        return Row(self.dataset, self.model, method, metric, seed, *numbers, *(estimate.interval or (None, None)))
+
+    def rows(
+        self,
+        method: str,
+        metric: str,
+        value: float,
+        null: float,
+        ceiling: float,
+        interval: tuple[float, float] | None = None,
+        seed: str = "all",
+    ) -> list[Row]:
+        """Make a row of a value; none of a value that is NaN."""
+        return [] if isnan(value) else [self.row(method, metric, Estimate(value, null, ceiling, interval), seed)]
 
 
 def rows_of(some: Retrained) -> list[Row]:
@@ -97,59 +91,58 @@ def rows_of(some: Retrained) -> list[Row]:
         The rows; those without a number are left out.
     """
     found = {method: _agreements(some, method) for method in some.told}
-    rows = [some.row("", "predicted alike", alike_number(some.runs(next(iter(some.told))), 0)[0])]
-    rows += [some.row(method, number.name, number) for method, all_ in found.items() for number, _ in all_.values()]
+    rows = [some.row("", "predicted alike", alike_number(some.runs(next(iter(some.told))), 0).estimate)]
+    rows += [some.row(method, name, one.estimate) for method, all_ in found.items() for name, one in all_.items()]
     rows += [*_against_first(some, found), *_variance(some), *_barriers(some, found), *_ways(some)]
     for method in some.told:
         rows += [*_means(some, method), *_averaged(some, method)]
-    return [row for row in rows if not isnan(row.value)]
+    return rows
 
 
-def _agreements(some: Retrained, method: str) -> dict[str, Measured]:
+def _agreements(some: Retrained, method: str) -> dict[str, Agreement]:
     runs = some.runs(method)
-    found = [of_samples(runs, name, measure, 0) for name, measure in measures(method, TOP).items()]
+    found = [of_samples(runs, similarity, 0) for similarity in measures(method, TOP)]
     found += of_clusters(runs, CLUSTERS, 0)
-    found += [(number, torch.empty(0)) for number in consistency_numbers(runs, some.label, 0)]
-    return {number.name: (number, table) for number, table in found}
+    found += [Agreement(estimate, torch.empty(0)) for estimate in consistency_numbers(runs, some.label, 0)]
+    return {agreement.estimate.name: agreement for agreement in found}
 
 
-def _against_first(some: Retrained, found: Mapping[str, Mapping[str, Measured]]) -> Iterator[Row]:
+def _against_first(some: Retrained, found: Mapping[str, Mapping[str, Agreement]]) -> Iterator[Row]:
     """Compare the methods with the first by how far each is on its way from null to ceiling."""
     first, *others = found
     for method in others:
         for name in PLACED:
-            (one, table), (other, base) = found[method][name], found[first][name]
-            more = _share(one, table) - _share(other, base)
-            low, high = pair_interval(more, stream(0, "against", method, name))
-            best = 1 - pair_mean(_share(other, base))
-            number = Placed(pair_mean(more), 0.0, best, low, high)
-            yield some.row(method, f"{name} from null to ceiling, more than {first}", number)
+            base = _share(found[first][name])
+            more = _share(found[method][name]) - base
+            interval = pair_interval(more, stream(0, "against", method, name))
+            metric = f"{name} from null to ceiling, more than {first}"
+            yield from some.rows(method, metric, pair_mean(more), 0.0, 1 - pair_mean(base), interval)
 
 
-def _share(number: Number, table: Tensor) -> Tensor:
-    return (table - number.null) / (number.ceiling - number.null)
+def _share(agreement: Agreement) -> Tensor:
+    estimate = agreement.estimate
+    return (agreement.pairs - estimate.null) / (estimate.ceiling - estimate.null)
 
 
 def _variance(some: Retrained) -> Iterator[Row]:
     found = shares(method_by_run({method: [run.vectors for run in some.runs(method)] for method in some.told}))
     for names, part in PARTS.items():
-        yield some.row("", f"variance of ranks by {part}", Placed(found[names], 0.0, 1.0))
+        yield from some.rows("", f"variance of ranks by {part}", found[names], 0.0, 1.0)
 
 
-def _barriers(some: Retrained, found: Mapping[str, Mapping[str, Measured]]) -> Iterator[Row]:
+def _barriers(some: Retrained, found: Mapping[str, Mapping[str, Agreement]]) -> Iterator[Row]:
     """List barrier and agreement of all pairs, then correlate them."""
     for i, j in combinations(range(len(some.seeds)), 2):
         pair, line = f"{some.seeds[i]} and {some.seeds[j]}", float(some.heights["linear"][i, j])
-        yield some.row("", "barrier, linear", Placed(line, line, 0.0), pair)
+        yield from some.rows("", "barrier, linear", line, line, 0.0, seed=pair)
         for method, all_ in found.items():
-            number, table = all_["Spearman"]
-            one = Placed(float(table[i, j]), number.null, number.ceiling)
-            yield some.row(method, "Spearman of a pair", one, pair)
+            estimate, value = all_["Spearman"].estimate, float(all_["Spearman"].pairs[i, j])
+            yield from some.rows(method, "Spearman of a pair", value, estimate.null, estimate.ceiling, seed=pair)
     for kind, heights in some.heights.items():
         for method, all_ in found.items():
-            value, low, high = pair_correlation(all_["Spearman"][1], heights, stream(0, "correlation", kind, method))
-            fall = Placed(value, 0.0, -1.0, low, high)
-            yield some.row(method, f"correlation of Spearman with barrier, {kind}", fall)
+            generator = stream(0, "correlation", kind, method)
+            value, interval = pair_correlation(all_["Spearman"].pairs, heights, generator)
+            yield from some.rows(method, f"correlation of Spearman with barrier, {kind}", value, 0.0, -1.0, interval)
 
 
 def _ways(some: Retrained) -> Iterator[Row]:
@@ -165,13 +158,14 @@ def _ways(some: Retrained) -> Iterator[Row]:
                 value = float(found.first[1:-1].nanmean())
                 by_kind.setdefault(kind, []).append(value)
                 pair = f"{some.seeds[k]} and {some.seeds[(k + 1) % len(runs)]}"
-                number = Placed(value, found.null, found.ceiling)
-                yield some.row(method, f"Spearman with the first end, along {kind}", number, pair)
+                metric = f"Spearman with the first end, along {kind}"
+                yield from some.rows(method, metric, value, found.null, found.ceiling, seed=pair)
         for kind in KINDS[1:]:
             more = [a - b for a, b in zip(by_kind[kind], by_kind["linear"], strict=True)]
             value, low, high = seed_interval(more)
-            number = Placed(value, 0.0, 1 - sum(by_kind["linear"]) / len(runs), low, high)
-            yield some.row(method, f"Spearman with the first end, {kind} more than linear", number)
+            ceiling = 1 - sum(by_kind["linear"]) / len(runs)
+            metric = f"Spearman with the first end, {kind} more than linear"
+            yield from some.rows(method, metric, value, 0.0, ceiling, (low, high))
 
 
 def _means(some: Retrained, method: str) -> Iterator[Row]:
@@ -183,8 +177,7 @@ def _means(some: Retrained, method: str) -> Iterator[Row]:
         except EmptyDataError:  # no sample is predicted alike by all runs, and means would explain different classes
             return
         name = "one run" if size == 1 else f"mean of {size} runs"
-        number = Placed(found.mean, found.null, found.ceiling, found.low, found.high)
-        yield some.row(method, f"remedy: {name}", number)
+        yield some.row(method, f"remedy: {name}", found)
 
 
 def _averaged(some: Retrained, method: str) -> Iterator[Row]:
@@ -197,7 +190,7 @@ def _averaged(some: Retrained, method: str) -> Iterator[Row]:
             found = sample_agreement(runs, spearman, stream(0, "averaged", name))
         except EmptyDataError:  # no sample is predicted alike by any two
             continue
-        yield some.row(method, f"remedy: {name}", number_of("Spearman", found))
+        yield some.row(method, f"remedy: {name}", found.estimate)
 
 
 def _mean(points: Sequence[Run], number: int) -> Run:

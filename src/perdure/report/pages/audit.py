@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from perdure.core.estimate import Estimate, read_estimate
 from perdure.core.text import Text
-from perdure.core.verdict import Number, Verdict, read_number, read_verdict
+from perdure.core.verdict import Verdict, read_verdict
 from perdure.report.charts.heatmap import (
     MOST,
     UNIFORM_UNIT,
@@ -38,11 +39,16 @@ GUIDE = Prose(
     )
 )
 
+
+def _example(value: float, low: float, high: float) -> Estimate:
+    return Estimate(value, 0.0, 1.0, (low, high), name="example", higher_is_better=True)
+
+
 KEY = ScaleKey(
     (
-        ("better than the null", Number("example", 0.6, 0.5, 0.7, 0.0, 1.0, "", True)),
-        ("like the null: the interval holds it", Number("example", 0.02, -0.08, 0.12, 0.0, 1.0, "", True)),
-        ("worse than the null", Number("example", -0.2, -0.29, -0.12, 0.0, 1.0, "", True)),
+        ("better than the null", _example(0.6, 0.5, 0.7)),
+        ("like the null: the interval holds it", _example(0.02, -0.08, 0.12)),
+        ("worse than the null", _example(-0.2, -0.29, -0.12)),
     )
 )
 
@@ -52,7 +58,7 @@ class AuditedModel:
     """A model and what the audit says of it."""
 
     name: str
-    accuracy: Number
+    accuracy: Estimate
     verdicts: tuple[Verdict, ...]
 
 
@@ -62,7 +68,7 @@ class ScoreRow:
 
     model: str
     method: str
-    number: Number
+    number: Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +129,10 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
         subtitle=record["subtitle"],
         answer=record["answer"],
         models=tuple(
-            AuditedModel(m["name"], read_number(m["accuracy"]), tuple(read_verdict(v) for v in m["verdicts"]))
+            AuditedModel(m["name"], read_estimate(m["accuracy"]), tuple(read_verdict(v) for v in m["verdicts"]))
             for m in record["models"]
         ),
-        scores=tuple(ScoreRow(s["model"], s["method"], read_number(s["number"])) for s in record["scores"]),
+        scores=tuple(ScoreRow(s["model"], s["method"], read_estimate(s["number"])) for s in record["scores"]),
         provenance=record["provenance"],
         profiles={name: Band(*rows) for name, rows in _under("profile/", arrays).items()},
         mean_maps=_under("mean_map/", arrays),
@@ -208,7 +214,7 @@ def _curve(audit: AuditPicture) -> Any:
 
 
 def _scores(rows: tuple[ScoreRow, ...]) -> Numbers:
-    groups: dict[str, list[tuple[str, Number]]] = {}
+    groups: dict[str, list[tuple[str, Estimate]]] = {}
     for row in rows:
         groups.setdefault(row.number.name, []).append((f"{row.model} · {row.method}", row.number))
     return Numbers(tuple(NumberGroup(name, tuple(members)) for name, members in groups.items()))

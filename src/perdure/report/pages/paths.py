@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from perdure.core.estimate import Estimate, read_estimate
 from perdure.core.registry import folder_name
-from perdure.core.verdict import Number, read_number
 from perdure.report.charts.figure import draw_picture
 from perdure.report.charts.flow import compute_leaving_fraction, draw_flow
 from perdure.report.charts.path_curves import Chart, Curve, SmallCharts, draw_loss, draw_small_charts
@@ -115,7 +115,7 @@ def _curves(picture: PathPicture, key: str) -> dict[str, Curve]:
 
 
 def _agreements(picture: PathPicture) -> tuple[Piece, ...]:
-    groups: dict[str, list[tuple[str, Number]]] = {}
+    groups: dict[str, list[tuple[str, Estimate]]] = {}
     for kind, method, number in picture.agreements:
         groups.setdefault(f"{method} · {number.name} with {picture.ends[0]}", []).append((kind, number))
     made = tuple(NumberGroup(name, tuple(rows)) for name, rows in groups.items())
@@ -214,7 +214,7 @@ class PathKind:
     """
 
     name: str
-    barrier: Number
+    barrier: Estimate
     increase: float
     noise: float
     inside_noise: bool
@@ -272,7 +272,7 @@ class PathPicture:
     remark: str
     methods: tuple[str, ...]
     kinds: tuple[PathKind, ...]
-    agreements: tuple[tuple[str, str, Number], ...]
+    agreements: tuple[tuple[str, str, Estimate], ...]
     ways: Mapping[str, Float[np.ndarray, " point"]]
     curves: Mapping[str, Mapping[str, Float[np.ndarray, " point"]]]
     views: Mapping[tuple[str, str], PathViews]
@@ -304,7 +304,7 @@ def read_paths(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> P
         remark=record.get("remark", ""),
         methods=methods,
         kinds=kinds,
-        agreements=tuple((row["kind"], row["method"], read_number(row["number"])) for row in record["agreements"]),
+        agreements=tuple((row["kind"], row["method"], read_estimate(row["number"])) for row in record["agreements"]),
         ways=_by_kind("t", names, arrays),
         curves={name: _by_kind(name, names, arrays) for name in ("loss", "accuracy", "f1")},
         views={(kind, method): _views(kind, method, record, arrays) for kind in names for method in methods},
@@ -315,7 +315,7 @@ def read_paths(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> P
 
 def _kind(row: Mapping[str, Any]) -> PathKind:
     rest = {name: row[name] for name in ("increase", "noise", "inside_noise", "seconds", "passes", "ended", "length")}
-    return PathKind(row["kind"], read_number(row["barrier"]), **rest)
+    return PathKind(row["kind"], read_estimate(row["barrier"]), **rest)
 
 
 def _by_kind(what: str, kinds: list[str], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

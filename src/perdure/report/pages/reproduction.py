@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from perdure.core.estimate import Estimate, read_estimate
 from perdure.core.registry import folder_name
-from perdure.core.verdict import Number, Verdict, read_number, read_verdict
+from perdure.core.verdict import Verdict, read_verdict
 from perdure.report.charts.clusters import ClusterScan, compute_moved_fraction, draw_cluster_panels, draw_cluster_scan
 from perdure.report.charts.figure import draw_picture
 from perdure.report.charts.heatmap import draw_colour_scale
@@ -81,13 +82,13 @@ def _verdict(picture: ReproductionPicture) -> tuple[Piece, ...]:
 
 def _agreements(picture: ReproductionPicture) -> tuple[Piece, ...]:
     """Put the methods beneath each other, measure by measure."""
-    groups: dict[str, list[tuple[str, Number]]] = {}
+    groups: dict[str, list[tuple[str, Estimate]]] = {}
     for method, number in picture.agreements:
         groups.setdefault(number.name, []).append((method, number))
     return _numbers(groups, "method")
 
 
-def _numbers(groups: dict[str, list[tuple[str, Number]]], owner: str) -> tuple[Piece, ...]:
+def _numbers(groups: dict[str, list[tuple[str, Estimate]]], owner: str) -> tuple[Piece, ...]:
     made = tuple(NumberGroup(name, tuple(rows)) for name, rows in groups.items())
     return (Numbers(made, owner),) if made else ()
 
@@ -186,7 +187,7 @@ def _variance(picture: ReproductionPicture) -> tuple[Piece, ...]:
 
 
 def _remedies(picture: ReproductionPicture) -> tuple[Piece, ...]:
-    groups: dict[str, list[tuple[str, Number]]] = {}
+    groups: dict[str, list[tuple[str, Estimate]]] = {}
     for method, remedy, number in picture.remedies:
         groups.setdefault(f"{method} · {number.name}", []).append((remedy, number))
     return _numbers(groups, "remedy")
@@ -206,7 +207,7 @@ class TrainedRun:
     """One training and how well its model predicts."""
 
     name: str
-    accuracy: Number
+    accuracy: Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,11 +258,11 @@ class ReproductionPicture:
     runs: tuple[TrainedRun, ...]
     methods: tuple[MethodRuns, ...]
     verdict: Verdict
-    agreements: tuple[tuple[str, Number], ...]
-    alike: Number
+    agreements: tuple[tuple[str, Estimate], ...]
+    alike: Estimate
     alike_pairs: Float[np.ndarray, "run run"] | None
     variance: tuple[tuple[str, float], ...]
-    remedies: tuple[tuple[str, str, Number], ...]
+    remedies: tuple[tuple[str, str, Estimate], ...]
     provenance: Mapping[str, Any]
 
 
@@ -281,14 +282,14 @@ def read_reproduction(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray
         title=record["title"],
         subtitle=record["subtitle"],
         answer=record["answer"],
-        runs=tuple(TrainedRun(run["name"], read_number(run["accuracy"])) for run in record["runs"]),
+        runs=tuple(TrainedRun(run["name"], read_estimate(run["accuracy"])) for run in record["runs"]),
         methods=tuple(_method(name, record, arrays) for name in record["methods"]),
         verdict=read_verdict(record["verdict"]),
-        agreements=tuple((row["method"], read_number(row["number"])) for row in record["agreements"]),
-        alike=read_number(record["alike"]),
+        agreements=tuple((row["method"], read_estimate(row["number"])) for row in record["agreements"]),
+        alike=read_estimate(record["alike"]),
         alike_pairs=arrays.get("alike"),
         variance=tuple((row["part"], row["share"]) for row in record.get("variance", ())),
-        remedies=tuple((r["method"], r["remedy"], read_number(r["number"])) for r in record.get("remedies", ())),
+        remedies=tuple((r["method"], r["remedy"], read_estimate(r["number"])) for r in record.get("remedies", ())),
         provenance=record["provenance"],
     )
 

@@ -1,4 +1,4 @@
-"""The measures of `correlation` and `agreement` for all pairs of several runs at once: what is shared is done once."""
+"""Similarities of maps, for two runs or vectorised for all pairs of several runs."""
 
 from __future__ import annotations
 
@@ -25,45 +25,67 @@ from perdure.ops.agreement import (
 from perdure.ops.concordance import concordance
 from perdure.ops.correlation import centred_ranks, spearman
 
-__all__ = ["ALL", "Measure", "Tabled", "packed", "tabled", "tops"]
+__all__ = ["SIMILARITIES", "Measure", "Similarity", "as_similarity", "packed", "top_similarity"]
 
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From the values of two runs and the mask, (row, site) each, to one number per row."""
 Rows = Float[Tensor, "run row site"]
 Table = Float[Tensor, "run other row"]
-Compared = Callable[[Tensor, Tensor, Tensor], Tensor]
+AllPairs = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From rows of some runs and of others, and the mask, to all pairs."""
 
 
 @dataclass(frozen=True)
-class Tabled:
-    """A measure of two runs that can also be had of all pairs at once.
+class Similarity:
+    """A measure of the similarity of two maps, with a vectorised form for all pairs of runs.
 
     Args:
-        measure: from rows of two runs and the mask, (row, site) each, to one number per row.
-        table: from rows of some runs and of others, (run, row, site), and the mask to all pairs: (run, other, row).
+        name: Name in tables.
+        pairwise: Measure of rows of two runs and the mask, (row, site) each; returns one number per row.
+        all_pairs: Vectorised form: rows of some runs and of others, (run, row, site), and the mask; returns all pairs,
+            (run, other, row). None to call `pairwise` pair by pair.
+        higher_is_better: Whether higher values mean more similar maps.
 
     Example:
         >>> rows, everywhere = torch.tensor([[[1.0, 2.0, 3.0]], [[3.0, 2.0, 1.0]]]), torch.ones(1, 3, dtype=torch.bool)
-        >>> ALL["Spearman"].table(rows, rows, everywhere)[..., 0].tolist()
+        >>> SIMILARITIES["Spearman"].compare_all(rows, rows, everywhere)[..., 0].tolist()
         [[1.0, -1.0], [-1.0, 1.0]]
     """
 
-    measure: Measure
-    table: Compared
+    name: str
+    pairwise: Measure
+    all_pairs: AllPairs | None = None
+    higher_is_better: bool = True
 
     def __call__(self, a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
-        """Compare two runs."""
-        return self.measure(a, b, mask)
+        """Compare two runs, row by row."""
+        return self.pairwise(a, b, mask)
+
+    def compare_all(self, first: Rows, second: Rows, mask: Bool[Tensor, "row site"]) -> Table:
+        """Compare all pairs of runs.
+
+        Args:
+            first: Values of some runs.
+            second: Values of other runs; the same object for pairs of the same runs.
+            mask: True at valid sites.
+
+        Returns:
+            The similarity of each pair, row by row; without a vectorised form, entries below the diagonal repeat those
+            above.
+        """
+        if self.all_pairs is None:
+            return _pair_by_pair(first, second, self.pairwise, mask)
+        return self.all_pairs(first, second, mask)
 
 
-def tops(count: int) -> Tabled:
+def top_similarity(count: int) -> Similarity:
     """Compare the sites with the largest absolute values.
 
     Args:
-        count: how many are the top.
+        count: Number of top sites.
 
     Returns:
-        The measure, `top_jaccard` of absolute values.
+        `top_jaccard` of absolute values.
     """
 
     def weights(rows: Tensor, mask: Tensor) -> Tensor:
@@ -72,22 +94,22 @@ def tops(count: int) -> Tabled:
     def measure(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
         return top_jaccard(a.abs(), b.abs(), mask, count)
 
-    return Tabled(measure, _prepared(weights, overlap))
+    return Similarity(f"top-{count} Jaccard", measure, _prepared(weights, overlap))
 
 
-def tabled(measure: Measure) -> Compared:
-    """Give the way to compare all pairs of runs.
+def as_similarity(measure: Measure) -> Similarity:
+    """Return a measure as a similarity.
 
     Args:
-        measure: any; one that is not `Tabled` is asked for pair by pair.
+        measure: A similarity, one of the functions behind `SIMILARITIES`, or any other function of two runs.
 
     Returns:
-        From rows of some runs and of others, and the mask, to all pairs; those below the diagonal are those above.
+        The similarity; that of an unknown function compares pair by pair.
     """
-    own = (one.table for one in ALL.values() if one.measure is measure)
-    if isinstance(measure, Tabled):
-        return measure.table
-    return next(own, lambda first, second, mask: _pair_by_pair(first, second, measure, mask))
+    if isinstance(measure, Similarity):
+        return measure
+    known = (similarity for similarity in SIMILARITIES.values() if similarity.pairwise is measure)
+    return next(known, Similarity(getattr(measure, "__name__", "similarity"), measure))
 
 
 def packed(mask: Bool[Tensor, "row site"], *values: Tensor) -> tuple[Tensor, ...]:
@@ -112,7 +134,7 @@ def packed(mask: Bool[Tensor, "row site"], *values: Tensor) -> tuple[Tensor, ...
     return mask.gather(1, order), *(one.gather(-1, order.expand(*one.shape[:-2], -1, -1)) for one in values)
 
 
-def _prepared(prepare: Callable[[Tensor, Tensor], Tensor], compare: Callable[[Tensor, Tensor], Tensor]) -> Compared:
+def _prepared(prepare: Callable[[Tensor, Tensor], Tensor], compare: Callable[[Tensor, Tensor], Tensor]) -> AllPairs:
     """Prepare each run once, then compare pair by pair."""
 
     def table(first: Rows, second: Rows, mask: Tensor) -> Table:
@@ -182,11 +204,14 @@ def _normalised(products: Table, size: Float[Tensor, "run row"], other: Float[Te
     return torch.where(sizes == 0, neither, products / sizes.sqrt()).clamp(-1.0, 1.0)
 
 
-ALL = {
-    "Spearman": Tabled(spearman, _spearman),
-    "Kendall": Tabled(kendall, _kendall),
-    "sign agreement": Tabled(sign_agreement, _signs),
-    "cosine": Tabled(cosine, _cosine),
-    "Jensen-Shannon": Tabled(jensen_shannon, _jensen_shannon),
+SIMILARITIES = {
+    similarity.name: similarity
+    for similarity in (
+        Similarity("Spearman", spearman, _spearman),
+        Similarity("Kendall", kendall, _kendall),
+        Similarity("sign agreement", sign_agreement, _signs),
+        Similarity("cosine", cosine, _cosine),
+        Similarity("Jensen-Shannon", jensen_shannon, _jensen_shannon, higher_is_better=False),
+    )
 }
-"""The measures by name."""
+"""The similarities by name."""

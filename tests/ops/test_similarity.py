@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from perdure.ops.agreement import top_jaccard
-from perdure.ops.tables import ALL, packed, tabled, tops
+from perdure.ops.similarity import SIMILARITIES, as_similarity, packed, top_similarity
 
-MEASURES = {**ALL, "top-2 Jaccard": tops(2)}
+MEASURES = {**SIMILARITIES, "top-2 Jaccard": top_similarity(2)}
 
 
 def drawn(levels, runs=3):
@@ -24,7 +24,10 @@ def test_a_table_holds_what_the_pairs_give(name, levels):
     values, mask = drawn(levels)
     values = values.abs() if name == "Jensen-Shannon" else values
     measure = MEASURES[name]
-    own, cross = measure.table(values, values, mask), measure.table(values[:2], values.flip(0)[:2] + 0.5 * mask, mask)
+    own, cross = (
+        measure.compare_all(values, values, mask),
+        measure.compare_all(values[:2], values.flip(0)[:2] + 0.5 * mask, mask),
+    )
     for i in range(3):
         for j in range(i, 3):
             torch.testing.assert_close(own[i, j], measure(values[i], values[j], mask).double(), rtol=0, atol=1e-9)
@@ -42,7 +45,7 @@ def test_the_top_ones_are_those_of_absolute_values():
 
 def test_a_measure_without_a_table_is_asked_pair_by_pair():
     values, mask = drawn(None)
-    found = tabled(lambda a, b, mask: ((a - b).abs() * mask).sum(1))(values, values, mask)
+    found = as_similarity(lambda a, b, mask: ((a - b).abs() * mask).sum(1)).compare_all(values, values, mask)
     assert torch.equal(found[0, 2], (values[0] - values[2]).abs().sum(1))
     assert torch.equal(found[2, 0], found[0, 2])
 
@@ -54,5 +57,6 @@ def test_packing_changes_no_measure(name):
     narrow, rows = packed(mask[3:6], values[:, 3:6])
     assert narrow.shape == (3, 3)
     torch.testing.assert_close(
-        MEASURES[name].table(rows, rows, narrow), MEASURES[name].table(values[:, 3:6], values[:, 3:6], mask[3:6])
+        MEASURES[name].compare_all(rows, rows, narrow),
+        MEASURES[name].compare_all(values[:, 3:6], values[:, 3:6], mask[3:6]),
     )

@@ -1,0 +1,104 @@
+"""An estimate between its null and its ceiling, with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from perdure.core.errors import NonFiniteError
+
+__all__ = ["Estimate", "read_estimate"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value between its null and its ceiling.
+
+    Args:
+        value: Estimated value.
+        null: Score of a random map, or of a model without information.
+        ceiling: Score of the best possible map or model; below the null where lower values are better.
+        interval: Ends of the 95 % interval of the value; None when unknown.
+        n: Number of samples or runs behind the value.
+        name: Name of the measured property.
+        unit: Unit that follows the value, for example "nats".
+        higher_is_better: Direction of improvement; None for a value that only describes.
+
+    Raises:
+        NonFiniteError: If a number is NaN or infinite.
+
+    Example:
+        >>> accuracy = Estimate(0.9, 0.5, 1.0, (0.88, 0.92), name="accuracy")
+        >>> accuracy.rescale(0.75), accuracy.low
+        (0.5, 0.88)
+        >>> Estimate(0.9, 0.5, 1.0).low
+        -inf
+    """
+
+    value: float
+    null: float
+    ceiling: float
+    interval: tuple[float, float] | None = None
+    n: int = 1
+    name: str = ""
+    unit: str = ""
+    higher_is_better: bool | None = None
+
+    def __post_init__(self) -> None:
+        low, high = self.interval or (self.value, self.value)
+        numbers = {"value": self.value, "null": self.null, "ceiling": self.ceiling, "low end": low, "high end": high}
+        for field, number in numbers.items():
+            if not math.isfinite(number):
+                raise NonFiniteError(
+                    f"the {field} of '{self.name}' is {number}", "leave out samples without a score before averaging"
+                )
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval; minus infinity when the interval is unknown."""
+        return -math.inf if self.interval is None else self.interval[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval; infinity when the interval is unknown."""
+        return math.inf if self.interval is None else self.interval[1]
+
+    def rescale(self, value: float) -> float:
+        """Rescale a value to 0 at the null and 1 at the ceiling.
+
+        Args:
+            value: Value on the scale of this estimate.
+
+        Returns:
+            The fraction of the way from null to ceiling.
+        """
+        return (value - self.null) / (self.ceiling - self.null)
+
+
+def read_estimate(record: Mapping[str, Any]) -> Estimate:
+    """Read an estimate from plain data.
+
+    Records of version 0.1 hold the ends of the interval as `low` and `high`.
+
+    Args:
+        record: Fields by name, such as `dataclasses.asdict` returns.
+
+    Returns:
+        The estimate.
+
+    Example:
+        >>> from dataclasses import asdict
+        >>> accuracy = Estimate(0.9, 0.5, 1.0, (0.88, 0.92), name="accuracy")
+        >>> read_estimate(asdict(accuracy)) == accuracy
+        True
+        >>> old = {"name": "accuracy", "value": 0.9, "low": 0.88, "high": 0.92, "null": 0.5, "ceiling": 1.0}
+        >>> read_estimate(old) == accuracy
+        True
+    """
+    fields = dict(record)
+    if "low" in fields:
+        fields["interval"] = (fields.pop("low"), fields.pop("high"))
+    interval = fields.get("interval")
+    return Estimate(**{**fields, "interval": None if interval is None else (interval[0], interval[1])})
