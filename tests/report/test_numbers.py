@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.core.estimate import Estimate
-from perdure.report.numbers import compare_with_null, describe, format_interval, place_on_scale
+from perdure.report.numbers import compare_with_null, describe, format_interval, format_value, place_on_scale
 
 values = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
 
@@ -51,5 +51,5 @@ def test_a_number_that_only_describes_has_no_standing():
 def test_a_number_without_an_interval_has_no_standing():
     unknown = Estimate(0.5, 0.0, 1.0, name="n", higher_is_better=True)
     assert compare_with_null(unknown) is None
-    assert format_interval(unknown) == "unknown"
+    assert (format_value(unknown), format_interval(unknown)) == ("0.500", "unknown")
     assert place_on_scale(unknown).low == place_on_scale(unknown).high == place_on_scale(unknown).value == 50.0

@@ -184,4 +184,4 @@ def flatten_facts(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[
 
 
 def _size(number: Estimate) -> float:
-    return max(abs(number.value), *(abs(end) for end in number.interval or ()))
+    return max(abs(each) for each in (number.value, *(number.interval or ())))
