@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.report.numbers import digits
+from perdure.report.numbers import format_number
 from tests.cli.shell import run
 
 STORED = Path(__file__).parent / "version_0_1"
@@ -20,4 +20,4 @@ def test_the_page_of_a_run_folder_of_version_0_1_is_rendered_again(kind, tmp_pat
     numbers = [entry["number"] for entry in record["scores" if kind == "audit" else "agreements"]]
     for number in numbers:
         size = max(abs(number[end]) for end in ("value", "low", "high"))
-        assert f"{digits(number['low'], size=size)} to {digits(number['high'], size=size)}" in page
+        assert f"{format_number(number['low'], size=size)} to {format_number(number['high'], size=size)}" in page

@@ -1,18 +1,18 @@
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
 from perdure.core.errors import NonFiniteError
-from perdure.core.estimate import Estimate, read_estimate
+from perdure.core.estimate import Estimate, read_estimate, write_estimate
 
 AUPRC = Estimate(0.13, 0.24, 1.0, (0.12, 0.14), 20, "AUPRC", higher_is_better=True)
 
 
 @pytest.mark.parametrize("estimate", [AUPRC, replace(AUPRC, interval=None)])
 def test_an_estimate_survives_json(estimate):
-    assert read_estimate(json.loads(json.dumps(asdict(estimate)))) == estimate
+    assert read_estimate(json.loads(json.dumps(write_estimate(estimate)))) == estimate
 
 
 def test_numbers_of_version_0_1_are_read():

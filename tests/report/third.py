@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from perdure.core.estimate import Estimate
+from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.registry import folder_name
-from perdure.core.verdict import Verdict
+from perdure.core.verdict import Verdict, write_verdict
 from perdure.report.charts.figure import new_figure, to_png
 from perdure.report.pieces import Picture
 
@@ -21,7 +21,9 @@ def undrawn(draw, alt, caption=""):
 
 
 def number(name, value, null=0.0, ceiling=1.0, better=True):
-    return asdict(Estimate(value, null, ceiling, (value - 0.05, value + 0.05), name=name, higher_is_better=better))
+    return write_estimate(
+        Estimate(value, null, ceiling, (value - 0.05, value + 0.05), name=name, higher_is_better=better)
+    )
 
 
 def reproduction(runs=4, methods=("attention", "gradient"), samples=60, types=("care", "fall", "visit"), name="seed"):
@@ -52,7 +54,9 @@ def reproduction(runs=4, methods=("attention", "gradient"), samples=60, types=("
         "answer": sentence,
         "runs": [{"name": n, "folder": n, "accuracy": number("accuracy", 0.9, 0.5)} for n in names],
         "methods": list(methods),
-        "verdict": asdict(Verdict("Do explanations survive retraining?", "partly", "warning", sentence, numbers)),
+        "verdict": write_verdict(
+            Verdict("Do explanations survive retraining?", "partly", "warning", sentence, numbers)
+        ),
         "agreements": [
             {"method": m, "number": number(name, 0.6 - 0.07 * i)} for m in methods for i, name in enumerate(MEASURES)
         ],

@@ -18,10 +18,10 @@ from perdure.audit.samples import extent, titles
 from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly, verdicts
 from perdure.core.batch import Batch, select
-from perdure.core.estimate import Estimate
+from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.protocols import Metric
 from perdure.core.registry import METRICS, folder_name
-from perdure.core.verdict import Verdict
+from perdure.core.verdict import Verdict, write_verdict
 from perdure.data.splits import Splits
 from perdure.engine.judge import default_metrics
 from perdure.records.record import write_record
@@ -76,7 +76,11 @@ def audit(
         "subtitle": f"{run.config['data']} · {settings.methods[0]} · {len(batch)} test samples · {extent(batch)}",
         "answer": " ".join(_answer(name, settings.methods[0], some) for name, some in answers.items()),
         "models": [
-            {"name": name, "accuracy": asdict(accuracy[name]), "verdicts": [asdict(verdict) for verdict in some]}
+            {
+                "name": name,
+                "accuracy": write_estimate(accuracy[name]),
+                "verdicts": [write_verdict(verdict) for verdict in some],
+            }
             for name, some in answers.items()
         ],
         "scores": _scores(found),
@@ -140,7 +144,7 @@ def _answer(name: str, method: str, some: Sequence[Verdict]) -> str:
 
 def _scores(found: Mapping[str, Sequence[Explained]]) -> list[dict[str, Any]]:
     return [
-        {"model": one.model, "method": one.method, "number": asdict(number)}
+        {"model": one.model, "method": one.method, "number": write_estimate(number)}
         for some in found.values()
         for one in some
         for number in (*one.numbers.values(), *one.close.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from perdure.audit.retrained import weighed
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.core.estimate import read_estimate
+from perdure.core.estimate import read_estimate, write_estimate
 from perdure.core.registry import folder_name
+from perdure.core.verdict import write_verdict
 from perdure.data.splits import Splits
 from perdure.engine.pool import Progress
 from perdure.ops.variance import shares
@@ -100,12 +101,12 @@ def reproduce(
         "title": f"{run.config['model']} on {run.config['data']}",
         "subtitle": f"{len(some)} runs · {', '.join(settings.methods)} · {len(batch)} test samples",
         "answer": f"{verdict.question} {verdict.answer.capitalize()}. {verdict.sentence}",
-        "runs": [{"name": m.name, "folder": str(m.folder), "accuracy": asdict(m.accuracy)} for m in some],
+        "runs": [{"name": m.name, "folder": str(m.folder), "accuracy": write_estimate(m.accuracy)} for m in some],
         "failed": _left(some, every, ensemble),
         "methods": list(settings.methods),
-        "verdict": asdict(verdict),
+        "verdict": write_verdict(verdict),
         **record,
-        "alike": asdict(alike.estimate),
+        "alike": write_estimate(alike.estimate),
         "remedies": remedies(told, some, work, splits, ensemble.workers),
         "types": list(types),
         "classes": list(splits.classes),
@@ -137,7 +138,7 @@ def _measured(
         name, found = folder_name(method), clusters_of(runs[0].vectors.values, method)
         pairs = _pairs(runs, method, found.count, settings)
         numbers = [agreement.estimate for agreement in pairs] + consistency_numbers(runs, batch.label, settings.seed)
-        agreements += [{"method": method, "number": asdict(number)} for number in numbers]
+        agreements += [{"method": method, "number": write_estimate(number)} for number in numbers]
         arrays |= {f"pairs/{name}/{agreement.estimate.name}": agreement.pairs.numpy() for agreement in pairs}
         arrays |= shown(runs, found, name)
         clusters[method] = found.record

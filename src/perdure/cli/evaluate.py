@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ from perdure.cli.pages import began
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import JSON, METRIC, load_batch, load_data, other_samples
 from perdure.core.errors import CheckpointError, RunFolderError, SettingError
+from perdure.core.estimate import write_estimate
 from perdure.records.place import place
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def evaluate(
             judge(Judging(explained, batch, run / "maps", (made,), scores, case, method), shared, progress)
         numbers |= score_numbers(stored_scores(scores), asked["seed"])
     if as_json:
-        print_json({name: asdict(number) for name, number in numbers.items()})
+        print_json({name: write_estimate(number) for name, number in numbers.items()})
         return
     cells = [(n.name, *(f"{x:.4f}" for x in (n.value, n.low, n.high, n.null, n.ceiling))) for n in numbers.values()]
     print_table(f"{asked['method']} on {asked['data']}", ("metric", "value", "low", "high", "null", "ceiling"), cells)

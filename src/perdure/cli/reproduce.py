@@ -221,5 +221,5 @@ def _print(record: Mapping[str, Any], page: Path) -> None:
 
 
 def _cells(number: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    interval = "unknown" if number["interval"] is None else "{:.3f} to {:.3f}".format(*number["interval"])
+    interval = "unknown" if number["low"] is None else f"{number['low']:.3f} to {number['high']:.3f}"
     return f"{number['value']:.3f}", interval, f"{number['null']:.3f}", f"{number['ceiling']:.3f}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from perdure.core.errors import NonFiniteError
 
-__all__ = ["Estimate", "read_estimate"]
+__all__ = ["Estimate", "read_estimate", "write_estimate"]
 
 
 @dataclass(frozen=True)
@@ -77,28 +77,34 @@ class Estimate:
         return (value - self.null) / (self.ceiling - self.null)
 
 
+def write_estimate(estimate: Estimate) -> dict[str, Any]:
+    """Write an estimate as plain data.
+
+    Args:
+        estimate: Estimate to write.
+
+    Returns:
+        The fields by name, with the ends of the interval as `low` and `high`, None when unknown.
+    """
+    fields = asdict(estimate)
+    low, high = fields.pop("interval") or (None, None)
+    return {**fields, "low": low, "high": high}
+
+
 def read_estimate(record: Mapping[str, Any]) -> Estimate:
     """Read an estimate from plain data.
 
-    Records of version 0.1 hold the ends of the interval as `low` and `high`.
-
     Args:
-        record: Fields by name, such as `dataclasses.asdict` returns.
+        record: Fields as `write_estimate` returns them; records of version 0.1 have no `n`.
 
     Returns:
         The estimate.
 
     Example:
-        >>> from dataclasses import asdict
         >>> accuracy = Estimate(0.9, 0.5, 1.0, (0.88, 0.92), name="accuracy")
-        >>> read_estimate(asdict(accuracy)) == accuracy
-        True
-        >>> old = {"name": "accuracy", "value": 0.9, "low": 0.88, "high": 0.92, "null": 0.5, "ceiling": 1.0}
-        >>> read_estimate(old) == accuracy
+        >>> read_estimate(write_estimate(accuracy)) == accuracy
         True
     """
     fields = dict(record)
-    if "low" in fields:
-        fields["interval"] = (fields.pop("low"), fields.pop("high"))
-    interval = fields.get("interval")
-    return Estimate(**{**fields, "interval": None if interval is None else (interval[0], interval[1])})
+    low, high = fields.pop("low"), fields.pop("high")
+    return Estimate(**fields, interval=None if low is None else (low, high))

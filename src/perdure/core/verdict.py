@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from perdure.core.estimate import Estimate, read_estimate
+from perdure.core.estimate import Estimate, read_estimate, write_estimate
 
-__all__ = ["Level", "Verdict", "read_verdict"]
+__all__ = ["Level", "Verdict", "read_verdict", "write_verdict"]
 
 Level = Literal["good", "warning", "bad", "none"]
 """How a verdict is to be taken; "none" for an answer that is neither good nor bad."""
@@ -18,7 +18,7 @@ Level = Literal["good", "warning", "bad", "none"]
 class Verdict:
     """One answer to one question about a model.
 
-    `dataclasses.asdict` makes it plain data and `read_verdict` brings it back.
+    `write_verdict` makes it plain data and `read_verdict` reads it back.
 
     Args:
         question: what was asked.
@@ -33,6 +33,18 @@ class Verdict:
     level: Level
     sentence: str
     numbers: tuple[Estimate, ...] = ()
+
+
+def write_verdict(verdict: Verdict) -> dict[str, Any]:
+    """Write a verdict as plain data.
+
+    Args:
+        verdict: Verdict to write.
+
+    Returns:
+        The fields by name.
+    """
+    return {**asdict(verdict), "numbers": [write_estimate(number) for number in verdict.numbers]}
 
 
 def read_verdict(record: Mapping[str, Any]) -> Verdict:

@@ -65,7 +65,8 @@ def read_record(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.n
         text, packed = (file.read_bytes() for file in files)
     with undamaged(folder, kind):
         record = json.loads(text)
-        if record.pop(_DIGEST, None) != _digest(record, packed):
+        digest = record.pop(_DIGEST, None)
+        if digest not in (None, _digest(record, packed)):  # records of version 0.1 have no digest
             raise RunFolderError(f"{files[0]} or {files[1].name} was changed since it was written", _remedy(folder))
         with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
             return record, dict(arrays)

@@ -184,4 +184,5 @@ def flatten_facts(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[
 
 
 def _size(number: Estimate) -> float:
-    return max(abs(each) for each in (number.value, *(number.interval or ())))
+    low, high = number.interval or (number.value, number.value)
+    return max(abs(number.value), abs(low), abs(high))

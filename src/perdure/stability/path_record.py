@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
-from perdure.core.estimate import Estimate
+from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.protocols import Method
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
@@ -190,7 +190,7 @@ def _looked_at(
             check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
         place = f"{kind}/{folder_name(name)}"
         numbers, found = _drifts(runs, name, place, stream(settings.seed, "along", kind, name))
-        agreements += [{"kind": kind, "method": name, "number": asdict(number)} for number in numbers]
+        agreements += [{"kind": kind, "method": name, "number": write_estimate(number)} for number in numbers]
         followed = flow(runs, settings.clusters, stream(settings.seed, "flow", kind, name))
         arrays |= found | {f"ari/{place}": followed.ari.numpy(), f"flow/{place}": followed.label.numpy()}
         top = _top_types(runs[0].vectors)
@@ -209,7 +209,7 @@ def _kind(search: Search, route: Route, null: float) -> dict[str, Any]:
     )
     return {
         "kind": route.kind,
-        "barrier": asdict(number),
+        "barrier": write_estimate(number),
         "increase": found.increase,
         "noise": found.noise,
         "inside_noise": found.inside_noise,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import combinations
 from math import comb
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from perdure.core.batch import select
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, SettingError, UnsupportedError
-from perdure.core.estimate import Estimate
+from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.random import stream
 from perdure.core.registry import folder_name
 from perdure.data.splits import Splits
@@ -226,7 +226,7 @@ def _means(method: str, runs: Sequence[Run], seed: int) -> list[dict[str, Any]]:
     except EmptyDataError:  # no sample is predicted alike by all runs, and means would explain different classes
         return []
     return [
-        {"method": method, "remedy": _named(size), "number": asdict(estimate)}
+        {"method": method, "remedy": _named(size), "number": write_estimate(estimate)}
         for size, estimate in zip(sizes, found, strict=True)
     ]
 
@@ -254,7 +254,7 @@ def _weights(
         {
             "method": method,
             "remedy": "averaged weights",
-            "number": asdict(sample_agreement(some, spearman, stream(work.seed, "averaged")).estimate),
+            "number": write_estimate(sample_agreement(some, spearman, stream(work.seed, "averaged")).estimate),
             "accuracy": sum(right) / len(right),
         }
         for method, some in averaged.items()
