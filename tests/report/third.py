@@ -1,7 +1,5 @@
 """Made-up records of the third pillar, as `audit` writes them, of any size and with any names."""
 
-from dataclasses import asdict
-
 import numpy as np
 
 from perdure.core.estimate import Estimate, write_estimate
@@ -87,7 +85,7 @@ def paths(kinds=KINDS, methods=("attention", "gradient"), samples=60, points=17,
         loss = 0.2 + 0.03 * way + height * np.sin(np.pi * way) ** 2 + draw.normal(0, 0.002, points)
         arrays |= {f"t/{kind}": way, f"loss/{kind}": loss, f"accuracy/{kind}": 0.95 - 0.5 * (loss - 0.2)}
         arrays[f"f1/{kind}"] = 0.94 - 0.6 * (loss - 0.2)
-        barrier = asdict(
+        barrier = write_estimate(
             Estimate(height, 0.6, 0.0, (height * 0.8, height * 1.2), name="barrier", higher_is_better=False)
         )
         cost = {"seconds": 12.5 * i, "passes": 3200.0 * i, "ended": "arrived", "length": 14.2 + i}

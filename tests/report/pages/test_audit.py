@@ -4,6 +4,8 @@ from dataclasses import asdict
 
 import numpy as np
 
+from perdure.core.estimate import write_estimate
+from perdure.core.verdict import write_verdict
 from perdure.report.pages.audit import build_audit_page, read_audit
 from perdure.report.pages.page import render
 from perdure.report.pieces import Gallery, Sentences
@@ -30,8 +32,15 @@ def test_the_audit_comes_back_from_json_and_arrays(audit):
         "answer": audit.answer,
         "labels": audit.labels,
         "provenance": audit.provenance,
-        "models": [asdict(model) for model in audit.models],
-        "scores": [asdict(row) for row in audit.scores],
+        "models": [
+            {
+                "name": model.name,
+                "accuracy": write_estimate(model.accuracy),
+                "verdicts": [write_verdict(verdict) for verdict in model.verdicts],
+            }
+            for model in audit.models
+        ],
+        "scores": [{**vars(row), "number": write_estimate(row.number)} for row in audit.scores],
     }
     arrays = {"inputs": audit.inputs, "truth": audit.truth, "truth_profile": audit.truth_profile}
     arrays["mean_truth"] = audit.mean_truth
