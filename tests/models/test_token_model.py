@@ -231,3 +231,19 @@ def test_half_and_double_models_find_their_ids():
         reader = READERS["end of text"]().eval().to(dtype)
         model = TokenModel(reader)
         torch.testing.assert_close(model(model.embed(TEXTS)), reader(TEXTS))
+
+
+def test_the_layer_of_tokens_of_a_model_of_transformers_is_found():
+    reader = Reader()
+    reader.get_input_embeddings = lambda: reader.words
+    assert TokenModel(reader).embedding == "words"
+
+
+def test_a_model_that_takes_a_mask_but_reads_padding_is_named():
+    class Padded(Pooled):
+        def forward(self, ids, attention_mask=None):
+            return super().forward(ids)
+
+    model = TokenModel(Padded(lambda ids: torch.full((len(ids),), -1)))
+    with pytest.warns(PaddingWarning, match="Padded computes other outputs for a text with padding behind it"):
+        attribute(model, model.embed(TEXTS).detach(), "gradient", target=1, lengths=(TEXTS != 0).sum(1))

@@ -180,7 +180,7 @@ class Lookups(TorchFunctionMode):
                 f"the model looks token ids up in the weights of '{self.name}' without calling this layer",
                 "call the layer itself in the model, so that its output can be replaced",
             )
-        if name == "embedding":
+        if name == "embedding" and self._are_the_ids(args[0]):
             self.other_tables += [value for value in _tensors(args) if value.is_floating_point()]
         if name == "__setitem__":
             self._write(*args)
@@ -192,6 +192,13 @@ class Lookups(TorchFunctionMode):
             self._note(result, torch.nn.functional.pad(self._moved(args[0]), args[1], value=-1))
         else:
             self._compute(name, args, result, inputs)
+
+    def _are_the_ids(self, value: Tensor) -> bool:
+        """Tell whether numbers are, in most places, the ids that belong there."""
+        places = self._places(value)
+        if places is None:
+            return False
+        return float((self.ids.flatten()[places.clamp_min(0)] == value).double().mean()) > 0.5
 
     def _compute(self, name: str, args: Any, result: Any, inputs: list[Tensor]) -> None:
         """Note that numbers are computed from ids; those of the same shape, such as masked ids, keep their places."""

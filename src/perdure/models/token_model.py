@@ -32,7 +32,8 @@ class TokenModel(Adapted):
 
     Args:
         model: called with ids (batch, time); it is kept, not copied. It may be an `Adapted` one.
-        embedding: the name of the layer that embeds tokens; None where there is only one `nn.Embedding`.
+        embedding: the name of the layer that embeds tokens; None where there is only one `nn.Embedding`, or where the
+            model has a method `get_input_embeddings`, as those of transformers.
         output: name or position of the logits in an output that holds several tensors; None finds them.
 
     Raises:
@@ -128,6 +129,14 @@ class TokenModel(Adapted):
             self(x[:1], length, **one)  # which refuses a model that reads the ids
             return side
         self._finds_padding = self._finds(ids, lengths)
+        if self.told and self._finds_padding is False:
+            warnings.warn(
+                f"{type(self.model).__name__} computes other outputs for a text with padding behind it than for "
+                "the text alone, so outputs and maps depend on the other texts of a batch; explain texts of one length "
+                "at a time, without lengths, or let the model take padding where it was trained with it",
+                PaddingWarning,
+                stacklevel=2,
+            )
         self._check_same(x[:1], ids[:1], length, one)
         return {**side, TOKEN_IDS: ids}
 
@@ -160,14 +169,14 @@ class TokenModel(Adapted):
 
     def _finds(self, ids: Tensor, lengths: Tensor | None) -> bool | None:
         """Find out whether the model finds padding by the ids: whether cutting it off changes the shortest sample."""
-        if self.told or lengths is None or bool((lengths >= ids.shape[1]).all()):
+        if lengths is None or bool((lengths >= ids.shape[1]).all()):
             return None
         row = int(lengths.argmin())
         one = {name: value[row : row + 1] for name, value in super().side_inputs(ids, lengths).items()}
         with evaluation(self.model), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", PaddingWarning)
-            short = super().forward(ids[row : row + 1, : lengths[row]], None, **one)
-            whole = super().forward(ids[row : row + 1], None, **one)
+            short = super().forward(ids[row : row + 1, : lengths[row]], lengths[row : row + 1], **one)
+            whole = super().forward(ids[row : row + 1], lengths[row : row + 1], **one)
         return bool((short - whole).abs().max() <= SAME * whole.abs().max().clamp_min(1.0))
 
     def _unknown(self) -> UnsupportedError:
@@ -195,6 +204,9 @@ def _is_among(weight: Tensor, tables: list[Tensor]) -> bool:
 def _found(model: nn.Module) -> str:
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
     names: list[str] = list({id(layer.weight): name for name, layer in reversed(layers.items())}.values())[::-1]
+    own = getattr(model, "get_input_embeddings", lambda: None)()  # of transformers
+    if own is not None and any(own is layer for layer in layers.values()):
+        return next(name for name, layer in layers.items() if layer is own)
     if len(names) != 1:
         kind = type(model).__name__
         raise UnsupportedError(
