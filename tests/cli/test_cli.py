@@ -53,6 +53,14 @@ def test_explain_evaluate_and_read_with_duckdb(trained, tmp_path):
     assert scores["roc"]["null"] == pytest.approx(0.5, abs=0.05)
 
 
+def test_the_batch_size_changes_neither_maps_nor_scores(trained, tmp_path):
+    scores = []
+    for name, options in (("default", ()), ("small", ("--batch-size", "3"))):
+        run("explain", trained, BOXES, "--method", "occlusion", "--limit", "5", "--out", tmp_path / name, *options)
+        scores.append(json.loads(run("evaluate", tmp_path / name, "--metric", "deletion", "--json", *options)))
+    assert scores[0]["deletion"]["value"] == pytest.approx(scores[1]["deletion"]["value"], abs=1e-5)
+
+
 def test_texts_are_trained_explained_and_judged_by_name(tmp_path):
     reviews = "planted_text:train=40,validation=10,test=12"
     run("train", "small_deep_lstm:hidden_size=4,layers=2,embedding_size=3", reviews, "--out", tmp_path / "run", *QUICK)

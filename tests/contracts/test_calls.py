@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from perdure.attribution.attribute import attribute
 from perdure.core.batch import Batch
-from perdure.core.errors import LengthError, SettingError
+from perdure.core.errors import LengthError, SettingError, ShapeError, UnsupportedError
 from perdure.core.protocols import Fits
 from perdure.core.registry import METHODS, METRICS
 from perdure.metrics.evaluate import evaluate
@@ -200,3 +200,53 @@ def test_metrics_keep_series_sorted(name):
 def test_series_that_are_not_sorted_are_refused_by_name():
     with pytest.raises(LengthError, match=r"enforce_sorted=False.*sort the samples"):
         attribute(Packs(), CASES["padded"].x.float(), "gradient", target=0, lengths=SORTED.flip(0))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # of torch.compile itself
+@pytest.mark.parametrize("name", ["gradient", "occlusion", "grad_cam", "guided_backprop", "deep_lift"])
+def test_a_model_that_is_compiled_is_explained_as_it_was(name):
+    case = CASES["rectified"]
+    model = case.make().double()
+    expected = explain(name, case, model)
+    compiled = torch.compile(copy.deepcopy(model), backend="eager")
+    compiled(case.x)
+    torch.testing.assert_close(explain(name, case, compiled), expected)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_frozen_model_is_explained():
+    case = CASES["rectified"]
+    model = case.make().double()
+    frozen = torch.jit.freeze(torch.jit.script(model))
+    for name in ("gradient", "occlusion"):
+        torch.testing.assert_close(explain(name, case, frozen), explain(name, case, model))
+
+
+def test_weights_made_in_inference_mode_are_refused_where_gradients_are_needed():
+    case = CASES["table"]
+    with torch.inference_mode():
+        model = case.make().double()
+    with pytest.raises(UnsupportedError, match="inference_mode"):
+        explain("gradient", case, model)
+    torch.testing.assert_close(explain("gradient", case, copy.deepcopy(model)), explain("gradient", case))
+
+
+@pytest.mark.parametrize(
+    ("x", "remedy"),
+    [
+        (torch.ones(2, 3).to_sparse(), "to_dense"),
+        (torch.ones(2, 3, device="meta"), "give it values"),
+        (torch.ones(2, 3, dtype=torch.complex64), "floating point"),
+        (torch.nested.nested_tensor([torch.ones(3, 2), torch.ones(2, 2)], layout=torch.jagged), "to_padded_tensor"),
+    ],
+)
+def test_tensors_without_dense_numbers_are_refused(x, remedy):
+    with pytest.raises(ShapeError, match=remedy):
+        attribute(nn.Flatten(), x, "gradient", target=0)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, "a", True])
+def test_a_batch_size_that_counts_nothing_is_refused(batch_size):
+    case = CASES["table"]
+    with pytest.raises(SettingError, match="batch_size"):
+        explain("gradient", case, batch_size=batch_size)

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from perdure.engine.piece import Engine
 
-__all__ = ["DEVICE", "ENGINE", "RAY_ADDRESS", "WORKERS", "chosen_engine"]
+__all__ = ["BATCH_SIZE", "DEVICE", "ENGINE", "RAY_ADDRESS", "WORKERS", "chosen_engine"]
 
 
 def _there(device: str) -> str:
@@ -28,6 +28,10 @@ WORKERS = Annotated[
 RAY_ADDRESS = Annotated[
     str | None,
     typer.Option(help="A running Ray cluster: host:port, or 'auto' for the one of this machine; else one is started."),
+]
+BATCH_SIZE = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most rows in one call of the model, perturbed copies included; fewer need less memory."),
 ]
 DEVICE = Annotated[
     str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.explain import ExplainSettings
 from perdure.cli.model_source import ModelSource
 from perdure.cli.models import asks_for_code, read_by, resolve
@@ -37,6 +37,7 @@ def evaluate(
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
     device: DEVICE = "cpu",
+    batch_size: BATCH_SIZE = None,
     as_json: JSON = False,
 ) -> None:
     """Judge stored maps; every score comes with its null and its ceiling.
@@ -72,7 +73,11 @@ def evaluate(
     for made, name in zip(judges, names, strict=True):
         scores = run / "scores" / folder_name(name)
         with bar(f"scoring by {name}") as progress:
-            judge(Judging(explained, batch, run / "maps", (made,), scores, case, method), shared, progress)
+            judge(
+                Judging(explained, batch, run / "maps", (made,), scores, case, method, batch_size=batch_size),
+                shared,
+                progress,
+            )
         numbers |= score_numbers(stored_scores(scores), asked["seed"])
     if as_json:
         print_json({name: write_estimate(number) for name, number in numbers.items()})

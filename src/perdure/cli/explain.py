@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, say
-from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.folder import default_folder
 from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.plan import keep_plan
@@ -84,6 +84,7 @@ def explain(
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
     device: DEVICE = "cpu",
+    batch_size: BATCH_SIZE = None,
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -122,7 +123,7 @@ def explain(
         trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress, device=device)
     maps = folder / "maps"
     fitted = prepared(made, trained, other_samples(splits, split))
-    work = Explaining(trained, batch, fitted, maps, model, split, seed, explained, target)  # type: ignore[arg-type]
+    work = Explaining(trained, batch, fitted, maps, model, split, seed, explained, target, batch_size)  # type: ignore[arg-type]
     with bar("explaining") as progress:
         run_explain(work, shared, progress)
     if as_json:

@@ -65,6 +65,9 @@ def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
     if not isinstance(x, Tensor) or not x.is_floating_point():
         kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
         raise ShapeError(f"{name} is {kind}", _floats(x))
+    other = _other_kind(x)
+    if other is not None:
+        raise ShapeError(f"{name} is a {other[0]} tensor", other[1])
     if x.ndim < 2 if rank is None else x.ndim != rank:
         axes = "(batch, ...)" if rank is None else f"{rank} axes" + (", (batch, time, feature)" if rank == 3 else "")
         raise ShapeError(f"{name} has shape {tuple(x.shape)}", f"pass a tensor with {axes}")
@@ -81,10 +84,23 @@ def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
         )
 
 
+def _other_kind(x: Tensor) -> tuple[str, str] | None:
+    """Name a tensor whose numbers are not laid out in memory, with what to do about it."""
+    if x.is_nested:
+        return "nested", "pad it, torch.nested.to_padded_tensor(x, 0.0), and pass lengths="
+    if x.is_meta:
+        return "meta", "give it values: tensors on the device 'meta' have none"
+    if x.layout != torch.strided:
+        return str(x.layout).removeprefix("torch."), "pass x.to_dense()"
+    return None
+
+
 def _floats(x: object) -> str:
     """Say how to come by floats."""
     if not isinstance(x, Tensor):
         return "pass a floating point tensor, torch.as_tensor(x, dtype=torch.float32)"
+    if x.is_quantized:
+        return "pass x.dequantize()"
     if x.is_complex() or x.dtype == torch.bool:
         return "pass a floating point tensor"
     return (

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["evaluation"]
+__all__ = ["evaluation", "run_eagerly"]
+
+
+def run_eagerly() -> AbstractContextManager[object]:
+    """Run compiled models without their compiled code, which calls no hooks that were added after it was made.
+
+    Returns:
+        A context; nothing is compiled where `torch.compile` has not been imported.
+    """
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 @contextmanager

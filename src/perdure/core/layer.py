@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from perdure.core.call import NO_SIDE, call_in_parts, call_model
 from perdure.core.errors import UnknownNameError, UnsupportedError
-from perdure.core.evaluation import evaluation
+from perdure.core.evaluation import evaluation, run_eagerly
 from perdure.core.precision import widen
 from perdure.core.query import Query, part
 
@@ -216,7 +216,8 @@ class _Reached(Exception):  # noqa: N818 - it is no error
 def _hook(module: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> Iterator[None]:
     handle = module.register_forward_hook(hook)
     try:
-        yield
+        with run_eagerly():
+            yield
     finally:
         handle.remove()
 

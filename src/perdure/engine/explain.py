@@ -15,6 +15,7 @@ from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
 from perdure.core.opening import opened
 from perdure.core.protocols import AtX, Method
+from perdure.core.query import row_limit
 from perdure.core.random import stream
 from perdure.core.target import LABEL_TARGETS
 from perdure.engine.piece import Engine
@@ -45,6 +46,7 @@ class Explaining:
         seed: of the model's training and of what the method draws.
         explained: whether to explain the predicted class of each sample or its label.
         target: name of what is explained of that class, such as "logit" or "probability".
+        batch_size: most rows in one call of the model; None for a number that suits the size of a sample.
         shard: samples in a part; fixed, so that the results do not depend on how the work is shared out.
     """
 
@@ -57,6 +59,7 @@ class Explaining:
     seed: int = 0
     explained: Literal["prediction", "label"] = "prediction"
     target: str = "logit"
+    batch_size: int | None = None
     shard: int = SHARD
 
     def __call__(self, index: int) -> Callable[[], None]:
@@ -70,8 +73,9 @@ class Explaining:
         """
         batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
         inputs, lengths = embedded(self.model, batch).inputs, lengths_of(batch.mask)
-        opening = opened(self.model, inputs, lengths) if isinstance(self.method, AtX) else None
-        outputs = predict(self.model, batch) if opening is None else opening.outputs
+        fits = len(batch) <= (row_limit(inputs) if self.batch_size is None else self.batch_size)
+        opening = opened(self.model, inputs, lengths) if fits and isinstance(self.method, AtX) else None
+        outputs = predict(self.model, batch, self.batch_size) if opening is None else opening.outputs
         prediction = outputs.argmax(1)
         explained = prediction if self.explained == "prediction" else batch.label
         attribution = attribute(
@@ -81,6 +85,7 @@ class Explaining:
             target=LABEL_TARGETS[self.target](explained),
             lengths=lengths,
             generator=stream(self.seed, "explain", index),
+            batch_size=self.batch_size,
             opening=opening,
         )
         return partial(self._store, index, attribution, batch, prediction, explained)

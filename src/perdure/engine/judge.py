@@ -47,6 +47,7 @@ class Judging:
         case: what is judged, for the record.
         fitted: the method that made the maps, if it had to see samples before, for metrics that explain again.
         draws: random maps per sample, for the null.
+        batch_size: most rows in one call of the model; None for a number that suits the size of a sample.
     """
 
     model: nn.Module
@@ -57,6 +58,7 @@ class Judging:
     case: Case
     fitted: Method | None = None
     draws: int = 5
+    batch_size: int | None = None
 
     def __call__(self, index: int) -> None:
         """Judge one part and store the scores.
@@ -69,7 +71,7 @@ class Judging:
         tables = []
         for metric in self.metrics:
             random = stream(self.case.seed, "null", name_of(metric), index)
-            score = evaluate(trial, metric, draws=self.draws, generator=random)
+            score = evaluate(trial, metric, draws=self.draws, generator=random, batch_size=self.batch_size)
             tables.append(score_table(score, stored.id, self.case))
         write_part(self.folder, index, pa.concat_tables(tables))
 

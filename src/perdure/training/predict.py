@@ -19,17 +19,18 @@ _NUMBERS = 10_000_000
 """The most samples, and the most numbers in them, sent through a model at once where no gradient is needed."""
 
 
-def predict(model: nn.Module, batch: Batch) -> Float[Tensor, "batch classes"]:
+def predict(model: nn.Module, batch: Batch, batch_size: int | None = None) -> Float[Tensor, "batch classes"]:
     """Compute the outputs of a model in evaluation mode; the model is left as it was.
 
     Args:
         model: called as `model(x)`, or as `model(x, lengths=lengths)` when the batch has a mask.
         batch: the samples.
+        batch_size: most samples in one call; None for a number that suits their size.
 
     Returns:
         Logits, on the device of the model.
     """
-    rows = max(1, min(_ROWS, _NUMBERS // batch.inputs[0].numel()))
+    rows = batch_size or max(1, min(_ROWS, _NUMBERS // batch.inputs[0].numel()))
     with evaluation(model), torch.no_grad():
         return torch.cat([outputs(model, batch, slice(at, at + rows)) for at in range(0, len(batch), rows)])
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from perdure.core.call import NO_SIDE, Side, call_in_parts, side_of
 from perdure.core.errors import IndependentOutputError, UnsupportedError
-from perdure.core.evaluation import evaluation
+from perdure.core.evaluation import evaluation, run_eagerly
 from perdure.core.optional import require
 from perdure.core.query import Query
 
@@ -78,7 +78,7 @@ def as_forward_module(query: Query) -> Iterator[ForwardModule]:
     Raises:
         IndependentOutputError: when the output does not depend on the differentiated tensor.
     """
-    with evaluation(query.model), torch.enable_grad(), warnings.catch_warnings():
+    with evaluation(query.model), run_eagerly(), torch.enable_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"captum\.")  # warnings about hooks, which are removed
         try:
             yield ForwardModule(query)
