@@ -5,6 +5,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+from perdure.core.errors import SettingError
+from perdure.core.memory import limited_memory
+from perdure.models.presets import model_config
 
 PROGRAM = """
 import resource, torch
@@ -28,3 +33,23 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_passes_in_a_fresh_process_do_not_ask_the_system_for_memory() -> None:
     found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert int(found.stdout) < 1000  # a pass has 560 pages of activations
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["lstm:hidden_size=1000000000", "gru:hidden_size=1000000", "vgg16", "attention_imdb:dense_size=100000000"],
+)
+def test_a_model_beyond_the_memory_is_refused_before_it_is_taken(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure.core.memory.available_memory", lambda: 10**8)
+    with (
+        pytest.raises(SettingError, match=r"the weights of the model need .* GB of memory or more, but only 0.10 GB"),
+        limited_memory(),
+    ):
+        model_config(text).build(3, 2, torch.Generator())
+
+
+def test_a_model_within_the_memory_gets_the_same_weights() -> None:
+    with limited_memory():
+        limited = model_config("lstm").build(3, 2, torch.Generator().manual_seed(0))
+    plain = model_config("lstm").build(3, 2, torch.Generator().manual_seed(0))
+    assert all(torch.equal(one, other) for one, other in zip(limited.parameters(), plain.parameters(), strict=True))

@@ -181,6 +181,7 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
 
     import torch
 
+    from perdure.core.memory import limited_memory
     from perdure.models.typed import told_types
     from perdure.training.checkpoint import load_checkpoint, load_into, load_weights
 
@@ -193,7 +194,8 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
 
     @cache
     def load(splits: Splits) -> nn.Module:
-        model = told_types(config, splits).build(splits.features, len(splits.classes), torch.Generator())
+        with limited_memory():
+            model = told_types(config, splits).build(splits.features, len(splits.classes), torch.Generator())
         load_into(model, weights)
         return model.eval()
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["available_memory", "keep_freed_memory"]
+from perdure.core.errors import SettingError
+
+__all__ = ["available_memory", "keep_freed_memory", "limited_memory"]
 
 LARGEST = 31 * 2**20
 """Bytes, just below the 32 MiB that glibc learns from at most."""
@@ -22,6 +30,55 @@ def available_memory() -> int:
         space leaves; all physical memory where the system does not report what is available.
     """
     return max(0, min(_system(), _control_group(), _address_space()))
+
+
+@contextmanager
+def limited_memory() -> Iterator[None]:
+    """Refuse a model whose weights do not fit the memory, before any of it is taken.
+
+    Yields:
+        Nothing; build the model inside.
+
+    Raises:
+        SettingError: When the tensors allocated on the CPU need more than is available.
+
+    Example:
+        >>> with limited_memory():
+        ...     torch.nn.Linear(10**7, 10**7)
+        Traceback (most recent call last):
+        perdure.core.errors.SettingError: the weights of the model need 400000.00 GB of memory or more, but only ...
+    """
+    with _Allocations(available_memory()):
+        yield
+
+
+class _Allocations(TorchDispatchMode):
+    """Counts the bytes of new tensors, also of those without storage that a model is first laid out with."""
+
+    def __init__(self, free: int) -> None:
+        super().__init__()
+        self.free, self.taken = free, {"cpu": 0, "meta": 0}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in (torch.ops.aten.empty.memory_format, torch.ops.aten.empty_like.default):
+            self._count(args[0], kwargs.get("device"), kwargs.get("dtype"))
+        return func(*args, **kwargs)
+
+    def _count(self, like: Tensor | list[int], device: Any, dtype: torch.dtype | None) -> None:
+        """Count a tensor of a shape, or one like another."""
+        if isinstance(like, Tensor):
+            device, dtype, like = device or like.device, dtype or like.dtype, list(like.shape)
+        place = torch.device(device or "cpu").type
+        if place not in self.taken:
+            return
+        self.taken[place] += prod(like) * (dtype or torch.get_default_dtype()).itemsize
+        if self.taken[place] > self.free:
+            raise SettingError(
+                f"the weights of the model need {self.taken[place] / 1e9:.2f} GB of memory or more, but only "
+                f"{self.free / 1e9:.2f} GB are available",
+                "choose smaller sizes, such as hidden_size=64",
+            )
 
 
 @cache

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from perdure.core.digest import model_digest
 from perdure.core.errors import CheckpointError, CheckpointWarning, SettingError, UnknownNameError
 from perdure.core.foreign import foreign
+from perdure.core.memory import limited_memory
 from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of
@@ -133,9 +134,8 @@ def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> t
     info = _info(folder / _INFO)
     if isinstance(info.config, Factory):
         info = dataclasses.replace(info, config=_trusted(config, info.config, folder))
-    with foreign(
-        CheckpointError, f"{folder / _INFO} describes a model that", "restore the file, or train the model again"
-    ):
+    subject, remedy = f"{folder / _INFO} describes a model that", "restore the file, or train the model again"
+    with foreign(CheckpointError, subject, remedy), limited_memory():
         model = info.config.build(info.features, len(info.classes), torch.Generator())
     load_into(model, folder / _WEIGHTS)
     if model_digest(model) != info.digest:

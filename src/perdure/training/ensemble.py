@@ -11,6 +11,7 @@ import torch
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
+from perdure.core.memory import limited_memory
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.threads import one_thread
@@ -131,7 +132,8 @@ def train(
         SettingError: when the architecture asks for event types, and the data has none.
         NonFiniteError: when the loss becomes NaN or infinite.
     """
-    model = told_types(config, splits).build(splits.features, len(splits.classes), stream(seed, "weights"))
+    with limited_memory():
+        model = told_types(config, splits).build(splits.features, len(splits.classes), stream(seed, "weights"))
     source = source or shuffled(splits.train, settings.batch_size, settings.min_steps)
     with one_thread():
         return fit(model.to(device), source, splits.validation, settings, stream(seed, "training"), progress)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from perdure.core.batch import Batch
+from perdure.core.memory import limited_memory
 from perdure.core.random import stream
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
@@ -83,7 +84,8 @@ class _Lane:
 
 
 def _lane(config: Recurrent, splits: Splits, settings: Training, seed: int) -> _Lane:
-    model = config.build(splits.features, len(splits.classes), stream(seed, "weights"))
+    with limited_memory():
+        model = config.build(splits.features, len(splits.classes), stream(seed, "weights"))
     source = shuffled(splits.train, settings.batch_size, settings.min_steps)
     course = Course(model, source, splits.validation, settings, stream(seed, "training"))
     return _Lane(course, torch.Generator().manual_seed(course.dropout_seed))
