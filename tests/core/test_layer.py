@@ -5,10 +5,14 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from perdure.attribution.attribute import attribute
+from perdure.core.batch import Batch
 from perdure.core.errors import UnknownNameError, UnsupportedError
 from perdure.core.layer import BEFORE, Beyond, UpTo, beyond, default_layer, find_layer
+from perdure.core.protocols import Fits
 from perdure.core.query import Query
-from tests.cases import convolutional, filled, recurrent, stream
+from perdure.core.registry import METHODS
+from tests.cases import convolutional, filled, rectified, recurrent, stream
 
 LENGTHS = torch.tensor([7, 2, 5])
 
@@ -130,3 +134,24 @@ def test_the_default_layer_is_the_published_one():
     assert default_layer(recurrent()) == "recurrence"
     with pytest.raises(UnsupportedError):
         default_layer(nn.Sequential(nn.Linear(2, 2)))
+
+
+@pytest.mark.parametrize("part", ["whole", "in place", "inner"])
+@pytest.mark.parametrize("name", ["grad_cam:layer=3", "guided_backprop", "deep_lift", "information_bottleneck:layer=0"])
+def test_layers_of_a_compiled_model_are_those_of_the_model(name, part):
+    model, x = rectified(), torch.randn(3, 2, 6, 5, generator=stream())
+    batch = Batch(torch.randn(9, 2, 6, 5, generator=stream(5)), torch.zeros(9, dtype=torch.int64))
+
+    def explain(explained):
+        method = METHODS.make(name)
+        method = method.fit(explained, batch) if isinstance(method, Fits) else method
+        return attribute(explained, x, method, target=torch.tensor([0, 1, 2])).values
+
+    expected = explain(model)
+    if part == "in place":
+        model.compile(backend="eager")
+    elif part == "inner":
+        model[0] = torch.compile(model[0], backend="eager")
+    compiled = torch.compile(model, backend="eager") if part == "whole" else model
+    compiled(x)
+    torch.testing.assert_close(explain(compiled), expected)

@@ -20,6 +20,9 @@ from perdure.core.query import Query, part
 
 __all__ = ["Beyond", "UpTo", "beyond", "default_layer", "find_layer"]
 
+COMPILED = "_orig_mod."
+"""What torch.compile puts before the names of modules."""
+
 DEPTH = 0.6
 """How deep the layer lies that is taken when none is named: conv4_1 in VGG16, the third of four LSTMs."""
 
@@ -47,7 +50,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
         >>> find_layer(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), "1")
         ReLU()
     """
-    modules = dict(model.named_modules())
+    modules = {name.replace(COMPILED, ""): module for name, module in model.named_modules()}
     if name in modules and name:
         return modules[name]
     names = [known for known in modules if known]
@@ -71,7 +74,7 @@ def default_layer(model: nn.Module) -> str:
         >>> default_layer(nn.Sequential(*[nn.Conv1d(2, 2, 1) for _ in range(4)]))
         '2'
     """
-    named = [(name, module) for name, module in model.named_modules() if name]
+    named = [(name.replace(COMPILED, ""), module) for name, module in model.named_modules() if name]
     names = [name for name, module in named if isinstance(module, MAPPING)]
     names = names or [name for name, module in named if isinstance(module, nn.Linear)][:-1]
     if not names:
@@ -117,7 +120,7 @@ class UpTo(nn.Module):
         def stop(_module: nn.Module, _args: Any, output: Any) -> None:
             raise _Reached(widen(_tensor(module, output, self.layer, x.shape[1]).clone()))
 
-        with _hook(module, stop):
+        with run_eagerly(), _hook(module, stop):
             try:
                 call_model(self.model, x, lengths, side)
             except _Reached as reached:
@@ -161,7 +164,7 @@ class Beyond(nn.Module):
             calls.append(1)
             return _replaced(module, output, z, self.layer)
 
-        with _hook(module, put):
+        with run_eagerly(), _hook(module, put):
             outputs = call_model(self.model, side.pop(BEFORE), lengths, side)
         if not calls:
             raise _unused(self.layer)
