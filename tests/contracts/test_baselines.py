@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from perdure.attribution.attribute import attribute
 from perdure.core.batch import Batch
-from perdure.core.errors import CompletenessWarning, NonFiniteError
+from perdure.core.errors import CompletenessWarning, NonFiniteError, SettingError
 from perdure.core.registry import METHODS, METRICS
-from perdure.core.written import written
+from perdure.core.written import with_digests, written
 from perdure.metrics.evaluate import evaluate
 from tests.cases import filled, stream
 
@@ -169,3 +169,17 @@ def test_completeness_is_measured_from_the_baseline_of_the_method():
     with pytest.warns(CompletenessWarning, match=r"use completeness:baseline=\[19.0, 1010.0\]"):
         METRICS.make("completeness").measure(trial)
     assert METRICS.make("completeness:baseline=[19.0, 1010.0]").measure(trial).values.max() < 0.1
+
+
+def test_a_record_of_a_file_holds_its_digest(tmp_path):
+    path = tmp_path / "unk_vec.npy"
+    np.save(path, np.array([19.0, 1010.0]))
+    text = f"occlusion:window=2,baseline={path}"
+    made = METHODS.make(text)
+    recorded = with_digests(text, made)
+    assert recorded == f"{text}#{made.baseline.digest}"
+    assert METHODS.make(recorded) == made
+    assert with_digests(recorded, made) == recorded
+    np.save(path, np.array([19.0, 1011.0]))
+    with pytest.raises(SettingError, match="holds other numbers"):
+        METHODS.make(recorded)

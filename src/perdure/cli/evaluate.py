@@ -45,6 +45,7 @@ def evaluate(
     Without --metric: vanishing, and the metrics with truth where the data has one.
     """
     from perdure.core.registry import METHODS, METRICS, folder_name
+    from perdure.core.written import with_digests
     from perdure.engine.explain import shard_count
     from perdure.engine.fitted import prepared
     from perdure.engine.judge import Judging, default_metrics, judge
@@ -64,6 +65,7 @@ def evaluate(
     if not names:
         raise SettingError(f"no metric is asked for, and {asked['data']} has no truth", "name one: --metric insertion")
     judges = [METRICS.make(name) for name in names]
+    names = tuple(with_digests(name, made) for name, made in zip(names, judges, strict=True))
     case = Case("evaluate", asked["data"], asked["model"], asked["method"], asked["seed"])
     parts = shard_count(batch)
     _tell_unfinished(run, parts)

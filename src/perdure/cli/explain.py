@@ -95,6 +95,7 @@ def explain(
     from perdure.core.check import check_choice
     from perdure.core.registry import METHODS
     from perdure.core.target import LABEL_TARGETS
+    from perdure.core.written import with_digests
     from perdure.engine.explain import Explaining, shard_count
     from perdure.engine.explain import explain as run_explain
     from perdure.engine.fitted import prepared
@@ -115,7 +116,7 @@ def explain(
         context, f"explain-{model}-{data}-{method}-{split}", "model", "data", "method", "split"
     )
     kept = None if weights is None else str(weights)
-    samples = (data, method, split, limit, seed, explained, target)
+    samples = (data, with_digests(method, made), split, limit, seed, explained, target)
     open_run(folder, vars(ExplainSettings(model, kept, *samples, device, asdict(how), source.described)))
     training_of = [Wanted("training", "model/model.yaml")] * (source.load is None)
     keep_plan(context, folder, *training_of, Wanted("maps", "maps/part-*.parquet", shard_count(batch)))

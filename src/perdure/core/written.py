@@ -6,8 +6,9 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from perdure.core.registry import name_of
+from perdure.core.values import Values
 
-__all__ = ["unset", "written"]
+__all__ = ["unset", "with_digests", "written"]
 
 
 def written(thing: Any) -> str:
@@ -28,6 +29,28 @@ def written(thing: Any) -> str:
     changed = {field.name: getattr(thing, field.name) for field in own if getattr(thing, field.name) != _default(field)}
     settings = ",".join(f"{name}={_text(value)}" for name, value in changed.items())
     return f"{name_of(thing)}:{settings}" if settings else name_of(thing)
+
+
+def with_digests(text: str, thing: Any) -> str:
+    """Write the digest of each file after its path, so that a record is of its numbers and not of its name.
+
+    Args:
+        text: name with settings, as on the command line.
+        thing: method or metric that was made from it.
+
+    Returns:
+        The text, from which the same thing is made while the files stay as they are.
+
+    Example:
+        >>> from perdure.metrics.insertion import Insertion
+        >>> with_digests("insertion:baseline=[1, 2]", Insertion(baseline=[1, 2]))
+        'insertion:baseline=[1, 2]'
+    """
+    for field in fields(thing) if is_dataclass(thing) else ():
+        value = getattr(thing, field.name)
+        if isinstance(value, Values) and value.source and str(value) not in text:
+            text = text.replace(f"={value.source}", f"={value}")
+    return text
 
 
 def unset(text: str) -> str:
