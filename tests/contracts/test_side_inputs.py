@@ -233,3 +233,11 @@ def test_a_second_input_of_each_step_is_cut_with_its_series(name, samples):
     if not isinstance(METHODS.make(name), Fits):
         alone = [explain(times[i : i + 1] if samples > 1 else times)[i] for i in range(4)]
         torch.testing.assert_close(values, torch.stack(alone))
+
+
+def test_a_function_that_holds_the_rows_of_all_samples_is_named():
+    model = Gained(recurrent().double())
+    with pytest.raises(
+        UnsupportedError, match=r"takes the 4 samples together, but not the first one alone.*given=\{name: rows"
+    ):
+        attribute(lambda x: torch.cat([model.inner(x), GAIN], 1), SERIES, "gradient", target=1)

@@ -24,6 +24,7 @@ from perdure.core.errors import (
     InconsistentOutputWarning,
     IndependentOutputError,
     NonFiniteError,
+    PerdureError,
     ShapeError,
     UnsupportedError,
 )
@@ -196,10 +197,25 @@ def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | Non
         try:
             return call_model(model, x[:1], None if lengths is None else lengths[:1], side_of(side, slice(1)))
         except (TypeError, ValueError, RuntimeError) as error:
-            known = _misfit(error, model, x)
+            known = _misfit(error, model, x) or _only_together(error, model, x, lengths, side)
             if known is None:
                 raise
             raise known from error
+
+
+def _only_together(
+    error: Exception, model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side
+) -> UnsupportedError | None:
+    """Name a model that takes all samples, but no single one, as it holds something with a row for each."""
+    try:
+        call_model(model, x, lengths, side)
+    except (IndexError, RuntimeError, TypeError, ValueError, PerdureError):
+        return None
+    return UnsupportedError(
+        f"the model takes the {len(x)} samples together, but not the first one alone: {error}",
+        "it holds something with one row for each sample: pass that as a second input, "
+        "perdure.Adapted(model, given={name: rows}), whose rows go with their samples",
+    )
 
 
 def _outputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side, rows: int) -> Tensor:
