@@ -19,6 +19,7 @@ CLEAN = (
     "src/perdure/attribution/_valid_steps.py",
     "src/perdure/interop",
     "src/perdure/nn",
+    "src/perdure/report",
     "tests/interop",
     "tests/nn",
 )

@@ -1,1 +1,1 @@
-"""The pictures: the only room that draws."""
+"""Pages and figures: the only package that draws."""

@@ -1,4 +1,4 @@
-"""Short names, for places where a full one does not fit."""
+"""Short names of runs, and names of arrays and folders."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["find_original_name", "select_prefix", "shorten_names"]
 
 
 def shorten_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Shorten the names of runs to what tells them apart.
+    """Shorten the names of runs to their distinct parts.
 
     Args:
-        names: of the runs.
+        names: Names of the runs.
 
     Returns:
-        What follows their common beginning when that is short and one for each; else 1, 2, 3 ...
+        Text after the common prefix if it is short and unique; otherwise 1, 2, 3 ...
 
     Example:
         >>> shorten_names(["seed 0", "seed 10"]), shorten_names(["careful", "hasty"])
@@ -38,14 +38,14 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def find_original_name(folder: str, names: Sequence[str]) -> str:
-    """Find the name that became the name of a folder or an array.
+    """Find the name from which the name of a folder or array was derived.
 
     Args:
-        folder: the name on the disk.
-        names: among which it may be.
+        folder: Name of the folder or array.
+        names: Candidate names.
 
     Returns:
-        The first name with that folder, or the folder itself.
+        First candidate with that folder, or the folder itself.
 
     Example:
         >>> find_original_name("top-3-Jaccard", ["Spearman", "top-3 Jaccard"])
@@ -55,14 +55,14 @@ def find_original_name(folder: str, names: Sequence[str]) -> str:
 
 
 def select_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Take the arrays whose names begin alike.
+    """Select the arrays whose names have a prefix.
 
     Args:
-        prefix: the beginning.
-        arrays: by name.
+        prefix: Prefix of the names.
+        arrays: Arrays by name.
 
     Returns:
-        Those arrays by the rest of their names.
+        Selected arrays by their names without the prefix.
 
     Example:
         >>> sorted(select_prefix("loss/", {"loss/valley": np.zeros(2), "f1/valley": np.zeros(2)}))

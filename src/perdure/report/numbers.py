@@ -1,4 +1,4 @@
-"""Numbers for a page: how they are written, and where they lie between null and ceiling."""
+"""Numbers of a page: format, and position between null and ceiling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 BEYOND = 0.5
-"""How far a scale goes on beyond null and ceiling, in units of their distance; further values sit at its edge."""
+"""Extent of a scale beyond null and ceiling in units of their distance; further values are clipped."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Scale:
 
 
 def place_on_scale(number: Estimate) -> Scale | None:
-    """Place a number between its null and its ceiling.
+    """Compute the positions of a number between its null and its ceiling.
 
     Args:
-        number: what to place.
+        number: Number to place.
 
     Returns:
-        The places, or None when null and ceiling are the same.
+        Positions, or None when null and ceiling are equal.
 
     Example:
         >>> place_on_scale(Estimate(0.75, 1.0, 0.0, (0.5, 1.0)))
@@ -68,7 +68,7 @@ def compare_with_null(number: Estimate) -> Literal["better", "like", "worse"] | 
     """Compare the interval of a number with its null.
 
     Args:
-        number: what to compare.
+        number: Number to compare.
 
     Returns:
         "like" when the interval holds the null; None for a number that only describes, or without an interval.
@@ -86,15 +86,15 @@ def compare_with_null(number: Estimate) -> Literal["better", "like", "worse"] | 
 
 
 def format_number(value: float, unit: str = "", size: float | None = None) -> str:
-    """Write a number with three telling digits.
+    """Format a number with three significant digits.
 
     Args:
-        value: the number.
-        unit: what follows it.
-        size: a number that decides how many digits to write; its own absolute value when None.
+        value: Number to format.
+        unit: Unit after the number.
+        size: Magnitude that determines the number of digits; the absolute value of the number when None.
 
     Returns:
-        The text, with a true minus.
+        Text with a typographic minus.
 
     Example:
         >>> [format_number(value) for value in (0.12345, -3e-7, 0.0, 12345.6)]
@@ -110,22 +110,22 @@ def format_number(value: float, unit: str = "", size: float | None = None) -> st
 
 
 def format_value(number: Estimate) -> str:
-    """Write the value of a number with its unit, to the same digits as its interval.
+    """Format the value of a number with its unit and the digits of its interval.
 
     Args:
-        number: whose value.
+        number: Number to format.
 
     Returns:
-        The text.
+        Text.
     """
     return format_number(number.value, number.unit, _size(number))
 
 
 def format_interval(number: Estimate) -> str:
-    """Write the interval of a number.
+    """Format the interval of a number.
 
     Args:
-        number: whose interval.
+        number: Number to format.
 
     Returns:
         Both ends; "unknown" without an interval.
@@ -140,13 +140,13 @@ def format_interval(number: Estimate) -> str:
 
 
 def describe(number: Estimate) -> str:
-    """Say in words what the little scale shows.
+    """Describe the scale of a number in one sentence for screen readers.
 
     Args:
-        number: what is shown.
+        number: Number to describe.
 
     Returns:
-        One sentence.
+        Sentence.
 
     Example:
         >>> describe(Estimate(0.9, 0.5, 1.0, (0.88, 0.92), name="AUROC", higher_is_better=True))
@@ -161,14 +161,14 @@ def describe(number: Estimate) -> str:
 
 
 def flatten_facts(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Write nested facts as a list of names and texts.
+    """Flatten nested facts to names and texts.
 
     Args:
-        facts: names and values; values may be mappings again.
-        prefix: what stands before each name.
+        facts: Values by name; values may be mappings.
+        prefix: Prefix of each name.
 
     Yields:
-        The joined name and the text of each value.
+        Joined name and text of each value.
 
     Example:
         >>> list(flatten_facts({"seed": 0, "versions": {"torch": "2.13"}, "classes": ["a", "b"]}))

@@ -1,4 +1,4 @@
-"""What a page is made of: plain records, each with a template of its own."""
+"""Pieces of a page: plain records, each with a template."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = [
     "ColourScale",
     "Facts",
     "Folds",
+    "Fractions",
     "Gallery",
     "NumberGroup",
     "Numbers",
@@ -26,14 +27,13 @@ __all__ = [
     "ScaleKey",
     "Sentence",
     "Sentences",
-    "Shares",
     "Table",
     "Token",
 ]
 
 
 class Piece:
-    """A piece of a page; `template` is the file that shows it."""
+    """A piece of a page; `template` is the file that renders it."""
 
     template: ClassVar[str]
 
@@ -51,9 +51,9 @@ class Card:
     """A verdict on one subject.
 
     Args:
-        subject: what was judged, for example a model.
-        verdict: the answer.
-        numbers: shown before the verdict's own.
+        subject: Subject of the verdict, for example a model.
+        verdict: Verdict to show.
+        numbers: Numbers before those of the verdict.
     """
 
     subject: str
@@ -63,7 +63,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Cards(Piece):
-    """Verdicts side by side."""
+    """Verdicts in a row."""
 
     template: ClassVar[str] = "cards.html.j2"
     cards: tuple[Card, ...]
@@ -74,8 +74,8 @@ class NumberGroup:
     """Numbers of one kind.
 
     Args:
-        name: what they measure.
-        rows: whom each number belongs to, in words, and the number.
+        name: Name of the measure.
+        rows: Owner and number of each row.
     """
 
     name: str
@@ -84,7 +84,7 @@ class NumberGroup:
 
 @dataclass(frozen=True)
 class Numbers(Piece):
-    """A table of numbers, each on its scale between null and ceiling; `owner` is what the rows are."""
+    """A table of numbers with their scales between null and ceiling; `owner` is the header of the rows."""
 
     template: ClassVar[str] = "numbers.html.j2"
     groups: tuple[NumberGroup, ...]
@@ -93,7 +93,7 @@ class Numbers(Piece):
 
 @dataclass(frozen=True)
 class Table(Piece):
-    """A plain table of texts; the first of each row names it."""
+    """A table of texts; the first text of each row is its header."""
 
     template: ClassVar[str] = "table.html.j2"
     header: tuple[str, ...]
@@ -101,10 +101,10 @@ class Table(Piece):
 
 
 @dataclass(frozen=True)
-class Shares(Piece):
-    """One bar of parts that make a whole: the name, the share and the colour of each."""
+class Fractions(Piece):
+    """A bar of parts of a whole: name, fraction and colour of each part."""
 
-    template: ClassVar[str] = "shares.html.j2"
+    template: ClassVar[str] = "fractions.html.j2"
     parts: tuple[tuple[str, float, str], ...]
     note: str = ""
 
@@ -116,8 +116,8 @@ class Picture(Piece):
     Args:
         light: PNG for light paper.
         dark: PNG for dark paper.
-        alt: what it shows, for those who cannot see it.
-        caption: what to look at.
+        alt: Description for screen readers.
+        caption: Text below the figure.
     """
 
     template: ClassVar[str] = "picture.html.j2"
@@ -129,14 +129,14 @@ class Picture(Piece):
 
 @dataclass(frozen=True)
 class Plot(Piece):
-    """A figure that can be asked for its values.
+    """An interactive figure.
 
     Args:
-        figure: a plotly figure as JSON.
-        alt: what it shows.
-        caption: what to look at.
-        fallback: shown where scripts do not run.
-        choices: changes of its layout to choose from, by name; the first is how it starts.
+        figure: Plotly figure as JSON.
+        alt: Description for screen readers.
+        caption: Text below the figure.
+        fallback: Static figure for readers without scripts.
+        choices: Alternative layouts by name; the first is the default.
     """
 
     template: ClassVar[str] = "plot.html.j2"
@@ -149,17 +149,17 @@ class Plot(Piece):
 
 @dataclass(frozen=True)
 class Panel:
-    """One map, a pixel for each site, with the outline of its truth.
+    """A map with one pixel per element and the outline of its truth.
 
     Args:
         light: PNG for light paper.
         dark: PNG for dark paper.
-        size: steps and features.
-        outline: the truth's border as an SVG path in steps and features.
-        caption: its title.
-        alt: what it shows.
-        rows: the name of each row; empty for none.
-        ends: what stands below the first and the last column; empty for nothing.
+        size: Numbers of steps and features.
+        outline: Border of the truth as an SVG path in steps and features.
+        caption: Title.
+        alt: Description for screen readers.
+        rows: Name of each row; empty for none.
+        ends: Labels of the first and the last column; empty for none.
     """
 
     light: bytes
@@ -174,7 +174,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class ColourScale:
-    """A strip of all colours with what its ends and middle mean."""
+    """A colour scale with labels of its ends and middle."""
 
     light: bytes
     dark: bytes
@@ -184,12 +184,12 @@ class ColourScale:
 
 @dataclass(frozen=True)
 class Gallery(Piece):
-    """Rows of maps under shared colour scales.
+    """Rows of maps with common colour scales.
 
     Args:
-        rows: a title and the maps of each row.
-        scales: the colour scales that the maps share.
-        note: how to read them.
+        rows: Title and maps of each row.
+        scales: Common colour scales.
+        note: Explanation for readers.
     """
 
     template: ClassVar[str] = "gallery.html.j2"
@@ -200,14 +200,14 @@ class Gallery(Piece):
 
 @dataclass(frozen=True)
 class Token:
-    """A stretch of a text in one colour.
+    """A part of a text in one colour.
 
     Args:
-        text: as it was written.
-        value: what its colour stands for, in words; empty for what stands between tokens.
-        light: colours of ground and ink on light paper.
-        dark: the same on dark paper.
-        truth: whether it is known to matter.
+        text: Text of the part.
+        value: Attribution of the token; empty between tokens.
+        light: Colours of background and ink on light paper.
+        dark: Colours of background and ink on dark paper.
+        truth: Whether the token is relevant.
     """
 
     text: str
@@ -219,11 +219,11 @@ class Token:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A text as one map colours it.
+    """A text coloured by one map.
 
     Args:
-        tokens: all of the text, in order.
-        caption: whose map it is.
+        tokens: Complete text in order.
+        caption: Name of the map.
     """
 
     tokens: tuple[Token, ...]
@@ -232,12 +232,12 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Sentences(Piece):
-    """Texts under shared colour scales.
+    """Texts with common colour scales.
 
     Args:
-        rows: a title and the text of each row, once for each map.
-        scales: the colour scales that the maps share.
-        note: how to read them.
+        rows: Title of each row, and its text coloured by each map.
+        scales: Common colour scales.
+        note: Explanation for readers.
     """
 
     template: ClassVar[str] = "sentences.html.j2"
@@ -248,7 +248,7 @@ class Sentences(Piece):
 
 @dataclass(frozen=True)
 class ScaleKey(Piece):
-    """An explanation of the little scale beside every number, by examples."""
+    """An explanation of the scale of a number by examples."""
 
     template: ClassVar[str] = "scale_key.html.j2"
     examples: tuple[tuple[str, Estimate], ...]
@@ -264,11 +264,11 @@ class Facts(Piece):
 
 @dataclass(frozen=True)
 class Folds(Piece):
-    """Pieces of one kind by name, none of them a plot: the first is seen, the others unfold when asked for.
+    """Named pieces of one kind, except plots: the first is visible, the others are collapsed.
 
     Args:
-        pieces: by name.
-        note: how to read them.
+        pieces: Pieces by name.
+        note: Explanation for readers.
     """
 
     template: ClassVar[str] = "folds.html.j2"

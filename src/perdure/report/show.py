@@ -1,4 +1,4 @@
-"""The door of pictures: maps beside their samples, in a notebook or as a file."""
+"""Show samples and their maps, in a notebook or as a file."""
 
 from __future__ import annotations
 
@@ -22,119 +22,121 @@ from perdure.report.pages.samples import build_samples
 __all__ = ["Rendering", "show"]
 
 HEIGHT = "38rem"
-"""Of the frame in a notebook, which scrolls."""
+"""Height of the scrolling frame in a notebook."""
 
 NAMED = 4
-"""Maps that are named in the title; more are counted."""
+"""Maximum number of maps named in the title; more are counted."""
 
 
 @dataclass(frozen=True, repr=False)
 class Rendering:
-    """A picture as self-contained HTML; a notebook draws it, and its `html` can be written to a file."""
+    """Self-contained HTML that a notebook displays and that can be written to a file."""
 
     html: str
 
     def __repr__(self) -> str:
-        """Say what to do with it where nothing can be drawn."""
-        return f"Shown({len(self.html) // 1024} KiB of HTML; Path('maps.html').write_text(shown.html) keeps it)"
+        """Describe the HTML and how to save it."""
+        return (
+            f"Rendering({len(self.html) // 1024} KiB of HTML; save it by Path('maps.html').write_text(rendering.html))"
+        )
 
     def _repr_html_(self) -> str:
-        """Draw it in a frame of its own, so that its style and that of the notebook do not mix."""
+        """Return a frame, so that the styles of the page and of the notebook do not interfere."""
         return f'<iframe srcdoc="{escape(self.html)}" style="width: 100%; height: {HEIGHT}; border: 0"></iframe>'
 
 
 def show(
-    found: Attribution | Tensor | Mapping[str, Attribution | Tensor],
+    maps: Attribution | Tensor | Mapping[str, Attribution | Tensor],
     batch: Batch,
     *,
     classes: tuple[str, ...] = (),
     features: tuple[str, ...] = (),
     limit: int = 6,
 ) -> Rendering:
-    """Draw samples beside the maps that explain them: series, images and texts, each in its own form.
+    """Draw samples and their maps: series, images or texts.
 
-    All maps share one scale of colours, in multiples of an even share, so that methods can be compared.
+    All maps have one colour scale, relative to a uniform map, so that methods can be compared.
 
     Args:
-        found: maps of these samples, as `perdure.attribute` returns them or as tensors; several by name.
-        batch: the samples that were explained, with their truth where it is known.
-        classes: the names of classes, for the titles; a class without a name is shown by its number.
-        features: the names of the features of series.
-        limit: samples to draw, at most, the first.
+        maps: Map of these samples as an attribution or a tensor, or several maps by name.
+        batch: Explained samples, with their truth if it is known.
+        classes: Names of the classes for the titles; a class without a name is shown by its number.
+        features: Names of the features of series.
+        limit: Maximum number of samples to draw.
 
     Returns:
-        The picture.
+        Rendering of the first samples.
 
     Raises:
-        ShapeError: when a map is of other samples, or holds no real numbers.
-        NonFiniteError: when a map holds NaN or infinity.
-        SettingError: without a map, for a limit below 1, or when the samples are no batch.
+        ShapeError: when a map does not match the samples, or contains no real numbers.
+        NonFiniteError: when a map contains NaN or infinity.
+        SettingError: without a map, for a limit below 1, or when the samples are not a batch.
 
     Example:
         >>> import torch
         >>> import perdure
         >>> batch = Batch(torch.tensor([[[1.0, 2.0]]]), torch.tensor([0]))
-        >>> found = perdure.attribute(lambda x: x.sum(1), batch.inputs, "gradient", target=batch.label)
-        >>> "speed" in show(found, batch, features=("speed", "height")).html
+        >>> attribution = perdure.attribute(lambda x: x.sum(1), batch.inputs, "gradient", target=batch.label)
+        >>> "speed" in show(attribution, batch, features=("speed", "height")).html
         True
     """
     if not isinstance(batch, Batch):
-        raise SettingError(f"the samples are {type(batch).__name__}", "give a batch: perdure.Batch(x, labels)")
+        raise SettingError(f"the samples are {type(batch).__name__}", "pass a batch: perdure.Batch(x, labels)")
     check_counts(limit=limit)
-    maps = _by_name(found)
-    if not maps:
-        raise SettingError("there is no map to show", "give one, or several by name")
-    for name, one in maps.items():
-        if one.shape[: batch.inputs.ndim] != batch.inputs.shape:
+    named = _name_maps(maps)
+    if not named:
+        raise SettingError("there is no map to show", "pass one map, or several by name")
+    for name, values in named.items():
+        if values.shape[: batch.inputs.ndim] != batch.inputs.shape:
             raise ShapeError(
-                f"the map '{name}' has shape {tuple(one.shape)}, the samples have {tuple(batch.inputs.shape)}",
-                "give the samples that were explained, in their order",
+                f"the map '{name}' has shape {tuple(values.shape)}, the samples have {tuple(batch.inputs.shape)}",
+                "pass the explained samples in the same order",
             )
-        check_inputs(one, f"the map '{name}'")
+        check_inputs(values, f"the map '{name}'")
     few = select(batch, slice(0, limit))
     piece = build_samples(
-        _drawn(few.inputs, few),
-        {name: _drawn(_wholes(one[:limit], few), few) for name, one in maps.items()},
-        None if few.truth is None else _wholes(few.truth[:limit].float(), few).cpu().numpy() > 0,
-        tuple(f"{name}, class {_named(int(label), classes)}" for name, label in zip(few.id, few.label, strict=True)),
+        _blank_padding(few.inputs, few),
+        {name: _blank_padding(_sum_positions(values[:limit], few), few) for name, values in named.items()},
+        None if few.truth is None else _sum_positions(few.truth[:limit].float(), few).cpu().numpy() > 0,
+        tuple(f"{name}, class {_class_name(int(n), classes)}" for name, n in zip(few.id, few.label, strict=True)),
         few.text,
         features,
     )
-    title = ", ".join(maps) if len(maps) <= NAMED else f"{len(maps)} maps"
+    title = ", ".join(named) if len(named) <= NAMED else f"{len(named)} maps"
     page = Page(title, f"{len(few)} of {len(batch)} samples", "", (Section("Samples", (piece,)),))
     return Rendering(render(page))
 
 
-def _by_name(
-    found: Attribution | Tensor | Mapping[str, Attribution | Tensor],
+def _name_maps(
+    maps: Attribution | Tensor | Mapping[str, Attribution | Tensor],
 ) -> dict[str, Float[Tensor, "batch *position"]]:
-    """Give the values of each map by its name."""
-    if isinstance(found, Attribution):
-        found = {found.provenance.method: found}
-    elif isinstance(found, Tensor):
-        found = {"map": found}
-    if not isinstance(found, Mapping):
-        raise SettingError(f"the maps are {type(found).__name__}", "give an attribution, a tensor, or several by name")
-    odd = [type(item).__name__ for item in found.values() if not isinstance(item, Attribution | Tensor)]
+    """Return the values of each map by its name."""
+    if isinstance(maps, Attribution):
+        maps = {maps.provenance.method: maps}
+    elif isinstance(maps, Tensor):
+        maps = {"map": maps}
+    if not isinstance(maps, Mapping):
+        raise SettingError(f"the maps are {type(maps).__name__}", "pass an attribution, a tensor, or several by name")
+    odd = [type(item).__name__ for item in maps.values() if not isinstance(item, Attribution | Tensor)]
     if odd:
         raise SettingError(
-            f"a map is {odd[0]}", "give what perdure.attribute returns, or a tensor shaped like the samples"
+            f"a map is {odd[0]}", "pass the result of perdure.attribute, or a tensor shaped like the samples"
         )
-    return {str(name): item if isinstance(item, Tensor) else item.values for name, item in found.items()}
+    return {str(name): item if isinstance(item, Tensor) else item.values for name, item in maps.items()}
 
 
-def _named(label: int, classes: tuple[str, ...]) -> str:
+def _class_name(label: int, classes: tuple[str, ...]) -> str:
     return classes[label] if label < len(classes) else str(label)
 
 
-def _wholes(values: Tensor, batch: Batch) -> Float[Tensor, "sample *position"]:
-    """Sum the sites of a word or pixel; those of series stand alone."""
+def _sum_positions(values: Tensor, batch: Batch) -> Float[Tensor, "sample *position"]:
+    """Sum the elements of a word or pixel; elements of series stay separate."""
     return to_positions(values) if values.ndim == 4 or (batch.text and values.ndim == 3) else values
 
 
-def _drawn(values: Tensor, batch: Batch) -> np.ndarray:
-    """Turn padded steps into NaN, which pictures leave blank."""
-    here = values.detach().cpu().float()
+def _blank_padding(values: Tensor, batch: Batch) -> np.ndarray:
+    """Set padded steps to NaN, which is transparent."""
+    on_cpu = values.detach().cpu().float()
     mask = None if batch.mask is None else batch.mask.cpu()
-    drawn: np.ndarray = here.masked_fill(~site_mask(mask, here), float("nan")).numpy()
-    return drawn
+    blank: np.ndarray = on_cpu.masked_fill(~site_mask(mask, on_cpu), float("nan")).numpy()
+    return blank

@@ -20,7 +20,10 @@ def test_every_path_has_its_band_and_says_how_many_leave():
     still, moving = np.zeros((5, 10), dtype=int), np.repeat(np.arange(5)[:, None] // 2, 10, axis=1)
     figure = draw_flow({"valley": still, "linear": moving}, "the way")
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["valley · 0% leave their cluster on the way", "linear · 100% leave their cluster on the way"]
+    assert texts == [
+        "valley · 0% leave their cluster along the path",
+        "linear · 100% leave their cluster along the path",
+    ]
 
 
 def test_long_paths_are_shown_at_thirteen_stations():

@@ -31,13 +31,13 @@ def test_strong_colours_have_the_ink_that_stands_out():
 def test_words_name_the_pairs_that_agree_least_and_most():
     values = matrix([[0, 0.1, 0.5], [0.1, 0, 0.9], [0.5, 0.9, 0]])
     words = draw_agreement_matrix(values, UNIT, ("a", "b", "c")).alt
-    assert words == "Median 0.500; least 0.100 between a and b, most 0.900 between b and c."
+    assert words == "Median 0.500; lowest 0.100 between a and b, highest 0.900 between b and c."
 
 
 def test_a_pair_with_nothing_to_compare_is_marked():
     drawn = draw_agreement_matrix(np.full((2, 2), np.nan), UNIT, ("a", "b"))
     assert drawn.cells[0][2] == "?"
-    assert drawn.alt == "No pair of runs has anything to compare."
+    assert drawn.alt == "No pair of runs has comparable samples."
 
 
 def test_chance_is_no_reason_for_a_second_colour():

@@ -29,7 +29,7 @@ def test_the_interactive_curve_holds_the_same_values():
     traces = {trace.name: trace for trace in draw_interactive_curve({"even": EVEN}, TRUTH).data if trace.name}
     assert list(traces["even"].y) == [1.0] * 4
     assert list(traces["truth"].y) == [0.0, 0.0, 2.0, 2.0]
-    assert list(traces["null: an even spread"].y) == [1.0] * 4
+    assert list(traces["null: uniform map"].y) == [1.0] * 4
 
 
 def test_names_are_never_markup():

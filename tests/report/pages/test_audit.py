@@ -17,7 +17,7 @@ def test_a_page_tells_its_story_in_order(audit):
     assert page.lead == audit.answer
     assert [section.title for section in page.sections] == [
         "Verdicts",
-        "Where the attribution goes",
+        "Distribution of the attribution",
         "Samples",
         "Scores",
         "How to read this page",
@@ -79,7 +79,7 @@ def test_models_stand_side_by_side_for_each_question(audit):
 
 def test_images_stand_beside_their_maps_and_have_no_time():
     page = build_audit_page(of_images())
-    assert "Where the attribution goes" not in [section.title for section in page.sections]
+    assert "Distribution of the attribution" not in [section.title for section in page.sections]
     (gallery,) = page.sections[1].pieces
     (image, found) = gallery.rows[0][1]
     assert (image.caption, found.caption) == ("image", "CNN")

@@ -12,11 +12,11 @@ from tests.report.third import KINDS, paths, undrawn
 from .test_page import Elements
 
 SECTIONS = [
-    "Is there a way without a barrier?",
-    "Loss along the way",
-    "Explanations along the way",
-    "Who changes cluster on the way",
-    "The most important types along the way",
+    "Barriers of the paths",
+    "Loss along the path",
+    "Explanations along the path",
+    "Cluster changes along the path",
+    "The most important types along the path",
     "How to read this page",
     "Provenance",
 ]
@@ -56,7 +56,7 @@ def test_every_kind_has_its_barrier_and_its_cost(page):
     owners = [owner for owner, _ in numbers.groups[0].rows]
     assert [owner.removesuffix(", which is the null") for owner in owners] == list(KINDS)
     assert [owner for owner in owners if "null" in owner] == ["linear, which is the null"]
-    assert costs.header[3] == "told from no barrier"
+    assert costs.header[3] == "significant barrier"
     assert [row[0] for row in costs.rows] == list(KINDS)
     assert [row[3] for row in costs.rows] == ["yes, above the noise"] * 3 + ["no, within the noise"] * 2
     assert "from 21.3 to 14.2" in matched.paragraphs[0]
@@ -77,7 +77,7 @@ def test_agreement_is_drawn_for_both_ends_and_the_neighbour_of_every_method(page
     assert [name for name, _ in folds.pieces] == ["Spearman", "Kendall", "top-3 Jaccard", "ARI of the clusters"]
     charts = folds.pieces[0][1]
     assert isinstance(charts, SmallCharts)
-    against = ("seed 0", "seed 1", "the point before")
+    against = ("seed 0", "seed 1", "the previous point")
     assert [one.title for one in charts.charts] == [
         f"{m}, with {x}" for m in ("attention", "gradient") for x in against
     ]

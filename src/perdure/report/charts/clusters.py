@@ -1,4 +1,4 @@
-"""Who moved: the samples as points, once for each run, in the colours of their clusters."""
+"""Clusters of samples in each run, and the choice of their number."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["ClusterScan", "compute_moved_fraction", "draw_cluster_panels", "draw_cluster_scan"]
 
 MOST_POINTS = 400
-"""Samples in a panel; more would hide each other."""
+"""Maximum number of samples in a panel; more would overlap."""
 
 MOST_IN_ALL = 4000
-"""Points in a picture."""
+"""Maximum number of points in a figure."""
 
 MARKERS = "os^DvPX"
 COLUMNS = 5
@@ -33,37 +33,37 @@ Clusters = Int[np.ndarray, "run sample"]
 
 
 def compute_moved_fraction(clusters: Clusters) -> Float[np.ndarray, " run"]:
-    """Measure the share of samples that are in another cluster than in the first run.
+    """Compute the fraction of samples in another cluster than in the first run.
 
     Args:
-        clusters: matched to those of the first run.
+        clusters: Clusters of each run, matched to those of the first run.
 
     Returns:
-        One share for each run; 0 for the first.
+        Fraction for each run; 0 for the first.
 
     Example:
         >>> compute_moved_fraction(np.array([[0, 0, 1, 1], [0, 1, 1, 1]])).tolist()
         [0.0, 0.25]
     """
-    shares: np.ndarray = (clusters != clusters[0]).mean(1)
-    return shares
+    fractions: np.ndarray = (clusters != clusters[0]).mean(1)
+    return fractions
 
 
 def draw_cluster_panels(
     points: Float[np.ndarray, "sample 2"], clusters: Clusters, names: Sequence[str], palette: Palette = LIGHT
 ) -> Figure:
-    """Draw the samples once for each run at the same places, so that only colours change.
+    """Draw the samples of each run at the same positions, so that only colours change.
 
-    Samples in another cluster than in the first run stand out; the others are faint.
+    Samples in another cluster than in the first run are outlined; the others are faint.
 
     Args:
-        points: places, from the vectors of the first run.
-        clusters: of the samples in each run, matched to those of the first.
-        names: of the runs.
-        palette: the colours.
+        points: Positions of the samples, from the vectors of the first run.
+        clusters: Clusters of each run, matched to those of the first run.
+        names: Names of the runs.
+        palette: Colours of the paper.
 
     Returns:
-        The figure; colour and marker stand for the cluster.
+        Figure; colour and marker identify the cluster.
     """
     columns = min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
@@ -73,32 +73,35 @@ def draw_cluster_panels(
     axes.set_aspect("equal", anchor="W")
     axes.set_axis_off()
     corners = np.array([((i % columns) * (1 + GAP), (i // columns) * (1.25 + GAP)) for i in range(len(names))])
-    for i, (name, share) in enumerate(zip(names, compute_moved_fraction(clusters), strict=True)):
-        (x, y), title = corners[i], wrap_label(name, 22).split("\n")[0] + (f" · {100 * share:.0f}% moved" if i else "")
+    for i, (name, fraction) in enumerate(zip(names, compute_moved_fraction(clusters), strict=True)):
+        (x, y), title = (
+            corners[i],
+            wrap_label(name, 22).split("\n")[0] + (f" · {100 * fraction:.0f}% moved" if i else ""),
+        )
         axes.text(x, y - 0.05, title, color=palette.ink, size=9, va="bottom")
         axes.fill_between((x, x + 1), y, y + 1, color=palette.card, linewidth=0, zorder=0)
     most = min(MOST_POINTS, MOST_IN_ALL // len(names), len(points))
     every = np.unique(np.linspace(0, len(points) - 1, most).astype(int))
     _points(axes, corners[:, None] + _unit(points)[every], clusters[:, every], palette)
-    found = np.unique(clusters)
-    handles = [axes.scatter([], [], s=24, color=_colour(c), marker=_marker(c)) for c in found]
-    add_legend(figure, handles, [f"cluster {c + 1}" for c in found], palette)
+    present = np.unique(clusters)
+    handles = [axes.scatter([], [], s=24, color=_colour(c), marker=_marker(c)) for c in present]
+    add_legend(figure, handles, [f"cluster {c + 1}" for c in present], palette)
     return figure
 
 
 def _points(axes: Axes, places: Float[np.ndarray, "run sample 2"], clusters: Clusters, palette: Palette) -> None:
-    """Draw all runs cluster by cluster: those that stayed small and faint, those that moved outlined."""
+    """Draw all runs cluster by cluster: unchanged samples small and faint, moved samples outlined."""
     away = clusters != clusters[0]
     for cluster in np.unique(clusters):
-        here, colour, marker = clusters == cluster, _colour(cluster), _marker(cluster)
-        x, y = places[here & ~away].T
+        members, colour, marker = clusters == cluster, _colour(cluster), _marker(cluster)
+        x, y = places[members & ~away].T
         axes.scatter(x, y, s=9, color=colour, marker=marker, alpha=0.45, linewidths=0)
-        x, y = places[here & away].T
+        x, y = places[members & away].T
         axes.scatter(x, y, s=17, color=colour, marker=marker, edgecolors=palette.ink, linewidths=0.7, zorder=3)
 
 
 def _unit(points: np.ndarray) -> np.ndarray:
-    """Place points in a square, a few far ones at its border."""
+    """Scale points to a square; outliers are clipped to its border."""
     low, high = np.nanquantile(points, (0.01, 0.99), axis=0)
     width = float((high - low).max()) or 1.0
     middle = (low + high) / 2
@@ -111,20 +114,20 @@ def _colour(cluster: int) -> str:
 
 
 def _marker(cluster: int) -> str:
-    """Give clusters of equal colour different markers."""
+    """Choose different markers for clusters of equal colour."""
     return MARKERS[(cluster + cluster // len(SERIES)) % len(MARKERS)]
 
 
 @dataclass(frozen=True)
 class ClusterScan:
-    """How many clusters were tried and taken.
+    """The choice of the number of clusters.
 
     Args:
-        count: the number taken.
-        reason: why.
-        counts: the numbers tried.
-        silhouettes: of each.
-        inertias: of each.
+        count: Chosen number.
+        reason: Reason for the choice.
+        counts: Candidate numbers.
+        silhouettes: Silhouette of each candidate.
+        inertias: Inertia of each candidate.
     """
 
     count: int
@@ -135,14 +138,14 @@ class ClusterScan:
 
 
 def draw_cluster_scan(scans: Mapping[str, ClusterScan], palette: Palette = LIGHT) -> Figure:
-    """Draw silhouette and inertia over the number of clusters, a ring at the number taken.
+    """Draw silhouette and inertia over the number of clusters, with a ring at the chosen number.
 
     Args:
-        scans: by method.
-        palette: the colours.
+        scans: Scan of each method.
+        palette: Colours of the paper.
 
     Returns:
-        The figure; inertia is a share of that of the fewest clusters, as methods have no common unit.
+        Figure; inertia is relative to that of the fewest clusters, as methods have no common unit.
     """
     figure = new_figure(8.4, 3.3, palette)
     left, right = figure.subplots(1, 2)
@@ -152,7 +155,7 @@ def draw_cluster_scan(scans: Mapping[str, ClusterScan], palette: Palette = LIGHT
         inertias = np.asarray(scan.inertias) / ((scan.inertias or (1.0,))[0] or 1.0)
         handles.append(_line(left, scan, np.asarray(scan.silhouettes), style, palette))
         _line(right, scan, inertias, style, palette)
-    for axes, title in ((left, "silhouette (more is clearer)"), (right, "inertia, share of the first")):
+    for axes, title in ((left, "silhouette (higher is better)"), (right, "inertia, relative to the first")):
         style_axes(axes, palette)
         axes.set(xlabel="number of clusters", ylabel=title)
         axes.xaxis.get_major_locator().set_params(integer=True)

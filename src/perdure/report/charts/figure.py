@@ -1,4 +1,4 @@
-"""Figures without a global state: made, styled and turned to bytes."""
+"""Figures without global state: creation, style and encoding as PNG."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["add_legend", "draw_picture", "import_for_drawing", "new_figure", "st
 
 
 BREAKS = re.compile(r"(\s+|(?<=[:,_/-]))")
-"""Where a line may end: at spaces, and after what joins the words of a name."""
+"""Line breaks: at spaces, and after characters that join the words of a name."""
 
 
 def import_for_drawing(module: str) -> Any:
@@ -55,15 +55,15 @@ def import_for_drawing(module: str) -> Any:
 
 
 def new_figure(width: float, height: float, palette: Palette = LIGHT) -> Figure:
-    """Make an empty figure that belongs to nobody else.
+    """Create an empty figure that is not registered with pyplot.
 
     Args:
-        width: in inches.
-        height: in inches.
-        palette: the colours of its paper.
+        width: Width in inches.
+        height: Height in inches.
+        palette: Colours of the paper.
 
     Returns:
-        A figure with an Agg canvas; its layout is solved when it is drawn.
+        Figure with an Agg canvas; its layout is computed when it is drawn.
     """
     figure: Figure = import_for_drawing("matplotlib.figure").Figure(
         figsize=(width, height), layout="constrained", facecolor=palette.paper
@@ -73,14 +73,14 @@ def new_figure(width: float, height: float, palette: Palette = LIGHT) -> Figure:
 
 
 def to_png(figure: Figure, dpi: int = 160) -> bytes:
-    """Draw a figure as PNG; equal figures give equal bytes.
+    """Encode a figure as PNG; equal figures have equal bytes.
 
     Args:
-        figure: what to draw.
-        dpi: pixels for each inch.
+        figure: Figure to encode.
+        dpi: Pixels per inch.
 
     Returns:
-        The file's bytes.
+        Bytes of the file.
 
     Example:
         >>> to_png(new_figure(1, 1))[1:4]
@@ -92,18 +92,18 @@ def to_png(figure: Figure, dpi: int = 160) -> bytes:
 
 
 def wrap_label(text: object, width: int = 28) -> str:
-    r"""Make any text safe to draw: never read as mathematics, wrapped, at most three lines.
+    r"""Escape and wrap a text, to at most three lines without mathematics.
 
     Args:
-        text: what to draw.
-        width: characters on a line.
+        text: Text to draw.
+        width: Characters per line.
 
     Returns:
-        The text with its dollars escaped.
+        Text with escaped dollars.
 
     Example:
-        >>> wrap_label("price in $")
-        'price in \\$'
+        >>> wrap_label("cost in $")
+        'cost in \\$'
         >>> wrap_label("integrated_gradients:steps=32")
         'integrated_gradients:\nsteps=32'
     """
@@ -115,11 +115,11 @@ def wrap_label(text: object, width: int = 28) -> str:
 
 
 def style_axes(axes: Axes, palette: Palette) -> None:
-    """Leave of a pair of axes what a reader needs: no box, a faint grid, small muted ticks.
+    """Style axes: no box, a faint grid, small muted ticks.
 
     Args:
-        axes: changed in place.
-        palette: the colours.
+        axes: Axes, modified in place.
+        palette: Colours of the paper.
     """
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -132,13 +132,13 @@ def style_axes(axes: Axes, palette: Palette) -> None:
 
 
 def add_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[object], palette: Palette) -> None:
-    """Put a legend above a figure; any name is shown as it is, also one that starts with an underscore.
+    """Add a legend above a figure; names are shown verbatim, also those that start with an underscore.
 
     Args:
-        figure: changed in place.
-        handles: what was drawn.
-        names: what each of them is.
-        palette: the colours.
+        figure: Figure, modified in place.
+        handles: Artists to list.
+        names: Names of the artists.
+        palette: Colours of the paper.
     """
     made = figure.legend(handles, [""] * len(names), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
     for text, name in zip(made.get_texts(), names, strict=True):
@@ -148,26 +148,26 @@ def add_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[object
 COLOURS = 128
 
 DPI = 132
-"""Sharp on a screen of two pixels to a point, and a third smaller than in print."""
+"""Sharp on a screen with two pixels per point, and a third smaller than for print."""
 
 
 def draw_picture(draw: Callable[[Palette], Figure], alt: str, caption: str = "") -> Picture:
-    """Draw a figure for a page.
+    """Draw a figure for a page, for light and for dark paper.
 
     Args:
-        draw: makes the figure in the colours of a paper.
-        alt: what it shows, for those who cannot see it.
-        caption: what to look at.
+        draw: Function that draws the figure in the colours of a paper.
+        alt: Description for screen readers.
+        caption: Text below the figure.
 
     Returns:
-        The piece.
+        Piece of a page.
     """
-    light, dark = (_small(to_png(draw(palette), DPI)) for palette in (LIGHT, DARK))
+    light, dark = (_quantise(to_png(draw(palette), DPI)) for palette in (LIGHT, DARK))
     return Picture(light, dark, alt, caption)
 
 
-def _small(file: bytes) -> bytes:
-    """Write a PNG with the few colours that a chart has, a third of the size."""
+def _quantise(file: bytes) -> bytes:
+    """Reduce a PNG to the few colours of a chart, a third of the size."""
     image, buffer = import_for_drawing("PIL.Image"), io.BytesIO()
     with image.open(io.BytesIO(file)) as drawing:
         few = drawing.convert("RGB").quantize(COLOURS, method=image.Quantize.MEDIANCUT, dither=image.Dither.NONE)

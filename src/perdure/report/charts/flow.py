@@ -1,4 +1,4 @@
-"""Who moves along a path: the samples of every cluster flow from point to point."""
+"""Transitions of samples between clusters along a path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["compute_leaving_fraction", "count_transitions", "draw_flow"]
 
 STATIONS = 13
-"""Points of the way that are drawn; streams between more would be too thin to follow."""
+"""Maximum number of drawn points of a path; streams between more would be too thin to follow."""
 
 WIDTH = 0.011
 GAP = 0.05
@@ -29,14 +29,14 @@ Clusters = Int[np.ndarray, "point sample"]
 
 
 def count_transitions(before: Labels, after: Labels) -> Float[np.ndarray, "cluster cluster"]:
-    """Count who goes from which cluster to which.
+    """Count the transitions between clusters.
 
     Args:
-        before: cluster of each sample, from 0.
-        after: the same, at the next point.
+        before: Cluster of each sample, from 0.
+        after: Cluster of each sample at the next point.
 
     Returns:
-        Shares of all samples: rows where they come from, columns where they go to.
+        Fractions of all samples, from the cluster of the row to the cluster of the column.
 
     Example:
         >>> count_transitions(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])).tolist()
@@ -49,13 +49,13 @@ def count_transitions(before: Labels, after: Labels) -> Float[np.ndarray, "clust
 
 
 def compute_leaving_fraction(clusters: Clusters) -> float:
-    """Measure the share of samples that leave their first cluster at any point.
+    """Compute the fraction of samples that leave their first cluster at any point.
 
     Args:
-        clusters: matched from point to point.
+        clusters: Clusters of all points, matched from point to point.
 
     Returns:
-        The share.
+        Fraction of the samples.
 
     Example:
         >>> compute_leaving_fraction(np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 1, 1]]))
@@ -65,17 +65,17 @@ def compute_leaving_fraction(clusters: Clusters) -> float:
 
 
 def draw_flow(clusters: Mapping[str, Clusters], way: str, palette: Palette = LIGHT) -> Figure:
-    """Draw the streams of samples between clusters, one band of streams for each path.
+    """Draw the flow of samples between clusters, one band for each path.
 
-    Streams that stay in their cluster are faint; those that change stand out in the colour they come from.
+    Streams within a cluster are faint; streams to another cluster have the full colour of their origin.
 
     Args:
-        clusters: of the samples at points of equal distance along each path, by kind.
-        way: what the horizontal axis is.
-        palette: the colours.
+        clusters: Clusters of the samples at equally spaced points of each path, by kind.
+        way: Label of the horizontal axis.
+        palette: Colours of the paper.
 
     Returns:
-        The figure; the way runs to the right.
+        Figure; the path runs to the right.
     """
     figure = new_figure(8.4, 0.6 + 1.45 * len(clusters), palette)
     axes = figure.add_subplot()
@@ -85,18 +85,20 @@ def draw_flow(clusters: Mapping[str, Clusters], way: str, palette: Palette = LIG
     axes.set(yticks=(), facecolor=palette.paper)
     axes.tick_params(colors=palette.muted, labelsize=9, length=0)
     axes.xaxis.label.set(color=palette.muted, size=9.5)
-    for i, (name, one) in enumerate(clusters.items()):
-        stations = np.unique(np.linspace(0, len(one) - 1, min(STATIONS, len(one))).astype(int))
-        title = f"{wrap_label(name, 60)} · {100 * compute_leaving_fraction(one):.0f}% leave their cluster on the way"
+    for i, (name, points) in enumerate(clusters.items()):
+        stations = np.unique(np.linspace(0, len(points) - 1, min(STATIONS, len(points))).astype(int))
+        title = (
+            f"{wrap_label(name, 60)} · {100 * compute_leaving_fraction(points):.0f}% leave their cluster along the path"
+        )
         axes.text(-0.008, 1.42 * i - 0.06, title, color=palette.ink, size=9.5, va="bottom")
-        _band(axes, one[stations], stations / max(1, len(one) - 1), 1.42 * i, palette)
+        _band(axes, points[stations], stations / max(1, len(points) - 1), 1.42 * i, palette)
     return figure
 
 
 def _band(axes: Axes, clusters: Clusters, places: np.ndarray, top: float, palette: Palette) -> None:
     """Draw stations and streams of one path."""
     count = int(clusters.max()) + 1
-    sizes = np.stack([np.bincount(one, minlength=count) for one in clusters]) / clusters.shape[1]
+    sizes = np.stack([np.bincount(point, minlength=count) for point in clusters]) / clusters.shape[1]
     starts = top + np.cumsum(sizes, axis=1) * (1 - GAP * (count - 1)) - sizes * (1 - GAP * (count - 1))
     starts += GAP * np.arange(count)
     for (i, j), (a, b) in zip(pairwise(range(len(places))), pairwise(places), strict=True):

@@ -1,4 +1,4 @@
-"""Heat maps of series: every site one pixel, the truth outlined, colours shared so that maps can be compared."""
+"""Heat maps of series and images: one pixel per element, outlined truth, and a common colour scale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 __all__ = [
-    "MOST",
+    "COVERED",
     "UNIFORM_UNIT",
     "Limits",
     "add_labels",
@@ -34,25 +34,25 @@ __all__ = [
     "trace_outline",
 ]
 
-MOST = 0.95
-"""Share of the sites that a scale for attributions spans: a map that spreads must show beside one that peaks."""
+COVERED = 0.95
+"""Fraction of the elements within a scale of attributions, so that a diffuse map is visible next to a peaked one."""
 
 MOST_NAMES = 12
-"""Features whose names fit beside a map."""
+"""Maximum number of features whose names fit next to a map."""
 
-UNIFORM_UNIT = "attribution, 1 = an even share"
-"""The unit of maps and curves that are drawn together."""
+UNIFORM_UNIT = "attribution, uniform map = 1"
+"""Unit of maps and curves with a common scale."""
 
 Segment = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The range of values that a colour scale spans.
+    """The range of a colour scale.
 
     Args:
-        high: the value with the strongest colour; larger ones share it.
-        signed: whether the scale starts at -high rather than at zero.
+        high: Value with the strongest colour; larger values have the same colour.
+        signed: Whether the scale starts at -high rather than at zero.
     """
 
     high: float
@@ -60,41 +60,41 @@ class Limits:
 
     @property
     def low(self) -> float:
-        """The value at the start of the scale."""
+        """Value at the start of the scale."""
         return -self.high if self.signed else 0.0
 
 
-def find_limits(maps: Iterable[Float[np.ndarray, "..."]], share: float = 0.99) -> Limits:
-    """Find one colour scale for many maps, not stretched by a few extreme sites.
+def find_limits(maps: Iterable[Float[np.ndarray, "..."]], covered: float = 0.99) -> Limits:
+    """Find a common colour scale of maps that a few extreme elements do not stretch.
 
     Args:
-        maps: arrays of any shape; NaN marks a site that does not exist.
-        share: of the sites, by absolute value, that the scale must span.
+        maps: Arrays of any shape; NaN marks elements that do not exist.
+        covered: Fraction of the elements, by absolute value, within the scale.
 
     Returns:
-        Limits, symmetric about zero as soon as one value is negative.
+        Limits, symmetric about zero if a value is negative.
 
     Example:
-        >>> find_limits([np.array([0.0, 1.0, 2.0]), np.array([-4.0])], share=1.0)
+        >>> find_limits([np.array([0.0, 1.0, 2.0]), np.array([-4.0])], covered=1.0)
         Limits(high=4.0, signed=True)
     """
-    values = np.concatenate([np.ravel(some) for some in maps])
+    values = np.concatenate([np.ravel(values) for values in maps])
     values = values[np.isfinite(values)]
     size = np.abs(values)
-    high = float(np.quantile(size, share)) if size.size else 0.0
+    high = float(np.quantile(size, covered)) if size.size else 0.0
     return Limits(high or float(size.max(initial=0.0)) or 1.0, bool((values < 0).any()))
 
 
 def relative_to_uniform(maps: Float[np.ndarray, "batch *site"]) -> Float[np.ndarray, "batch *site"]:
-    """Express maps in multiples of an even share, so that maps of different scale can share colours.
+    """Divide maps by their mean absolute value, so that maps of different scale have a common colour scale.
 
-    A map that spreads its mass evenly is 1 at each site. Signs are kept.
+    A uniform map is 1 at each element. Signs are kept.
 
     Args:
-        maps: attributions; NaN marks a site that does not exist.
+        maps: Attributions; NaN marks elements that do not exist.
 
     Returns:
-        Each map over the mean of its absolute values; a map of zeros stays zero.
+        Maps divided by the mean of their absolute values; a map of zeros stays zero.
 
     Example:
         >>> relative_to_uniform(np.array([[[1.0, -3.0]]])).tolist()
@@ -104,18 +104,18 @@ def relative_to_uniform(maps: Float[np.ndarray, "batch *site"]) -> Float[np.ndar
     axes = tuple(range(1, maps.ndim))
     mass = np.where(filled, np.abs(maps), 0.0).sum(axes, keepdims=True)
     sites = filled.sum(axes, keepdims=True)
-    shares: np.ndarray = np.divide(maps * sites, mass, out=np.zeros_like(maps, dtype=float), where=mass > 0)
-    return shares
+    relative: np.ndarray = np.divide(maps * sites, mass, out=np.zeros_like(maps, dtype=float), where=mass > 0)
+    return relative
 
 
 def trace_outline(truth: Bool[np.ndarray, "time feature"]) -> list[Segment]:
-    """Trace the border between sites that matter and sites that do not.
+    """Trace the border of the relevant elements.
 
     Args:
-        truth: true where a site matters.
+        truth: True at relevant elements.
 
     Returns:
-        Straight pieces between corners (step, feature), each as long as it can be.
+        Straight segments of maximum length between corners (step, feature).
 
     Example:
         >>> trace_outline(np.array([[True], [True]]))
@@ -127,30 +127,32 @@ def trace_outline(truth: Bool[np.ndarray, "time feature"]) -> list[Segment]:
 
 
 def make_colour_map(scale: Limits, palette: Palette) -> Colormap:
-    """Make the colours of a scale.
+    """Create the colour map of a scale.
 
     Args:
-        scale: sequential from the paper, or diverging about it when signed.
-        palette: the stops.
+        scale: Range; sequential from the colour of the paper, or diverging about it when signed.
+        palette: Colours of the paper.
 
     Returns:
-        A colour map; NaN is transparent.
+        Colour map in which NaN is transparent.
     """
     stops = palette.diverging if scale.signed else palette.sequential
-    made: Colormap = import_for_drawing("matplotlib.colors").LinearSegmentedColormap.from_list("perdure", stops, N=512)
-    return made
+    colours: Colormap = import_for_drawing("matplotlib.colors").LinearSegmentedColormap.from_list(
+        "perdure", stops, N=512
+    )
+    return colours
 
 
 def draw_pixels(values: Float[np.ndarray, "time feature"], scale: Limits, palette: Palette = LIGHT) -> bytes:
-    """Draw a map as PNG with one pixel for each site: time to the right, features downwards.
+    """Draw a map as PNG with one pixel per element: time to the right, features downwards.
 
     Args:
-        values: raw values; only their colours are limited.
-        scale: what the colours span.
-        palette: the colours.
+        values: Values; only their colours are clipped.
+        scale: Range of the colours.
+        palette: Colours of the paper.
 
     Returns:
-        The file's bytes.
+        Bytes of the file.
     """
     shown = (np.clip(values.T, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
     rgba: Any = make_colour_map(scale, palette)(np.ma.masked_invalid(shown), bytes=True)
@@ -169,14 +171,14 @@ def draw_panel(
     """Draw a map for a page, for light and for dark paper.
 
     Args:
-        values: raw values.
-        scale: what the colours span.
-        truth: outlined when given.
-        caption: its title.
-        alt: what it shows; the caption when empty.
+        values: Values of the map.
+        scale: Range of the colours.
+        truth: Relevant elements, which are outlined; None for no outline.
+        caption: Title.
+        alt: Description for screen readers; the caption when empty.
 
     Returns:
-        The piece.
+        Piece of a page.
     """
     path = "" if truth is None else "".join(f"M{a} {b}L{c} {d}" for (a, b), (c, d) in trace_outline(truth))
     steps, features = values.shape
@@ -185,18 +187,18 @@ def draw_panel(
 
 
 def add_labels(drawn: Panel, names: tuple[str, ...] = ()) -> Panel:
-    """Name the features of a map of series, as far as there is room, and its first and last step.
+    """Add names of the features, if they fit, and of the first and last step to a map of series.
 
     Args:
-        drawn: the map.
-        names: of the features; empty when they have none.
+        drawn: Map.
+        names: Names of the features; empty for none.
 
     Returns:
-        The piece with labels.
+        Piece of a page with labels.
 
     Example:
-        >>> found = add_labels(draw_panel(np.zeros((5, 2)), Limits(1.0, False)), ("speed", "height"))
-        >>> found.rows, found.ends
+        >>> labelled = add_labels(draw_panel(np.zeros((5, 2)), Limits(1.0, False)), ("speed", "height"))
+        >>> labelled.rows, labelled.ends
         (('speed', 'height'), ('step 1', '5'))
     """
     steps, features = drawn.size
@@ -205,15 +207,15 @@ def add_labels(drawn: Panel, names: tuple[str, ...] = ()) -> Panel:
 
 
 def draw_colour_scale(scale: Limits, caption: str, unit: str = "") -> ColourScale:
-    """Draw the strip of colours that explains maps.
+    """Draw the colour scale of maps.
 
     Args:
-        scale: what the colours span.
-        caption: what the values are.
-        unit: follows each tick.
+        scale: Range of the colours.
+        caption: Name of the values.
+        unit: Unit after each tick.
 
     Returns:
-        The piece, with three ticks.
+        Piece of a page, with three ticks.
     """
     strip = np.linspace(scale.low, scale.high, 256)[:, None]
     ticks = (scale.low, (scale.low + scale.high) / 2, scale.high)
@@ -222,7 +224,7 @@ def draw_colour_scale(scale: Limits, caption: str, unit: str = "") -> ColourScal
 
 
 def _borders(truth: np.ndarray) -> Iterator[tuple[int, int, int]]:
-    """Give (line, start, end) for each stretch along the second axis where neighbours on the first differ."""
+    """Yield (line, start, end) of each stretch along the second axis where neighbours on the first axis differ."""
     padded = np.pad(truth.astype(np.int8), ((1, 1), (0, 0)))
     for line, differs in enumerate(np.diff(padded, axis=0) != 0):
         ends = np.flatnonzero(np.diff(np.pad(differs.astype(np.int8), 1)))
@@ -240,23 +242,23 @@ def draw_image_panel(
     caption: str = "",
     alt: str = "",
 ) -> Panel:
-    """Show an image as it is: in colour with three channels, else in grey by the mean of its channels.
+    """Draw an image in colour if it has three channels, otherwise in grey by the mean of its channels.
 
     Args:
-        image: raw values.
-        span: what black and white, or no colour and full colour, stand for.
-        truth: outlined when given.
-        caption: its title.
-        alt: what it shows; the caption when empty.
+        image: Pixel values.
+        span: Values of black and white, or of no colour and full colour.
+        truth: Relevant elements, which are outlined; None for no outline.
+        caption: Title.
+        alt: Description for screen readers; the caption when empty.
 
     Returns:
-        The piece, the same on light and dark paper, with columns to the right and rows downwards.
+        Piece of a page, equal on light and dark paper, with columns to the right and rows downwards.
     """
     low, high = span
-    seen = image if len(image) == 3 else np.repeat(image.mean(0, keepdims=True), 3, axis=0)
-    shares = np.clip((seen - low) / ((high - low) or 1.0), 0.0, 1.0)
+    channels = image if len(image) == 3 else np.repeat(image.mean(0, keepdims=True), 3, axis=0)
+    intensity = np.clip((channels - low) / ((high - low) or 1.0), 0.0, 1.0)
     buffer = io.BytesIO()
-    rgb = np.round(255 * shares).astype(np.uint8).transpose(1, 2, 0)
+    rgb = np.round(255 * intensity).astype(np.uint8).transpose(1, 2, 0)
     import_for_drawing("matplotlib.image").imsave(buffer, rgb, format="png", metadata={"Software": None})
     rows, columns = image.shape[1:]
     return Panel(buffer.getvalue(), buffer.getvalue(), (columns, rows), _path(truth), caption, alt or caption)
@@ -272,14 +274,14 @@ def draw_map_panel(
     """Draw the map of an image.
 
     Args:
-        values: one number per pixel.
-        scale: what the colours span.
-        truth: outlined when given.
-        caption: its title.
-        alt: what it shows; the caption when empty.
+        values: Attribution of each pixel.
+        scale: Range of the colours.
+        truth: Relevant elements, which are outlined; None for no outline.
+        caption: Title.
+        alt: Description for screen readers; the caption when empty.
 
     Returns:
-        The piece, with columns to the right and rows downwards.
+        Piece of a page, with columns to the right and rows downwards.
     """
     return draw_panel(values.T, scale, None if truth is None else truth.T, caption, alt)
 

@@ -1,4 +1,4 @@
-"""Agreement matrices: every pair of runs one cell, coloured above and written below the diagonal."""
+"""Agreement matrices: one cell per pair of runs, coloured above and printed below the diagonal."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from perdure.report.pieces import ColourScale, Piece
 __all__ = ["Matrices", "Matrix", "draw_agreement_matrix", "find_agreement_limits", "order_by_similarity"]
 
 SMALL = 0.05
-"""Negative agreement up to here is chance, and no reason for a second colour."""
+"""Negative agreement up to this size is due to chance and does not need a second colour."""
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Values between pairs, the colours in full and the digits below the diagonal, which holds the names.
+    """Values of pairs: colours everywhere, digits below the diagonal, and names on the diagonal.
 
     Args:
-        light: PNG for light paper, one pixel for each cell.
+        light: PNG for light paper, one pixel per cell.
         dark: PNG for dark paper.
-        names: short, along the diagonal.
-        cells: column, row, digits, and on which papers, light or dark, the paper's colour is the better ink.
-        caption: its title.
-        alt: what it shows.
+        names: Short names on the diagonal.
+        cells: Column, row, digits, and the papers (light, dark) on which the colour of the paper is the better ink.
+        caption: Title.
+        alt: Description for screen readers.
     """
 
     light: bytes
@@ -46,7 +46,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Matrices(Piece):
-    """Rows of matrices under one colour scale; rows after the first unfold under their titles."""
+    """Rows of matrices with one colour scale; rows after the first are collapsed under their titles."""
 
     template: ClassVar[str] = "matrices.html.j2"
     rows: tuple[tuple[str, tuple[Matrix, ...]], ...]
@@ -55,29 +55,29 @@ class Matrices(Piece):
 
 
 def find_agreement_limits(matrices: list[Float[np.ndarray, "run run"]]) -> Limits:
-    """Give all matrices of a page one scale, so that a colour means the same everywhere.
+    """Find one scale of all matrices of a page, so that colours are comparable.
 
     Args:
-        matrices: of every method and measure.
+        matrices: Matrices of all methods and measures.
 
     Returns:
-        From 0 to 1, or from -1 when runs contradict each other.
+        Limits from 0 to 1, or from -1 if runs contradict each other.
 
     Example:
         >>> find_agreement_limits([np.array([[np.nan, 0.4], [0.4, np.nan]])])
         Limits(high=1.0, signed=False)
     """
-    return Limits(1.0, any(bool((one < -SMALL).any()) for one in matrices))
+    return Limits(1.0, any(bool((values < -SMALL).any()) for values in matrices))
 
 
 def order_by_similarity(values: Float[np.ndarray, "run run"]) -> list[int]:
-    """Order runs so that those that agree stand side by side: the leaves of their average linkage.
+    """Order runs by similarity: the leaves of their average linkage.
 
     Args:
-        values: the agreement of every pair; one without a value counts as the least.
+        values: Agreement of each pair; NaN counts as the lowest agreement.
 
     Returns:
-        Places of the runs.
+        Indices of the runs.
 
     Example:
         >>> order_by_similarity(np.array([[1.0, 0.1, 0.9], [0.1, 1.0, 0.2], [0.9, 0.2, 1.0]]))
@@ -86,9 +86,9 @@ def order_by_similarity(values: Float[np.ndarray, "run run"]) -> list[int]:
     if len(values) < 3:
         return list(range(len(values)))
     known = np.where(np.isfinite(values), values, np.nanmin(values, initial=1.0))
-    apart = known.max() - (known + known.T) / 2
-    np.fill_diagonal(apart, 0.0)
-    return [int(i) for i in leaves_list(linkage(squareform(apart, checks=False), "average", optimal_ordering=True))]
+    distance = known.max() - (known + known.T) / 2
+    np.fill_diagonal(distance, 0.0)
+    return [int(i) for i in leaves_list(linkage(squareform(distance, checks=False), "average", optimal_ordering=True))]
 
 
 def draw_agreement_matrix(
@@ -97,13 +97,13 @@ def draw_agreement_matrix(
     """Draw the agreement of every pair of runs.
 
     Args:
-        values: symmetric; NaN on the diagonal and where a pair has nothing to compare.
-        scale: what the colours span.
-        names: of the runs.
-        caption: its title.
+        values: Symmetric matrix; NaN on the diagonal and for pairs without comparable samples.
+        scale: Range of the colours.
+        names: Names of the runs.
+        caption: Title.
 
     Returns:
-        The matrix; its text names the pairs that agree least and most.
+        Matrix; its description names the pairs with the lowest and highest agreement.
 
     Example:
         >>> pair = np.array([[np.nan, 0.93], [0.93, np.nan]])
@@ -119,7 +119,7 @@ def draw_agreement_matrix(
 
 
 def _short(value: float) -> str:
-    """Write a share in two digits, without the zero that they all would begin with."""
+    """Format a fraction with two digits and without the leading zero."""
     if not np.isfinite(value):
         return "?"
     text = f"{abs(value):.2f}"
@@ -128,28 +128,29 @@ def _short(value: float) -> str:
 
 
 def _inks(values: np.ndarray, scale: Limits) -> list[str]:
-    """List for each value the papers whose own colour stands out more from its colour than their ink."""
-    shares = (np.clip(np.nan_to_num(values), scale.low, scale.high) - scale.low) / (scale.high - scale.low)
+    """List for each value the papers whose colour has a higher contrast to the cell than their ink."""
+    position = (np.clip(np.nan_to_num(values), scale.low, scale.high) - scale.low) / (scale.high - scale.low)
     better = {}
     for name, palette in (("light", LIGHT), ("dark", DARK)):
         grounds = [
-            import_for_drawing("matplotlib.colors").to_hex(colour) for colour in make_colour_map(scale, palette)(shares)
+            import_for_drawing("matplotlib.colors").to_hex(colour)
+            for colour in make_colour_map(scale, palette)(position)
         ]
         better[name] = [contrast(palette.paper, ground) > contrast(palette.ink, ground) for ground in grounds]
     return [" ".join(name for name in better if better[name][i]) for i in range(len(values))]
 
 
 def _words(off: np.ndarray, below: list[tuple[int, int]], names: tuple[str, ...]) -> str:
-    """Say how much the pairs agree, and which least and most."""
+    """Describe the agreement of the pairs, with the lowest and highest."""
     known = [pair for pair in below if np.isfinite(off[pair])]
     if not known:
-        return "No pair of runs has anything to compare."
+        return "No pair of runs has comparable samples."
     if len(known) == 1:
         return f"{format_number(off[known[0]])} between {_pair(known[0], names)}."
     values = [float(off[pair]) for pair in known]
     least, most = known[int(np.argmin(values))], known[int(np.argmax(values))]
     median, low, high = (format_number(float(value)) for value in (np.median(values), min(values), max(values)))
-    return f"Median {median}; least {low} between {_pair(least, names)}, most {high} between {_pair(most, names)}."
+    return f"Median {median}; lowest {low} between {_pair(least, names)}, highest {high} between {_pair(most, names)}."
 
 
 def _pair(pair: tuple[int, int], names: tuple[str, ...]) -> str:

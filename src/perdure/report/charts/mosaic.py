@@ -1,4 +1,4 @@
-"""Mosaics of maps for studies: samples, moving boxes and digits, in rows and columns under shared colours."""
+"""Mosaics of maps for studies: samples, moving boxes and digits, in rows and columns with a common colour scale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 
 from perdure.report.charts.figure import import_for_drawing, new_figure, wrap_label
 from perdure.report.charts.heatmap import (
-    MOST,
+    COVERED,
     UNIFORM_UNIT,
     Limits,
     find_limits,
@@ -36,10 +36,10 @@ class Column:
     """One column of a mosaic.
 
     Args:
-        title: shown above it.
-        maps: one map for each row.
-        limits: what the colours span; neighbours with equal limits and unit share a colour bar.
-        unit: what the values are.
+        title: Title of the column.
+        maps: Map of each row.
+        limits: Range of the colours; adjacent columns with equal limits and unit have one colour bar.
+        unit: Name of the values.
     """
 
     title: str
@@ -58,14 +58,14 @@ def draw_mosaic(
     """Draw maps in rows and columns.
 
     Args:
-        columns: maps, equally many in each.
-        rows: the title of each row.
-        truth: outlined in every map of its row.
-        time: whether time runs to the right, or downwards as in a scanned picture.
-        palette: the colours.
+        columns: Columns of equal length.
+        rows: Title of each row.
+        truth: Relevant elements of each row, which are outlined.
+        time: Direction of time: "across" to the right, "down" as in a scanned image.
+        palette: Colours of the paper.
 
     Returns:
-        The figure.
+        Figure.
     """
     height, width = len(rows), len(columns)
     figure = new_figure(0.8 + 1.9 * width, 0.9 + 1.9 * height, palette)
@@ -88,19 +88,19 @@ def draw_sample_grid(
     rows: Sequence[str] = (),
     palette: Palette = LIGHT,
 ) -> Figure:
-    """Draw samples beside the maps that explain them: input, then one column for each model or method.
+    """Draw samples and their maps: a column of inputs, then a column for each model or method.
 
     Args:
-        inputs: the samples.
-        maps: their attributions by name.
-        truth: the sites known to matter, outlined.
-        rows: a title for each sample.
-        palette: the colours.
+        inputs: Samples.
+        maps: Attributions by name.
+        truth: Relevant elements, which are outlined.
+        rows: Title of each sample.
+        palette: Colours of the paper.
 
     Returns:
-        The figure; maps are in multiples of an even share and have one colour scale.
+        Figure; maps are relative to a uniform map and have one colour scale.
     """
-    columns = [Column("input", inputs, find_limits([inputs]), "value"), *_shared(maps)]
+    columns = [Column("input", inputs, find_limits([inputs]), "value"), *_scale_together(maps)]
     return draw_mosaic(columns, rows or [""] * len(inputs), truth, palette=palette)
 
 
@@ -110,54 +110,54 @@ def draw_moving_boxes(
     """Draw the mean map of each model for each position of a box.
 
     Args:
-        means: mean attributions by model, one map for each position.
-        positions: what to call the positions.
-        truth: the box at each position.
-        palette: the colours.
+        means: Mean attributions by model, one map for each position.
+        positions: Titles of the positions.
+        truth: Box at each position.
+        palette: Colours of the paper.
 
     Returns:
-        The figure: a row for each position, a column for each model.
+        Figure with a row for each position and a column for each model.
     """
-    return draw_mosaic(_shared(means), positions, truth, palette=palette)
+    return draw_mosaic(_scale_together(means), positions, truth, palette=palette)
 
 
 def draw_digits(images: Maps, maps: Mapping[str, Maps], rows: Sequence[str], palette: Palette = LIGHT) -> Figure:
-    """Draw digits read row by row beside their maps, upright as they are written.
+    """Draw digits that are read row by row, and their maps, upright.
 
     Args:
-        images: one digit for each row; a step is a line of pixels.
-        maps: their attributions by name.
-        rows: a title for each digit.
-        palette: the colours.
+        images: Digit of each row; a step is a line of pixels.
+        maps: Attributions by name.
+        rows: Title of each digit.
+        palette: Colours of the paper.
 
     Returns:
-        The figure.
+        Figure.
     """
-    columns = [Column("digit", images, find_limits([images]), "value"), *_shared(maps)]
+    columns = [Column("digit", images, find_limits([images]), "value"), *_scale_together(maps)]
     return draw_mosaic(columns, rows, time="down", palette=palette)
 
 
-def _shared(maps: Mapping[str, Maps]) -> list[Column]:
-    even = {name: relative_to_uniform(some) for name, some in maps.items()}
-    span = find_limits(even.values(), MOST)
-    return [Column(name, some, span, UNIFORM_UNIT) for name, some in even.items()]
+def _scale_together(maps: Mapping[str, Maps]) -> list[Column]:
+    even = {name: relative_to_uniform(values) for name, values in maps.items()}
+    span = find_limits(even.values(), COVERED)
+    return [Column(name, values, span, UNIFORM_UNIT) for name, values in even.items()]
 
 
 def _draw(axes: Axes, values: np.ndarray, span: Limits, truth: np.ndarray | None, time: str, palette: Palette) -> None:
     steps, features = values.shape
-    turned = time == "down"
-    width, height = (features, steps) if turned else (steps, features)
+    upright = time == "down"
+    width, height = (features, steps) if upright else (steps, features)
     axes.imshow(
-        values if turned else values.T,
+        values if upright else values.T,
         cmap=make_colour_map(span, palette),
         vmin=span.low,
         vmax=span.high,
         extent=(0, width, height, 0),
-        aspect="equal" if turned else "auto",
+        aspect="equal" if upright else "auto",
         interpolation="nearest",
     )
     if truth is not None:
-        lines = trace_outline(truth.T if turned else truth)
+        lines = trace_outline(truth.T if upright else truth)
         axes.add_collection(
             import_for_drawing("matplotlib.collections").LineCollection(lines, colors=palette.truth, linewidths=1.2)
         )
@@ -168,7 +168,7 @@ def _draw(axes: Axes, values: np.ndarray, span: Limits, truth: np.ndarray | None
 
 
 def _colour_bars(figure: Figure, axes: np.ndarray, columns: Sequence[Column], palette: Palette) -> None:
-    """Draw one colour bar under each group of columns that share it."""
+    """Draw one colour bar below each group of columns with a common scale."""
     groups: dict[tuple[Limits, str], list[int]] = {}
     for j, column in enumerate(columns):
         groups.setdefault((column.limits, column.unit), []).append(j)

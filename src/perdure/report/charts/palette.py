@@ -1,4 +1,4 @@
-"""The colours: one set for light paper, one for dark, used by pages and figures alike."""
+"""Colours for light and dark paper, used by pages and figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 __all__ = ["DARK", "LIGHT", "SERIES", "Palette", "contrast", "list_colours"]
 
 SERIES = ("#2f74c0", "#d4622a", "#23936a", "#9a5fc7", "#b8860b", "#c2477f", "#5f7d95")
-"""Colours of lines and points: each stands out three to one from light and dark paper."""
+"""Colours of lines and points, with a contrast of at least three to one on light and dark paper."""
 
 
 @dataclass(frozen=True)
@@ -15,18 +15,18 @@ class Palette:
     """Colours for one kind of paper.
 
     Args:
-        paper: the background.
-        card: the background of a card.
-        ink: text.
-        muted: secondary text.
-        rule: lines that separate.
-        accent: what is to be looked at.
-        good: a good verdict.
-        warning: a doubtful one.
-        bad: a bad one.
-        truth: the outline of what is known to matter.
-        sequential: from nothing, the paper, to much.
-        diverging: from negative over nothing to positive.
+        paper: Background.
+        card: Background of a card.
+        ink: Text.
+        muted: Secondary text.
+        rule: Separating lines.
+        accent: Highlighted items.
+        good: Good verdict.
+        warning: Doubtful verdict.
+        bad: Bad verdict.
+        truth: Outline of relevant elements.
+        sequential: Colours from zero, the paper, to high values.
+        diverging: Colours from negative values over zero to positive values.
     """
 
     paper: str
@@ -75,10 +75,10 @@ DARK = Palette(
 
 
 def list_colours() -> dict[str, dict[str, str]]:
-    """List the plain colours of both papers, for a style sheet.
+    """List the single colours of both papers for a style sheet.
 
     Returns:
-        Colour by name, under "light" and "dark".
+        Colours by name, for "light" and "dark".
 
     Example:
         >>> list_colours()["dark"]["ink"]
@@ -90,21 +90,21 @@ def list_colours() -> dict[str, dict[str, str]]:
     }
 
 
-def contrast(one: str, other: str) -> float:
-    """Compare two colours by the formula of the web accessibility guidelines.
+def contrast(first: str, second: str) -> float:
+    """Compute the contrast of two colours by the web accessibility guidelines.
 
     Args:
-        one: such as "#1a1f26".
-        other: the same.
+        first: Colour such as "#1a1f26".
+        second: Colour in the same form.
 
     Returns:
-        From 1 for equal colours to 21.
+        Ratio from 1 for equal colours to 21.
 
     Example:
         >>> contrast("#000000", "#ffffff")
         21.0
     """
-    low, high = sorted((_luminance(one), _luminance(other)))
+    low, high = sorted((_luminance(first), _luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 

@@ -1,4 +1,4 @@
-"""Small multiples: the same curves in many little charts with equal scales under one legend."""
+"""Curves along paths: small multiples with one scale and legend, and the loss between two runs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ __all__ = [
 ]
 
 DASHES = ("", "7 3", "2 2", "8 3 2 3", "12 4", "4 2 1 2 1 2")
-"""Of the lines, in pixels, so that they can be told apart without colour."""
+"""Dashes of the lines in pixels, so that lines can be distinguished without colour."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Values over the share of a way; NaN where there is none."""
+    """Values over the position along a path; NaN where there is none."""
 
     way: Float[np.ndarray, " point"]
     values: Float[np.ndarray, " point"]
@@ -45,7 +45,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """What one of the little charts shows: its title, and its curves by name."""
+    """Title and named curves of a small chart."""
 
     title: str
     curves: Mapping[str, Curve]
@@ -53,7 +53,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Line:
-    """A drawn curve: its name, colour, dash and path in percent."""
+    """A drawn curve: name, colour, dash and path in percent."""
 
     name: str
     colour: str
@@ -63,7 +63,7 @@ class Line:
 
 @dataclass(frozen=True)
 class SmallChart:
-    """One drawn chart."""
+    """A drawn chart."""
 
     title: str
     lines: tuple[Line, ...]
@@ -72,7 +72,7 @@ class SmallChart:
 
 @dataclass(frozen=True)
 class Tick:
-    """A level of the vertical scale: its place in percent from below, and its text."""
+    """A level of the vertical scale: position in percent from below, and text."""
 
     place: float
     text: str
@@ -80,7 +80,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class SmallCharts(Piece):
-    """Little charts under one legend and with one vertical scale; `ends` names both ends of the way."""
+    """Small charts with one legend and one vertical scale; `ends` names both ends of the path."""
 
     template: ClassVar[str] = "charts.html.j2"
     charts: tuple[SmallChart, ...]
@@ -91,13 +91,13 @@ class SmallCharts(Piece):
 
 
 def choose_stroke(place: int) -> tuple[str, str]:
-    """Choose colour and dash of a curve by its place among all.
+    """Choose colour and dash of a curve by its index.
 
     Args:
-        place: from 0.
+        place: Index from 0.
 
     Returns:
-        Both; they repeat only after 42 curves.
+        Colour and dash; they repeat only after 42 curves.
 
     Example:
         >>> choose_stroke(0), choose_stroke(8)
@@ -110,17 +110,17 @@ def draw_small_charts(charts: Sequence[Chart], columns: int, ends: tuple[str, st
     """Draw charts in rows.
 
     Args:
-        charts: row by row.
-        columns: how many in a row, where there is space.
-        ends: the names of both ends of the way.
+        charts: Charts, row by row.
+        columns: Number of charts in a row, if they fit.
+        ends: Names of both ends of the path.
 
     Returns:
-        The piece.
+        Piece of a page.
 
     Example:
         >>> way = np.array([0.0, 1.0])
-        >>> made = draw_small_charts([Chart("loss", {"linear": Curve(way, np.array([0.0, 2.0]))})], 1, ("a", "b"))
-        >>> made.charts[0].lines[0].path, [tick.text for tick in made.ticks]
+        >>> drawn = draw_small_charts([Chart("loss", {"linear": Curve(way, np.array([0.0, 2.0]))})], 1, ("a", "b"))
+        >>> drawn.charts[0].lines[0].path, [tick.text for tick in drawn.ticks]
         ('M0.0 100.0L100.0 0.0', ['0.0', '0.5', '1.0', '1.5', '2.0'])
     """
     curves = [curve for chart in charts for curve in chart.curves.values()]
@@ -129,36 +129,36 @@ def draw_small_charts(charts: Sequence[Chart], columns: int, ends: tuple[str, st
     names = list(dict.fromkeys(name for chart in charts for name in chart.curves))
     legend = {name: Line(name, *choose_stroke(i)) for i, name in enumerate(names)}
     drawn = tuple(_draw(chart, legend, (low, high)) for chart in charts)
-    ticks = tuple(Tick(round(100 * (one - low) / (high - low), 2), text) for one, text in _written(levels))
+    ticks = tuple(Tick(round(100 * (level - low) / (high - low), 2), text) for level, text in _format_levels(levels))
     return SmallCharts(drawn, tuple(legend.values()), ticks, columns, ends)
 
 
 def _levels(values: np.ndarray) -> list[float]:
-    """Choose two to five round levels that hold all values; those of a flat share or correlation are 0 to 1."""
+    """Choose two to five round levels that span all values; from 0 to 1 for a flat fraction or correlation."""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     if high - low <= 1e-9 * max(1.0, abs(low)):
         low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5, high + 0.5)
     ticker = import_for_drawing("matplotlib.ticker").MaxNLocator(nbins=4, steps=(1, 2, 2.5, 5, 10))
-    return [round(float(one), 12) for one in ticker.tick_values(low, high)]
+    return [round(float(level), 12) for level in ticker.tick_values(low, high)]
 
 
-def _written(levels: list[float]) -> list[tuple[float, str]]:
-    """Write levels with as few decimals as tell them exactly."""
-    places = next((p for p in range(9) if all(abs(round(one, p) - one) < 1e-9 for one in levels)), 9)
-    return [(one, ("\N{MINUS SIGN}" if one < 0 else "") + f"{abs(one):,.{places}f}") for one in levels]
+def _format_levels(levels: list[float]) -> list[tuple[float, str]]:
+    """Format levels with as few decimals as represent them exactly."""
+    places = next((p for p in range(9) if all(abs(round(level, p) - level) < 1e-9 for level in levels)), 9)
+    return [(level, ("\N{MINUS SIGN}" if level < 0 else "") + f"{abs(level):,.{places}f}") for level in levels]
 
 
 def _draw(chart: Chart, legend: Mapping[str, Line], span: tuple[float, float]) -> SmallChart:
     lines = tuple(
         Line(name, legend[name].colour, legend[name].dash, _path(curve, span)) for name, curve in chart.curves.items()
     )
-    ends = "; ".join(f"{name} {_way(curve.values)}" for name, curve in chart.curves.items())
+    ends = "; ".join(f"{name} {_describe_curve(curve.values)}" for name, curve in chart.curves.items())
     return SmallChart(chart.title, lines, f"{chart.title}: {ends}")
 
 
 def _path(curve: Curve, span: tuple[float, float]) -> str:
-    """Write a curve as an SVG path, with a gap where it has no value."""
+    """Format a curve as an SVG path, with gaps at missing values."""
     low, high = span
     text, pen = "", "M"
     for x, y in zip(curve.way, (high - curve.values) / (high - low), strict=True):
@@ -170,36 +170,36 @@ def _path(curve: Curve, span: tuple[float, float]) -> str:
     return text
 
 
-def _way(values: np.ndarray) -> str:
-    """Say where a curve starts, where it ends, and how far it goes down and up between."""
+def _describe_curve(values: np.ndarray) -> str:
+    """Describe the start, end, minimum and maximum of a curve."""
     known = values[np.isfinite(values)]
     if not known.size:
         return "without values"
-    first, last, low, high = (format_number(float(one)) for one in (known[0], known[-1], known.min(), known.max()))
+    first, last, low, high = (format_number(float(value)) for value in (known[0], known[-1], known.min(), known.max()))
     return f"from {first} to {last}, between {low} and {high}"
 
 
 NEAR = 4.0
-"""How far above both ends the close view reaches, in units of the noise or of the lowest path's rise."""
+"""Height of the close view above both ends, in units of the noise or of the rise of the lowest path."""
 
 
 def draw_loss(curves: Mapping[str, Curve], noise: float, way: str, palette: Palette = LIGHT) -> Figure:
-    """Draw the loss along every path twice: as a whole, and close to the ends.
+    """Draw the loss along every path twice: completely, and close to the ends.
 
     Args:
-        curves: the loss over the share of the way, by kind; all start and end at the same two models.
-        noise: how far chance alone lifts a barrier.
-        way: what the horizontal axis is.
-        palette: the colours.
+        curves: Loss along the path by kind; all paths have the same two ends.
+        noise: Barrier that is due to chance alone.
+        way: Label of the horizontal axis.
+        palette: Colours of the paper.
 
     Returns:
-        The figure, with the straight line between both ends and the band of noise above it.
+        Figure with the straight line between both ends and the band of noise above it.
     """
     figure = new_figure(8.4, 3.7, palette)
     whole, close = figure.subplots(1, 2)
     first, last = (float(np.median([curve.values[i] for curve in curves.values()])) for i in (0, -1))
     ends = first, last
-    for axes, title in ((whole, "the whole way"), (close, "close to the ends")):
+    for axes, title in ((whole, "complete path"), (close, "close to the ends")):
         style_axes(axes, palette)
         handles = _paths(axes, curves, ends, noise, palette)
         axes.set(xlabel=wrap_label(way, 46), ylabel="loss")
@@ -226,12 +226,12 @@ def _paths(
 
 
 def _dash(dash: str) -> str | tuple[int, tuple[float, ...]]:
-    """Write a dash in widths of the line."""
+    """Convert a dash to multiples of the line width."""
     return (0, tuple(float(part) / 2 for part in dash.split())) if dash else "-"
 
 
 def _near(curves: Mapping[str, Curve], ends: tuple[float, float], noise: float) -> tuple[float, float]:
-    """Choose the close view: from the lowest loss to a little above what the lowest path needs."""
+    """Choose the close view: from the lowest loss to slightly above the maximum of the lowest path."""
     top, low = max(ends), min(float(np.nanmin(curve.values)) for curve in curves.values())
     rise = min(float(np.nanmax(curve.values)) for curve in curves.values()) - top
     reach = max(1.3 * rise, NEAR * noise, 0.5 * (top - low)) or 1.0

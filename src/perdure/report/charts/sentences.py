@@ -1,4 +1,4 @@
-"""Texts whose words have the colours of a map, as they were written."""
+"""Texts with words coloured by a map."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def colour_sentence(
     truth: Bool[np.ndarray, " token"] | None = None,
     caption: str = "",
 ) -> Sentence:
-    """Colour a text by a map, one value per token.
+    """Colour a text by a map with one value per token.
 
-    The ink of a token is the text's own or the paper's, whichever stands out more. What stands between tokens has
-    no colour, and so has what stands behind the last one that has a value.
+    The ink of a token is the colour of the text or of the paper, whichever has the higher contrast. Characters between
+    tokens have no colour, nor have tokens without a value.
 
     Args:
-        text: the sentence and its tokens.
-        values: of the tokens, in multiples of an even share; further ones, of padding, are not looked at.
-        scale: what the colours span.
-        truth: true at tokens known to matter, which are underlined.
-        caption: whose map it is.
+        text: Text with its tokens.
+        values: Values of the tokens, relative to a uniform map; values of padding are ignored.
+        scale: Range of the colours.
+        truth: Relevant tokens, which are underlined.
+        caption: Name of the map.
 
     Returns:
-        The piece; its texts put together are the text.
+    Coloured text; its tokens concatenated are the text.
 
     Example:
-        >>> found = colour_sentence(Text("not bad!", ((0, 3), (4, 7))), np.array([2.0, 0.0]), Limits(2.0, False))
-        >>> [token.text for token in found.tokens]
+        >>> coloured = colour_sentence(Text("not bad!", ((0, 3), (4, 7))), np.array([2.0, 0.0]), Limits(2.0, False))
+        >>> [token.text for token in coloured.tokens]
         ['not', ' ', 'bad', '!']
-        >>> found.tokens[0].light
+        >>> coloured.tokens[0].light
         ('#072448', '#ffffff')
     """
     spans = text.spans[: len(values)]
@@ -74,20 +74,20 @@ def _tokens(
 
 
 def _colours(values: Float[np.ndarray, " token"], scale: Limits, palette: Palette) -> list[tuple[str, str]]:
-    shares = (np.clip(values, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
+    position = (np.clip(values, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
     to_hex = import_for_drawing("matplotlib.colors").to_hex
-    grounds = [to_hex(colour) for colour in make_colour_map(scale, palette)(shares)]
+    grounds = [to_hex(colour) for colour in make_colour_map(scale, palette)(position)]
     return [(ground, max((palette.ink, palette.paper), key=lambda ink: contrast(ink, ground))) for ground in grounds]
 
 
 def group_words(text: Text) -> Text:
-    """Take the words of a text for its tokens.
+    """Replace the tokens of a text by its words.
 
     Args:
-        text: with tokens that may be pieces of words.
+        text: Text with tokens that may be parts of words.
 
     Returns:
-        The same text; its tokens are what stands between blanks.
+        Text whose tokens are the words between blanks.
 
     Example:
         >>> group_words(Text("acted!", ((0, 3), (3, 5), (5, 6)), pieces=True)).tokens
@@ -100,11 +100,11 @@ def sum_over_words(maps: Float[np.ndarray, "sample token"], texts: Sequence[Text
     """Sum a map over the tokens of each word.
 
     Args:
-        maps: one number for each token; NaN at padding.
-        texts: with the tokens, one for each map.
+        maps: Value of each token; NaN at padding.
+        texts: Text of each map.
 
     Returns:
-        One number for each word; NaN behind the last.
+        Value of each word; NaN after the last word.
 
     Example:
         >>> sum_over_words(np.array([[9.0, 1.0, 2.0]]), [Text("acted", ((0, 0), (0, 3), (3, 5)), pieces=True)]).tolist()
@@ -118,14 +118,14 @@ def sum_over_words(maps: Float[np.ndarray, "sample token"], texts: Sequence[Text
 
 
 def mark_words(truth: Bool[np.ndarray, "sample token"], texts: Sequence[Text]) -> Bool[np.ndarray, "sample word"]:
-    """Mark the words of which a token is marked.
+    """Mark the words that contain a marked token.
 
     Args:
-        truth: true at tokens known to matter.
-        texts: with the tokens.
+        truth: True at relevant tokens.
+        texts: Text of each row.
 
     Returns:
-        True at their words.
+        True at relevant words.
     """
     marked: np.ndarray = np.nan_to_num(sum_over_words(truth.astype(float), texts)) > 0
     return marked

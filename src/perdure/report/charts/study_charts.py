@@ -1,4 +1,4 @@
-"""The chart of a study: every number with its interval, between its null and its ceiling."""
+"""Charts of studies: numbers with intervals, scatter plots and removal curves."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["draw_intervals", "draw_removal", "draw_scatter"]
 
 
 def draw_intervals(table: Mapping[str, Sequence[Any]], title: str, palette: Palette = LIGHT) -> Figure:
-    """Draw numbers with their intervals, grouped, each group between its null and its ceiling.
+    """Draw grouped numbers with their intervals, null and ceiling.
 
     Args:
-        table: columns of equal length, for example a data frame: group, series, value, low, high, null and
+        table: Columns of equal length, for example a data frame: group, series, value, low, high, null and
             ceiling; an optional column `published` is drawn as a hollow diamond where it is not NaN.
-        title: the name of the number, with its unit.
-        palette: the colours.
+        title: Name of the number with its unit.
+        palette: Colours of the paper.
 
     Returns:
-        The figure: a band for each group, a point for each series in it, null and ceiling as upright lines.
+        Figure with a band for each group, a point for each series, and vertical lines for null and ceiling.
     """
     groups, series = (list(dict.fromkeys(table[name])) for name in ("group", "series"))
     figure = new_figure(7.6, 1.2 + len(groups) * (0.3 + 0.2 * len(series)), palette)
@@ -53,7 +53,7 @@ def draw_intervals(table: Mapping[str, Sequence[Any]], title: str, palette: Pale
 
 
 def _bounds(axes: Axes, row: int, null: float, ceiling: float, palette: Palette) -> None:
-    """Draw null and ceiling of a group and the way between them."""
+    """Draw null and ceiling of a group and the band between them."""
     axes.fill_betweenx((row - 0.42, row + 0.42), null, ceiling, color=palette.card, linewidth=0, zorder=0)
     axes.plot((null, null), (row - 0.42, row + 0.42), color=palette.muted, linewidth=1.4, dashes=(2, 1.5))
     axes.plot((ceiling, ceiling), (row - 0.42, row + 0.42), color=palette.ink, linewidth=1.4)
@@ -71,7 +71,7 @@ def _points(
     member: tuple[np.ndarray, int, int],
     palette: Palette,
 ) -> Any:
-    """Draw one series; `member` is its rows, its place and the number of series."""
+    """Draw one series; `member` contains its rows, its index and the number of series."""
     rows, place, count = member
     group, value, low, high = (np.asarray(table[name])[rows] for name in ("group", "value", "low", "high"))
     y = np.array([groups.index(name) for name in group]) + 0.7 * ((place + 0.5) / count - 0.5)
@@ -89,16 +89,16 @@ MARKERS = "os^DvPX"
 def draw_scatter(
     series: Mapping[str, Float[np.ndarray, "point 2"]], across: str, up: str, palette: Palette = LIGHT
 ) -> Figure:
-    """Draw points of several series, across by powers of ten; series of equal colour differ by their marks.
+    """Draw a scatter plot with a logarithmic horizontal axis; series of equal colour have different markers.
 
     Args:
-        series: the points of each, by name.
-        across: what the horizontal axis is, with its unit; below a millionth it is linear, so that zero has a place.
-        up: what the vertical axis is.
-        palette: the colours.
+        series: Points by name.
+        across: Label of the horizontal axis with its unit; the axis is linear below 1e-6, so that zero is visible.
+        up: Label of the vertical axis.
+        palette: Colours of the paper.
 
     Returns:
-        The figure.
+        Figure.
     """
     figure = new_figure(7.6, 4.6, palette)
     axes = figure.add_subplot()
@@ -121,32 +121,32 @@ def draw_scatter(
 
 
 def draw_removal(
-    shares: Sequence[float],
+    fractions: Sequence[float],
     curves: Mapping[str, Sequence[float]],
     bounds: Mapping[str, Sequence[float]],
     palette: Palette = LIGHT,
 ) -> Figure:
-    """Draw accuracy against the share of sites taken away, highest attribution first.
+    """Draw accuracy against the fraction of removed elements, highest attribution first.
 
     Args:
-        shares: of the sites, from 0 to 1.
-        curves: accuracy at each share, by the name of network and map.
-        bounds: what random maps and the truth come to, dashed.
-        palette: the colours.
+        fractions: Fractions of the elements, from 0 to 1.
+        curves: Accuracy at each fraction, by the name of network and map.
+        bounds: Accuracy with random maps and with the truth, dashed.
+        palette: Colours of the paper.
 
     Returns:
-        The figure; a lower curve is that of a better map of the same network.
+        Figure; of the same network, a better map has a lower curve.
     """
     figure = new_figure(7.2, 4.0, palette)
     axes = figure.add_subplot()
     style_axes(axes, palette)
-    percent = [100 * share for share in shares]
+    percent = [100 * fraction for fraction in fractions]
     handles = []
     for i, values in enumerate(curves.values()):
         handles += axes.plot(percent, values, color=SERIES[i % len(SERIES)], linewidth=1.9, marker="o", markersize=4)
     for i, values in enumerate(bounds.values()):
         colour = palette.muted if i % 2 else palette.ink
         handles += axes.plot(percent, values, color=colour, linewidth=1.2, dashes=(4, 1.5 + 1.5 * (i // 2)))
-    axes.set(xlabel="sites taken away, %", ylabel="accuracy", ylim=(0, 1.02))
+    axes.set(xlabel="removed elements, %", ylabel="accuracy", ylim=(0, 1.02))
     add_legend(figure, handles, [*curves, *bounds], palette)
     return figure

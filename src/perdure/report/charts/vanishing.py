@@ -1,4 +1,4 @@
-"""The vanishing curve: how much attribution is left at each distance from the end."""
+"""The vanishing curve: attribution against the distance from the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Band", "build_vanishing_plot", "draw_interactive_curve", "draw_vanishing_curve"]
 
 FLOOR = 1e-6
-"""Smallest value on a logarithmic axis: below it nothing is left that anyone could use."""
+"""Smallest value on the logarithmic axis; smaller attributions have no practical use."""
 
 X_TITLE = "steps before the end"
 
@@ -31,9 +31,9 @@ class Band:
     """A profile over the distance from the end with its interval.
 
     Args:
-        mean: share of the attribution at each distance, the last step first; sums to one.
-        low: lower end of the interval.
-        high: upper end.
+        mean: Fraction of the attribution at each distance, the last step first; sums to one.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
     """
 
     mean: Float[np.ndarray, " distance"]
@@ -46,15 +46,15 @@ def draw_vanishing_curve(
 ) -> Figure:
     """Draw attribution against distance from the end; time runs to the right, as in the maps.
 
-    Shares are shown in multiples of the even share 1/T, so the null is a flat line at one.
+    Fractions are divided by that of a uniform map, 1/T, so the null is a flat line at one.
 
     Args:
-        profiles: the profile of each model or method by name.
-        truth: the share of the sites that matter at each distance; None when unknown.
-        palette: the colours.
+        profiles: Profile of each model or method by name.
+        truth: Fraction of the relevant elements at each distance; None when unknown.
+        palette: Colours of the paper.
 
     Returns:
-        The figure.
+        Figure.
     """
     figure = new_figure(8.4, 3.9, palette)
     axes = figure.add_subplot()
@@ -69,7 +69,7 @@ def draw_vanishing_curve(
         handles += axes.plot(truth * len(truth), color=palette.ink, linewidth=1.3, dashes=(4, 3))
         names.append("truth")
     handles.append(axes.axhline(1.0, color=palette.muted, linewidth=1.1))
-    names.append("null: an even spread")
+    names.append("null: uniform map")
     axes.invert_xaxis()
     axes.set(xlabel=X_TITLE, ylabel=UNIFORM_UNIT, ylim=(0, None))
     axes.margins(x=0.01)
@@ -78,16 +78,16 @@ def draw_vanishing_curve(
 
 
 def draw_interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None = None) -> Any:
-    """Draw the same curve so that its values can be read off.
+    """Draw the vanishing curve with interactive values.
 
-    Names are escaped: they are shown as they are, never as markup.
+    Names are escaped, so that they are never interpreted as markup.
 
     Args:
-        profiles: the profile of each model or method by name.
-        truth: the share of the sites that matter at each distance; None when unknown.
+        profiles: Profile of each model or method by name.
+        truth: Fraction of the relevant elements at each distance; None when unknown.
 
     Returns:
-        A plotly figure without colours of paper and ink, which the page supplies.
+        Plotly figure without colours of paper and ink, which the page sets.
     """
     graph = import_for_drawing("plotly.graph_objects")
     traces = []
@@ -96,7 +96,7 @@ def draw_interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray
     steps = max((len(band.mean) for band in profiles.values()), default=1)
     if truth is not None:
         traces.append(_line(graph, truth * len(truth), "truth", {"color": "#8a929b", "width": 1.8, "dash": "6px,4px"}))
-    traces.append(_line(graph, np.ones(steps), "null: an even spread", {"color": "#8a929b", "width": 1.3}))
+    traces.append(_line(graph, np.ones(steps), "null: uniform map", {"color": "#8a929b", "width": 1.3}))
     layout = {
         "xaxis": {"title": {"text": X_TITLE}, "autorange": "reversed", "zeroline": False},
         "yaxis": {"title": {"text": UNIFORM_UNIT}, "zeroline": False, "rangemode": "tozero"},
@@ -111,16 +111,16 @@ def draw_interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray
 def build_vanishing_plot(
     profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None, alt: str, caption: str
 ) -> Plot:
-    """Make the piece of a page that shows the curve, linear or logarithmic.
+    """Build the piece of a page with the curve on a linear or logarithmic axis.
 
     Args:
-        profiles: the profile of each model or method by name.
-        truth: the share of the sites that matter at each distance; None when unknown.
-        alt: what it shows.
-        caption: what to look at.
+        profiles: Profile of each model or method by name.
+        truth: Fraction of the relevant elements at each distance; None when unknown.
+        alt: Description for screen readers.
+        caption: Text below the figure.
 
     Returns:
-        The piece, with a drawn picture for readers without scripts.
+        Piece of a page, with a static figure for readers without scripts.
     """
     light, dark = (to_png(draw_vanishing_curve(profiles, truth, palette)) for palette in (LIGHT, DARK))
     top = max((float(band.high.max()) * len(band.high) for band in profiles.values()), default=1.0)

@@ -1,4 +1,4 @@
-"""How the values of the most important types are spread over samples, and where each run has its middle."""
+"""Distributions of the values of the most important types over samples, with the median of each run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_violins"]
 
 MOST_VALUES = 800
-"""Values that a violin is drawn from; more do not change its form."""
+"""Maximum number of values of a violin; more do not change its shape."""
 
 
 def draw_violins(
@@ -30,20 +30,20 @@ def draw_violins(
     unit: str = "",
     palette: Palette = LIGHT,
 ) -> Figure:
-    """Draw a half violin for each type over all runs, and under it a mark for the median of each run.
+    """Draw a half violin of each type over all runs, with a mark at the median of each run.
 
-    Marks close together beneath a wide violin: samples differ, runs do not. Marks as far apart as the violin is
-    wide: the run decides.
+    Marks close together below a wide violin: samples differ, runs do not. Marks as far apart as the violin is wide:
+    the values depend on the run.
 
     Args:
-        values: NaN where a type is absent.
-        names: of the types.
-        colour: of the violins.
-        unit: what the values are.
-        palette: the colours.
+        values: Values; NaN where a type is absent.
+        names: Names of the types.
+        colour: Colour of the violins.
+        unit: Name of the values.
+        palette: Colours of the paper.
 
     Returns:
-        The figure, one row for each type.
+        Figure with one row for each type.
     """
     figure = new_figure(8.4, 0.9 + 0.46 * len(names), palette)
     axes = figure.add_subplot()
@@ -54,9 +54,9 @@ def draw_violins(
     grid = np.linspace(low, high if high > low else low + 1.0, 160)
     shape = None
     for row in range(len(names)):
-        one = values[:, :, row]
-        shape = _violin(axes, row, one[np.isfinite(one)], grid, colour) or shape
-        marks = axes.scatter(*_medians(one, row), s=20, marker="d", color=palette.ink, alpha=0.75, linewidth=0)
+        of_type = values[:, :, row]
+        shape = _violin(axes, row, of_type[np.isfinite(of_type)], grid, colour) or shape
+        marks = axes.scatter(*_medians(of_type, row), s=20, marker="d", color=palette.ink, alpha=0.75, linewidth=0)
     axes.axvline(0.0, color=palette.muted, linewidth=1.0) if low < 0 < high else None
     axes.set(yticks=range(len(names)), ylim=(len(names) - 0.5, -0.85), xlabel=wrap_label(unit, 80))
     axes.set_yticklabels([wrap_label(name, 26) for name in names], color=palette.ink)
@@ -66,18 +66,18 @@ def draw_violins(
 
 
 def _violin(axes: Axes, row: int, values: np.ndarray, grid: np.ndarray, colour: str) -> Artist | None:
-    """Draw one half violin above its row; values without spread are a bar."""
+    """Draw one half violin above its row; constant values are a bar."""
     if values.size == 0:
         return None
-    some = values[np.unique(np.linspace(0, values.size - 1, min(MOST_VALUES, values.size)).astype(int))]
-    if float(np.std(some)) <= 1e-9 * max(1.0, float(np.abs(some).max())):
-        axes.vlines(some[0], row - 0.75, row, color=colour, linewidth=2)
+    drawn = values[np.unique(np.linspace(0, values.size - 1, min(MOST_VALUES, values.size)).astype(int))]
+    if float(np.std(drawn)) <= 1e-9 * max(1.0, float(np.abs(drawn).max())):
+        axes.vlines(drawn[0], row - 0.75, row, color=colour, linewidth=2)
         return None
-    density = gaussian_kde(some)(grid)
+    density = gaussian_kde(drawn)(grid)
     return axes.fill_between(grid, row, row - 0.75 * density / density.max(), color=colour, alpha=0.65, linewidth=0)
 
 
 def _medians(values: np.ndarray, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Place the median of each run that has the type, a little below its row."""
+    """Place the median of each run with the type slightly below its row."""
     middles = np.array([np.median(run[np.isfinite(run)]) for run in values if np.isfinite(run).any()])
     return middles, np.full(len(middles), row + 0.13)

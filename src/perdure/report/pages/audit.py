@@ -1,4 +1,4 @@
-"""The page of an audit: one answer, its verdicts, the pictures and the numbers they rest on."""
+"""The page of an audit: result, verdicts, maps and scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perdure.core.estimate import Estimate, read_estimate
 from perdure.core.text import Text
 from perdure.core.verdict import Verdict, read_verdict
 from perdure.report.charts.heatmap import (
-    MOST,
+    COVERED,
     UNIFORM_UNIT,
     add_labels,
     draw_colour_scale,
@@ -30,12 +30,12 @@ __all__ = ["AuditPicture", "AuditedModel", "ScoreRow", "build_audit_page", "read
 
 GUIDE = Prose(
     (
-        "Every number stands between its null, what a map or a model that knows nothing scores on the same samples, "
-        "and its ceiling, what the true map or a perfect model scores. The null is always on the left and the ceiling "
-        "on the right, also where less is better. The bar is the interval of the number.",
-        "Colours of maps are multiples of an even share: 1 is what each site would get if all were equally important. "
-        "The end of a scale also stands for the few sites beyond it.",
-        "An explanation can only be as good as its model: read the accuracy first.",
+        "Every number is shown between its null, the score of a random map or an uninformed model on the same samples, "
+        "and its ceiling, the score of the true map or a perfect model. The null is always on the left and the ceiling "
+        "on the right, even if less is better. The bar is the interval of the number.",
+        "Colours of maps are relative to a uniform map: the value is 1 where all elements are equally important. "
+        "The few values beyond the end of a scale have the colour of the end.",
+        "An explanation can only be as good as its model: check the accuracy first.",
     )
 )
 
@@ -47,7 +47,7 @@ def _example(value: float, low: float, high: float) -> Estimate:
 KEY = ScaleKey(
     (
         ("better than the null", _example(0.6, 0.5, 0.7)),
-        ("like the null: the interval holds it", _example(0.02, -0.08, 0.12)),
+        ("like the null: the interval contains it", _example(0.02, -0.08, 0.12)),
         ("worse than the null", _example(-0.2, -0.29, -0.12)),
     )
 )
@@ -55,7 +55,7 @@ KEY = ScaleKey(
 
 @dataclass(frozen=True)
 class AuditedModel:
-    """A model and what the audit says of it."""
+    """A model with its accuracy and verdicts."""
 
     name: str
     accuracy: Estimate
@@ -64,7 +64,7 @@ class AuditedModel:
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """The score of one model's maps by one method; the number's name is the metric."""
+    """The score of the maps of one model and method; the name of the number is the metric."""
 
     model: str
     method: str
@@ -73,25 +73,25 @@ class ScoreRow:
 
 @dataclass(frozen=True, eq=False)
 class AuditPicture:
-    """All that the page of an audit shows, as plain data.
+    """The data of the page of an audit.
 
     Args:
-        title: the main heading.
-        subtitle: data, method and number of samples.
-        answer: the audit in one sentence.
-        models: in the order of the page.
-        scores: rows of the table; rows of one metric are shown together.
-        provenance: how it came about; may be nested.
-        profiles: attribution against distance from the end, by model or method.
-        mean_maps: mean absolute map over the test samples, by model or method.
-        inputs: samples to show: series, images (sample, channel, row, column), or token ids (sample, time).
-        labels: the title of each sample.
-        maps: their attributions, by model or method, one number per pixel or token; NaN at padded steps.
-        texts: what token ids stand for.
-        truth: the sites known to matter in these samples, shaped like the maps.
-        truth_profile: the share of such sites at each distance from the end.
-        mean_truth: such sites that all samples share, for the mean maps.
-        features: the names of the features of series; empty when they have none.
+        title: Main heading.
+        subtitle: Data, method and number of samples.
+        answer: Result of the audit in one sentence.
+        models: Models in the order of the page.
+        scores: Rows of the table; rows of one metric are grouped.
+        provenance: Provenance, possibly nested.
+        profiles: Attribution against distance from the end, by model or method.
+        mean_maps: Mean absolute map over the test samples, by model or method.
+        inputs: Samples to show: series, images (sample, channel, row, column), or token ids (sample, time).
+        labels: Title of each sample.
+        maps: Attributions by model or method, one number per pixel or token; NaN at padded steps.
+        texts: Texts of the token ids.
+        truth: Relevant elements of these samples, shaped like the maps.
+        truth_profile: Fraction of relevant elements at each distance from the end.
+        mean_truth: Relevant elements of all samples, for the mean maps.
+        features: Names of the features of series; empty for none.
     """
 
     title: str
@@ -113,16 +113,16 @@ class AuditPicture:
 
 
 def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> AuditPicture:
-    """Join what an audit wrote as JSON with what it wrote as arrays.
+    """Read the data of a page from the JSON record and the arrays of an audit.
 
     Args:
-        record: title, subtitle, answer, models (name, accuracy, verdicts), scores (model, method, number),
-            labels, provenance, and where there are some the texts behind token ids and the names of features.
-        arrays: `inputs`, and when known `truth`, `truth_profile` and `mean_truth`; for each name
+        record: Title, subtitle, answer, models (name, accuracy, verdicts), scores (model, method, number),
+            labels, provenance, and optionally the texts of token ids and the names of features.
+        arrays: Array `inputs`, and when known `truth`, `truth_profile` and `mean_truth`; for each name
             `profile/NAME` (mean, low, high), `mean_map/NAME` and `map/NAME`.
 
     Returns:
-        The picture.
+        All data of the page.
     """
     return AuditPicture(
         title=record["title"],
@@ -140,7 +140,7 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
         labels=tuple(record["labels"]),
         maps=_under("map/", arrays),
         texts=tuple(
-            Text(one["text"], tuple(map(tuple, one["spans"])), one["pieces"]) for one in record.get("texts", ())
+            Text(text["text"], tuple(map(tuple, text["spans"])), text["pieces"]) for text in record.get("texts", ())
         ),
         truth=arrays.get("truth"),
         truth_profile=arrays.get("truth_profile"),
@@ -150,17 +150,17 @@ def read_audit(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> A
 
 
 def build_audit_page(audit: AuditPicture) -> Page:
-    """Lay out the page of an audit.
+    """Build the page of an audit.
 
     Args:
-        audit: what to show.
+        audit: Data of the page.
 
     Returns:
-        The page, for `render`.
+        Page for `render`.
     """
     sections = (
         Section("Verdicts", _cards(audit.models)),
-        *_where(audit),
+        *_distribution(audit),
         Section("Samples", (_samples(audit),)),
         Section("Scores", (_scores(audit.scores),)),
         Section("How to read this page", (GUIDE, KEY)),
@@ -170,7 +170,7 @@ def build_audit_page(audit: AuditPicture) -> Page:
 
 
 def _cards(models: tuple[AuditedModel, ...]) -> tuple[Cards, ...]:
-    """Put the models side by side, question by question."""
+    """Group the verdicts of all models by question."""
     questions: dict[str, list[Card]] = {}
     for model in models:
         for verdict in model.verdicts:
@@ -178,10 +178,10 @@ def _cards(models: tuple[AuditedModel, ...]) -> tuple[Cards, ...]:
     return tuple(Cards(tuple(cards)) for cards in questions.values())
 
 
-def _where(audit: AuditPicture) -> tuple[Section, ...]:
-    """Show where the attribution goes, as far as all samples have something in common."""
+def _distribution(audit: AuditPicture) -> tuple[Section, ...]:
+    """Show mean maps and profiles, if the samples have comparable positions."""
     pieces = (*((_mean_gallery(audit),) if audit.mean_maps else ()), *((_curve(audit),) if audit.profiles else ()))
-    return (Section("Where the attribution goes", pieces),) if pieces else ()
+    return (Section("Distribution of the attribution", pieces),) if pieces else ()
 
 
 def _samples(audit: AuditPicture) -> Piece:
@@ -191,7 +191,7 @@ def _samples(audit: AuditPicture) -> Piece:
 def _mean_gallery(audit: AuditPicture) -> Gallery:
     names = list(audit.mean_maps)
     even = {name: relative_to_uniform(audit.mean_maps[name][None])[0] for name in names}
-    span = find_limits(even.values(), MOST)
+    span = find_limits(even.values(), COVERED)
     panels = tuple(
         add_labels(
             draw_panel(even[name], span, audit.mean_truth, name, f"mean map of {name} over time and features"),
@@ -207,9 +207,9 @@ def _curve(audit: AuditPicture) -> Any:
     return build_vanishing_plot(
         audit.profiles,
         audit.truth_profile,
-        alt="Share of the attribution at each distance from the end, for " + ", ".join(audit.profiles),
-        caption="How much attribution each step receives. The flat line at 1 is the null: every step alike. A curve "
-        "that falls towards the left has lost the early steps. Bands are bootstrap intervals over samples.",
+        alt="Fraction of the attribution at each distance from the end, for " + ", ".join(audit.profiles),
+        caption="Attribution of each step. The flat line at 1 is the null: all steps equal. A curve that falls towards "
+        "the left has lost the early steps. Bands are bootstrap intervals over samples.",
     )
 
 

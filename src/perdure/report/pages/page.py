@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds all it shows and asks the network for nothing."""
+"""Pages as self-contained HTML without network access."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Section:
     """A part of a page.
 
     Args:
-        title: its heading.
-        pieces: what it shows, in order.
+        title: Heading.
+        pieces: Content in order.
     """
 
     title: str
@@ -33,13 +33,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of plain records; every text in it is shown as it is, never as markup.
+    """A page of plain records; texts are shown verbatim, never as markup.
 
     Args:
-        title: the main heading.
-        subtitle: what was looked at.
-        lead: the answer in one sentence.
-        sections: the rest, in order.
+        title: Main heading.
+        subtitle: Model and data.
+        lead: Result in one sentence.
+        sections: Further content, in order.
     """
 
     title: str
@@ -49,16 +49,16 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """Write a page as self-contained HTML.
+    """Render a page as self-contained HTML.
 
-    Styles, pictures and scripts are inlined; plotly only when a plot needs it. A content security policy
-    lets the page run its own scripts and nothing else.
+    Styles, images and scripts are inlined; plotly only when a plot needs it. A content security policy permits only
+    these scripts.
 
     Args:
-        page: what to show.
+        page: Page to render.
 
     Returns:
-        The HTML document.
+        HTML document.
 
     Example:
         >>> "&lt;b&gt;" in render(Page("<b>", "", "", ()))
@@ -104,7 +104,7 @@ def _data_address(png: bytes) -> str:
 
 
 def _json_text(text: str) -> Any:
-    """Keep JSON inside its script element, whatever strings it holds."""
+    """Escape JSON so that no string can end its script element."""
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return import_for_drawing("markupsafe").Markup(text)

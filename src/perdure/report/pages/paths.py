@@ -1,4 +1,4 @@
-"""The page of paths: what happens to loss and explanations on the way from one training to another?"""
+"""The page of paths: loss and explanations along paths between two runs."""
 
 from __future__ import annotations
 
@@ -25,35 +25,36 @@ __all__ = ["PathKind", "PathPicture", "PathViews", "build_paths_page", "read_pat
 
 GUIDE = Prose(
     (
-        "Two trainings of one model are two points among all its possible weights. A path joins them; its barrier is "
-        "how far the loss on it rises above a straight line between the losses of both ends.",
-        "Two things are asked of a barrier. Is it lower than its null, that of the straight line between the weights? "
-        "And can the samples tell it from none, its ceiling? They cannot where it is no higher than their noise: both "
-        "trainings then lie in one valley. A pass is one minibatch forward; backward counts as two.",
-        "All pictures are taken at equal distances along the path. If explanations change where the loss does not, "
-        "many models of equal worth explain themselves differently: the explanation is then no property of the data.",
+        "Two runs of one model are two points in weight space. A path connects them; its barrier is the maximum rise "
+        "of the loss above the straight line between the losses of both ends.",
+        "A barrier is compared with two numbers: with its null, the barrier of the straight line between the weights, "
+        "and with its ceiling, zero. A barrier within the noise of the samples is not significantly different from "
+        "zero: both runs then lie in one valley. A forward pass of a minibatch counts as one pass, a backward pass as "
+        "two.",
+        "All quantities are measured at equal distances along the path. If explanations change where the loss does "
+        "not, equally good models have different explanations: the explanation is then not a property of the data.",
     )
 )
 
 NULL = ", which is the null"
-"""Said of the straight line, whose barrier can be no better than itself."""
+"""Suffix of the straight line, whose barrier is the null."""
 
 
 def build_paths_page(picture: PathPicture) -> Page:
-    """Lay out the page of paths.
+    """Build the page of paths.
 
     Args:
-        picture: what to show.
+        picture: Data of the page.
 
     Returns:
-        The page, for `render`.
+        Page for `render`.
     """
     sections = (
-        Section("Is there a way without a barrier?", _kinds(picture)),
-        Section("Loss along the way", _losses(picture)),
-        Section("Explanations along the way", (*_agreements(picture), *_drifts(picture))),
-        Section("Who changes cluster on the way", _flows(picture)),
-        Section("The most important types along the way", _types(picture)),
+        Section("Barriers of the paths", _kinds(picture)),
+        Section("Loss along the path", _losses(picture)),
+        Section("Explanations along the path", (*_agreements(picture), *_drifts(picture))),
+        Section("Cluster changes along the path", _flows(picture)),
+        Section("The most important types along the path", _types(picture)),
         Section("How to read this page", (GUIDE, KEY)),
         Section("Provenance", (Facts(picture.provenance),)),
     )
@@ -64,7 +65,7 @@ def _kinds(picture: PathPicture) -> tuple[Piece, ...]:
     if not picture.kinds:
         return ()
     rows = tuple((f"{kind.name}{NULL if kind.name == 'linear' else ''}", kind.barrier) for kind in picture.kinds)
-    header = ("path", "loss increase", "noise", "told from no barrier", "length", "passes", "seconds", "ended")
+    header = ("path", "loss increase", "noise", "significant barrier", "length", "passes", "seconds", "ended")
     costs = tuple(
         (
             kind.name,
@@ -76,15 +77,15 @@ def _kinds(picture: PathPicture) -> tuple[Piece, ...]:
         )
         for kind in picture.kinds
     )
-    return (Numbers((NumberGroup(rows[0][1].name, rows),), "path"), Table(header, costs), *_aligned(picture))
+    return (Numbers((NumberGroup(rows[0][1].name, rows),), "path"), Table(header, costs), *_describe_alignment(picture))
 
 
-def _aligned(picture: PathPicture) -> tuple[Piece, ...]:
+def _describe_alignment(picture: PathPicture) -> tuple[Piece, ...]:
     if picture.aligned is None:
         return (Prose((f"{picture.remark[:1].upper()}{picture.remark[1:]}.",)),) if picture.remark else ()
     before, after = (format_number(value) for value in picture.aligned)
-    text = f"The units of both trainings were matched first: their distance fell from {before} to {after}."
-    return (Prose((f"{text} Neither model computes anything else than before.",)),)
+    text = f"The units of both runs were matched first: the distance decreased from {before} to {after}."
+    return (Prose((f"{text} Both models compute the same function as before.",)),)
 
 
 def _losses(picture: PathPicture) -> tuple[Piece, ...]:
@@ -93,8 +94,7 @@ def _losses(picture: PathPicture) -> tuple[Piece, ...]:
         return ()
     noise = max(kind.noise for kind in picture.kinds)
     caption = (
-        "Every path as a whole, and close to the ends. One that rises above the grey band has a barrier that the "
-        "samples can tell from none."
+        "Each path completely, and close to the ends. A path that rises above the grey band has a significant barrier."
     )
     pieces: list[Piece] = [
         draw_picture(partial(draw_loss, loss, noise, _way(picture)), "Loss along " + ", ".join(loss), caption)
@@ -107,7 +107,7 @@ def _losses(picture: PathPicture) -> tuple[Piece, ...]:
 
 
 def _way(picture: PathPicture) -> str:
-    return f"share of the way from {picture.ends[0]} to {picture.ends[1]}"
+    return f"position along the path from {picture.ends[0]} to {picture.ends[1]}"
 
 
 def _curves(picture: PathPicture, key: str) -> dict[str, Curve]:
@@ -123,7 +123,7 @@ def _agreements(picture: PathPicture) -> tuple[Piece, ...]:
 
 
 def _drifts(picture: PathPicture) -> tuple[Piece, ...]:
-    """Draw every measure of agreement: a row for each method, with either end and with the point before."""
+    """Draw every measure of agreement: a row for each method, with both ends and with the previous point."""
     measures = list(dict.fromkeys(name for view in picture.views.values() for name in view.drift))
     drawings: list[tuple[str, Piece]] = [
         (name, _drift(picture, partial(_agreement, measure=name))) for name in measures
@@ -131,9 +131,9 @@ def _drifts(picture: PathPicture) -> tuple[Piece, ...]:
     if any(view.ari is not None for view in picture.views.values()):
         drawings.append(("ARI of the clusters", _drift(picture, lambda view: view.ari)))
     note = (
-        "One row for each method. An explanation that belongs to the data stays high all along; one that belongs to "
-        "its training falls in the first column and rises in the second. A dip in the last column is a sudden change "
-        "from one point to the next."
+        "One row for each method. An explanation that depends on the data alone stays high everywhere; one that "
+        "depends on the run falls in the first column and rises in the second. A dip in the last column is a sudden "
+        "change between adjacent points."
     )
     return (Folds(tuple(drawings), note),) if drawings else ()
 
@@ -142,15 +142,15 @@ def _agreement(view: PathViews, measure: str) -> np.ndarray | None:
     if measure not in view.drift:
         return None
     drift = view.drift[measure]
-    beside = view.neighbour.get(measure, np.full(len(drift), np.nan))
-    return np.column_stack([drift, beside])
+    neighbour = view.neighbour.get(measure, np.full(len(drift), np.nan))
+    return np.column_stack([drift, neighbour])
 
 
 def _drift(picture: PathPicture, take: Callable[[PathViews], np.ndarray | None]) -> SmallCharts:
     charts = [
         Chart(f"{method}, with {against}", _column(picture, method, take, column))
         for method in picture.methods
-        for column, against in enumerate((*picture.ends, "the point before"))
+        for column, against in enumerate((*picture.ends, "the previous point"))
     ]
     return draw_small_charts(charts, 3, picture.ends)
 
@@ -158,31 +158,31 @@ def _drift(picture: PathPicture, take: Callable[[PathViews], np.ndarray | None])
 def _column(
     picture: PathPicture, method: str, take: Callable[[PathViews], np.ndarray | None], column: int
 ) -> dict[str, Curve]:
-    found = {kind: take(picture.views[kind, method]) for kind in picture.ways}
-    return {kind: Curve(picture.ways[kind], some[:, column]) for kind, some in found.items() if some is not None}
+    tables = {kind: take(picture.views[kind, method]) for kind in picture.ways}
+    return {kind: Curve(picture.ways[kind], table[:, column]) for kind, table in tables.items() if table is not None}
 
 
 def _flows(picture: PathPicture) -> tuple[Piece, ...]:
     flows = {method: _flow(picture, method) for method in picture.methods}
-    drawings = tuple((method, _streams(method, some, _way(picture))) for method, some in flows.items() if some)
+    drawings = tuple((method, _streams(method, flow, _way(picture))) for method, flow in flows.items() if flow)
     note = (
-        "The samples of each cluster of explanations flow from left to right; a stream that changes its cluster is "
-        "drawn in strong colour."
+        "Samples in each cluster of explanations along the path, from left to right; streams between clusters are "
+        "drawn in full colour."
     )
     return (Folds(drawings, note),) if drawings else ()
 
 
 def _flow(picture: PathPicture, method: str) -> dict[str, np.ndarray]:
-    found = {kind.name: picture.views[kind.name, method].flow for kind in picture.kinds}
-    return {kind: flow for kind, flow in found.items() if flow is not None}
+    flows = {kind.name: picture.views[kind.name, method].flow for kind in picture.kinds}
+    return {kind: flow for kind, flow in flows.items() if flow is not None}
 
 
 def _streams(method: str, flows: Mapping[str, np.ndarray], way: str) -> Picture:
-    shares = ", ".join(
+    fractions = ", ".join(
         f"{kind} {format_number(100 * compute_leaving_fraction(flow), '%')}" for kind, flow in flows.items()
     )
     return draw_picture(
-        partial(draw_flow, flows, way), f"Samples that leave their cluster, explained by {method}: {shares}"
+        partial(draw_flow, flows, way), f"Samples that leave their cluster, explained by {method}: {fractions}"
     )
 
 
@@ -192,25 +192,25 @@ def _types(picture: PathPicture) -> tuple[Piece, ...]:
         charts = [Chart(name, _column(picture, method, lambda view: view.top, i)) for i, name in enumerate(types)]
         if any(chart.curves for chart in charts):
             drawings.append((method, draw_small_charts(charts, 4, picture.ends)))
-    note = "The mean value of each type over all samples; flat lines are types that both trainings value alike."
+    note = "Mean value of each type over all samples; flat lines are types with equal values in both runs."
     return (Folds(tuple(drawings), note),) if drawings else ()
 
 
 @dataclass(frozen=True)
 class PathKind:
-    """One way between two trainings and what it took to find.
+    """A path between two runs and the cost of its search.
 
     Args:
-        name: of the kind, for example "valley".
-        barrier: height above the straight line between the losses of both ends; the null is that of the straight
-            line between the weights, the ceiling 0.
-        increase: the allowed loss increase that the path needs.
-        noise: how far chance alone lifts a barrier.
-        inside_noise: whether the samples cannot tell the barrier from none.
-        seconds: wall time of the search.
-        passes: minibatch passes of the search; forward 1, backward 2.
-        ended: why the search ended.
-        length: of the path through the weights.
+        name: Kind of path, for example "valley".
+        barrier: Height above the straight line between the losses of both ends; the null is that of the straight line
+            between the weights, the ceiling 0.
+        increase: Allowed loss increase that the path needs.
+        noise: Barrier that is due to chance alone.
+        inside_noise: Whether the barrier is not significantly different from zero.
+        seconds: Wall time of the search.
+        passes: Minibatch passes of the search; forward 1, backward 2.
+        ended: Reason for the end of the search.
+        length: Length of the path in weight space.
     """
 
     name: str
@@ -226,12 +226,12 @@ class PathKind:
 
 @dataclass(frozen=True, eq=False)
 class PathViews:
-    """What one method says along one path.
+    """The explanations of one method along one path.
 
     Args:
         drift: agreement with the first and the second end, by measure.
         neighbour: agreement with the point before, by measure; NaN first.
-        ari: of the clusters to the first end, the second end and the point before.
+        ari: ARI of the clusters with the first end, the second end and the previous point.
         flow: cluster of each sample at each point, matched along the path.
         top: mean value of each of the most important types.
     """
@@ -245,23 +245,23 @@ class PathViews:
 
 @dataclass(frozen=True, eq=False)
 class PathPicture:
-    """All that the page of paths shows, as plain data.
+    """The data of the page of paths.
 
     Args:
-        title: the main heading.
-        subtitle: model, data and method.
-        answer: in one sentence.
-        ends: the names of the two trainings.
-        aligned: distance of the ends before and after their units were matched; None when they were not.
-        remark: why they were not, although that was asked for; may be empty.
-        methods: in the order of the page.
-        kinds: in the order of the page.
-        agreements: kind, method and the mean agreement with the first end along the path.
-        ways: shares of the way at which all else was measured, by kind.
-        curves: "loss", "accuracy" and "f1" along the way, by kind.
-        views: by kind and method.
-        top_types: names of the most important types, by method.
-        provenance: how it came about; may be nested.
+        title: Main heading.
+        subtitle: Model, data and method.
+        answer: Result in one sentence.
+        ends: Names of the two runs.
+        aligned: Distance of the ends before and after their units were matched; None when they were not.
+        remark: Reason why the requested matching was not possible; may be empty.
+        methods: Methods in the order of the page.
+        kinds: Kinds of paths in the order of the page.
+        agreements: Kind, method and mean agreement with the first end along the path.
+        ways: Positions along the path of all measurements, by kind.
+        curves: Curves "loss", "accuracy" and "f1" along the path, by kind.
+        views: Explanations by kind and method.
+        top_types: Names of the most important types, by method.
+        provenance: Provenance, possibly nested.
     """
 
     title: str
@@ -281,17 +281,17 @@ class PathPicture:
 
 
 def read_paths(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> PathPicture:
-    """Join what the search of paths wrote as JSON with what it wrote as arrays.
+    """Read the data of a page from the JSON record and the arrays of a search of paths.
 
     Args:
-        record: title, subtitle, answer, ends, aligned, remark, methods, kinds, agreements (kind, method, number), types
+        record: Title, subtitle, answer, ends, aligned, remark, methods, kinds, agreements (kind, method, number), types
             and provenance.
-        arrays: for each kind `t/KIND`, `loss/KIND`, `accuracy/KIND` and `f1/KIND`; for each kind and method
+        arrays: Arrays of each kind, `t/KIND`, `loss/KIND`, `accuracy/KIND` and `f1/KIND`; for each kind and method
             `drift/KIND/METHOD/MEASURE`, `neighbour/KIND/METHOD/MEASURE`, `ari/KIND/METHOD`, `flow/KIND/METHOD` and
             `top/KIND/METHOD`; `top_types/METHOD`.
 
     Returns:
-        The picture.
+        All data of the page.
     """
     kinds, methods = tuple(_kind(row) for row in record["kinds"]), tuple(record["methods"])
     names, aligned = [kind.name for kind in kinds], record.get("aligned")
@@ -326,7 +326,10 @@ def _views(kind: str, method: str, record: Mapping[str, Any], arrays: Mapping[st
     place = f"{folder_name(kind)}/{folder_name(method)}"
     measures = [row["number"]["name"] for row in record["agreements"]]
     drift, neighbour = (
-        {find_original_name(name, measures): one for name, one in select_prefix(f"{what}/{place}/", arrays).items()}
+        {
+            find_original_name(name, measures): values
+            for name, values in select_prefix(f"{what}/{place}/", arrays).items()
+        }
         for what in ("drift", "neighbour")
     )
     return PathViews(drift, neighbour, *(arrays.get(f"{what}/{place}") for what in ("ari", "flow", "top")))

@@ -1,4 +1,4 @@
-"""The page of a reproduction: would a model that is trained again be explained the same way?"""
+"""The page of a reproduction: agreement of the explanations of retrained models."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ from perdure.report.pieces import (
     Cards,
     Facts,
     Folds,
+    Fractions,
     NumberGroup,
     Numbers,
     Picture,
     Piece,
     Prose,
-    Shares,
 )
 
 __all__ = ["MethodRuns", "ReproductionPicture", "TrainedRun", "build_reproduction_page", "read_reproduction"]
 
 GUIDE = Prose(
     (
-        "One model was trained several times, from different seeds, and each training was explained by the same "
-        "methods on the same samples. The numbers say how far two trainings explain a sample alike.",
-        "Every number stands between its null, what shuffled explanations of the same runs score, and its ceiling, "
-        "what a run scores beside itself. Two runs are only compared on samples that both predict alike: else they "
-        "have different things to explain.",
-        "The bar is an interval over runs, not over samples: it says what other seeds may show. Where an explanation "
-        "is like the null, one training tells nothing about the next.",
+        "One model was trained several times from different seeds, and each run was explained by the same methods on "
+        "the same samples. The numbers measure the agreement of the explanations of two runs.",
+        "Every number is shown between its null, the score of shuffled explanations of the same runs, and its ceiling, "
+        "the score of a run compared with itself. Two runs are compared only on samples for which both predict the "
+        "same class, because they explain different classes otherwise.",
+        "The bar is an interval over runs, not over samples: it covers other seeds. If an explanation is like the "
+        "null, one run does not predict the explanation of the next.",
     )
 )
 
 
 def build_reproduction_page(picture: ReproductionPicture) -> Page:
-    """Lay out the page of a reproduction.
+    """Build the page of a reproduction.
 
     Args:
-        picture: what to show.
+        picture: Data of the page.
 
     Returns:
-        The page, for `render`.
+        Page for `render`.
     """
     sections = (
         Section("Verdict", _verdict(picture)),
-        Section("How far the runs agree", _agreements(picture)),
-        Section("Run by run", _matrices(picture)),
-        Section("Who changes cluster", _clusters(picture)),
+        Section("Agreement of the runs", _agreements(picture)),
+        Section("Agreement of each pair of runs", _matrices(picture)),
+        Section("Cluster changes", _clusters(picture)),
         Section("The most important types", _types(picture)),
-        Section("What an explanation depends on", _variance(picture)),
-        Section("What remedies buy", _remedies(picture)),
+        Section("Sources of variance", _variance(picture)),
+        Section("Remedies", _remedies(picture)),
         Section("Runs", _accuracies(picture)),
         Section("How to read this page", (GUIDE, KEY)),
         Section("Provenance", (Facts(picture.provenance),)),
@@ -81,7 +81,7 @@ def _verdict(picture: ReproductionPicture) -> tuple[Piece, ...]:
 
 
 def _agreements(picture: ReproductionPicture) -> tuple[Piece, ...]:
-    """Put the methods beneath each other, measure by measure."""
+    """Group the methods by measure."""
     groups: dict[str, list[tuple[str, Estimate]]] = {}
     for method, number in picture.agreements:
         groups.setdefault(number.name, []).append((method, number))
@@ -94,7 +94,7 @@ def _numbers(groups: dict[str, list[tuple[str, Estimate]]], owner: str) -> tuple
 
 
 def _matrices(picture: ReproductionPicture) -> tuple[Piece, ...]:
-    """Draw every measure of every method, and who predicts alike, in one order under one colour scale."""
+    """Draw every measure of every method, and equal predictions, in one order with one colour scale."""
     rows: dict[str, list[tuple[str, np.ndarray]]] = {}
     for method in picture.methods:
         for measure, values in method.pairs.items():
@@ -102,7 +102,7 @@ def _matrices(picture: ReproductionPicture) -> tuple[Piece, ...]:
     if not rows:
         return ()
     if picture.alike_pairs is not None:
-        rows["predicted alike"] = [("predictions", picture.alike_pairs)]
+        rows["equal predictions"] = [("predictions", picture.alike_pairs)]
     scale = find_agreement_limits([values for row in rows.values() for _, values in row])
     order = order_by_similarity(next(iter(rows.values()))[0][1])
     names = tuple(picture.runs[i].name for i in order)
@@ -115,9 +115,9 @@ def _matrices(picture: ReproductionPicture) -> tuple[Piece, ...]:
         for measure, row in rows.items()
     )
     note = (
-        "One cell for each two runs: its colour above the diagonal, its digits below; the diagonal names the run. "
-        "Runs that agree stand side by side, in one order and on one scale for all matrices: blocks of strong colour "
-        "are families of runs."
+        "One cell for each pair of runs: colour above the diagonal, digits below; the diagonal names the run. "
+        "Similar runs are adjacent, in one order and on one scale for all matrices: blocks of strong colour are groups "
+        "of similar runs."
     )
     return (Matrices(drawings, draw_colour_scale(scale, "agreement of two runs"), note),)
 
@@ -125,19 +125,19 @@ def _matrices(picture: ReproductionPicture) -> tuple[Piece, ...]:
 def _clusters(picture: ReproductionPicture) -> tuple[Piece, ...]:
     names = [run.name for run in picture.runs]
     drawings = tuple(
-        (one.name, _scatter(one.name, one.points, one.clusters, names))
-        for one in picture.methods
-        if one.points is not None and one.clusters is not None
+        (method.name, _scatter(method.name, method.points, method.clusters, names))
+        for method in picture.methods
+        if method.points is not None and method.clusters is not None
     )
     note = (
-        "Each dot is a sample, placed by its explanation in the first run (two principal axes) and left there; its "
-        "colour and form are its cluster in the run above it. Outlined dots are in another cluster than in the first "
-        "run. Of many samples only some are drawn; the shares count all."
+        "Each dot is a sample; its position is that of its explanation in the first run (two principal axes), its "
+        "colour and marker are its cluster in the run of the panel. Outlined dots are in another cluster than in "
+        "the first run. Only a subset of many samples is drawn; the percentages count all."
     )
-    scans = {one.name: one.scan for one in picture.methods if one.scan is not None}
+    scans = {method.name: method.scan for method in picture.methods if method.scan is not None}
     if not scans:
         return (Folds(drawings, note),) if drawings else ()
-    caption = "How many clusters: the ring is the number taken. " + " ".join(
+    caption = "Number of clusters; the ring marks the chosen number. " + " ".join(
         f"{name}: {scan.count}, {scan.reason.rstrip('.')}." for name, scan in scans.items()
     )
     chart = draw_picture(
@@ -147,27 +147,27 @@ def _clusters(picture: ReproductionPicture) -> tuple[Piece, ...]:
 
 
 def _scatter(method: str, points: np.ndarray, clusters: np.ndarray, names: list[str]) -> Picture:
-    shares = compute_moved_fraction(clusters)[1:]
-    least, most = _percent(shares.min()), _percent(shares.max())
+    fractions = compute_moved_fraction(clusters)[1:]
+    least, most = _percent(fractions.min()), _percent(fractions.max())
     caption = f"{most if least == most else f'From {least} to {most}'} of the samples change their cluster."
     alt = f"Clusters of the explanations by {method}, one panel for each of {len(names)} runs. {caption}"
     return draw_picture(partial(draw_cluster_panels, points, clusters, names), alt, caption)
 
 
-def _percent(share: float) -> str:
-    return format_number(100 * float(share), "%")
+def _percent(fraction: float) -> str:
+    return format_number(100 * float(fraction), "%")
 
 
 def _types(picture: ReproductionPicture) -> tuple[Piece, ...]:
     drawings = tuple(
-        (one.name, _violins(one.name, one.top, one.top_types, SERIES[i % len(SERIES)]))
-        for i, one in enumerate(picture.methods)
-        if one.top is not None and np.isfinite(one.top).any()
+        (method.name, _violins(method.name, method.top, method.top_types, SERIES[i % len(SERIES)]))
+        for i, method in enumerate(picture.methods)
+        if method.top is not None and np.isfinite(method.top).any()
     )
     note = (
-        "Violins show how the value of a type differs from sample to sample, all runs together; a mark beneath is the "
-        "median of one run. Marks close together: the runs agree on the type. Marks as far apart as the violin is "
-        "wide: the seed decides."
+        "Violins show the distribution of the value of a type over the samples of all runs; a mark below is the median "
+        "of one run. Marks close together: the runs agree on the type. Marks as far apart as the violin is wide: the "
+        "value depends on the seed."
     )
     return (Folds(drawings, note),) if drawings else ()
 
@@ -178,12 +178,13 @@ def _violins(method: str, values: np.ndarray, types: tuple[str, ...], colour: st
 
 
 def _variance(picture: ReproductionPicture) -> tuple[Piece, ...]:
-    parts = tuple((part, share, SERIES[i % len(SERIES)]) for i, (part, share) in enumerate(picture.variance))
+    parts = tuple((part, fraction, SERIES[i % len(SERIES)]) for i, (part, fraction) in enumerate(picture.variance))
     note = (
-        "Shares of the variance of the ranks of types. What all methods and runs agree on is the first part; what a "
-        "new training changes for all methods belongs to the model, the rest to single methods and chance."
+        "Fractions of the variance of the ranks of types. The first part is common to all methods and runs; the part "
+        "of the run is common to all methods; the rest is due to single methods and chance."
     )
-    return (Shares(parts, note),) if parts else ()
+
+    return (Fractions(parts, note),) if parts else ()
 
 
 def _remedies(picture: ReproductionPicture) -> tuple[Piece, ...]:
@@ -196,15 +197,15 @@ def _remedies(picture: ReproductionPicture) -> tuple[Piece, ...]:
 def _accuracies(picture: ReproductionPicture) -> tuple[Piece, ...]:
     short = shorten_names([run.name for run in picture.runs])
     rows = tuple(
-        (run.name if run.name.endswith(sign) else f"{sign} · {run.name}", run.accuracy)
-        for sign, run in zip(short, picture.runs, strict=True)
+        (run.name if run.name.endswith(suffix) else f"{suffix} · {run.name}", run.accuracy)
+        for suffix, run in zip(short, picture.runs, strict=True)
     )
     return (Numbers((NumberGroup(rows[0][1].name, rows),), "run"),) if rows else ()
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """One training and how well its model predicts."""
+    """A run with the accuracy of its model."""
 
     name: str
     accuracy: Estimate
@@ -212,16 +213,16 @@ class TrainedRun:
 
 @dataclass(frozen=True, eq=False)
 class MethodRuns:
-    """What one method says of all runs.
+    """The explanations of all runs by one method.
 
     Args:
-        name: of the method.
-        pairs: the agreement of every two runs, by measure; NaN on the diagonal.
-        points: the samples on the first two principal axes of the vectors of the first run; None when unknown.
-        clusters: of the samples in each run, matched to those of the first.
-        scan: how the number of clusters was chosen.
-        top: values of the most important types in each run; NaN where absent.
-        top_types: their names.
+        name: Name of the method.
+        pairs: Agreement of each pair of runs, by measure; NaN on the diagonal.
+        points: Samples on the first two principal axes of the vectors of the first run; None when unknown.
+        clusters: Clusters of the samples in each run, matched to those of the first run.
+        scan: Choice of the number of clusters.
+        top: Values of the most important types in each run; NaN where absent.
+        top_types: Names of the most important types.
     """
 
     name: str
@@ -235,21 +236,21 @@ class MethodRuns:
 
 @dataclass(frozen=True, eq=False)
 class ReproductionPicture:
-    """All that the page of a reproduction shows, as plain data.
+    """The data of the page of a reproduction.
 
     Args:
-        title: the main heading.
-        subtitle: model, data and number of runs.
-        answer: in one sentence.
-        runs: in the order of all arrays.
-        methods: in the order of the page.
-        verdict: the third verdict, of the first method.
-        agreements: method and number; the number's name is the measure.
-        alike: the share of samples that two runs predict alike.
-        alike_pairs: the same for every pair.
-        variance: what the ranks depend on, by part; empty with one method.
-        remedies: method, remedy and the agreement it reaches.
-        provenance: how it came about; may be nested.
+        title: Main heading.
+        subtitle: Model, data and number of runs.
+        answer: Result in one sentence.
+        runs: Runs in the order of all arrays.
+        methods: Methods in the order of the page.
+        verdict: Verdict of reproducibility of the first method.
+        agreements: Method and number; the name of the number is the measure.
+        alike: Fraction of samples for which two runs predict the same class.
+        alike_pairs: Fraction of equal predictions of each pair.
+        variance: Fraction of the variance of ranks by part; empty with one method.
+        remedies: Method, remedy and resulting agreement.
+        provenance: Provenance, possibly nested.
     """
 
     title: str
@@ -267,16 +268,16 @@ class ReproductionPicture:
 
 
 def read_reproduction(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> ReproductionPicture:
-    """Join what a reproduction wrote as JSON with what it wrote as arrays.
+    """Read the data of a page from the JSON record and the arrays of a reproduction.
 
     Args:
-        record: title, subtitle, answer, runs (name, accuracy), methods, verdict, agreements (method, number), alike,
+        record: Title, subtitle, answer, runs (name, accuracy), methods, verdict, agreements (method, number), alike,
             clusters by method, variance (part, share), remedies (method, remedy, number), types and provenance.
-        arrays: `alike`, and for each method `pairs/METHOD/MEASURE`, `points/METHOD`, `cluster/METHOD`, `top/METHOD`
-            and `top_types/METHOD`.
+        arrays: Array `alike`, and for each method `pairs/METHOD/MEASURE`, `points/METHOD`, `cluster/METHOD`,
+            `top/METHOD` and `top_types/METHOD`.
 
     Returns:
-        The picture.
+        All data of the page.
     """
     return ReproductionPicture(
         title=record["title"],
@@ -301,8 +302,8 @@ def _method(name: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarra
     return MethodRuns(
         name=name,
         pairs={
-            find_original_name(measure, measures): one
-            for measure, one in select_prefix(f"pairs/{folder}/", arrays).items()
+            find_original_name(measure, measures): values
+            for measure, values in select_prefix(f"pairs/{folder}/", arrays).items()
         },
         points=arrays.get(f"points/{folder}"),
         clusters=arrays.get(f"cluster/{folder}"),

@@ -1,4 +1,4 @@
-"""Samples beside the maps that explain them: series, images and texts, each in its own form."""
+"""Samples and their maps: series, images and texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from perdure.core.text import Text
 from perdure.report.charts.heatmap import (
-    MOST,
+    COVERED,
     UNIFORM_UNIT,
     Limits,
     add_labels,
@@ -27,8 +27,8 @@ from perdure.report.pieces import Gallery, Panel, Piece, Sentences
 __all__ = ["AXES", "OUTLINE", "build_samples"]
 
 AXES = "Time runs to the right, features run downwards."
-OUTLINE = " The outline marks the sites that are known to matter."
-UNDERLINE = " Words known to matter are underlined."
+OUTLINE = " The outline marks the relevant elements."
+UNDERLINE = " Relevant words are underlined."
 
 Inputs = Float[np.ndarray, "sample *site"]
 Maps = Mapping[str, Float[np.ndarray, "sample *position"]]
@@ -43,31 +43,31 @@ def build_samples(
     texts: tuple[Text, ...] = (),
     features: tuple[str, ...] = (),
 ) -> Piece:
-    """Lay samples out: sentences where there are texts, pictures of images, heat maps of series.
+    """Build the piece of a page that shows samples and maps: coloured texts, images, or heat maps of series.
 
     Args:
-        inputs: series (sample, time, feature), images (sample, channel, row, column), or token ids (sample, time).
-        maps: by model or method: a number for each site of series, each pixel or each token; NaN at padding.
-        truth: what is known to matter, shaped like a map.
-        titles: of the samples.
-        texts: what token ids stand for.
-        features: the names of the features of series; empty when they have none.
+        inputs: Series (sample, time, feature), images (sample, channel, row, column), or token ids (sample, time).
+        maps: Attribution of each element, pixel or token by model or method; NaN at padding.
+        truth: Relevant elements, shaped like a map.
+        titles: Titles of the samples.
+        texts: Texts of the token ids.
+        features: Names of the features of series; empty for none.
 
     Returns:
-        The piece, with colours that all maps share.
+        Piece of a page; all maps have a common colour scale.
     """
     if any(text.pieces for text in texts):
-        maps = {name: sum_over_words(some, texts) for name, some in maps.items()}
+        maps = {name: sum_over_words(values, texts) for name, values in maps.items()}
         truth = None if truth is None else mark_words(truth, texts)
         texts = tuple(map(group_words, texts))
-    even = {name: relative_to_uniform(some) for name, some in maps.items()}
-    spread = find_limits(even.values(), MOST)
+    even = {name: relative_to_uniform(values) for name, values in maps.items()}
+    spread = find_limits(even.values(), COVERED)
     if texts:
         return _sentences(even, spread, truth, titles, texts)
     if inputs.ndim == 4:
         return _pictures(inputs, even, spread, truth, titles)
     drawn = _heat_maps(inputs, even, spread, truth, titles)
-    rows = tuple((title, tuple(add_labels(one, features) for one in panels)) for title, panels in drawn.rows)
+    rows = tuple((title, tuple(add_labels(item, features) for item in panels)) for title, panels in drawn.rows)
     return replace(drawn, rows=rows)
 
 
@@ -76,8 +76,8 @@ def _sentences(even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]
         (
             titles[i],
             tuple(
-                colour_sentence(texts[i], some[i], spread, None if truth is None else truth[i], name)
-                for name, some in even.items()
+                colour_sentence(texts[i], values[i], spread, None if truth is None else truth[i], name)
+                for name, values in even.items()
             ),
         )
         for i in range(len(titles))
@@ -93,10 +93,11 @@ def _pictures(inputs: Inputs, even: Maps, spread: Limits, truth: Truth, titles: 
         known = None if truth is None else truth[i]
         drawn = [draw_image_panel(inputs[i], span, known, "image", f"image {title}")]
         drawn += [
-            draw_map_panel(some[i], spread, known, name, f"map of {name} for {title}") for name, some in even.items()
+            draw_map_panel(values[i], spread, known, name, f"map of {name} for {title}")
+            for name, values in even.items()
         ]
         rows.append((title, tuple(drawn)))
-    note = "The image beside its maps, summed over the channels." + (OUTLINE if truth is not None else "")
+    note = "The image and its maps, summed over the channels." + (OUTLINE if truth is not None else "")
     return Gallery(tuple(rows), (draw_colour_scale(spread, UNIFORM_UNIT),), note)
 
 
@@ -115,5 +116,5 @@ def _series(
     panels = [draw_panel(values, seen, known, "input", f"input {subject}")]
     if known is not None:
         panels.append(draw_panel(known.astype(float), Limits(1.0, False), known, "truth", f"truth {subject}"))
-    panels += [draw_panel(some[index], spread, known, name, f"map of {name} {subject}") for name, some in even.items()]
+    panels += [draw_panel(maps[index], spread, known, name, f"map of {name} {subject}") for name, maps in even.items()]
     return tuple(panels)
