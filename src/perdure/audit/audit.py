@@ -24,6 +24,7 @@ from perdure.core.registry import METRICS, folder_name
 from perdure.core.verdict import Verdict, write_verdict
 from perdure.data.splits import Splits
 from perdure.engine.judge import default_metrics
+from perdure.models.declared import declare_found, outputs_of
 from perdure.records.record import write_record
 from perdure.records.run import Run
 from perdure.records.scores import Case
@@ -65,12 +66,14 @@ def audit(
     found: dict[str, list[Explained]] = {}
     accuracy: dict[str, Estimate] = {}
     answers: dict[str, tuple[Verdict, ...]] = {}
+    candidates = [replace(one, model=declare_found(one.model, splits.train)) for one in candidates]
     for one in candidates:
         case = Case("audit", run.config["data"], one.name, settings.methods[0], settings.seed)
         found[one.name] = _explain(one, asked, settings.methods, (case, run.path), progress)
         accuracy[one.name] = accuracy_number(one.model, splits.test, settings.seed)
         across = _across((one.name, accuracy[one.name]), runs.get(one.name, HOW), splits, settings, run.path)
         answers[one.name] = (*verdicts(one, found[one.name], asked, accuracy[one.name], (case, run.path)), across)
+    kinds = {one.name: outputs_of(one.model) for one in candidates}
     record = {
         "title": " and ".join(found),
         "subtitle": f"{run.config['data']} · {settings.methods[0]} · {len(batch)} test samples · {extent(batch)}",
@@ -78,6 +81,7 @@ def audit(
         "models": [
             {
                 "name": name,
+                "outputs": kinds[name],
                 "accuracy": write_estimate(accuracy[name]),
                 "verdicts": [write_verdict(verdict) for verdict in some],
             }

@@ -23,6 +23,7 @@ from perdure.cli.sources import (
     METRIC,
     MODEL,
     OUT,
+    OUTPUTS,
     SEED,
     SETTING,
     TRAINING,
@@ -52,6 +53,7 @@ def audit(
     model: MODEL,
     data: DATA,
     weights: WEIGHTS = None,
+    outputs: OUTPUTS = None,
     compare: Annotated[list[str], typer.Option(help="A further model for the same page; repeatable.")] = [],  # noqa: B006
     method: METHOD = [],  # noqa: B006
     metric: METRIC = [],  # noqa: B006
@@ -84,7 +86,7 @@ def audit(
     for room, given in ((METHODS, method), (METRICS, metric)):
         for name in given:
             room.make(name)
-    how, sources = training(setting, changes), resolve_all(names, weights)
+    how, sources = training(setting, changes), resolve_all(names, weights, outputs)
     splits = read_by(sources, load_data(data, seed))
     methods = tuple(method) or kind_of(splits.test).methods
     settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)

@@ -121,6 +121,14 @@ def _asked(run: Path) -> dict[str, Any]:
         raise RunFolderError(error.cause, "restore run.yaml, or explain again in a new folder") from error
 
 
+def _declared_outputs(source: Any) -> str | None:
+    """Find the kind of outputs that was declared when a model was explained."""
+    if not isinstance(source, dict):
+        return None
+    declared: str | None = source.get("outputs")
+    return declared or _declared_outputs(source.get("model"))
+
+
 def _source(run: Path, asked: dict[str, Any], model: str) -> ModelSource:
     """Find the model that was explained; a run folder may come from anyone, so it cannot name code to run.
 
@@ -135,7 +143,8 @@ def _source(run: Path, asked: dict[str, Any], model: str) -> ModelSource:
             f"{run} holds maps of a factory, '{asked['model']}', and a run folder cannot have code run by itself",
             f"where you trust that code, name it: perdure evaluate {run} --model {asked['model']}",
         )
-    source = resolve(model or asked["model"], Path(asked["weights"]) if asked["weights"] else None)
+    weights = Path(asked["weights"]) if asked["weights"] else None
+    source = resolve(model or asked["model"], weights, _declared_outputs(asked["source"]))
     if config_digest({"source": source.described}) != config_digest({"source": asked["source"]}):
         raise CheckpointError(
             f"'{source.name}' is another model than the one that was explained: its weights, settings or code differ",

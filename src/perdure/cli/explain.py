@@ -17,6 +17,7 @@ from perdure.cli.sources import (
     JSON,
     MODEL,
     OUT,
+    OUTPUTS,
     SEED,
     SETTING,
     TRAINING,
@@ -68,6 +69,7 @@ def explain(
     model: MODEL,
     data: DATA,
     weights: WEIGHTS = None,
+    outputs: OUTPUTS = None,
     method: Annotated[str, typer.Option(help="A name from 'perdure list methods', with settings.")] = "saliency",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     limit: Annotated[int | None, typer.Option(help="Explain the first samples only.")] = None,
@@ -106,7 +108,7 @@ def explain(
     check_choice("explained", explained, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))
     shared = chosen_engine(engine, workers, ray_address)
-    source, made, how = resolve(model, weights), METHODS.make(method), training(setting, changes)
+    source, made, how = resolve(model, weights, outputs), METHODS.make(method), training(setting, changes)
     splits = read_by((source,), load_data(data, seed))
     batch = load_batch(splits, split, limit)
     untrained = source.untrained(splits, device)

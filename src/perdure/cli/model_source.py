@@ -62,14 +62,15 @@ class ModelSource:
         Returns:
             The trained model in evaluation mode, on that device.
         """
+        from perdure.models.declared import declare_found
         from perdure.stability.members import trained
 
         if self.load is not None:
-            return self.load(splits).to(device)
+            return declare_found(self.load(splits).to(device), splits.train)
         found = trained(
             self.name, self.trainable, splits, how, seed=seed, folder=folder, progress=progress, device=device
         )
-        return found.model
+        return declare_found(found.model, splits.train)
 
     def untrained(self, splits: Splits, device: str = "cpu") -> nn.Module:
         """Give a model of the same kind before anything is trained, and see whether it answers as it must.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from perdure.cli.model_source import ModelSource
 from perdure.core.errors import SettingError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["asks_for_code", "factory_of", "read_by", "resolve", "resolve_all"]
 
 
-def resolve(text: str, weights: Path | None = None) -> ModelSource:
+def resolve(text: str, weights: Path | None = None, outputs: str | None = None) -> ModelSource:
     """Find the model that a user means; nothing is trained yet.
 
     Args:
@@ -28,31 +29,40 @@ def resolve(text: str, weights: Path | None = None) -> ModelSource:
             "package.module:function", "timm:NAME", or "hf:ID" or a folder of a Hugging Face text classifier, or of what
             one is to be trained from.
         weights: a file or trained folder with the weights of a model that is named without any.
+        outputs: What it returns, as in `Adapted`; None leaves it to its outputs.
 
     Returns:
         The model.
 
     Raises:
         UnknownNameError: when no model has this name.
-        SettingError: when a setting has an unknown name or a wrong value, or weights are given twice.
+        SettingError: when a setting has an unknown name or a wrong value, or weights are given twice, or
+            outputs are declared of an architecture that returns logits.
         FactoryError: when a factory cannot be found.
         CheckpointError: when a trained folder or a file of weights cannot be used.
     """
+    from perdure.core.check import check_choice
+    from perdure.core.outputs import Outputs
+
+    check_choice("outputs", outputs, (None, *get_args(Outputs)))
     found = _with_own_weights(text)
     if found is None:
-        config = _architecture(text)
+        config = _architecture(text, outputs)
         return _named(text, config) if weights is None else _with_weights(text, config, weights)
     if weights is not None:
         raise SettingError(f"'{text}' has weights of its own", "leave --weights out")
-    return found
+    return found if outputs is None else _declared(found, outputs)
 
 
-def resolve_all(texts: Sequence[str], weights: Path | None = None) -> tuple[ModelSource, ...]:
+def resolve_all(
+    texts: Sequence[str], weights: Path | None = None, outputs: str | None = None
+) -> tuple[ModelSource, ...]:
     """Find several models, before any is trained.
 
     Args:
         texts: as in `resolve`.
         weights: of the first.
+        outputs: What the first returns.
 
     Returns:
         The models.
@@ -64,7 +74,7 @@ def resolve_all(texts: Sequence[str], weights: Path | None = None) -> tuple[Mode
 
     if len({folder_name(text) for text in texts}) < len(texts):
         raise SettingError(f"a model is named twice among {', '.join(texts)}", "compare different models")
-    return tuple(resolve(text, None if place else weights) for place, text in enumerate(texts))
+    return resolve(texts[0], weights, outputs), *map(resolve, texts[1:])
 
 
 def read_by(sources: Sequence[ModelSource], splits: Splits) -> Splits:
@@ -104,11 +114,12 @@ def asks_for_code(text: str) -> bool:
     return not trained and isinstance(_architecture(text), Factory)
 
 
-def factory_of(text: str) -> Architecture | None:
+def factory_of(text: str, outputs: str | None = None) -> Architecture | None:
     """Read the factory that a user names beside runs that were trained with it.
 
     Args:
         text: "file.py:function" or "package.module:function"; empty where the runs do without.
+        outputs: What the model returns, where that is not stored with the runs.
 
     Returns:
         The factory.
@@ -120,7 +131,9 @@ def factory_of(text: str) -> Architecture | None:
 
     if text and not is_factory(text):
         raise SettingError(f"--model {text} names no factory", "give file.py:function, or leave it out")
-    return Factory(text) if text else None
+    if outputs is not None and not text:
+        raise SettingError("--outputs is given without --model", "name the factory of the runs, or leave it out")
+    return Factory(text, outputs) if text else None  # type: ignore[arg-type]  # checked by Factory
 
 
 def _with_own_weights(text: str) -> ModelSource | None:
@@ -130,17 +143,19 @@ def _with_own_weights(text: str) -> ModelSource | None:
     return _hugging_face(text) if _is_hugging_face(text) else None
 
 
-def _architecture(text: str) -> Architecture:
+def _architecture(text: str, outputs: str | None = None) -> Architecture:
     """Read what can be trained; of a factory nothing is looked for yet."""
     from perdure.models.factory import Factory, is_factory
     from perdure.models.presets import model_config
     from perdure.models.published import Published
     from perdure.training.checkpoint import load_checkpoint
 
+    if is_factory(text):
+        return Factory(text, outputs)  # type: ignore[arg-type]  # checked by resolve
+    if outputs is not None:
+        raise SettingError(f"'{text}' returns logits", "leave --outputs out")
     if text.startswith("timm:"):
         return Published(text.removeprefix("timm:"))
-    if is_factory(text):
-        return Factory(text)
     if text.endswith(".py"):
         raise SettingError(f"'{text}' is a file of many things", f"name the function that makes the model: {text}:make")
     if exists(Path(text)) or "/" in text:
@@ -155,7 +170,21 @@ def _named(text: str, config: Architecture) -> ModelSource:
 def _described(config: Architecture) -> Any:
     from perdure.models.factory import Factory
 
-    return {"source": config.source, "code": config.code} if isinstance(config, Factory) else config
+    if not isinstance(config, Factory):
+        return config
+    declared = {} if config.outputs is None else {"outputs": config.outputs}
+    return {"source": config.source, "code": config.code, **declared}
+
+
+def _declared(source: ModelSource, outputs: str) -> ModelSource:
+    """Declare what a model returns that has its weights."""
+    from perdure.models.declared import declare
+
+    if source.load is None:
+        raise SettingError(f"'{source.name}' returns logits", "leave --outputs out")
+    load = source.load
+    described = {"model": source.described, "outputs": outputs}
+    return replace(source, described=described, load=lambda splits: declare(load(splits), outputs))  # type: ignore[arg-type]
 
 
 def _trained(folder: Path) -> Path | None:

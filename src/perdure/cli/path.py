@@ -14,7 +14,7 @@ from perdure.cli.folder import default_folder
 from perdure.cli.models import factory_of
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
-from perdure.cli.sources import FACTORY, JSON, METHOD, OUT, SEED, load_data, read_as
+from perdure.cli.sources import FACTORY, JSON, METHOD, OUT, OUTPUTS, SEED, load_data, read_as
 from perdure.core.errors import SettingError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def path(
     ] = None,
     samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
     factory: FACTORY = "",
+    outputs: OUTPUTS = None,
     seed: SEED = 0,
     engine: ENGINE = "local",
     workers: WORKERS = 1,
@@ -78,7 +79,7 @@ def path(
     found = recorded_data(first) if data is None else (data, seed)
     if found is None:
         raise SettingError(f"there is no record of what {first} was trained on", "name the data behind both runs")
-    config = factory_of(factory)
+    config = factory_of(factory, outputs)
     splits = read_as(load_checkpoint(first, config)[0], load_data(*found))
     ends = load_ends(first, second, splits, config)
     ends.model.to(device)  # the weights between which paths are laid stay on the CPU

@@ -15,7 +15,20 @@ from perdure.cli.model_source import ModelSource
 from perdure.cli.models import factory_of, read_by, resolve
 from perdure.cli.pages import record_and_page, write_page
 from perdure.cli.plan import keep_plan
-from perdure.cli.sources import DATA, FACTORY, JSON, METHOD, OUT, SEED, SETTING, TRAINING, load_data, read_as, training
+from perdure.cli.sources import (
+    DATA,
+    FACTORY,
+    JSON,
+    METHOD,
+    OUT,
+    OUTPUTS,
+    SEED,
+    SETTING,
+    TRAINING,
+    load_data,
+    read_as,
+    training,
+)
 from perdure.core.errors import SettingError
 from perdure.records.folders import MODEL, misplaced
 from perdure.records.place import exists
@@ -39,6 +52,7 @@ def reproduce(
         str, typer.Argument(help="A name from 'perdure list models', with settings; or a folder of trained runs.")
     ],
     data: DATA,
+    outputs: OUTPUTS = None,
     runs: Annotated[int, typer.Option(help="Training runs of a named model; five or more tell how far they vary.")] = 8,
     vary: Annotated[
         str, typer.Option(help="What differs: the 'seed' of all that training draws, or a 'bootstrap' of its samples.")
@@ -78,8 +92,8 @@ def reproduce(
         METHODS.make(name)
     shared = chosen_engine(engine, workers, ray_address)
     how, splits = training(setting, changes), load_data(data, seed)
-    there, source = _found(model, folders, runs)
-    config = source.architecture if source else factory_of(factory)
+    there, source = _found(model, folders, runs, outputs)
+    config = source.architecture if source else factory_of(factory, outputs)
     example, splits = _example(source, there, config, splits, device)
     methods = tuple(method) or _methods(example, splits.test)
     _rehearse(example, methods, splits)
@@ -137,13 +151,15 @@ def train_runs(
     return {f"{vary} {one}": runs.place(one) for one in seeds}
 
 
-def _found(model: str, folders: Sequence[Path], runs: int) -> tuple[dict[str, Path], ModelSource | None]:
+def _found(
+    model: str, folders: Sequence[Path], runs: int, outputs: str | None
+) -> tuple[dict[str, Path], ModelSource | None]:
     """Find the runs that are there, or else the model to train so many times."""
     if runs < 2:
         raise SettingError(f"--runs {runs} leaves nothing to compare", "ask for at least two runs, better five")
     if folders or exists(Path(model)):
         return _trained([Path(model), *folders]), None
-    source = resolve(model)
+    source = resolve(model, outputs=outputs)
     if source.load is not None:
         raise SettingError(
             f"'{model}' is one trained model", "name a model to train, or give further runs as --folders"

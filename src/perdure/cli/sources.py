@@ -26,6 +26,7 @@ __all__ = [
     "METRIC",
     "MODEL",
     "OUT",
+    "OUTPUTS",
     "SEED",
     "SETTING",
     "TRAINING",
@@ -48,6 +49,14 @@ MODEL = Annotated[
 WEIGHTS = Annotated[
     Path | None,
     typer.Option(help="Trained weights of a named model: .safetensors, a state dict of torch.save, a trained folder."),
+]
+OUTPUTS = Annotated[
+    str | None,
+    typer.Option(
+        help="What the model returns, where its outputs do not show it: logits or probabilities of classes; the logit "
+        "or probability of the second of two classes; independent_logits or independent_probabilities of labels that "
+        "do not exclude each other; numbers."
+    ),
 ]
 FACTORY = Annotated[
     str, typer.Option("--model", help="The factory that made the trained runs: its code runs when you name it.")

@@ -38,7 +38,7 @@ from perdure.core.target import (
     with_label_target,
 )
 
-__all__ = ["Scaled", "bind_predicted", "bind_target", "find_outputs", "outputs_at"]
+__all__ = ["SAMPLES", "Scaled", "assume_outputs", "bind_predicted", "bind_target", "find_outputs", "outputs_at"]
 
 SAMPLES, PROBED = 32, 8
 """Samples whose outputs are enough to find what a model returns, and of these those that are scaled."""
@@ -115,6 +115,22 @@ def find_outputs(first: Float[Tensor, "sample output"], scaled: Scaled) -> Outpu
             continue
         table = torch.cat([table, more[more.isfinite().all(1)]])
     return detect_outputs(table)
+
+
+def assume_outputs(first: Float[Tensor, "sample output"], scaled: Scaled) -> Outputs:
+    """Find what a model returns, and warn where it is assumed.
+
+    Args:
+        first: outputs of the first samples.
+        scaled: computes outputs of multiples of the inputs.
+
+    Returns:
+        The kind.
+
+    Warns:
+        OutputsWarning: when it is assumed.
+    """
+    return _assume(find_outputs(first, scaled), first.shape[1], raw=True)
 
 
 def bind_target(target: Target, model: object, batch: int, first: Tensor, scaled: Scaled) -> Target:

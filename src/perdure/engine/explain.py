@@ -14,6 +14,7 @@ from perdure.attribution.attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
 from perdure.core.opening import opened
+from perdure.core.outputs import declared_outputs, predicted_class
 from perdure.core.protocols import AtX, Method
 from perdure.core.query import row_limit
 from perdure.core.random import stream
@@ -76,7 +77,7 @@ class Explaining:
         fits = len(batch) <= (row_limit(inputs) if self.batch_size is None else self.batch_size)
         opening = opened(self.model, inputs, lengths) if fits and isinstance(self.method, AtX) else None
         outputs = predict(self.model, batch, self.batch_size) if opening is None else opening.outputs
-        prediction = outputs.argmax(1)
+        prediction = predicted_class(outputs, declared_outputs(self.model) or "logits")
         explained = prediction if self.explained == "prediction" else batch.label
         attribution = attribute(
             self.model,

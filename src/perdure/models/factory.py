@@ -11,15 +11,18 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
+from perdure.core.check import check_choice
 from perdure.core.errors import FactoryError, SettingError
 from perdure.core.foreign import foreign
+from perdure.core.outputs import Outputs
 from perdure.core.random import global_stream, stream
 from perdure.models.adapted import adapted
+from perdure.models.declared import declare
 
 __all__ = ["Factory", "is_factory", "own_random_state"]
 
@@ -39,18 +42,21 @@ class Factory:
     Args:
         source: "file.py:function" or "package.module:function"; the folder of the file, or the working folder,
             comes last on the path of imports.
+        outputs: What the model returns, as in `Adapted`; None leaves it to its outputs.
 
     Raises:
-        SettingError: when the source names no function.
+        SettingError: when the source names no function, or the kind of outputs is unknown.
 
     Reference:
         perdure
     """
 
     source: str
+    outputs: Outputs | None = None
 
     def __post_init__(self) -> None:
         place, _, name = self.source.rpartition(":")
+        check_choice("outputs", self.outputs, (None, *get_args(Outputs)))
         if not place or not name.isidentifier():
             raise SettingError(f"'{self.source}' names no factory", "write file.py:function or package.module:function")
 
@@ -79,7 +85,7 @@ class Factory:
             raise FactoryError(
                 f"the factory '{self.source}' gives {type(model).__name__}", "let it return a torch.nn.Module"
             )
-        return adapted(model).to(generator.device).train()
+        return declare(adapted(model), self.outputs).to(generator.device).train()
 
     @property
     def code(self) -> str:

@@ -136,6 +136,8 @@ def format_interval(number: Estimate) -> str:
     """
     if number.interval is None:
         return "unknown"
+    if number.interval is None:
+        return "unknown"
     return f"{format_number(number.low, size=_size(number))} to {format_number(number.high, size=_size(number))}"
 
 

@@ -249,7 +249,7 @@ def _misfit_remedy(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) 
 def _trusted(given: Architecture | None, named: Factory, folder: Path) -> Factory:
     """Take the factory of the caller, never that of the file."""
     if isinstance(given, Factory):
-        return given
+        return given if given.outputs else dataclasses.replace(given, outputs=named.outputs)
     raise CheckpointError(
         f"{folder} holds the weights of a factory, '{named.source}', and a checkpoint cannot have code run by itself",
         f"where you trust that code, name it: {named.source} with --weights {folder} to audit or explain, "
