@@ -11,7 +11,6 @@ import json
 import logging
 import sys
 import traceback
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -24,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perdure.core.errors import RunFolderError
+from perdure.core.printable import printable
 
 __all__ = [
     "bar",
@@ -39,30 +39,7 @@ __all__ = [
     "written",
 ]
 
-KEPT = "\n\t\u200c\u200d"
-"""Line breaks, tabs, and the joiners that some scripts and pictograms are written with."""
-
 REMEDY = "send the output to a file or a pipe that takes it; what the command computed is in its run folder"
-
-
-def printable(text: str) -> str:
-    r"""Replace what could steer a terminal: control and format characters, and halves of surrogate pairs.
-
-    Args:
-        text: Any text; line breaks and tabs are kept.
-
-    Returns:
-        The text for a terminal.
-
-    Example:
-        >>> printable("red \x1b[31m, Größe 3\u00a0µm") == "red \ufffd[31m, Größe 3\u00a0µm"
-        True
-    """
-    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(one) else one for one in text)
-
-
-def _steers(one: str) -> bool:
-    return one not in KEPT and unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class _PrintableRecord(logging.LogRecord):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 __all__ = ["printable"]
+
+KEPT = "\n\t\u200c\u200d"
+"""Line breaks, tabs, and the joiners that some scripts and pictograms are written with."""
 
 
 def printable(text: object, longest: int | None = None) -> str:
@@ -13,7 +18,8 @@ def printable(text: object, longest: int | None = None) -> str:
         longest: Number of characters after which the text is cut; None keeps all.
 
     Returns:
-        The text with a replacement character for each control character; line breaks are kept.
+        The text with a replacement character for each control or format character and half of a
+        surrogate pair; line breaks and tabs are kept.
 
     Example:
         >>> printable("\x1b[31mred")
@@ -21,5 +27,9 @@ def printable(text: object, longest: int | None = None) -> str:
         >>> printable("abcdef", 3)
         'abc...'
     """
-    shown = "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in str(text))
+    shown = "".join("\N{REPLACEMENT CHARACTER}" if _is_control(one) else one for one in str(text))
     return shown if longest is None or len(shown) <= longest else shown[:longest] + "..."
+
+
+def _is_control(one: str) -> bool:
+    return one not in KEPT and unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
