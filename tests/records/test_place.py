@@ -108,7 +108,7 @@ class Locked(fsspec.AbstractFileSystem):
     def info(self, path, **kwargs):
         raise NoCredentialsError("Unable to locate credentials")
 
-    ls = info
+    ls = exists = info
 
 
 @pytest.mark.filterwarnings("ignore:UPath .locked. filesystem not explicitly implemented")

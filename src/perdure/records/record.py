@@ -15,7 +15,7 @@ import numpy as np
 from perdure.core.errors import RunFolderError
 from perdure.core.foreign import foreign
 from perdure.records.files import write_bytes, write_text
-from perdure.records.place import reached
+from perdure.records.place import exists, reached
 
 __all__ = ["read_record", "undamaged", "write_record"]
 
@@ -61,6 +61,9 @@ def read_record(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.n
         RunFolderError: When a file is missing, damaged, or was changed since.
     """
     files = [folder / f"{kind}.{suffix}" for suffix in ("json", "npz")]
+    lost = [file for file in files if not exists(file)]
+    if lost:
+        raise RunFolderError(f"{lost[0]} is missing", _remedy(folder))
     with reached(folder):
         text, packed = (file.read_bytes() for file in files)
     with undamaged(folder, kind):
