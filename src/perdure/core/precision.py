@@ -64,8 +64,10 @@ class InDtype(nn.Module):
         self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, nn.Module]]:
         """List the modules of the model by their names in it."""
-        listed = self.model if isinstance(self.model, nn.Module) else super()
-        yield from listed.named_modules(memo, prefix, remove_duplicate)
+        if isinstance(self.model, nn.Module):
+            yield from self.model.named_modules(memo, prefix, remove_duplicate)
+        else:
+            yield from super().named_modules(memo, prefix, remove_duplicate)
 
 
 def in_single(query: Query) -> Query:
