@@ -2,11 +2,12 @@
 
 import ast
 import re
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
 
-from perdure.core.registry import DATASETS, METHODS, METRICS, STUDIES
+from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "src").rglob("*.py"))
@@ -40,6 +41,11 @@ def test_a_file_is_one_thought(file):
 def test_everything_names_a_known_reference(room):
     for entry in room.entries():
         assert entry.reference in KEYS, entry.name
+
+
+def test_everything_in_the_registry_of_models_is_a_model():
+    """A file of `models` that holds none is listed as an exception of its registry."""
+    assert [name for name in MODELS.names() if not is_dataclass(MODELS.load(name))] == []
 
 
 def test_a_paper_has_one_entry():

@@ -158,6 +158,7 @@ MODELS = Room(
             "adapted",
             "answers",
             "bidirectional",
+            "declared",
             "dropout",
             "embedded",
             "encoder",
