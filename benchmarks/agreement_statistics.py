@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.harness import Row
 from perdure.core.random import stream
-from perdure.stability.agreement import Run
-from perdure.stability.measures import consistency_numbers, measures, of_clusters, of_samples
+from perdure.stability.agreement import RunExplanations
+from perdure.stability.measures import choose_similarities, compare_clusters, compare_samples, estimate_consistency
 from perdure.stability.vectors import Vectors
 
 RUNS, SAMPLES, TYPES, CORES, TARGET = 10, 10_000, 500, 2, 60.0
@@ -26,11 +26,11 @@ def run() -> list[Row]:
 
 def _case(case: str, share: float) -> list[Row]:
     runs, label = _drawn(share)
-    similarities = {one.name: one for method in ("attention", "gradient") for one in measures(method, 3)}
+    similarities = {one.name: one for method in ("attention", "gradient") for one in choose_similarities(method, 3)}
     work: dict[str, Callable[[], object]] = {
-        **{name: partial(of_samples, runs, similarity, 0) for name, similarity in similarities.items()},
-        "ARI and AMI, 2 clusters": lambda: of_clusters(runs, 2, 0),
-        "MeGe and ReCo": lambda: consistency_numbers(runs, label, 0),
+        **{name: partial(compare_samples, runs, similarity, 0) for name, similarity in similarities.items()},
+        "ARI and AMI, 2 clusters": lambda: compare_clusters(runs, 2, 0),
+        "MeGe and ReCo": lambda: estimate_consistency(runs, label, 0),
     }
     seconds = {}
     for name, function in work.items():
@@ -44,7 +44,7 @@ def _case(case: str, share: float) -> list[Row]:
     return rows + [Row(name, case, value, None, value, "", None) for name, value in seconds.items()]
 
 
-def _drawn(share: float) -> tuple[list[Run], torch.Tensor]:
+def _drawn(share: float) -> tuple[list[RunExplanations], torch.Tensor]:
     """Draw runs that share half of what they say, and predict alike for nine samples in ten."""
     generator = stream(0, "agreement")
     present = torch.rand(SAMPLES, TYPES, generator=generator) < share
@@ -55,5 +55,5 @@ def _drawn(share: float) -> tuple[list[Run], torch.Tensor]:
         own = torch.rand(SAMPLES, TYPES, generator=generator)
         wrong = torch.rand(SAMPLES, generator=generator) < 0.05
         values = (shared + own).masked_fill(~present, 0.0)
-        runs.append(Run(Vectors(values, present), torch.where(wrong, 1 - label, label)))
+        runs.append(RunExplanations(Vectors(values, present), torch.where(wrong, 1 - label, label)))
     return runs, label

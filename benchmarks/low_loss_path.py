@@ -13,14 +13,14 @@ from benchmarks.path_pairs import PAIRS, on_pairs
 from benchmarks.path_task import ALLOWED, POINTS, Arm, Task, quick_arms, task_of
 from perdure.core.random import stream
 from perdure.landscape.align import align
-from perdure.landscape.band import Band, band
-from perdure.landscape.direction import direction
+from perdure.landscape.band import BandSettings, relax_band
+from perdure.landscape.direction import find_direction
 from perdure.landscape.path import Chain, Path
-from perdure.landscape.published import Published, published_valley
-from perdure.landscape.surface import Counted
-from perdure.landscape.symmetry import symmetries
-from perdure.landscape.tracking import Tracked, Valley
-from perdure.landscape.valley import valley
+from perdure.landscape.published import PublishedSettings, track_published_valley
+from perdure.landscape.surface import CountedSurface
+from perdure.landscape.symmetry import find_symmetries
+from perdure.landscape.tracking import TrackingState, ValleySettings
+from perdure.landscape.valley import track_valley
 from perdure.ops.params import Params, distance, interpolate
 from perdure.training.predict import predict
 
@@ -28,8 +28,8 @@ BUDGET = 1800.0
 """Seconds that the target gives to the published tracking; of the processor, so that other work on the machine takes
 nothing off them. On an idle machine these are seconds of wall time."""
 SHARE = 1 / 20
-BANDED = Band(pivots=7, steps=60, learning_rate=0.005, batch_size=64, insertions=1)
-TRACKED = Valley(longest=0.05, least=0.005, between=1)
+BANDED = BandSettings(pivots=7, steps=60, learning_rate=0.005, batch_size=64, insertions=1)
+TRACKED = ValleySettings(longest=0.05, least=0.005, between=1)
 BETWEEN = 4
 """Points on each piece of the tracked path where the bound is looked at, beside its ends; the tracking looks at one."""
 PROBLEMS, SIZE, OUTER, INNER = 1000, 40, 20, 300
@@ -40,7 +40,7 @@ def run(budget: float = BUDGET) -> list[Row]:
     torch.set_num_threads(1)
     task = task_of(PAIRS[0])
     rows = [*_optimality(), _alignment(task)]
-    found: list[Tracked] = []
+    found: list[TrackingState] = []
     arms, tracked = _ours(task)
     peer = task.arm(lambda surface: _published(surface, task, budget, found))
     rows += _published_rows(task, peer, found[0], budget)
@@ -48,34 +48,34 @@ def run(budget: float = BUDGET) -> list[Row]:
     return [*rows, *_best(arms, peer, budget), *_bound(task, tracked), *on_pairs()]
 
 
-def _ours(task: Task) -> tuple[dict[str, Arm], Tracked]:
+def _ours(task: Task) -> tuple[dict[str, Arm], TrackingState]:
     a, b, tracked = task.first, task.second, []
 
-    def track(surface: Counted) -> Path:
-        tracked.append(valley(surface, a, b, TRACKED))
+    def track(surface: CountedSurface) -> Path:
+        tracked.append(track_valley(surface, a, b, TRACKED))
         return _completed(tracked[0], b)
 
     slow = {
         "valley": task.arm(track),
-        "band": task.arm(lambda surface: band(surface, a, b, stream(0, "path"), BANDED)),
+        "band": task.arm(lambda surface: relax_band(surface, a, b, stream(0, "path"), BANDED)),
     }
     return quick_arms(task) | slow, tracked[0]
 
 
-def _completed(tracked: Tracked, target: Params) -> Chain:
+def _completed(tracked: TrackingState, target: Params) -> Chain:
     """Go the rest of the way straight."""
     return Chain((*tracked.points, target)) if distance(tracked.points[-1], target) > 0 else tracked.path
 
 
-def _published(surface: Counted, task: Task, budget: float, found: list[Tracked]) -> Path:
+def _published(surface: CountedSurface, task: Task, budget: float, found: list[TrackingState]) -> Path:
     """Track as published; a path that did not arrive goes the rest of the way straight."""
-    settings = Published(ALLOWED, batch_size=256, evaluations=10**9, seconds=budget)
+    settings = PublishedSettings(ALLOWED, batch_size=256, evaluations=10**9, seconds=budget)
     generator, ends = stream(0, "published"), (task.first, task.second)
-    found.append(published_valley(surface, *ends, settings, generator, time.process_time))
+    found.append(track_published_valley(surface, *ends, settings, generator, time.process_time))
     return _completed(found[0], task.second)
 
 
-def _published_rows(task: Task, peer: Arm, tracked: Tracked, budget: float) -> list[Row]:
+def _published_rows(task: Task, peer: Arm, tracked: TrackingState, budget: float) -> list[Row]:
     """Tell what the published tracking had and how far it came."""
     left = distance(tracked.points[-1], task.second) / distance(task.first, task.second)
     floor = max(peer.barrier.losses[0], peer.barrier.losses[-1])
@@ -135,14 +135,14 @@ def _best(arms: dict[str, Arm], peer: Arm, budget: float) -> list[Row]:
 
 def _alignment(task: Task) -> Row:
     """Compare the logits of all samples before and after the units were moved."""
-    surface, moved = task.surface, align(task.first, task.second, symmetries(task.surface.model))
+    surface, moved = task.surface, align(task.first, task.second, find_symmetries(task.surface.model))
     one, two = (predict(surface.model_at(params), surface.batch) for params in (task.second, moved.params))
     away = float((one - two).abs().max())
     case = f"logits of {surface.size} samples; distance {moved.before:.4g} before, {moved.after:.4g} after"
     return Row("alignment leaves the function", case, away, None, away, "<= 1e-5", away <= 1e-5, "")
 
 
-def _bound(task: Task, tracked: Tracked) -> list[Row]:
+def _bound(task: Task, tracked: TrackingState) -> list[Row]:
     """Look at the bound of our tracking at its points, anew, and on the pieces between them."""
     losses = _means(task, tracked.points)
     shares = [k / (BETWEEN + 1) for k in range(1, BETWEEN + 1)]
@@ -167,7 +167,7 @@ def _optimality() -> list[Row]:
     descents = torch.rand(PROBLEMS, generator=generator, dtype=torch.float64) * 1.9 - 0.95
     gradient, to = (one / one.norm(dim=1, keepdim=True) for one in (gradient, to))
     problems = zip(to, gradient, descents.tolist(), strict=True)
-    exact = torch.stack([direction(*problem) for problem in problems])
+    exact = torch.stack([find_direction(*problem) for problem in problems])
     away = _conditions(exact, to, gradient, descents)
     below, feasible = _iterates(exact, to, gradient, descents, here)
     case = f"{PROBLEMS} random problems of {SIZE} weights, float64"

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from perdure.core.random import stream
 from perdure.data.planted_events import PlantedEvents
 from perdure.landscape.align import align
-from perdure.landscape.barrier import Barrier, barrier
-from perdure.landscape.curve import Bend, bezier, polychain
-from perdure.landscape.path import Path, linear
-from perdure.landscape.surface import Counted, ModelLoss
-from perdure.landscape.symmetry import symmetries
+from perdure.landscape.barrier import Barrier, measure_barrier
+from perdure.landscape.curve import CurveSettings, fit_bezier, fit_polychain
+from perdure.landscape.path import Path, connect_linearly
+from perdure.landscape.surface import CountedSurface, ModelLoss
+from perdure.landscape.symmetry import find_symmetries
 from perdure.models.attention import Attention
 from perdure.ops.params import Params, params_of
 from perdure.training.ensemble import train
@@ -24,7 +24,7 @@ __all__ = ["ALLOWED", "POINTS", "Arm", "Task", "quick_arms", "task_of"]
 CONFIG = Attention(hidden_sizes=(32, 16))
 ALLOWED = 0.05
 """Loss increase for the published tracking, in nats; more than our own tracking needs, so that there is such a path."""
-LEARNED = Bend(steps=300, learning_rate=0.02, batch_size=64)
+LEARNED = CurveSettings(steps=300, learning_rate=0.02, batch_size=64)
 ENOUGH = replace(LEARNED, allowed=ALLOWED)
 POINTS = 97
 """At which a barrier is looked for, of every path alike."""
@@ -63,12 +63,12 @@ class Task:
     first: Params
     second: Params
 
-    def arm(self, find: Callable[[Counted], Path]) -> Arm:
+    def arm(self, find: Callable[[CountedSurface], Path]) -> Arm:
         """Find a path, with the clock and the counter on."""
-        counted, begun, busy = Counted(self.surface), time.perf_counter(), time.process_time()
+        counted, begun, busy = CountedSurface(self.surface), time.perf_counter(), time.process_time()
         path = find(counted)
         seconds, busy = time.perf_counter() - begun, time.process_time() - busy
-        found = barrier(self.surface, path, stream(0, "barrier"), POINTS)
+        found = measure_barrier(self.surface, path, stream(0, "barrier"), POINTS)
         print(
             f"{seconds:.1f} s, processor {busy:.1f} s, {counted.passes:.0f} passes, height {found.height:.2g}",
             flush=True,
@@ -102,15 +102,15 @@ def quick_arms(task: Task) -> dict[str, Arm]:
     a, b = task.first, task.second
 
     def aligned() -> Params:
-        return align(a, b, symmetries(task.surface.model)).params
+        return align(a, b, find_symmetries(task.surface.model)).params
 
     return {
-        "straight line": task.arm(lambda _: linear(a, b)),
-        "bezier": task.arm(lambda surface: bezier(surface, a, b, stream(0, "path"), LEARNED)),
+        "straight line": task.arm(lambda _: connect_linearly(a, b)),
+        "bezier": task.arm(lambda surface: fit_bezier(surface, a, b, stream(0, "path"), LEARNED)),
         "bezier, until the loss is as allowed": task.arm(
-            lambda surface: bezier(surface, a, b, stream(0, "path"), ENOUGH)
+            lambda surface: fit_bezier(surface, a, b, stream(0, "path"), ENOUGH)
         ),
-        "polychain": task.arm(lambda surface: polychain(surface, a, b, stream(0, "path"), LEARNED)),
-        "align, straight line": task.arm(lambda _: linear(a, aligned())),
-        "align, bezier": task.arm(lambda surface: bezier(surface, a, aligned(), stream(0, "path"), LEARNED)),
+        "polychain": task.arm(lambda surface: fit_polychain(surface, a, b, stream(0, "path"), LEARNED)),
+        "align, straight line": task.arm(lambda _: connect_linearly(a, aligned())),
+        "align, bezier": task.arm(lambda surface: fit_bezier(surface, a, aligned(), stream(0, "path"), LEARNED)),
     }

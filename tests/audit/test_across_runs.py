@@ -4,10 +4,10 @@ import pytest
 from torch import nn
 
 from perdure.audit.across_runs import ALIKE, OTHER, SAME, AcrossRuns, across_runs, not_asked
-from perdure.audit.retrained import weighed
+from perdure.audit.retrained import weigh_agreement
 from perdure.core.estimate import Estimate
 from perdure.models.recurrent import Recurrent
-from perdure.stability.members import Member, learned
+from perdure.stability.members import EnsembleMember, select_learned
 
 
 def verdict(value, low, high, *, null=0.0, ceiling=1.0, alike=1.0, runs=8, accuracy=0.9):
@@ -63,15 +63,17 @@ def test_what_was_not_learned_or_asked_is_no_answer():
 
 
 def member(name, low):
-    return Member(name, Path(name), nn.Identity(), Recurrent(), Estimate(low + 0.05, 0.5, 1.0, (low, low + 0.1)))
+    return EnsembleMember(
+        name, Path(name), nn.Identity(), Recurrent(), Estimate(low + 0.05, 0.5, 1.0, (low, low + 0.1))
+    )
 
 
 def test_runs_that_have_not_learned_are_left_out_and_named():
     every = [member("seed 0", 0.9), member("seed 1", 0.42), member("seed 2", 0.8)]
-    some = learned(every)
+    some = select_learned(every)
     assert [one.name for one in some] == ["seed 0", "seed 2"]
     numbers = Estimate(0.9, 0.0, 1.0, (0.8, 0.95)), Estimate(1.0, 0.5, 1.0, (1.0, 1.0))
-    found = weighed(some, every, numbers, "gradient")
+    found = weigh_agreement(some, every, numbers, "gradient")
     assert found.answer == "yes"
     assert "two of 2 runs" in found.sentence
     assert "Left out: seed 1, which has not learned the task." in found.sentence
@@ -80,6 +82,6 @@ def test_runs_that_have_not_learned_are_left_out_and_named():
 def test_one_run_that_has_learned_makes_no_verdict_across_runs():
     every = [member("seed 0", 0.9), member("seed 1", 0.42)]
     numbers = Estimate(0.5, 0.0, 1.0, (0.4, 0.6)), Estimate(1.0, 0.5, 1.0, (1.0, 1.0))
-    found = weighed(learned(every), every, numbers, "gradient")
+    found = weigh_agreement(select_learned(every), every, numbers, "gradient")
     assert found.answer == "not learned"
     assert "Fewer than two of 2 runs" in found.sentence

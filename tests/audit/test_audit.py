@@ -19,7 +19,7 @@ from perdure.data.splits import Splits
 from perdure.models.deep_lstm import DeepLstm
 from perdure.models.small_cnn import SmallCnn
 from perdure.records.run import open_run
-from perdure.stability.members import Candidate, accuracy_number
+from perdure.stability.members import TrainedModel, estimate_accuracy
 
 
 class Scaled(nn.Module):
@@ -54,7 +54,7 @@ def test_batch():
 
 def audited(models, batch, folder, **settings):
     run = open_run(folder, {"data": "boxes"})
-    candidates = [Candidate(name, model) for name, model in models.items()]
+    candidates = [TrainedModel(name, model) for name, model in models.items()]
     splits = Splits(batch, batch, batch, ("down", "up"))
     return audit(candidates, splits, AuditSettings(**{"methods": ("saliency",), "closely": 8, **settings}), run)
 
@@ -116,14 +116,14 @@ def test_images_and_texts_are_judged_by_pixel_and_word(data, config, method, sha
     splits = data.load(0)
     model = config.build(splits.features, len(splits.classes), torch.Generator().manual_seed(0)).eval()
     run = open_run(tmp_path, {"data": "some"})
-    record = audit([Candidate("net", model)], splits, AuditSettings((method,), closely=4), run)
+    record = audit([TrainedModel("net", model)], splits, AuditSettings((method,), closely=4), run)
     assert len(record["models"][0]["verdicts"]) == verdicts
     assert record["models"][0]["verdicts"][-2]["question"].endswith("down to the input?")
     with np.load(tmp_path / "audit.npz") as arrays:
         assert arrays["map/net"].shape == shape
         assert arrays["truth"].shape == shape
     assert len(record["texts"]) == (6 if verdicts == 3 else 0)
-    again = audit([Candidate("net", model)], splits, AuditSettings((method,), closely=4), run)
+    again = audit([TrainedModel("net", model)], splits, AuditSettings((method,), closely=4), run)
     assert again == record
 
 
@@ -132,7 +132,7 @@ def test_pictures_without_a_truth_have_no_metric_of_all_samples(tmp_path):
     splits = replace(splits, test=replace(splits.test, truth=None))
     model = SmallCnn(width=4).build(3, len(splits.classes), torch.Generator().manual_seed(0)).eval()
     settings, run = AuditSettings(("grad_cam",), closely=2), open_run(tmp_path, {"data": "some"})
-    record = audit([Candidate("net", model)], splits, settings, run)
+    record = audit([TrainedModel("net", model)], splits, settings, run)
     assert [one["number"]["name"] for one in record["scores"]] == [
         "insertion:points=16,granularity=position",
         "deletion:points=16,granularity=position",
@@ -150,7 +150,7 @@ def test_a_metric_asked_for_beside_the_usual_one_has_a_row_of_its_own(tmp_path, 
 
 def test_accuracy_stands_between_the_most_frequent_class_and_one():
     batch = Batch(torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]]), torch.tensor([0, 0, 1, 1]))
-    number = accuracy_number(nn.Identity(), batch, 0)
+    number = estimate_accuracy(nn.Identity(), batch, 0)
     assert (number.value, number.null, number.ceiling) == (0.75, 0.5, 1.0)
     assert number.low < number.value < number.high
 

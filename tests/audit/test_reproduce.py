@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from perdure.audit import ensemble_picture
-from perdure.audit.ensemble_picture import clusters_of, shown
+from perdure.audit.ensemble_picture import choose_clusters, collect_ensemble_arrays
 from perdure.audit.reproduce import ReproduceSettings, reproduce
-from perdure.audit.retrained import retrained
+from perdure.audit.retrained import compare_retrained
 from perdure.core.errors import CheckpointError, EmptyDataError, LengthError, SettingError
 from perdure.core.estimate import read_estimate
 from perdure.core.verdict import read_verdict
@@ -18,7 +18,7 @@ from perdure.models.attention import Attention
 from perdure.models.hierarchical import Hierarchical
 from perdure.models.small_cnn import SmallCnn
 from perdure.records.run import open_run
-from perdure.stability.agreement import Run
+from perdure.stability.agreement import RunExplanations
 from perdure.stability.checks import check_comparable
 from perdure.stability.members import Ensemble
 from perdure.stability.vectors import Vectors
@@ -212,8 +212,8 @@ def test_an_empty_sequence_is_named(tmp_path, splits):
 
 def test_a_constant_explanation_is_told_and_has_no_clusters(splits):
     present = torch.ones(6, 4, dtype=torch.bool)
-    runs = [Run(Vectors(torch.full((6, 4), value), present), torch.zeros(6).long()) for value in (1.0, 2.0)]
-    other = Run(Vectors(torch.arange(24.0).reshape(6, 4), present), runs[0].predicted)
+    runs = [RunExplanations(Vectors(torch.full((6, 4), value), present), torch.zeros(6).long()) for value in (1.0, 2.0)]
+    other = RunExplanations(Vectors(torch.arange(24.0).reshape(6, 4), present), runs[0].predicted)
     with pytest.warns(UserWarning, match="method 'gradient' explains 6 of 6 samples of run 'b' by a constant"):
         check_comparable(
             {"gradient": [other, runs[1]]},
@@ -222,9 +222,9 @@ def test_a_constant_explanation_is_told_and_has_no_clusters(splits):
             "abcd",
         )
     with pytest.warns(UserWarning, match="1 different explanations of 6 samples, so that there are no clusters"):
-        found = clusters_of(runs[0].vectors.values, "gradient")
+        found = choose_clusters(runs[0].vectors.values, "gradient")
     assert found.record["count"] == 1
-    arrays = shown(runs, found, "gradient")
+    arrays = collect_ensemble_arrays(runs, found, "gradient")
     assert not arrays["points/gradient"].any()
     assert not arrays["cluster/gradient"].any()
 
@@ -233,7 +233,7 @@ def test_more_clusters_than_different_explanations_are_not_tried(monkeypatch):
     monkeypatch.setattr(ensemble_picture, "COUNTS", range(2, 20))
     values = torch.arange(5.0).repeat(4)[:, None]
     with pytest.warns(UserWarning, match="5 different explanations of 20 samples, so that at most 4 clusters"):
-        assert clusters_of(values, "gradient").record["counts"] == [2, 3, 4]
+        assert choose_clusters(values, "gradient").record["counts"] == [2, 3, 4]
 
 
 def test_settings_without_sense():
@@ -244,11 +244,11 @@ def test_settings_without_sense():
 
 
 def test_the_verdict_of_an_audit_is_not_asked_without_runs_to_compare(tmp_path, splits):
-    asked = retrained("Nobody trained it.", splits, 10, "gradient", tmp_path, 0)
+    asked = compare_retrained("Nobody trained it.", splits, 10, "gradient", tmp_path, 0)
     assert (asked.answer, asked.sentence) == ("not asked", "Nobody trained it.")
     one = Ensemble(folders(tmp_path, splits, seeds=(0,)))
-    assert retrained(one, splits, 10, "gradient", tmp_path, 0).answer == "not asked"
+    assert compare_retrained(one, splits, 10, "gradient", tmp_path, 0).answer == "not asked"
     three = Ensemble(folders(tmp_path, splits))
-    found = retrained(three, splits, 10, "gradient", tmp_path, 0)
+    found = compare_retrained(three, splits, 10, "gradient", tmp_path, 0)
     assert found.answer in ("yes", "partly", "no", "unclear", "not learned")
     assert [number.name for number in found.numbers] == ["Spearman", "predicted alike"]

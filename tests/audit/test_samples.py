@@ -6,7 +6,7 @@ from torch import nn
 
 from perdure.audit.samples import extent, titles
 from perdure.core.batch import Batch
-from perdure.stability.members import Candidate
+from perdure.stability.members import TrainedModel
 
 
 class Always(nn.Module):
@@ -23,7 +23,7 @@ LABEL = torch.tensor([0, 1])
 
 def test_only_mistakes_are_told_and_of_several_models_whose_they_are():
     batch = Batch(torch.zeros(2, 3, 1), LABEL, id=("a", "b"))
-    yes, no = Candidate("one", Always(1)), Candidate("other", Always(0))
+    yes, no = TrainedModel("one", Always(1)), TrainedModel("other", Always(0))
     assert titles([yes], batch, ("no", "yes")) == ["a, class no, taken for yes", "b, class yes"]
     assert titles([yes, no], batch, ("no", "yes")) == [
         "a, class no, taken for yes by one",

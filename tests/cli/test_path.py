@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from perdure.landscape.curve import Bend
+from perdure.landscape.curve import CurveSettings
 from perdure.landscape.surface import ModelLoss
 from tests.cli.shell import run
 
@@ -58,7 +58,7 @@ def test_another_question_in_the_same_folder_is_refused(seeds, tmp_path):
 @pytest.mark.usefixtures("no_page")
 def test_a_command_that_is_interrupted_gives_the_same_answer_when_it_is_started_again(seeds, tmp_path, monkeypatch):
     """Cut at the thirtieth gradient of forty: what was stored before is not computed again."""
-    monkeypatch.setattr("perdure.landscape.curve.Bend", lambda: Bend(steps=40))
+    monkeypatch.setattr("perdure.landscape.curve.CurveSettings", lambda: CurveSettings(steps=40))
     asked, gradient = ("path", *seeds, "--kind", "bezier", "--points", 3, "--samples", 8), ModelLoss.gradient
     whole = json.loads(run(*asked, "--out", tmp_path / "whole", "--json"))
     calls = []

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perdure.attribution.attribute import attribute
-from perdure.audit.retrained import retrained
+from perdure.audit.retrained import compare_retrained
 from perdure.core.batch import Batch, select
 from perdure.core.device import check_device, device_of, devices
 from perdure.core.errors import SettingError
@@ -135,7 +135,7 @@ def test_runs_are_trained_explained_and_compared_on_another_device_as_on_the_cpu
         for seed in range(2):
             runs(seed)
         ensemble = Ensemble({f"seed {seed}": runs.place(seed) for seed in range(2)}, device=device)
-        verdict = retrained(ensemble, splits, 4, "gradient", tmp_path / device, 0)
+        verdict = compare_retrained(ensemble, splits, 4, "gradient", tmp_path / device, 0)
         return [number.value for number in verdict.numbers]
 
     here = found("cpu")

@@ -10,7 +10,7 @@ from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError
 from perdure.landscape.align import align
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.symmetry import rearranged, symmetries
+from perdure.landscape.symmetry import find_symmetries, rearrange_units
 from perdure.models.attention import Attention
 from perdure.models.hierarchical import Hierarchical
 from perdure.models.recurrent import Recurrent
@@ -64,7 +64,7 @@ def shuffled(params, layers, generator):
         sign = (
             torch.randint(2, (units.size,), generator=generator) * 2.0 - 1 if units.signed else torch.ones(units.size)
         )
-        params = rearranged(params, units, order, sign)
+        params = rearrange_units(params, units, order, sign)
     return params
 
 
@@ -77,7 +77,7 @@ def surface(model, generator, dtype=torch.float32):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_symmetry_keeps_the_function_and_alignment_undoes_it(name, generator):
     model = NETWORKS[name]
-    layers, over = symmetries(model), surface(model, generator)
+    layers, over = find_symmetries(model), surface(model, generator)
     first = drawn(model, generator)
     second = shuffled(first, layers, generator)
     assert distance(first, second) > 1
@@ -90,7 +90,7 @@ def test_a_symmetry_keeps_the_function_and_alignment_undoes_it(name, generator):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_that_was_aligned_to_another_is_nearer_and_the_same(name, generator):
     model = NETWORKS[name]
-    layers, over = symmetries(model), surface(model, generator)
+    layers, over = find_symmetries(model), surface(model, generator)
     first, second = drawn(model, generator), drawn(model, generator)
     found = align(first, second, layers)
     assert found.after < found.before
@@ -102,7 +102,7 @@ def test_a_symmetry_is_exact_in_double_precision(name, generator):
     model = copy.deepcopy(NETWORKS[name]).double()
     over = surface(model, generator, torch.float64)
     first = {key: weight.double() for key, weight in drawn(model, generator).items()}
-    second = shuffled(first, symmetries(model), generator)
+    second = shuffled(first, find_symmetries(model), generator)
     torch.testing.assert_close(over.losses(second), over.losses(first), rtol=0, atol=1e-10)
 
 
@@ -110,7 +110,7 @@ def test_a_symmetry_is_exact_in_double_precision(name, generator):
 def test_every_weight_of_a_network_that_attends_is_placed(name):
     """Only what the data reads and the classes stand on, and biases of classes, has one axis left alone."""
     model = NETWORKS[name]
-    placed = {(place.name, place.axis) for units in symmetries(model) for place in units.places}
+    placed = {(place.name, place.axis) for units in find_symmetries(model) for place in units.places}
     fixed = {("encoder.dense.weight", 1), ("head.weight", 0), ("head.bias", 0)}
     scores = {(f"{score}.weight.weight", 0) for score in ("score", "type_score")}
     axes = {(key, axis) for key, weight in params_of(model).items() for axis in range(weight.ndim)}
@@ -120,7 +120,7 @@ def test_every_weight_of_a_network_that_attends_is_placed(name):
 def test_shaken_weights_are_found_again(generator):
     """A twentieth of the spread of the weights as noise does not hide which unit is which."""
     model = NETWORKS["lstm-2"]
-    layers, first = symmetries(model), drawn(model, generator)
+    layers, first = find_symmetries(model), drawn(model, generator)
     noise = {name: 0.05 * w for name, w in drawn(model, generator).items()}
     shaken = {name: w + noise[name] for name, w in first.items()}
     found = align(first, shuffled(shaken, layers, generator), layers)
@@ -128,16 +128,16 @@ def test_shaken_weights_are_found_again(generator):
 
 
 def test_signs_are_found_only_where_they_are_free():
-    assert all(units.signed for units in symmetries(NETWORKS["gru-2"]))
-    assert not any(units.signed for units in symmetries(NETWORKS["max"]) + symmetries(NETWORKS["relu"]))
+    assert all(units.signed for units in find_symmetries(NETWORKS["gru-2"]))
+    assert not any(units.signed for units in find_symmetries(NETWORKS["max"]) + find_symmetries(NETWORKS["relu"]))
 
 
 def test_what_cannot_be_aligned(generator):
     for model in (recurrent(bidirectional=True, pooling="self_attention"), nn.Linear(2, 2)):
         with pytest.raises(UnsupportedError, match="cannot be aligned"):
-            symmetries(model)
+            find_symmetries(model)
     with pytest.raises(UnsupportedError, match="Conv1d"):
-        symmetries(nn.Sequential(nn.Conv1d(2, 2, 1)))
+        find_symmetries(nn.Sequential(nn.Conv1d(2, 2, 1)))
     with pytest.raises(ShapeError):
         align({"w": torch.zeros(2)}, {"w": torch.zeros(3)}, ())
     with pytest.raises(SettingError):

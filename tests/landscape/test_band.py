@@ -9,9 +9,9 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError
-from perdure.landscape.band import Band, across, band, redistributed
-from perdure.landscape.barrier import barrier
-from perdure.landscape.path import linear
+from perdure.landscape.band import BandSettings, project_across, redistribute, relax_band
+from perdure.landscape.barrier import measure_barrier
+from perdure.landscape.path import connect_linearly
 from perdure.landscape.surface import ModelLoss
 from perdure.ops.params import distance, params_of
 from tests.landscape.bowls import BOWL, PASS, RING, point
@@ -19,21 +19,23 @@ from tests.landscape.bowls import BOWL, PASS, RING, point
 
 def test_the_band_climbs_over_the_pass_where_it_is_lowest(generator):
     """The floor is y = 1 - x^2, whose highest point costs 1; straight on it is 6."""
-    found = band(PASS, point(-1.0, 0.0), point(1.0, 0.0), generator, Band(5, 60, 0.1, insertions=0))
+    found = relax_band(PASS, point(-1.0, 0.0), point(1.0, 0.0), generator, BandSettings(5, 60, 0.1, insertions=0))
     for pivot in found.points:
         x, y = float(pivot["x"]), float(pivot["y"])
         assert y == pytest.approx(1 - x * x, abs=0.1)
-    assert barrier(PASS, found, generator).increase == pytest.approx(1, abs=0.1)
+    assert measure_barrier(PASS, found, generator).increase == pytest.approx(1, abs=0.1)
 
 
 def test_pivots_are_as_far_apart_as_they_were(generator):
     angle = math.radians(150)
-    found = band(RING, point(1.0, 0.0), point(math.cos(angle), math.sin(angle)), generator, Band(4, 40, 0.1))
+    found = relax_band(
+        RING, point(1.0, 0.0), point(math.cos(angle), math.sin(angle)), generator, BandSettings(4, 40, 0.1)
+    )
     steps = [distance(a, b) for a, b in itertools.pairwise(found.points)]
     shares = [step / sum(steps) for step in steps]
     assert len(found.points) == 2 + 4 + 2
     assert shares == pytest.approx([round(10 * share) / 10 for share in shares], abs=0.01)  # fifths, two of them halved
-    assert barrier(RING, found, generator).increase < 0.05 * 10 * (1 - math.cos(angle / 2)) ** 2
+    assert measure_barrier(RING, found, generator).increase < 0.05 * 10 * (1 - math.cos(angle / 2)) ** 2
 
 
 def test_a_pivot_is_put_where_the_loss_between_is_highest(generator):
@@ -41,29 +43,31 @@ def test_a_pivot_is_put_where_the_loss_between_is_highest(generator):
     angle = math.radians(170)
     ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
     costs = [
-        barrier(RING, band(RING, *ends, generator, Band(1, 40, 0.1, insertions=k)), generator, 49).increase
+        measure_barrier(
+            RING, relax_band(RING, *ends, generator, BandSettings(1, 40, 0.1, insertions=k)), generator, 49
+        ).increase
         for k in (0, 1, 2)
     ]
     assert costs[2] < 0.5 * costs[0]
 
 
 def test_a_bowl_is_no_reason_to_keep_straight_but_never_costs(generator):
-    found = band(BOWL, point(-1.0, 0.5), point(2.0, -0.5), generator, Band(3, 30))
-    assert barrier(BOWL, found, generator).height == pytest.approx(0, abs=1e-9)
+    found = relax_band(BOWL, point(-1.0, 0.5), point(2.0, -0.5), generator, BandSettings(3, 30))
+    assert measure_barrier(BOWL, found, generator).height == pytest.approx(0, abs=1e-9)
 
 
 def test_only_what_is_at_right_angles_to_the_band_is_left():
     points = torch.tensor([[0.0, 0.0], [5.0, 1.0], [2.0, 0.0]])
-    assert across(torch.tensor([[3.0, 4.0]]), points).tolist() == [[0.0, 4.0]]
-    assert across(torch.tensor([[3.0, 4.0]]), torch.zeros(3, 2)).tolist() == [[3.0, 4.0]]
+    assert project_across(torch.tensor([[3.0, 4.0]]), points).tolist() == [[0.0, 4.0]]
+    assert project_across(torch.tensor([[3.0, 4.0]]), torch.zeros(3, 2)).tolist() == [[3.0, 4.0]]
 
 
 def test_points_are_set_back_along_the_chain():
     points = torch.tensor([[0.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
-    moved = redistributed(points, torch.tensor([0.0, 0.25, 1.0]))
+    moved = redistribute(points, torch.tensor([0.0, 0.25, 1.0]))
     assert moved.tolist() == [[0.0, 0.0], [0.0, 2.0], [4.0, 4.0]]
     same = torch.zeros(3, 2)
-    assert torch.equal(redistributed(same, torch.tensor([0.0, 0.5, 1.0])), same)
+    assert torch.equal(redistribute(same, torch.tensor([0.0, 0.5, 1.0])), same)
 
 
 def test_ends_are_exact_and_the_same_stream_gives_the_same_band(generator):
@@ -72,17 +76,17 @@ def test_ends_are_exact_and_the_same_stream_gives_the_same_band(generator):
     ends = [
         {name: torch.randn(w.shape, generator=generator) for name, w in params_of(surface.model).items()} for _ in "ab"
     ]
-    settings = Band(2, steps=5, batch_size=7, insertions=1)
-    one, two, other = (band(surface, *ends, torch.Generator().manual_seed(seed), settings) for seed in (0, 0, 1))
+    settings = BandSettings(2, steps=5, batch_size=7, insertions=1)
+    one, two, other = (relax_band(surface, *ends, torch.Generator().manual_seed(seed), settings) for seed in (0, 0, 1))
     assert (distance(one.at(0.0), ends[0]), distance(one.at(1.0), ends[1])) == (0, 0)
     assert all(distance(a, b) == 0 for a, b in zip(one.points, two.points, strict=True))
     assert distance(one.points[1], other.points[1]) > 0
-    assert distance(one.points[1], linear(*ends).at(0.25)) > 0
+    assert distance(one.points[1], connect_linearly(*ends).at(0.25)) > 0
 
 
 def test_what_cannot_be_relaxed(generator):
     for setting in ({"pivots": 0}, {"steps": 0}, {"learning_rate": 0.0}, {"insertions": -1}):
         with pytest.raises(SettingError):
-            Band(**setting)
+            BandSettings(**setting)
     with pytest.raises(ShapeError):
-        band(PASS, point(0.0, 0.0), {"x": torch.zeros(1)}, generator)
+        relax_band(PASS, point(0.0, 0.0), {"x": torch.zeros(1)}, generator)

@@ -3,20 +3,20 @@
 import pytest
 import torch
 
-from perdure.landscape.barrier import barrier, bootstrap_error
-from perdure.landscape.path import linear
+from perdure.landscape.barrier import estimate_standard_error, measure_barrier
+from perdure.landscape.path import connect_linearly
 from tests.landscape.bowls import BOWL, PASS, Formula, point
 
 
 def test_a_convex_bowl_has_no_barrier(generator):
-    found = barrier(BOWL, linear(point(-1.0, 2.0), point(3.0, 0.5)), generator)
+    found = measure_barrier(BOWL, connect_linearly(point(-1.0, 2.0), point(3.0, 0.5)), generator)
     assert found.height == 0
     assert found.increase == 0
     assert found.inside_noise
 
 
 def test_the_height_over_a_pass_by_hand(generator):
-    found = barrier(PASS, linear(point(-1.0, 0.0), point(1.0, 0.0)), generator)
+    found = measure_barrier(PASS, connect_linearly(point(-1.0, 0.0), point(1.0, 0.0)), generator)
     assert (found.height, found.increase, found.top) == pytest.approx((6.0, 6.0, 0.5))
     assert found.losses[0] == found.losses[-1] == 0
     assert len(found.t) == 25
@@ -24,7 +24,7 @@ def test_the_height_over_a_pass_by_hand(generator):
 
 def test_an_end_that_is_worse_counts_for_the_increase_alone(generator):
     hill = Formula(lambda x, _: x + 4 * x * (1 - x))
-    found = barrier(hill, linear(point(0.0, 0.0), point(1.0, 0.0)), generator, points=41)
+    found = measure_barrier(hill, connect_linearly(point(0.0, 0.0), point(1.0, 0.0)), generator, points=41)
     assert found.height == pytest.approx(1)
     assert found.increase == pytest.approx(0.625**2 * 4 - 1)
 
@@ -32,18 +32,22 @@ def test_an_end_that_is_worse_counts_for_the_increase_alone(generator):
 def test_shifts_that_both_ends_share_are_no_noise(generator):
     """The difference is paired, so what makes a sample hard at every point does not count."""
     hard = Formula(PASS.function, shifts=tuple(range(100)))
-    assert barrier(hard, linear(point(-1.0, 0.0), point(1.0, 0.0)), generator).noise == pytest.approx(0, abs=1e-12)
+    assert measure_barrier(hard, connect_linearly(point(-1.0, 0.0), point(1.0, 0.0)), generator).noise == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 def test_the_bootstrap_finds_the_standard_error_of_a_mean(generator):
     values = torch.randn(400, generator=generator, dtype=torch.float64)
     known = float(values.std(correction=0)) / 20
-    assert bootstrap_error(values, generator, 2000) == pytest.approx(known, rel=0.06)  # four times 1 / sqrt(2 * 2000)
+    assert estimate_standard_error(values, generator, 2000) == pytest.approx(
+        known, rel=0.06
+    )  # four times 1 / sqrt(2 * 2000)
 
 
 def test_a_barrier_of_chance_is_inside_the_noise(generator):
     noise = torch.randn(200, generator=generator, dtype=torch.float64)
     shaken = Formula(lambda x, _: 4 * x * (1 - x) * (noise - noise.mean() + 0.01), shifts=(0.0,) * 200)
-    found = barrier(shaken, linear(point(0.0, 0.0), point(1.0, 0.0)), generator)
+    found = measure_barrier(shaken, connect_linearly(point(0.0, 0.0), point(1.0, 0.0)), generator)
     assert found.height == pytest.approx(0.01)
     assert found.inside_noise

@@ -2,24 +2,24 @@
 
 import torch
 
-from perdure.landscape.curve import Bend, bezier
-from perdure.landscape.surface import MINIBATCH, Counted
-from perdure.landscape.valley import valley
+from perdure.landscape.curve import CurveSettings, fit_bezier
+from perdure.landscape.surface import MINIBATCH, CountedSurface
+from perdure.landscape.valley import track_valley
 from tests.landscape.bowls import BOWL, RING, Formula, point
 
 
 def test_a_curve_costs_a_forward_and_a_backward_pass_for_each_step():
     many = Formula(RING.function, (0.0,) * 2 * MINIBATCH)
     heard = []
-    counted = Counted(many, heard.append)
-    bezier(counted, point(1.0, 0.0), point(0.0, 1.0), torch.Generator(), Bend(steps=5, batch_size=10**6))
+    counted = CountedSurface(many, heard.append)
+    fit_bezier(counted, point(1.0, 0.0), point(0.0, 1.0), torch.Generator(), CurveSettings(steps=5, batch_size=10**6))
     assert counted.passes == 5 * 2 * (1 + 2)
     assert heard == [1, 2, 3, 4, 5]
     assert counted.size == 2 * MINIBATCH
 
 
 def test_a_tracking_costs_what_it_says_it_computed():
-    counted = Counted(BOWL)
-    found = valley(counted, point(-3.0, 1.0), point(2.0, -1.0))
+    counted = CountedSurface(BOWL)
+    found = track_valley(counted, point(-3.0, 1.0), point(2.0, -1.0))
     assert (counted.forward, counted.backward) == (found.evaluations + found.gradients, found.gradients)
     assert counted.gradients == found.gradients

@@ -8,10 +8,10 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError
-from perdure.landscape.barrier import barrier
-from perdure.landscape.curve import Bend, Bezier, _bernstein, _hats, bezier, polychain
-from perdure.landscape.path import evenly
-from perdure.landscape.surface import Counted, ModelLoss
+from perdure.landscape.barrier import measure_barrier
+from perdure.landscape.curve import Bezier, CurveSettings, _bernstein, _hats, fit_bezier, fit_polychain
+from perdure.landscape.path import space_evenly
+from perdure.landscape.surface import CountedSurface, ModelLoss
 from perdure.ops.params import distance, params_of
 from tests.landscape.bowls import PASS, RING, point
 
@@ -20,28 +20,28 @@ ENDS = point(-1.0, 0.0), point(1.0, 0.0)
 
 def test_the_parabola_over_a_pass_is_found(generator):
     """With the control point (0, 2) the curve is y = 1 - x^2, the floor of both valleys: the best there is."""
-    found = bezier(PASS, *ENDS, generator, Bend(steps=500, learning_rate=0.05))
+    found = fit_bezier(PASS, *ENDS, generator, CurveSettings(steps=500, learning_rate=0.05))
     assert float(found.points[1]["x"]) == pytest.approx(0, abs=0.1)  # from 500 random shares of the way
     assert float(found.points[1]["y"]) == pytest.approx(2, abs=0.1)
-    assert barrier(PASS, found, generator).increase == pytest.approx(1, abs=0.05)
+    assert measure_barrier(PASS, found, generator).increase == pytest.approx(1, abs=0.05)
 
 
-@pytest.mark.parametrize("learn", [bezier, polychain])
+@pytest.mark.parametrize("learn", [fit_bezier, fit_polychain])
 def test_a_ring_is_cut_less_than_by_the_straight_line(learn, generator):
     angle = math.radians(120)
     ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
-    found = learn(RING, *ends, generator, Bend(steps=300, learning_rate=0.05))
-    assert barrier(RING, found, generator).increase < 0.2 * 2.5
+    found = learn(RING, *ends, generator, CurveSettings(steps=300, learning_rate=0.05))
+    assert measure_barrier(RING, found, generator).increase < 0.2 * 2.5
 
 
-@pytest.mark.parametrize("learn", [bezier, polychain])
+@pytest.mark.parametrize("learn", [fit_bezier, fit_polychain])
 def test_ends_are_exact_and_the_same_stream_gives_the_same_bend(learn, generator):
     x = torch.randn(30, 4, generator=generator)
     surface = ModelLoss(nn.Linear(4, 2), Batch(x, (x[:, 0] > 0).long()))
     ends = [
         {name: torch.randn(w.shape, generator=generator) for name, w in params_of(surface.model).items()} for _ in "ab"
     ]
-    settings = Bend(steps=5, batch_size=7)
+    settings = CurveSettings(steps=5, batch_size=7)
     one, two, other = (learn(surface, *ends, torch.Generator().manual_seed(seed), settings) for seed in (0, 0, 1))
     for t, end in ((0.0, ends[0]), (1.0, ends[1])):
         assert distance(one.at(t), end) == 0
@@ -69,33 +69,33 @@ def test_the_parts_of_a_chain_are_those_of_its_pieces():
     assert _hats(4, 0.625) == (0.0, 0.0, 0.5, 0.5, 0.0)
 
 
-@pytest.mark.parametrize("learn", [bezier, polychain])
+@pytest.mark.parametrize("learn", [fit_bezier, fit_polychain])
 def test_more_bends_follow_a_ring_more_closely(learn, generator):
     """One bend cannot keep to 170 degrees of a circle; three can."""
     angle = math.radians(170)
     ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
-    one, three = (learn(RING, *ends, generator, Bend(250, 0.1, bends=bends)) for bends in (1, 3))
+    one, three = (learn(RING, *ends, generator, CurveSettings(250, 0.1, bends=bends)) for bends in (1, 3))
     assert (len(one.points), len(three.points)) == (3, 5)
-    few, many = (barrier(RING, evenly(found), generator).increase for found in (one, three))
+    few, many = (measure_barrier(RING, space_evenly(found), generator).increase for found in (one, three))
     assert many < 0.5 * few
 
 
-@pytest.mark.parametrize(("learn", "allowed"), [(bezier, 2.0), (polychain, 2.0), (bezier, 6.0)])
+@pytest.mark.parametrize(("learn", "allowed"), [(fit_bezier, 2.0), (fit_polychain, 2.0), (fit_bezier, 6.0)])
 def test_learning_ends_where_the_loss_is_low_enough(learn, allowed, generator):
     """The straight line costs 6 and needs no step when that is allowed; the best curve costs 1."""
-    counted = Counted(PASS)
-    found = learn(counted, *ENDS, generator, Bend(steps=500, learning_rate=0.05, allowed=allowed))
+    counted = CountedSurface(PASS)
+    found = learn(counted, *ENDS, generator, CurveSettings(steps=500, learning_rate=0.05, allowed=allowed))
     assert counted.gradients == (0 if allowed == 6 else pytest.approx(100, abs=50))
-    assert barrier(PASS, found, generator, 9).increase <= allowed
+    assert measure_barrier(PASS, found, generator, 9).increase <= allowed
 
 
 def test_what_cannot_be_learned(generator):
     for setting in ({"steps": 0}, {"bends": 0}, {"allowed": -1.0}, {"learning_rate": 0.0}, {"batch_size": 0}):
         with pytest.raises(SettingError):
-            Bend(**setting)
+            CurveSettings(**setting)
     with pytest.raises(SettingError, match="control point"):
         Bezier(ENDS)
     with pytest.raises(SettingError, match="from 0 to 1"):
         Bezier((ENDS[0], *ENDS)).at(-0.1)
     with pytest.raises(ShapeError):
-        bezier(PASS, ENDS[0], {"x": torch.zeros(1)}, generator)
+        fit_bezier(PASS, ENDS[0], {"x": torch.zeros(1)}, generator)

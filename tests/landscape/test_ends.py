@@ -9,7 +9,7 @@ import torch
 from perdure.core.errors import CheckpointError, UnsupportedError
 from perdure.core.random import stream
 from perdure.data.boxes import Boxes
-from perdure.landscape.ends import aligned, load_ends, recorded_data
+from perdure.landscape.ends import align_ends, find_recorded_data, load_ends
 from perdure.models.recurrent import Recurrent
 from perdure.ops.params import distance
 from perdure.records.run import open_run
@@ -37,7 +37,7 @@ def test_ends_of_one_name_are_called_by_their_folders(tmp_path):
 
 
 def test_alignment_moves_the_second_end_nearer(tmp_path):
-    ends = aligned(load_ends(stored(tmp_path / "a"), stored(tmp_path / "b", seed=1), SPLITS))
+    ends = align_ends(load_ends(stored(tmp_path / "a"), stored(tmp_path / "b", seed=1), SPLITS))
     assert (ends.remark, ends.alignment.after < ends.alignment.before) == ("", True)
     assert distance(ends.first, ends.second) == ends.alignment.after
 
@@ -46,9 +46,9 @@ def test_a_model_of_unknown_symmetries_is_left_where_it_is(tmp_path, monkeypatch
     def unknown(_model):
         raise UnsupportedError("the symmetries of a model are not known", "describe them")
 
-    monkeypatch.setattr("perdure.landscape.ends.symmetries", unknown)
+    monkeypatch.setattr("perdure.landscape.ends.find_symmetries", unknown)
     ends = load_ends(stored(tmp_path / "a"), stored(tmp_path / "b", seed=1), SPLITS)
-    unmoved = aligned(ends)
+    unmoved = align_ends(ends)
     assert unmoved.alignment is None
     assert unmoved.second is ends.second
     assert unmoved.remark == "not aligned: the symmetries of a model are not known"
@@ -82,9 +82,9 @@ def test_what_a_run_was_trained_on_is_looked_up_in_the_folders_above(tmp_path):
     open_run(tmp_path / "one", {"data": "boxes", "seed": 0})
     open_run(tmp_path / "two", {"data": "boxes:size=6", "seed": 0})
     first, second = stored(tmp_path / "one/seed-0"), stored(tmp_path / "two/runs/seed-1", seed=1)
-    assert recorded_data(first) == ("boxes", 0)
-    assert recorded_data(second) == ("boxes:size=6", 0)
-    assert recorded_data(tmp_path / "nowhere/a/b") is None
+    assert find_recorded_data(first) == ("boxes", 0)
+    assert find_recorded_data(second) == ("boxes:size=6", 0)
+    assert find_recorded_data(tmp_path / "nowhere/a/b") is None
     with pytest.raises(CheckpointError, match="boxes with seed 0, and boxes:size=6 with seed 0"):
         load_ends(first, second, SPLITS)
 

@@ -9,20 +9,30 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import PartError
-from perdure.landscape.band import Band, band, band_learner
-from perdure.landscape.curve import Bend, bezier, bezier_learner, polychain, polychain_learner
-from perdure.landscape.learning import learned_in_chunks, load_learned, save_learned
+from perdure.landscape.band import BandSettings, make_band_learner, relax_band
+from perdure.landscape.curve import (
+    CurveSettings,
+    fit_bezier,
+    fit_polychain,
+    make_bezier_learner,
+    make_polychain_learner,
+)
+from perdure.landscape.learning import learn_in_chunks, load_learning, save_learning
 from perdure.landscape.route import save_path
-from perdure.landscape.storage import Kept, save_tensors
-from perdure.landscape.surface import Counted, ModelLoss, passes_of
+from perdure.landscape.storage import TimedState, save_tensors
+from perdure.landscape.surface import CountedSurface, ModelLoss, count_passes
 from perdure.ops.params import params_of
 
 KINDS = {
-    "bezier": (bezier, bezier_learner, Bend(steps=90, batch_size=7)),
-    "bezier of several bends": (bezier, bezier_learner, Bend(steps=90, batch_size=7, bends=3)),
-    "bezier until it is low": (bezier, bezier_learner, Bend(steps=120, batch_size=7, learning_rate=0.2, allowed=0.25)),
-    "polychain": (polychain, polychain_learner, Bend(steps=90, batch_size=7, bends=2)),
-    "band": (band, band_learner, Band(2, steps=20, batch_size=7, insertions=2)),
+    "bezier": (fit_bezier, make_bezier_learner, CurveSettings(steps=90, batch_size=7)),
+    "bezier of several bends": (fit_bezier, make_bezier_learner, CurveSettings(steps=90, batch_size=7, bends=3)),
+    "bezier until it is low": (
+        fit_bezier,
+        make_bezier_learner,
+        CurveSettings(steps=120, batch_size=7, learning_rate=0.2, allowed=0.25),
+    ),
+    "polychain": (fit_polychain, make_polychain_learner, CurveSettings(steps=90, batch_size=7, bends=2)),
+    "band": (relax_band, make_band_learner, BandSettings(2, steps=20, batch_size=7, insertions=2)),
 }
 OFTEN = 40
 """Gradients after which each call is cut; more than a chunk has at first, so that some are lost and some kept."""
@@ -66,9 +76,9 @@ def cut_often(kind, file):
             raise KeyboardInterrupt
 
     while cuts < 100:
-        counted = Counted(surface, interrupts)
+        counted = CountedSurface(surface, interrupts)
         try:
-            kept = learned_in_chunks(ways(counted, *ends, settings), draws(), file, told.append)
+            kept = learn_in_chunks(ways(counted, *ends, settings), draws(), file, told.append)
         except KeyboardInterrupt:
             cuts, spent = cuts + 1, spent + counted.gradients
         else:
@@ -79,14 +89,14 @@ def cut_often(kind, file):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_learning_that_is_cut_again_and_again_gives_the_same_bytes(kind, tmp_path):
     learn, _, settings = KINDS[kind]
-    counted = Counted(laid()[0])
+    counted = CountedSurface(laid()[0])
     whole = learn(counted, *laid()[1:], draws(), settings)
     path, kept, cuts, spent = cut_often(kind, tmp_path / "learning.safetensors")
     assert cuts
     assert spent > kept.state.gradients  # what came after the last chunk was lost, and taken again
     assert written(tmp_path, path) == written(tmp_path, whole)
     assert kept.state.gradients == counted.gradients
-    assert passes_of(kept.state.evaluations, kept.state.gradients, 30, 7) == counted.passes
+    assert count_passes(kept.state.evaluations, kept.state.gradients, 30, 7) == counted.passes
 
 
 def test_learning_ends_early_once_the_loss_is_low_enough(tmp_path):
@@ -116,34 +126,34 @@ def test_a_cut_between_any_two_steps_changes_nothing(kind, steps):
 def test_one_that_is_done_costs_nothing_and_draws_are_advanced_in_one_go(tmp_path):
     file, generator = tmp_path / "learning.safetensors", draws()
     _, kept, _, _ = cut_often("polychain", file)
-    counted = Counted(laid()[0])
-    again = learned_in_chunks(polychain_learner(counted, *laid()[1:]), draws(), file, partial(pytest.fail, "told"))
+    counted = CountedSurface(laid()[0])
+    again = learn_in_chunks(make_polychain_learner(counted, *laid()[1:]), draws(), file, partial(pytest.fail, "told"))
     assert torch.equal(again.state.points, kept.state.points)
     assert (again.seconds, counted.passes) == (kept.seconds, 0)
-    polychain(*laid(), generator, KINDS["polychain"][2])
+    fit_polychain(*laid(), generator, KINDS["polychain"][2])
     assert torch.equal(generator.get_state(), kept.state.random)
 
 
 def test_a_learning_comes_back_to_the_bit(tmp_path):
     file = tmp_path / "learning.safetensors"
-    learner = band_learner(*laid(), Band(2, steps=4, batch_size=7))
+    learner = make_band_learner(*laid(), BandSettings(2, steps=4, batch_size=7))
     half = replace(learner.advance(learner.begin(draws()), 6), level=0.1 + 0.2)
-    save_learned(file, Kept(half, 1.5))
-    found = load_learned(file)
+    save_learning(file, TimedState(half, 1.5))
+    found = load_learning(file)
     assert found.seconds == 1.5
     for name, value in vars(half).items():
         other = getattr(found.state, name)
         assert torch.equal(value, other) if isinstance(value, torch.Tensor) else value == other
-    assert load_learned(tmp_path / "nowhere") is None
+    assert load_learning(tmp_path / "nowhere") is None
 
 
 def test_damaged_files_are_named(tmp_path):
     file = tmp_path / "learning.safetensors"
-    learner = bezier_learner(*laid())
-    save_learned(file, Kept(learner.begin(draws())))
+    learner = make_bezier_learner(*laid())
+    save_learning(file, TimedState(learner.begin(draws())))
     file.write_bytes(file.read_bytes()[:-8])
     with pytest.raises(PartError, match=r"learning\.safetensors is missing or damaged"):
-        load_learned(file)
+        load_learning(file)
     save_tensors(file, {"points": torch.zeros(1)}, {"learned": {}, "seconds": 0.0})
     with pytest.raises(PartError, match="holds no learning"):
-        load_learned(file)
+        load_learning(file)

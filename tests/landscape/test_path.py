@@ -8,14 +8,14 @@ import torch
 
 from perdure.core.errors import SettingError, ShapeError
 from perdure.landscape.curve import Bezier
-from perdure.landscape.path import Chain, evenly, linear
+from perdure.landscape.path import Chain, connect_linearly, space_evenly
 from perdure.ops.params import distance
 from tests.landscape.bowls import point
 
 
 def test_the_ends_are_exact(generator):
     ends = [{"w": torch.randn(50, generator=generator)} for _ in range(3)]
-    for path in (linear(ends[0], ends[2]), Chain(tuple(ends))):
+    for path in (connect_linearly(ends[0], ends[2]), Chain(tuple(ends))):
         assert torch.equal(path.at(0.0)["w"], ends[0]["w"])
         assert torch.equal(path.at(1.0)["w"], ends[2]["w"])
 
@@ -35,7 +35,7 @@ def test_the_points_lie_on_the_path():
 
 def test_a_parabola_at_equal_arc_length_by_its_closed_form():
     """The curve is y = x - x^2 / 2 for x from 0 to 2; from x = 0 to x its arc is F(1) - F(1 - x)."""
-    found = evenly(Bezier((point(0.0, 0.0), point(1.0, 1.0), point(2.0, 0.0))), 9)
+    found = space_evenly(Bezier((point(0.0, 0.0), point(1.0, 1.0), point(2.0, 0.0))), 9)
     xs, ys = ([float(one[name]) for one in found.points] for name in "xy")
     assert ys == pytest.approx([x - x * x / 2 for x in xs])
     done = [_arc(1) - _arc(1 - x) for x in xs]
@@ -58,16 +58,16 @@ class Circle:
 
 
 def test_a_circle_at_equal_angles():
-    found = evenly(Circle(), 7)
+    found = space_evenly(Circle(), 7)
     angles = [math.atan2(float(one["y"]), float(one["x"])) for one in found.points]
     assert angles == pytest.approx([k * math.pi / 12 for k in range(7)], abs=1e-5)
     assert found.length == pytest.approx(6 * 2 * math.sin(math.pi / 24))
 
 
 def test_a_chain_is_cut_at_equal_lengths_and_a_point_stays_one():
-    found = evenly(Chain((point(0.0, 0.0), point(0.5, 0.0), point(0.5, 3.5))), 5)
+    found = space_evenly(Chain((point(0.0, 0.0), point(0.5, 0.0), point(0.5, 3.5))), 5)
     assert [float(one["y"]) for one in found.points] == pytest.approx([0, 0.5, 1.5, 2.5, 3.5])
-    still = evenly(Bezier((point(1.0, 2.0),) * 3), 3)
+    still = space_evenly(Bezier((point(1.0, 2.0),) * 3), 3)
     assert still.length == 0
 
 
@@ -80,8 +80,8 @@ def test_what_is_no_path():
     with pytest.raises(SettingError, match="two points or more"):
         Chain((point(0.0, 0.0),))
     with pytest.raises(SettingError, match="from 0 to 1"):
-        linear(point(0.0, 0.0), point(1.0, 0.0)).at(1.5)
+        connect_linearly(point(0.0, 0.0), point(1.0, 0.0)).at(1.5)
     with pytest.raises(ShapeError, match="one architecture"):
-        linear(point(0.0, 0.0), {"x": torch.zeros(1)}).at(0.5)
+        connect_linearly(point(0.0, 0.0), {"x": torch.zeros(1)}).at(0.5)
     with pytest.raises(SettingError):
-        evenly(linear(point(0.0, 0.0), point(1.0, 0.0)), 1)
+        space_evenly(connect_linearly(point(0.0, 0.0), point(1.0, 0.0)), 1)

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from perdure.core.errors import PartError
-from perdure.landscape.published import Published, published_in_chunks, published_valley
-from perdure.landscape.storage import Kept
-from perdure.landscape.surface import Counted
-from perdure.landscape.tracking import Valley, load_tracked, save_tracked
-from perdure.landscape.valley import valley, valley_in_chunks
+from perdure.landscape.published import PublishedSettings, track_published_in_chunks, track_published_valley
+from perdure.landscape.storage import TimedState
+from perdure.landscape.surface import CountedSurface
+from perdure.landscape.tracking import ValleySettings, load_tracking, save_tracking
+from perdure.landscape.valley import track_valley, track_valley_in_chunks
 from perdure.ops.params import distance
 from tests.landscape.bowls import PASS, RING, Formula, point
 
-QUICK = Valley(longest=0.1, least=0.005, corrections=4)
+QUICK = ValleySettings(longest=0.1, least=0.005, corrections=4)
 ENDS = point(-1.0, 0.0), point(1.0, 0.0)
 
 
@@ -27,7 +27,7 @@ def quiet(_level, _left):
 
 @cache
 def undisturbed():
-    return valley(PASS, *ENDS, QUICK)
+    return track_valley(PASS, *ENDS, QUICK)
 
 
 def is_the_same(one, other):
@@ -37,24 +37,24 @@ def is_the_same(one, other):
 
 
 def test_a_half_way_tracking_comes_back(tmp_path):
-    half = valley(PASS, *ENDS, replace(QUICK, evaluations=40))
-    save_tracked(tmp_path, Kept(half, 1.5))
-    found = load_tracked(tmp_path)
+    half = track_valley(PASS, *ENDS, replace(QUICK, evaluations=40))
+    save_tracking(tmp_path, TimedState(half, 1.5))
+    found = load_tracking(tmp_path)
     is_the_same(found.state, half)
     assert found.seconds == 1.5
-    assert load_tracked(tmp_path / "nowhere") is None
+    assert load_tracking(tmp_path / "nowhere") is None
 
 
 def test_points_that_are_stored_are_not_written_again(tmp_path):
-    first = valley(PASS, *ENDS, replace(QUICK, evaluations=20))
-    save_tracked(tmp_path, Kept(first))
+    first = track_valley(PASS, *ENDS, replace(QUICK, evaluations=20))
+    save_tracking(tmp_path, TimedState(first))
     (part,) = tmp_path.glob("*.safetensors")
     before = part.stat().st_mtime_ns
-    second = valley(PASS, *ENDS, replace(QUICK, evaluations=60), resume=first)
+    second = track_valley(PASS, *ENDS, replace(QUICK, evaluations=60), resume=first)
     (tmp_path / f"points-{len(first.points):05d}.safetensors").write_bytes(b"left by a killed process")
-    save_tracked(tmp_path, Kept(second))
+    save_tracking(tmp_path, TimedState(second))
     assert part.stat().st_mtime_ns == before
-    is_the_same(load_tracked(tmp_path).state, second)
+    is_the_same(load_tracking(tmp_path).state, second)
 
 
 def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
@@ -66,37 +66,37 @@ def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
-    half = load_tracked(tmp_path)
+        track_valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
+    half = load_tracking(tmp_path)
     assert 1 < len(half.state.points) < len(whole.points)
-    found = valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
+    found = track_valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
     is_the_same(found.state, whole)
     assert found.seconds > half.seconds
     assert heard[-1] == (whole.level, 0.0)
     assert [left for _, left in heard] == sorted((left for _, left in heard), reverse=True)
-    again = Counted(PASS)
-    is_the_same(valley_in_chunks(again, ENDS, QUICK, tmp_path, interrupts).state, whole)
+    again = CountedSurface(PASS)
+    is_the_same(track_valley_in_chunks(again, ENDS, QUICK, tmp_path, interrupts).state, whole)
     assert again.passes == 0
 
 
 def test_budgets_count_over_all_calls_and_can_be_raised(tmp_path):
-    out = valley_in_chunks(PASS, ENDS, Valley(seconds=0.0), tmp_path, quiet)
+    out = track_valley_in_chunks(PASS, ENDS, ValleySettings(seconds=0.0), tmp_path, quiet)
     assert (out.state.ended, len(out.state.points)) == ("seconds", 1)
     few = replace(QUICK, evaluations=30)
-    out = valley_in_chunks(PASS, ENDS, few, tmp_path, quiet)
+    out = track_valley_in_chunks(PASS, ENDS, few, tmp_path, quiet)
     assert out.state.ended == "evaluations"
-    assert valley_in_chunks(PASS, ENDS, few, tmp_path, quiet).state.evaluations == out.state.evaluations
-    whole = valley_in_chunks(PASS, ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
+    assert track_valley_in_chunks(PASS, ENDS, few, tmp_path, quiet).state.evaluations == out.state.evaluations
+    whole = track_valley_in_chunks(PASS, ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
     assert whole.state.ended == "target"
     is_the_same(whole.state, undisturbed())
 
 
 def test_an_infeasible_bound_stalls_and_stays_stalled(tmp_path):
-    settings = Valley(allowed=0.5)
-    found = valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet)
+    settings = ValleySettings(allowed=0.5)
+    found = track_valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet)
     assert found.state.ended == "stalled"
     assert 0 < found.state.increase <= 0.5
-    is_the_same(valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet).state, found.state)
+    is_the_same(track_valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet).state, found.state)
 
 
 def test_a_published_tracking_that_is_cut_equals_one_that_was_not(tmp_path):
@@ -104,8 +104,8 @@ def test_a_published_tracking_that_is_cut_equals_one_that_was_not(tmp_path):
     angle = math.radians(120)
     ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
     ring = Formula(RING.function, (0.0, 0.1, -0.1))
-    settings = Published(0.05, inner=20, outer=3, batch_size=2, evaluations=300)
-    whole = published_valley(ring, *ends, settings, torch.Generator().manual_seed(1))
+    settings = PublishedSettings(0.05, inner=20, outer=3, batch_size=2, evaluations=300)
+    whole = track_published_valley(ring, *ends, settings, torch.Generator().manual_seed(1))
     cuts = []
 
     def interrupts(_level, left):
@@ -115,12 +115,12 @@ def test_a_published_tracking_that_is_cut_equals_one_that_was_not(tmp_path):
 
     for _ in range(4):
         with pytest.raises(KeyboardInterrupt):
-            published_in_chunks(ring, ends, settings, torch.Generator().manual_seed(1), tmp_path, interrupts)
+            track_published_in_chunks(ring, ends, settings, torch.Generator().manual_seed(1), tmp_path, interrupts)
     assert 0 < cuts[-1] < cuts[0]
-    half = load_tracked(tmp_path)
+    half = load_tracking(tmp_path)
     assert 0 < half.state.gradients < whole.gradients
     assert half.state.moves
-    found = published_in_chunks(ring, ends, settings, torch.Generator().manual_seed(2), tmp_path, quiet)
+    found = track_published_in_chunks(ring, ends, settings, torch.Generator().manual_seed(2), tmp_path, quiet)
     is_the_same(found.state, whole)
     assert (found.state.base, found.state.share, found.state.moves) == (whole.base, whole.share, whole.moves)
     assert torch.equal(found.state.moments, whole.moments)
@@ -130,11 +130,11 @@ def test_a_published_tracking_that_is_cut_equals_one_that_was_not(tmp_path):
 
 
 def test_damaged_files_are_named(tmp_path):
-    save_tracked(tmp_path, Kept(valley(PASS, *ENDS, replace(QUICK, evaluations=40))))
+    save_tracking(tmp_path, TimedState(track_valley(PASS, *ENDS, replace(QUICK, evaluations=40))))
     part = tmp_path / json.loads((tmp_path / "tracked.json").read_text())["parts"][0]
     part.write_bytes(part.read_bytes()[:-8])
     with pytest.raises(PartError, match=part.name):
-        load_tracked(tmp_path)
+        load_tracking(tmp_path)
     (tmp_path / "tracked.json").write_text("{")
     with pytest.raises(PartError, match=r"tracked\.json"):
-        load_tracked(tmp_path)
+        load_tracking(tmp_path)

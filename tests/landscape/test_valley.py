@@ -10,11 +10,11 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import NonFiniteError, SettingError
-from perdure.landscape.barrier import barrier
-from perdure.landscape.path import linear
+from perdure.landscape.barrier import measure_barrier
+from perdure.landscape.path import connect_linearly
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.tracking import Valley
-from perdure.landscape.valley import valley
+from perdure.landscape.tracking import ValleySettings
+from perdure.landscape.valley import track_valley
 from perdure.ops.params import distance, interpolate, params_of
 from tests.landscape.bowls import BOWL, PASS, RING, Formula, point
 
@@ -34,7 +34,7 @@ def keeps_its_bounds(surface, found, target):
 
 def test_a_convex_bowl_is_crossed_without_an_increase():
     ends = point(-3.0, 1.0), point(2.0, -1.0)
-    found = valley(BOWL, *ends)
+    found = track_valley(BOWL, *ends)
     assert (found.ended, found.increase) == ("target", 0.0)
     assert found.points[0] is ends[0]
     assert found.points[-1] is ends[1]
@@ -45,30 +45,30 @@ def test_a_convex_bowl_is_crossed_without_an_increase():
 def test_a_ring_is_followed(degrees, generator):
     """The straight line costs up to 8.3; the way round costs nothing and is as long as the arc."""
     ends = around(degrees)
-    found = valley(RING, *ends, Valley(allowed=0.01))
+    found = track_valley(RING, *ends, ValleySettings(allowed=0.01))
     assert found.ended == "target"
     assert found.increase <= 0.01
     assert found.path.length == pytest.approx(math.radians(degrees), rel=0.25)  # it swings about the floor
     keeps_its_bounds(RING, found, ends[1])
-    straight = barrier(RING, linear(*ends), generator).increase
+    straight = measure_barrier(RING, connect_linearly(*ends), generator).increase
     assert straight == pytest.approx(10 * (1 - math.cos(math.radians(degrees) / 2)) ** 2)
-    assert barrier(RING, found.path, generator, 200).increase < 0.03 * straight
+    assert measure_barrier(RING, found.path, generator, 200).increase < 0.03 * straight
 
 
 def test_the_increase_is_found_when_none_is_given():
     """A pass of height 1 must be climbed; straight on it would be 6."""
     ends = point(-1.0, 0.0), point(1.0, 0.0)
-    found = valley(PASS, *ends)
+    found = track_valley(PASS, *ends)
     assert found.ended == "target"
     assert found.increase == pytest.approx(1, abs=0.02)
     keeps_its_bounds(PASS, found, ends[1])
-    assert valley(RING, *around(170), Valley(least=0.005, corrections=4)).increase < 0.01
+    assert track_valley(RING, *around(170), ValleySettings(least=0.005, corrections=4)).increase < 0.01
 
 
 @pytest.mark.parametrize("allowed", [0.0, 0.1, 0.5])
 def test_a_pass_that_is_too_high_stalls_below_the_bound(allowed):
     ends = point(-1.0, 0.0), point(1.0, 0.0)
-    found = valley(PASS, *ends, Valley(allowed=allowed))
+    found = track_valley(PASS, *ends, ValleySettings(allowed=allowed))
     assert found.ended == "stalled"
     assert found.increase <= allowed
     keeps_its_bounds(PASS, found, ends[1])
@@ -76,13 +76,13 @@ def test_a_pass_that_is_too_high_stalls_below_the_bound(allowed):
 
 def test_a_resumed_tracking_equals_one_that_was_not_cut():
     """However often it was cut: before the first step, soon after it, and on the way."""
-    ends, settings = (point(-1.0, 0.0), point(1.0, 0.0)), Valley(longest=0.1, least=0.005, corrections=4)
-    whole, part = valley(PASS, *ends, settings), None
+    ends, settings = (point(-1.0, 0.0), point(1.0, 0.0)), ValleySettings(longest=0.1, least=0.005, corrections=4)
+    whole, part = track_valley(PASS, *ends, settings), None
     for cut in (3, 20, 100):
-        part = valley(PASS, *ends, replace(settings, evaluations=cut), resume=part)
+        part = track_valley(PASS, *ends, replace(settings, evaluations=cut), resume=part)
         assert part.ended == "evaluations"
         assert cut <= part.evaluations < whole.evaluations
-    joined = valley(PASS, *ends, settings, resume=part)
+    joined = track_valley(PASS, *ends, settings, resume=part)
     assert joined.losses == whole.losses
     assert (joined.level, joined.evaluations, joined.gradients) == (whole.level, whole.evaluations, whole.gradients)
     assert all(distance(a, b) == 0 for a, b in zip(joined.points, whole.points, strict=True))
@@ -94,7 +94,9 @@ def test_the_bound_holds_between_the_points_too(surface, allowed, cut):
     ends = around(120) if surface is RING else (point(-1.0, 0.0), point(1.0, 0.0))
     over = []
     for between in (0, 3):
-        found = valley(surface, *ends, Valley(allowed, longest=0.3, least=0.005, between=between, corrections=4))
+        found = track_valley(
+            surface, *ends, ValleySettings(allowed, longest=0.3, least=0.005, between=between, corrections=4)
+        )
         assert found.ended == "target"
         keeps_its_bounds(surface, found, ends[1])
         inner = (interpolate(a, b, k / 4) for a, b in itertools.pairwise(found.points) for k in (1, 2, 3))
@@ -106,17 +108,17 @@ def test_the_bound_holds_between_the_points_too(surface, allowed, cut):
 
 
 def test_no_step_begins_when_time_is_over():
-    found = valley(RING, *around(120), Valley(seconds=0.0))
+    found = track_valley(RING, *around(120), ValleySettings(seconds=0.0))
     assert (found.ended, len(found.points), found.gradients) == ("seconds", 1, 0)
 
 
 def test_the_number_of_steps_is_bounded():
-    found = valley(RING, *around(170), Valley(allowed=0.01, longest=0.1, least=0.02))
+    found = track_valley(RING, *around(170), ValleySettings(allowed=0.01, longest=0.1, least=0.02))
     assert len(found.points) <= 51
 
 
 def test_equal_ends_need_no_step():
-    found = valley(BOWL, point(1.0, 1.0), point(1.0, 1.0))
+    found = track_valley(BOWL, point(1.0, 1.0), point(1.0, 1.0))
     assert (found.ended, len(found.points), found.gradients) == ("target", 1, 0)
 
 
@@ -135,10 +137,10 @@ def test_the_valley_between_two_networks_lies_far_below_the_straight_line(genera
             learner.step()
         models.append(params_of(model))
     surface = ModelLoss(model, batch)
-    found = valley(surface, *models, Valley(longest=0.05, least=0.005))
+    found = track_valley(surface, *models, ValleySettings(longest=0.05, least=0.005))
     assert found.ended == "target"
     keeps_its_bounds(surface, found, models[1])
-    assert found.increase < 0.3 * barrier(surface, linear(*models), generator).increase
+    assert found.increase < 0.3 * measure_barrier(surface, connect_linearly(*models), generator).increase
 
 
 def test_settings_and_ends_that_cannot_be_used():
@@ -152,6 +154,6 @@ def test_settings_and_ends_that_cannot_be_used():
         {"batch_size": 0},
     ):
         with pytest.raises(SettingError):
-            Valley(**setting)
+            ValleySettings(**setting)
     with pytest.raises(NonFiniteError, match="two ends"):
-        valley(Formula(lambda x, y: x / 0), point(1.0, 0.0), point(2.0, 0.0))
+        track_valley(Formula(lambda x, y: x / 0), point(1.0, 0.0), point(2.0, 0.0))

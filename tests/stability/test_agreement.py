@@ -6,8 +6,13 @@ import torch
 from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.ops.agreement import cosine, jensen_shannon, kendall, sign_agreement, top_jaccard
 from perdure.ops.correlation import spearman
-from perdure.stability.agreement import Run, cluster_agreement, predicted_alike, sample_agreement
-from perdure.stability.clusters import adjusted_mutual_information, adjusted_rand, scan
+from perdure.stability.agreement import (
+    RunExplanations,
+    find_equal_predictions,
+    measure_cluster_agreement,
+    measure_sample_agreement,
+)
+from perdure.stability.clusters import adjusted_mutual_information, adjusted_rand, scan_cluster_counts
 from perdure.stability.null import shuffle_samples, shuffle_types
 from perdure.stability.vectors import Vectors
 
@@ -25,12 +30,12 @@ def drawn(noise, count=4, samples=60, types=6, seed=0):
     shared = torch.randn(samples, types, generator=draw)
     values = [shared + noise * torch.randn(samples, types, generator=draw) for _ in range(count)]
     predicted = torch.randint(2, (samples,), generator=draw)
-    return [Run(Vectors(one.abs().masked_fill(~present, 0.0), present), predicted) for one in values]
+    return [RunExplanations(Vectors(one.abs().masked_fill(~present, 0.0), present), predicted) for one in values]
 
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_identical_runs_score_the_ceiling(measure):
-    found = sample_agreement(drawn(0.0), measure, stream()).estimate
+    found = measure_sample_agreement(drawn(0.0), measure, stream()).estimate
     best = 0.0 if measure is jensen_shannon else 1.0
     assert (found.value, *found.interval, found.ceiling) == pytest.approx((best,) * 4, abs=1e-12)
 
@@ -39,13 +44,16 @@ def test_identical_runs_score_the_ceiling(measure):
 @pytest.mark.parametrize("shuffle", [shuffle_types, shuffle_samples])
 def test_permuted_runs_score_the_null(measure, shuffle):
     """A tenth of the way to the ceiling is three standard errors of a mean over six pairs of 60 sequences."""
-    runs = [Run(shuffle(run.vectors, stream().manual_seed(i)), run.predicted) for i, run in enumerate(drawn(0.0))]
-    found = sample_agreement(runs, measure, stream(), shuffle).estimate
+    runs = [
+        RunExplanations(shuffle(run.vectors, stream().manual_seed(i)), run.predicted)
+        for i, run in enumerate(drawn(0.0))
+    ]
+    found = measure_sample_agreement(runs, measure, stream(), shuffle).estimate
     assert abs(found.value - found.null) < 0.1 * abs(found.ceiling - found.null)
 
 
 def test_more_noise_agrees_less():
-    means = [sample_agreement(drawn(noise), spearman, stream()).estimate.value for noise in (0.1, 0.5, 2.0)]
+    means = [measure_sample_agreement(drawn(noise), spearman, stream()).estimate.value for noise in (0.1, 0.5, 2.0)]
     assert means == sorted(means, reverse=True)
 
 
@@ -54,25 +62,28 @@ def test_only_sequences_predicted_alike_are_compared():
     values, present = torch.arange(1.0, 6.0).repeat(10, 1), torch.ones(10, 5, dtype=torch.bool)
     half = torch.arange(10) < 5
     other = torch.where(half[:, None], values, -values)
-    runs = [Run(Vectors(values, present), half.long() * 0), Run(Vectors(other, present), (~half).long())]
-    found = sample_agreement(runs, spearman, stream()).estimate
+    runs = [
+        RunExplanations(Vectors(values, present), half.long() * 0),
+        RunExplanations(Vectors(other, present), (~half).long()),
+    ]
+    found = measure_sample_agreement(runs, spearman, stream()).estimate
     assert found.value == 1.0
-    assert predicted_alike(runs)[0, 1].double().mean() == 0.5
+    assert find_equal_predictions(runs)[0, 1].double().mean() == 0.5
     assert found.interval is None
 
 
 def test_sequences_with_one_type_are_left_out():
     present = torch.tensor([[True, True, True], [True, False, False]])
     values = torch.tensor([[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]])
-    runs = [Run(Vectors(sign * values, present), torch.zeros(2)) for sign in (1, -1)]
-    assert sample_agreement(runs, spearman, stream()).estimate.value == -1.0
+    runs = [RunExplanations(Vectors(sign * values, present), torch.zeros(2)) for sign in (1, -1)]
+    assert measure_sample_agreement(runs, spearman, stream()).estimate.value == -1.0
 
 
 def test_noise_of_the_method_lowers_the_ceiling():
     runs = drawn(0.0, count=3)
     again = drawn(0.5, count=3)
-    noisy = [Run(run.vectors, run.predicted, other.vectors) for run, other in zip(runs, again, strict=True)]
-    found = sample_agreement(noisy, spearman, stream()).estimate
+    noisy = [RunExplanations(run.vectors, run.predicted, other.vectors) for run, other in zip(runs, again, strict=True)]
+    found = measure_sample_agreement(noisy, spearman, stream()).estimate
     assert found.value == 1.0
     expected = [spearman(run.vectors.values, run.again.values, run.vectors.present) for run in noisy]
     several = runs[0].vectors.present.sum(1) > 1
@@ -86,14 +97,14 @@ def grouped(same, samples=60):
     runs = []
     for _ in range(4):
         values = group[:, None] * torch.tensor([5.0, -5.0]) + 0.1 * torch.randn(samples, 2, generator=draw)
-        runs.append(Run(Vectors(values, torch.ones(samples, 2, dtype=torch.bool)), torch.zeros(samples)))
+        runs.append(RunExplanations(Vectors(values, torch.ones(samples, 2, dtype=torch.bool)), torch.zeros(samples)))
         group = group if same else group[torch.randperm(samples, generator=draw)]
     return runs
 
 
 @pytest.mark.parametrize("measure", [adjusted_rand, adjusted_mutual_information])
 def test_clusters_of_equal_groups_score_the_ceiling_and_of_others_the_null(measure):
-    both = (cluster_agreement(grouped(same), 2, stream(), {"it": measure}) for same in (True, False))
+    both = (measure_cluster_agreement(grouped(same), 2, stream(), {"it": measure}) for same in (True, False))
     together, apart = (found["it"].estimate for found in both)
     assert together.value == pytest.approx(together.ceiling) == pytest.approx(1.0)
     assert apart.ceiling == pytest.approx(1.0)
@@ -103,27 +114,27 @@ def test_clusters_of_equal_groups_score_the_ceiling_and_of_others_the_null(measu
 
 
 def test_equal_streams_give_equal_numbers():
-    first, second = (sample_agreement(drawn(0.5), spearman, stream()).estimate for _ in range(2))
+    first, second = (measure_sample_agreement(drawn(0.5), spearman, stream()).estimate for _ in range(2))
     assert first == second
 
 
 def test_runs_that_cannot_be_compared_are_named():
     runs = drawn(0.0)
     with pytest.raises(EmptyDataError, match="1 runs"):
-        sample_agreement(runs[:1], spearman, stream())
+        measure_sample_agreement(runs[:1], spearman, stream())
     with pytest.raises(ShapeError, match="run 1 does not explain the sequences of run 0"):
-        sample_agreement([runs[0], drawn(0.0, seed=1)[0]], spearman, stream())
-    strangers = [Run(runs[0].vectors, torch.full((60,), i)) for i in range(2)]
+        measure_sample_agreement([runs[0], drawn(0.0, seed=1)[0]], spearman, stream())
+    strangers = [RunExplanations(runs[0].vectors, torch.full((60,), i)) for i in range(2)]
     with pytest.raises(EmptyDataError, match="predict alike"):
-        cluster_agreement(strangers, 2, stream())
+        measure_cluster_agreement(strangers, 2, stream())
 
 
 def test_what_is_compared_in_parts_is_what_is_compared_at_once(monkeypatch):
     """Threads and parts change nothing but the time, and torch keeps its threads."""
     runs, threads = drawn(0.5), torch.get_num_threads()
-    whole = sample_agreement(runs, kendall, stream())
+    whole = measure_sample_agreement(runs, kendall, stream())
     monkeypatch.setattr("perdure.stability.agreement.NUMBERS", 100)
-    parts = sample_agreement(runs, kendall, stream())
+    parts = measure_sample_agreement(runs, kendall, stream())
     assert torch.allclose(parts.pairs, whole.pairs, rtol=0, atol=1e-12, equal_nan=True)
     assert parts.estimate.null == pytest.approx(whole.estimate.null, abs=1e-12)
     assert torch.get_num_threads() == threads
@@ -131,9 +142,9 @@ def test_what_is_compared_in_parts_is_what_is_compared_at_once(monkeypatch):
 
 def test_a_null_of_some_samples_is_near_that_of_all(monkeypatch):
     runs = drawn(0.5, samples=1500)
-    some = sample_agreement(runs, spearman, stream()).estimate.null
+    some = measure_sample_agreement(runs, spearman, stream()).estimate.null
     monkeypatch.setattr("perdure.stability.agreement.NULL", 1500)
-    assert some == pytest.approx(sample_agreement(runs, spearman, stream()).estimate.null, abs=0.03)
+    assert some == pytest.approx(measure_sample_agreement(runs, spearman, stream()).estimate.null, abs=0.03)
 
 
 def test_two_strategies_are_found_as_two_clusters_of_runs_that_agree():
@@ -141,11 +152,15 @@ def test_two_strategies_are_found_as_two_clusters_of_runs_that_agree():
     draw = torch.Generator().manual_seed(0)
     present, predicted = torch.ones(60, 6, dtype=torch.bool), torch.zeros(60)
     ways = torch.tensor([[3.0, 3.0, 3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 3.0, 3.0, 3.0]])
-    runs = [Run(Vectors(ways[k % 2] + torch.rand(60, 6, generator=draw), present), predicted) for k in range(6)]
-    pairs = sample_agreement(runs, cosine, stream()).pairs
+    runs = [
+        RunExplanations(Vectors(ways[k % 2] + torch.rand(60, 6, generator=draw), present), predicted) for k in range(6)
+    ]
+    pairs = measure_sample_agreement(runs, cosine, stream()).pairs
     same = torch.arange(6)[:, None] % 2 == torch.arange(6) % 2
     off = ~torch.eye(6, dtype=torch.bool)
     assert pairs[same & off].min() > pairs[~same].max() + 0.3
-    found = scan(torch.cat([run.vectors.values.mean(0, keepdim=True) for run in runs]), range(2, 5), seed=0)
+    found = scan_cluster_counts(
+        torch.cat([run.vectors.values.mean(0, keepdim=True) for run in runs]), range(2, 5), seed=0
+    )
     assert found.chosen == 2
     assert adjusted_rand(found.clusterings[2].label, torch.arange(6) % 2) == 1.0

@@ -7,10 +7,10 @@ from torch import nn
 from perdure.attribution.gradient import Gradient
 from perdure.attribution.smooth_grad import SmoothGrad
 from perdure.core.batch import Batch
-from perdure.landscape.path import evenly, linear
+from perdure.landscape.path import connect_linearly, space_evenly
 from perdure.landscape.surface import ModelLoss
-from perdure.stability.along_path import Explainer, course, explained, f1
-from perdure.stability.vectors import site_vectors
+from perdure.stability.along_path import Explainer, compute_f1, evaluate_along_path, explain_along_path
+from perdure.stability.vectors import pool_by_position
 
 X = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 BATCH = Batch(X, torch.tensor([0, 1, 0, 1]))
@@ -19,13 +19,13 @@ TURNED = [{"weight": torch.tensor([[a, 1.0], [0.0, 0.0]])} for a in (4.0, -4.0)]
 
 def line(points=5):
     model = nn.Linear(2, 2, bias=False)
-    return ModelLoss(model, BATCH), evenly(linear(*TURNED), points).points
+    return ModelLoss(model, BATCH), space_evenly(connect_linearly(*TURNED), points).points
 
 
 def test_the_model_does_well_until_its_weight_changes_sign():
     """At x = (1, 0) the logits are (a, 0), with a = 4, 2, 0, -2, -4 on the way; at 0 the first class wins the tie."""
     surface, points = line()
-    found = course(surface, points, BATCH)
+    found = evaluate_along_path(surface, points, BATCH)
     assert found.t.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert found.predicted[:, 0].tolist() == [0, 0, 0, 1, 1]
     assert found.accuracy.tolist() == [1.0, 1.0, 0.75, 0.5, 0.5]
@@ -36,7 +36,7 @@ def test_the_model_does_well_until_its_weight_changes_sign():
 def test_each_point_is_explained_with_its_own_weights():
     surface, points = line()
     before = {name: weight.clone() for name, weight in surface.model.named_parameters()}
-    runs = explained(surface, points, BATCH, Explainer(lambda _: Gradient(), site_vectors))
+    runs = explain_along_path(surface, points, BATCH, Explainer(lambda _: Gradient(), pool_by_position))
     assert runs[1].predicted.tolist() == [0, 1, 0, 1]
     assert runs[1].vectors.values[0].tolist() == [2.0, 1.0]
     assert runs[1].vectors.values[1].tolist() == [0.0, 0.0]  # the logit of the other class does not move
@@ -49,8 +49,8 @@ def test_noise_is_drawn_afresh_at_every_point_and_the_same_in_every_call():
     model = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
     surface = ModelLoss(model, BATCH)
     still = [{name: weight.detach() for name, weight in model.named_parameters()}] * 3
-    explainer = Explainer(lambda _: SmoothGrad(samples=3), site_vectors)
-    one, two = (explained(surface, still, BATCH, explainer) for _ in range(2))
+    explainer = Explainer(lambda _: SmoothGrad(samples=3), pool_by_position)
+    one, two = (explain_along_path(surface, still, BATCH, explainer) for _ in range(2))
     assert all(torch.equal(a.vectors.values, b.vectors.values) for a, b in zip(one, two, strict=True))
     drawn = [one[0].vectors, one[1].vectors, one[2].vectors, one[0].again, one[2].again]
     assert len({tuple(vectors.values.flatten().tolist()) for vectors in drawn}) == 5
@@ -64,7 +64,7 @@ def test_a_method_meets_the_model_of_each_point():
         met.append(model.weight[0, 0].item())
         return Gradient()
 
-    explained(surface, points, BATCH, Explainer(method, site_vectors))
+    explain_along_path(surface, points, BATCH, Explainer(method, pool_by_position))
     assert met == [4.0, 0.0, -4.0]
 
 
@@ -84,7 +84,7 @@ def test_statistics_of_batch_normalisation_are_those_of_the_point():
 
 def test_f1_is_that_of_class_one_or_the_mean_over_classes():
     label = torch.tensor([0, 0, 1, 1])
-    assert f1(torch.tensor([0, 0, 0, 1]), label, 2) == pytest.approx(2 / 3)
-    assert f1(torch.zeros(4).long(), label, 2) == 0.0
-    assert f1(torch.zeros(4).long(), torch.zeros(4).long(), 2) == 0.0
-    assert f1(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 1]), 3) == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert compute_f1(torch.tensor([0, 0, 0, 1]), label, 2) == pytest.approx(2 / 3)
+    assert compute_f1(torch.zeros(4).long(), label, 2) == 0.0
+    assert compute_f1(torch.zeros(4).long(), torch.zeros(4).long(), 2) == 0.0
+    assert compute_f1(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 1]), 3) == pytest.approx((1 + 2 / 3 + 0) / 3)

@@ -10,10 +10,10 @@ from perdure.core.errors import EmptyDataError, SettingError
 from perdure.stability.clusters import (
     adjusted_mutual_information,
     adjusted_rand,
-    clustering,
-    clusterings,
-    matched,
-    scan,
+    cluster_each_run,
+    cluster_vectors,
+    match_clusters,
+    scan_cluster_counts,
 )
 
 LABELS = st.lists(st.integers(0, 3), min_size=2, max_size=12).map(torch.tensor)
@@ -27,7 +27,7 @@ def planted(count=3, each=20, spread=0.2):
 
 def test_the_scan_finds_planted_clusters():
     values, label = planted()
-    found = scan(values, range(2, 7), seed=10)
+    found = scan_cluster_counts(values, range(2, 7), seed=10)
     assert found.chosen == 3
     assert "k = 2 to 6" in found.reason
     assert adjusted_rand(found.clusterings[3].label, label) == 1.0
@@ -38,7 +38,7 @@ def test_the_scan_finds_planted_clusters():
 
 def test_centres_and_inertia_are_those_of_the_labels():
     values, _ = planted()
-    found = clustering(values, 3, seed=0)
+    found = cluster_vectors(values, 3, seed=0)
     means = torch.stack([values[found.label == k].double().mean(0) for k in range(3)])
     torch.testing.assert_close(found.centre, means, rtol=0, atol=1e-12)
     assert found.inertia == pytest.approx((values - means[found.label]).square().sum().item(), rel=1e-6)
@@ -46,7 +46,7 @@ def test_centres_and_inertia_are_those_of_the_labels():
 
 def test_equal_seeds_give_equal_clusters():
     values = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(clustering(values, 5, seed=3).label, clustering(values, 5, seed=3).label)
+    assert torch.equal(cluster_vectors(values, 5, seed=3).label, cluster_vectors(values, 5, seed=3).label)
 
 
 def structureless():
@@ -58,28 +58,28 @@ def structureless():
 def test_refined_starts_are_as_good_as_full_ones(drawn, count, monkeypatch):
     """Within three thousandths of the inertia of ten full starts, whatever the seed."""
     values, _ = drawn()
-    full = clustering(values, count, seed=0).inertia
+    full = cluster_vectors(values, count, seed=0).inertia
     monkeypatch.setattr("perdure.stability.clusters.SMALL", 1)
-    refined = [clustering(values, count, seed).inertia for seed in range(3)]
+    refined = [cluster_vectors(values, count, seed).inertia for seed in range(3)]
     assert max(refined) < 1.003 * full
-    assert clustering(values, count, 1).inertia == refined[1]
+    assert cluster_vectors(values, count, 1).inertia == refined[1]
 
 
 def test_refined_starts_find_planted_clusters(monkeypatch):
     monkeypatch.setattr("perdure.stability.clusters.SMALL", 1)
     values, label = planted(each=500)
-    assert adjusted_rand(clustering(values, 3, seed=0).label, label) == 1.0
-    few = clustering(values[:4], 3, seed=0)
+    assert adjusted_rand(cluster_vectors(values, 3, seed=0).label, label) == 1.0
+    few = cluster_vectors(values[:4], 3, seed=0)
     assert len(few.label.unique()) == 3
 
 
 def test_several_are_clustered_as_one_by_one_and_warnings_are_as_before():
     several = [torch.randn(50, 4, generator=torch.Generator().manual_seed(i)) for i in range(5)]
     before = list(warnings.filters)
-    found = clusterings([*several, torch.ones(50, 4)], 3, seed=1)
+    found = cluster_each_run([*several, torch.ones(50, 4)], 3, seed=1)
     assert warnings.filters == before
     for values, one in zip(several, found, strict=False):
-        assert torch.equal(one.label, clustering(values, 3, seed=1).label)
+        assert torch.equal(one.label, cluster_vectors(values, 3, seed=1).label)
 
 
 @given(LABELS, st.permutations(range(4)))
@@ -87,13 +87,13 @@ def test_relabelled_clusters_agree_fully(label, order):
     other = torch.tensor(order)[label]
     assert adjusted_rand(label, other) == 1.0
     assert adjusted_mutual_information(label, other) == pytest.approx(1.0)
-    assert torch.equal(matched(other, label), label)
+    assert torch.equal(match_clusters(other, label), label)
 
 
 @given(LABELS, st.randoms(use_true_random=False))
 def test_matching_keeps_the_partition_and_as_many_samples_as_any_renumbering(label, chance):
     other = torch.tensor([chance.randrange(3) for _ in label])
-    found = matched(other, label)
+    found = match_clusters(other, label)
     assert adjusted_rand(found, other) == 1.0
     best = max(int((torch.tensor(order)[other] == label).sum()) for order in permutations(range(7), 3))
     assert int((found == label).sum()) == best
@@ -108,13 +108,13 @@ def test_random_partitions_agree_by_chance():
 
 
 def test_one_vector_for_all_is_one_cluster():
-    assert clustering(torch.ones(5, 2), 3, seed=0).label.unique().tolist() == [0]
+    assert cluster_vectors(torch.ones(5, 2), 3, seed=0).label.unique().tolist() == [0]
     with pytest.raises(SettingError, match="none of k = 2, 3 has a silhouette"):
-        scan(torch.ones(5, 2), [2, 3], seed=0)
+        scan_cluster_counts(torch.ones(5, 2), [2, 3], seed=0)
 
 
 def test_what_cannot_be_clustered_is_named():
     with pytest.raises(SettingError, match="for 2 sequences"):
-        clustering(torch.ones(2, 2), 3, seed=0)
+        cluster_vectors(torch.ones(2, 2), 3, seed=0)
     with pytest.raises(EmptyDataError):
-        scan(torch.ones(5, 2), [], seed=0)
+        scan_cluster_counts(torch.ones(5, 2), [], seed=0)

@@ -5,8 +5,8 @@ import torch
 from scipy.stats import spearmanr
 
 from perdure.core.errors import EmptyDataError
-from perdure.stability.agreement import Run
-from perdure.stability.consistency import consistency
+from perdure.stability.agreement import RunExplanations
+from perdure.stability.consistency import measure_consistency
 from perdure.stability.vectors import Vectors
 
 SAMPLES, TYPES = 80, 8
@@ -27,12 +27,12 @@ def runs_of(by_prediction, noise=0.0, count=4):
         predicted = (torch.rand(SAMPLES, generator=draw) < 1 / 3).long()
         values = torch.where(predicted[:, None] == 1, shared[1], shared[0]) if by_prediction else shared[0]
         values = values + noise * torch.randn(SAMPLES, TYPES, generator=draw)
-        runs.append(Run(Vectors(values, EVERYWHERE), predicted))
+        runs.append(RunExplanations(Vectors(values, EVERYWHERE), predicted))
     return runs
 
 
 def test_explanations_that_follow_the_prediction_are_consistent():
-    found = consistency(runs_of(by_prediction=True), LABEL, stream())
+    found = measure_consistency(runs_of(by_prediction=True), LABEL, stream())
     assert (found.mege.value, *found.mege.interval, found.mege.ceiling) == (1.0, 1.0, 1.0, 1.0)
     assert found.reco.value == pytest.approx(1.0)
     assert found.mege.null < 0.7
@@ -40,7 +40,7 @@ def test_explanations_that_follow_the_prediction_are_consistent():
 
 
 def test_explanations_that_ignore_the_prediction_generalise_but_are_not_consistent():
-    found = consistency(runs_of(by_prediction=False), LABEL, stream())
+    found = measure_consistency(runs_of(by_prediction=False), LABEL, stream())
     assert found.mege.value == 1.0
     assert found.reco.value == 0.0
 
@@ -49,9 +49,10 @@ def test_explanations_of_nothing_score_the_null():
     """MeGe lies between 1/2 and 1, and a mean over about 200 distances with deviation 0.15 is known to 0.01."""
     draw = torch.Generator().manual_seed(1)
     made = [
-        Run(Vectors(torch.randn(SAMPLES, TYPES, generator=draw), EVERYWHERE), run.predicted) for run in runs_of(False)
+        RunExplanations(Vectors(torch.randn(SAMPLES, TYPES, generator=draw), EVERYWHERE), run.predicted)
+        for run in runs_of(False)
     ]
-    found = consistency(made, LABEL, stream())
+    found = measure_consistency(made, LABEL, stream())
     assert abs(found.mege.value - found.mege.null) < 0.015
     assert abs(found.reco.value - found.reco.null) < 0.1
     assert found.mege.low < found.mege.null < found.mege.high
@@ -66,7 +67,7 @@ def test_equals_the_loop():
         rho = spearmanr(first.vectors.values[n], second.vectors.values[n]).statistic
         if any(right):
             (alike if all(right) else unlike).append(round(math.sqrt(1 - abs(rho)), 6))
-    found = consistency(runs, LABEL, stream())
+    found = measure_consistency(runs, LABEL, stream())
     assert (found.alike, found.unlike) == (len(alike), len(unlike))
     assert found.mege.value == pytest.approx(1 / (1 + sum(alike) / len(alike)), abs=1e-6)
     best = max(
@@ -79,4 +80,4 @@ def test_equals_the_loop():
 
 def test_runs_that_are_never_right_are_named():
     with pytest.raises(EmptyDataError, match="no run is right"):
-        consistency(runs_of(by_prediction=True), LABEL + 2, stream())
+        measure_consistency(runs_of(by_prediction=True), LABEL + 2, stream())

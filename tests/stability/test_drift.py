@@ -8,8 +8,8 @@ import torch
 from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.ops.agreement import cosine, kendall
 from perdure.ops.correlation import spearman
-from perdure.stability.agreement import Run, sample_agreement
-from perdure.stability.along_path import drift, flow
+from perdure.stability.agreement import RunExplanations, measure_sample_agreement
+from perdure.stability.along_path import follow_clusters, measure_drift
 from perdure.stability.null import shuffle_samples
 from perdure.stability.vectors import Vectors
 
@@ -18,7 +18,9 @@ ALIKE = torch.zeros(40).long()
 
 def told(values, predicted=ALIKE, again=None):
     everywhere = torch.ones_like(values, dtype=torch.bool)
-    return Run(Vectors(values, everywhere), predicted, None if again is None else Vectors(again, everywhere))
+    return RunExplanations(
+        Vectors(values, everywhere), predicted, None if again is None else Vectors(again, everywhere)
+    )
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def turning(generator):
 
 
 def test_a_turn_is_measured_by_its_cosine(turning, generator):
-    found = drift(turning, cosine, generator)
+    found = measure_drift(turning, cosine, generator)
     angles = torch.linspace(0, math.pi / 2, 5, dtype=torch.float64)
     assert torch.allclose(found.ends[:, 0], angles.cos(), atol=1e-6)
     assert torch.allclose(found.ends[:, 1], angles.flip(0).cos(), atol=1e-6)
@@ -44,9 +46,9 @@ def test_a_turn_is_measured_by_its_cosine(turning, generator):
 @pytest.mark.parametrize("measure", [spearman, kendall, cosine])
 def test_two_ends_drift_as_two_runs_disagree(turning, generator, measure):
     predicted = [torch.randint(2, (40,), generator=generator) for _ in turning]
-    runs = [Run(run.vectors, guess) for run, guess in zip(turning, predicted, strict=True)]
-    found = drift(runs, measure, generator)
-    pairs = sample_agreement(runs, measure, generator).pairs
+    runs = [RunExplanations(run.vectors, guess) for run, guess in zip(turning, predicted, strict=True)]
+    found = measure_drift(runs, measure, generator)
+    pairs = measure_sample_agreement(runs, measure, generator).pairs
     assert torch.allclose(found.ends[1:, 0], pairs[1:, 0])
     assert torch.allclose(found.ends[:-1, 1], pairs[:-1, -1])
     assert torch.allclose(found.neighbour[1:], pairs.diagonal(1))
@@ -57,7 +59,7 @@ def test_samples_with_one_type_and_other_predictions_are_left_out(generator):
     values, present = torch.randn(6, 3, generator=generator), torch.ones(6, 3, dtype=torch.bool)
     present[0, 1:] = False
     guesses = torch.tensor([0, 0, 0, 0, 0, 0]), torch.tensor([0, 1, 0, 0, 0, 0]), torch.tensor([1, 1, 1, 1, 1, 1])
-    found = drift([Run(Vectors(values, present), guess) for guess in guesses], spearman, generator)
+    found = measure_drift([RunExplanations(Vectors(values, present), guess) for guess in guesses], spearman, generator)
     assert found.first[1].isnan().tolist() == [True, True, False, False, False, False]
     assert found.first[2].isnan().all()
     assert found.ends[2, 0].isnan()
@@ -67,20 +69,20 @@ def test_samples_with_one_type_and_other_predictions_are_left_out(generator):
 def test_a_noisy_method_has_a_lower_ceiling(generator):
     values = torch.randn(40, 6, generator=generator)
     noisy = [told(values, again=values + torch.randn(40, 6, generator=generator)) for _ in range(3)]
-    assert 0.2 < drift(noisy, spearman, generator).ceiling < 0.9
+    assert 0.2 < measure_drift(noisy, spearman, generator).ceiling < 0.9
 
 
 def test_the_stricter_null_knows_which_types_matter_everywhere(generator):
     same = torch.arange(6.0) + 0.1 * torch.randn(40, 6, generator=generator)
     runs = [told(same)] * 3
-    assert abs(drift(runs, spearman, generator).null) < 0.1
-    assert drift(runs, spearman, generator, shuffle_samples).null > 0.9
+    assert abs(measure_drift(runs, spearman, generator).null) < 0.1
+    assert measure_drift(runs, spearman, generator, shuffle_samples).null > 0.9
 
 
 def test_a_constant_explanation_has_a_drift(generator):
     runs = [told(torch.zeros(40, 3))] * 2 + [told(torch.randn(40, 3, generator=generator))]
-    assert drift(runs, spearman, generator).ends[:, 0].tolist() == [1.0, 1.0, 0.0]
-    assert flow(runs, 2, generator).ari[1].tolist() == [1.0, 0.0, 1.0]
+    assert measure_drift(runs, spearman, generator).ends[:, 0].tolist() == [1.0, 1.0, 0.0]
+    assert follow_clusters(runs, 2, generator).ari[1].tolist() == [1.0, 0.0, 1.0]
 
 
 def test_clusters_keep_their_numbers_and_tell_who_moves(generator):
@@ -89,7 +91,7 @@ def test_clusters_keep_their_numbers_and_tell_who_moves(generator):
     moved = group | (torch.arange(40) < 10)
     noise = 0.01 * torch.randn(40, 2, generator=generator)
     runs = [told(5.0 * some[:, None] + noise) for some in (group, group, moved, moved)]
-    found = flow(runs, 2, generator)
+    found = follow_clusters(runs, 2, generator)
     stays = found.label == found.label[0]
     assert stays.all(1).tolist() == [True, True, False, False]
     assert stays[2].tolist() == [False] * 10 + [True] * 30
@@ -102,6 +104,6 @@ def test_clusters_keep_their_numbers_and_tell_who_moves(generator):
 
 def test_what_cannot_be_compared(generator):
     with pytest.raises(EmptyDataError, match="1 runs"):
-        drift([told(torch.zeros(40, 3))], spearman, generator)
+        measure_drift([told(torch.zeros(40, 3))], spearman, generator)
     with pytest.raises(ShapeError, match="run 1"):
-        flow([told(torch.zeros(40, 3)), told(torch.zeros(4, 3), torch.zeros(4).long())], 2, generator)
+        follow_clusters([told(torch.zeros(40, 3)), told(torch.zeros(4, 3), torch.zeros(4).long())], 2, generator)

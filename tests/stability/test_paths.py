@@ -12,19 +12,19 @@ import torch
 from perdure.core.errors import SettingError, UnknownNameError
 from perdure.data.planted_events import PlantedEvents
 from perdure.engine.piece import do
-from perdure.landscape.barrier import barrier
-from perdure.landscape.curve import Bend
+from perdure.landscape.barrier import measure_barrier
+from perdure.landscape.curve import CurveSettings
 from perdure.landscape.ends import load_ends
-from perdure.landscape.path import linear
+from perdure.landscape.path import connect_linearly
 from perdure.landscape.route import load_path
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.tracking import Valley
+from perdure.landscape.tracking import ValleySettings
 from perdure.models.attention import Attention
 from perdure.ops.params import distance
 from perdure.records.run import open_run
 from perdure.report.pages.paths import read_paths
 from perdure.stability.path_record import PathSettings
-from perdure.stability.paths import Watch, paths
+from perdure.stability.paths import PathBudget, find_paths
 from perdure.training.checkpoint import save_checkpoint
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
@@ -44,8 +44,8 @@ def ends(tmp_path_factory):
 
 def make_quick(patch):
     """Learn curves in few steps, track in long ones, and measure barriers at few points."""
-    patch.setattr("perdure.landscape.curve.Bend", lambda: Bend(steps=20))
-    patch.setattr("perdure.landscape.route.Valley", partial(Valley, longest=0.2, least=0.02))
+    patch.setattr("perdure.landscape.curve.CurveSettings", lambda: CurveSettings(steps=20))
+    patch.setattr("perdure.landscape.route.ValleySettings", partial(ValleySettings, longest=0.2, least=0.02))
     patch.setattr("perdure.stability.path_record.BARRIER_POINTS", 9)
 
 
@@ -55,7 +55,7 @@ def quick(monkeypatch):
 
 
 def laid(ends, folder, settings=SETTINGS, watch=None):
-    return paths(ends, SPLITS, settings, open_run(folder, {"data": "planted_events"}), watch)
+    return find_paths(ends, SPLITS, settings, open_run(folder, {"data": "planted_events"}), watch)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ class Sent:
 
 def test_any_engine_finds_the_same(found, ends, tmp_path):
     heard = []
-    again = laid(ends, tmp_path / "run", SETTINGS, Watch(tell=heard.append, workers=Sent()))
+    again = laid(ends, tmp_path / "run", SETTINGS, PathBudget(tell=heard.append, workers=Sent()))
     ours, theirs = ([kind | {"seconds": None} for kind in record["kinds"]] for record in (again, found[0]))
     assert ours == theirs
     assert again["agreements"] == found[0]["agreements"]
@@ -109,7 +109,7 @@ def test_a_kind_has_its_barrier_between_zero_and_that_of_the_straight_line(found
     record, folder = found
     straight, curve, valley = record["kinds"]
     surface = ModelLoss(ends.model, SPLITS.train)
-    expected = barrier(surface, linear(ends.first, ends.second), torch.Generator(), 9)
+    expected = measure_barrier(surface, connect_linearly(ends.first, ends.second), torch.Generator(), 9)
     assert straight["barrier"]["value"] == straight["barrier"]["null"] == pytest.approx(expected.height)
     assert straight["increase"] == pytest.approx(expected.increase)
     assert straight["length"] == pytest.approx(distance(ends.first, ends.second))
@@ -126,7 +126,7 @@ def test_a_second_call_lays_no_path_again_and_changes_nothing(found, ends, monke
     def never(*_):
         raise AssertionError
 
-    monkeypatch.setattr("perdure.stability.path_record.explained", never)
+    monkeypatch.setattr("perdure.stability.path_record.explain_along_path", never)
     monkeypatch.setattr(ModelLoss, "gradient", never)
     before = (folder / "path.json").read_bytes()
     laid(ends, folder)
@@ -144,7 +144,7 @@ def test_an_interrupted_command_goes_on_to_the_same_result(found, ends, tmp_path
 
     settings = replace(SETTINGS, kinds=("bezier", "valley"), methods=("attention",))
     with pytest.raises(KeyboardInterrupt):
-        laid(ends, tmp_path, settings, Watch(tell=interrupts))
+        laid(ends, tmp_path, settings, PathBudget(tell=interrupts))
     assert not (tmp_path / "path.json").exists()
     assert any(line.startswith("bezier: 20 of ") for line in heard)
     record = laid(ends, tmp_path, settings)
@@ -160,7 +160,7 @@ def test_an_interrupted_command_goes_on_to_the_same_result(found, ends, tmp_path
 
 def test_a_tracking_out_of_time_says_so_and_goes_on_when_there_is_more(ends, tmp_path):
     settings = replace(SETTINGS, kinds=("valley",), methods=("attention",))
-    short = laid(ends, tmp_path, settings, Watch(seconds=0.0))["kinds"][0]
+    short = laid(ends, tmp_path, settings, PathBudget(seconds=0.0))["kinds"][0]
     assert short["ended"].startswith("out of time with 100% of the distance left")
     assert short["barrier"]["value"] == pytest.approx(short["barrier"]["null"])
     assert laid(ends, tmp_path, settings)["kinds"][0]["ended"] == "reached the other end"

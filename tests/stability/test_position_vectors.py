@@ -4,7 +4,7 @@ import torch
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.errors import ShapeError
-from perdure.stability.vectors import GRID, MOST, site_names, site_vectors
+from perdure.stability.vectors import GRID, MOST, name_positions, pool_by_position
 
 
 def attributed(values, method="gradient"):
@@ -28,9 +28,9 @@ def attributed(values, method="gradient"):
 def test_every_kind_of_data_has_a_name_for_every_place(inputs, values, places):
     """Summed up, as attention is, nothing of a map is lost."""
     batch = Batch(inputs, torch.zeros(2).long())
-    vectors = site_vectors(attributed(values, "attention"), batch)
+    vectors = pool_by_position(attributed(values, "attention"), batch)
     assert vectors.values.shape == (2, places)
-    assert len(set(site_names(batch))) == places
+    assert len(set(name_positions(batch))) == places
     assert vectors.values.sum(1) == pytest.approx(values.flatten(1).sum(1), abs=1e-4)
     assert vectors.present.all()
 
@@ -41,23 +41,23 @@ def test_a_window_has_the_mean_of_its_valid_steps_and_padding_is_absent():
     batch = Batch(torch.zeros(1, steps, 1), torch.zeros(1).long(), mask)
     values = torch.zeros(1, steps, 1)
     values[0, :4, 0] = torch.tensor([1.0, 3.0, 5.0, 9.0])
-    vectors = site_vectors(attributed(values), batch)
+    vectors = pool_by_position(attributed(values), batch)
     assert vectors.values[0, :3].tolist() == [2.0, 5.0, 0.0]
     assert vectors.present[0].sum() == 2
-    assert site_names(batch)[1] == "steps 3 to 4, feature 1"
+    assert name_positions(batch)[1] == "steps 3 to 4, feature 1"
 
 
 def test_a_cell_of_an_image_has_the_mean_of_its_pixels():
     values = torch.zeros(1, 2, 16, 16)
     values[0, :, 2, 5] = torch.tensor([6.0, 2.0])
     batch = Batch(torch.zeros(1, 2, 16, 16), torch.zeros(1).long())
-    vectors = site_vectors(attributed(values), batch)
+    vectors = pool_by_position(attributed(values), batch)
     place = 1 * GRID + 2
     assert vectors.values[0, place] == 2.0
     assert vectors.values.sum() == 2.0
-    assert site_names(batch)[place] == "rows 3 to 4, columns 5 to 6"
+    assert name_positions(batch)[place] == "rows 3 to 4, columns 5 to 6"
 
 
 def test_a_map_of_other_samples_is_named():
     with pytest.raises(ShapeError, match=r"\(2, 3\)"):
-        site_vectors(attributed(torch.zeros(2, 3)), Batch(torch.zeros(3, 3), torch.zeros(3).long()))
+        pool_by_position(attributed(torch.zeros(2, 3)), Batch(torch.zeros(3, 3), torch.zeros(3).long()))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from perdure.stability.clusters import refined_centres
+from perdure.stability.clusters import refine_centres
 
 
 def drawn():
@@ -12,7 +12,7 @@ def drawn():
 def test_the_centres_are_those_of_planted_clusters():
     """The mean of 250 numbers with deviation 1 is known to 0.06; four times that for sixteen of them."""
     rows, label = drawn()
-    found = refined_centres(rows, 4, starts=10, seed=0)
+    found = refine_centres(rows, 4, starts=10, seed=0)
     means = np.stack([rows[label == k].mean(0) for k in range(4)])
     assert np.abs(found[found.argmax(1).argsort()] - means).max() < 0.25
 
@@ -20,7 +20,7 @@ def test_the_centres_are_those_of_planted_clusters():
 def test_the_seed_alone_decides():
     rows, _ = drawn()
     before = np.random.get_state()[1].copy()
-    one, same, other = (refined_centres(rows, 5, starts=3, seed=seed) for seed in (0, 0, 1))
+    one, same, other = (refine_centres(rows, 5, starts=3, seed=seed) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
     assert np.array_equal(np.random.get_state()[1], before)
@@ -30,6 +30,6 @@ def test_more_starts_fit_no_worse():
     """The first start is one of the ten."""
     rows, _ = drawn()
     inertia = [
-        np.square(rows[:, None] - refined_centres(rows, 6, starts, seed=0)).sum(2).min(1).sum() for starts in (1, 10)
+        np.square(rows[:, None] - refine_centres(rows, 6, starts, seed=0)).sum(2).min(1).sum() for starts in (1, 10)
     ]
     assert inertia[1] <= inertia[0]

@@ -5,8 +5,8 @@ import torch
 
 from perdure.core.errors import EmptyDataError, SettingError
 from perdure.ops.correlation import spearman
-from perdure.stability.agreement import Run, sample_agreement
-from perdure.stability.remedies import mean_agreement, mean_vectors
+from perdure.stability.agreement import RunExplanations, measure_sample_agreement
+from perdure.stability.remedies import average_vectors, measure_mean_agreement
 from perdure.stability.vectors import Vectors
 
 
@@ -20,13 +20,13 @@ def drawn(count, samples=80, types=8):
     present = torch.ones(samples, types, dtype=torch.bool)
     shared = torch.randn(samples, types, generator=draw)
     values = [10.0**i * (shared + torch.randn(samples, types, generator=draw)) for i in range(count)]
-    return [Run(Vectors(one, present), torch.zeros(samples).long()) for one in values]
+    return [RunExplanations(Vectors(one, present), torch.zeros(samples).long()) for one in values]
 
 
 def test_groups_of_one_are_pairs():
     runs = drawn(4)
-    found = mean_agreement(runs, 1, spearman, stream())
-    assert found.value == pytest.approx(sample_agreement(runs, spearman, stream()).estimate.value, abs=1e-12)
+    found = measure_mean_agreement(runs, 1, spearman, stream())
+    assert found.value == pytest.approx(measure_sample_agreement(runs, spearman, stream()).estimate.value, abs=1e-12)
 
 
 def rank_correlation(r, types):
@@ -36,7 +36,7 @@ def rank_correlation(r, types):
 
 def test_means_agree_as_spearman_and_brown_foretell():
     """Two runs with correlation r have means of k with correlation kr / (1 + (k - 1) r): here 1/2, 2/3 and 4/5."""
-    found = [mean_agreement(drawn(8), size, spearman, stream()) for size in (1, 2, 4)]
+    found = [measure_mean_agreement(drawn(8), size, spearman, stream()) for size in (1, 2, 4)]
     expected = [rank_correlation(size / (size + 1), types=8) for size in (1, 2, 4)]
     assert [one.value for one in found] == pytest.approx(expected, abs=0.03)
     assert all(abs(one.null) < 0.1 for one in found)
@@ -44,19 +44,21 @@ def test_means_agree_as_spearman_and_brown_foretell():
 
 
 def test_the_largest_run_does_not_speak_for_all():
-    mean = mean_vectors([run.vectors for run in drawn(2)]).values
+    mean = average_vectors([run.vectors for run in drawn(2)]).values
     both = [spearman(mean, run.vectors.values, run.vectors.present).mean().item() for run in drawn(2)]
     assert both[0] == pytest.approx(both[1], abs=0.05)
 
 
 def test_only_samples_that_all_runs_predict_alike_are_compared():
     runs = drawn(4)
-    odd = Run(runs[0].vectors, (torch.arange(80) < 30).long())
-    assert mean_agreement([odd, *runs[1:]], 2, spearman, stream()).n == 50
+    odd = RunExplanations(runs[0].vectors, (torch.arange(80) < 30).long())
+    assert measure_mean_agreement([odd, *runs[1:]], 2, spearman, stream()).n == 50
     with pytest.raises(EmptyDataError, match="all runs"):
-        mean_agreement([Run(runs[0].vectors, torch.ones(80).long()), *runs[1:]], 2, spearman, stream())
+        measure_mean_agreement(
+            [RunExplanations(runs[0].vectors, torch.ones(80).long()), *runs[1:]], 2, spearman, stream()
+        )
 
 
 def test_too_few_runs_for_two_groups():
     with pytest.raises(SettingError, match="3 runs for two groups of 2"):
-        mean_agreement(drawn(3), 2, spearman, stream())
+        measure_mean_agreement(drawn(3), 2, spearman, stream())

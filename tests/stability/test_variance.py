@@ -5,7 +5,7 @@ import torch
 
 from perdure.core.errors import EmptyDataError, SettingError, ShapeError
 from perdure.ops.variance import shares
-from perdure.stability.variance import method_by_run
+from perdure.stability.variance import split_variance
 from perdure.stability.vectors import Vectors
 
 SITE, OF_METHOD, OF_RUN, REST = ("site",), ("method", "site"), ("run", "site"), ("method", "run", "site")
@@ -33,7 +33,7 @@ def explained(site=0.0, of_method=0.0, of_run=0.0, rest=0.0, samples=80, types=1
     [("site", SITE), ("of_method", OF_METHOD), ("of_run", OF_RUN), ("rest", REST)],
 )
 def test_a_single_source_gets_all_the_variance(planted, factors):
-    found = shares(method_by_run(explained(**{planted: 1.0})))
+    found = shares(split_variance(explained(**{planted: 1.0})))
     assert found[factors] > 0.97
 
 
@@ -43,7 +43,7 @@ def test_two_sources_share_the_variance_as_their_ranks_do():
     n = made["a"][0].present.sum(1).double()
     ranks = 6 / (math.pi * (n + 1)) * (math.asin(0.75) + (n - 2) * math.asin(0.75 / 2))
     expected = ((n * ranks).sum() / n.sum()).item()
-    found = shares(method_by_run(made))
+    found = shares(split_variance(made))
     assert found[SITE] == pytest.approx(expected, abs=0.025)  # three standard errors of 4300 sites
     assert found[OF_RUN] == pytest.approx(1 - expected, abs=0.025)
 
@@ -51,19 +51,19 @@ def test_two_sources_share_the_variance_as_their_ranks_do():
 def test_the_unit_of_a_method_does_not_matter():
     made = explained(site=1.0, of_method=1.0, of_run=1.0, rest=1.0)
     scaled = made | {"b": [Vectors(one.values * 1e4, one.present) for one in made["b"]]}
-    assert method_by_run(scaled) == method_by_run(made)
+    assert split_variance(scaled) == split_variance(made)
 
 
 def test_what_cannot_be_decomposed_is_named():
     made = explained(site=1.0)
     with pytest.raises(ShapeError):
-        method_by_run(made | {"b": made["b"][:3]})
+        split_variance(made | {"b": made["b"][:3]})
     with pytest.raises(ShapeError):
-        method_by_run(made | {"b": explained(samples=79)["b"]})
+        split_variance(made | {"b": explained(samples=79)["b"]})
     with pytest.raises(SettingError, match="one level of method"):
-        method_by_run({"a": made["a"]})
+        split_variance({"a": made["a"]})
     with pytest.raises(EmptyDataError):
-        method_by_run({})
+        split_variance({})
     lonely = Vectors(torch.ones(3, 1), torch.ones(3, 1, dtype=torch.bool))
     with pytest.raises(EmptyDataError, match="two event types"):
-        method_by_run({"a": [lonely] * 2, "b": [lonely] * 2})
+        split_variance({"a": [lonely] * 2, "b": [lonely] * 2})

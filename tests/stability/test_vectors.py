@@ -10,7 +10,7 @@ from perdure.core.errors import SettingError, ShapeError, UnsupportedError, Voca
 from perdure.core.target import LogProbability
 from perdure.data.planted_events import PlantedEvents
 from perdure.models.hierarchical import Hierarchical
-from perdure.stability.vectors import event_vectors
+from perdure.stability.vectors import pool_by_event
 from tests.reference import event_loop
 
 TYPES = 5
@@ -29,7 +29,7 @@ def attributed(method="gradient", target="logit", features=3):
 @pytest.mark.parametrize("pooling", ["sum", "mean"])
 def test_equals_the_loop(pooling):
     attribution, batch = attributed()
-    found = event_vectors(attribution, batch, TYPES, pooling)
+    found = pool_by_event(attribution, batch, TYPES, pooling)
     for i, values in enumerate(attribution.values.tolist()):
         event, valid = batch.event[i].tolist(), batch.mask[i].tolist()
         expected, present = event_loop.pooled(values, event, valid, TYPES, pooling == "mean")
@@ -41,15 +41,15 @@ def test_attention_is_summed_and_everything_else_averaged_unless_told():
     attention, batch = attributed("attention")
     gradient, _ = attributed("gradient")
     for one, other, pooling in ((attention, gradient, "sum"), (gradient, attention, "mean")):
-        told = event_vectors(other, batch, TYPES, pooling)
-        assert torch.equal(event_vectors(one, batch, TYPES).values, told.values)
+        told = pool_by_event(other, batch, TYPES, pooling)
+        assert torch.equal(pool_by_event(one, batch, TYPES).values, told.values)
 
 
 def test_sums_of_attention_add_up_to_one_when_every_step_has_a_type():
     steps, event = torch.tensor([[0.2, 0.5, 0.3]])[:, :, None], torch.tensor([[1, 1, 0]])
     batch = Batch(torch.zeros(1, 3, 1), torch.tensor([0]), event=event)
     made = Provenance("attention", {}, "logit", 0, {}, "", 1, 0)
-    found = event_vectors(Attribution(steps, ("batch", "time", "feature"), made), batch, 2)
+    found = pool_by_event(Attribution(steps, ("batch", "time", "feature"), made), batch, 2)
     assert found.values[0].tolist() == pytest.approx([0.3, 0.7])
 
 
@@ -59,7 +59,7 @@ def test_pooled_attention_is_the_attention_of_a_hierarchical_model_to_types():
     types = batch.inputs.shape[2]
     model = Hierarchical(4, (5,)).build(types, 2, torch.Generator().manual_seed(0)).eval()
     lengths = None if batch.mask is None else batch.mask.sum(1)
-    found = event_vectors(
+    found = pool_by_event(
         attribute(model, batch.inputs, "attention", target=batch.label, lengths=lengths), batch, types
     )
     with torch.no_grad():
@@ -75,9 +75,9 @@ def test_events_of_one_time_each_have_the_value_of_their_step():
     made = Provenance("gradient", {}, "logit", 0, {}, "", 1, 1)
     steps = torch.tensor([[[1.0, 2, 0, 0, 1], [0, 6, 0, 0, 0], [9, 0, 0, 0, 0], [5, 0, 0, 0, 0]]])
     whole = Attribution(steps, ("batch", "time", "feature"), made)
-    assert event_vectors(whole, batch, 3, "sum").values.tolist() == [[4.0, 0.0, 10.0]]
-    assert event_vectors(whole, batch, 3).values.tolist() == [[4.0, 0.0, 5.0]]
-    assert event_vectors(whole, batch, 3).present.tolist() == [[True, False, True]]
+    assert pool_by_event(whole, batch, 3, "sum").values.tolist() == [[4.0, 0.0, 10.0]]
+    assert pool_by_event(whole, batch, 3).values.tolist() == [[4.0, 0.0, 5.0]]
+    assert pool_by_event(whole, batch, 3).present.tolist() == [[True, False, True]]
 
 
 @pytest.mark.parametrize("method", ["attention", "gradient"])
@@ -87,7 +87,7 @@ def test_marks_of_single_events_say_what_events_say(method):
     values = torch.randn(6, 25, 1 if method == "attention" else types, generator=torch.Generator().manual_seed(0))
     made = Provenance(method, {}, "logit", 0, {}, "", 1, 1)
     found, other = (
-        event_vectors(Attribution(values, ("batch", "time", "feature"), made), one, types)
+        pool_by_event(Attribution(values, ("batch", "time", "feature"), made), one, types)
         for one in (batch, replace(batch, event=None))
     )
     assert torch.equal(found.values, other.values)
@@ -96,7 +96,7 @@ def test_marks_of_single_events_say_what_events_say(method):
 
 def test_published_gradients_are_of_the_loss_and_scaled_over_time():
     attribution, batch = attributed("gradient", "log_probability")
-    found = event_vectors(attribution, batch, TYPES, compat="published")
+    found = pool_by_event(attribution, batch, TYPES, compat="published")
     for i, values in enumerate(attribution.values.tolist()):
         event, valid = batch.event[i].tolist(), batch.mask[i].tolist()
         loss = [[-number for number in step] for step in values]
@@ -108,14 +108,14 @@ def test_published_gradients_do_not_depend_on_the_scale_of_the_loss():
     """As the published code needs it to be: its loss is a mean over the sequences of a batch."""
     attribution, batch = attributed("gradient", "log_probability")
     smaller = Attribution(attribution.values / 512, attribution.dims, attribution.provenance)
-    vectors = [event_vectors(one, batch, TYPES, compat="published").values for one in (attribution, smaller)]
+    vectors = [pool_by_event(one, batch, TYPES, compat="published").values for one in (attribution, smaller)]
     torch.testing.assert_close(*vectors, rtol=0, atol=1e-14)
 
 
 def test_a_dead_feature_stays_zero_in_published_vectors():
     attribution, batch = attributed("gradient", "log_probability", features=1)
     dead = Attribution(torch.zeros_like(attribution.values), attribution.dims, attribution.provenance)
-    assert not event_vectors(dead, batch, TYPES, compat="published").values.any()
+    assert not pool_by_event(dead, batch, TYPES, compat="published").values.any()
 
 
 def test_takes_what_the_door_gives():
@@ -123,22 +123,22 @@ def test_takes_what_the_door_gives():
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4 * 2, 2, bias=False))
     model[1].weight.data.copy_(torch.tensor([[0.0, 1.0], [1.0, 3.0]]).repeat(1, 4))
     batch = Batch(torch.ones(3, 4, 2), torch.tensor([0, 1, 0]), event=torch.tensor([[0, 0, 2, 2]]).repeat(3, 1))
-    found = event_vectors(attribute(model, batch.inputs, "gradient", target=batch.label), batch, 3)
+    found = pool_by_event(attribute(model, batch.inputs, "gradient", target=batch.label), batch, 3)
     assert found.values.tolist() == [[1.0, 0.0, 1.0], [4.0, 0.0, 4.0], [1.0, 0.0, 1.0]]
     asked = attribute(model, batch.inputs, "gradient", target=LogProbability(batch.label))
-    assert event_vectors(asked, batch, 3, compat="published").values.shape == (3, 3)
+    assert pool_by_event(asked, batch, 3, compat="published").values.shape == (3, 3)
 
 
 def test_what_cannot_be_pooled_is_named():
     attribution, batch = attributed()
     with pytest.raises(VocabularyError, match="there are 2 types"):
-        event_vectors(attribution, batch, 2)
+        pool_by_event(attribution, batch, 2)
     with pytest.raises(ShapeError, match="no event types"):
-        event_vectors(attribution, Batch(batch.inputs, batch.label), TYPES)
+        pool_by_event(attribution, Batch(batch.inputs, batch.label), TYPES)
     with pytest.raises(ShapeError, match="of this batch"):
-        event_vectors(attribution, Batch(batch.inputs, batch.label, event=batch.event[:, :3]), TYPES)
+        pool_by_event(attribution, Batch(batch.inputs, batch.label, event=batch.event[:, :3]), TYPES)
     with pytest.raises(SettingError, match="pooling is 'max'"):
-        event_vectors(attribution, batch, TYPES, "max")
+        pool_by_event(attribution, batch, TYPES, "max")
     for method, target in (("gradient", "logit"), ("integrated_gradients", "log_probability")):
         with pytest.raises(UnsupportedError, match="published code has no"):
-            event_vectors(attributed(method, target)[0], batch, TYPES, compat="published")
+            pool_by_event(attributed(method, target)[0], batch, TYPES, compat="published")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.stability.agreement import Run
+from perdure.stability.agreement import RunExplanations
 from perdure.stability.vectors import Vectors
 from perdure.studies.conclusion import concluded
 from perdure.studies.explanation_reproducibility import ExplanationReproducibility
@@ -30,7 +30,7 @@ def planted():
 
     def points(values):
         noisy = [values + 0.01 * torch.rand(values.shape, generator=draw) for _ in range(2 + INNER * len(KINDS))]
-        return [Run(Vectors(value, present), predicted) for value in noisy]
+        return [RunExplanations(Vectors(value, present), predicted) for value in noisy]
 
     told = {
         "attention": [points(shared) for _ in range(RUNS)],
@@ -108,7 +108,10 @@ def test_a_difference_is_told_only_beside_zero():
 
 def test_what_was_said_is_read_as_it_was_stored():
     points = planted().told["gradient"][0]
-    again = [Run(run.vectors, run.predicted, run.vectors if k in (0, 10) else None) for k, run in enumerate(points)]
+    again = [
+        RunExplanations(run.vectors, run.predicted, run.vectors if k in (0, 10) else None)
+        for k, run in enumerate(points)
+    ]
     read = said(stored({"gradient": again}), "gradient")
     assert len(read) == len(points)
     for one, other in zip(read, again, strict=True):

@@ -13,7 +13,7 @@ from perdure.audit.evidence import WINDOWS
 from perdure.audit.explained import Asked, Explained, explained
 from perdure.audit.kind import kind_of
 from perdure.audit.picture import SHOWN, arrays
-from perdure.audit.retrained import HOW, retrained
+from perdure.audit.retrained import HOW, compare_retrained
 from perdure.audit.samples import extent, titles
 from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly, verdicts
@@ -28,7 +28,7 @@ from perdure.models.declared import declare_found, outputs_of
 from perdure.records.record import write_record
 from perdure.records.run import Run
 from perdure.records.scores import Case
-from perdure.stability.members import Candidate, Ensemble, accuracy_number, has_learned, not_learned
+from perdure.stability.members import Ensemble, TrainedModel, describe_not_learned, estimate_accuracy, has_learned
 
 __all__ = ["audit"]
 
@@ -36,7 +36,7 @@ NONE: Mapping[str, Ensemble | str] = MappingProxyType({})
 
 
 def audit(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[TrainedModel],
     splits: Splits,
     settings: AuditSettings,
     run: Run,
@@ -70,7 +70,7 @@ def audit(
     for one in candidates:
         case = Case("audit", run.config["data"], one.name, settings.methods[0], settings.seed)
         found[one.name] = _explain(one, asked, settings.methods, (case, run.path), progress)
-        accuracy[one.name] = accuracy_number(one.model, splits.test, settings.seed)
+        accuracy[one.name] = estimate_accuracy(one.model, splits.test, settings.seed)
         across = _across((one.name, accuracy[one.name]), runs.get(one.name, HOW), splits, settings, run.path)
         answers[one.name] = (*verdicts(one, found[one.name], asked, accuracy[one.name], (case, run.path)), across)
     kinds = {one.name: outputs_of(one.model) for one in candidates}
@@ -98,7 +98,7 @@ def audit(
 
 
 def _explain(
-    candidate: Candidate,
+    candidate: TrainedModel,
     asked: Asked,
     methods: tuple[str, ...],
     place: tuple[Case, Path],
@@ -130,9 +130,9 @@ def _across(
     """Ask across runs, where the model itself has learned its task."""
     name, accuracy = of
     if not (isinstance(ensemble, str) or has_learned(accuracy)):
-        return Verdict(QUESTION, "not learned", "none", not_learned(accuracy))
+        return Verdict(QUESTION, "not learned", "none", describe_not_learned(accuracy))
     place = folder / "across" / folder_name(name)
-    return retrained(ensemble, splits, settings.samples, settings.methods[0], place, settings.seed)
+    return compare_retrained(ensemble, splits, settings.samples, settings.methods[0], place, settings.seed)
 
 
 def _metrics(batch: Batch, settings: AuditSettings) -> tuple[Metric, ...]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from perdure.core.estimate import Estimate
 from perdure.core.verdict import Level, Verdict
-from perdure.stability.members import has_learned, not_learned
+from perdure.stability.members import describe_not_learned, has_learned
 
 __all__ = ["DownToInput", "down_to_input"]
 
@@ -77,7 +77,7 @@ def down_to_input(found: DownToInput) -> Verdict:
     """
     shown = (found.insertion, found.deletion, found.sensitivity, found.similarity, found.bits, found.kept)
     if not has_learned(found.accuracy):
-        return Verdict(QUESTION, "not learned", "none", not_learned(found.accuracy), shown)
+        return Verdict(QUESTION, "not learned", "none", describe_not_learned(found.accuracy), shown)
     tests = {
         "insertion": _standing(found.insertion),
         "deletion": _standing(found.deletion),

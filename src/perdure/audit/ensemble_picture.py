@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from perdure.stability.agreement import SEED, Run
-from perdure.stability.clusters import Scan, clustering, matched, scan
+from perdure.stability.agreement import SEED, RunExplanations
+from perdure.stability.clusters import ClusterScan, cluster_vectors, match_clusters, scan_cluster_counts
 
-__all__ = ["Clusters", "clusters_of", "shown"]
+__all__ = ["Clusters", "choose_clusters", "collect_ensemble_arrays"]
 
 COUNTS = range(2, 20)
 """Numbers of clusters to try, as in the paper."""
@@ -35,7 +35,7 @@ class Clusters:
 
     count: int
     reason: str
-    scan: Scan | None
+    scan: ClusterScan | None
 
     @property
     def record(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Clusters:
         }
 
 
-def clusters_of(values: Tensor, method: str) -> Clusters:
+def choose_clusters(values: Tensor, method: str) -> Clusters:
     """Choose the number of clusters by the silhouettes of the first run.
 
     Args:
@@ -73,11 +73,11 @@ def clusters_of(values: Tensor, method: str) -> Clusters:
         )
     if not counts:
         return Clusters(1, f"there are only {different} different explanations", None)
-    found = scan(values, counts, SEED)
+    found = scan_cluster_counts(values, counts, SEED)
     return Clusters(found.chosen, found.reason, found)
 
 
-def shown(runs: Sequence[Run], clusters: Clusters, method: str) -> dict[str, np.ndarray]:
+def collect_ensemble_arrays(runs: Sequence[RunExplanations], clusters: Clusters, method: str) -> dict[str, np.ndarray]:
     """Collect the arrays of one method.
 
     Args:
@@ -91,7 +91,7 @@ def shown(runs: Sequence[Run], clusters: Clusters, method: str) -> dict[str, np.
     """
     values = torch.stack([run.vectors.values for run in runs])
     present = runs[0].vectors.present
-    top = important(values)
+    top = find_important_types(values)
     return {
         f"points/{method}": _plane(values[0]),
         f"cluster/{method}": _clusters(values, clusters.count).numpy(),
@@ -100,7 +100,7 @@ def shown(runs: Sequence[Run], clusters: Clusters, method: str) -> dict[str, np.
     }
 
 
-def important(values: Tensor, count: int = TYPES) -> Tensor:
+def find_important_types(values: Tensor, count: int = TYPES) -> Tensor:
     """Find the types with the largest mean absolute values, each run and sample having the same say.
 
     Args:
@@ -111,7 +111,7 @@ def important(values: Tensor, count: int = TYPES) -> Tensor:
         Their numbers, the most important first.
 
     Example:
-        >>> important(torch.tensor([[[0.0, -9.0, 1.0]], [[0.0, -0.9, 0.1]]]), 2).tolist()
+        >>> find_important_types(torch.tensor([[[0.0, -9.0, 1.0]], [[0.0, -0.9, 0.1]]]), 2).tolist()
         [1, 2]
     """
     size = torch.linalg.vector_norm(values, dim=2, keepdim=True)
@@ -133,5 +133,5 @@ def _plane(values: Tensor) -> np.ndarray:
 def _clusters(values: Tensor, count: int) -> Tensor:
     if count == 1:
         return torch.zeros(values.shape[:2], dtype=torch.long)
-    labels = [clustering(one, count, SEED).label for one in values]
-    return torch.stack([labels[0], *(matched(label, labels[0]) for label in labels[1:])])
+    labels = [cluster_vectors(one, count, SEED).label for one in values]
+    return torch.stack([labels[0], *(match_clusters(label, labels[0]) for label in labels[1:])])

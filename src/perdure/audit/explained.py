@@ -22,7 +22,7 @@ from perdure.engine.judge import Judging, judge
 from perdure.engine.summaries import score_numbers, stored_scores
 from perdure.records.attributions import read_attributions
 from perdure.records.scores import Case
-from perdure.stability.members import Candidate
+from perdure.stability.members import TrainedModel
 
 __all__ = ["Asked", "Explained", "explained"]
 
@@ -71,7 +71,7 @@ class Explained:
 
 
 def explained(
-    candidate: Candidate,
+    candidate: TrainedModel,
     method: str,
     asked: Asked,
     *,

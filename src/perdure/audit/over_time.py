@@ -7,7 +7,7 @@ from typing import Literal
 
 from perdure.core.estimate import Estimate
 from perdure.core.verdict import Verdict
-from perdure.stability.members import has_learned, not_learned
+from perdure.stability.members import describe_not_learned, has_learned
 
 __all__ = ["OverTime", "over_time"]
 
@@ -65,7 +65,7 @@ def over_time(found: OverTime) -> Verdict:
     """
     numbers = tuple(n for n in (found.index, found.reach, found.ranking) if n is not None)
     if not has_learned(found.accuracy):
-        return Verdict(QUESTION, "not learned", "none", not_learned(found.accuracy), numbers)
+        return Verdict(QUESTION, "not learned", "none", describe_not_learned(found.accuracy), numbers)
     excess = found.index.low - found.index.ceiling
     if excess > FADES:
         answer = "vanishes" if excess > VANISHES else "fades"

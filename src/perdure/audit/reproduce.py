@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from perdure.audit.ensemble_picture import clusters_of, shown
-from perdure.audit.retrained import weighed
+from perdure.audit.ensemble_picture import choose_clusters, collect_ensemble_arrays
+from perdure.audit.retrained import weigh_agreement
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
@@ -21,13 +21,26 @@ from perdure.engine.pool import Progress
 from perdure.ops.variance import shares
 from perdure.records.record import write_record
 from perdure.records.run import Run as Folder
-from perdure.stability.agreement import Agreement, Run
+from perdure.stability.agreement import Agreement, RunExplanations
 from perdure.stability.checks import check_comparable
-from perdure.stability.explain_runs import Telling, noisy, tell, type_count, type_names
-from perdure.stability.measures import alike_number, consistency_numbers, measures, of_clusters, of_samples
-from perdure.stability.members import Ensemble, Member, failures, learned, members, not_learned
-from perdure.stability.remedies import remedies
-from perdure.stability.variance import method_by_run
+from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_runs, find_noisy_methods, name_types
+from perdure.stability.measures import (
+    choose_similarities,
+    compare_clusters,
+    compare_samples,
+    estimate_consistency,
+    estimate_equal_predictions,
+)
+from perdure.stability.members import (
+    Ensemble,
+    EnsembleMember,
+    describe_not_learned,
+    find_failures,
+    load_members,
+    select_learned,
+)
+from perdure.stability.remedies import measure_remedies
+from perdure.stability.variance import split_variance
 
 __all__ = ["ReproduceSettings", "reproduce"]
 
@@ -37,7 +50,7 @@ PARTS = {
     ("run", "site"): "training run",
     ("method", "run", "site"): "method and run, with noise",
 }
-"""What the components of variance of `method_by_run` are called; the others are zero by construction."""
+"""What the components of variance of `split_variance` are called; the others are zero by construction."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +97,19 @@ def reproduce(
     Raises:
         EmptyDataError: with fewer than two usable runs, or when no sample has two types to compare.
     """
-    every = members(ensemble, splits, settings.seed)
-    some = learned(every)
-    batch, types = select(splits.test, slice(0, settings.samples)), type_names(splits)
-    again = noisy(some[0].model, settings.methods, splits.train)
+    every = load_members(ensemble, splits, settings.seed)
+    some = select_learned(every)
+    batch, types = select(splits.test, slice(0, settings.samples)), name_types(splits)
+    again = find_noisy_methods(some[0].model, settings.methods, splits.train)
     places = tuple((one.name, one.folder) for one in every)
     how = ensemble.config, ensemble.device
-    work = Telling(places, settings.methods, again, batch, splits.train, run.path, settings.seed, *how)
-    told = _of(some, every, tell(work, type_count(splits), ensemble.workers, progress))
+    work = ExplainRunsJob(places, settings.methods, again, batch, splits.train, run.path, settings.seed, *how)
+    told = _of(some, every, explain_runs(work, count_types(splits), ensemble.workers, progress))
     check_comparable(told, [one.name for one in some], splits, types)
     record, arrays = _measured(told, batch, settings)
-    alike = alike_number(next(iter(told.values())), settings.seed)
+    alike = estimate_equal_predictions(next(iter(told.values())), settings.seed)
     first = read_estimate(record["agreements"][0]["number"])
-    verdict = weighed(some, every, (first, alike.estimate), settings.methods[0])
+    verdict = weigh_agreement(some, every, (first, alike.estimate), settings.methods[0])
     whole = {
         "title": f"{run.config['model']} on {run.config['data']}",
         "subtitle": f"{len(some)} runs · {', '.join(settings.methods)} · {len(batch)} test samples",
@@ -107,7 +120,7 @@ def reproduce(
         "verdict": write_verdict(verdict),
         **record,
         "alike": write_estimate(alike.estimate),
-        "remedies": remedies(told, some, work, splits, ensemble.workers),
+        "remedies": measure_remedies(told, some, work, splits, ensemble.workers),
         "types": list(types),
         "classes": list(splits.classes),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
@@ -116,43 +129,47 @@ def reproduce(
     return write_record(run.path, "reproduce", whole, pictured)
 
 
-def _of(some: Sequence[Member], every: Sequence[Member], told: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:
+def _of(
+    some: Sequence[EnsembleMember], every: Sequence[EnsembleMember], told: Mapping[str, Sequence[RunExplanations]]
+) -> dict[str, list[RunExplanations]]:
     """Keep what the runs say that are compared."""
     return {method: [run for run, one in zip(runs, every, strict=True) if one in some] for method, runs in told.items()}
 
 
-def _left(some: Sequence[Member], every: Sequence[Member], ensemble: Ensemble) -> list[dict[str, str]]:
+def _left(some: Sequence[EnsembleMember], every: Sequence[EnsembleMember], ensemble: Ensemble) -> list[dict[str, str]]:
     """Say which runs are left out, and why."""
-    slow = {one.name: not_learned(one.accuracy) for one in every if one not in some}
-    return [{"name": name, "reason": reason} for name, reason in {**failures(ensemble), **slow}.items()]
+    slow = {one.name: describe_not_learned(one.accuracy) for one in every if one not in some}
+    return [{"name": name, "reason": reason} for name, reason in {**find_failures(ensemble), **slow}.items()]
 
 
 def _measured(
-    told: Mapping[str, Sequence[Run]], batch: Batch, settings: ReproduceSettings
+    told: Mapping[str, Sequence[RunExplanations]], batch: Batch, settings: ReproduceSettings
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Measure every method, and all of them together."""
     agreements: list[dict[str, Any]] = []
     clusters: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     for method, runs in told.items():
-        name, found = folder_name(method), clusters_of(runs[0].vectors.values, method)
+        name, found = folder_name(method), choose_clusters(runs[0].vectors.values, method)
         pairs = _pairs(runs, method, found.count, settings)
-        numbers = [agreement.estimate for agreement in pairs] + consistency_numbers(runs, batch.label, settings.seed)
+        numbers = [agreement.estimate for agreement in pairs] + estimate_consistency(runs, batch.label, settings.seed)
         agreements += [{"method": method, "number": write_estimate(number)} for number in numbers]
         arrays |= {f"pairs/{name}/{agreement.estimate.name}": agreement.pairs.numpy() for agreement in pairs}
-        arrays |= shown(runs, found, name)
+        arrays |= collect_ensemble_arrays(runs, found, name)
         clusters[method] = found.record
     return {"agreements": agreements, "clusters": clusters, "variance": _variance(told)}, arrays
 
 
-def _pairs(runs: Sequence[Run], method: str, count: int, settings: ReproduceSettings) -> list[Agreement]:
-    found = [of_samples(runs, similarity, settings.seed) for similarity in measures(method, settings.top)]
-    return found + (of_clusters(runs, count, settings.seed) if count > 1 else [])
+def _pairs(runs: Sequence[RunExplanations], method: str, count: int, settings: ReproduceSettings) -> list[Agreement]:
+    found = [
+        compare_samples(runs, similarity, settings.seed) for similarity in choose_similarities(method, settings.top)
+    ]
+    return found + (compare_clusters(runs, count, settings.seed) if count > 1 else [])
 
 
-def _variance(told: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
+def _variance(told: Mapping[str, Sequence[RunExplanations]]) -> list[dict[str, Any]]:
     """Split the variance of ranks where there are methods to compare."""
     if len(told) < 2:
         return []
-    found = shares(method_by_run({method: [run.vectors for run in runs] for method, runs in told.items()}))
+    found = shares(split_variance({method: [run.vectors for run in runs] for method, runs in told.items()}))
     return [{"part": part, "share": found[names]} for names, part in PARTS.items()]

@@ -13,16 +13,18 @@ from perdure.core.verdict import Verdict
 from perdure.data.splits import Splits
 from perdure.ops.similarity import SIMILARITIES
 from perdure.stability.checks import check_comparable
-from perdure.stability.explain_runs import Telling, noisy, tell, type_count, type_names
-from perdure.stability.measures import alike_number, of_samples
-from perdure.stability.members import Ensemble, Member, learned, members
+from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_runs, find_noisy_methods, name_types
+from perdure.stability.measures import compare_samples, estimate_equal_predictions
+from perdure.stability.members import Ensemble, EnsembleMember, load_members, select_learned
 
-__all__ = ["HOW", "retrained", "weighed"]
+__all__ = ["HOW", "compare_retrained", "weigh_agreement"]
 
 HOW = "One training run cannot tell. To ask, let the model be trained more than once: perdure audit ... --runs 5."
 
 
-def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: str, place: Path, seed: int) -> Verdict:
+def compare_retrained(
+    ensemble: Ensemble | str, splits: Splits, samples: int, method: str, place: Path, seed: int
+) -> Verdict:
     """Ask whether a model would be explained the same way after another training.
 
     Args:
@@ -39,23 +41,25 @@ def retrained(ensemble: Ensemble | str, splits: Splits, samples: int, method: st
     if isinstance(ensemble, str):
         return not_asked(ensemble)
     try:
-        every = members(ensemble, splits, seed)
-        some = learned(every)
-        batch, types = select(splits.test, slice(0, samples)), type_names(splits)
-        again = noisy(some[0].model, (method,), splits.train)
+        every = load_members(ensemble, splits, seed)
+        some = select_learned(every)
+        batch, types = select(splits.test, slice(0, samples)), name_types(splits)
+        again = find_noisy_methods(some[0].model, (method,), splits.train)
         places = tuple((one.name, one.folder) for one in some)
         how = ensemble.config, ensemble.device
-        work = Telling(places, (method,), again, batch, splits.train, place, seed, *how)
-        told = tell(work, type_count(splits), ensemble.workers)
+        work = ExplainRunsJob(places, (method,), again, batch, splits.train, place, seed, *how)
+        told = explain_runs(work, count_types(splits), ensemble.workers)
         check_comparable(told, [one.name for one in some], splits, types)
-        agreement = of_samples(told[method], SIMILARITIES["Spearman"], seed).estimate
-        alike = alike_number(told[method], seed).estimate
+        agreement = compare_samples(told[method], SIMILARITIES["Spearman"], seed).estimate
+        alike = estimate_equal_predictions(told[method], seed).estimate
     except EmptyDataError as error:
         return not_asked(f"It cannot be told: {error}")
-    return weighed(some, every, (agreement, alike), method)
+    return weigh_agreement(some, every, (agreement, alike), method)
 
 
-def weighed(some: Sequence[Member], every: Sequence[Member], found: tuple[Estimate, Estimate], method: str) -> Verdict:
+def weigh_agreement(
+    some: Sequence[EnsembleMember], every: Sequence[EnsembleMember], found: tuple[Estimate, Estimate], method: str
+) -> Verdict:
     """Weigh how well the runs of an ensemble agree.
 
     Args:

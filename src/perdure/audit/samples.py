@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perdure.core.batch import Batch
-from perdure.stability.members import Candidate
+from perdure.stability.members import TrainedModel
 from perdure.training.predict import predict
 
 __all__ = ["extent", "titles"]
@@ -34,7 +34,7 @@ def extent(batch: Batch) -> str:
     return " x ".join(map(str, sizes))
 
 
-def titles(candidates: Sequence[Candidate], batch: Batch, classes: Sequence[str]) -> list[str]:
+def titles(candidates: Sequence[TrainedModel], batch: Batch, classes: Sequence[str]) -> list[str]:
     """Name each sample with its class, and with who takes it for another.
 
     Args:

@@ -19,7 +19,7 @@ from perdure.core.verdict import Verdict
 from perdure.core.written import unset
 from perdure.models.embedded import embedded
 from perdure.records.scores import Case
-from perdure.stability.members import Candidate
+from perdure.stability.members import TrainedModel
 
 __all__ = ["plainly", "verdicts"]
 
@@ -51,7 +51,7 @@ RETRAINED = {
 
 
 def verdicts(
-    candidate: Candidate, found: Sequence[Explained], asked: Asked, accuracy: Estimate, place: tuple[Case, Path]
+    candidate: TrainedModel, found: Sequence[Explained], asked: Asked, accuracy: Estimate, place: tuple[Case, Path]
 ) -> tuple[Verdict, ...]:
     """Judge a model by the first of its explanations: over time, where there is time, and down to the input.
 
@@ -98,7 +98,7 @@ def _by(method: str, verdict: Verdict) -> Verdict:
 
 
 def _evidence(
-    candidate: Candidate, found: Explained, asked: Asked, accuracy: Estimate, place: tuple[Case, Path]
+    candidate: TrainedModel, found: Explained, asked: Asked, accuracy: Estimate, place: tuple[Case, Path]
 ) -> DownToInput:
     case, folder = place
     close = {unset(name): number for name, number in found.close.items()}

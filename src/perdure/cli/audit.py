@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from perdure.audit.settings import AuditSettings
     from perdure.data.splits import Splits
     from perdure.engine.piece import Engine
-    from perdure.stability.members import Candidate, Ensemble
+    from perdure.stability.members import Ensemble, TrainedModel
     from perdure.training.settings import Training
 
 __all__ = ["audit"]
@@ -80,7 +80,7 @@ def audit(
     from perdure.audit.settings import AuditSettings
     from perdure.core.registry import METHODS, METRICS
     from perdure.records.run import open_run
-    from perdure.stability.checks import rehearse
+    from perdure.stability.checks import check_methods
 
     names, shared = (model, *compare), chosen_engine(engine, workers, ray_address)
     for room, given in ((METHODS, method), (METRICS, metric)):
@@ -91,7 +91,7 @@ def audit(
     methods = tuple(method) or kind_of(splits.test).methods
     settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)
     for one in sources:
-        rehearse(one.untrained(splits, device), methods, splits.train)
+        check_methods(one.untrained(splits, device), methods, splits.train)
     folder = out or default_folder(
         context, f"audit-{'-'.join(names)}-{data}-{seed}", "model", "compare", "data", "seed", "runs"
     )
@@ -110,15 +110,15 @@ def audit(
         _print(record, page)
 
 
-def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> Candidate:
+def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> TrainedModel:
     from perdure.core.registry import folder_name
-    from perdure.stability.members import Candidate
+    from perdure.stability.members import TrainedModel
 
     folder, device = where
     place = folder / "models" / folder_name(source.name)
     with bar(f"{source.doing(place)} {source.name}") as progress:
         model = source.trained(splits, how, seed=seed, folder=place, progress=progress, device=device)
-    return Candidate(source.name, model)
+    return TrainedModel(source.name, model)
 
 
 def _trainings(named: int, runs: int) -> Iterator[Wanted]:

@@ -103,7 +103,7 @@ def explain(
     from perdure.engine.fitted import prepared
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
-    from perdure.stability.checks import rehearse
+    from perdure.stability.checks import check_methods
 
     check_choice("explained", explained, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))
@@ -113,7 +113,7 @@ def explain(
     batch = load_batch(splits, split, limit)
     untrained = source.untrained(splits, device)
     if source.load is None:
-        rehearse(untrained, (method,), splits.train)
+        check_methods(untrained, (method,), splits.train)
     folder = out or default_folder(
         context, f"explain-{model}-{data}-{method}-{split}", "model", "data", "method", "split"
     )

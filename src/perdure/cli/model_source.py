@@ -63,11 +63,11 @@ class ModelSource:
             The trained model in evaluation mode, on that device.
         """
         from perdure.models.declared import declare_found
-        from perdure.stability.members import trained
+        from perdure.stability.members import load_or_train
 
         if self.load is not None:
             return declare_found(self.load(splits).to(device), splits.train)
-        found = trained(
+        found = load_or_train(
             self.name, self.trainable, splits, how, seed=seed, folder=folder, progress=progress, device=device
         )
         return declare_found(found.model, splits.train)
@@ -100,7 +100,7 @@ class ModelSource:
         return model
 
     def doing(self, folder: Path) -> str:
-        """Describe in a word what `trained` is about to do, for a progress bar.
+        """Describe in a word what `load_or_train` is about to do, for a progress bar.
 
         Args:
             folder: where the checkpoint of a training goes.

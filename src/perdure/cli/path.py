@@ -66,17 +66,17 @@ def path(
     from dataclasses import asdict
 
     from perdure.core.registry import METHODS
-    from perdure.landscape.ends import load_ends, recorded_data
+    from perdure.landscape.ends import find_recorded_data, load_ends
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
     from perdure.stability.path_record import PathSettings
-    from perdure.stability.paths import Watch, paths
+    from perdure.stability.paths import PathBudget, find_paths
     from perdure.training.checkpoint import load_checkpoint
 
     for name in method:
         METHODS.make(name)
     shared = chosen_engine(engine, workers, ray_address)
-    found = recorded_data(first) if data is None else (data, seed)
+    found = find_recorded_data(first) if data is None else (data, seed)
     if found is None:
         raise SettingError(f"there is no record of what {first} was trained on", "name the data behind both runs")
     config = factory_of(factory, outputs)
@@ -91,7 +91,7 @@ def path(
     keep_plan(context, folder, Wanted("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes
     with busy("checking both ends") as tell:
-        record = paths(ends, splits, settings, run, Watch(seconds, tell, shared))
+        record = find_paths(ends, splits, settings, run, PathBudget(seconds, tell, shared))
     page = write_page(folder)
     if as_json:
         print_json({**record, "page": str(page)})
@@ -101,10 +101,10 @@ def path(
 
 def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     """Choose attention where the model has it, else gradients."""
-    from perdure.stability.checks import rehearse
+    from perdure.stability.checks import check_methods
 
     try:
-        rehearse(model, ("attention",), batch)
+        check_methods(model, ("attention",), batch)
     except UnsupportedError:
         return ("gradient",)
     return ("attention",)

@@ -85,7 +85,7 @@ def reproduce(
     from perdure.core.registry import METHODS
     from perdure.engine.explain import shard_count
     from perdure.records.run import open_run
-    from perdure.stability.members import Ensemble, failures
+    from perdure.stability.members import Ensemble, find_failures
     from perdure.training.checkpoint import load_checkpoint
 
     for name in method:
@@ -109,7 +109,7 @@ def reproduce(
     if source:
         there = train_runs(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", shared), device)
     ensemble = Ensemble(there, config, shared, device)
-    keep_plan(context, folder, *trainings, *_explained((len(there) - len(failures(ensemble))) * parts))
+    keep_plan(context, folder, *trainings, *_explained((len(there) - len(find_failures(ensemble))) * parts))
     with bar("explaining") as progress:
         record = run_reproduce(ensemble, splits, settings, run, progress)
     page = write_page(folder)
@@ -219,9 +219,9 @@ def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
 
 
 def _rehearse(model: nn.Module, methods: Sequence[str], splits: Splits) -> None:
-    from perdure.stability.checks import rehearse
+    from perdure.stability.checks import check_methods
 
-    rehearse(model, methods, splits.train)
+    check_methods(model, methods, splits.train)
 
 
 def _print(record: Mapping[str, Any], page: Path) -> None:

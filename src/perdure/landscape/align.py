@@ -11,14 +11,14 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from perdure.core.check import check_counts
-from perdure.landscape.symmetry import Place, Units, rearranged
+from perdure.landscape.symmetry import UnitAxis, UnitLayer, rearrange_units
 from perdure.ops.params import Params, check_alike, distance
 
-__all__ = ["Aligned", "align"]
+__all__ = ["Alignment", "align"]
 
 
 @dataclass(frozen=True, eq=False)
-class Aligned:
+class Alignment:
     """A network moved towards another one.
 
     Args:
@@ -32,7 +32,7 @@ class Aligned:
     after: float
 
 
-def align(first: Params, second: Params, layers: Sequence[Units], rounds: int = 50) -> Aligned:
+def align(first: Params, second: Params, layers: Sequence[UnitLayer], rounds: int = 50) -> Alignment:
     r"""Let the units of one network change places and signs until they lie nearest to those of another.
 
     Layer by layer the pairs are matched that have the largest inner product of all their weights, in absolute value
@@ -43,7 +43,7 @@ def align(first: Params, second: Params, layers: Sequence[Units], rounds: int = 
     Args:
         first: stays where it is.
         second: is moved; not written to.
-        layers: what can be moved, from `symmetries`.
+        layers: what can be moved, from `find_symmetries`.
         rounds: the most passes over all layers.
 
     Returns:
@@ -57,8 +57,8 @@ def align(first: Params, second: Params, layers: Sequence[Units], rounds: int = 
         ainsworth2023git
 
     Example:
-        >>> from perdure.landscape.symmetry import symmetries
-        >>> layers = symmetries(torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Tanh(), torch.nn.Linear(2, 1)))
+        >>> from perdure.landscape.symmetry import find_symmetries
+        >>> layers = find_symmetries(torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Tanh(), torch.nn.Linear(2, 1)))
         >>> names = ("0.weight", "0.bias", "2.weight", "2.bias")
         >>> one = dict(zip(names, map(torch.tensor, ([[1.0], [2.0]], [0.0, 0.5], [[3.0, 4.0]], [0.0])), strict=True))
         >>> two = dict(zip(names, map(torch.tensor, ([[-2.0], [1.0]], [-0.5, 0.0], [[-4.0, 3.0]], [0.0])), strict=True))
@@ -73,26 +73,26 @@ def align(first: Params, second: Params, layers: Sequence[Units], rounds: int = 
     for _ in range(rounds):
         start = nearest
         for units in layers:
-            candidate = rearranged(moved, units, *_matched(first, moved, units))
+            candidate = rearrange_units(moved, units, *_matched(first, moved, units))
             far = distance(first, candidate)
             if far < nearest:
                 moved, nearest = candidate, far
         if nearest == start:
             break
-    return Aligned(moved, before, nearest)
+    return Alignment(moved, before, nearest)
 
 
-def _forward(first: Params, second: Params, layers: Sequence[Units]) -> Params:
+def _forward(first: Params, second: Params, layers: Sequence[UnitLayer]) -> Params:
     """Match each layer by what enters it alone, as what leaves it still stands in the order of the next one."""
     moved = second
     for k, units in enumerate(layers):
         later = {place.name for after in layers[k + 1 :] for place in after.places}
         into = tuple(place for place in units.places if place.name not in later)
-        moved = rearranged(moved, units, *_matched(first, moved, replace(units, places=into)))
+        moved = rearrange_units(moved, units, *_matched(first, moved, replace(units, places=into)))
     return moved
 
 
-def _matched(first: Params, second: Params, units: Units) -> tuple[Tensor, Tensor]:
+def _matched(first: Params, second: Params, units: UnitLayer) -> tuple[Tensor, Tensor]:
     """Give the order and the signs under which the units of the second lie nearest to those of the first."""
     even, odd = (torch.zeros(units.size, units.size, dtype=torch.float64) for _ in range(2))
     for place in units.places:
@@ -106,7 +106,7 @@ def _matched(first: Params, second: Params, units: Units) -> tuple[Tensor, Tenso
     return order, torch.where(kept | torch.tensor(not units.signed), 1.0, -1.0)
 
 
-def _by_unit(weight: Tensor, place: Place, size: int) -> Tensor:
+def _by_unit(weight: Tensor, place: UnitAxis, size: int) -> Tensor:
     """Bring a weight into the shape (unit, block, all else)."""
     blocks = place.blocks(weight.double().cpu(), size)
     return blocks.movedim((place.axis + 1, place.axis), (0, 1)).reshape(size, len(place.odd), -1)

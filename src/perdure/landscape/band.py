@@ -10,16 +10,24 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.learning import Learned, SlowingAdam, begun, learn, mean_loss, some_samples, unjoined
+from perdure.landscape.learning import (
+    DecayingAdam,
+    LearningState,
+    compute_mean_loss,
+    draw_samples,
+    learn_path,
+    make_initial_state,
+    split_points,
+)
 from perdure.landscape.path import Chain
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, check_alike, flatten, unflatten
 
-__all__ = ["Band", "Relaxing", "band", "band_learner"]
+__all__ = ["BandLearner", "BandSettings", "make_band_learner", "relax_band"]
 
 
 @dataclass(frozen=True)
-class Band:
+class BandSettings:
     """How a band is relaxed: Adam, in rounds, whose learning rate falls to zero over the second half of each.
 
     Args:
@@ -45,8 +53,8 @@ class Band:
             raise SettingError(f"learning_rate is {self.learning_rate}", "give a positive number")
 
 
-def band(
-    surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: Band | None = None
+def relax_band(
+    surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: BandSettings | None = None
 ) -> Chain:
     """Relax a band between two points.
 
@@ -71,10 +79,12 @@ def band(
     Reference:
         draxler2018essentially
     """
-    return learn(band_learner(surface, first, second, settings), generator)
+    return learn_path(make_band_learner(surface, first, second, settings), generator)
 
 
-def band_learner(surface: Surface, first: Params, second: Params, settings: Band | None = None) -> Relaxing:
+def make_band_learner(
+    surface: Surface, first: Params, second: Params, settings: BandSettings | None = None
+) -> BandLearner:
     """Say how a band is relaxed.
 
     Args:
@@ -89,11 +99,11 @@ def band_learner(surface: Surface, first: Params, second: Params, settings: Band
     Raises:
         ShapeError: when the two ends do not fit.
     """
-    return Relaxing(surface, (first, second), settings or Band())
+    return BandLearner(surface, (first, second), settings or BandSettings())
 
 
 @dataclass(frozen=True, eq=False)
-class Relaxing:
+class BandLearner:
     """Relax a band in rounds, each but the first with one pivot more.
 
     Args:
@@ -110,7 +120,7 @@ class Relaxing:
 
     surface: Surface
     ends: tuple[Params, Params]
-    settings: Band
+    settings: BandSettings
 
     def __post_init__(self) -> None:
         check_alike(*self.ends)
@@ -130,7 +140,7 @@ class Relaxing:
         """Samples of a gradient."""
         return self.settings.batch_size
 
-    def begin(self, generator: torch.Generator) -> Learned:
+    def begin(self, generator: torch.Generator) -> LearningState:
         """Put the pivots evenly on the straight line.
 
         Args:
@@ -139,9 +149,9 @@ class Relaxing:
         Returns:
             The state before the first step.
         """
-        return begun(self.ends, self.settings.pivots, generator)
+        return make_initial_state(self.ends, self.settings.pivots, generator)
 
-    def advance(self, state: Learned, until: int) -> Learned:
+    def advance(self, state: LearningState, until: int) -> LearningState:
         """Go on with the round, and with those after it.
 
         Args:
@@ -161,7 +171,7 @@ class Relaxing:
             state = self._relaxed(state, min(until, (state.steps // a_round + 1) * a_round))
         return state
 
-    def path(self, state: Learned) -> Chain:
+    def path(self, state: LearningState) -> Chain:
         """Give the band as it is now.
 
         Args:
@@ -170,19 +180,19 @@ class Relaxing:
         Returns:
             The band; its ends are those that were given.
         """
-        return Chain(unjoined(state, self.ends))
+        return Chain(split_points(state, self.ends))
 
-    def _relaxed(self, state: Learned, until: int) -> Learned:
+    def _relaxed(self, state: LearningState, until: int) -> LearningState:
         """Let the pivots slide, in the round that they are in."""
         settings, points, generator = self.settings, state.points.clone(), torch.Generator()
         generator.set_state(state.random)
         inner, taken = points[1:-1], state.steps % settings.steps
-        learner = SlowingAdam(inner, state.moments, settings.learning_rate, settings.steps, taken)
+        learner = DecayingAdam(inner, state.moments, settings.learning_rate, settings.steps, taken)
         for _ in range(state.steps, until):
-            some = some_samples(self.surface.size, settings.batch_size, generator)
+            some = draw_samples(self.surface.size, settings.batch_size, generator)
             slopes = [flatten(self.surface.gradient(unflatten(pivot, self.ends[0]), some)) for pivot in inner]
-            learner.step(across(torch.stack(slopes), points))
-            inner.copy_(redistributed(points, state.shares)[1:-1])
+            learner.step(project_across(torch.stack(slopes), points))
+            inner.copy_(redistribute(points, state.shares)[1:-1])
         return replace(
             state,
             points=points,
@@ -193,7 +203,7 @@ class Relaxing:
             ended=until == self.steps,
         )
 
-    def _inserted(self, state: Learned) -> Learned:
+    def _inserted(self, state: LearningState) -> LearningState:
         """Put a pivot into the middle of the piece that is highest there, as seen from its ends; Adam begins anew."""
         points, shares = state.points, state.shares
         middles = (points[1:] + points[:-1]) / 2
@@ -209,11 +219,11 @@ class Relaxing:
         )
 
     def _losses(self, points: Tensor) -> Tensor:
-        found = [mean_loss(self.surface, unflatten(point, self.ends[0])) for point in points]
+        found = [compute_mean_loss(self.surface, unflatten(point, self.ends[0])) for point in points]
         return torch.tensor(found, dtype=torch.float64)
 
 
-def across(slopes: Float[Tensor, "pivot weight"], points: Float[Tensor, "point weight"]) -> Tensor:
+def project_across(slopes: Float[Tensor, "pivot weight"], points: Float[Tensor, "point weight"]) -> Tensor:
     """Take off gradients what points along a chain: towards the next point and away from the one before.
 
     Args:
@@ -227,7 +237,7 @@ def across(slopes: Float[Tensor, "pivot weight"], points: Float[Tensor, "point w
     return slopes - (slopes * along).sum(1, keepdim=True) * along
 
 
-def redistributed(points: Float[Tensor, "point weight"], shares: Float[Tensor, " point"]) -> Tensor:
+def redistribute(points: Float[Tensor, "point weight"], shares: Float[Tensor, " point"]) -> Tensor:
     """Set points back to given shares of the length of the chain through them.
 
     Args:
@@ -238,7 +248,7 @@ def redistributed(points: Float[Tensor, "point weight"], shares: Float[Tensor, "
         Points on the chain, the ends as they are.
 
     Example:
-        >>> redistributed(torch.tensor([[0.0], [3.0], [4.0]]), torch.tensor([0.0, 0.5, 1.0])).flatten().tolist()
+        >>> redistribute(torch.tensor([[0.0], [3.0], [4.0]]), torch.tensor([0.0, 0.5, 1.0])).flatten().tolist()
         [0.0, 2.0, 4.0]
     """
     steps = (points[1:] - points[:-1]).norm(dim=1).double()

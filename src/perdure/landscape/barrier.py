@@ -12,7 +12,7 @@ from perdure.core.check import check_counts
 from perdure.landscape.path import Path
 from perdure.landscape.surface import Surface
 
-__all__ = ["Barrier", "barrier", "bootstrap_error"]
+__all__ = ["Barrier", "estimate_standard_error", "measure_barrier"]
 
 _QUANTILE = 1.6448536269514722
 """Of the standard normal distribution, at 95 %."""
@@ -46,7 +46,9 @@ class Barrier:
         return self.height <= self.noise
 
 
-def barrier(surface: Surface, path: Path, generator: torch.Generator, points: int = 25, draws: int = 1000) -> Barrier:
+def measure_barrier(
+    surface: Surface, path: Path, generator: torch.Generator, points: int = 25, draws: int = 1000
+) -> Barrier:
     r"""Measure the barrier on a path at evenly spaced shares of the way.
 
     .. math:: \max_t \; L(\theta(t)) - (1 - t) L(\theta(0)) - t L(\theta(1))
@@ -66,13 +68,13 @@ def barrier(surface: Surface, path: Path, generator: torch.Generator, points: in
 
     Example:
         >>> from perdure.core.batch import Batch
-        >>> from perdure.landscape.path import linear
+        >>> from perdure.landscape.path import connect_linearly
         >>> from perdure.landscape.surface import ModelLoss
         >>> model = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 2, bias=False))
         >>> surface = ModelLoss(model, Batch(torch.ones(2, 1), torch.tensor([0, 0])))
         >>> one = {"0.weight": torch.tensor([[9.0]]), "1.weight": torch.tensor([[9.0], [-9.0]])}
         >>> mirrored = {name: -weight for name, weight in one.items()}
-        >>> found = barrier(surface, linear(one, mirrored), torch.Generator().manual_seed(0))
+        >>> found = measure_barrier(surface, connect_linearly(one, mirrored), torch.Generator().manual_seed(0))
         >>> round(found.height, 4), found.top, found.inside_noise  # in the middle all weights are zero: ln 2
         (0.6931, 0.5, False)
     """
@@ -87,11 +89,11 @@ def barrier(surface: Surface, path: Path, generator: torch.Generator, points: in
         max(0.0, float(above[top].mean())),
         float(mean.max() - torch.maximum(mean[0], mean[-1])),
         float(t[top]),
-        _QUANTILE * bootstrap_error(above[top], generator, draws),
+        _QUANTILE * estimate_standard_error(above[top], generator, draws),
     )
 
 
-def bootstrap_error(values: Float[Tensor, " sample"], generator: torch.Generator, draws: int = 1000) -> float:
+def estimate_standard_error(values: Float[Tensor, " sample"], generator: torch.Generator, draws: int = 1000) -> float:
     """Estimate the standard error of a mean by drawing the samples again, with repetition.
 
     Args:
@@ -106,7 +108,7 @@ def bootstrap_error(values: Float[Tensor, " sample"], generator: torch.Generator
         efron1979bootstrap
 
     Example:
-        >>> bootstrap_error(torch.ones(50), torch.Generator().manual_seed(0))
+        >>> estimate_standard_error(torch.ones(50), torch.Generator().manual_seed(0))
         0.0
     """
     count = len(values)

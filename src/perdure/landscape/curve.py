@@ -14,12 +14,29 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.learning import Learned, SlowingAdam, begun, learn, mean_loss, some_samples, unjoined
+from perdure.landscape.learning import (
+    DecayingAdam,
+    LearningState,
+    compute_mean_loss,
+    draw_samples,
+    learn_path,
+    make_initial_state,
+    split_points,
+)
 from perdure.landscape.path import Chain, Path
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, check_alike, flatten, interpolate, unflatten
 
-__all__ = ["Bend", "Bending", "Bezier", "Parts", "bezier", "bezier_learner", "polychain", "polychain_learner"]
+__all__ = [
+    "Bezier",
+    "CurveLearner",
+    "CurveSettings",
+    "Parts",
+    "fit_bezier",
+    "fit_polychain",
+    "make_bezier_learner",
+    "make_polychain_learner",
+]
 
 Parts = Callable[[float], tuple[float, ...]]
 """For each share of the way, how much of first end, bends and second end the point is made of."""
@@ -31,7 +48,7 @@ _LOOK, _SHARES = 50, (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)
 
 
 @dataclass(frozen=True)
-class Bend:
+class CurveSettings:
     """How bends are learned: Adam, whose learning rate falls to zero over the second half.
 
     Args:
@@ -61,7 +78,7 @@ class Bend:
 
 
 @dataclass(frozen=True, eq=False)
-class Bending(Generic[Curve]):
+class CurveLearner(Generic[Curve]):
     r"""Minimise the mean loss over a curve, :math:`E_{t \sim U(0, 1)} \, L(\theta_b(t))`, over its bends b.
 
     Args:
@@ -80,7 +97,7 @@ class Bending(Generic[Curve]):
 
     surface: Surface
     ends: tuple[Params, Params]
-    settings: Bend
+    settings: CurveSettings
     parts: Parts
     curve: Callable[[tuple[Params, ...]], Curve]
 
@@ -102,7 +119,7 @@ class Bending(Generic[Curve]):
         """Samples of a gradient."""
         return self.settings.batch_size
 
-    def begin(self, generator: torch.Generator) -> Learned:
+    def begin(self, generator: torch.Generator) -> LearningState:
         """Put the bends evenly on the straight line.
 
         Args:
@@ -111,13 +128,13 @@ class Bending(Generic[Curve]):
         Returns:
             The state before the first step.
         """
-        state = begun(self.ends, self.settings.bends, generator)
+        state = make_initial_state(self.ends, self.settings.bends, generator)
         if self.settings.allowed is None:
             return state
-        worse = max(mean_loss(self.surface, end) for end in self.ends)
+        worse = max(compute_mean_loss(self.surface, end) for end in self.ends)
         return replace(state, level=worse + self.settings.allowed, evaluations=2)
 
-    def advance(self, state: Learned, until: int) -> Learned:
+    def advance(self, state: LearningState, until: int) -> LearningState:
         """Go on, until the loss along the curve is low enough or there are no more steps.
 
         Args:
@@ -136,7 +153,7 @@ class Bending(Generic[Curve]):
             state = state if state.ended else self._bent(state, min(until, (state.steps // _LOOK + 1) * _LOOK))
         return state
 
-    def path(self, state: Learned) -> Curve:
+    def path(self, state: LearningState) -> Curve:
         """Give the curve as it is now.
 
         Args:
@@ -145,25 +162,25 @@ class Bending(Generic[Curve]):
         Returns:
             The curve; its ends are those that were given.
         """
-        return self.curve(unjoined(state, self.ends))
+        return self.curve(split_points(state, self.ends))
 
-    def _looked(self, state: Learned) -> Learned:
+    def _looked(self, state: LearningState) -> LearningState:
         """Look along the curve for a loss above the level, every few steps and if that is asked for."""
         if self.settings.allowed is None or state.steps % _LOOK:
             return state
         for count, t in enumerate(_SHARES, state.evaluations + 1):
-            if not mean_loss(self.surface, self._at(state, state.points[1:-1], t)) <= state.level:
+            if not compute_mean_loss(self.surface, self._at(state, state.points[1:-1], t)) <= state.level:
                 return replace(state, evaluations=count)
         return replace(state, evaluations=state.evaluations + len(_SHARES), ended=True)
 
-    def _bent(self, state: Learned, until: int) -> Learned:
+    def _bent(self, state: LearningState, until: int) -> LearningState:
         """Take steps."""
         settings, bends, generator = self.settings, state.points[1:-1].clone(), torch.Generator()
         generator.set_state(state.random)
-        learner = SlowingAdam(bends, state.moments, settings.learning_rate, settings.steps, state.steps)
+        learner = DecayingAdam(bends, state.moments, settings.learning_rate, settings.steps, state.steps)
         for _ in range(state.steps, until):
             t = float(torch.rand((), generator=generator, dtype=torch.float64))
-            some = some_samples(self.surface.size, settings.batch_size, generator)
+            some = draw_samples(self.surface.size, settings.batch_size, generator)
             slope = flatten(self.surface.gradient(self._at(state, bends, t), some))
             learner.step(torch.outer(torch.tensor(self.parts(t)[1:-1]).to(bends), slope))
         return replace(
@@ -176,7 +193,7 @@ class Bending(Generic[Curve]):
             ended=until == settings.steps,
         )
 
-    def _at(self, state: Learned, bends: Tensor, t: float) -> Params:
+    def _at(self, state: LearningState, bends: Tensor, t: float) -> Params:
         """Give the point of the curve with these bends."""
         share = self.parts(t)
         between = torch.tensor(share[1:-1]).to(bends) @ bends
@@ -225,8 +242,8 @@ class Bezier:
         return points[0]
 
 
-def bezier(
-    surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: Bend | None = None
+def fit_bezier(
+    surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: CurveSettings | None = None
 ) -> Bezier:
     """Learn a low-loss Bezier curve between two points.
 
@@ -247,10 +264,12 @@ def bezier(
     Reference:
         garipov2018loss
     """
-    return learn(bezier_learner(surface, first, second, settings), generator)
+    return learn_path(make_bezier_learner(surface, first, second, settings), generator)
 
 
-def bezier_learner(surface: Surface, first: Params, second: Params, settings: Bend | None = None) -> Bending[Bezier]:
+def make_bezier_learner(
+    surface: Surface, first: Params, second: Params, settings: CurveSettings | None = None
+) -> CurveLearner[Bezier]:
     """Say how a low-loss Bezier curve is learned.
 
     Args:
@@ -265,8 +284,8 @@ def bezier_learner(surface: Surface, first: Params, second: Params, settings: Be
     Raises:
         ShapeError: when the two ends do not fit.
     """
-    settings = settings or Bend()
-    return Bending(surface, (first, second), settings, partial(_bernstein, settings.bends + 1), Bezier)
+    settings = settings or CurveSettings()
+    return CurveLearner(surface, (first, second), settings, partial(_bernstein, settings.bends + 1), Bezier)
 
 
 def _bernstein(degree: int, t: float) -> tuple[float, ...]:
@@ -274,8 +293,8 @@ def _bernstein(degree: int, t: float) -> tuple[float, ...]:
     return tuple(comb(degree, k) * t**k * (1 - t) ** (degree - k) for k in range(degree + 1))
 
 
-def polychain(
-    surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: Bend | None = None
+def fit_polychain(
+    surface: Surface, first: Params, second: Params, generator: torch.Generator, settings: CurveSettings | None = None
 ) -> Chain:
     """Learn a low-loss chain of straight pieces between two points: one more than it has bends.
 
@@ -298,10 +317,12 @@ def polychain(
     Reference:
         garipov2018loss
     """
-    return learn(polychain_learner(surface, first, second, settings), generator)
+    return learn_path(make_polychain_learner(surface, first, second, settings), generator)
 
 
-def polychain_learner(surface: Surface, first: Params, second: Params, settings: Bend | None = None) -> Bending[Chain]:
+def make_polychain_learner(
+    surface: Surface, first: Params, second: Params, settings: CurveSettings | None = None
+) -> CurveLearner[Chain]:
     """Say how a low-loss chain is learned.
 
     Args:
@@ -316,8 +337,8 @@ def polychain_learner(surface: Surface, first: Params, second: Params, settings:
     Raises:
         ShapeError: when the two ends do not fit.
     """
-    settings = settings or Bend()
-    return Bending(surface, (first, second), settings, partial(_hats, settings.bends + 1), Chain)
+    settings = settings or CurveSettings()
+    return CurveLearner(surface, (first, second), settings, partial(_hats, settings.bends + 1), Chain)
 
 
 def _hats(pieces: int, t: float) -> tuple[float, ...]:

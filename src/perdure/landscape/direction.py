@@ -13,13 +13,13 @@ from perdure.core.random import stream
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, difference, flatten, unflatten
 
-__all__ = ["Corrector", "direction"]
+__all__ = ["Corrector", "find_direction"]
 
 _PARALLEL = 1e-12
 """Sine of an angle, squared, below which two directions are one."""
 
 
-def direction(
+def find_direction(
     to: Float[Tensor, " weight"], gradient: Float[Tensor, " weight"], descent: float
 ) -> Float[Tensor, " weight"]:
     r"""Turn as little as possible from the way to the target so that the loss falls as steeply as is asked.
@@ -45,7 +45,7 @@ def direction(
     Example:
         >>> import torch
         >>> to, gradient = torch.tensor([[2.0, 0.0], [3.0, 3.0]], dtype=torch.float64)
-        >>> [round(x, 4) for x in direction(to, gradient, 0.0).tolist()]
+        >>> [round(x, 4) for x in find_direction(to, gradient, 0.0).tolist()]
         [0.7071, -0.7071]
 
     Notes:
@@ -69,9 +69,9 @@ def direction(
 class Corrector:
     """Descends by gradients of few samples, and never away from a target.
 
-    Each correction takes the step that Adam would take, in the `direction` that turns least from it among those that
-    do not lead away from the target: valley tracking with the roles of loss and distance exchanged. The steps become
-    shorter from one to the next, so that the last ones settle. Adam begins anew at each call, and the samples follow
+    Each correction takes the step that Adam would take, in the direction (`find_direction`) nearest to it among those
+    that do not lead away from the target: valley tracking with the roles of loss and distance exchanged. Steps become
+    shorter from one to the next, so that the last ones settle. Adam starts anew at each call, and the samples follow
     from the number of gradients before, so a call depends on nothing but its arguments.
 
     Args:
@@ -136,5 +136,5 @@ class Corrector:
 
 def _kept(move: Float[Tensor, " weight"], away: Float[Tensor, " weight"]) -> Float[Tensor, " weight"]:
     """Turn a move so that it does not lead away; drop it where nothing of it is left then."""
-    way = direction(move, away, 0.0) if move.any() else move
+    way = find_direction(move, away, 0.0) if move.any() else move
     return move.norm() * way if move @ way > 0 else torch.zeros_like(move)

@@ -10,21 +10,21 @@ from torch import Tensor, nn
 from perdure.core.errors import CheckpointError, RunFolderError, UnsupportedError
 from perdure.core.protocols import Architecture
 from perdure.data.splits import Splits
-from perdure.landscape.align import Aligned, align
-from perdure.landscape.symmetry import symmetries
+from perdure.landscape.align import Alignment, align
+from perdure.landscape.symmetry import find_symmetries
 from perdure.ops.params import Params, params_of
 from perdure.records.run import read_run
 from perdure.training.attempts import failure
 from perdure.training.checkpoint import Info, load_checkpoint
 
-__all__ = ["Ends", "aligned", "load_ends", "recorded_data"]
+__all__ = ["PathEnds", "align_ends", "find_recorded_data", "load_ends"]
 
 NAMED = 6
 """Differences that an error names."""
 
 
 @dataclass(frozen=True, eq=False)
-class Ends:
+class PathEnds:
     """Two training runs of one model.
 
     Args:
@@ -42,11 +42,11 @@ class Ends:
     digests: tuple[str, str]
     first: Params
     second: Params
-    alignment: Aligned | None = None
+    alignment: Alignment | None = None
     remark: str = ""
 
 
-def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | None = None) -> Ends:
+def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | None = None) -> PathEnds:
     """Load two training runs, and check that a path between them means something.
 
     Args:
@@ -76,10 +76,10 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
     if one.digest == two.digest:
         raise CheckpointError(f"{first} and {second} have the same weights", "give two runs with different seeds")
     names = (first.name, second.name) if first.name != second.name else (str(first), str(second))
-    return Ends(names, model, (one.digest, two.digest), params_of(model), params_of(other))
+    return PathEnds(names, model, (one.digest, two.digest), params_of(model), params_of(other))
 
 
-def aligned(ends: Ends) -> Ends:
+def align_ends(ends: PathEnds) -> PathEnds:
     """Let the units of the second run change places and signs until they lie nearest to those of the first.
 
     Args:
@@ -89,14 +89,14 @@ def aligned(ends: Ends) -> Ends:
         The ends with the second moved; unmoved, with a remark, where the symmetries of the model are not known.
     """
     try:
-        layers = symmetries(ends.model)
+        layers = find_symmetries(ends.model)
     except UnsupportedError as error:
         return replace(ends, remark=f"not aligned: {error.cause}")
     found = align(ends.first, ends.second, layers)
     return replace(ends, second=found.params, alignment=found)
 
 
-def recorded_data(folder: Path) -> tuple[str, int] | None:
+def find_recorded_data(folder: Path) -> tuple[str, int] | None:
     """Look up what a run was trained on.
 
     Args:
@@ -153,7 +153,7 @@ def _check_settings(one: Info, two: Info) -> None:
 
 
 def _check_data(first: Path, second: Path) -> None:
-    one, two = recorded_data(first), recorded_data(second)
+    one, two = find_recorded_data(first), find_recorded_data(second)
     if one is not None and two is not None and one != two:
         raise CheckpointError(
             f"the runs were trained on other data: {one[0]} with seed {one[1]}, and {two[0]} with seed {two[1]}",

@@ -14,28 +14,28 @@ from torch import Tensor
 
 from perdure.core.errors import PartError
 from perdure.landscape.path import Path
-from perdure.landscape.storage import AGAIN, Kept, in_chunks, load_tensors, save_tensors
+from perdure.landscape.storage import REMEDY, TimedState, load_tensors, run_in_chunks, save_tensors
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, flatten, interpolate, unflatten
 
 __all__ = [
-    "Learned",
+    "DecayingAdam",
     "Learner",
-    "SlowingAdam",
-    "begun",
-    "learn",
-    "learned_in_chunks",
-    "load_learned",
-    "mean_loss",
-    "moments_of",
-    "restored",
-    "save_learned",
-    "some_samples",
-    "unjoined",
+    "LearningState",
+    "compute_mean_loss",
+    "copy_moments",
+    "draw_samples",
+    "learn_in_chunks",
+    "learn_path",
+    "load_learning",
+    "make_initial_state",
+    "restore_adam",
+    "save_learning",
+    "split_points",
 ]
 
 
-def restored(
+def restore_adam(
     weights: Float[Tensor, "*some"], moments: Float[Tensor, "2 *some"], taken: int, learning_rate: float = 1e-3
 ) -> torch.optim.Adam:
     """Make an Adam that has taken steps.
@@ -56,7 +56,7 @@ def restored(
     return adam
 
 
-def moments_of(adam: torch.optim.Adam, weights: Float[Tensor, "*some"]) -> Float[Tensor, "2 *some"]:
+def copy_moments(adam: torch.optim.Adam, weights: Float[Tensor, "*some"]) -> Float[Tensor, "2 *some"]:
     """Copy what an Adam remembers.
 
     Args:
@@ -70,7 +70,7 @@ def moments_of(adam: torch.optim.Adam, weights: Float[Tensor, "*some"]) -> Float
     return torch.stack([known["exp_avg"], known["exp_avg_sq"]])
 
 
-class SlowingAdam:
+class DecayingAdam:
     """An Adam whose learning rate falls to zero over the second half of its steps, taken up where a state left it.
 
     Args:
@@ -82,7 +82,7 @@ class SlowingAdam:
 
     Example:
         >>> weights = torch.zeros(1)
-        >>> learner = SlowingAdam(weights, torch.zeros(2, 1), learning_rate=1.0, steps=2)
+        >>> learner = DecayingAdam(weights, torch.zeros(2, 1), learning_rate=1.0, steps=2)
         >>> learner.step(torch.ones(1)), round(weights.item(), 4)
         (None, -1.0)
         >>> [round(moment.item(), 4) for moment in learner.moments]
@@ -91,12 +91,12 @@ class SlowingAdam:
 
     def __init__(self, weights: Tensor, moments: Tensor, learning_rate: float, steps: int, taken: int = 0) -> None:
         self._weights, self._rate, self._steps, self._taken = weights, learning_rate, steps, taken
-        self._adam = restored(weights, moments, taken, learning_rate)
+        self._adam = restore_adam(weights, moments, taken, learning_rate)
 
     @property
     def moments(self) -> Tensor:
         """Copy the means of gradient and squared gradient."""
-        return moments_of(self._adam, self._weights)
+        return copy_moments(self._adam, self._weights)
 
     def step(self, slopes: Tensor) -> None:
         """Take a step.
@@ -111,7 +111,7 @@ class SlowingAdam:
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
+class LearningState:
     """How far the learning of a curve came; all that its next step depends on.
 
     Args:
@@ -163,20 +163,20 @@ class Learner(Protocol[Curve]):
         """What the curve is laid over."""
         ...
 
-    def begin(self, generator: torch.Generator) -> Learned:
+    def begin(self, generator: torch.Generator) -> LearningState:
         """Take no step yet; the stream of draws is that of the generator, which is not advanced."""
         ...
 
-    def advance(self, state: Learned, until: int) -> Learned:
+    def advance(self, state: LearningState, until: int) -> LearningState:
         """Go on from a state, which is not written to, until so many steps have been taken in all."""
         ...
 
-    def path(self, state: Learned) -> Curve:
+    def path(self, state: LearningState) -> Curve:
         """Give the curve as it is now."""
         ...
 
 
-def learn(learner: Learner[Curve], generator: torch.Generator) -> Curve:
+def learn_path(learner: Learner[Curve], generator: torch.Generator) -> Curve:
     """Learn a curve in one go.
 
     Args:
@@ -191,7 +191,7 @@ def learn(learner: Learner[Curve], generator: torch.Generator) -> Curve:
     return learner.path(state)
 
 
-def begun(ends: tuple[Params, Params], between: int, generator: torch.Generator) -> Learned:
+def make_initial_state(ends: tuple[Params, Params], between: int, generator: torch.Generator) -> LearningState:
     """Give the state before the first step: points evenly on the straight line.
 
     Args:
@@ -205,10 +205,10 @@ def begun(ends: tuple[Params, Params], between: int, generator: torch.Generator)
     inner = (interpolate(*ends, k / (between + 1)) for k in range(1, between + 1))
     points = torch.stack([flatten(point) for point in (ends[0], *inner, ends[1])])
     shares = torch.linspace(0, 1, len(points), dtype=torch.float64)
-    return Learned(points, shares, points.new_zeros(2, *points[1:-1].shape), generator.get_state())
+    return LearningState(points, shares, points.new_zeros(2, *points[1:-1].shape), generator.get_state())
 
 
-def unjoined(state: Learned, ends: tuple[Params, Params]) -> tuple[Params, ...]:
+def split_points(state: LearningState, ends: tuple[Params, Params]) -> tuple[Params, ...]:
     """Cut the points of a state into weights.
 
     Args:
@@ -221,7 +221,7 @@ def unjoined(state: Learned, ends: tuple[Params, Params]) -> tuple[Params, ...]:
     return (ends[0], *(unflatten(point, ends[0]) for point in state.points[1:-1]), ends[1])
 
 
-def some_samples(size: int, count: int, generator: torch.Generator) -> Tensor | None:
+def draw_samples(size: int, count: int, generator: torch.Generator) -> Tensor | None:
     """Draw samples without repetition.
 
     Args:
@@ -235,7 +235,7 @@ def some_samples(size: int, count: int, generator: torch.Generator) -> Tensor | 
     return None if count >= size else torch.randperm(size, generator=generator)[:count]
 
 
-def mean_loss(surface: Surface, point: Params) -> float:
+def compute_mean_loss(surface: Surface, point: Params) -> float:
     """Average the loss of all samples at a point.
 
     Args:
@@ -250,11 +250,11 @@ def mean_loss(surface: Surface, point: Params) -> float:
 
 _TENSORS = ("points", "shares", "moments", "random")
 
-Tell = Callable[[Learned], None]
+Tell = Callable[[LearningState], None]
 """Told how far the learning has come."""
 
 
-def save_learned(file: File, kept: Kept[Learned]) -> None:
+def save_learning(file: File, kept: TimedState[LearningState]) -> None:
     """Store a learning in the place of what was there.
 
     Args:
@@ -269,8 +269,8 @@ def save_learned(file: File, kept: Kept[Learned]) -> None:
     save_tensors(file, tensors, {"seconds": kept.seconds, "learned": state})
 
 
-def load_learned(file: File) -> Kept[Learned] | None:
-    """Load what `save_learned` stored, to the bit.
+def load_learning(file: File) -> TimedState[LearningState] | None:
+    """Load what `save_learning` stored, to the bit.
 
     Args:
         file: the .safetensors file.
@@ -286,12 +286,14 @@ def load_learned(file: File) -> Kept[Learned] | None:
     tensors, about = load_tensors(file)
     try:
         values: dict[str, Any] = {name: tensors[name].clone() for name in _TENSORS}  # sums can depend on the alignment
-        return Kept(Learned(**values, **about["learned"]), about["seconds"])
+        return TimedState(LearningState(**values, **about["learned"]), about["seconds"])
     except (KeyError, TypeError) as error:
-        raise PartError(f"{file} holds no learning of a curve: {error}", AGAIN) from error
+        raise PartError(f"{file} holds no learning of a curve: {error}", REMEDY) from error
 
 
-def learned_in_chunks(learner: Learner[Path], generator: torch.Generator, file: File, tell: Tell) -> Kept[Learned]:
+def learn_in_chunks(
+    learner: Learner[Path], generator: torch.Generator, file: File, tell: Tell
+) -> TimedState[LearningState]:
     """Learn a curve and store it every few seconds; a learning in the file goes on as if it had never ended.
 
     Args:
@@ -308,12 +310,12 @@ def learned_in_chunks(learner: Learner[Path], generator: torch.Generator, file: 
         PartError: when the stored file is damaged.
     """
 
-    def keep(kept: Kept[Learned]) -> None:
-        save_learned(file, kept)
+    def keep(kept: TimedState[LearningState]) -> None:
+        save_learning(file, kept)
         tell(kept.state)
 
-    return in_chunks(
-        load_learned(file) or Kept(learner.begin(generator)),
+    return run_in_chunks(
+        load_learning(file) or TimedState(learner.begin(generator)),
         lambda kept: kept.state.ended,
         lambda kept, steps: learner.advance(kept.state, kept.state.steps + steps),
         keep,

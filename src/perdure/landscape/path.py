@@ -15,7 +15,7 @@ from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.ops.params import Params, distance, interpolate
 
-__all__ = ["Chain", "Path", "evenly", "linear"]
+__all__ = ["Chain", "Path", "connect_linearly", "space_evenly"]
 
 _FINE = 1000
 """Pieces that the length of a curve is measured by."""
@@ -91,7 +91,7 @@ class Chain:
         return interpolate(self.points[piece], self.points[piece + 1], min(max(share, 0.0), 1.0))
 
 
-def evenly(path: Path, points: int = 25) -> Chain:
+def space_evenly(path: Path, points: int = 25) -> Chain:
     """Lay a chain through points of a path that are equally far apart along it.
 
     A curve has no constant speed, and the points of a tracking stand close where the way was hard; what is compared
@@ -109,7 +109,7 @@ def evenly(path: Path, points: int = 25) -> Chain:
 
     Example:
         >>> corner = Chain(tuple({"w": torch.tensor([at])} for at in (0.0, 1.0, 1.5, 4.0)))
-        >>> [point["w"].item() for point in evenly(corner, 5).points]
+        >>> [point["w"].item() for point in space_evenly(corner, 5).points]
         [0.0, 1.0, 2.0, 3.0, 4.0]
     """
     check_counts(points=points - 1)
@@ -122,7 +122,7 @@ def evenly(path: Path, points: int = 25) -> Chain:
     return Chain(tuple(path.at(float(t)) for t in shares))
 
 
-def linear(first: Params, second: Params) -> Chain:
+def connect_linearly(first: Params, second: Params) -> Chain:
     """Lay the straight line.
 
     Args:
@@ -140,7 +140,7 @@ def linear(first: Params, second: Params) -> Chain:
 
     Example:
         >>> import torch
-        >>> linear({"w": torch.tensor([0.0])}, {"w": torch.tensor([8.0])}).at(0.25)["w"].item()
+        >>> connect_linearly({"w": torch.tensor([0.0])}, {"w": torch.tensor([8.0])}).at(0.25)["w"].item()
         2.0
     """
     return Chain((first, second))

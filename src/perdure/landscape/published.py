@@ -13,13 +13,13 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.landscape.learning import mean_loss, moments_of, restored
-from perdure.landscape.storage import Kept
+from perdure.landscape.learning import compute_mean_loss, copy_moments, restore_adam
+from perdure.landscape.storage import TimedState
 from perdure.landscape.surface import Surface
-from perdure.landscape.tracking import Detour, Tell, Tracked, track_in_chunks
+from perdure.landscape.tracking import PublishedState, Tell, TrackingState, track_in_chunks
 from perdure.ops.params import Params, difference, distance, flatten, interpolate, unflatten
 
-__all__ = ["Published", "published_in_chunks", "published_valley"]
+__all__ = ["PublishedSettings", "track_published_in_chunks", "track_published_valley"]
 
 _NEAR = 5.0
 """Distance to the target below which no descent is asked for any more."""
@@ -32,7 +32,7 @@ _SETTLED, _RATE, _DECAY = 1e-5, 0.5, 0.95
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedSettings:
     """The settings of the published code, with budgets, which it has not.
 
     Args:
@@ -74,7 +74,7 @@ class _Solver:
     """The search for directions, whose Adam keeps its moments from one to the next."""
 
     surface: Surface
-    settings: Published
+    settings: PublishedSettings
     generator: torch.Generator
     way: Tensor
     learner: torch.optim.Adam
@@ -112,14 +112,14 @@ class _Solver:
             self.learner.step()
 
 
-def published_valley(
+def track_published_valley(
     surface: Surface,
     first: Params,
     second: Params,
-    settings: Published,
-    start: torch.Generator | Detour,
+    settings: PublishedSettings,
+    start: torch.Generator | PublishedState,
     clock: Callable[[], float] = time.monotonic,
-) -> Detour:
+) -> PublishedState:
     """Track a valley in straight steps, and around where the loss is too high, as published.
 
     The search for a direction does not use that its problem has the solution `direction`; the point at the end of a
@@ -150,7 +150,7 @@ def published_valley(
         the multiplier times <g, d> over vectors of any length; from a short start d shrinks to nothing, where the
         cosine outweighs the slope that was asked for.
     """
-    until, ends = clock() + settings.seconds, (mean_loss(surface, first), mean_loss(surface, second))
+    until, ends = clock() + settings.seconds, (compute_mean_loss(surface, first), compute_mean_loss(surface, second))
     if isinstance(start, torch.Generator):
         solver, state = _begun(surface, settings, start, first, ends)
     else:
@@ -164,18 +164,18 @@ def published_valley(
             break
         state = _step(solver, state, second, max(ends))
     moves = int(solver.learner.state[solver.way]["step"])
-    moments = moments_of(solver.learner, solver.way)
+    moments = copy_moments(solver.learner, solver.way)
     return replace(state, moments=moments, moves=moves, random=solver.generator.get_state())
 
 
-def published_in_chunks(
+def track_published_in_chunks(
     surface: Surface,
     ends: tuple[Params, Params],
-    settings: Published,
+    settings: PublishedSettings,
     generator: torch.Generator,
     folder: Folder,
     tell: Tell,
-) -> Kept[Tracked]:
+) -> TimedState[TrackingState]:
     """Track a valley as published, and store it every few seconds, as `valley_in_chunks` does.
 
     Args:
@@ -198,19 +198,21 @@ def published_in_chunks(
         ger2020reproducibility
     """
 
-    def track(evaluations: int, seconds: float, before: Tracked | None) -> Tracked:
+    def track(evaluations: int, seconds: float, before: TrackingState | None) -> TrackingState:
         budget = replace(settings, evaluations=evaluations, seconds=seconds)
-        return published_valley(surface, *ends, budget, before if isinstance(before, Detour) else generator)
+        return track_published_valley(
+            surface, *ends, budget, before if isinstance(before, PublishedState) else generator
+        )
 
     return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, tell)
 
 
 def _begun(
-    surface: Surface, settings: Published, generator: torch.Generator, first: Params, ends: tuple[float, float]
-) -> tuple[_Solver, Detour]:
+    surface: Surface, settings: PublishedSettings, generator: torch.Generator, first: Params, ends: tuple[float, float]
+) -> tuple[_Solver, PublishedState]:
     way = flatten(first).double().requires_grad_()
     nothing = torch.zeros(2, len(way), dtype=way.dtype, device=way.device)
-    state = Detour(
+    state = PublishedState(
         (first,),
         (ends[0],),
         level=max(ends) + settings.allowed,
@@ -226,17 +228,17 @@ def _begun(
         moves=0,
         random=generator.get_state(),
     )
-    return _Solver(surface, settings, generator, way, restored(way, nothing, 0)), state
+    return _Solver(surface, settings, generator, way, restore_adam(way, nothing, 0)), state
 
 
-def _resumed(surface: Surface, settings: Published, state: Detour) -> _Solver:
+def _resumed(surface: Surface, settings: PublishedSettings, state: PublishedState) -> _Solver:
     generator, way = torch.Generator(), flatten(state.points[-1]).double().requires_grad_()
     generator.set_state(state.random)
-    learner = restored(way, state.moments, state.moves)
+    learner = restore_adam(way, state.moments, state.moves)
     return _Solver(surface, settings, generator, way, learner, state.gradients)
 
 
-def _step(solver: _Solver, state: Detour, target: Params, floor: float) -> Detour:
+def _step(solver: _Solver, state: PublishedState, target: Params, floor: float) -> PublishedState:
     """Go straight on, or around where the loss is too high there."""
     here, settings = state.points[-1], solver.settings
     slope, share = 0.0 if distance(here, target) < _NEAR else state.slope, min(1.0, state.share + settings.share)
@@ -252,7 +254,7 @@ def _step(solver: _Solver, state: Detour, target: Params, floor: float) -> Detou
     return replace(state, points=(*state.points, ahead), losses=losses, increase=increase, stride=stride)
 
 
-def _searched(surface: Surface, state: Detour, way: Tensor) -> tuple[Detour, Params, float]:
+def _searched(surface: Surface, state: PublishedState, way: Tensor) -> tuple[PublishedState, Params, float]:
     """Shorten the step until its loss is low enough, or it is very short."""
     here, length = state.points[-1], _FIRST_LENGTH
     while True:
@@ -263,5 +265,5 @@ def _searched(surface: Surface, state: Detour, way: Tensor) -> tuple[Detour, Par
             return state, point, loss
 
 
-def _looked(surface: Surface, state: Detour, point: Params) -> tuple[Detour, float]:
-    return replace(state, evaluations=state.evaluations + 1), mean_loss(surface, point)
+def _looked(surface: Surface, state: PublishedState, point: Params) -> tuple[PublishedState, float]:
+    return replace(state, evaluations=state.evaluations + 1), compute_mean_loss(surface, point)

@@ -9,20 +9,20 @@ from functools import partial
 from pathlib import Path as Folder
 
 from perdure.core.random import stream
-from perdure.landscape.band import band_learner
-from perdure.landscape.curve import Bezier, bezier_learner, polychain_learner
-from perdure.landscape.ends import Ends
-from perdure.landscape.learning import Learned, Learner, learned_in_chunks
-from perdure.landscape.path import Chain, Path, linear
-from perdure.landscape.published import Published, published_in_chunks
-from perdure.landscape.storage import Kept, load_points, save_points
-from perdure.landscape.surface import ModelLoss, passes_of
-from perdure.landscape.tracking import Tracked, Valley
-from perdure.landscape.valley import valley_in_chunks
+from perdure.landscape.band import make_band_learner
+from perdure.landscape.curve import Bezier, make_bezier_learner, make_polychain_learner
+from perdure.landscape.ends import PathEnds
+from perdure.landscape.learning import Learner, LearningState, learn_in_chunks
+from perdure.landscape.path import Chain, Path, connect_linearly
+from perdure.landscape.published import PublishedSettings, track_published_in_chunks
+from perdure.landscape.storage import TimedState, load_points, save_points
+from perdure.landscape.surface import ModelLoss, count_passes
+from perdure.landscape.tracking import TrackingState, ValleySettings
+from perdure.landscape.valley import track_valley_in_chunks
 from perdure.ops.params import distance
 from perdure.records.files import write_text
 
-__all__ = ["KINDS", "Route", "Search", "find", "load_path", "save_path"]
+__all__ = ["KINDS", "PathSearch", "Route", "find_route", "load_path", "save_path"]
 
 KINDS = ("linear", "valley", "bezier", "polychain", "band", "published")
 """The kinds of paths."""
@@ -54,7 +54,7 @@ class Route:
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class PathSearch:
     """What the searches for all kinds of paths have in common.
 
     Args:
@@ -68,7 +68,7 @@ class Search:
     """
 
     surface: ModelLoss
-    ends: Ends
+    ends: PathEnds
     folder: Folder
     seconds: float
     tell: Callable[[str], None]
@@ -87,7 +87,7 @@ class Search:
         return self.folder / "paths" / kind
 
 
-def find(search: Search, kind: str) -> Route:
+def find_route(search: PathSearch, kind: str) -> Route:
     """Find a path of a kind, or load the one that was found.
 
     A tracking that ran out of time goes on when there is more of it now. What is found is stored at once; a search
@@ -141,58 +141,60 @@ def load_path(file: Folder) -> Path:
     return _SHAPES[shape](points)
 
 
-def _straight(search: Search) -> tuple[Route, bool]:
-    return Route("linear", linear(search.ends.first, search.ends.second), 0.0, 0.0, "nothing to search"), False
+def _straight(search: PathSearch) -> tuple[Route, bool]:
+    return Route(
+        "linear", connect_linearly(search.ends.first, search.ends.second), 0.0, 0.0, "nothing to search"
+    ), False
 
 
-def _curve(kind: str, ways: Callable[..., Learner[Path]], search: Search) -> tuple[Route, bool]:
+def _curve(kind: str, ways: Callable[..., Learner[Path]], search: PathSearch) -> tuple[Route, bool]:
     learner = ways(search.surface, search.ends.first, search.ends.second)
 
-    def tell(state: Learned) -> None:
+    def tell(state: LearningState) -> None:
         search.tell(f"{kind}: {state.gradients} of {learner.gradients} gradients")
 
     generator = stream(search.seed, "path", kind)
-    kept = learned_in_chunks(learner, generator, search.place(kind) / _LEARNING, tell)
-    passes = passes_of(kept.state.evaluations, kept.state.gradients, search.surface.size, learner.batch_size)
+    kept = learn_in_chunks(learner, generator, search.place(kind) / _LEARNING, tell)
+    passes = count_passes(kept.state.evaluations, kept.state.gradients, search.surface.size, learner.batch_size)
     return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients"), False
 
 
-def _valley(search: Search) -> tuple[Route, bool]:
-    settings = Valley(search.allowed, seconds=search.seconds)
+def _valley(search: PathSearch) -> tuple[Route, bool]:
+    settings = ValleySettings(search.allowed, seconds=search.seconds)
     tell, place = _teller("valley", search), search.place("valley") / _TRACKING
-    kept = valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, tell)
+    kept = track_valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, tell)
     return _completed("valley", kept, settings.batch_size, search)
 
 
-def _published(search: Search) -> tuple[Route, bool]:
-    settings = Published(search.allowed or 0.0, seconds=search.seconds)
+def _published(search: PathSearch) -> tuple[Route, bool]:
+    settings = PublishedSettings(search.allowed or 0.0, seconds=search.seconds)
     tell, place = _teller("published", search), search.place("published") / _TRACKING
     ends, generator = (search.ends.first, search.ends.second), stream(search.seed, "path", "published")
-    kept = published_in_chunks(search.surface, ends, settings, generator, place, tell)
+    kept = track_published_in_chunks(search.surface, ends, settings, generator, place, tell)
     return _completed("published", kept, settings.batch_size, search)
 
 
-def _teller(kind: str, search: Search) -> Callable[[float, float], None]:
+def _teller(kind: str, search: PathSearch) -> Callable[[float, float], None]:
     def tell(level: float, left: float) -> None:
         search.tell(f"{kind}: loss at most {level:.4g} nats, {left:.0%} of the distance left")
 
     return tell
 
 
-_FINDERS: dict[str, Callable[[Search], tuple[Route, bool]]] = {
+_FINDERS: dict[str, Callable[[PathSearch], tuple[Route, bool]]] = {
     "linear": _straight,
     "valley": _valley,
-    "bezier": partial(_curve, "bezier", bezier_learner),
-    "polychain": partial(_curve, "polychain", polychain_learner),
-    "band": partial(_curve, "band", band_learner),
+    "bezier": partial(_curve, "bezier", make_bezier_learner),
+    "polychain": partial(_curve, "polychain", make_polychain_learner),
+    "band": partial(_curve, "band", make_band_learner),
     "published": _published,
 }
 
 
-def _completed(kind: str, kept: Kept[Tracked], batch_size: int, search: Search) -> tuple[Route, bool]:
+def _completed(kind: str, kept: TimedState[TrackingState], batch_size: int, search: PathSearch) -> tuple[Route, bool]:
     """Lay the straight rest of a tracking that did not come to its end, and say so."""
     tracked, ends, cut = kept.state, search.ends, kept.state.ended == "seconds"
-    passes = passes_of(tracked.evaluations, tracked.gradients, search.surface.size, batch_size)
+    passes = count_passes(tracked.evaluations, tracked.gradients, search.surface.size, batch_size)
     whole, left = distance(ends.first, ends.second), distance(tracked.points[-1], ends.second)
     if left == 0:
         return Route(kind, tracked.path, kept.seconds, passes, "reached the other end"), False

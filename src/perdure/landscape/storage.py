@@ -19,11 +19,11 @@ from perdure.ops.params import Params
 from perdure.records.files import write_bytes
 
 __all__ = [
-    "AGAIN",
-    "Kept",
-    "in_chunks",
+    "REMEDY",
+    "TimedState",
     "load_points",
     "load_tensors",
+    "run_in_chunks",
     "save_points",
     "save_tensors",
 ]
@@ -38,7 +38,7 @@ State = TypeVar("State")
 
 
 @dataclass(frozen=True, eq=False)
-class Kept(Generic[State]):
+class TimedState(Generic[State]):
     """How far a search came, with the time it has taken over all calls.
 
     Args:
@@ -50,12 +50,12 @@ class Kept(Generic[State]):
     seconds: float = 0.0
 
 
-def in_chunks(
-    kept: Kept[State],
-    is_over: Callable[[Kept[State]], bool],
-    advance: Callable[[Kept[State], int], State],
-    keep: Callable[[Kept[State]], None],
-) -> Kept[State]:
+def run_in_chunks(
+    kept: TimedState[State],
+    is_over: Callable[[TimedState[State]], bool],
+    advance: Callable[[TimedState[State], int], State],
+    keep: Callable[[TimedState[State]], None],
+) -> TimedState[State]:
     """Search until it is over, a few seconds at a time.
 
     What is found does not depend on the chunks when `advance` goes on as if it had never stopped.
@@ -71,7 +71,8 @@ def in_chunks(
 
     Example:
         >>> seen = []
-        >>> found = in_chunks(Kept(0), lambda one: one.state >= 20, lambda one, count: one.state + count, seen.append)
+        >>> is_over, advance = lambda now: now.state >= 20, lambda now, count: now.state + count
+        >>> found = run_in_chunks(TimedState(0), is_over, advance, seen.append)
         >>> found.state, [one.state for one in seen]
         (24, [8, 24])
     """
@@ -81,12 +82,12 @@ def in_chunks(
         state = advance(kept, count)
         seconds = time.monotonic() - begun
         count = max(1, count * 2 if seconds < CHUNK else count // 2)
-        kept = Kept(state, kept.seconds + seconds)
+        kept = TimedState(state, kept.seconds + seconds)
         keep(kept)
     return kept
 
 
-AGAIN = "delete the folder of this path, and run the same command again"
+REMEDY = "delete the folder of this path, and run the same command again"
 """The remedy for files that cannot be read."""
 
 
@@ -124,7 +125,7 @@ def load_points(file: Folder) -> tuple[tuple[Params, ...], str]:
         points = tuple({name: stacked[name][k] for name in about["names"]} for k in range(count))
         shape = about["shape"]
     except (KeyError, IndexError, TypeError) as error:
-        raise PartError(f"{file} holds no path: {error}", AGAIN) from error
+        raise PartError(f"{file} holds no path: {error}", REMEDY) from error
     return points, shape
 
 
@@ -160,5 +161,5 @@ def load_tensors(file: Folder) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
             about = json.loads(stored.metadata()["about"])
     except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise PartError(f"{file} is missing or damaged: {error}", AGAIN) from error
+        raise PartError(f"{file} is missing or damaged: {error}", REMEDY) from error
     return tensors, about

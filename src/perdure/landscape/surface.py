@@ -24,7 +24,7 @@ from perdure.core.evaluation import evaluation
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
 
-__all__ = ["MINIBATCH", "Counted", "ModelLoss", "Surface", "Told", "passes_of"]
+__all__ = ["MINIBATCH", "CountCallback", "CountedSurface", "ModelLoss", "Surface", "count_passes"]
 
 
 class Surface(Protocol):
@@ -182,12 +182,12 @@ def _estimating(model: nn.Module) -> Iterator[None]:
 MINIBATCH = 256
 """Samples of a minibatch pass."""
 
-Told = Callable[[int], None]
+CountCallback = Callable[[int], None]
 """Told how many gradients were computed."""
 
 
-def passes_of(evaluations: int, gradients: int, size: int, batch_size: int) -> float:
-    """Count the minibatch passes of a search, as `Counted` does, by what it says it has computed.
+def count_passes(evaluations: int, gradients: int, size: int, batch_size: int) -> float:
+    """Count the minibatch passes of a search, as `CountedSurface` does, by what it says it has computed.
 
     Args:
         evaluations: losses of points, each of all samples.
@@ -199,7 +199,7 @@ def passes_of(evaluations: int, gradients: int, size: int, batch_size: int) -> f
         Minibatch passes.
 
     Example:
-        >>> passes_of(evaluations=1, gradients=1, size=512, batch_size=256)
+        >>> count_passes(evaluations=1, gradients=1, size=512, batch_size=256)
         5.0
     """
     return (evaluations * size + 3 * gradients * min(size, batch_size)) / MINIBATCH
@@ -210,7 +210,7 @@ def _quiet(_gradients: int) -> None:
 
 
 @dataclass(eq=False)
-class Counted:
+class CountedSurface:
     """A surface that counts what is asked of it.
 
     The unit is the forward pass of a minibatch of 256 samples. The backward pass of a minibatch counts as two, and a
@@ -229,7 +229,7 @@ class Counted:
         >>> from perdure.core.batch import Batch
         >>> from perdure.landscape.surface import ModelLoss
         >>> batch = Batch(torch.ones(512, 1), torch.zeros(512).long())
-        >>> counted = Counted(ModelLoss(torch.nn.Linear(1, 2, bias=False), batch))
+        >>> counted = CountedSurface(ModelLoss(torch.nn.Linear(1, 2, bias=False), batch))
         >>> weights = {"weight": torch.zeros(2, 1)}
         >>> _ = counted.losses(weights), counted.gradient(weights, torch.arange(256))
         >>> counted.passes
@@ -237,7 +237,7 @@ class Counted:
     """
 
     surface: Surface
-    told: Told = _quiet
+    told: CountCallback = _quiet
     forward: int = 0
     backward: int = 0
     gradients: int = 0

@@ -14,7 +14,7 @@ from perdure.models.bidirectional import Bidirectional
 from perdure.models.recurrent import RecurrentClassifier
 from perdure.ops.params import Params
 
-__all__ = ["Place", "Units", "rearranged", "symmetries"]
+__all__ = ["UnitAxis", "UnitLayer", "find_symmetries", "rearrange_units"]
 
 _ODD = (nn.Tanh, nn.Hardtanh, nn.Softsign, nn.Tanhshrink, nn.Identity)
 _PLAIN = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Softplus)
@@ -28,7 +28,7 @@ _GATES: dict[str, tuple[bool, ...]] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class UnitAxis:
     """Where the units of a layer stand in a weight.
 
     Args:
@@ -58,7 +58,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Units:
+class UnitLayer:
     """The units of a layer.
 
     Args:
@@ -68,11 +68,11 @@ class Units:
     """
 
     size: int
-    places: tuple[Place, ...]
+    places: tuple[UnitAxis, ...]
     signed: bool
 
 
-def symmetries(model: nn.Module) -> tuple[Units, ...]:
+def find_symmetries(model: nn.Module) -> tuple[UnitLayer, ...]:
     """Find the hidden units of a network that can change places.
 
     A unit of an LSTM or GRU changes sign when the weights to its candidate and all that leave it do, one of a linear
@@ -95,7 +95,7 @@ def symmetries(model: nn.Module) -> tuple[Units, ...]:
 
     Example:
         >>> network = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
-        >>> [(layer.size, layer.signed) for layer in symmetries(network)]
+        >>> [(layer.size, layer.signed) for layer in find_symmetries(network)]
         [(3, True)]
     """
     if isinstance(model, nn.Sequential):
@@ -107,11 +107,13 @@ def symmetries(model: nn.Module) -> tuple[Units, ...]:
     raise UnsupportedError(
         f"the symmetries of {type(model).__name__} are not known, so it cannot be aligned",
         "give a Sequential of linear layers, a RecurrentClassifier, an AttentionClassifier or a "
-        "HierarchicalClassifier, or describe its units as `Units`",
+        "HierarchicalClassifier, or describe its units as `UnitLayer`",
     )
 
 
-def rearranged(params: Params, units: Units, order: Int[Tensor, " unit"], sign: Float[Tensor, " unit"]) -> Params:
+def rearrange_units(
+    params: Params, units: UnitLayer, order: Int[Tensor, " unit"], sign: Float[Tensor, " unit"]
+) -> Params:
     """Let the units of a layer change places and signs.
 
     Args:
@@ -134,15 +136,15 @@ def rearranged(params: Params, units: Units, order: Int[Tensor, " unit"], sign: 
     return changed
 
 
-def _of_classifier(model: RecurrentClassifier) -> tuple[Units, ...]:
+def _of_classifier(model: RecurrentClassifier) -> tuple[UnitLayer, ...]:
     """Give the units of the recurrence, then those of the pooling."""
     recurrence, pooling = model.recurrence, model.self_attention
     signed = model.config.pooling != "max"
     if isinstance(recurrence, nn.RNNBase):
-        readers: list[Place] = [Place("head.weight", 1)]
+        readers: list[UnitAxis] = [UnitAxis("head.weight", 1)]
         if pooling is not None:
             hops = pooling.hop_layer.out_features
-            readers = [Place("self_attention.input_layer.weight", 1), Place("head.weight", 1, (True,) * hops)]
+            readers = [UnitAxis("self_attention.input_layer.weight", 1), UnitAxis("head.weight", 1, (True,) * hops)]
         layers = _of_recurrence(recurrence, readers, signed)
     elif isinstance(recurrence, Bidirectional) and pooling is None:
         layers = _of_both(recurrence, signed)
@@ -153,75 +155,77 @@ def _of_classifier(model: RecurrentClassifier) -> tuple[Units, ...]:
         )
     if pooling is None:
         return layers
-    places = Place("self_attention.input_layer.weight", 0), Place("self_attention.hop_layer.weight", 1)
-    return (*layers, Units(pooling.input_layer.out_features, places, signed=True))
+    places = UnitAxis("self_attention.input_layer.weight", 0), UnitAxis("self_attention.hop_layer.weight", 1)
+    return (*layers, UnitLayer(pooling.input_layer.out_features, places, signed=True))
 
 
-def _of_recurrence(module: nn.RNNBase, readers: list[Place], signed: bool) -> tuple[Units, ...]:
+def _of_recurrence(module: nn.RNNBase, readers: list[UnitAxis], signed: bool) -> tuple[UnitLayer, ...]:
     """Give the units of each layer of a one-way recurrence; the last is read by `readers`."""
     layers = []
     for k in range(module.num_layers):
         top = k == module.num_layers - 1
-        after = readers if top else [Place(f"recurrence.weight_ih_l{k + 1}", 1)]
+        after = readers if top else [UnitAxis(f"recurrence.weight_ih_l{k + 1}", 1)]
         layers.append(_cells("recurrence.", module, f"_l{k}", after, signed or not top))
     return tuple(layers)
 
 
-def _of_both(pair: Bidirectional, signed: bool) -> tuple[Units, ...]:
+def _of_both(pair: Bidirectional, signed: bool) -> tuple[UnitLayer, ...]:
     """Give the units of each layer and direction; what reads them has first those of one, then those of the other."""
     layers, last = [], len(pair.ahead) - 1
     for k, both in enumerate(zip(pair.ahead, pair.back, strict=True)):
         above = [f"recurrence.{way}.{k + 1}.weight_ih_l0" for way in ("ahead", "back")]
         for side, (way, module) in enumerate(zip(("ahead", "back"), both, strict=True)):
-            after = [Place(name, 1, start=side * pair.hidden_size) for name in (above if k < last else ["head.weight"])]
+            after = [
+                UnitAxis(name, 1, start=side * pair.hidden_size) for name in (above if k < last else ["head.weight"])
+            ]
             layers.append(_cells(f"recurrence.{way}.{k}.", module, "_l0", after, signed or k < last))
     return tuple(layers)
 
 
-def _cells(prefix: str, module: nn.Module, suffix: str, after: list[Place], signed: bool) -> Units:
+def _cells(prefix: str, module: nn.Module, suffix: str, after: list[UnitAxis], signed: bool) -> UnitLayer:
     """Give the units of one layer of a recurrence, or of a cell."""
     mode = module.mode if isinstance(module, nn.RNNBase) else "LSTM"
     weights = (f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-    into = [Place(prefix + name, 0, _GATES[mode]) for name in weights if hasattr(module, name)]
-    places = (*into, Place(f"{prefix}weight_hh{suffix}", 1), *after)
-    return Units(module.get_parameter(f"weight_hh{suffix}").shape[1], places, signed and mode != "RNN_RELU")
+    into = [UnitAxis(prefix + name, 0, _GATES[mode]) for name in weights if hasattr(module, name)]
+    places = (*into, UnitAxis(f"{prefix}weight_hh{suffix}", 1), *after)
+    return UnitLayer(module.get_parameter(f"weight_hh{suffix}").shape[1], places, signed and mode != "RNN_RELU")
 
 
-def _of_attention(model: AttentionClassifier) -> tuple[Units, ...]:
+def _of_attention(model: AttentionClassifier) -> tuple[UnitLayer, ...]:
     """Give the units of the linear layer, of each LSTM, the last with the decoder, and of each score."""
     dense = model.encoder.dense
-    layers = [Units(dense.out_features, tuple(_rows("encoder.dense", dense)), signed=True)]
+    layers = [UnitLayer(dense.out_features, tuple(_rows("encoder.dense", dense)), signed=True)]
     normal = [name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm1d)]
     for k, recurrence in enumerate(model.encoder.recurrences):
         between = [name for name in normal if name.startswith(f"encoder.between.{k}.")]
-        reader = Place(f"encoder.recurrences.{k}.weight_ih_l0", 1)
+        reader = UnitAxis(f"encoder.recurrences.{k}.weight_ih_l0", 1)
         layers[-1] = _also(layers[-1], *(place for name in between for place in _normalised(name)), reader)
         layers.append(_cells(f"encoder.recurrences.{k}.", recurrence, "_l0", [], signed=True))
-    readers = [Place("decoder.weight_ih", 1), Place("head.weight", 1)]
+    readers = [UnitAxis("decoder.weight_ih", 1), UnitAxis("head.weight", 1)]
     scores = [(name, module) for name, module in model.named_children() if isinstance(module, Score)]
-    readers += [Place(f"{name}.{layer}.weight", 1) for name, _ in scores for layer in ("query", "key")]
+    readers += [UnitAxis(f"{name}.{layer}.weight", 1) for name, _ in scores for layer in ("query", "key")]
     layers[-1] = _also(layers[-1], *_cells("decoder.", model.decoder, "", readers, signed=True).places)
     return (*layers, *(_of_score(name, score) for name, score in scores))
 
 
-def _of_score(name: str, score: Score) -> Units:
+def _of_score(name: str, score: Score) -> UnitLayer:
     into = (*_rows(f"{name}.query", score.query), *_rows(f"{name}.key", score.key))
-    return Units(score.key.out_features, (*into, Place(f"{name}.weight.weight", 1)), signed=True)
+    return UnitLayer(score.key.out_features, (*into, UnitAxis(f"{name}.weight.weight", 1)), signed=True)
 
 
-def _also(units: Units, *places: Place) -> Units:
+def _also(units: UnitLayer, *places: UnitAxis) -> UnitLayer:
     return replace(units, places=(*units.places, *places))
 
 
-def _of_stack(model: nn.Sequential) -> tuple[Units, ...]:
+def _of_stack(model: nn.Sequential) -> tuple[UnitLayer, ...]:
     """Give the units between each linear layer and the next."""
-    layers: list[Units] = []
-    into: list[Place] = []
+    layers: list[UnitLayer] = []
+    into: list[UnitAxis] = []
     size, signed = 0, True
     for name, module in model.named_children():
         if isinstance(module, nn.Linear):
             if into:
-                layers.append(Units(size, (*into, Place(f"{name}.weight", 1)), signed))
+                layers.append(UnitLayer(size, (*into, UnitAxis(f"{name}.weight", 1)), signed))
             into, size, signed = _rows(name, module), module.out_features, True
         elif isinstance(module, nn.BatchNorm1d):
             into += _normalised(name) if module.affine and into else []
@@ -229,15 +233,16 @@ def _of_stack(model: nn.Sequential) -> tuple[Units, ...]:
             signed = False
         elif not isinstance(module, (*_ODD, nn.Dropout)):
             raise UnsupportedError(
-                f"the symmetries of {type(module).__name__} in a Sequential are not known", "describe them as `Units`"
+                f"the symmetries of {type(module).__name__} in a Sequential are not known",
+                "describe them as `UnitLayer`",
             )
     return tuple(layers)
 
 
-def _rows(name: str, module: nn.Linear) -> list[Place]:
-    return [Place(f"{name}.{key}", 0) for key, _ in module.named_parameters(recurse=False)]
+def _rows(name: str, module: nn.Linear) -> list[UnitAxis]:
+    return [UnitAxis(f"{name}.{key}", 0) for key, _ in module.named_parameters(recurse=False)]
 
 
-def _normalised(name: str) -> list[Place]:
+def _normalised(name: str) -> list[UnitAxis]:
     """Place the units behind batch normalisation: its shift changes sign with them, its scale does not."""
-    return [Place(f"{name}.weight", 0, (False,)), Place(f"{name}.bias", 0)]
+    return [UnitAxis(f"{name}.weight", 0, (False,)), UnitAxis(f"{name}.bias", 0)]

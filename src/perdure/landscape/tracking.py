@@ -15,15 +15,31 @@ from torch import Tensor
 from perdure.core.check import check_counts
 from perdure.core.errors import PartError, SettingError
 from perdure.landscape.path import Chain
-from perdure.landscape.storage import AGAIN, Kept, in_chunks, load_points, load_tensors, save_points, save_tensors
+from perdure.landscape.storage import (
+    REMEDY,
+    TimedState,
+    load_points,
+    load_tensors,
+    run_in_chunks,
+    save_points,
+    save_tensors,
+)
 from perdure.ops.params import Params, distance
 from perdure.records.files import write_text
 
-__all__ = ["Detour", "Tell", "Tracked", "Valley", "load_tracked", "save_tracked", "track_in_chunks"]
+__all__ = [
+    "PublishedState",
+    "Tell",
+    "TrackingState",
+    "ValleySettings",
+    "load_tracking",
+    "save_tracking",
+    "track_in_chunks",
+]
 
 
 @dataclass(frozen=True)
-class Valley:
+class ValleySettings:
     """How to track a valley.
 
     Args:
@@ -66,7 +82,7 @@ class Valley:
 
 
 @dataclass(frozen=True, eq=False)
-class Tracked:
+class TrackingState:
     """How far the tracking of a valley came.
 
     Args:
@@ -96,7 +112,7 @@ class Tracked:
 
 
 @dataclass(frozen=True, eq=False)
-class Detour(Tracked):
+class PublishedState(TrackingState):
     """How far the published tracking of a valley came, with all that its next step depends on.
 
     Args:
@@ -117,17 +133,17 @@ class Detour(Tracked):
 
 
 _STATE = "tracked.json"
-_NOTHING = Tracked((), (), 0.0, 0.0, "evaluations", 0.0, 0, 0)
+_NOTHING = TrackingState((), (), 0.0, 0.0, "evaluations", 0.0, 0, 0)
 
 Tell = Callable[[float, float], None]
 """Told the loss that no point lies above, and which share of the distance is left."""
 
 
-Track = Callable[[int, float, Tracked | None], Tracked]
+Track = Callable[[int, float, TrackingState | None], TrackingState]
 """From the limits of evaluations and seconds and the tracking so far to the tracking after more steps."""
 
 
-def save_tracked(folder: Folder, kept: Kept[Tracked]) -> None:
+def save_tracking(folder: Folder, kept: TimedState[TrackingState]) -> None:
     """Store a tracking; points that are there already are not written again.
 
     Args:
@@ -153,8 +169,8 @@ def save_tracked(folder: Folder, kept: Kept[Tracked]) -> None:
         (folder / there["state"]).unlink(missing_ok=True)
 
 
-def load_tracked(folder: Folder) -> Kept[Tracked] | None:
-    """Load what `save_tracked` stored; what a killed process left behind it does not count.
+def load_tracking(folder: Folder) -> TimedState[TrackingState] | None:
+    """Load what `save_tracking` stored; what a killed process left behind it does not count.
 
     Args:
         folder: of this tracking alone.
@@ -171,14 +187,14 @@ def load_tracked(folder: Folder) -> Kept[Tracked] | None:
     points = tuple(point for part in record["parts"] for point in load_points(folder / part)[0])
     fields = {**record["tracked"], "points": points, "losses": tuple(record["tracked"]["losses"])}
     if record["state"] is None:
-        return Kept(Tracked(**fields), record["seconds"])
+        return TimedState(TrackingState(**fields), record["seconds"])
     fields |= {name: tensor.clone() for name, tensor in load_tensors(folder / record["state"])[0].items()}
-    return Kept(Detour(**fields), record["seconds"])
+    return TimedState(PublishedState(**fields), record["seconds"])
 
 
 def track_in_chunks(
     track: Track, ends: tuple[Params, Params], evaluations: int, seconds: float, folder: Folder, tell: Tell
-) -> Kept[Tracked]:
+) -> TimedState[TrackingState]:
     """Track a valley and store it every few seconds; resume a tracking stored in the folder.
 
     Args:
@@ -197,25 +213,25 @@ def track_in_chunks(
     """
     whole = distance(*ends)
 
-    def is_over(kept: Kept[Tracked]) -> bool:
+    def is_over(kept: TimedState[TrackingState]) -> bool:
         if kept.state.ended == "seconds":
             return kept.seconds >= seconds
         return kept.state.ended != "evaluations" or kept.state.evaluations >= evaluations
 
-    def advance(kept: Kept[Tracked], more: int) -> Tracked:
+    def advance(kept: TimedState[TrackingState], more: int) -> TrackingState:
         until = min(evaluations, kept.state.evaluations + more)
         return track(until, seconds - kept.seconds, kept.state if kept.state.points else None)
 
-    def keep(kept: Kept[Tracked]) -> None:
-        save_tracked(folder, kept)
+    def keep(kept: TimedState[TrackingState]) -> None:
+        save_tracking(folder, kept)
         tell(kept.state.level, distance(kept.state.points[-1], ends[1]) / whole if whole else 0.0)
 
-    return in_chunks(load_tracked(folder) or Kept(_NOTHING), is_over, advance, keep)
+    return run_in_chunks(load_tracking(folder) or TimedState(_NOTHING), is_over, advance, keep)
 
 
 def _record(folder: Folder) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PartError(f"{folder / _STATE} cannot be read: {error}", AGAIN) from error
+        raise PartError(f"{folder / _STATE} cannot be read: {error}", REMEDY) from error
     return record

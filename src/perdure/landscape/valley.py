@@ -10,14 +10,14 @@ from pathlib import Path as Folder
 
 from perdure.core.errors import NonFiniteError
 from perdure.core.random import stream
-from perdure.landscape.barrier import bootstrap_error
+from perdure.landscape.barrier import estimate_standard_error
 from perdure.landscape.direction import Corrector
-from perdure.landscape.storage import Kept
+from perdure.landscape.storage import TimedState
 from perdure.landscape.surface import Surface
-from perdure.landscape.tracking import Tell, Tracked, Valley, track_in_chunks
+from perdure.landscape.tracking import Tell, TrackingState, ValleySettings, track_in_chunks
 from perdure.ops.params import Params, distance, interpolate
 
-__all__ = ["valley", "valley_in_chunks"]
+__all__ = ["track_valley", "track_valley_in_chunks"]
 
 
 _RISE = 1.5
@@ -31,7 +31,7 @@ class _Search:
     """What stays the same from step to step."""
 
     corrector: Corrector
-    settings: Valley
+    settings: ValleySettings
     whole: float
     floor: float
     hoped: float
@@ -49,9 +49,13 @@ class _Look:
 _NOWHERE = _Look({}, math.inf, math.inf)
 
 
-def valley(
-    surface: Surface, first: Params, second: Params, settings: Valley | None = None, resume: Tracked | None = None
-) -> Tracked:
+def track_valley(
+    surface: Surface,
+    first: Params,
+    second: Params,
+    settings: ValleySettings | None = None,
+    resume: TrackingState | None = None,
+) -> TrackingState:
     """Track the valley between two points.
 
     Each step goes straight towards the target, at most twice as far as the step before, and then back down by a
@@ -85,11 +89,11 @@ def valley(
         >>> from perdure.landscape.surface import ModelLoss
         >>> surface = ModelLoss(torch.nn.Linear(1, 2, bias=False), Batch(torch.ones(2, 1), torch.tensor([0, 1])))
         >>> ends = [{"weight": torch.tensor([[x], [x]])} for x in (-1.0, 1.0)]
-        >>> found = valley(surface, *ends)  # equal weights cost ln 2, however large they are
+        >>> found = track_valley(surface, *ends)  # equal weights cost ln 2, however large they are
         >>> found.ended, round(found.level, 4), found.increase
         ('target', 0.6931, 0.0)
     """
-    settings = settings or Valley()
+    settings = settings or ValleySettings()
     until = time.monotonic() + settings.seconds
     ends = [surface.losses(point).double().cpu() for point in (first, second)]
     start, worse = float(ends[0].mean()), max(ends, key=lambda losses: float(losses.mean()))
@@ -97,10 +101,12 @@ def valley(
         means = [float(losses.mean()) for losses in ends]
         raise NonFiniteError(f"the losses of the two ends are {means}", "give weights whose loss is finite")
     corrector = Corrector(surface, second, settings.corrections, settings.batch_size)
-    noise = bootstrap_error(worse, stream(0, "valley")) if settings.allowed is None else settings.allowed
+    noise = estimate_standard_error(worse, stream(0, "valley")) if settings.allowed is None else settings.allowed
     floor, whole = float(worse.mean()), distance(first, second)
     search = _Search(corrector, settings, whole, floor, floor + noise)
-    state = resume or Tracked((first,), (start,), search.hoped, 0.0, "evaluations", settings.longest * whole, 2, 0)
+    state = resume or TrackingState(
+        (first,), (start,), search.hoped, 0.0, "evaluations", settings.longest * whole, 2, 0
+    )
     state = replace(state, ended="target", level=max(search.hoped, state.level))
     while state.ended == "target" and distance(state.points[-1], second) > 0:
         if state.evaluations >= settings.evaluations:
@@ -111,9 +117,9 @@ def valley(
     return state
 
 
-def valley_in_chunks(
-    surface: Surface, ends: tuple[Params, Params], settings: Valley, folder: Folder, tell: Tell
-) -> Kept[Tracked]:
+def track_valley_in_chunks(
+    surface: Surface, ends: tuple[Params, Params], settings: ValleySettings, folder: Folder, tell: Tell
+) -> TimedState[TrackingState]:
     """Track a valley and store it every few seconds; a tracking in the folder goes on as if it had never ended.
 
     Args:
@@ -135,13 +141,13 @@ def valley_in_chunks(
         ger2020reproducibility
     """
 
-    def track(evaluations: int, seconds: float, before: Tracked | None) -> Tracked:
-        return valley(surface, *ends, replace(settings, evaluations=evaluations, seconds=seconds), before)
+    def track(evaluations: int, seconds: float, before: TrackingState | None) -> TrackingState:
+        return track_valley(surface, *ends, replace(settings, evaluations=evaluations, seconds=seconds), before)
 
     return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, tell)
 
 
-def _step(search: _Search, state: Tracked) -> Tracked:
+def _step(search: _Search, state: TrackingState) -> TrackingState:
     """Take one step: the first that stays below the level, or the easiest when the level may rise."""
     easiest, now = _NOWHERE, state
     for now, found in _tries(search, state):
@@ -154,7 +160,7 @@ def _step(search: _Search, state: Tracked) -> Tracked:
     return _moved(search, replace(now, level=level), easiest)
 
 
-def _tries(search: _Search, state: Tracked) -> Iterator[tuple[Tracked, _Look]]:
+def _tries(search: _Search, state: TrackingState) -> Iterator[tuple[TrackingState, _Look]]:
     """Look at the steps to try: the target when it is near, and else from long to short."""
     longest, least = (share * search.whole for share in (search.settings.longest, search.settings.least))
     far, stride = distance(state.points[-1], search.corrector.target), min(2 * state.stride, longest)
@@ -167,7 +173,7 @@ def _tries(search: _Search, state: Tracked) -> Iterator[tuple[Tracked, _Look]]:
         stride /= 2
 
 
-def _corrected(search: _Search, state: Tracked, far: float) -> tuple[Tracked, _Look]:
+def _corrected(search: _Search, state: TrackingState, far: float) -> tuple[TrackingState, _Look]:
     """Go straight on, and correct until the loss is as low as is hoped for, or it does not pay any more.
 
     Corrections of total length p across the way take back p^2 / 2 far of it; in a round that is at most half the step.
@@ -188,7 +194,7 @@ def _corrected(search: _Search, state: Tracked, far: float) -> tuple[Tracked, _L
     return state, best
 
 
-def _looked(search: _Search, state: Tracked, point: Params) -> tuple[Tracked, _Look]:
+def _looked(search: _Search, state: TrackingState, point: Params) -> tuple[TrackingState, _Look]:
     """Look at the loss of a point, and between it and the last one; one that is NaN counts as infinite."""
     pieces = search.settings.between + 1
     way = [interpolate(state.points[-1], point, k / pieces) for k in range(1, pieces)]
@@ -197,7 +203,7 @@ def _looked(search: _Search, state: Tracked, point: Params) -> tuple[Tracked, _L
     return replace(state, evaluations=state.evaluations + pieces), _Look(point, losses[-1], max(losses))
 
 
-def _moved(search: _Search, state: Tracked, found: _Look) -> Tracked:
+def _moved(search: _Search, state: TrackingState, found: _Look) -> TrackingState:
     return replace(
         state,
         points=(*state.points, found.point),

@@ -19,7 +19,7 @@ from perdure.core.estimate import Estimate
 from perdure.core.threads import side_by_side
 from perdure.ops.pairs import FEWEST, pair_interval, pair_mean
 from perdure.ops.similarity import Measure, as_similarity, packed
-from perdure.stability.clusters import adjusted_rand, clusterings
+from perdure.stability.clusters import adjusted_rand, cluster_each_run
 from perdure.stability.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.stability.vectors import Vectors
 
@@ -28,12 +28,12 @@ __all__ = [
     "NULL",
     "Agreement",
     "Partitions",
-    "Run",
-    "cluster_agreement",
-    "compared",
-    "predicted_alike",
-    "runs_interval",
-    "sample_agreement",
+    "RunExplanations",
+    "compare_in_parts",
+    "estimate_interval",
+    "find_equal_predictions",
+    "measure_cluster_agreement",
+    "measure_sample_agreement",
 ]
 
 Partitions = Callable[[Tensor, Tensor], float]
@@ -52,7 +52,7 @@ NULL = 250
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class RunExplanations:
     """What one training run says of some sequences.
 
     Args:
@@ -81,7 +81,7 @@ class Agreement:
     pairs: Float[Tensor, "run run"]
 
 
-def runs_interval(pairs: Float[Tensor, "run run"], generator: torch.Generator) -> tuple[float, float] | None:
+def estimate_interval(pairs: Float[Tensor, "run run"], generator: torch.Generator) -> tuple[float, float] | None:
     """Return an interval of the mean over pairs of runs.
 
     A bootstrap interval from few runs is too narrow, so with fewer than five runs the interval spans all pairs; two
@@ -102,8 +102,12 @@ def runs_interval(pairs: Float[Tensor, "run run"], generator: torch.Generator) -
     return known.min().item(), known.max().item()
 
 
-def sample_agreement(
-    runs: Sequence[Run], measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types, draws: int = 5
+def measure_sample_agreement(
+    runs: Sequence[RunExplanations],
+    measure: Measure,
+    generator: torch.Generator,
+    shuffle: Shuffle = shuffle_types,
+    draws: int = 5,
 ) -> Agreement:
     """Compare the explanations of each sequence by two runs, and average over sequences and pairs.
 
@@ -127,12 +131,13 @@ def sample_agreement(
     Example:
         >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
-        >>> found = sample_agreement([Run(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator()).estimate
+        >>> runs = [RunExplanations(vectors, torch.tensor([0] * 8))] * 3
+        >>> found = measure_sample_agreement(runs, spearman, torch.Generator()).estimate
         >>> found.value, found.interval, found.ceiling, found.null < 0.5
         (1.0, (1.0, 1.0), 1.0, True)
     """
     check_counts(draws=draws)
-    alike, present = predicted_alike(runs), runs[0].vectors.present
+    alike, present = find_equal_predictions(runs), runs[0].vectors.present
     kept = alike & (present.sum(1) > 1).to(alike.device)
     values = torch.stack([run.vectors.values for run in runs])
     found = _averages(measure, values, values, present, kept)
@@ -152,7 +157,7 @@ def sample_agreement(
         pair_mean(pairs),
         fmean(pair_mean(_mirrored(table)) for table in nulls),
         fmean(selves),
-        runs_interval(pairs, generator),
+        estimate_interval(pairs, generator),
         len(runs),
         similarity.name,
         higher_is_better=similarity.higher_is_better,
@@ -169,7 +174,7 @@ def _averages(
 ) -> Float[Tensor, "*pairs"]:
     """Average over the samples to compare, for all pairs of runs."""
     sums = torch.zeros(kept.shape[:-1], dtype=torch.float64)
-    for part, table in compared(measure, first, second, present):
+    for part, table in compare_in_parts(measure, first, second, present):
         sums += table.masked_fill(~kept[..., part].cpu(), 0.0).sum(-1).reshape(sums.shape)
     return sums / kept.sum(-1).cpu()
 
@@ -186,8 +191,8 @@ def _compared_somewhere(kept: Bool[Tensor, "run run sample"]) -> Int[Tensor, " s
     return kept[others].any(0).nonzero()[:NULL, 0]
 
 
-def cluster_agreement(
-    runs: Sequence[Run],
+def measure_cluster_agreement(
+    runs: Sequence[RunExplanations],
     count: int,
     generator: torch.Generator,
     measures: Mapping[str, Partitions] = RAND,
@@ -221,16 +226,16 @@ def cluster_agreement(
 
     Example:
         >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
-        >>> runs = [Run(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
-        >>> found = cluster_agreement(runs, 2, torch.Generator())["ARI"].estimate
+        >>> runs = [RunExplanations(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
+        >>> found = measure_cluster_agreement(runs, 2, torch.Generator())["ARI"].estimate
         >>> found.value, found.ceiling
         (1.0, 1.0)
     """
     check_counts(draws=draws)
-    alike = predicted_alike(runs)
+    alike = find_equal_predictions(runs)
 
     def labels(several: Sequence[Vectors], seed: int = SEED) -> list[Tensor]:
-        return [one.label for one in clusterings([vectors.values for vectors in several], count, seed)]
+        return [one.label for one in cluster_each_run([vectors.values for vectors in several], count, seed)]
 
     found = labels([run.vectors for run in runs])
     some = torch.arange(len(alike[0, 0]))[: max(NULL, count)]
@@ -260,7 +265,7 @@ def _placed(
     pairs, few = _pairs(found, found, alike, measure), [label[some] for label in found]
     null = fmean(pair_mean(_pairs(few, shuffled, alike[..., some], measure)) for shuffled in labels.others)
     selves = [measure(one, same) for one, same in zip(found, labels.again, strict=True)]
-    interval = runs_interval(pairs, generator)
+    interval = estimate_interval(pairs, generator)
     estimate = Estimate(pair_mean(pairs), null, fmean(selves), interval, len(found), name, higher_is_better=True)
     return Agreement(estimate, pairs)
 
@@ -275,7 +280,7 @@ def _pairs(
     return table
 
 
-def predicted_alike(runs: Sequence[Run]) -> Bool[Tensor, "run run sample"]:
+def find_equal_predictions(runs: Sequence[RunExplanations]) -> Bool[Tensor, "run run sample"]:
     """Tell which sequences two runs predict alike.
 
     Args:
@@ -290,8 +295,8 @@ def predicted_alike(runs: Sequence[Run]) -> Bool[Tensor, "run run sample"]:
 
     Example:
         >>> vectors = Vectors(torch.ones(2, 1), torch.ones(2, 1, dtype=torch.bool))
-        >>> runs = [Run(vectors, torch.tensor([0, 1])), Run(vectors, torch.tensor([0, 0]))]
-        >>> predicted_alike(runs)[0, 1].tolist()
+        >>> runs = [RunExplanations(vectors, torch.tensor([0, 1])), RunExplanations(vectors, torch.tensor([0, 0]))]
+        >>> find_equal_predictions(runs)[0, 1].tolist()
         [True, False]
     """
     if len(runs) < 2:
@@ -313,7 +318,7 @@ NUMBERS = 2**19
 """Numbers that are compared at once."""
 
 
-def compared(
+def compare_in_parts(
     measure: Measure,
     first: Float[Tensor, "run sample type"],
     second: Float[Tensor, "run sample type"],
@@ -322,7 +327,7 @@ def compared(
     """Compare runs with each other, some samples at a time; those with as many types go together.
 
     Args:
-        measure: as in `sample_agreement`.
+        measure: as in `measure_sample_agreement`.
         first: of some runs.
         second: of as many; the same object when these are the same runs.
         present: true for the types that occur.

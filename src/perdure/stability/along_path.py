@@ -23,24 +23,34 @@ from perdure.models.embedded import embedded
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
 from perdure.ops.similarity import Measure
-from perdure.stability.agreement import SEED, Run, predicted_alike
-from perdure.stability.clusters import adjusted_rand, clustering, matched
+from perdure.stability.agreement import SEED, RunExplanations, find_equal_predictions
+from perdure.stability.clusters import adjusted_rand, cluster_vectors, match_clusters
 from perdure.stability.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.stability.vectors import Vectors
 from perdure.training.predict import predict
 
-__all__ = ["Course", "Drift", "Explainer", "Flow", "course", "drift", "explained", "f1", "flow"]
+__all__ = [
+    "ClusterFlow",
+    "Drift",
+    "Explainer",
+    "PathPerformance",
+    "compute_f1",
+    "evaluate_along_path",
+    "explain_along_path",
+    "follow_clusters",
+    "measure_drift",
+]
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class PathPerformance:
     """How well a model does along a path.
 
     Args:
         t: the share of the length at each point, from 0 to 1.
         loss: the mean loss of the samples that the path was found with, in nats.
         accuracy: the share of the samples shown that are predicted right.
-        f1: their F1 score, as `f1` gives it.
+        f1: their F1 score, as `compute_f1` gives it.
         predicted: the class of each sample shown.
     """
 
@@ -66,7 +76,7 @@ class Explainer:
     seed: int = 0
 
 
-def course(surface: ModelLoss, points: Sequence[Params], batch: Batch) -> Course:
+def evaluate_along_path(surface: ModelLoss, points: Sequence[Params], batch: Batch) -> PathPerformance:
     """Measure how well the model does at points of a path.
 
     Args:
@@ -81,11 +91,13 @@ def course(surface: ModelLoss, points: Sequence[Params], batch: Batch) -> Course
     predicted, classes = logits.argmax(2), logits.shape[2]
     losses = torch.stack([surface.losses(point).double().mean() for point in points])
     right = (predicted == batch.label.cpu()).double().mean(1)
-    scores = torch.tensor([f1(one, batch.label, classes) for one in predicted], dtype=torch.float64)
-    return Course(torch.linspace(0, 1, len(points), dtype=torch.float64), losses, right, scores, predicted)
+    scores = torch.tensor([compute_f1(one, batch.label, classes) for one in predicted], dtype=torch.float64)
+    return PathPerformance(torch.linspace(0, 1, len(points), dtype=torch.float64), losses, right, scores, predicted)
 
 
-def explained(surface: ModelLoss, points: Sequence[Params], batch: Batch, explainer: Explainer) -> tuple[Run, ...]:
+def explain_along_path(
+    surface: ModelLoss, points: Sequence[Params], batch: Batch, explainer: Explainer
+) -> tuple[RunExplanations, ...]:
     """Explain the predicted class of each sample at points of a path.
 
     Args:
@@ -101,7 +113,7 @@ def explained(surface: ModelLoss, points: Sequence[Params], batch: Batch, explai
     return tuple(_run(surface.model_at(point), batch, explainer, k, k in ends) for k, point in enumerate(points))
 
 
-def f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"], classes: int) -> float:
+def compute_f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"], classes: int) -> float:
     """Give the F1 score: of class 1 where there are two classes, else the mean over classes.
 
     Args:
@@ -113,14 +125,14 @@ def f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"], classes
         The harmonic mean of precision and recall; 0 where nothing of a class is right.
 
     Example:
-        >>> round(f1(torch.tensor([1, 1, 0, 0]), torch.tensor([1, 0, 0, 0]), 2), 4)
+        >>> round(compute_f1(torch.tensor([1, 1, 0, 0]), torch.tensor([1, 0, 0, 0]), 2), 4)
         0.6667
     """
     average = "binary" if classes == 2 else "macro"
     return float(f1_score(label.cpu(), predicted.cpu(), average=average, zero_division=0.0))
 
 
-def _run(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_end: bool) -> Run:
+def _run(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_end: bool) -> RunExplanations:
     method, shown = explainer.method(model), embedded(model, batch)
     predicted = predict(model, batch).argmax(1).cpu()
 
@@ -135,7 +147,7 @@ def _run(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_en
         )
         return explainer.vectors(replace(found, values=found.values.cpu()), batch)
 
-    return Run(vectors("explain"), predicted, vectors("again") if is_end else None)
+    return RunExplanations(vectors("explain"), predicted, vectors("again") if is_end else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +170,7 @@ class Drift:
 
 
 @dataclass(frozen=True, eq=False)
-class Flow:
+class ClusterFlow:
     """The clusters of samples that are explained alike, along a path.
 
     Args:
@@ -175,8 +187,12 @@ class Flow:
     ceiling: float
 
 
-def drift(
-    runs: Sequence[Run], measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types, draws: int = 1
+def measure_drift(
+    runs: Sequence[RunExplanations],
+    measure: Measure,
+    generator: torch.Generator,
+    shuffle: Shuffle = shuffle_types,
+    draws: int = 1,
 ) -> Drift:
     """Compare the explanations of each sample along a path.
 
@@ -184,7 +200,7 @@ def drift(
     `sample_agreement`.
 
     Args:
-        runs: what each point of the path says, from `explained`.
+        runs: what each point of the path says, from `explain_along_path`.
         measure: for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
         generator: the stream of the null.
         shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
@@ -200,12 +216,12 @@ def drift(
     Example:
         >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
-        >>> found = drift([Run(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator())
+        >>> found = measure_drift([RunExplanations(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator())
         >>> found.ends.tolist(), found.ceiling, found.null < 0.5
         ([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]], 1.0, True)
     """
     check_counts(draws=draws)
-    alike, last = predicted_alike(runs), len(runs) - 1
+    alike, last = find_equal_predictions(runs), len(runs) - 1
     compare = partial(_by_sample, measure, runs[0].vectors.present)
     values = [run.vectors.values for run in runs]
     first = torch.stack([compare(values[0], one, alike[0, k]) for k, one in enumerate(values)])
@@ -222,11 +238,13 @@ def drift(
     return Drift(ends, neighbour, first, _mean(null), _mean(selves))
 
 
-def flow(runs: Sequence[Run], count: int, generator: torch.Generator, draws: int = 1) -> Flow:
+def follow_clusters(
+    runs: Sequence[RunExplanations], count: int, generator: torch.Generator, draws: int = 1
+) -> ClusterFlow:
     """Cluster the samples by their explanations at each point of a path, and follow them.
 
     Args:
-        runs: what each point of the path says, from `explained`.
+        runs: what each point of the path says, from `explain_along_path`.
         count: the number of clusters; the paper has 2 along paths.
         generator: the stream of the null.
         draws: shuffles of each point but the first.
@@ -244,16 +262,16 @@ def flow(runs: Sequence[Run], count: int, generator: torch.Generator, draws: int
 
     Example:
         >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
-        >>> runs = [Run(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
-        >>> found = flow(runs, 2, torch.Generator())
+        >>> runs = [RunExplanations(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
+        >>> found = follow_clusters(runs, 2, torch.Generator())
         >>> found.ari[2].tolist(), bool((found.label == found.label[0]).all())
         ([1.0, 1.0, 1.0], True)
     """
     check_counts(draws=draws)
-    alike, last = predicted_alike(runs).cpu(), len(runs) - 1
+    alike, last = find_equal_predictions(runs).cpu(), len(runs) - 1
     labels = [_labels(runs[0].vectors, count)]
     for run in runs[1:]:
-        labels.append(matched(_labels(run.vectors, count), labels[-1]))
+        labels.append(match_clusters(_labels(run.vectors, count), labels[-1]))
     table = [
         [_rand(labels[k], labels[other], alike[k, other]) if other >= 0 else torch.nan for other in (0, last, k - 1)]
         for k in range(len(runs))
@@ -265,7 +283,7 @@ def flow(runs: Sequence[Run], count: int, generator: torch.Generator, draws: int
     ]
     selves = [_rand(labels[k], _labels(_again(runs[k]), count, SEED + 1), alike[k, k]) for k in (0, last)]
     ari = torch.tensor(table, dtype=torch.float64)
-    return Flow(torch.stack(labels), ari, *(float(torch.tensor(some).nanmean()) for some in (null, selves)))
+    return ClusterFlow(torch.stack(labels), ari, *(float(torch.tensor(some).nanmean()) for some in (null, selves)))
 
 
 def _by_sample(measure: Measure, present: Bool[Tensor, "sample type"], a: Tensor, b: Tensor, alike: Tensor) -> Tensor:
@@ -277,12 +295,12 @@ def _by_sample(measure: Measure, present: Bool[Tensor, "sample type"], a: Tensor
     return found
 
 
-def _again(run: Run) -> Vectors:
+def _again(run: RunExplanations) -> Vectors:
     return run.vectors if run.again is None else run.again
 
 
 def _labels(vectors: Vectors, count: int, seed: int = SEED) -> Tensor:
-    return clustering(vectors.values, count, seed).label
+    return cluster_vectors(vectors.values, count, seed).label
 
 
 def _rand(a: Tensor, b: Tensor, kept: Tensor) -> float:

@@ -17,14 +17,14 @@ from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.models.embedded import embedded
 from perdure.ops.sequence import lengths_of
-from perdure.stability.agreement import Run
-from perdure.stability.explain_runs import type_count
+from perdure.stability.agreement import RunExplanations
+from perdure.stability.explain_runs import count_types
 
-__all__ = ["check_comparable", "rehearse"]
+__all__ = ["check_comparable", "check_methods"]
 
 
 def check_comparable(
-    told: Mapping[str, Sequence[Run]], names: Sequence[str], splits: Splits, types: Sequence[str]
+    told: Mapping[str, Sequence[RunExplanations]], names: Sequence[str], splits: Splits, types: Sequence[str]
 ) -> None:
     """Warn of samples without types to compare, of types unseen in training, and of constant explanations.
 
@@ -57,7 +57,7 @@ def _constant(values: Tensor, present: Tensor) -> Tensor:
 
 
 def _warn_unseen(present: Tensor, splits: Splits, types: Sequence[str]) -> None:
-    if type_count(splits) is None:
+    if count_types(splits) is None:
         return
     missed = present.any(0).cpu() & ~types_in(splits.train, len(types))
     unseen = [types[k] for k in missed.nonzero()[:, 0].tolist()]
@@ -74,7 +74,7 @@ SEEN = 16
 """Samples that a method sees here, of those that it will see."""
 
 
-def rehearse(model: nn.Module, methods: Sequence[str], batch: Batch) -> None:
+def check_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> None:
     """Explain one sample with each method, to hear now of what would fail later.
 
     Args:

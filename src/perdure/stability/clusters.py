@@ -19,15 +19,15 @@ from perdure.core.errors import EmptyDataError, SettingError
 from perdure.core.threads import side_by_side
 
 __all__ = [
+    "ClusterScan",
     "Clustering",
-    "Scan",
     "adjusted_mutual_information",
     "adjusted_rand",
-    "clustering",
-    "clusterings",
-    "matched",
-    "refined_centres",
-    "scan",
+    "cluster_each_run",
+    "cluster_vectors",
+    "match_clusters",
+    "refine_centres",
+    "scan_cluster_counts",
 ]
 
 STARTS = 10
@@ -54,7 +54,7 @@ class Clustering:
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class ClusterScan:
     """Clusterings of the same vectors into different numbers of clusters, and the one to use.
 
     Args:
@@ -71,7 +71,7 @@ class Scan:
     reason: str
 
 
-def clustering(values: Float[Tensor, "sample type"], count: int, seed: int) -> Clustering:
+def cluster_vectors(values: Float[Tensor, "sample type"], count: int, seed: int) -> Clustering:
     """Partition vectors by k-means with Euclidean distances.
 
     From a million numbers on the starts are refined: each has a random part of the vectors to itself, and only the
@@ -93,7 +93,7 @@ def clustering(values: Float[Tensor, "sample type"], count: int, seed: int) -> C
         ger2020reproducibility, bradley1998refining
 
     Example:
-        >>> found = clustering(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), 2, seed=0)
+        >>> found = cluster_vectors(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), 2, seed=0)
         >>> found.inertia, bool(found.label[0] == found.label[2])
         (0.0, False)
     """
@@ -107,12 +107,12 @@ def clustering(values: Float[Tensor, "sample type"], count: int, seed: int) -> C
         if rows.size < SMALL:
             fitted = KMeans(count, n_init=STARTS, random_state=seed).fit(rows)
         else:
-            fitted = KMeans(count, n_init=1, init=refined_centres(rows, count, STARTS, seed)).fit(rows)
+            fitted = KMeans(count, n_init=1, init=refine_centres(rows, count, STARTS, seed)).fit(rows)
     label, centre = torch.from_numpy(fitted.labels_).long(), torch.from_numpy(fitted.cluster_centers_)
     return Clustering(label, centre, float(fitted.inertia_))
 
 
-def clusterings(several: Sequence[Float[Tensor, "sample type"]], count: int, seed: int) -> list[Clustering]:
+def cluster_each_run(several: Sequence[Float[Tensor, "sample type"]], count: int, seed: int) -> list[Clustering]:
     """Partition the vectors of several runs, as many at a time as torch has threads.
 
     Args:
@@ -121,16 +121,16 @@ def clusterings(several: Sequence[Float[Tensor, "sample type"]], count: int, see
         seed: of the starts.
 
     Returns:
-        The clustering of each, as `clustering` gives it.
+        The clustering of each, as `cluster_vectors` gives it.
 
     Raises:
         SettingError: when there are not that many sequences.
     """
     with _alone():
-        return list(side_by_side(lambda values: clustering(values, count, seed), several))
+        return list(side_by_side(lambda values: cluster_vectors(values, count, seed), several))
 
 
-def scan(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int) -> Scan:
+def scan_cluster_counts(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int) -> ClusterScan:
     """Cluster vectors into different numbers of clusters, and choose the largest silhouette.
 
     The published code looks at both curves and chooses by eye, then compares runs with two clusters. Here the choice
@@ -153,10 +153,10 @@ def scan(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int)
 
     Example:
         >>> three = torch.tensor([[0.0], [0.1], [5.0], [5.1], [9.0], [9.1]])
-        >>> scan(three, range(2, 6), seed=0).reason
+        >>> scan_cluster_counts(three, range(2, 6), seed=0).reason
         'the largest mean silhouette, 0.977, of k = 2 to 5'
     """
-    found = {count: clustering(values, count, seed) for count in sorted(set(counts))}
+    found = {count: cluster_vectors(values, count, seed) for count in sorted(set(counts))}
     if not found:
         raise EmptyDataError("there is no number of clusters to try", "pass counts, for example range(2, 20)")
     widths = {count: _silhouette(values, one.label) for count, one in found.items()}
@@ -168,7 +168,7 @@ def scan(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int)
         )
     chosen = max(usable, key=widths.__getitem__)
     reason = f"the largest mean silhouette, {widths[chosen]:.3f}, of k = {_listed(found)}"
-    return Scan(found, widths, chosen, reason)
+    return ClusterScan(found, widths, chosen, reason)
 
 
 def adjusted_rand(a: Int[Tensor, " sample"], b: Int[Tensor, " sample"]) -> float:
@@ -215,7 +215,7 @@ def adjusted_mutual_information(a: Int[Tensor, " sample"], b: Int[Tensor, " samp
     return float(adjusted_mutual_info_score(a.cpu().numpy(), b.cpu().numpy()))
 
 
-def matched(label: Int[Tensor, " sample"], reference: Int[Tensor, " sample"]) -> Int[Tensor, " sample"]:
+def match_clusters(label: Int[Tensor, " sample"], reference: Int[Tensor, " sample"]) -> Int[Tensor, " sample"]:
     """Renumber clusters so that as many samples as possible keep the cluster of the reference.
 
     Clusters are assigned one to one; those without a partner get the numbers that follow.
@@ -231,7 +231,7 @@ def matched(label: Int[Tensor, " sample"], reference: Int[Tensor, " sample"]) ->
         kuhn1955hungarian
 
     Example:
-        >>> matched(torch.tensor([1, 1, 0, 0, 0]), torch.tensor([0, 0, 1, 1, 0])).tolist()
+        >>> match_clusters(torch.tensor([1, 1, 0, 0, 0]), torch.tensor([0, 0, 1, 1, 0])).tolist()
         [0, 0, 1, 1, 1]
     """
     from scipy.optimize import linear_sum_assignment
@@ -290,7 +290,7 @@ EACH = 50
 """And for each cluster, at least."""
 
 
-def refined_centres(
+def refine_centres(
     rows: Float[np.ndarray, "sample type"], count: int, starts: int, seed: int
 ) -> Float[np.ndarray, "cluster type"]:
     """Cluster a random part of the vectors for each start, and choose the centres that fit all vectors best.
@@ -313,7 +313,7 @@ def refined_centres(
 
     Example:
         >>> rows = np.repeat([[2.0], [3.0], [9.0]], 500, axis=0)
-        >>> sorted(refined_centres(rows, 3, 10, 0).ravel().round(6).tolist())
+        >>> sorted(refine_centres(rows, 3, 10, 0).ravel().round(6).tolist())
         [2.0, 3.0, 9.0]
     """
     from sklearn.cluster import KMeans

@@ -19,11 +19,11 @@ from perdure.core.threads import side_by_side
 from perdure.ops.consistency import mean_generalizability, relative_consistency
 from perdure.ops.correlation import spearman
 from perdure.ops.pairs import FEWEST
-from perdure.stability.agreement import NULL, Run, compared, predicted_alike
+from perdure.stability.agreement import NULL, RunExplanations, compare_in_parts, find_equal_predictions
 from perdure.stability.null import Shuffle, shuffle_types
 from perdure.stability.vectors import Vectors
 
-__all__ = ["Consistency", "consistency", "spearman_distance"]
+__all__ = ["Consistency", "measure_consistency", "spearman_distance"]
 
 RESAMPLED = 500
 """Draws of the bootstrap."""
@@ -81,8 +81,8 @@ def spearman_distance(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     return (1 - spearman(a, b, mask).abs()).clamp_min(0).sqrt()
 
 
-def consistency(
-    runs: Sequence[Run],
+def measure_consistency(
+    runs: Sequence[RunExplanations],
     label: Int[Tensor, " sample"],
     generator: torch.Generator,
     shuffle: Shuffle = shuffle_types,
@@ -116,12 +116,12 @@ def consistency(
 
     Example:
         >>> values, types = torch.tensor([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]]), torch.ones(2, 3, dtype=torch.bool)
-        >>> runs = [Run(Vectors(values, types), torch.tensor([0, 1]))] * 3
-        >>> consistency(runs, torch.tensor([0, 1]), torch.Generator()).mege.value
+        >>> runs = [RunExplanations(Vectors(values, types), torch.tensor([0, 1]))] * 3
+        >>> measure_consistency(runs, torch.tensor([0, 1]), torch.Generator()).mege.value
         1.0
     """
     check_counts(draws=draws)
-    predicted_alike(runs)  # checks that they can be compared
+    find_equal_predictions(runs)  # checks that they can be compared
     views = [run.vectors for run in runs]
     found = _compared(runs, views, label)
     if not len(found.distance):
@@ -138,7 +138,7 @@ def consistency(
     return Consistency(mege, reco, int(found.alike.sum()), int((~found.alike).sum()))
 
 
-def _compared(runs: Sequence[Run], others: Sequence[Vectors], label: Tensor) -> _Compared:
+def _compared(runs: Sequence[RunExplanations], others: Sequence[Vectors], label: Tensor) -> _Compared:
     """Measure run i beside the other vectors of run j, for all i < j."""
     present = runs[0].vectors.present
     right = torch.stack([run.predicted == label for run in runs]).cpu() & (present.sum(1) > 1).cpu()
@@ -147,7 +147,7 @@ def _compared(runs: Sequence[Run], others: Sequence[Vectors], label: Tensor) -> 
     theirs = ours if same else torch.stack([other.values for other in others])
     above = torch.ones(len(runs), len(runs)).triu(1).bool()[..., None]
     parts = []
-    for part, rho in compared(spearman, ours, theirs, present):
+    for part, rho in compare_in_parts(spearman, ours, theirs, present):
         one, both = right[:, None, part] | right[:, part], right[:, None, part] & right[:, part]
         kept = one & above
         first, second, _ = kept.nonzero(as_tuple=True)
@@ -158,11 +158,11 @@ def _compared(runs: Sequence[Run], others: Sequence[Vectors], label: Tensor) -> 
     return _Compared(*(one[order] for one in found))  # so that no draw has to sort
 
 
-def _first(run: Run, count: int) -> Run:
-    return Run(Vectors(run.vectors.values[:count], run.vectors.present[:count]), run.predicted[:count])
+def _first(run: RunExplanations, count: int) -> RunExplanations:
+    return RunExplanations(Vectors(run.vectors.values[:count], run.vectors.present[:count]), run.predicted[:count])
 
 
-def _selves(run: Run, label: Tensor) -> Tensor:
+def _selves(run: RunExplanations, label: Tensor) -> Tensor:
     """Measure a run beside itself with other noise."""
     one, again = run.vectors, run.again
     kept = (run.predicted == label) & (one.present.sum(1) > 1)

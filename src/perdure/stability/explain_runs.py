@@ -24,11 +24,11 @@ from perdure.engine.pool import Progress, run_pieces
 from perdure.models.embedded import embedded
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import read_attributions
-from perdure.stability.agreement import Run
-from perdure.stability.vectors import Vectors, event_vectors, site_names, site_vectors
+from perdure.stability.agreement import RunExplanations
+from perdure.stability.vectors import Vectors, name_positions, pool_by_event, pool_by_position
 from perdure.training.checkpoint import load_checkpoint
 
-__all__ = ["Telling", "noisy", "tell", "type_count", "type_names"]
+__all__ = ["ExplainRunsJob", "count_types", "explain_runs", "find_noisy_methods", "name_types"]
 
 AGAIN = 10_000
 """Between the seed of the noise of a run and that of its second draw."""
@@ -41,7 +41,7 @@ SEEN = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Telling:
+class ExplainRunsJob:
     """What several runs say of the same samples; called with a number, it explains with one run and one method.
 
     Each run draws noise of its own, so that runs do not agree because they share it.
@@ -101,9 +101,9 @@ class Telling:
         return self.place / room / folder_name(self.runs[run][0]) / folder_name(method)
 
 
-def tell(
-    work: Telling, types: int | None, workers: int | Engine = 1, progress: Progress | None = None
-) -> dict[str, list[Run]]:
+def explain_runs(
+    work: ExplainRunsJob, types: int | None, workers: int | Engine = 1, progress: Progress | None = None
+) -> dict[str, list[RunExplanations]]:
     """Explain what is not finished, then read all of it.
 
     Args:
@@ -119,7 +119,7 @@ def tell(
     return {method: [_read(work, run, method, types) for run in range(len(work.runs))] for method in work.methods}
 
 
-def noisy(model: nn.Module, methods: Sequence[str], batch: Batch) -> tuple[str, ...]:
+def find_noisy_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> tuple[str, ...]:
     """Find the methods that draw noise, by asking each twice.
 
     Args:
@@ -142,7 +142,7 @@ def noisy(model: nn.Module, methods: Sequence[str], batch: Batch) -> tuple[str, 
     return tuple(name for name in methods if not torch.equal(values(name, 0), values(name, 1)))
 
 
-def type_names(splits: Splits) -> tuple[str, ...]:
+def name_types(splits: Splits) -> tuple[str, ...]:
     """Name what vectors tell of: the event types, or the places of data without events.
 
     Args:
@@ -151,10 +151,10 @@ def type_names(splits: Splits) -> tuple[str, ...]:
     Returns:
         One name for each column.
     """
-    return _event_names(splits) or site_names(splits.test)
+    return _event_names(splits) or name_positions(splits.test)
 
 
-def type_count(splits: Splits) -> int | None:
+def count_types(splits: Splits) -> int | None:
     """Count the event types that vectors tell of.
 
     Args:
@@ -174,14 +174,14 @@ def _event_names(splits: Splits) -> tuple[str, ...]:
     return splits.types or tuple(f"type {i}" for i in range(1 + max(int(event.max()) for event in events)))
 
 
-def _read(work: Telling, run: int, method: str, types: int | None) -> Run:
+def _read(work: ExplainRunsJob, run: int, method: str, types: int | None) -> RunExplanations:
     vectors, predicted = _vectors(work.folder(run, method), work.batch, types)
     again = None if method not in work.again else _vectors(work.folder(run, method, "again"), work.batch, types)[0]
-    return Run(vectors, predicted, again)
+    return RunExplanations(vectors, predicted, again)
 
 
 def _vectors(folder: Path, batch: Batch, types: int | None) -> tuple[Vectors, Tensor]:
     parts = read_attributions(folder)
     whole: Attribution = replace(parts[0].attribution, values=torch.cat([part.attribution.values for part in parts]))
-    found = site_vectors(whole, batch) if types is None else event_vectors(whole, batch, types)
+    found = pool_by_position(whole, batch) if types is None else pool_by_event(whole, batch, types)
     return found, torch.cat([part.prediction for part in parts])

@@ -13,20 +13,26 @@ from perdure.ops.pairs import pair_mean
 from perdure.ops.similarity import SIMILARITIES, Similarity, top_similarity
 from perdure.stability.agreement import (
     Agreement,
-    Run,
-    cluster_agreement,
-    predicted_alike,
-    runs_interval,
-    sample_agreement,
+    RunExplanations,
+    estimate_interval,
+    find_equal_predictions,
+    measure_cluster_agreement,
+    measure_sample_agreement,
 )
 from perdure.stability.clusters import adjusted_mutual_information, adjusted_rand
-from perdure.stability.consistency import consistency
+from perdure.stability.consistency import measure_consistency
 from perdure.stability.vectors import SUMMED
 
-__all__ = ["alike_number", "consistency_numbers", "measures", "of_clusters", "of_samples"]
+__all__ = [
+    "choose_similarities",
+    "compare_clusters",
+    "compare_samples",
+    "estimate_consistency",
+    "estimate_equal_predictions",
+]
 
 
-def measures(method: str, top: int) -> tuple[Similarity, ...]:
+def choose_similarities(method: str, top: int) -> tuple[Similarity, ...]:
     """Choose the measures that compare two explanations of a sample by a method.
 
     Attention has no sign to compare and is a distribution; other maps have signs and are none. The top types are those
@@ -40,7 +46,7 @@ def measures(method: str, top: int) -> tuple[Similarity, ...]:
         The similarities.
 
     Example:
-        >>> [similarity.name for similarity in measures("attention", 3)]
+        >>> [similarity.name for similarity in choose_similarities("attention", 3)]
         ['Spearman', 'Kendall', 'top-3 Jaccard', 'cosine', 'Jensen-Shannon']
     """
     own = ("cosine", "Jensen-Shannon") if method.partition(":")[0] in SUMMED else ("sign agreement", "cosine")
@@ -48,7 +54,7 @@ def measures(method: str, top: int) -> tuple[Similarity, ...]:
     return (*orders, *(SIMILARITIES[name] for name in own))
 
 
-def of_samples(runs: Sequence[Run], similarity: Similarity, seed: int) -> Agreement:
+def compare_samples(runs: Sequence[RunExplanations], similarity: Similarity, seed: int) -> Agreement:
     """Compare the explanations of each sample by two runs.
 
     Args:
@@ -59,10 +65,10 @@ def of_samples(runs: Sequence[Run], similarity: Similarity, seed: int) -> Agreem
     Returns:
         The agreement.
     """
-    return sample_agreement(runs, similarity, stream(seed, "agreement", similarity.name))
+    return measure_sample_agreement(runs, similarity, stream(seed, "agreement", similarity.name))
 
 
-def of_clusters(runs: Sequence[Run], count: int, seed: int) -> list[Agreement]:
+def compare_clusters(runs: Sequence[RunExplanations], count: int, seed: int) -> list[Agreement]:
     """Compare the clusters of samples of two runs.
 
     Args:
@@ -74,10 +80,10 @@ def of_clusters(runs: Sequence[Run], count: int, seed: int) -> list[Agreement]:
         The adjusted Rand index and the adjusted mutual information.
     """
     both = {"ARI": adjusted_rand, "AMI": adjusted_mutual_information}
-    return list(cluster_agreement(runs, count, stream(seed, "clusters"), both).values())
+    return list(measure_cluster_agreement(runs, count, stream(seed, "clusters"), both).values())
 
 
-def consistency_numbers(runs: Sequence[Run], label: Tensor, seed: int) -> list[Estimate]:
+def estimate_consistency(runs: Sequence[RunExplanations], label: Tensor, seed: int) -> list[Estimate]:
     """Measure MeGe and ReCo.
 
     Args:
@@ -88,11 +94,11 @@ def consistency_numbers(runs: Sequence[Run], label: Tensor, seed: int) -> list[E
     Returns:
         The numbers; without ReCo when all runs predict alike, as it compares with pairs that do not.
     """
-    found = consistency(runs, label, stream(seed, "consistency"))
+    found = measure_consistency(runs, label, stream(seed, "consistency"))
     return [estimate for estimate in (found.mege, found.reco) if estimate is not None]
 
 
-def alike_number(runs: Sequence[Run], seed: int) -> Agreement:
+def estimate_equal_predictions(runs: Sequence[RunExplanations], seed: int) -> Agreement:
     """Measure how often two runs predict alike, between the share by chance and one.
 
     Args:
@@ -102,9 +108,9 @@ def alike_number(runs: Sequence[Run], seed: int) -> Agreement:
     Returns:
         The number, whose null is what runs score that give every class as often but to other samples, and its table.
     """
-    pairs = predicted_alike(runs).double().mean(2)
+    pairs = find_equal_predictions(runs).double().mean(2)
     classes = 1 + max(int(run.predicted.max()) for run in runs)
     share = torch.stack([run.predicted.bincount(minlength=classes) / len(run.predicted) for run in runs]).double()
-    interval, null = runs_interval(pairs, stream(seed, "alike")), pair_mean(share @ share.T)
+    interval, null = estimate_interval(pairs, stream(seed, "alike")), pair_mean(share @ share.T)
     estimate = Estimate(pair_mean(pairs), null, 1.0, interval, len(runs), "predicted alike", higher_is_better=True)
     return Agreement(estimate, pairs)

@@ -24,21 +24,21 @@ from perdure.training.predict import predict
 from perdure.training.settings import Training
 
 __all__ = [
-    "Candidate",
     "Ensemble",
-    "Member",
-    "accuracy_number",
-    "failures",
+    "EnsembleMember",
+    "TrainedModel",
+    "describe_not_learned",
+    "estimate_accuracy",
+    "find_failures",
     "has_learned",
-    "learned",
-    "members",
-    "not_learned",
-    "trained",
+    "load_members",
+    "load_or_train",
+    "select_learned",
 ]
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class TrainedModel:
     """A trained model.
 
     Args:
@@ -50,7 +50,7 @@ class Candidate:
     model: nn.Module
 
 
-def trained(
+def load_or_train(
     name: str,
     config: Architecture,
     splits: Splits,
@@ -60,7 +60,7 @@ def trained(
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
     device: str = "cpu",
-) -> Candidate:
+) -> TrainedModel:
     """Train a model, or load it when an interrupted run has trained it already.
 
     Args:
@@ -77,13 +77,13 @@ def trained(
         The trained model, on that device.
     """
     if is_finished(folder):
-        return Candidate(name, load_checkpoint(folder, config)[0].to(device))
+        return TrainedModel(name, load_checkpoint(folder, config)[0].to(device))
     fitted = train(config, splits, training, seed, progress=progress, device=device)
     save_checkpoint(folder, fitted.model, config, splits, {"seed": seed})
-    return Candidate(name, fitted.model)
+    return TrainedModel(name, fitted.model)
 
 
-def accuracy_number(model: nn.Module, batch: Batch, seed: int) -> Estimate:
+def estimate_accuracy(model: nn.Module, batch: Batch, seed: int) -> Estimate:
     """Measure accuracy between the share of the most frequent class and one.
 
     Args:
@@ -117,7 +117,7 @@ def has_learned(accuracy: Estimate) -> bool:
     return accuracy.low > accuracy.null
 
 
-def not_learned(accuracy: Estimate) -> str:
+def describe_not_learned(accuracy: Estimate) -> str:
     """Say that there is nothing to explain.
 
     Args:
@@ -150,7 +150,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class EnsembleMember:
     """A training run of an ensemble.
 
     Args:
@@ -168,7 +168,7 @@ class Member:
     accuracy: Estimate
 
 
-def members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Member, ...]:
+def load_members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[EnsembleMember, ...]:
     """Load the runs of an ensemble; those whose training failed are left out with a warning.
 
     Their architectures may differ: what is compared are explanations of the same data.
@@ -185,7 +185,7 @@ def members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Member, ...]
         EmptyDataError: with fewer than two usable runs.
         CheckpointError: when a checkpoint is missing or damaged, or its model was trained on other data.
     """
-    folders, failed = ensemble.folders, failures(ensemble)
+    folders, failed = ensemble.folders, find_failures(ensemble)
     for name, reason in failed.items():
         warnings.warn(f"run '{name}' is left out, as its training failed: {reason}", stacklevel=2)
     if len(folders) - len(failed) < 2:
@@ -197,7 +197,7 @@ def members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Member, ...]
     return tuple(_member(name, folder, ensemble, splits, seed) for name, folder in usable.items())
 
 
-def failures(ensemble: Ensemble) -> dict[str, str]:
+def find_failures(ensemble: Ensemble) -> dict[str, str]:
     """Tell which runs failed.
 
     Args:
@@ -210,7 +210,7 @@ def failures(ensemble: Ensemble) -> dict[str, str]:
     return {name: reason for name, reason in told.items() if reason is not None}
 
 
-def learned(some: Sequence[Member]) -> tuple[Member, ...]:
+def select_learned(some: Sequence[EnsembleMember]) -> tuple[EnsembleMember, ...]:
     """Take the runs that have learned the task: what the others say is no explanation to compare with.
 
     Args:
@@ -223,11 +223,11 @@ def learned(some: Sequence[Member]) -> tuple[Member, ...]:
     return found if len(found) > 1 else tuple(some)
 
 
-def _member(name: str, folder: Path, ensemble: Ensemble, splits: Splits, seed: int) -> Member:
+def _member(name: str, folder: Path, ensemble: Ensemble, splits: Splits, seed: int) -> EnsembleMember:
     model, info = load_checkpoint(folder, ensemble.config)
     _check_same_data(folder, info, splits)
     model = model.to(ensemble.device)
-    return Member(name, folder, model, info.config, accuracy_number(model, splits.test, seed))
+    return EnsembleMember(name, folder, model, info.config, estimate_accuracy(model, splits.test, seed))
 
 
 def _check_same_data(folder: Path, info: Info, splits: Splits) -> None:

@@ -23,20 +23,27 @@ from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
 from perdure.data.splits import Splits
 from perdure.engine.fitted import prepared
-from perdure.landscape.barrier import barrier
-from perdure.landscape.path import Chain, Path, evenly
-from perdure.landscape.route import KINDS, Route, Search
+from perdure.landscape.barrier import measure_barrier
+from perdure.landscape.path import Chain, Path, space_evenly
+from perdure.landscape.route import KINDS, PathSearch, Route
 from perdure.ops.interval import bootstrap_interval
 from perdure.ops.similarity import Similarity
 from perdure.records.files import write_bytes, write_text
-from perdure.stability.agreement import Run
-from perdure.stability.along_path import Drift, Explainer, course, drift, explained, flow
+from perdure.stability.agreement import RunExplanations
+from perdure.stability.along_path import (
+    Drift,
+    Explainer,
+    evaluate_along_path,
+    explain_along_path,
+    follow_clusters,
+    measure_drift,
+)
 from perdure.stability.checks import check_comparable
-from perdure.stability.explain_runs import type_count, type_names
-from perdure.stability.measures import measures
-from perdure.stability.vectors import Vectors, event_vectors, site_vectors
+from perdure.stability.explain_runs import count_types, name_types
+from perdure.stability.measures import choose_similarities
+from perdure.stability.vectors import Vectors, pool_by_event, pool_by_position
 
-__all__ = ["PathSettings", "Shown", "explainer_of", "height", "looked_at", "shown_of"]
+__all__ = ["PathInputs", "PathSettings", "explain_along_route", "make_explainer", "measure_height", "select_inputs"]
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ _RECORD, _ARRAYS = "along.json", "along.npz"
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class PathInputs:
     """What is looked at along every path.
 
     Args:
@@ -119,7 +126,7 @@ class Shown:
     types: tuple[str, ...]
 
 
-def shown_of(splits: Splits, samples: int) -> Shown:
+def select_inputs(splits: Splits, samples: int) -> PathInputs:
     """Choose what to look at.
 
     Args:
@@ -129,10 +136,10 @@ def shown_of(splits: Splits, samples: int) -> Shown:
     Returns:
         The first test samples, with event types where they have any.
     """
-    return Shown(splits, select(splits.test, slice(0, samples)), type_names(splits))
+    return PathInputs(splits, select(splits.test, slice(0, samples)), name_types(splits))
 
 
-def height(search: Search, route: Route) -> float:
+def measure_height(search: PathSearch, route: Route) -> float:
     """Measure the barrier of a route.
 
     Args:
@@ -142,11 +149,11 @@ def height(search: Search, route: Route) -> float:
     Returns:
         Its height in nats.
     """
-    return barrier(search.surface, route.path, torch.Generator(), BARRIER_POINTS, draws=1).height
+    return measure_barrier(search.surface, route.path, torch.Generator(), BARRIER_POINTS, draws=1).height
 
 
-def looked_at(
-    search: Search, route: Route, settings: PathSettings, shown: Shown, null: float
+def explain_along_route(
+    search: PathSearch, route: Route, settings: PathSettings, shown: PathInputs, null: float
 ) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
     """Look at all there is to see along a route, or load what was seen before.
 
@@ -175,23 +182,23 @@ def looked_at(
 
 
 def _looked_at(
-    search: Search, route: Route, settings: PathSettings, shown: Shown, null: float
+    search: PathSearch, route: Route, settings: PathSettings, shown: PathInputs, null: float
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     kind = route.kind
     search.tell(f"{kind}: loss at {BARRIER_POINTS} points")
-    points = evenly(route.path, settings.points).points
-    done = course(search.surface, points, shown.splits.test)
+    points = space_evenly(route.path, settings.points).points
+    done = evaluate_along_path(search.surface, points, shown.splits.test)
     arrays = {f"{name}/{kind}": getattr(done, name).numpy() for name in ("t", "loss", "accuracy", "f1")}
     agreements = []
     for name in settings.methods:
         search.tell(f"{kind}: explaining by {name} at {len(points)} points")
-        runs = explained(search.surface, points, shown.batch, explainer_of(name, shown, settings.seed))
+        runs = explain_along_path(search.surface, points, shown.batch, make_explainer(name, shown, settings.seed))
         if kind == settings.kinds[0]:  # all kinds have the same ends
             check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
         place = f"{kind}/{folder_name(name)}"
         numbers, found = _drifts(runs, name, place, stream(settings.seed, "along", kind, name))
         agreements += [{"kind": kind, "method": name, "number": write_estimate(number)} for number in numbers]
-        followed = flow(runs, settings.clusters, stream(settings.seed, "flow", kind, name))
+        followed = follow_clusters(runs, settings.clusters, stream(settings.seed, "flow", kind, name))
         arrays |= found | {f"ari/{place}": followed.ari.numpy(), f"flow/{place}": followed.label.numpy()}
         top = _top_types(runs[0].vectors)
         arrays[f"top_types/{folder_name(name)}"] = top.numpy()
@@ -199,9 +206,9 @@ def _looked_at(
     return {"kind": _kind(search, route, null), "agreements": agreements}, arrays
 
 
-def _kind(search: Search, route: Route, null: float) -> dict[str, Any]:
+def _kind(search: PathSearch, route: Route, null: float) -> dict[str, Any]:
     generator = stream(search.seed, "bootstrap", route.kind)
-    found = barrier(search.surface, route.path, generator, BARRIER_POINTS)
+    found = measure_barrier(search.surface, route.path, generator, BARRIER_POINTS)
     error = found.noise / NormalDist().inv_cdf(0.95)
     low, high = max(0.0, found.height - _SECOND * error), found.height + _SECOND * error
     number = Estimate(
@@ -221,10 +228,10 @@ def _kind(search: Search, route: Route, null: float) -> dict[str, Any]:
 
 
 def _length(path: Path) -> float:
-    return path.length if isinstance(path, Chain) else evenly(path, LENGTH_POINTS).length
+    return path.length if isinstance(path, Chain) else space_evenly(path, LENGTH_POINTS).length
 
 
-def explainer_of(name: str, shown: Shown, seed: int) -> Explainer:
+def make_explainer(name: str, shown: PathInputs, seed: int) -> Explainer:
     """Say how a method explains a model, wherever it is met.
 
     Args:
@@ -235,8 +242,8 @@ def explainer_of(name: str, shown: Shown, seed: int) -> Explainer:
     Returns:
         How to make the method for a model, and vectors of what it says.
     """
-    types = type_count(shown.splits)
-    vectors = site_vectors if types is None else partial(event_vectors, types=types)
+    types = count_types(shown.splits)
+    vectors = pool_by_position if types is None else partial(pool_by_event, types=types)
     return Explainer(partial(_method, name, shown.splits.train), vectors, seed)
 
 
@@ -245,12 +252,12 @@ def _method(name: str, seen: Batch, model: nn.Module) -> Method:
 
 
 def _drifts(
-    runs: Sequence[Run], method: str, place: str, generator: torch.Generator
+    runs: Sequence[RunExplanations], method: str, place: str, generator: torch.Generator
 ) -> tuple[list[Estimate], dict[str, np.ndarray]]:
     """Measure the drift of every measure; a measure without a comparable sample has no number."""
     numbers, arrays = [], {}
-    for similarity in measures(method, TOP):
-        found, name = drift(runs, similarity, generator), similarity.name
+    for similarity in choose_similarities(method, TOP):
+        found, name = measure_drift(runs, similarity, generator), similarity.name
         arrays[f"drift/{place}/{name}"] = found.ends.numpy()
         arrays[f"neighbour/{place}/{name}"] = found.neighbour.numpy()
         numbers += _agreement(similarity, found, generator)

@@ -16,15 +16,15 @@ from perdure.data.splits import Splits
 from perdure.engine.local import InProcess
 from perdure.engine.piece import Engine
 from perdure.engine.pool import run_pieces
-from perdure.landscape.ends import Ends, aligned
-from perdure.landscape.route import Search, find
+from perdure.landscape.ends import PathEnds, align_ends
+from perdure.landscape.route import PathSearch, find_route
 from perdure.landscape.surface import ModelLoss
 from perdure.records.record import write_record
 from perdure.records.run import Run
-from perdure.stability.checks import rehearse
-from perdure.stability.path_record import PathSettings, Shown, height, looked_at, shown_of
+from perdure.stability.checks import check_methods
+from perdure.stability.path_record import PathInputs, PathSettings, explain_along_route, measure_height, select_inputs
 
-__all__ = ["Watch", "paths"]
+__all__ = ["PathBudget", "find_paths"]
 
 
 def _quiet(_line: str) -> None:
@@ -32,7 +32,7 @@ def _quiet(_line: str) -> None:
 
 
 @dataclass(frozen=True)
-class Watch:
+class PathBudget:
     """How long to search, who hears of it, and what shares it out.
 
     Args:
@@ -46,8 +46,8 @@ class Watch:
     workers: int | Engine = 1
 
 
-def paths(
-    ends: Ends, splits: Splits, settings: PathSettings, run: Run, watch: Watch | None = None
+def find_paths(
+    ends: PathEnds, splits: Splits, settings: PathSettings, run: Run, watch: PathBudget | None = None
 ) -> Mapping[str, Any]:
     """Lay paths between two training runs, look along them, and store what was found in the run folder.
 
@@ -68,21 +68,23 @@ def paths(
         UnsupportedError: when a method cannot explain the model.
         NonFiniteError: when the loss of an end, or a gradient, is NaN or infinite.
     """
-    watch = watch or Watch()
-    rehearse(ends.model, settings.methods, splits.train)
-    ends = aligned(ends) if settings.align else ends
+    watch = watch or PathBudget()
+    check_methods(ends.model, settings.methods, splits.train)
+    ends = align_ends(ends) if settings.align else ends
     if ends.remark:
         watch.tell(ends.remark)
     tell = watch.tell if watch.workers in (1, InProcess()) else _quiet  # other processes cannot tell
     surface = ModelLoss(ends.model, splits.train)
-    search = Search(surface, ends, run.path, watch.seconds, tell, settings.allowed, settings.seed)
-    shown = shown_of(splits, settings.samples)
+    search = PathSearch(surface, ends, run.path, watch.seconds, tell, settings.allowed, settings.seed)
+    shown = select_inputs(splits, settings.samples)
     with one_thread():
-        null = height(search, find(search, "linear"))
+        null = measure_height(search, find_route(search, "linear"))
     lay = partial(_laid, search, settings, shown, null)
     run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.tell(f"{done} of {of} paths"))
     with one_thread():
-        found = [looked_at(search, find(search, kind), settings, shown, null) for kind in settings.kinds]
+        found = [
+            explain_along_route(search, find_route(search, kind), settings, shown, null) for kind in settings.kinds
+        ]
     kinds = [record["kind"] for record, _ in found]
     agreements = [row for record, _ in found for row in record["agreements"]]
     arrays = {name: value for _, some in found for name, value in some.items()}
@@ -103,12 +105,12 @@ def paths(
     return write_record(run.path, "path", record, arrays)
 
 
-def _laid(search: Search, settings: PathSettings, shown: Shown, null: float, index: int) -> None:
+def _laid(search: PathSearch, settings: PathSettings, shown: PathInputs, null: float, index: int) -> None:
     """Lay one of the paths and look along it; both are stored."""
-    looked_at(search, find(search, settings.kinds[index]), settings, shown, null)
+    explain_along_route(search, find_route(search, settings.kinds[index]), settings, shown, null)
 
 
-def _moved(ends: Ends) -> dict[str, float] | None:
+def _moved(ends: PathEnds) -> dict[str, float] | None:
     return None if ends.alignment is None else {"before": ends.alignment.before, "after": ends.alignment.after}
 
 
@@ -118,7 +120,7 @@ def _subtitle(run: Run, settings: PathSettings, samples: int) -> str:
 
 
 def _answer(
-    ends: Ends,
+    ends: PathEnds,
     kinds: Sequence[Mapping[str, Any]],
     agreements: Sequence[Mapping[str, Any]],
     arrays: Mapping[str, np.ndarray],

@@ -23,25 +23,25 @@ from perdure.data.splits import Splits
 from perdure.engine.piece import Engine
 from perdure.landscape.align import align
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.symmetry import Units, symmetries
+from perdure.landscape.symmetry import UnitLayer, find_symmetries
 from perdure.ops.correlation import spearman
 from perdure.ops.params import interpolate, params_of
 from perdure.ops.similarity import Measure, as_similarity
-from perdure.stability.agreement import Run, predicted_alike, sample_agreement
-from perdure.stability.explain_runs import Telling, tell, type_count
-from perdure.stability.members import Member
+from perdure.stability.agreement import RunExplanations, find_equal_predictions, measure_sample_agreement
+from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_runs
+from perdure.stability.members import EnsembleMember
 from perdure.stability.null import Shuffle, shuffle_types
 from perdure.stability.vectors import Vectors
 from perdure.training.checkpoint import is_finished, load_checkpoint, save_checkpoint
 from perdure.training.predict import accuracy
 
-__all__ = ["averaged_pairs", "mean_agreement", "mean_vectors", "remedies"]
+__all__ = ["average_vectors", "average_weights", "measure_mean_agreement", "measure_remedies"]
 
 SPLITS = 50
 """Ways to divide the runs into two groups, where there are more."""
 
 
-def mean_vectors(vectors: Sequence[Vectors]) -> Vectors:
+def average_vectors(vectors: Sequence[Vectors]) -> Vectors:
     r"""Average the explanations of several runs, each with the same say.
 
     .. math:: \bar v = \frac1n \sum_i v_i / \|v_i\|
@@ -57,14 +57,18 @@ def mean_vectors(vectors: Sequence[Vectors]) -> Vectors:
     Example:
         >>> both = torch.ones(1, 2, dtype=torch.bool)
         >>> runs = [Vectors(torch.tensor([[9.0, 0.0]]), both), Vectors(torch.tensor([[0.0, 1.0]]), both)]
-        >>> mean_vectors(runs).values.tolist()
+        >>> average_vectors(runs).values.tolist()
         [[0.5, 0.5]]
     """
     return replace(vectors[0], values=torch.stack([_unit(one.values) for one in vectors]).mean(0))
 
 
-def mean_agreement(
-    runs: Sequence[Run], size: int, measure: Measure, generator: torch.Generator, shuffle: Shuffle = shuffle_types
+def measure_mean_agreement(
+    runs: Sequence[RunExplanations],
+    size: int,
+    measure: Measure,
+    generator: torch.Generator,
+    shuffle: Shuffle = shuffle_types,
 ) -> Estimate:
     """Compare the mean explanations of two disjoint groups of runs.
 
@@ -74,7 +78,7 @@ def mean_agreement(
     Args:
         runs: at least twice the size, of the same sequences.
         size: runs of a group.
-        measure: as in `sample_agreement`.
+        measure: as in `measure_sample_agreement`.
         generator: the stream of groups and null.
         shuffle: the null.
 
@@ -90,8 +94,8 @@ def mean_agreement(
     Example:
         >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
-        >>> runs = [Run(vectors, torch.tensor([0] * 8))] * 4
-        >>> found = mean_agreement(runs, 2, spearman, torch.Generator())
+        >>> runs = [RunExplanations(vectors, torch.tensor([0] * 8))] * 4
+        >>> found = measure_mean_agreement(runs, 2, spearman, torch.Generator())
         >>> found.value, found.ceiling, found.n
         (1.0, 1.0, 8)
     """
@@ -99,7 +103,7 @@ def mean_agreement(
     if 2 * size > len(runs):
         raise SettingError(f"{len(runs)} runs for two groups of {size}", "train more runs, or average fewer")
     present = runs[0].vectors.present
-    kept = predicted_alike(runs).flatten(0, 1).all(0) & (present.sum(1) > 1)
+    kept = find_equal_predictions(runs).flatten(0, 1).all(0) & (present.sum(1) > 1)
     if not kept.any():
         raise EmptyDataError("no sequence is predicted alike by all runs", "leave out the runs that predict otherwise")
     own = [_some(run.vectors, kept) for run in runs]
@@ -107,7 +111,7 @@ def mean_agreement(
     shuffled = [shuffle(one, generator) for one in own]
 
     def compared(first: Sequence[Vectors], second: Sequence[Vectors]) -> float:
-        a, b = mean_vectors(first).values, mean_vectors(second).values
+        a, b = average_vectors(first).values, average_vectors(second).values
         return measure(a, b, present[kept]).double().mean().item()
 
     scores, nulls, selves = [], [], []
@@ -152,7 +156,7 @@ NORMALISED = 1000
 """Training samples from which statistics of batch normalisation are estimated anew."""
 
 
-def averaged_pairs(runs: Sequence[Member], splits: Splits, folder: Path) -> dict[str, Path]:
+def average_weights(runs: Sequence[EnsembleMember], splits: Splits, folder: Path) -> dict[str, Path]:
     """Average the weights of the first and second run, of the third and fourth, and so on.
 
     Args:
@@ -171,7 +175,9 @@ def averaged_pairs(runs: Sequence[Member], splits: Splits, folder: Path) -> dict
     return {f"{a.name} with {b.name}": _averaged(a, b, layers, splits, folder) for a, b in pairs}
 
 
-def _averaged(first: Member, second: Member, layers: Sequence[Units], splits: Splits, folder: Path) -> Path:
+def _averaged(
+    first: EnsembleMember, second: EnsembleMember, layers: Sequence[UnitLayer], splits: Splits, folder: Path
+) -> Path:
     place = folder / folder_name(f"{first.name} with {second.name}")
     if not is_finished(place):
         one = params_of(first.model)
@@ -182,9 +188,9 @@ def _averaged(first: Member, second: Member, layers: Sequence[Units], splits: Sp
     return place
 
 
-def _layers(model: nn.Module) -> tuple[Units, ...] | None:
+def _layers(model: nn.Module) -> tuple[UnitLayer, ...] | None:
     try:
-        return symmetries(model)
+        return find_symmetries(model)
     except UnsupportedError:
         return None
 
@@ -193,10 +199,10 @@ FEWEST = 4
 """Runs from which there are two groups of more than one."""
 
 
-def remedies(
-    told: Mapping[str, Sequence[Run]],
-    runs: Sequence[Member],
-    work: Telling,
+def measure_remedies(
+    told: Mapping[str, Sequence[RunExplanations]],
+    runs: Sequence[EnsembleMember],
+    work: ExplainRunsJob,
     splits: Splits,
     workers: int | Engine = 1,
 ) -> list[dict[str, Any]]:
@@ -218,11 +224,11 @@ def remedies(
     return means + _weights(runs, work, splits, workers)
 
 
-def _means(method: str, runs: Sequence[Run], seed: int) -> list[dict[str, Any]]:
+def _means(method: str, runs: Sequence[RunExplanations], seed: int) -> list[dict[str, Any]]:
     """Compare means of 1, 2, 4, ... runs, on the samples that all runs predict alike."""
     sizes = [2**power for power in range(len(runs)) if 2 ** (power + 1) <= len(runs)]
     try:
-        found = [mean_agreement(runs, size, spearman, stream(seed, "mean", size)) for size in sizes]
+        found = [measure_mean_agreement(runs, size, spearman, stream(seed, "mean", size)) for size in sizes]
     except EmptyDataError:  # no sample is predicted alike by all runs, and means would explain different classes
         return []
     return [
@@ -236,25 +242,25 @@ def _named(size: int) -> str:
 
 
 def _weights(
-    runs: Sequence[Member],
-    work: Telling,
+    runs: Sequence[EnsembleMember],
+    work: ExplainRunsJob,
     splits: Splits,
     workers: int | Engine,
 ) -> list[dict[str, Any]]:
     """Explain models with averaged weights, where it is known how to align them."""
-    pairs = averaged_pairs(runs, splits, work.place / "averaged")
+    pairs = average_weights(runs, splits, work.place / "averaged")
     if not pairs:
         return []
     models = (load_checkpoint(folder, work.config)[0].to(work.device) for folder in pairs.values())
     right = [accuracy(model, splits.test) for model in models]
-    averaged = tell(
-        replace(work, runs=tuple(pairs.items()), place=work.place / "averaged"), type_count(splits), workers
+    averaged = explain_runs(
+        replace(work, runs=tuple(pairs.items()), place=work.place / "averaged"), count_types(splits), workers
     )
     return [
         {
             "method": method,
             "remedy": "averaged weights",
-            "number": write_estimate(sample_agreement(some, spearman, stream(work.seed, "averaged")).estimate),
+            "number": write_estimate(measure_sample_agreement(some, spearman, stream(work.seed, "averaged")).estimate),
             "accuracy": sum(right) / len(right),
         }
         for method, some in averaged.items()

@@ -12,10 +12,10 @@ from perdure.ops.correlation import mean_ranks
 from perdure.ops.variance import variance_components
 from perdure.stability.vectors import Vectors
 
-__all__ = ["method_by_run"]
+__all__ = ["split_variance"]
 
 
-def method_by_run(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, ...], float]:
+def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, ...], float]:
     """Split the variance of the ranks of event types among methods and runs.
 
     Values of different methods have no common unit, so each is replaced by its rank among the types of its sequence,
@@ -42,7 +42,7 @@ def method_by_run(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, .
     Example:
         >>> from perdure.ops.variance import shares
         >>> up, all_of = torch.arange(12.0).reshape(3, 4), torch.ones(3, 4, dtype=torch.bool)
-        >>> found = method_by_run({"a": [Vectors(up, all_of)] * 3, "b": [Vectors(up.exp(), all_of)] * 3})
+        >>> found = split_variance({"a": [Vectors(up, all_of)] * 3, "b": [Vectors(up.exp(), all_of)] * 3})
         >>> shares(found)["site",]
         1.0
     """

@@ -19,7 +19,7 @@ from perdure.data.event_marks import events_at
 from perdure.ops.events import event_counts, event_sums
 from perdure.ops.sequence import site_mask
 
-__all__ = ["Compat", "Pooling", "Vectors", "event_vectors", "site_names", "site_vectors"]
+__all__ = ["Compat", "Pooling", "Vectors", "name_positions", "pool_by_event", "pool_by_position"]
 
 Pooling = Literal["sum", "mean"]
 """Whether the occurrences of an event type are added up or averaged."""
@@ -46,7 +46,7 @@ class Vectors:
         return len(self.values)
 
 
-def event_vectors(
+def pool_by_event(
     attribution: Attribution, batch: Batch, types: int, pooling: Pooling | None = None, compat: Compat = "corrected"
 ) -> Vectors:
     r"""Pool an attribution to one value per event type and sequence, with its sign.
@@ -87,7 +87,7 @@ def event_vectors(
         >>> batch = Batch(torch.zeros(1, 3, 2), torch.tensor([0]), event=torch.tensor([[1, 0, 1]]))
         >>> steps = torch.tensor([[[1.0, 1.0], [5.0, 0.0], [3.0, 3.0]]])
         >>> made = Provenance("gradient", {}, "logit", 0, {}, "", 1, 1)
-        >>> event_vectors(Attribution(steps, ("batch", "time", "feature"), made), batch, 3).values.tolist()
+        >>> pool_by_event(Attribution(steps, ("batch", "time", "feature"), made), batch, 3).values.tolist()
         [[5.0, 4.0, 0.0]]
     """
     event, mask = _events(attribution, batch, types)
@@ -162,7 +162,7 @@ class _Axis(NamedTuple):
         return f"{self.word} {first}" if first == last else f"{self.word}s {first} to {last}"
 
 
-def site_vectors(attribution: Attribution, batch: Batch) -> Vectors:
+def pool_by_position(attribution: Attribution, batch: Batch) -> Vectors:
     r"""Average an attribution over places, with its sign; attention is added up.
 
     A place is
@@ -177,7 +177,7 @@ def site_vectors(attribution: Attribution, batch: Batch) -> Vectors:
         batch: the samples; places without a valid step are not present.
 
     Returns:
-        The vectors, one column for each place in the order of `site_names`.
+        The vectors, one column for each place in the order of `name_positions`.
 
     Raises:
         ShapeError: when the attribution is not of this batch.
@@ -186,7 +186,7 @@ def site_vectors(attribution: Attribution, batch: Batch) -> Vectors:
         >>> from perdure.core.attribution import Provenance
         >>> batch = Batch(torch.zeros(1, 2, 1), torch.tensor([0]), mask=torch.tensor([[True, False]]))
         >>> made = Provenance("gradient", {}, "logit", 0, {}, "", 1, 1)
-        >>> found = site_vectors(Attribution(torch.ones(1, 2, 1), ("batch", "time", "feature"), made), batch)
+        >>> found = pool_by_position(Attribution(torch.ones(1, 2, 1), ("batch", "time", "feature"), made), batch)
         >>> found.values.tolist(), found.present.tolist()
         ([[1.0, 0.0]], [[True, False]])
     """
@@ -205,8 +205,8 @@ def site_vectors(attribution: Attribution, batch: Batch) -> Vectors:
     return Vectors(sums if summed else sums / counts.clamp_min(1).to(sums), counts > 0)
 
 
-def site_names(batch: Batch) -> tuple[str, ...]:
-    """Name the places of `site_vectors`, counted from 1.
+def name_positions(batch: Batch) -> tuple[str, ...]:
+    """Name the places of `pool_by_position`, counted from 1.
 
     Args:
         batch: samples of the data.
@@ -215,9 +215,9 @@ def site_names(batch: Batch) -> tuple[str, ...]:
         One name for each column.
 
     Example:
-        >>> site_names(Batch(torch.zeros(1, 2, 2), torch.tensor([0])))
+        >>> name_positions(Batch(torch.zeros(1, 2, 2), torch.tensor([0])))
         ('step 1, feature 1', 'step 1, feature 2', 'step 2, feature 1', 'step 2, feature 2')
-        >>> site_names(Batch(torch.zeros(1, 2), torch.tensor([0])))
+        >>> name_positions(Batch(torch.zeros(1, 2), torch.tensor([0])))
         ('feature 1', 'feature 2')
     """
     axes = _axes(batch)

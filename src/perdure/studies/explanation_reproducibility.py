@@ -15,13 +15,13 @@ from perdure.core.random import stream
 from perdure.core.registry import DATASETS
 from perdure.core.threads import one_thread
 from perdure.data.splits import Splits
-from perdure.landscape.path import linear
+from perdure.landscape.path import connect_linearly
 from perdure.landscape.surface import ModelLoss
 from perdure.models.presets import model_config
 from perdure.models.typed import told_types
 from perdure.ops.params import flatten, params_of, unflatten
-from perdure.stability.along_path import explained
-from perdure.stability.path_record import explainer_of, shown_of
+from perdure.stability.along_path import explain_along_path
+from perdure.stability.path_record import make_explainer, select_inputs
 from perdure.studies.cell import accuracy_row
 from perdure.studies.conclusion import concluded
 from perdure.studies.figures import agreement_chart, barrier_picture, remedies_chart, ways_chart
@@ -95,13 +95,13 @@ class ExplanationReproducibility:
             models = [train(self._config(cell.model), splits, training, seed).model for seed in (cell.seed, following)]
             surface, (first, other) = ModelLoss(models[0], splits.train), map(params_of, models)
             paths = laid(surface, first, moved(surface, first, other), cell.seed, self.smoke)
-            shown, points = shown_of(splits, self.samples), points_of(paths)
+            shown, points = select_inputs(splits, self.samples), points_of(paths)
             told = {
-                name: explained(surface, points, shown.batch, explainer_of(name, shown, cell.seed))
+                name: explain_along_path(surface, points, shown.batch, make_explainer(name, shown, cell.seed))
                 for name in self.methods
             }
             heights = {kind: height(surface, path) for kind, path in paths.items()}
-            heights["linear, units not matched"] = height(surface, linear(first, other))
+            heights["linear, units not matched"] = height(surface, connect_linearly(first, other))
         place, pair = (cell.dataset, cell.model, ""), f"{cell.seed} and {following}"
         rows = [
             Row(*place, f"barrier, {kind}", pair, value, heights["linear"], 0.0)

@@ -17,11 +17,17 @@ from perdure.core.random import stream
 from perdure.ops.correlation import spearman
 from perdure.ops.pairs import pair_correlation, pair_interval, pair_mean
 from perdure.ops.variance import shares
-from perdure.stability.agreement import Agreement, Run, sample_agreement
-from perdure.stability.along_path import drift
-from perdure.stability.measures import alike_number, consistency_numbers, measures, of_clusters, of_samples
-from perdure.stability.remedies import mean_agreement, mean_vectors
-from perdure.stability.variance import method_by_run
+from perdure.stability.agreement import Agreement, RunExplanations, measure_sample_agreement
+from perdure.stability.along_path import measure_drift
+from perdure.stability.measures import (
+    choose_similarities,
+    compare_clusters,
+    compare_samples,
+    estimate_consistency,
+    estimate_equal_predictions,
+)
+from perdure.stability.remedies import average_vectors, measure_mean_agreement
+from perdure.stability.variance import split_variance
 from perdure.studies.figures import seed_interval
 from perdure.studies.table import Row
 from perdure.studies.ways import KINDS, MIDDLE, way
@@ -54,11 +60,11 @@ class Retrained:
     dataset: str
     model: str
     seeds: tuple[int, ...]
-    told: Mapping[str, Sequence[Sequence[Run]]]
+    told: Mapping[str, Sequence[Sequence[RunExplanations]]]
     label: Int[Tensor, " sample"]
     heights: Mapping[str, Float[Tensor, "run run"]]
 
-    def runs(self, method: str) -> list[Run]:
+    def runs(self, method: str) -> list[RunExplanations]:
         """List what each run says by a method."""
         return [points[0] for points in self.told[method]]
 
@@ -91,7 +97,7 @@ def rows_of(some: Retrained) -> list[Row]:
         The rows; those without a number are left out.
     """
     found = {method: _agreements(some, method) for method in some.told}
-    rows = [some.row("", "predicted alike", alike_number(some.runs(next(iter(some.told))), 0).estimate)]
+    rows = [some.row("", "predicted alike", estimate_equal_predictions(some.runs(next(iter(some.told))), 0).estimate)]
     rows += [some.row(method, name, one.estimate) for method, all_ in found.items() for name, one in all_.items()]
     rows += [*_against_first(some, found), *_variance(some), *_barriers(some, found), *_ways(some)]
     for method in some.told:
@@ -101,9 +107,9 @@ def rows_of(some: Retrained) -> list[Row]:
 
 def _agreements(some: Retrained, method: str) -> dict[str, Agreement]:
     runs = some.runs(method)
-    found = [of_samples(runs, similarity, 0) for similarity in measures(method, TOP)]
-    found += of_clusters(runs, CLUSTERS, 0)
-    found += [Agreement(estimate, torch.empty(0)) for estimate in consistency_numbers(runs, some.label, 0)]
+    found = [compare_samples(runs, similarity, 0) for similarity in choose_similarities(method, TOP)]
+    found += compare_clusters(runs, CLUSTERS, 0)
+    found += [Agreement(estimate, torch.empty(0)) for estimate in estimate_consistency(runs, some.label, 0)]
     return {agreement.estimate.name: agreement for agreement in found}
 
 
@@ -125,7 +131,7 @@ def _share(agreement: Agreement) -> Tensor:
 
 
 def _variance(some: Retrained) -> Iterator[Row]:
-    found = shares(method_by_run({method: [run.vectors for run in some.runs(method)] for method in some.told}))
+    found = shares(split_variance({method: [run.vectors for run in some.runs(method)] for method in some.told}))
     for names, part in PARTS.items():
         yield from some.rows("", f"variance of ranks by {part}", found[names], 0.0, 1.0)
 
@@ -154,7 +160,7 @@ def _ways(some: Retrained) -> Iterator[Row]:
         by_kind: dict[str, list[float]] = {}
         for kind in KINDS:
             for k, points in enumerate(runs):
-                found = drift(way(points, kind), spearman, stream(0, "way", kind, method, k))
+                found = measure_drift(way(points, kind), spearman, stream(0, "way", kind, method, k))
                 value = float(found.first[1:-1].nanmean())
                 by_kind.setdefault(kind, []).append(value)
                 pair = f"{some.seeds[k]} and {some.seeds[(k + 1) % len(runs)]}"
@@ -173,7 +179,7 @@ def _means(some: Retrained, method: str) -> Iterator[Row]:
     runs = some.runs(method)
     for size in (2**power for power in range(len(runs)) if 2 ** (power + 1) <= len(runs)):
         try:
-            found = mean_agreement(runs, size, spearman, stream(0, "mean", size))
+            found = measure_mean_agreement(runs, size, spearman, stream(0, "mean", size))
         except EmptyDataError:  # no sample is predicted alike by all runs, and means would explain different classes
             return
         name = "one run" if size == 1 else f"mean of {size} runs"
@@ -187,14 +193,16 @@ def _averaged(some: Retrained, method: str) -> Iterator[Row]:
     curves = [_mean(way(points, "bezier"), k) for k, points in enumerate(pairs)]
     for name, runs in (("averaged weights of 2 runs", weights), ("mean along a curve of 2 runs", curves)):
         try:
-            found = sample_agreement(runs, spearman, stream(0, "averaged", name))
+            found = measure_sample_agreement(runs, spearman, stream(0, "averaged", name))
         except EmptyDataError:  # no sample is predicted alike by any two
             continue
         yield some.row(method, f"remedy: {name}", found.estimate)
 
 
-def _mean(points: Sequence[Run], number: int) -> Run:
+def _mean(points: Sequence[RunExplanations], number: int) -> RunExplanations:
     """Average over a path; samples that are not predicted alike everywhere on it are like no others."""
     predicted = torch.stack([point.predicted for point in points])
     alike = (predicted == predicted[0]).all(0)
-    return Run(mean_vectors([point.vectors for point in points]), torch.where(alike, predicted[0], -1 - number))
+    return RunExplanations(
+        average_vectors([point.vectors for point in points]), torch.where(alike, predicted[0], -1 - number)
+    )

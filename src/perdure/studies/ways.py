@@ -15,15 +15,15 @@ from perdure.core.batch import select
 from perdure.core.random import stream
 from perdure.core.registry import folder_name
 from perdure.landscape.align import align
-from perdure.landscape.barrier import barrier
-from perdure.landscape.curve import Bend, bezier
-from perdure.landscape.path import Chain, Path, evenly, linear
+from perdure.landscape.barrier import measure_barrier
+from perdure.landscape.curve import CurveSettings, fit_bezier
+from perdure.landscape.path import Chain, Path, connect_linearly, space_evenly
 from perdure.landscape.surface import ModelLoss
-from perdure.landscape.symmetry import symmetries
-from perdure.landscape.tracking import Valley
-from perdure.landscape.valley import valley
+from perdure.landscape.symmetry import find_symmetries
+from perdure.landscape.tracking import ValleySettings
+from perdure.landscape.valley import track_valley
 from perdure.ops.params import Params, distance
-from perdure.stability.agreement import Run
+from perdure.stability.agreement import RunExplanations
 from perdure.stability.vectors import Vectors
 
 __all__ = ["KINDS", "MIDDLE", "height", "laid", "linear_heights", "moved", "points_of", "said", "stored", "way"]
@@ -39,8 +39,8 @@ MIDDLE = 1 + INNER // 2
 SEARCHED = 500
 """Training samples on which paths are laid and barriers measured."""
 
-BENT = Bend(steps=300, batch_size=64)
-TRACKED = Valley(longest=0.05, least=0.005, evaluations=600)
+BENT = CurveSettings(steps=300, batch_size=64)
+TRACKED = ValleySettings(longest=0.05, least=0.005, evaluations=600)
 AT = 13
 """Points of a path at which its loss is measured."""
 
@@ -61,7 +61,7 @@ def moved(surface: ModelLoss, first: Params, second: Params) -> Params:
     Returns:
         The same function by other weights.
     """
-    return align(first, second, symmetries(surface.model)).params
+    return align(first, second, find_symmetries(surface.model)).params
 
 
 def laid(surface: ModelLoss, first: Params, second: Params, seed: int, short: bool) -> dict[str, Path]:
@@ -79,12 +79,12 @@ def laid(surface: ModelLoss, first: Params, second: Params, seed: int, short: bo
     """
     few = searched(surface)
     bend = replace(BENT, steps=10) if short else BENT
-    tracked = valley(few, first, second, replace(TRACKED, evaluations=6) if short else TRACKED).points
+    tracked = track_valley(few, first, second, replace(TRACKED, evaluations=6) if short else TRACKED).points
     if distance(tracked[-1], second) > 0:
         tracked = (*tracked, second)
     return {
-        "linear": linear(first, second),
-        "bezier": bezier(few, first, second, stream(seed, "bezier"), bend),
+        "linear": connect_linearly(first, second),
+        "bezier": fit_bezier(few, first, second, stream(seed, "bezier"), bend),
         "valley": Chain(tracked),
     }
 
@@ -99,7 +99,7 @@ def height(surface: ModelLoss, path: Path) -> float:
     Returns:
         Its height in nats.
     """
-    return barrier(searched(surface), path, torch.Generator(), AT, draws=1).height
+    return measure_barrier(searched(surface), path, torch.Generator(), AT, draws=1).height
 
 
 def linear_heights(surface: ModelLoss, runs: Sequence[Params]) -> Float[Tensor, "run run"]:
@@ -114,7 +114,7 @@ def linear_heights(surface: ModelLoss, runs: Sequence[Params]) -> Float[Tensor, 
     """
     table = torch.full((len(runs), len(runs)), torch.nan, dtype=torch.float64)
     for i, j in combinations(range(len(runs)), 2):
-        table[i, j] = table[j, i] = height(surface, linear(runs[i], moved(surface, runs[i], runs[j])))
+        table[i, j] = table[j, i] = height(surface, connect_linearly(runs[i], moved(surface, runs[i], runs[j])))
     return table
 
 
@@ -127,11 +127,11 @@ def points_of(paths: Mapping[str, Path]) -> list[Params]:
     Returns:
         The points.
     """
-    chains = [evenly(paths[kind], INNER + 2).points for kind in KINDS]
+    chains = [space_evenly(paths[kind], INNER + 2).points for kind in KINDS]
     return [chains[0][0], *(point for chain in chains for point in chain[1:-1]), chains[0][-1]]
 
 
-def way(runs: Sequence[Run], kind: str) -> list[Run]:
+def way(runs: Sequence[RunExplanations], kind: str) -> list[RunExplanations]:
     """Pick what is said along the path of a kind.
 
     Args:
@@ -149,7 +149,7 @@ def way(runs: Sequence[Run], kind: str) -> list[Run]:
     return [runs[0], *runs[begin : begin + INNER], runs[-1]]
 
 
-def stored(told: Mapping[str, Sequence[Run]]) -> dict[str, np.ndarray]:
+def stored(told: Mapping[str, Sequence[RunExplanations]]) -> dict[str, np.ndarray]:
     """Turn what all points say into arrays.
 
     Args:
@@ -170,7 +170,7 @@ def stored(told: Mapping[str, Sequence[Run]]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def said(arrays: Mapping[str, np.ndarray], method: str) -> list[Run]:
+def said(arrays: Mapping[str, np.ndarray], method: str) -> list[RunExplanations]:
     """Read what all points say.
 
     Args:
@@ -184,6 +184,6 @@ def said(arrays: Mapping[str, np.ndarray], method: str) -> list[Run]:
     values, again = (torch.from_numpy(arrays[f"{room}/{name}"]) for room in ("values", "again"))
     ends = {0: again[0], len(values) - 1: again[-1]}
     return [
-        Run(Vectors(one, present), predicted, Vectors(ends[k], present) if k in ends else None)
+        RunExplanations(Vectors(one, present), predicted, Vectors(ends[k], present) if k in ends else None)
         for k, (one, predicted) in enumerate(zip(values, torch.from_numpy(arrays["predicted"]), strict=True))
     ]
