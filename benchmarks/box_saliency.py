@@ -8,9 +8,9 @@ from tempfile import mkdtemp
 import numpy as np
 
 from benchmarks.harness import Row
+from perdure.studies._table import Row as Number
+from perdure.studies._table import run_study
 from perdure.studies.box_saliency import SETS, BoxSaliency
-from perdure.studies.table import Row as Number
-from perdure.studies.table import run_study
 
 MINUTES = 60
 DISTANCE = 0.02

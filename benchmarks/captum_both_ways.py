@@ -15,7 +15,7 @@ from perdure.core.query import Query
 from perdure.core.random import seed_libraries, sub_seeds
 from perdure.data.boxes import Boxes
 from perdure.interop.captum import as_captum
-from perdure.models.presets import PRESETS
+from perdure.models._presets import PRESETS
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 

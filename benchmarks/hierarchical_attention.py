@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from benchmarks.harness import Row
 from benchmarks.peers import dense_context
 from perdure.core.random import stream
-from perdure.models.encoder import Encoded
+from perdure.models._encoder import Encoded
 from perdure.models.hierarchical import Hierarchical, HierarchicalClassifier
 
 TYPES, SEQUENCES, STEPS, WIDTH = 2500, 512, 128, 16

@@ -12,11 +12,11 @@ from benchmarks.harness import Row
 from perdure.core.random import stream
 from perdure.core.registry import METRICS
 from perdure.ops.interval import bootstrap_interval
-from perdure.studies.bottleneck import Bottleneck
+from perdure.studies._bottleneck import Bottleneck
+from perdure.studies._table import run_study
 from perdure.studies.bottleneck_series import BottleneckSeries
 from perdure.studies.bottleneck_text import BottleneckText
 from perdure.studies.bottleneck_vision import BottleneckVision
-from perdure.studies.table import run_study
 
 HIT_RATE = 0.90
 TARGETED = ("planted_text", "shapes")

@@ -16,7 +16,7 @@ import perdure
 from benchmarks.harness import Row, best_ratio, interleaved
 from perdure.core.batch import Batch
 from perdure.core.registry import METHODS
-from perdure.models.presets import model_config
+from perdure.models._presets import model_config
 from perdure.ops.information import Mask, capacity
 from perdure.studies.bottleneck_text import BottleneckText
 from perdure.studies.bottleneck_vision import BottleneckVision

@@ -16,7 +16,7 @@ import perdure
 from benchmarks.harness import Row, interleaved
 from perdure.core.errors import CompletenessWarning
 from perdure.data.boxes import Boxes
-from perdure.models.presets import PRESETS
+from perdure.models._presets import PRESETS
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 

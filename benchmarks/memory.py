@@ -15,7 +15,7 @@ from perdure.attribution.saliency import Saliency
 from perdure.core.batch import Batch
 from perdure.core.random import stream
 from perdure.engine.explain import Explaining, explain
-from perdure.models.presets import model_config
+from perdure.models._presets import model_config
 
 SMALL, GROWTH, STEPS, FEATURES, TARGET = 2_000, 10, 100, 10, 0.10
 

@@ -18,7 +18,7 @@ from perdure.core.batch import Batch
 from perdure.core.random import stream
 from perdure.data.planted_text import PlantedText
 from perdure.engine.explain import Explaining, explain
-from perdure.models.presets import model_config
+from perdure.models._presets import model_config
 
 SENTENCES, REPEATS, TARGET = 2000, 3, 0.10
 

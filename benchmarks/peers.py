@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from perdure.models.encoder import Encoded
+from perdure.models._encoder import Encoded
 from perdure.models.hierarchical import HierarchicalClassifier
 from perdure.nn import InputCellAttention
 

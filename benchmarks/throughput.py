@@ -14,7 +14,7 @@ from perdure.attribution.saliency import Saliency
 from perdure.core.batch import Batch
 from perdure.core.random import stream
 from perdure.engine.explain import Explaining, explain
-from perdure.models.presets import model_config
+from perdure.models._presets import model_config
 
 SERIES, STEPS, FEATURES, SHARD, REPEATS, TARGET = 20_000, 100, 10, 128, 3, 0.9
 

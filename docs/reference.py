@@ -10,7 +10,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 import perdure.core.errors
-from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Room
+from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Registry
 
 ROOMS = {
     "methods": ("Methods", "What explains: from a query to a map.", METHODS),
@@ -21,8 +21,8 @@ ROOMS = {
 }
 LIBRARY = {
     "doors": (
-        "perdure.attribution.attribute",
-        "perdure.metrics.evaluate",
+        "perdure.attribution._attribute",
+        "perdure.metrics._evaluate",
         "perdure.core.query",
         "perdure.core.target",
         "perdure.core.attribution",
@@ -30,8 +30,8 @@ LIBRARY = {
         "perdure.core.batch",
         "perdure.core.protocols",
         "perdure.core.layer",
-        "perdure.models.adapted",
-        "perdure.models.token_model",
+        "perdure.models._adapted",
+        "perdure.models._token_model",
         "perdure.report.show",
     ),
     "nn": ("perdure.nn.input_attention",),
@@ -99,7 +99,7 @@ def _pages() -> Iterator[tuple[str, str]]:
     )
 
 
-def _page(room: Room, name: str) -> str:
+def _page(room: Registry, name: str) -> str:
     cls = room.load(name)
     return _directive(name, "autoclass", _path(cls)) + f"\nSource: `{cls.__module__.replace('.', '/')}.py`\n"
 
@@ -127,7 +127,7 @@ def _modules(room: str) -> list[str]:
     return [f"perdure.{room}.{path.stem}" for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
 
 
-def _summary(room: Room, name: str) -> str:
+def _summary(room: Registry, name: str) -> str:
     return next(entry.summary for entry in room.entries() if entry.name == name)
 
 

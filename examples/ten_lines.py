@@ -2,7 +2,7 @@
 
 import perdure
 from perdure.data.boxes import Boxes
-from perdure.models.presets import PRESETS
+from perdure.models._presets import PRESETS
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
@@ -11,5 +11,5 @@ model = train(PRESETS["lstm"], splits, CLEAN, seed=0).model
 test = splits.test
 attribution = perdure.attribute(model, test.inputs, "integrated_gradients:tolerance=0.001", target=test.label)
 trial = perdure.Trial(perdure.Query(model, test.inputs, perdure.Logit(test.label)), attribution.values, test.truth)
-score = perdure.evaluate(trial, "precision_recall")
+score = perdure.evaluate(trial, "auprc")
 print(f"AUPRC {score.values.mean():.2f}, null {score.null.mean():.2f}, ceiling {score.ceiling.mean():.2f}")

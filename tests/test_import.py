@@ -1,12 +1,16 @@
 """What importing costs: nothing heavy before it is used."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 import perdure
+
+ROOT = Path(__file__).parents[1]
 
 
 def loaded_after(*statements: str) -> list[str]:
@@ -24,13 +28,35 @@ def test_imports_are_light_and_the_library_needs_torch_only():
 def test_every_public_name_is_there_and_typed():
     registries = {"DATASETS": "boxes", "METHODS": "gradient", "METRICS": "vanishing", "MODELS": "small_cnn"}
     for name in perdure.__all__:
+        value = getattr(perdure, name)
         if name in registries:
-            assert registries[name] in getattr(perdure, name).names()
+            assert registries[name] in value.names()
         else:
-            assert getattr(perdure, name).__name__ == name
+            assert value.__name__ in (name, f"perdure.{name}")
     assert perdure.__version__ == version("perdure")
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="attribute nothing"):
         perdure.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("namespace", "registry"),
+    [("methods", "METHODS"), ("metrics", "METRICS"), ("data", "DATASETS"), ("models", "MODELS")],
+)
+def test_every_registered_class_is_in_its_namespace(namespace, registry):
+    registry, classes = getattr(perdure, registry), getattr(perdure, namespace)
+    for name in registry.names():
+        cls = registry.load(name)
+        assert getattr(classes, cls.__name__) is cls
+
+
+def test_misspelt_names_do_not_pass_the_type_checker(tmp_path):
+    (tmp_path / "user.py").write_text("import perdure\nperdure.attribute\nperdure.atribute\nperdure.methods.InputIBA\n")
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--no-incremental", "--follow-imports=silent", tmp_path / "user.py"],
+        capture_output=True, text=True, check=False, env={**os.environ, "MYPYPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert [line for line in checked.stdout.splitlines() if "error" in line and "atribute" in line]
+    assert "Found 1 error" in checked.stdout
 
 
 def test_completion_offers_what_is_public_once_and_nothing_else():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import UnsupportedError
 from tests.cases import Opaque, recurrent, stream
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.attribution.smooth_grad import SmoothGrad
 from perdure.core.errors import (
     EmptyDataError,
@@ -21,7 +21,7 @@ from perdure.core.query import Query
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit, Probability
 from perdure.core.trial import Trial
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics._evaluate import evaluate
 from tests.cases import Constant, Linear, Opaque, perceptron, stream
 
 X = torch.randn(3, 7, 4, generator=stream())
@@ -60,7 +60,7 @@ def test_the_record_says_how_the_map_came_about():
         ({"method": "occlusion:baseline=black"}, SettingError, "baseline"),
         ({"x": X.masked_fill(X > 1, torch.nan)}, NonFiniteError, "the first at index"),
         ({"x": X / 0}, NonFiniteError, "infinite"),
-        ({"x": X.long()}, ShapeError, r"x\.float.*token ids.*embedded"),
+        ({"x": X.long()}, ShapeError, r"x\.float.*token ids.*TokenModel"),
         ({"x": X.tolist()}, ShapeError, r"x is list.*torch\.as_tensor\(x, dtype=torch.float32\)"),
         ({"x": X.numpy()}, ShapeError, "x is ndarray.*as_tensor"),
         ({"target": [0, 1, 2]}, LabelError, r"the target is \[0, 1, 2\] of type list.*torch.as_tensor\(labels\)"),
@@ -199,8 +199,9 @@ def test_the_trial_of_an_attribution_is_the_one_that_would_be_made_again(generat
     truth[:, -1] = True
     found = attribute(model, x, "occlusion", target=label)
     again = Trial(Query(model, x, Logit(label)), found.values, truth, METHODS.make("occlusion"))
-    scores = evaluate(replace(found.trial, truth=truth), ["insertion:points=4", "roc", "sanity_check:stages=1"])
-    assert list(scores) == ["insertion:points=4", "roc", "sanity_check:stages=1"]
+    names = ["insertion:points=4", "auroc", "parameter_randomisation:stages=1"]
+    scores = evaluate(replace(found.trial, truth=truth), names)
+    assert list(scores) == names
     for name, score in scores.items():
         assert torch.equal(score.values, evaluate(again, name).values)
         assert torch.equal(score.null, evaluate(again, name).null)

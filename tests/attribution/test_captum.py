@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.attribution.captum import Captum
 from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query

@@ -8,13 +8,13 @@ import torch
 from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
 from torch import nn
 
+from perdure.attribution._attribute import attribute
 from perdure.attribution._captum.rescale_rule import RESCALED
-from perdure.attribution.attribute import attribute
-from perdure.attribution.deep_lift_shap import DeepLiftShap
-from perdure.attribution.grad_cam import GradCam
-from perdure.attribution.gradient_shap import GradientShap
-from perdure.attribution.kernel_shap import KernelShap
-from perdure.attribution.lime import Lime
+from perdure.attribution.deep_lift_shap import DeepLIFTSHAP
+from perdure.attribution.grad_cam import GradCAM
+from perdure.attribution.gradient_shap import GradientSHAP
+from perdure.attribution.kernel_shap import KernelSHAP
+from perdure.attribution.lime import LIME
 from perdure.core.errors import (
     CompletenessWarning,
     IndependentOutputError,
@@ -78,12 +78,12 @@ def test_on_a_linear_model_each_site_gets_what_it_adds(name, tolerance):
     torch.testing.assert_close(found, SERIES * model.weight[LABEL].detach(), atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize("method", [GradientShap(BACKGROUND, samples=400), DeepLiftShap(BACKGROUND)])
+@pytest.mark.parametrize("method", [GradientSHAP(BACKGROUND, samples=400), DeepLIFTSHAP(BACKGROUND)])
 def test_a_background_is_what_a_linear_model_is_compared_with(method):
     model = Linear(6, 3)
     found = attribute(model, SERIES, method, target=LABEL).values
     expected = (SERIES - BACKGROUND.mean(0)) * model.weight[LABEL].detach()
-    loose = 0.5 if isinstance(method, GradientShap) else 1e-12  # 400 draws of 7: a standard error of about 0.05 |w|
+    loose = 0.5 if isinstance(method, GradientSHAP) else 1e-12  # 400 draws of 7: a standard error of about 0.05 |w|
     torch.testing.assert_close(found, expected, atol=loose, rtol=0)
 
 
@@ -124,7 +124,7 @@ def test_groups_are_numbered_without_gaps():
 
 
 def test_lime_with_a_large_penalty_finds_nothing():
-    found = attribute(Linear(6, 3), SERIES, Lime(penalty=1e3), target=LABEL)
+    found = attribute(Linear(6, 3), SERIES, LIME(penalty=1e3), target=LABEL)
     assert not found.values.any()
 
 
@@ -149,10 +149,10 @@ def test_captum_agrees_on_grad_cam(relu, layer):
     explainer = captum.attr.LayerGradCam(model, dict(model.named_modules())[layer])
     expected = explainer.attribute(IMAGES, target=LABEL, relu_attributions=relu).detach()
     expected = captum.attr.LayerAttribution.interpolate(expected, (6, 5), "bilinear").expand_as(IMAGES)
-    found = attribute(model, IMAGES, GradCam(layer, relu), target=LABEL).values
+    found = attribute(model, IMAGES, GradCAM(layer, relu), target=LABEL).values
     torch.testing.assert_close(found, expected)
     if layer == "3":
-        assert torch.equal(attribute(model, IMAGES, GradCam(None, relu), target=LABEL).values, found)
+        assert torch.equal(attribute(model, IMAGES, GradCAM(None, relu), target=LABEL).values, found)
         guided = attribute(model, IMAGES, "guided_backprop", target=LABEL).values
         both = attribute(model, IMAGES, "guided_grad_cam", target=LABEL).values
         assert not relu or torch.equal(both, guided * found)
@@ -168,7 +168,7 @@ def test_grad_cam_of_a_pointwise_convolution_over_time_is_known():
             return self.layer(x.transpose(1, 2)).sum(2)
 
     model = Steps()
-    found = attribute(model, SERIES, GradCam(relu=False), target=ONLY).values
+    found = attribute(model, SERIES, GradCAM(relu=False), target=ONLY).values
     steps = (SERIES * model.layer.weight[0, :, 0].detach()).sum(2, keepdim=True)
     torch.testing.assert_close(found, steps.expand_as(SERIES))
 
@@ -177,7 +177,7 @@ def test_a_rectifier_in_place_changes_nothing():
     plain = rectified().double()
     in_place = rectified().double()
     in_place[1], in_place[4] = nn.ReLU(inplace=True), nn.ReLU(inplace=True)
-    for method in ("guided_backprop", "grad_cam", GradCam("0"), "deep_lift"):
+    for method in ("guided_backprop", "grad_cam", GradCAM("0"), "deep_lift"):
         expected = attribute(plain, IMAGES, method, target=LABEL).values
         torch.testing.assert_close(attribute(in_place, IMAGES, method, target=LABEL).values, expected)
 
@@ -270,12 +270,12 @@ def test_a_constant_model_is_a_named_error(name, detached):
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: GradientShap(samples=0), "samples"),
-        (lambda: GradientShap(noise=-1.0), "noise"),
-        (lambda: DeepLiftShap(references=1), "references"),
-        (lambda: Lime(kernel_width=0.0), "kernel_width"),
-        (lambda: Lime(window=-1), "window"),
-        (lambda: KernelShap(baseline="blue"), "baseline"),
+        (lambda: GradientSHAP(samples=0), "samples"),
+        (lambda: GradientSHAP(noise=-1.0), "noise"),
+        (lambda: DeepLIFTSHAP(references=1), "references"),
+        (lambda: LIME(kernel_width=0.0), "kernel_width"),
+        (lambda: LIME(window=-1), "window"),
+        (lambda: KernelSHAP(baseline="blue"), "baseline"),
     ],
 )
 def test_settings_that_cannot_be_used(make, match):
@@ -285,10 +285,10 @@ def test_settings_that_cannot_be_used(make, match):
 
 def test_too_few_samples_for_the_groups():
     with pytest.raises(SettingError, match="18 groups"):
-        attribute(Linear(6, 3), SERIES, KernelShap(19, granularity="element"), target=LABEL)
+        attribute(Linear(6, 3), SERIES, KernelSHAP(19, granularity="element"), target=LABEL)
 
 
-@pytest.mark.parametrize("method", [GradientShap(BACKGROUND[:, :5]), DeepLiftShap(BACKGROUND[:1])])
+@pytest.mark.parametrize("method", [GradientSHAP(BACKGROUND[:, :5]), DeepLIFTSHAP(BACKGROUND[:1])])
 def test_a_background_that_does_not_fit(method):
     with pytest.raises(ShapeError, match="background"):
         attribute(Linear(6, 3), SERIES, method, target=LABEL)

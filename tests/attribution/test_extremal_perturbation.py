@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.attribution.extremal_perturbation import ExtremalPerturbation
 from perdure.core.errors import SettingError
 from perdure.ops.smooth_mask import SmoothMask

@@ -2,7 +2,7 @@ import pytest
 import torch
 from captum.attr import Saliency as Captum
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.target import Margin, Probability
 from tests.cases import CopiesStep, Linear, Opaque, stream
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.attribution.information_bottleneck import InformationBottleneck, input_map
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
-from perdure.attribution.input_iba import InputIba
+from perdure.attribution._attribute import attribute
+from perdure.attribution.input_iba import InputIBA
 from perdure.bottleneck import adversarial
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, UnsupportedError
@@ -33,7 +33,7 @@ def series(count, seed=0):
 
 
 def explained(**settings):
-    method = InputIba(layer="layer", **settings).fit(Steps(), Batch(series(60, 1), torch.zeros(60).long()))
+    method = InputIBA(layer="layer", **settings).fit(Steps(), Batch(series(60, 1), torch.zeros(60).long()))
     return attribute(Steps(), series(4).abs() + 0.5, method, target=torch.zeros(4).long())
 
 
@@ -49,7 +49,7 @@ def test_the_map_shows_the_step_that_the_model_reads(prior, granularity, monkeyp
 def test_a_sample_alone_has_the_map_it_has_among_others(prior):
     """Steps of Adam make a last digit a tenth, so rounding must not depend on the batch: also in single precision."""
     model, x = convolutional(), torch.randn(6, 2, 6, 5, generator=stream(5))
-    method = InputIba(prior=prior, layer="0", steps=5).fit(model, Batch(x, torch.zeros(6).long()))
+    method = InputIBA(prior=prior, layer="0", steps=5).fit(model, Batch(x, torch.zeros(6).long()))
     together, alone = (attribute(model, x, method, target=torch.zeros(6).long(), batch_size=n) for n in (6, 1))
     for name in together.aux:
         torch.testing.assert_close(alone.aux[name], together.aux[name], rtol=0, atol=1e-5)
@@ -80,7 +80,7 @@ def test_the_scale_of_the_outputs_cancels():
             return super().forward(x) * 8
 
     x, label = series(4).abs() + 2.5, torch.zeros(4).long()
-    method = InputIba().fit(Steps(), Batch(series(60, 1), torch.zeros(60).long()))
+    method = InputIBA().fit(Steps(), Batch(series(60, 1), torch.zeros(60).long()))
     one, other = (attribute(model, x, method, target=label).values for model in (Steps(), Surer()))
     torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
     fixed = attribute(Surer(), x, dataclasses.replace(method, beta=20.0), target=label).values
@@ -99,7 +99,7 @@ class Opposed(Steps):
 @pytest.mark.parametrize("prior", ["noise", "none"])
 def test_a_signed_map_tells_what_speaks_against_from_what_is_not_read(prior):
     x, label = series(6).abs() + 0.5, torch.ones(6).long()
-    method = InputIba(layer="layer", prior=prior).fit(Opposed(), Batch(series(60, 1), torch.zeros(60).long()))
+    method = InputIBA(layer="layer", prior=prior).fit(Opposed(), Batch(series(60, 1), torch.zeros(60).long()))
     plain = attribute(Opposed(), x, method, target=label)
     signed = attribute(Opposed(), x, dataclasses.replace(method, read_out="signed"), target=label)
     steps = signed.values.mean(2)
@@ -111,7 +111,7 @@ def test_a_signed_map_tells_what_speaks_against_from_what_is_not_read(prior):
 
 
 def test_it_travels_and_tells_its_settings_only():
-    assert dataclasses.replace(InputIba(beta=20.0), beta=None) == InputIba()
+    assert dataclasses.replace(InputIBA(beta=20.0), beta=None) == InputIBA()
     assert "inside" not in explained().provenance.fields
 
 
@@ -123,16 +123,16 @@ def test_a_class_that_noise_alone_gives_has_a_map_all_the_same():
             return super().forward(x) + torch.tensor([12.0, -12.0])
 
     x, label = series(4).abs() + 0.5, torch.zeros(4).long()
-    method = InputIba().fit(Biased(), Batch(series(60, 1), torch.zeros(60).long()))
+    method = InputIBA().fit(Biased(), Batch(series(60, 1), torch.zeros(60).long()))
     assert (attribute(Biased(), x, method, target=label).values.sum(2).argmax(1) == 2).all()
 
 
 def test_before_it_has_seen_data_it_says_so():
     with pytest.raises(UnsupportedError, match="has not seen any data"):
-        attribute(Steps(), series(2), InputIba(), target=torch.zeros(2).long())
+        attribute(Steps(), series(2), InputIBA(), target=torch.zeros(2).long())
 
 
 @pytest.mark.parametrize("wrong", [{"prior": "flat"}, {"read_out": "all"}, {"compat": "paper"}, {"feature_beta": 0.0}])
 def test_a_setting_that_cannot_be_used_is_named(wrong):
     with pytest.raises(SettingError):
-        InputIba(**wrong)
+        InputIBA(**wrong)

@@ -1,7 +1,7 @@
 import torch
 from captum.attr import InputXGradient as Captum
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from tests.cases import Linear, Opaque, stream
 
 LABEL = torch.tensor([0, 1, 1])

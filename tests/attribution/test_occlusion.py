@@ -2,7 +2,7 @@ import pytest
 import torch
 from captum.attr import Occlusion as Captum
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.attribution.occlusion import Occlusion
 from perdure.core.errors import SettingError
 from perdure.core.query import Query

@@ -1,6 +1,6 @@
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from tests.cases import Linear, stream
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.attribution.integrated_gradients import IntegratedGradients
 from perdure.attribution.smooth_grad import SmoothGrad
 from perdure.core.batch import Batch

@@ -12,12 +12,12 @@ from perdure.audit.verdicts import plainly
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError
 from perdure.core.verdict import Verdict
+from perdure.data._splits import Splits
 from perdure.data.boxes import Boxes
 from perdure.data.planted_text import PlantedText
 from perdure.data.shapes import Shapes
-from perdure.data.splits import Splits
-from perdure.models.deep_lstm import DeepLstm
-from perdure.models.small_cnn import SmallCnn
+from perdure.models.deep_lstm import DeepLSTM
+from perdure.models.small_cnn import SmallCNN
 from perdure.records.run import open_run
 from perdure.stability.members import TrainedModel, estimate_accuracy
 
@@ -65,10 +65,11 @@ def test_verdicts_of_known_models(tmp_path, test_batch):
     answers = {model["name"]: model["verdicts"][0]["answer"] for model in record["models"]}
     assert answers == {"last": "vanishes", "every": "reaches back"}
     numbers = {(s["model"], s["number"]["name"]): s["number"] for s in record["scores"]}
-    assert numbers["every", "sanity_check:granularity=element,stages=3"]["value"] == 1.0  # one weight has one saliency
+    similarity = numbers["every", "parameter_randomisation:granularity=element,stages=3"]
+    assert similarity["value"] == 1.0  # one weight has one saliency
     assert numbers["last", "vanishing"]["value"] == pytest.approx(1.0)
     assert numbers["every", "vanishing"]["value"] == pytest.approx(0.0, abs=1e-6)
-    assert numbers["every", "roc"]["value"] == 0.5
+    assert numbers["every", "auroc"]["value"] == 0.5
 
 
 def test_what_is_stored_is_what_is_returned(tmp_path, test_batch):
@@ -100,10 +101,10 @@ def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_bat
 @pytest.mark.parametrize(
     ("data", "config", "method", "shape", "verdicts"),
     [
-        (Shapes(train=20, validation=4, test=9), SmallCnn(width=4), "grad_cam", (6, 32, 32), 2),
+        (Shapes(train=20, validation=4, test=9), SmallCNN(width=4), "grad_cam", (6, 32, 32), 2),
         (
             PlantedText(train=20, validation=4, test=9),
-            DeepLstm(3, 4, 2),
+            DeepLSTM(3, 4, 2),
             "input_x_gradient",
             (6, PlantedText().longest),
             3,
@@ -130,14 +131,14 @@ def test_images_and_texts_are_judged_by_pixel_and_word(data, config, method, sha
 def test_pictures_without_a_truth_have_no_metric_of_all_samples(tmp_path):
     splits = Shapes(train=20, validation=4, test=6).load(0)
     splits = replace(splits, test=replace(splits.test, truth=None))
-    model = SmallCnn(width=4).build(3, len(splits.classes), torch.Generator().manual_seed(0)).eval()
+    model = SmallCNN(width=4).build(3, len(splits.classes), torch.Generator().manual_seed(0)).eval()
     settings, run = AuditSettings(("grad_cam",), closely=2), open_run(tmp_path, {"data": "some"})
     record = audit([TrainedModel("net", model)], splits, settings, run)
     assert [one["number"]["name"] for one in record["scores"]] == [
         "insertion:points=16,granularity=position",
         "deletion:points=16,granularity=position",
         "sensitivity_n:masks=24,points=2,granularity=position",
-        "sanity_check:stages=3",
+        "parameter_randomisation:stages=3",
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.input_iba import InputIba
+from perdure.attribution.input_iba import InputIBA
 from perdure.audit.information import information, information_numbers
 from perdure.core.batch import Batch
 from perdure.records.scores import Case
@@ -27,7 +27,7 @@ def batch(generator):
 
 
 def test_a_model_of_one_number_needs_a_small_part_of_the_bits(batch, tmp_path):
-    method = InputIba(granularity="element", copies=4, steps=60)
+    method = InputIBA(granularity="element", copies=4, steps=60)
     score = information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
     assert (score.values < 0.3 * score.ceiling).all()
     assert score.null.tolist() == [0.0] * 12
@@ -39,7 +39,7 @@ def test_a_model_of_one_number_needs_a_small_part_of_the_bits(batch, tmp_path):
 
 
 def test_what_was_found_is_not_searched_again(batch, tmp_path):
-    method = InputIba(steps=2, copies=2)
+    method = InputIBA(steps=2, copies=2)
     first = information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
     again = information(nn.Identity(), batch, batch, method, case=CASE, folder=tmp_path)
     assert torch.equal(first.values, again.values)

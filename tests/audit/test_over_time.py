@@ -11,7 +11,7 @@ def number(name: str, value: float, null: float, ceiling: float) -> Estimate:
 
 
 def found(index: float, evidence: float = 0.0, accuracy: float = 0.95, ranking: float | None = None) -> OverTime:
-    roc = None if ranking is None else number("roc", ranking, 0.5, 1.0)
+    roc = None if ranking is None else number("auroc", ranking, 0.5, 1.0)
     right = number("accuracy", accuracy, 0.5, 1.0)
     return OverTime(right, number("index", index, 0.0, evidence), number("reach", 0.1, 0.25, 0.25), "truth", roc)
 

@@ -16,7 +16,7 @@ from perdure.data.planted_events import PlantedEvents
 from perdure.data.shapes import Shapes
 from perdure.models.attention import Attention
 from perdure.models.hierarchical import Hierarchical
-from perdure.models.small_cnn import SmallCnn
+from perdure.models.small_cnn import SmallCNN
 from perdure.records.run import open_run
 from perdure.stability.agreement import RunExplanations
 from perdure.stability.checks import check_comparable
@@ -143,8 +143,8 @@ def test_a_method_that_draws_noise_has_a_ceiling_of_its_own(tmp_path, splits):
 
 def test_images_are_compared_on_a_grid_by_runs_of_different_architectures(tmp_path):
     splits = Shapes(train=20, validation=4, test=12).load(0)
-    places = folders(tmp_path / "a", splits, SmallCnn(width=4), seeds=(0, 1))
-    places |= {"wide": folders(tmp_path / "b", splits, SmallCnn(width=5), seeds=(2,))["seed 2"]}
+    places = folders(tmp_path / "a", splits, SmallCNN(width=4), seeds=(0, 1))
+    places |= {"wide": folders(tmp_path / "b", splits, SmallCNN(width=5), seeds=(2,))["seed 2"]}
     record = reproduced(tmp_path, splits, places, ("gradient",))
     assert len(record["types"]) == 64
     assert len(record["runs"]) == 3

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
-from perdure.attribution.input_iba import InputIba
+from perdure.attribution._attribute import attribute
+from perdure.attribution.input_iba import InputIBA
 from perdure.bottleneck.matching import Features, _distance
 from perdure.core.batch import Batch
 from tests.cases import recurrent, stream
@@ -37,7 +37,7 @@ def test_inputs_that_saturate_the_layer_have_finite_maps(distance):
     """Far from the inputs seen, all copies give the same features, whose standard deviation is exactly zero."""
     model = recurrent(features=3).float()
     seen = Batch(torch.randn(20, 6, 3, generator=stream()), torch.zeros(20, dtype=torch.int64))
-    method = InputIba(prior="moments", steps=4, copies=2).fit(model, seen)
+    method = InputIBA(prior="moments", steps=4, copies=2).fit(model, seen)
     found = attribute(model, torch.full((2, 6, 3), distance), method, target=1)
     assert found.values.isfinite().all()
     assert found.aux["prior"].isfinite().all()

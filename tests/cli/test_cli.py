@@ -48,9 +48,9 @@ def test_explain_evaluate_and_read_with_duckdb(trained, tmp_path):
     assert found["samples"] == 20
     ((count,),) = duckdb.sql(f"select count(*) from '{out}/maps/*.parquet'").fetchall()
     assert count == 20
-    scores = json.loads(run("evaluate", out, "--metric", "roc", "--json"))
-    assert scores["roc"]["ceiling"] == 1.0
-    assert scores["roc"]["null"] == pytest.approx(0.5, abs=0.05)
+    scores = json.loads(run("evaluate", out, "--metric", "auroc", "--json"))
+    assert scores["auroc"]["ceiling"] == 1.0
+    assert scores["auroc"]["null"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_the_batch_size_changes_neither_maps_nor_scores(trained, tmp_path):
@@ -71,9 +71,9 @@ def test_texts_are_trained_explained_and_judged_by_name(tmp_path):
         f"select count(*), min(len(attribution) - 3 * length) from '{out}/maps/*.parquet'"
     ).fetchall()
     assert (count, least) == (8, 0)
-    scores = json.loads(run("evaluate", out, "--metric", "roc", "--json"))
-    assert scores["roc"]["ceiling"] == 1.0
-    assert scores["roc"]["null"] == pytest.approx(0.5, abs=0.05)
+    scores = json.loads(run("evaluate", out, "--metric", "auroc", "--json"))
+    assert scores["auroc"]["ceiling"] == 1.0
+    assert scores["auroc"]["null"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_explain_goes_on_and_changes_nothing(trained, tmp_path):
@@ -90,7 +90,7 @@ def test_maps_that_are_not_all_there_are_judged_with_a_warning(trained, tmp_path
     run("explain", trained, BOXES, "--out", tmp_path)
     (tmp_path / "maps/part-00000.parquet").unlink()
     with pytest.warns(UserWarning, match="0 of 1 parts are explained"):
-        message = run("evaluate", tmp_path, "--metric", "roc", code=4)
+        message = run("evaluate", tmp_path, "--metric", "auroc", code=4)
     assert "holds no parts" in message
 
 
@@ -115,15 +115,15 @@ def test_audit_writes_a_page_and_report_renders_it_again(trained, tmp_path):
 def test_a_method_that_must_see_samples_is_fitted_before_it_explains_and_judges(trained, tmp_path):
     method, out = "input_iba:steps=2,copies=2,read_out=bits", tmp_path / "maps"
     run("explain", trained, BOXES, "--method", method, "--limit", "6", "--out", out)
-    scores = json.loads(run("evaluate", out, "--metric", "sanity_check:stages=1", "--json"))
-    assert scores["sanity_check:stages=1"]["null"] == 1.0
-    assert scores["sanity_check:stages=1"]["value"] < 1.0
+    scores = json.loads(run("evaluate", out, "--metric", "parameter_randomisation:stages=1", "--json"))
+    assert scores["parameter_randomisation:stages=1"]["null"] == 1.0
+    assert scores["parameter_randomisation:stages=1"]["value"] < 1.0
 
 
 def test_audit_by_a_method_that_must_see_samples(trained, tmp_path):
     arguments = ("audit", trained, BOXES, "--method", "input_iba:steps=2,copies=2", "--samples", "8")
     record = json.loads(run(*arguments, "--out", tmp_path / "audit", "--json"))
-    assert [score["number"]["name"] for score in record["scores"]][-1].startswith("sanity_check")
+    assert [score["number"]["name"] for score in record["scores"]][-1].startswith("parameter_randomisation")
 
 
 def test_a_method_that_cannot_explain_the_model_is_named_before_training(tmp_path):
@@ -240,8 +240,8 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
 def test_one_metric_with_two_settings_has_two_names(trained, tmp_path):
     out = tmp_path / "explained"
     run("explain", trained, BOXES, "--limit", "4", "--out", out)
-    asked = ("--metric", "roc", "--metric", "roc:absolute=false", "--metric", "insertion:points=4,share=0.5")
+    asked = ("--metric", "auroc", "--metric", "auroc:absolute=false", "--metric", "insertion:points=4,share=0.5")
     found = json.loads(run("evaluate", out, *asked, "--json"))
-    assert set(found) == {"roc", "roc:absolute=false", "insertion:points=4,share=0.5"}
+    assert set(found) == {"auroc", "auroc:absolute=false", "insertion:points=4,share=0.5"}
     assert all(number["name"] == name for name, number in found.items())
-    assert "roc:absolute=false" in run("evaluate", out, *asked)
+    assert "auroc:absolute=false" in run("evaluate", out, *asked)

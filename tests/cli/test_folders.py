@@ -31,7 +31,7 @@ def runs(tmp_path_factory):
     run("train", "lstm:hidden_size=4", BOXES, "--out", base / "train", "--seeds", "2", *QUICK)
     one = base / "train/seed-00000"
     run("explain", one, BOXES, "--method", "gradient", "--out", base / "explain")
-    run("evaluate", base / "explain", "--metric", "roc")
+    run("evaluate", base / "explain", "--metric", "auroc")
     run("audit", one, BOXES, "--method", "gradient", "--samples", "6", "--out", base / "audit")
     run("reproduce", base / "train", BOXES, "--method", "gradient", "--samples", "6", "--out", base / "reproduce")
     kinds = ("--kind", "linear", "--method", "gradient", "--points", "3", "--samples", "6")

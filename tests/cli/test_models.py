@@ -136,7 +136,7 @@ def test_a_named_model_is_explained_at_once_and_judged(tmp_path):
     out = tmp_path / "maps"
     run("explain", "gru:hidden_size=2", BOXES, "--out", out, "--limit", "6", *QUICK)
     assert (out / "model/model.safetensors").exists()
-    assert "roc" in json.loads(run("evaluate", out, "--metric", "roc", "--json"))
+    assert "auroc" in json.loads(run("evaluate", out, "--metric", "auroc", "--json"))
 
 
 def test_weights_that_changed_since_they_were_explained_are_refused(place):

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import CompletenessWarning, NonFiniteError, SettingError
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.written import with_digests, written
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics._evaluate import evaluate
 from tests.cases import filled, stream
 
 QUICK = {

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import LengthError, SettingError, ShapeError, UnsupportedError
 from perdure.core.protocols import Fits
 from perdure.core.registry import METHODS, METRICS
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics._evaluate import evaluate
 from tests.cases import filled, stream
 from tests.contracts.test_methods import CASES, PAIRS, QUICK, explain, made
 
@@ -63,7 +63,7 @@ def measure(metric, case, trial, **settings):
 def metric_or_skip(name, case):
     if name == "vanishing" and CASES[case].x.ndim == 4:
         pytest.skip("vanishing reads series")
-    quick = {"sensitivity_n": "masks=4", "sanity_check": "stages=1", "degradation": "window=2"}
+    quick = {"sensitivity_n": "masks=4", "parameter_randomisation": "stages=1", "degradation": "window=2"}
     return f"{name}:{quick[name]}" if name in quick else name
 
 

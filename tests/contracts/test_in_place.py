@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.protocols import Fits
 from perdure.core.registry import METHODS, METRICS
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics._evaluate import evaluate
 from tests.cases import filled, stream
 
 X = torch.randn(3, 2, 8, 8, generator=stream(), dtype=torch.float64)

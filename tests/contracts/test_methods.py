@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
 from perdure.core.protocols import Fits

@@ -11,7 +11,7 @@ from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.core.registry import METRICS, name_of
 from perdure.core.target import Probability
 from perdure.core.trial import Measurement
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics._evaluate import evaluate
 from tests.metrics.trials import Weighted, known_maps, series, trial_of
 
 NAMES = METRICS.names()

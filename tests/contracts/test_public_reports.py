@@ -128,9 +128,9 @@ def test_the_sign_of_a_map_counts_where_the_metric_is_told_so():
     truth[:, 2] = True
     trial = replace(perdure.attribute(model, X, "gradient", target=0).trial, truth=truth)
     negated = replace(trial, attribution=-trial.attribution)
-    scores = [perdure.evaluate(one, "roc").values for one in (trial, negated)]
+    scores = [perdure.evaluate(one, "auroc").values for one in (trial, negated)]
     torch.testing.assert_close(*scores)
-    signed = [perdure.evaluate(one, "roc:absolute=false").values for one in (trial, negated)]
+    signed = [perdure.evaluate(one, "auroc:absolute=false").values for one in (trial, negated)]
     torch.testing.assert_close(signed[0], 1 - signed[1])
 
 
@@ -273,7 +273,7 @@ def test_a_text_beyond_the_positions_of_the_model_is_cut_with_a_warning(tmp_path
     tokenizer = transformers.BertTokenizerFast(vocab={word: place for place, word in enumerate(words)})
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    from perdure.models.hugging_face import text_classifier
+    from perdure.models._hugging_face import text_classifier
 
     ids, mask, texts = text_classifier(str(tmp_path)).reader.tokenise(["good " * 20, "bad"])
     assert ids.shape == (2, 8)

@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import ShapeError, UnsupportedError
 from perdure.core.protocols import Fits
 from perdure.core.query import Query
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.trial import Trial
-from perdure.metrics.evaluate import evaluate
-from perdure.models.adapted import Adapted
-from perdure.models.token_model import TokenModel
+from perdure.metrics._evaluate import evaluate
+from perdure.models._adapted import Adapted
+from perdure.models._token_model import TokenModel
 from tests.cases import rectified, recurrent, stream
 from tests.contracts.test_methods import LENGTHS, QUICK
 
@@ -199,7 +199,7 @@ def test_a_metric_measures_texts_as_the_model_reads_their_ids(name):
         return evaluate(dataclasses.replace(made.trial, truth=truth), METRIC_QUICK.get(name, name), draws=2).values
 
     alone = [values(OfOneText(model.model, ids[None]))[i] for i, ids in enumerate(TEXTS)]
-    if name == "sanity_check":  # which redraws the table of embeddings too, last of all
+    if name == "parameter_randomisation":  # which redraws the table of embeddings too, last of all
         assert values(model).isfinite().all()
         return
     torch.testing.assert_close(values(model), torch.stack(alone))

@@ -3,7 +3,7 @@ import pickle
 
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from tests.cases import stream
 
 X = torch.randn(3, 5, generator=stream())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.call import call_model
 from perdure.core.errors import UnsupportedError
 from tests.cases import stream

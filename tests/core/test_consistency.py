@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.consistency import find_inconsistency
 from perdure.core.errors import InconsistentOutputWarning, ShapeError, UnsupportedError
 from tests.cases import convolutional, perceptron, recurrent, stream

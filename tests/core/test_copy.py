@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.copy import copy_module, without_graphs
 from perdure.core.errors import UnsupportedError
 from perdure.landscape.surface import ModelLoss
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics._evaluate import evaluate
 from perdure.training.fit import fit
 from perdure.training.settings import Training
 from perdure.training.source import shuffled
@@ -119,7 +119,7 @@ def test_models_train_are_redrawn_and_are_put_on_a_surface(name):
     fitted = fit(explained, shuffled(batch, 4), batch, Training(epochs=1), torch.Generator().manual_seed(0))
     assert fitted.model(X[:, None]).shape == (8, 2)
     trial = attribute(explained, batch.inputs, "gradient", target=1).trial
-    assert evaluate(trial, "sanity_check").values.isfinite().all()
+    assert evaluate(trial, "parameter_randomisation").values.isfinite().all()
     assert ModelLoss(explained, batch).model_at(dict(explained.named_parameters()))(X[:, None]).shape == (8, 2)
     torch.testing.assert_close(explained.state_dict(), before)
 

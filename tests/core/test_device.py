@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.audit.retrained import compare_retrained
 from perdure.core.batch import Batch, select
 from perdure.core.device import check_device, device_of, devices
@@ -12,11 +12,11 @@ from perdure.core.query import Query
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.target import Logit
 from perdure.core.trial import Trial
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.landscape.surface import ModelLoss
-from perdure.metrics.evaluate import evaluate
-from perdure.models.presets import model_config
+from perdure.metrics._evaluate import evaluate
+from perdure.models._presets import model_config
 from perdure.ops.params import params_of
 from perdure.stability.members import Ensemble
 from perdure.training.ensemble import Runs
@@ -32,7 +32,7 @@ METHOD_NAMES = (
     "extremal_perturbation:steps=3",
     "shapley_sampling:samples=2",
 )
-METRIC_NAMES = ("insertion", "deletion", "roc", "vanishing", "sanity_check", "degradation")
+METRIC_NAMES = ("insertion", "deletion", "auroc", "vanishing", "parameter_randomisation", "degradation")
 
 HAS_CARD = torch.cuda.is_available()
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import UnknownNameError, UnsupportedError
 from perdure.core.layer import BEFORE, Beyond, UpTo, beyond, default_layer, find_layer

@@ -9,7 +9,7 @@ import torch
 
 from perdure.core.errors import SettingError
 from perdure.core.memory import limited_memory
-from perdure.models.presets import model_config
+from perdure.models._presets import model_config
 
 PROGRAM = """
 import resource, torch

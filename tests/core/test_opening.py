@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.opening import opened
 from perdure.core.query import Query, part
 from perdure.core.target import Logit

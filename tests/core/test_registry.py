@@ -16,9 +16,20 @@ def test_every_file_holds_its_class_with_a_summary(room):
         assert room.entry(name).summary.endswith(".")
 
 
-@pytest.mark.parametrize("room", [*ROOMS, MODELS], ids=lambda room: room.package)
-def test_what_is_left_out_is_there(room):
-    assert all((resources.files("perdure") / room.package / f"{name}.py").is_file() for name in room.doors)
+@pytest.mark.parametrize("registry", [*ROOMS, MODELS], ids=lambda registry: registry.package)
+def test_files_without_an_underscore_are_listed(registry):
+    files = [path.name for path in (resources.files("perdure") / registry.package).iterdir()]
+    assert registry.names() == sorted(f[:-3] for f in files if f.endswith(".py") and not f.startswith("_"))
+
+
+def test_a_former_name_works_with_a_warning_that_gives_the_new_one():
+    with pytest.warns(DeprecationWarning, match=r"metric 'roc' is now called 'auroc'"):
+        assert METRICS.make("roc:absolute=false") == METRICS.make("auroc:absolute=false")
+
+
+def test_renamed_metrics_draw_as_under_their_former_names():
+    assert METRICS.seed_name("auroc") == "roc"
+    assert METRICS.seed_name("insertion") == "insertion"
 
 
 def name_of_class(cls):

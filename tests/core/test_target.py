@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import ShapeError
 from perdure.core.target import AtStep, Logit, LogProbability, Margin, Probability, curve_target, in_nats, select_target
 from tests.cases import stream

@@ -12,8 +12,8 @@ from perdure.core.written import unset, written
     "text",
     [
         "insertion:points=4",
-        "roc:absolute=false",
-        "roc:granularity=position",
+        "auroc:absolute=false",
+        "auroc:granularity=position",
         "insertion:share=0.5,score=target",
         "sensitivity_n",
     ],

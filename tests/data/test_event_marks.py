@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from perdure.core.batch import Batch
-from perdure.data.event_marks import events_at, has_marks, marked_types, types_in
+from perdure.data._event_marks import events_at, has_marks, marked_types, types_in
 from perdure.data.planted_events import PlantedEvents
 from perdure.data.shapes import Shapes
 

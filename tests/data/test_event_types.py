@@ -6,7 +6,7 @@ import torch
 from nltk.corpus.reader.wordnet import WordNetCorpusReader
 
 from perdure.core.errors import DataError, DependencyError, EmptyDataError
-from perdure.data.event_types import cluster_types, has_wordnet, wordnet_types
+from perdure.data._event_types import cluster_types, has_wordnet, wordnet_types
 from tests.data.files import write_wordnet
 
 WORDS = ("<unk>", "<pad>", "the", "film", "actors", "loves", "person")

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from perdure.core.errors import DataError, EmptyDataError, LengthError, SettingError, ShapeError, UnknownNameError
-from perdure.data.cortex import REGIONS
-from perdure.data.hcp_runs import TASKS, find_runs
-from perdure.data.hcp_task import HcpTask
+from perdure.data._cortex import REGIONS
+from perdure.data._hcp_runs import TASKS, find_runs
+from perdure.data.hcp_task import HCPTask
 from tests.data.fmri_files import LENGTHS, RIGHT_FIRST, signal, write_connectome, write_listed, write_numbered
 
 TWO = ("WM", "SOCIAL")
@@ -37,7 +37,7 @@ def samples(splits):
 
 @pytest.mark.parametrize(("layout", "first"), [("numbered", 0), ("listed", 100307)])
 def test_regions_are_joined_by_name_and_runs_by_direction(folders, layout, first):
-    found = samples(HcpTask(str(folders[layout]), standardise=False).load(0))
+    found = samples(HCPTask(str(folders[layout]), standardise=False).load(0))
     assert len(found) == 5 * 7 * 2
     for i in range(5):
         for task in TASKS:
@@ -48,8 +48,8 @@ def test_regions_are_joined_by_name_and_runs_by_direction(folders, layout, first
 
 
 def test_surfaces_are_averaged_to_the_same_samples(folders):
-    arrays = samples(HcpTask(str(folders["listed"]), TWO).load(0))
-    dataset = HcpTask(str(folders["connectome"]), TWO, labels=str(folders["connectome"] / "own.dlabel.nii"))
+    arrays = samples(HCPTask(str(folders["listed"]), TWO).load(0))
+    dataset = HCPTask(str(folders["connectome"]), TWO, labels=str(folders["connectome"] / "own.dlabel.nii"))
     surfaces = samples(dataset.load(0))
     assert dataset.regions() == REGIONS
     assert len(surfaces) == 3 * 2 * 2
@@ -59,16 +59,16 @@ def test_surfaces_are_averaged_to_the_same_samples(folders):
 
 
 def test_every_sample_has_the_steps_of_the_shortest_run_and_no_padding(folders):
-    splits = HcpTask(str(folders["numbered"])).load(0)
+    splits = HCPTask(str(folders["numbered"])).load(0)
     assert all(part.inputs.shape[1:] == (min(LENGTHS.values()), 360) and part.mask is None for part in parts(splits))
-    assert HcpTask(str(folders["numbered"]), steps=7).load(0).test.inputs.shape[1] == 7
+    assert HCPTask(str(folders["numbered"]), steps=7).load(0).test.inputs.shape[1] == 7
     with pytest.raises(LengthError, match=r"steps is 41, and '0-MOTOR-RL-000' has 40"):
-        HcpTask(str(folders["numbered"]), steps=41).load(0)
+        HCPTask(str(folders["numbered"]), steps=41).load(0)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_subject_belongs_to_one_split(folders, seed):
-    for dataset in (HcpTask(str(folders["numbered"])), HcpTask(str(folders["listed"]), ("WM",), ("0bk", "2bk"))):
+    for dataset in (HCPTask(str(folders["numbered"])), HCPTask(str(folders["listed"]), ("WM",), ("0bk", "2bk"))):
         splits = dataset.load(seed)
         subjects = [{name.split("-")[0] for name in part.id} for part in parts(splits)]
         assert [len(some) for some in subjects] == [3, 1, 1]
@@ -79,7 +79,7 @@ def test_a_subject_belongs_to_one_split(folders, seed):
 
 def test_events_are_the_blocks_as_they_were_shown(folders):
     for layout, name in (("numbered", "0-SOCIAL-LR-000"), ("listed", "100307-SOCIAL-LR-000")):
-        dataset = HcpTask(str(folders[layout]))
+        dataset = HCPTask(str(folders[layout]))
         splits = dataset.load(0)
         event = samples(splits)[name][1]
         shown = [splits.types[i] if i >= 0 else "" for i in event[:14].tolist()]
@@ -87,7 +87,7 @@ def test_events_are_the_blocks_as_they_were_shown(folders):
 
 
 def test_a_trial_begins_with_its_condition_and_keeps_its_place_in_the_run(folders):
-    splits = HcpTask(str(folders["numbered"]), ("WM",), ("0bk", "2bk"), standardise=False).load(0)
+    splits = HCPTask(str(folders["numbered"]), ("WM",), ("0bk", "2bk"), standardise=False).load(0)
     found = samples(splits)
     assert len(found) == 5 * 2 * 8
     assert splits.classes == ("0bk", "2bk")
@@ -97,7 +97,7 @@ def test_a_trial_begins_with_its_condition_and_keeps_its_place_in_the_run(folder
 
 
 def test_a_run_is_standardised_as_a_whole(folders):
-    x, _ = samples(HcpTask(str(folders["numbered"]), steps=9).load(0))["1-WM-LR-000"]
+    x, _ = samples(HCPTask(str(folders["numbered"]), steps=9).load(0))["1-WM-LR-000"]
     run = signal(1, "WM", "LR")
     np.testing.assert_allclose(x, ((run - run.mean(0)) / run.std(0))[:9], atol=1e-4)
 
@@ -119,7 +119,7 @@ def test_the_folder_around_a_layout_will_do(folders, tmp_path):
 )
 def test_wrong_settings_are_named(settings, message):
     with pytest.raises(SettingError, match=message):
-        HcpTask("anywhere", **settings)
+        HCPTask("anywhere", **settings)
 
 
 def spoilt(folder, what):
@@ -159,17 +159,17 @@ def test_bad_folders_are_named(tmp_path, what, error, message):
     write_listed(tmp_path, subjects=3)
     spoilt(tmp_path, what)
     with pytest.raises(error, match=message):
-        HcpTask(str(tmp_path), TWO).load(0)
+        HCPTask(str(tmp_path), TWO).load(0)
 
 
 def test_labels_for_other_points_are_named(folders, tmp_path):
     with pytest.raises(ShapeError, match=r"\(44, 720\), the parcellation has 91282 grayordinates"):
-        HcpTask(str(folders["connectome"]), TWO).load(0)
+        HCPTask(str(folders["connectome"]), TWO).load(0)
     with pytest.raises(SettingError, match="averaged over regions already"):
-        HcpTask(str(folders["listed"]), TWO, labels="a.dlabel.nii").load(0)
+        HCPTask(str(folders["listed"]), TWO, labels="a.dlabel.nii").load(0)
     with pytest.raises(DataError, match="cannot be read"):
-        HcpTask(str(folders["connectome"]), TWO, labels=str(tmp_path / "a.dlabel.nii")).load(0)
+        HCPTask(str(folders["connectome"]), TWO, labels=str(tmp_path / "a.dlabel.nii")).load(0)
 
 
 def test_the_shipped_parcellation_names_the_regions_in_our_order(folders):
-    assert HcpTask(str(Path(folders["connectome"])), TWO).regions() == REGIONS
+    assert HCPTask(str(Path(folders["connectome"])), TWO).regions() == REGIONS

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from perdure.core.errors import DependencyError, SettingError
-from perdure.data.images import IMAGENET_DEVIATION, IMAGENET_MEAN, check_colours, decode, normalised, picture_suffixes
+from perdure.data._images import IMAGENET_DEVIATION, IMAGENET_MEAN, check_colours, decode, normalised, picture_suffixes
 
 
 def encoded(picture, kind="PNG"):

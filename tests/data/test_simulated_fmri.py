@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.data.cortex import REGIONS
-from perdure.data.simulated_fmri import ANSWERING, BLOCK, REST, SHARED, SimulatedFmri, haemodynamic_response
+from perdure.data._cortex import REGIONS
+from perdure.data.simulated_fmri import ANSWERING, BLOCK, REST, SHARED, SimulatedFMRI, haemodynamic_response
 
-SMALL = SimulatedFmri(train=6, validation=1, test=1)
+SMALL = SimulatedFMRI(train=6, validation=1, test=1)
 
 
 def test_the_response_is_the_canonical_one():
@@ -21,7 +21,7 @@ def test_the_response_is_the_canonical_one():
 
 def test_a_strong_answer_is_seen_at_true_sites_alone_and_late():
     """With an answer that drowns the noise, sites of the task alone rise where they are true, six seconds late."""
-    batch = SimulatedFmri(train=3, validation=1, test=1, effect=100.0).load(0).train
+    batch = SimulatedFMRI(train=3, validation=1, test=1, effect=100.0).load(0).train
     for x, label, truth, event in zip(batch.inputs, batch.label, batch.truth, batch.event, strict=True):
         mine = torch.tensor([region[2:] in list(ANSWERING.values())[label] for region in REGIONS])
         both = mine | torch.tensor([region[2:] in SHARED for region in REGIONS])
@@ -45,7 +45,7 @@ def test_blocks_have_the_same_chances_in_every_task():
 
 
 def test_a_subject_does_not_depend_on_the_others():
-    few, many = SimulatedFmri(train=2, validation=1, test=1).load(3).train, SMALL.load(3).train
+    few, many = SimulatedFMRI(train=2, validation=1, test=1).load(3).train, SMALL.load(3).train
     assert torch.equal(few.inputs, many.inputs[: len(few)])
     assert few.id == many.id[: len(few)]
     assert many.id[0] == "train-000-MOTOR"
@@ -54,7 +54,7 @@ def test_a_subject_does_not_depend_on_the_others():
 
 def test_noise_has_its_variance_and_correlation():
     """With next to no answer and no drift, regions are noise of mean 0, variance 1, correlated by 0.4."""
-    x = SimulatedFmri(train=2, validation=1, test=1, steps=600, effect=1e-9, drift=0.0).load(0).train.inputs
+    x = SimulatedFMRI(train=2, validation=1, test=1, steps=600, effect=1e-9, drift=0.0).load(0).train.inputs
     assert abs(x.mean()) < 0.01
     assert abs(x.var() - 1) < 0.01
     assert abs(x[:, 0].var() - 1) < 0.1  # from the first step on
@@ -64,4 +64,4 @@ def test_noise_has_its_variance_and_correlation():
 @pytest.mark.parametrize(("settings", "message"), [({"steps": 44}, "45 or more"), ({"effect": 0.0}, "effect is 0")])
 def test_wrong_settings_are_named(settings, message):
     with pytest.raises(SettingError, match=message):
-        SimulatedFmri(**settings)
+        SimulatedFMRI(**settings)

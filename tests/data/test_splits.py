@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from perdure.core.batch import Batch
 from perdure.core.errors import EmptyDataError, SettingError, VocabularyError
-from perdure.data.splits import Splits, split, standardise, stratify
+from perdure.data._splits import Splits, split, standardise, stratify
 from tests.reference.boxes_loop import standardised
 
 

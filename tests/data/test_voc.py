@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perdure.core.errors import DataError
-from perdure.data.voc import Box, read_boxes, truth_of
+from perdure.data._voc import Box, read_boxes, truth_of
 from tests.data.files import write_voc
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.attribution.random import Random
 from perdure.attribution.saliency import Saliency
@@ -16,10 +16,10 @@ from perdure.data.planted_text import PlantedText
 from perdure.engine.explain import Explaining, explain
 from perdure.engine.judge import Judging, default_metrics, judge
 from perdure.engine.summaries import score_numbers, stored_scores
-from perdure.metrics.roc import Roc
+from perdure.metrics.auroc import AUROC
 from perdure.metrics.vanishing import Vanishing
-from perdure.models.deep_lstm import DeepLstm
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
+from perdure.models.deep_lstm import DeepLSTM
 from perdure.models.factory import Factory
 from perdure.records.attributions import read_attributions
 from perdure.records.scores import Case
@@ -102,30 +102,30 @@ def test_the_label_or_the_prediction_is_explained(batch, tmp_path):
 def test_scores_follow_their_samples(batch, tmp_path):
     explain(work(batch, tmp_path / "maps", Saliency()))
     mixed = select(batch, torch.arange(9, -1, -1))
-    judge(Judging(Sum(), mixed, tmp_path / "maps", (Roc(), Vanishing()), tmp_path / "scores", CASE))
+    judge(Judging(Sum(), mixed, tmp_path / "maps", (AUROC(), Vanishing()), tmp_path / "scores", CASE))
     scores = stored_scores(tmp_path / "scores")
-    assert scores["roc"].values.tolist() == [0.5] * 10
-    assert scores["roc"].ceiling.tolist() == [1.0] * 10
+    assert scores["auroc"].values.tolist() == [0.5] * 10
+    assert scores["auroc"].ceiling.tolist() == [1.0] * 10
     assert scores["vanishing"].aux["reach"].tolist() == pytest.approx([0.25] * 10)
-    number = score_numbers(scores, 0)["roc"]
+    number = score_numbers(scores, 0)["auroc"]
     assert (number.value, number.low, number.high) == (0.5, 0.5, 0.5)
 
 
 def test_maps_of_other_data_are_refused(batch, tmp_path):
     explain(work(batch, tmp_path / "maps"))
     with pytest.raises(PartError, match="sample '000009'"):
-        judge(Judging(Sum(), select(batch, slice(0, 9)), tmp_path / "maps", (Roc(),), tmp_path / "scores", CASE))
+        judge(Judging(Sum(), select(batch, slice(0, 9)), tmp_path / "maps", (AUROC(),), tmp_path / "scores", CASE))
 
 
 def test_metrics_with_truth_need_a_truth(batch):
-    assert "roc" in default_metrics(batch)
+    assert "auroc" in default_metrics(batch)
     assert default_metrics(Batch(batch.inputs, batch.label)) == ("vanishing",)
 
 
 def test_texts_are_asked_for_by_their_embeddings(tmp_path):
     """A shard holds what the door of attribution gives for the embeddings, and is judged against their truth."""
     splits = PlantedText(train=1, validation=1, test=6).load(0)
-    model = DeepLstm(3, 4, 2).build(splits.features, 2, torch.Generator().manual_seed(0)).eval()
+    model = DeepLSTM(3, 4, 2).build(splits.features, 2, torch.Generator().manual_seed(0)).eval()
     maps = tmp_path / "maps"
     explain(Explaining(model, splits.test, InputXGradient(), maps, "lstm", explained="label", shard=4))
     stored = read_attributions(maps)
@@ -134,5 +134,5 @@ def test_texts_are_asked_for_by_their_embeddings(tmp_path):
     values = attribute(model, seen.inputs, InputXGradient(), **asked).values
     torch.testing.assert_close(torch.cat([part.attribution.values for part in stored]), values)
     assert torch.cat([part.truth for part in stored]).equal(seen.truth)
-    judge(Judging(model, splits.test, maps, (Roc(),), tmp_path / "scores", CASE))
-    assert stored_scores(tmp_path / "scores")["roc"].ceiling.eq(1).all()
+    judge(Judging(model, splits.test, maps, (AUROC(),), tmp_path / "scores", CASE))
+    assert stored_scores(tmp_path / "scores")["auroc"].ceiling.eq(1).all()

@@ -12,7 +12,7 @@ from perdure.core.errors import UnsupportedError
 from perdure.engine.explain import Explaining, explain
 from perdure.engine.judge import Judging, judge
 from perdure.engine.summaries import stored_scores
-from perdure.metrics.sanity_check import SanityCheck
+from perdure.metrics.parameter_randomisation import ParameterRandomisation
 from perdure.metrics.vanishing import Vanishing
 from perdure.records.scores import Case
 from tests.cases import recurrent
@@ -34,7 +34,7 @@ def judged(batch, method, folder, metric):
 
 @pytest.mark.parametrize("method", [Gradient(), SmoothGrad(samples=2, noise=0.3), Random()], ids=lambda m: repr(m)[:6])
 def test_stored_maps_are_made_again_by_the_same_method_from_the_same_seeds(batch, method, tmp_path):
-    score = judged(batch, method, tmp_path, SanityCheck(stages=1))
+    score = judged(batch, method, tmp_path, ParameterRandomisation(stages=1))
     assert score.aux["again"].tolist() == pytest.approx([1.0] * 10)
     assert score.null.tolist() == [1.0] * 10
     assert (score.values == 1).all() == isinstance(method, Random)
@@ -44,4 +44,4 @@ def test_a_fitted_method_cannot_be_made_again_and_is_not_missed_elsewhere(batch,
     fitted = InformationBottleneck(steps=1, copies=1).fit(recurrent(), replace(batch, mask=None))
     judged(batch, fitted, tmp_path, Vanishing())
     with pytest.raises(UnsupportedError, match=r"'information_bottleneck' was fitted to data.*Remedy: fit it again"):
-        judged(batch, fitted, tmp_path / "other", SanityCheck())
+        judged(batch, fitted, tmp_path / "other", ParameterRandomisation())

@@ -6,8 +6,8 @@ import torch
 from captum.metrics import infidelity, sensitivity_max
 from torch import nn
 
-from perdure.attribution.attribute import attribute
-from perdure.attribution.gradient_shap import GradientShap
+from perdure.attribution._attribute import attribute
+from perdure.attribution.gradient_shap import GradientSHAP
 from perdure.core.errors import LabelError, SettingError, ShapeError, UnknownNameError, UnsupportedError
 from perdure.interop.captum import as_captum
 from tests.cases import Linear, filled, rectified, recurrent, stream
@@ -51,7 +51,7 @@ def test_baselines_are_the_background_of_a_method_that_has_one():
     result = as_captum("gradient_shap:samples=3", linear).attribute(X, OTHER[:1], label)
     torch.testing.assert_close(result, (X - OTHER[:1]) * linear.weight[label].detach())
     explained = model()
-    expected = attribute(explained, X, GradientShap(OTHER, samples=4), target=LABEL).values
+    expected = attribute(explained, X, GradientSHAP(OTHER, samples=4), target=LABEL).values
     assert torch.equal(as_captum("gradient_shap:samples=4", explained).attribute(X, OTHER, LABEL), expected)
 
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import UnsupportedError
 from perdure.core.target import Logit
 from perdure.interop.pipeline import from_pipeline
-from perdure.models.hugging_face import text_classifier
+from perdure.models._hugging_face import text_classifier
 
 transformers = pytest.importorskip("transformers")
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "film", "was", "good", "bad", "##ly", "act", "##ed")

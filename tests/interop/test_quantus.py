@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import DependencyError, SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query
 from perdure.core.registry import METHODS
@@ -15,7 +15,7 @@ from perdure.core.target import Logit
 from perdure.core.trial import Trial
 from perdure.interop.quantus import as_explain_func
 from perdure.interop.quantus_metric import QuantusMetric
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics._evaluate import evaluate
 from tests.cases import Linear, convolutional, rectified, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import DependencyError, LengthError, ShapeError
 from perdure.interop.pandas import to_frame
 from perdure.interop.shap import to_shap

@@ -9,7 +9,7 @@ from torch import nn
 from perdure.core.query import Query
 from perdure.core.target import Logit
 from perdure.core.trial import Trial
-from perdure.metrics.along import layout_of
+from perdure.metrics._along import layout_of
 from perdure.metrics.deletion import Deletion
 from perdure.metrics.insertion import Insertion
 from tests.cases import convolutional, filled, stream

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.metrics import along
+from perdure.metrics import _along as along
 from perdure.metrics.degradation import Degradation
 from perdure.metrics.deletion import Deletion
 from tests.metrics.perturbed import function_of, image_trial, linear_trial, series_trial, valid_part

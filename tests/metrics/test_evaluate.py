@@ -16,8 +16,8 @@ from perdure.core.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from perdure.metrics.evaluate import evaluate
-from perdure.metrics.roc import Roc
+from perdure.metrics._evaluate import evaluate
+from perdure.metrics.auroc import AUROC
 from tests.metrics.trials import box, known_maps, series, trial_of
 
 VALUES, TRUTH, MASK = series(0)
@@ -34,15 +34,15 @@ def test_a_random_map_outscores_nobody_unnoticed():
 
 def test_names_settings_and_objects_mean_the_same():
     trial = trial_of(VALUES, TRUTH, MASK)
-    by_name, by_object = evaluate(trial, "roc:absolute=false"), evaluate(trial, Roc(absolute=False))
+    by_name, by_object = evaluate(trial, "auroc:absolute=false"), evaluate(trial, AUROC(absolute=False))
     assert torch.equal(by_name.values, by_object.values)
     assert torch.equal(by_name.null, by_object.null)
 
 
 def test_the_null_belongs_to_its_sample_and_stream():
-    some = evaluate(trial_of(VALUES[:2], TRUTH[:2], MASK[:2]), "roc", generator=torch.Generator().manual_seed(3))
-    whole = evaluate(trial_of(VALUES, TRUTH, MASK), "roc", generator=torch.Generator().manual_seed(3))
-    other = evaluate(trial_of(VALUES, TRUTH, MASK), "roc", generator=torch.Generator().manual_seed(4))
+    some = evaluate(trial_of(VALUES[:2], TRUTH[:2], MASK[:2]), "auroc", generator=torch.Generator().manual_seed(3))
+    whole = evaluate(trial_of(VALUES, TRUTH, MASK), "auroc", generator=torch.Generator().manual_seed(3))
+    other = evaluate(trial_of(VALUES, TRUTH, MASK), "auroc", generator=torch.Generator().manual_seed(4))
     torch.testing.assert_close(some.null, whole.null[:2])
     assert not torch.equal(whole.null, other.null)
 
@@ -70,15 +70,15 @@ ONE_FULL = TRUTH | (torch.arange(4) == 3)[:, None, None]
 @pytest.mark.parametrize(
     ("trial", "metric", "error", "message"),
     [
-        (trial_of(VALUES[:, 1:], TRUTH, x=VALUES), "roc", ShapeError, r"map has shape \(4, 8, 3\).*Remedy"),
-        (trial_of(with_nan(), TRUTH), "roc", NonFiniteError, r"the map holds 1 values.*\(2, 1, 0\)"),
-        (trial_of(VALUES), "roc", UnsupportedError, "'roc' compares with the truth.*'vanishing'"),
-        (trial_of(VALUES, TRUTH.float()), "roc", ShapeError, "truth has .*float32"),
+        (trial_of(VALUES[:, 1:], TRUTH, x=VALUES), "auroc", ShapeError, r"map has shape \(4, 8, 3\).*Remedy"),
+        (trial_of(with_nan(), TRUTH), "auroc", NonFiniteError, r"the map holds 1 values.*\(2, 1, 0\)"),
+        (trial_of(VALUES), "auroc", UnsupportedError, "'auroc' compares with the truth.*'vanishing'"),
+        (trial_of(VALUES, TRUTH.float()), "auroc", ShapeError, "truth has .*float32"),
         (trial_of(VALUES, TRUTH[:, 1:]), "vanishing", ShapeError, r"truth has shape \(4, 8, 3\)"),
         (trial_of(VALUES, ONE_EMPTY), "jaccard", DataError, "0 of the 27 valid sites of sample 2"),
-        (trial_of(VALUES, ONE_FULL), "roc", DataError, "27 of the 27 valid sites of sample 3"),
-        (trial_of(VALUES, TRUTH), "rock", UnknownNameError, "did you mean 'roc'"),
-        (trial_of(VALUES, TRUTH), "roc:absolut=true", SettingError, "did you mean 'absolute'"),
+        (trial_of(VALUES, ONE_FULL), "auroc", DataError, "27 of the 27 valid sites of sample 3"),
+        (trial_of(VALUES, TRUTH), "rock", UnknownNameError, "did you mean 'auroc'"),
+        (trial_of(VALUES, TRUTH), "auroc:absolut=true", SettingError, "did you mean 'absolute'"),
     ],
 )
 def test_what_cannot_be_judged_is_named(trial, metric, error, message):
@@ -88,7 +88,7 @@ def test_what_cannot_be_judged_is_named(trial, metric, error, message):
 
 def test_a_null_without_draws_is_refused():
     with pytest.raises(SettingError, match="draws=0"):
-        evaluate(trial_of(VALUES, TRUTH), "roc", draws=0)
+        evaluate(trial_of(VALUES, TRUTH), "auroc", draws=0)
 
 
 TRIAL = trial_of(VALUES, TRUTH, MASK)
@@ -117,9 +117,9 @@ def test_what_is_no_trial_is_named(trial, error, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"metric": Roc}, r"the metric is the class Roc.*Roc\(...\)"),
+        ({"metric": AUROC}, r"the metric is the class AUROC.*AUROC\(...\)"),
         ({"metric": Gradient()}, r"Gradient, which has no 'measure'.*perdure.METRICS.names\(\)"),
-        ({"metric": "roc", "generator": 3}, "generator=3 is no torch.Generator"),
+        ({"metric": "auroc", "generator": 3}, "generator=3 is no torch.Generator"),
     ],
 )
 def test_what_is_no_metric_or_stream_is_named(settings, message):

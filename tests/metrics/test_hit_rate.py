@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perdure.core.errors import DataError, SettingError
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics._evaluate import evaluate
 from perdure.metrics.hit_rate import HitRate
 from tests.metrics.trials import known_maps, patch, series, trial_of
 from tests.reference import place_loop

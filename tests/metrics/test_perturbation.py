@@ -11,9 +11,9 @@ from perdure.core.errors import ConstantScoreError, OutputsWarning, SettingError
 from perdure.core.query import Query
 from perdure.core.target import Logit
 from perdure.core.trial import Trial
-from perdure.metrics import along
+from perdure.metrics import _along as along
+from perdure.metrics._evaluate import evaluate
 from perdure.metrics.deletion import Deletion
-from perdure.metrics.evaluate import evaluate
 from perdure.metrics.insertion import Insertion
 from tests.cases import Constant
 from tests.metrics.perturbed import function_of, image_trial, linear_trial, series_trial, valid_part

@@ -10,8 +10,9 @@ from perdure.core.query import Query
 from perdure.core.random import child_seeds, uniform
 from perdure.core.target import Logit
 from perdure.core.trial import Trial
-from perdure.metrics import along, sensitivity_n
-from perdure.metrics.evaluate import evaluate
+from perdure.metrics import _along as along
+from perdure.metrics import sensitivity_n
+from perdure.metrics._evaluate import evaluate
 from perdure.metrics.sensitivity_n import SensitivityN
 from tests.cases import Constant
 from tests.metrics.perturbed import LENGTHS, function_of, image_trial, linear_trial, series_trial, valid_part

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from perdure.core.trial import Score
-from perdure.metrics.summarise import summarise
+from perdure.metrics._summarise import summarise
 from perdure.ops.interval import bootstrap_interval
 
 
 def test_means_between_the_ends_of_the_bootstrap_interval():
     values = torch.tensor([0.0, 0.5, 1.0, 0.9])
-    found = summarise(Score("roc", values, torch.full((4,), 0.5), torch.ones(4)), torch.Generator().manual_seed(0))
+    found = summarise(Score("auroc", values, torch.full((4,), 0.5), torch.ones(4)), torch.Generator().manual_seed(0))
     low, high = bootstrap_interval(values, torch.Generator().manual_seed(0))
     assert (found.value, found.null, found.ceiling) == pytest.approx((0.6, 0.5, 1.0))
     assert found.interval == (low.item(), high.item())

@@ -26,8 +26,8 @@ KNOWN = {
         "zero": 0.24 / 1.76,
         "random": 0.24 / 1.76,
     },
-    "precision_recall": {"perfect": 1.0, "inverted": 0.24, "constant": 0.24, "zero": 0.24, "random": 0.24},
-    "roc": {"perfect": 1.0, "inverted": 0.0, "constant": 0.5, "zero": 0.5, "random": 0.5},
+    "auprc": {"perfect": 1.0, "inverted": 0.24, "constant": 0.24, "zero": 0.24, "random": 0.24},
+    "auroc": {"perfect": 1.0, "inverted": 0.0, "constant": 0.5, "zero": 0.5, "random": 0.5},
     "weighted_jaccard": {"perfect": 1.0, "inverted": 0.0, "constant": 0.0, "zero": 0.0, "random": 0.194},
 }
 """Scores of maps on the earlier box, a quarter of whose sites are true."""
@@ -40,8 +40,8 @@ BY_HAND = {
     "enrichment": ([True, False, False], [0.9, 1.0, 0.0], -0.9),
     "euclidean": ([True, True, False], [0.0, 3.0, 3.0], 1.0),
     "jaccard": ([True, True, False, False], [4.0, 1.0, 3.0, 2.0], 1 / 3),
-    "precision_recall": ([True, False, True, False], HIGHER, (1 + 2 / 3) / 2),
-    "roc": ([True, False, True, False], HIGHER, 3 / 4),
+    "auprc": ([True, False, True, False], HIGHER, (1 + 2 / 3) / 2),
+    "auroc": ([True, False, True, False], HIGHER, 3 / 4),
     "weighted_jaccard": ([True, True, False], [0.0, 3.0, 1.0], 1 / (2 + 1 / 3)),
 }
 """Truth, map and score; true sites that are high but outranked count against the map by enrichment."""

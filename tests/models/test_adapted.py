@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import PaddingWarning, SettingError, ShapeError, UnsupportedError
-from perdure.models.adapted import Adapted, adapted, bare
+from perdure.models._adapted import Adapted, adapted, bare
 from perdure.models.recurrent import Recurrent
 
 X = torch.arange(12.0).reshape(2, 3, 2)

@@ -6,9 +6,9 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import NonFiniteError, ShapeError, UnsupportedError
-from perdure.models.adapted import Adapted
-from perdure.models.answers import check_answers
-from perdure.models.deep_lstm import DeepLstm
+from perdure.models._adapted import Adapted
+from perdure.models._answers import check_answers
+from perdure.models.deep_lstm import DeepLSTM
 from perdure.models.recurrent import Recurrent
 from tests.cases import stream
 
@@ -98,7 +98,7 @@ class Doubled(nn.Module):
 
 
 def test_embeddings_must_mean_what_their_ids_mean():
-    check_answers(DeepLstm(embedding_size=3, hidden_size=2, layers=1).build(4, 2, stream()), TEXTS, 2)
+    check_answers(DeepLSTM(embedding_size=3, hidden_size=2, layers=1).build(4, 2, stream()), TEXTS, 2)
     check_answers(Doubled(1.0), TEXTS, 2)
     with pytest.raises(UnsupportedError, match="Doubled gives other logits from embeddings than from the token ids"):
         check_answers(Doubled(2.0), TEXTS, 2)

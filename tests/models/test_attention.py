@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import LengthError, SettingError, ShapeError
 from perdure.core.protocols import Attends
 from perdure.data.planted_events import PlantedEvents
+from perdure.models._presets import model_config
 from perdure.models.attention import AMAZON, IMDB, Attention
-from perdure.models.presets import model_config
 from perdure.training.ensemble import train
 from perdure.training.predict import accuracy
 from perdure.training.settings import Training

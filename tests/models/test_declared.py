@@ -7,8 +7,8 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import ProbabilityWarning, SettingError, UnsupportedError
 from perdure.core.outputs import declared_outputs
-from perdure.models.adapted import Adapted
-from perdure.models.declared import declare, declare_found, outputs_of
+from perdure.models._adapted import Adapted
+from perdure.models._declared import declare, declare_found, outputs_of
 from perdure.models.factory import Factory
 from tests.cases import recurrent, stream
 

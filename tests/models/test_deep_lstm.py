@@ -4,10 +4,10 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from perdure.core.errors import LengthError, SettingError, ShapeError, VocabularyError
-from perdure.models.deep_lstm import DeepLstm
-from perdure.models.presets import model_config
+from perdure.models._presets import model_config
+from perdure.models.deep_lstm import DeepLSTM
 
-CONFIG = DeepLstm(5, 6, 4)
+CONFIG = DeepLSTM(5, 6, 4)
 LENGTHS = torch.tensor([7, 3, 1, 5])
 
 
@@ -26,7 +26,7 @@ def ids():
 
 
 def test_the_published_layers_are_there():
-    model = DeepLstm().build(25002, 2, stream())
+    model = DeepLSTM().build(25002, 2, stream())
     sizes = {name: (m.input_size, m.hidden_size) for name, m in model.named_modules() if isinstance(m, nn.LSTM)}
     assert sizes == {"rnn_1": (100, 256), "rnn_2": (256, 256), "rnn_3": (256, 256), "rnn_4": (256, 256)}
     assert (model.embedding.weight[1] == 0).all()
@@ -86,13 +86,13 @@ def test_what_cannot_be_read_is_named(model, ids):
 
 def test_a_wrong_setting_is_named():
     with pytest.raises(SettingError, match="dropout is 1"):
-        DeepLstm(dropout=1.0)
+        DeepLSTM(dropout=1.0)
     with pytest.raises(SettingError, match="layers is 0"):
-        DeepLstm(layers=0)
+        DeepLSTM(layers=0)
     with pytest.raises(SettingError, match="the vocabulary has 2 words"):
         CONFIG.build(2, 2, stream())
 
 
 def test_names_and_settings_are_read():
-    assert model_config("deep_lstm") == DeepLstm()
-    assert model_config("small_deep_lstm:layers=2") == DeepLstm(64, 64, 2, 0.2)
+    assert model_config("deep_lstm") == DeepLSTM()
+    assert model_config("small_deep_lstm:layers=2") == DeepLSTM(64, 64, 2, 0.2)

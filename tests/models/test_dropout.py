@@ -1,6 +1,6 @@
 import torch
 
-from perdure.models.dropout import Dropout
+from perdure.models._dropout import Dropout
 
 
 def test_the_share_and_the_mean_are_right():

@@ -5,8 +5,8 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
 from perdure.core.text import Text
-from perdure.models.deep_lstm import DeepLstm
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
+from perdure.models.deep_lstm import DeepLSTM
 
 IDS = torch.tensor([[2, 3, 1], [4, 2, 3]])
 TEXT = (Text("a b", ((0, 1), (2, 3))), Text("c a b", ((0, 1), (2, 3), (4, 5))))
@@ -14,7 +14,7 @@ BATCH = Batch(IDS, torch.tensor([0, 1]), IDS != 1, IDS == 2, id=("x", "y"), text
 
 
 def model():
-    return DeepLstm(4, 5, 2).build(6, 2, torch.Generator().manual_seed(0))
+    return DeepLSTM(4, 5, 2).build(6, 2, torch.Generator().manual_seed(0))
 
 
 def test_embeddings_take_the_place_of_ids_and_all_else_stays():

@@ -7,7 +7,7 @@ import torch
 
 from perdure.core.errors import FactoryError, SettingError
 from perdure.core.registry import MODELS
-from perdure.models.adapted import Adapted
+from perdure.models._adapted import Adapted
 from perdure.models.factory import Factory, is_factory
 from tests.models.own import GOOD
 

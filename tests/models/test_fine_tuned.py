@@ -5,8 +5,8 @@ import torch
 
 from perdure.core.errors import CheckpointError
 from perdure.core.random import stream
+from perdure.models._from_transformers import classifies
 from perdure.models.fine_tuned import FineTuned
-from perdure.models.from_transformers import classifies
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import ShapeError
 from perdure.data.planted_events import PlantedEvents
+from perdure.models._presets import model_config
 from perdure.models.attention import AMAZON, IMDB
 from perdure.models.hierarchical import Hierarchical
-from perdure.models.presets import model_config
 from perdure.training.ensemble import train
 from perdure.training.predict import accuracy
 from perdure.training.settings import Training

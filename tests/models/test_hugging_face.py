@@ -6,17 +6,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import CheckpointError, DataError, DependencyError, UnsupportedError
 from perdure.core.text import Text
 from perdure.data import hub
-from perdure.data.splits import Splits
-from perdure.models import from_transformers
+from perdure.data._splits import Splits
+from perdure.models import _from_transformers as from_transformers
 from perdure.models import hugging_face as door
-from perdure.models.answers import check_answers
-from perdure.models.embedded import embedded
-from perdure.models.hugging_face import text_classifier
+from perdure.models._answers import check_answers
+from perdure.models._embedded import embedded
+from perdure.models._hugging_face import text_classifier
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

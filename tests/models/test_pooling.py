@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.models.pooling import POOLS, SelfAttentionPooling, join, pool
+from perdure.models._pooling import POOLS, SelfAttentionPooling, join, pool
 from tests.reference import recurrent_pooling as slow
 
 LENGTHS = torch.tensor([6, 4, 1])

@@ -1,7 +1,7 @@
 import pytest
 
 from perdure.core.errors import SettingError, UnknownNameError
-from perdure.models.presets import PRESETS, model_config
+from perdure.models._presets import PRESETS, model_config
 from perdure.models.recurrent import Recurrent
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from perdure.core.errors import CheckpointError, DependencyError, UnknownNameError
 from perdure.models import pretrained as door
-from perdure.models.pretrained import ensure_torchvision, pretrained
+from perdure.models._pretrained import ensure_torchvision, pretrained
 
 
 @pytest.fixture(autouse=True)

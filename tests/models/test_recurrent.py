@@ -8,7 +8,7 @@ import torch
 from perdure.core.errors import LengthError, SettingError, ShapeError
 from perdure.core.protocols import Attends, Resumable
 from perdure.core.query import Query
-from perdure.models.presets import PRESETS
+from perdure.models._presets import PRESETS
 from perdure.models.recurrent import Recurrent
 from tests.reference import recurrent_pooling as slow
 

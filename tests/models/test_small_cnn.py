@@ -4,15 +4,15 @@ import torch
 from perdure.core.errors import EmptyDataError, SettingError, ShapeError
 from perdure.core.layer import UpTo, default_layer
 from perdure.data.shapes import Shapes
-from perdure.models.presets import model_config
-from perdure.models.small_cnn import SmallCnn
+from perdure.models._presets import model_config
+from perdure.models.small_cnn import SmallCNN
 from perdure.training.ensemble import train
 from perdure.training.settings import Training
 from tests.models.networks import count, runs_of_relus
 
 
 def made(**settings):
-    return SmallCnn(**settings).build(3, 4, torch.Generator().manual_seed(0)).eval()
+    return SmallCNN(**settings).build(3, 4, torch.Generator().manual_seed(0)).eval()
 
 
 def test_its_size_is_known_and_the_middle_layer_sees_a_grid_of_16():
@@ -42,12 +42,12 @@ def test_a_shape_that_moves_by_a_whole_cell_is_the_same_to_it():
 
 def test_it_learns_a_few_shapes_by_heart():
     splits = Shapes(train=40, validation=20, test=4, noise=0.0, strokes=0).load(0)
-    fitted = train(SmallCnn(width=16), splits, Training(epochs=30, batch_size=10, patience=None), 0)
+    fitted = train(SmallCNN(width=16), splits, Training(epochs=30, batch_size=10, patience=None), 0)
     assert fitted.history[-1].loss < 0.1 < fitted.history[0].loss
 
 
 def test_it_has_a_name():
-    assert model_config("small_cnn:width=8,pooling=mean") == SmallCnn(width=8, pooling="mean")
+    assert model_config("small_cnn:width=8,pooling=mean") == SmallCNN(width=8, pooling="mean")
 
 
 def test_wrong_images_and_settings_are_named():
@@ -58,6 +58,6 @@ def test_wrong_images_and_settings_are_named():
     with pytest.raises(EmptyDataError, match="holds nothing"):
         made()(torch.zeros(0, 3, 32, 32))
     with pytest.raises(SettingError, match="width is 0"):
-        SmallCnn(width=0)
+        SmallCNN(width=0)
     with pytest.raises(SettingError, match="pooling is 'sum'"):
-        SmallCnn(pooling="sum")
+        SmallCNN(pooling="sum")

@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.errors import PaddingWarning, UnsupportedError
 from perdure.interop.pipeline import from_pipeline
-from perdure.models.hugging_face import TextClassifier, reader_of, text_classifier
+from perdure.models._hugging_face import TextClassifier, reader_of, text_classifier
 from tests.cases import stream
 
 transformers = pytest.importorskip("transformers")

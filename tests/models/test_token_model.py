@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import PaddingWarning, PartialInputWarning, UnsupportedError
-from perdure.models.adapted import bare
-from perdure.models.answers import check_answers
-from perdure.models.embedded import embedded
-from perdure.models.token_model import TokenModel
+from perdure.models._adapted import bare
+from perdure.models._answers import check_answers
+from perdure.models._embedded import embedded
+from perdure.models._token_model import TokenModel
 from perdure.ops.sequence import length_mask
 from tests.cases import stream
 

@@ -7,10 +7,10 @@ import torch
 
 from perdure.core.errors import SettingError
 from perdure.data.planted_events import PlantedEvents
+from perdure.models._typed import told_types
 from perdure.models.attention import Attention
 from perdure.models.hierarchical import Hierarchical
 from perdure.models.recurrent import Recurrent
-from perdure.models.typed import told_types
 from perdure.training.checkpoint import load_checkpoint, save_checkpoint
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN

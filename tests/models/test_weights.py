@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.models.resnet import Resnet
-from perdure.models.small_cnn import SmallCnn
-from perdure.models.weights import draw_weights
+from perdure.models._weights import draw_weights
+from perdure.models.resnet import ResNet
+from perdure.models.small_cnn import SmallCNN
 
-CONFIGS = [SmallCnn(width=4), Resnet()]
+CONFIGS = [SmallCNN(width=4), ResNet()]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: type(config).__name__)
@@ -20,7 +20,7 @@ def test_weights_follow_from_the_generator_alone(config):
 
 
 def test_normalisations_begin_as_the_identity():
-    model = Resnet().build(3, 4, torch.Generator()).eval()
+    model = ResNet().build(3, 4, torch.Generator()).eval()
     x = torch.randn(2, 64, 5, 5)
     torch.testing.assert_close(model.bn1(x), x, rtol=1e-4, atol=1e-4)
     assert int(model.bn1.num_batches_tracked) == 0

@@ -37,7 +37,7 @@ def enrichment(values, truth):
     return sum(b * (s * c - s * (1 - c)) for s, c, b in sites) / sum(truth)
 
 
-def precision_recall(values, truth):
+def auprc(values, truth):
     """Sum of precision times gain in recall, one threshold after the other."""
     area, found, seen = 0.0, 0, 0
     ranked = sorted(zip(values, truth, strict=True), reverse=True)
@@ -48,7 +48,7 @@ def precision_recall(values, truth):
     return area
 
 
-def roc(values, truth):
+def auroc(values, truth):
     """The share of pairs of a true and another site in the right order, ties half."""
     inside = [v for v, b in zip(values, truth, strict=True) if b]
     outside = [v for v, b in zip(values, truth, strict=True) if not b]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError, VocabularyError

@@ -3,8 +3,8 @@ from dataclasses import fields
 
 import pytest
 
+from perdure.studies._table import Row, run_study
 from perdure.studies.box_saliency import METRICS, MODELS, SETS, BoxSaliency
-from perdure.studies.table import Row, run_study
 
 
 @pytest.fixture(scope="module")

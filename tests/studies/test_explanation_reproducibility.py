@@ -9,11 +9,11 @@ import torch
 from perdure.core.errors import SettingError
 from perdure.stability.agreement import RunExplanations
 from perdure.stability.vectors import Vectors
-from perdure.studies.conclusion import concluded
+from perdure.studies._conclusion import concluded
+from perdure.studies._retrained import Retrained, rows_of
+from perdure.studies._table import Cell, Row
+from perdure.studies._ways import INNER, KINDS, said, stored
 from perdure.studies.explanation_reproducibility import ExplanationReproducibility
-from perdure.studies.retrained import Retrained, rows_of
-from perdure.studies.table import Cell, Row
-from perdure.studies.ways import INNER, KINDS, said, stored
 
 RUNS, SAMPLES, TYPES = 8, 40, 6
 METHODS = ("attention", "gradient")

@@ -9,8 +9,8 @@ import torch
 
 from perdure.core.batch import Batch
 from perdure.studies import fmri_saliency
-from perdure.studies.fmri_saliency import ATTENTION, BOTH, LSTM, SHARES, FmriSaliency, delayed
-from perdure.studies.table import Cell, run_study
+from perdure.studies._table import Cell, run_study
+from perdure.studies.fmri_saliency import ATTENTION, BOTH, LSTM, SHARES, FMRISaliency, delayed
 from tests.data.fmri_files import write_numbered
 
 CELL = Cell("a", BOTH, 0)
@@ -22,21 +22,21 @@ def table(folder):
 
 
 def test_simulated_scans_in_the_smoke_size(tmp_path):
-    run_study(FmriSaliency(seeds=1, smoke=True), tmp_path)
+    run_study(FMRISaliency(seeds=1, smoke=True), tmp_path)
     rows = table(tmp_path)
     assert all(math.isfinite(float(row[key])) for row in rows for key in ("value", "null", "ceiling"))
     assert {row["metric"] for row in rows if row["model"] == LSTM} == {
-        *("accuracy", "roc", "precision_recall", "vanishing", "on_task"),
+        *("accuracy", "auroc", "auprc", "vanishing", "on_task"),
         *(f"accuracy without top {share}%" for share in (0, 10, 20, 30, 40, 50)),
     }
     curves = [(row["model"], row["method"]) for row in rows if row["metric"] == "accuracy without top 50%"]
     assert curves == [(LSTM, "saliency"), (ATTENTION, "saliency"), (LSTM, f"saliency of {ATTENTION}")]
     figures = {path.stem for path in tmp_path.glob("*.png")}
-    assert figures == {"accuracy", "roc", "precision_recall", "vanishing", "on_task", "removal", "regions"}
+    assert figures == {"accuracy", "auroc", "auprc", "vanishing", "on_task", "removal", "regions"}
 
 
 def test_files_have_no_truth_and_no_ceiling_of_the_removal(tmp_path):
-    study = FmriSaliency(path=str(write_numbered(tmp_path)), seeds=1, smoke=True)
+    study = FMRISaliency(path=str(write_numbered(tmp_path)), seeds=1, smoke=True)
     found = study.work(study.cells()[0])
     assert {row.dataset for row in found.rows} == {"hcp_task"}
     assert {row.metric for row in found.rows if "top" not in row.metric} == {"accuracy", "vanishing", "on_task"}

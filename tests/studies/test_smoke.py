@@ -5,20 +5,20 @@ import math
 
 import pytest
 
+from perdure.studies._table import run_study
 from perdure.studies.bottleneck_series import BottleneckSeries
 from perdure.studies.bottleneck_text import BottleneckText
 from perdure.studies.bottleneck_vision import BottleneckVision
 from perdure.studies.explanation_reproducibility import ExplanationReproducibility
-from perdure.studies.mnist_saliency import MnistSaliency
+from perdure.studies.mnist_saliency import MNISTSaliency
 from perdure.studies.necessary_boxes import NecessaryBoxes
-from perdure.studies.table import run_study
 
 STUDIES = {
     "necessary_boxes": NecessaryBoxes(seeds=1, smoke=True, models=("lstm", "lstm_positional_input_cell_attention")),
     "bottleneck_series": BottleneckSeries(seeds=1, smoke=True),
     "bottleneck_text": BottleneckText(seeds=1, smoke=True),
     "bottleneck_vision": BottleneckVision(seeds=1, smoke=True),
-    "mnist_saliency": MnistSaliency(seeds=1, smoke=True),
+    "mnist_saliency": MNISTSaliency(seeds=1, smoke=True),
     "explanation_reproducibility": ExplanationReproducibility(
         seeds=4,
         smoke=True,

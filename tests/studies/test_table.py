@@ -3,9 +3,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perdure.studies.figures import seed_interval
-from perdure.studies.published import ISMAIL_2019_TABLE_1, ismail_2019_rows
-from perdure.studies.table import Cell, Found, Row, run_study
+from perdure.studies._figures import seed_interval
+from perdure.studies._published import ISMAIL_2019_TABLE_1, ismail_2019_rows
+from perdure.studies._table import Cell, Found, Row, run_study
 
 CALLS = []
 

@@ -3,7 +3,7 @@ import torch
 
 from perdure.core.batch import Batch
 from perdure.core.threads import one_thread
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 
 
 @pytest.fixture(name="one_thread")

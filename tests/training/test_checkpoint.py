@@ -12,7 +12,7 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import CheckpointError, CheckpointWarning
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.models.factory import Factory
 from perdure.models.recurrent import Recurrent
 from perdure.training.checkpoint import is_finished, load_checkpoint, load_into, load_weights, save_checkpoint

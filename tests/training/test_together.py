@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perdure.core.errors import NonFiniteError
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.models.recurrent import Recurrent
 from perdure.training import together
 from perdure.training.ensemble import train

@@ -1,1 +1,5 @@
-"""Attribution methods, one per file, and the door to them."""
+"""Attribution methods, one per file, with the entry point `attribute`."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -52,7 +52,7 @@ class Captum:
         kokhlikyan2020captum
 
     Example:
-        >>> from perdure.attribution.attribute import attribute
+        >>> from perdure.attribution._attribute import attribute
         >>> import torch
         >>> model = torch.nn.Linear(2, 1, bias=False)
         >>> _ = torch.nn.init.constant_(model.weight, 3.0)

@@ -20,11 +20,11 @@ from perdure.attribution._valid_steps import explain_each
 from perdure.core.query import Query, part
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 
-__all__ = ["DeepLift"]
+__all__ = ["DeepLIFT"]
 
 
 @dataclass(frozen=True)
-class DeepLift:
+class DeepLIFT:
     r"""Share out the change of the target among the changes of the inputs, with the rescale rule.
 
     .. math:: a_i = (x_i - x'_i) \, m_i, \quad

@@ -23,11 +23,11 @@ from perdure.core.query import Query
 from perdure.core.random import child_seeds, normal
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 
-__all__ = ["DeepLiftShap"]
+__all__ = ["DeepLIFTSHAP"]
 
 
 @dataclass(frozen=True)
-class DeepLiftShap:
+class DeepLIFTSHAP:
     r"""Average DeepLIFT over the samples of a background, an estimate of Shapley values.
 
     .. math:: a = \frac1r \sum_{k=1}^{r} \operatorname{DeepLIFT}(x, x'_k)

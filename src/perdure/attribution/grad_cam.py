@@ -16,7 +16,7 @@ from perdure.core.layer import find_layer
 from perdure.core.query import Query
 from perdure.ops.position import position_shape, shared_axis, to_sites
 
-__all__ = ["GradCam"]
+__all__ = ["GradCAM"]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 MODES = {1: "linear", 2: "bilinear"}
@@ -24,7 +24,7 @@ MODES = {1: "linear", 2: "bilinear"}
 
 
 @dataclass(frozen=True)
-class GradCam:
+class GradCAM:
     r"""Weight the channels of a layer by their mean gradient, sum them, and resize the map to the inputs.
 
     .. math:: a = \operatorname{resize}\Big(\operatorname{ReLU} \sum_k \bar g_k \, A_k\Big), \quad

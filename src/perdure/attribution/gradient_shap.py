@@ -16,11 +16,11 @@ from perdure.core.query import Query
 from perdure.core.random import seed_libraries
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 
-__all__ = ["GradientShap"]
+__all__ = ["GradientSHAP"]
 
 
 @dataclass(frozen=True)
-class GradientShap:
+class GradientSHAP:
     r"""Average gradient times change over random references and random points on the way from them.
 
     .. math:: a_i = \frac1n \sum_{k=1}^{n} (x_i + \epsilon_{ki} - x'_{ki}) \,

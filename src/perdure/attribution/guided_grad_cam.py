@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution.grad_cam import GradCam
+from perdure.attribution.grad_cam import GradCAM
 from perdure.attribution.guided_backprop import GuidedBackprop
 from perdure.core.query import Query
 
-__all__ = ["GuidedGradCam"]
+__all__ = ["GuidedGradCAM"]
 
 
 @dataclass(frozen=True)
-class GuidedGradCam:
+class GuidedGradCAM:
     """Multiply guided backpropagation, which is fine but not of a class, by Grad-CAM, which is of a class but coarse.
 
     Two forward and two backward passes per sample, through Captum.
@@ -45,4 +45,4 @@ class GuidedGradCam:
             UnknownNameError: when the model has no such layer.
             UnsupportedError: when one of the two methods cannot explain the model.
         """
-        return GuidedBackprop().scores(query) * GradCam(self.layer).scores(query)
+        return GuidedBackprop().scores(query) * GradCAM(self.layer).scores(query)

@@ -18,7 +18,7 @@ from perdure.core.layer import beyond
 from perdure.core.precision import in_single
 from perdure.core.query import Query
 from perdure.core.target import in_nats
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
 from perdure.ops.information import NATS_PER_BIT
 
 __all__ = ["InformationBottleneck", "input_map"]

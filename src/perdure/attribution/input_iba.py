@@ -22,12 +22,12 @@ from perdure.core.layer import beyond
 from perdure.core.precision import in_single
 from perdure.core.query import Query, part
 from perdure.core.target import Signed, in_nats
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
 from perdure.ops.information import NATS_PER_BIT, Mask, mask_of
 from perdure.ops.moments import Moments
 from perdure.ops.position import Granularity, to_positions, to_sites
 
-__all__ = ["InputIba"]
+__all__ = ["InputIBA"]
 
 Prior = Literal["noise", "none", "moments", "adversarial"]
 ReadOut = Literal["mask", "bits", "signed"]
@@ -41,7 +41,7 @@ PUBLISHED_BETA = 20.0
 
 
 @dataclass(frozen=True)
-class InputIba:
+class InputIBA:
     r"""Squeeze the input itself until the prediction suffers, after a look at what a layer inside needs.
 
     The mask :math:`\lambda` of the input is searched, where what a prior mask m keeps is cheap:
@@ -120,7 +120,7 @@ class InputIba:
         """Whether mean and deviation of the inputs, and of the layer, are known."""
         return self.inputs is not None
 
-    def fit(self, model: nn.Module, batch: Batch) -> InputIba:
+    def fit(self, model: nn.Module, batch: Batch) -> InputIBA:
         """Take mean and deviation of the inputs, and of the layer.
 
         Args:

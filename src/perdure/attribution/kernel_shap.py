@@ -13,11 +13,11 @@ from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.random import seed_libraries
 
-__all__ = ["KernelShap"]
+__all__ = ["KernelSHAP"]
 
 
 @dataclass(frozen=True)
-class KernelShap(GroupAblation):
+class KernelSHAP(GroupAblation):
     r"""Fit a linear model to the target with some groups of sites switched off, drawn by the Shapley kernel.
 
     .. math:: P(|z| = k) \propto \frac{M - 1}{k \, (M - k)}

@@ -14,14 +14,14 @@ from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.random import seed_libraries
 
-__all__ = ["Lime"]
+__all__ = ["LIME"]
 
 FITTING = 20_000
 """Most rounds of the fit; few samples of a large target need more than the thousand of scikit-learn."""
 
 
 @dataclass(frozen=True)
-class Lime(GroupAblation):
+class LIME(GroupAblation):
     r"""Switch groups of sites off at random and fit a sparse linear model to what the target does.
 
     .. math:: w = \arg\min_{w, b} \sum_k \pi(x, x_k) \, (S(x_k) - b - w \cdot z_k)^2 + \text{penalty} \, |w|_1

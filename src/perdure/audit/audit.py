@@ -22,9 +22,9 @@ from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.protocols import Metric
 from perdure.core.registry import METRICS, folder_name
 from perdure.core.verdict import Verdict, write_verdict
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.engine.judge import default_metrics
-from perdure.models.declared import declare_found, outputs_of
+from perdure.models._declared import declare_found, outputs_of
 from perdure.records.record import write_record
 from perdure.records.run import Run
 from perdure.records.scores import Case

@@ -58,7 +58,7 @@ def over_time_evidence(found: Explained, occluded: Explained, batch: Batch, accu
         len(values),
         "share in the earliest quarter",
     )
-    known = next((number for name, number in found.numbers.items() if unset(name) == "roc"), None)
+    known = next((number for name, number in found.numbers.items() if unset(name) == "auroc"), None)
     return OverTime(accuracy, index, reach, "occlusion" if batch.truth is None else "truth", known)
 
 

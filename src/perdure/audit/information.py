@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from perdure.attribution.attribute import attribute
-from perdure.attribution.input_iba import InputIba
+from perdure.attribution._attribute import attribute
+from perdure.attribution.input_iba import InputIBA
 from perdure.bottleneck.inside import noise_like_seen, seen
 from perdure.bottleneck.search import Noise, noise_like
 from perdure.core.batch import Batch, select
@@ -21,8 +21,8 @@ from perdure.core.target import LogProbability, Probability
 from perdure.core.trial import Score
 from perdure.engine.fitted import SEEN
 from perdure.engine.summaries import stored_scores
-from perdure.metrics.summarise import summarise
-from perdure.models.embedded import embedded
+from perdure.metrics._summarise import summarise
+from perdure.models._embedded import embedded
 from perdure.ops.information import NATS_PER_BIT, capacity, mask_of
 from perdure.ops.interval import bootstrap_interval
 from perdure.ops.sequence import lengths_of, site_mask
@@ -40,7 +40,7 @@ COPIES = 4
 
 
 def information(
-    model: nn.Module, batch: Batch, training: Batch, method: InputIba, *, case: Case, folder: Path
+    model: nn.Module, batch: Batch, training: Batch, method: InputIBA, *, case: Case, folder: Path
 ) -> Score:
     r"""Squeeze the inputs of some samples, or read what was found before.
 
@@ -87,7 +87,7 @@ def information_numbers(score: Score, seed: int) -> tuple[Estimate, Estimate]:
     return bits, Estimate(mean, without, everything, interval, len(kept), name, higher_is_better=True)
 
 
-def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIba, seed: int) -> Score:
+def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIBA, seed: int) -> Score:
     generator = stream(seed, "information")
     target, lengths = LogProbability(predicted), lengths_of(batch.mask)
     found = attribute(model, batch.inputs, method, target=target, lengths=lengths, generator=generator)
@@ -99,7 +99,7 @@ def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIba
     return Score("information", bits, null, ceiling, aux=_kept(query, noise, found.aux["mask"]))
 
 
-def _even(query: Query, noise: Noise, method: InputIba) -> Tensor:
+def _even(query: Query, noise: Noise, method: InputIBA) -> Tensor:
     """Count the bits that pass before the search, through the mask it starts from."""
     x = (query.x - noise.mean) / noise.deviation
     nats = capacity(mask_of(torch.full_like(x, method.start)), x)

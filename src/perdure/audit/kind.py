@@ -9,7 +9,7 @@ from perdure.core.errors import UnsupportedError
 from perdure.core.protocols import Metric
 from perdure.metrics.deletion import Deletion
 from perdure.metrics.insertion import Insertion
-from perdure.metrics.sanity_check import SanityCheck
+from perdure.metrics.parameter_randomisation import ParameterRandomisation
 from perdure.metrics.sensitivity_n import SensitivityN
 from perdure.ops.position import Granularity
 
@@ -39,7 +39,7 @@ class Kind:
     def close(self) -> tuple[Metric, ...]:
         """All judges of the second verdict."""
         sensitivity = SensitivityN(masks=24, points=2, granularity=self.granularity)
-        return *self.curves, sensitivity, SanityCheck(stages=3, granularity=self.granularity)
+        return *self.curves, sensitivity, ParameterRandomisation(stages=3, granularity=self.granularity)
 
 
 SERIES = Kind(("saliency", "integrated_gradients:steps=32"), True, "element")

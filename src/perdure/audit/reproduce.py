@@ -16,7 +16,7 @@ from perdure.core.errors import SettingError
 from perdure.core.estimate import read_estimate, write_estimate
 from perdure.core.registry import folder_name
 from perdure.core.verdict import write_verdict
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.engine.pool import Progress
 from perdure.ops.variance import shares
 from perdure.records.record import write_record

@@ -10,7 +10,7 @@ from perdure.core.batch import select
 from perdure.core.errors import EmptyDataError
 from perdure.core.estimate import Estimate
 from perdure.core.verdict import Verdict
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.ops.similarity import SIMILARITIES
 from perdure.stability.checks import check_comparable
 from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_runs, find_noisy_methods, name_types

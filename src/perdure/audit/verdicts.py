@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from perdure.attribution.input_iba import InputIba
+from perdure.attribution.input_iba import InputIBA
 from perdure.audit.down_to_input import DownToInput, down_to_input
 from perdure.audit.evidence import over_time_evidence
 from perdure.audit.explained import Asked, Explained
@@ -17,7 +17,7 @@ from perdure.core.estimate import Estimate
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Verdict
 from perdure.core.written import unset
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
 from perdure.records.scores import Case
 from perdure.stability.members import TrainedModel
 
@@ -27,11 +27,11 @@ CLOSE = {
     "insertion": "insertion",
     "deletion": "deletion",
     "sensitivity": "sensitivity_n",
-    "similarity": "sanity_check",
+    "similarity": "parameter_randomisation",
 }
 """The judge behind each number of the verdict down to the input."""
 
-NAMES = {"sensitivity_n": "sensitivity-n", "sanity_check": "similarity to maps of redrawn models"}
+NAMES = {"sensitivity_n": "sensitivity-n", "parameter_randomisation": "similarity to maps of redrawn models"}
 
 SAID = {
     "yes": "shows what the prediction needs",
@@ -103,7 +103,7 @@ def _evidence(
     case, folder = place
     close = {unset(name): number for name, number in found.close.items()}
     judged = {field: replace(close[metric], name=NAMES.get(metric, metric)) for field, metric in CLOSE.items()}
-    method = InputIba(granularity=asked.kind.granularity, copies=COPIES, smoothing=0.0)
+    method = InputIBA(granularity=asked.kind.granularity, copies=COPIES, smoothing=0.0)
     few = select(asked.batch, slice(0, min(SAMPLES, asked.closely)))
     place_of_bits = folder / "information" / folder_name(candidate.name)
     score = information(candidate.model, few, asked.seen, method, case=case, folder=place_of_bits)

@@ -35,7 +35,7 @@ from perdure.records.plan import Wanted
 
 if TYPE_CHECKING:
     from perdure.audit.settings import AuditSettings
-    from perdure.data.splits import Splits
+    from perdure.data._splits import Splits
     from perdure.engine.piece import Engine
     from perdure.stability.members import Ensemble, TrainedModel
     from perdure.training.settings import Training

@@ -16,7 +16,7 @@ import typer
 
 from perdure.cli.console import print_json, print_table, say
 from perdure.core.errors import UnknownNameError
-from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Room, name_of
+from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Registry, name_of
 
 __all__ = ["cite", "show"]
 
@@ -56,7 +56,7 @@ def cite(
         say("\n\n".join(cited.values()))
 
 
-def _entries(name: str, room: Room) -> list[dict[str, str]]:
+def _entries(name: str, room: Registry) -> list[dict[str, str]]:
     """Describe what a room holds; models are known by their presets, which must be imported."""
     entries = [dataclasses.asdict(entry) for entry in room.entries()]
     if name == "models":
@@ -121,7 +121,7 @@ def _default(setting: dataclasses.Field[object], preset: Any) -> str:
 
 def _presets() -> Mapping[str, Any]:
     """Look up the models that are settings of another, which must be imported."""
-    from perdure.models.presets import NAMED
+    from perdure.models._presets import NAMED
 
     return NAMED
 

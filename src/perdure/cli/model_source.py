@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from perdure.core.protocols import Architecture
-    from perdure.data.splits import Splits
+    from perdure.data._splits import Splits
     from perdure.training.course import Progress
     from perdure.training.settings import Training
 
@@ -62,7 +62,7 @@ class ModelSource:
         Returns:
             The trained model in evaluation mode, on that device.
         """
-        from perdure.models.declared import declare_found
+        from perdure.models._declared import declare_found
         from perdure.stability.members import load_or_train
 
         if self.load is not None:
@@ -87,8 +87,8 @@ class ModelSource:
             SettingError: when the model attends to event types, and the data has none.
         """
         from perdure.core.random import stream
-        from perdure.models.answers import check_answers
-        from perdure.models.typed import told_types
+        from perdure.models._answers import check_answers
+        from perdure.models._typed import told_types
 
         if self.load is not None:
             model = self.load(splits)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from perdure.core.protocols import Architecture
-    from perdure.data.splits import Splits
+    from perdure.data._splits import Splits
 
 __all__ = ["asks_for_code", "factory_of", "read_by", "resolve", "resolve_all"]
 
@@ -145,8 +145,8 @@ def _with_own_weights(text: str) -> ModelSource | None:
 
 def _architecture(text: str, outputs: str | None = None) -> Architecture:
     """Read what can be trained; of a factory nothing is looked for yet."""
+    from perdure.models._presets import model_config
     from perdure.models.factory import Factory, is_factory
-    from perdure.models.presets import model_config
     from perdure.models.published import Published
     from perdure.training.checkpoint import load_checkpoint
 
@@ -178,7 +178,7 @@ def _described(config: Architecture) -> Any:
 
 def _declared(source: ModelSource, outputs: str) -> ModelSource:
     """Declare what a model returns that has its weights."""
-    from perdure.models.declared import declare
+    from perdure.models._declared import declare
 
     if source.load is None:
         raise SettingError(f"'{source.name}' returns logits", "leave --outputs out")
@@ -211,7 +211,7 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
     import torch
 
     from perdure.core.memory import limited_memory
-    from perdure.models.typed import told_types
+    from perdure.models._typed import told_types
     from perdure.training.checkpoint import load_checkpoint, load_into, load_weights
 
     folder = _trained(weights)
@@ -239,9 +239,9 @@ def _hugging_face(text: str) -> ModelSource:
     """Load a trained text classifier; what one may begin from is yet to be trained, in the tokens of its own."""
     from perdure.core.digest import model_digest
     from perdure.core.random import stream
+    from perdure.models._from_transformers import classifies, folder_of
+    from perdure.models._hugging_face import text_classifier
     from perdure.models.fine_tuned import FineTuned
-    from perdure.models.from_transformers import classifies, folder_of
-    from perdure.models.hugging_face import text_classifier
 
     if not classifies(folder_of(text.removeprefix("hf:"))):
         config = FineTuned(text.removeprefix("hf:"))

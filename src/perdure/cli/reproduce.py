@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from perdure.core.batch import Batch
     from perdure.core.protocols import Architecture
-    from perdure.data.splits import Splits
+    from perdure.data._splits import Splits
     from perdure.engine.piece import Engine
     from perdure.training.settings import Training
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from perdure.core.batch import Batch
-    from perdure.data.splits import Splits
+    from perdure.data._splits import Splits
     from perdure.training.settings import Training
 
 __all__ = [

@@ -36,7 +36,7 @@ def study(
     from perdure.core.registry import STUDIES
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
-    from perdure.studies.table import CONCLUSION, means, run_study
+    from perdure.studies._table import CONCLUSION, means, run_study
 
     shared = chosen_engine(engine, workers, ray_address)
     given = (

@@ -88,7 +88,7 @@ def _other_kind(x: Tensor) -> tuple[str, str] | None:
     """Name a tensor whose numbers are not laid out in memory, with what to do about it."""
     if x.is_nested:
         return "nested", "pad it, torch.nested.to_padded_tensor(x, 0.0), and pass lengths="
-    if x.is_meta:
+    if x.is_meta and type(x) is Tensor:
         return "meta", "give it values: tensors on the device 'meta' have none"
     if x.layout != torch.strided:
         return str(x.layout).removeprefix("torch."), "pass x.to_dense()"

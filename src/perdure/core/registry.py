@@ -6,7 +6,9 @@ import ast
 import difflib
 import inspect
 import re
+import sys
 import typing
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
@@ -23,7 +25,7 @@ __all__ = [
     "STUDIES",
     "AnyForm",
     "Entry",
-    "Room",
+    "Registry",
     "folder_name",
     "name_of",
     "settings_of",
@@ -57,124 +59,133 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Room:
-    """A room whose files are things that can be asked for by name.
+class Registry:
+    """The things of one folder that have a name, such as all attribution methods.
 
-    A file `integrated_gradients.py` holds the class `IntegratedGradients`. Other packages add theirs through an
-    entry point in the group `perdure.<room>`.
+    The file `integrated_gradients.py` holds the class `IntegratedGradients`, the file `input_iba.py` the class
+    `InputIBA`: names and classes are matched without case and underscores. Files whose name begins with an
+    underscore are helpers. Other packages add things through an entry point in the group `perdure.<package>`.
 
     Args:
-        package: name of the room below perdure, also the entry point group.
-        noun: what one of its things is called in messages.
-        doors: files of the room that are not things.
+        package: Name of the folder below perdure, also the entry point group.
+        noun: The word for one entry in messages.
+        namespace: Public module from which users import the classes.
+        aliases: Former names, which still work with a warning, and what replaced them.
     """
 
     package: str
     noun: str
-    doors: frozenset[str] = field(default=frozenset(), kw_only=True)
+    namespace: str
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def names(self) -> list[str]:
         """List the names, in alphabetical order."""
         return sorted({*self._files(), *self._plugins()})
 
     def entries(self) -> list[Entry]:
-        """Describe all things without importing those of perdure."""
+        """Describe all entries without importing those of perdure."""
         return [self.entry(name) for name in self.names()]
 
     def entry(self, name: str) -> Entry:
-        """Describe one thing without importing it, unless it comes from another package."""
-        path = self._files().get(self._known(name))
+        """Describe one entry without importing it, unless it comes from another package."""
+        name = self.resolve(name)
+        path = self._files().get(name)
         if path is None:
             text = inspect.getdoc(self.load(name)) or ""
         else:
             tree = ast.parse(path.read_text(encoding="utf-8"))
-            found = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == _class_name(name)]
-            text = ast.get_docstring(found[0]) or "" if found else ""
+            classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and _matches(n.name, name)]
+            text = ast.get_docstring(classes[0]) or "" if classes else ""
         return Entry(name, text.split("\n", 1)[0], _reference(text))
 
     def load(self, name: str) -> Any:
         """Import the class of a name.
 
         Args:
-            name: one of `names`.
+            name: One of `names`, or a former name.
 
         Returns:
             The class.
 
         Raises:
-            UnknownNameError: when there is none, with the nearest names.
+            UnknownNameError: If there is none; the message lists the nearest names.
         """
-        if self._known(name) in self._files():
-            return getattr(import_module(f"perdure.{self.package}.{name}"), _class_name(name))
-        return self._plugins()[name].load()
+        name = self.resolve(name)
+        if name not in self._files():
+            return self._plugins()[name].load()
+        module = import_module(f"perdure.{self.package}.{name}")
+        return next(value for key, value in vars(module).items() if _matches(key, name) and isinstance(value, type))
 
     def make(self, name: str, settings: Mapping[str, Any] | None = None) -> Any:
-        """Make the thing of a name from settings, which may be text.
+        """Make the object of a name from settings, which may be text.
 
         Args:
-            name: one of `names`, or such a name with settings behind it, as in "smooth_grad:samples=20".
-            settings: field values; text is turned into the type of the field.
+            name: One of `names`, or such a name followed by settings, as in "smooth_grad:samples=20".
+            settings: Field values; text is converted to the type of the field.
 
         Returns:
             The frozen object.
 
         Raises:
-            UnknownNameError: when there is no such thing.
-            SettingError: when a setting has an unknown name or a wrong value.
+            UnknownNameError: If there is no such name.
+            SettingError: If a setting has an unknown name or a wrong value.
         """
         name, _, text = name.partition(":")
         cls = self.load(name)
         given = {**settings_of(text), **(settings or {})}
-        return cls(**validated(cls, given, f"{self.noun} '{name}'"))
+        return cls(**validated(cls, given, f"{self.noun} '{self.resolve(name)}'"))
 
-    def _known(self, name: str) -> str:
+    def resolve(self, name: str) -> str:
+        """Check a name, and replace a former one.
+
+        Args:
+            name: One of `names`, or a former name.
+
+        Returns:
+            The present name.
+
+        Raises:
+            UnknownNameError: If there is no such name.
+        """
+        if name in self.aliases:
+            present = self.aliases[name]
+            warnings.warn(
+                f"the {self.noun} '{name}' is now called '{present}'", DeprecationWarning, stacklevel=_outside()
+            )
+            return present
         names = self.names()
         if name not in names:
             raise UnknownNameError(f"no {self.noun} is called '{name}'", _instead(name, names))
         return name
 
+    def seed_name(self, name: str) -> str:
+        """Return the name from which random draws are derived: a renamed entry draws as under its former name.
+
+        Args:
+            name: One of `names`.
+
+        Returns:
+            The former name where there is one, else the name.
+        """
+        return next((former for former, present in self.aliases.items() if present == name), name)
+
     def _files(self) -> dict[str, Any]:
-        return _files(self.package, self.doors)
+        return _files(self.package)
 
     def _plugins(self) -> dict[str, metadata.EntryPoint]:
         return _plugins(self.package)
 
 
-METHODS = Room("attribution", "attribution method", doors=frozenset({"attribute"}))
-METRICS = Room("metrics", "metric", doors=frozenset({"along", "evaluate", "perturbation", "sites", "summarise"}))
-DATASETS = Room(
-    "data",
-    "dataset",
-    doors=frozenset(
-        {"columns", "event_marks", "event_types", "hub_texts", "images", "layouts", "parts", "pictures", "splits"}
-        | {"texts", "voc", "word_vectors", "words", "cortex", "hcp_events", "hcp_runs", "hcp_series", "parcellation"}
-    ),
+METHODS = Registry("attribution", "attribution method", "perdure.methods")
+METRICS = Registry(
+    "metrics",
+    "metric",
+    "perdure.metrics",
+    aliases={"roc": "auroc", "precision_recall": "auprc", "sanity_check": "parameter_randomisation"},
 )
-MODELS = Room(
-    "models",
-    "model",
-    doors=frozenset(
-        {
-            "adapted",
-            "answers",
-            "bidirectional",
-            "declared",
-            "dropout",
-            "embedded",
-            "encoder",
-            "from_transformers",
-            "hugging_face",
-            "lookups",
-        }
-        | {"pooling", "prefix", "presets", "pretrained", "row_index", "text_model", "token_ids", "token_model", "typed"}
-        | {"weights"}
-    ),
-)
-STUDIES = Room(
-    "studies",
-    "study",
-    doors=frozenset({"bottleneck", "cell", "conclusion", "figures", "published", "retrained", "table", "ways"}),
-)
+DATASETS = Registry("data", "dataset", "perdure.data")
+MODELS = Registry("models", "model", "perdure.models")
+STUDIES = Registry("studies", "study", "perdure.studies")
 
 
 def folder_name(name: str) -> str:
@@ -233,10 +244,10 @@ def _loses(value: object, written: object) -> bool:
 
 
 def name_of(thing: object) -> str:
-    """Give the registry name of an object: its class name in snake case.
+    """Return the registry name of an object: that of its file, or its class name in snake case.
 
     Args:
-        thing: a method, metric, dataset or model configuration.
+        thing: A method, metric, dataset or model configuration.
 
     Returns:
         The name.
@@ -246,11 +257,24 @@ def name_of(thing: object) -> str:
         >>> name_of(InputXGradient())
         'input_x_gradient'
     """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(thing).__name__).lower()
+    cls = type(thing)
+    file = cls.__module__.rpartition(".")[2]
+    if _matches(cls.__name__, file):
+        return file
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
 
-def _class_name(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
+def _matches(cls: str, name: str) -> bool:
+    """Whether a class belongs to a name: `InputIBA` to `input_iba`."""
+    return cls.lower() == name.replace("_", "")
+
+
+def _outside() -> int:
+    """Count the frames up to the first one outside the package, to which a warning is attributed."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("perdure."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, Any]:
@@ -290,10 +314,9 @@ def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, An
 
 
 @cache
-def _files(package: str, doors: frozenset[str]) -> dict[str, Any]:
-    found = (path for path in resources.files(f"perdure.{package}").iterdir() if path.name.endswith(".py"))
-    named = {path.name[:-3]: path for path in found}
-    return {name: path for name, path in named.items() if not name.startswith("_") and name not in doors}
+def _files(package: str) -> dict[str, Any]:
+    paths = [path for path in resources.files(f"perdure.{package}").iterdir() if path.name.endswith(".py")]
+    return {path.name[:-3]: path for path in paths if not path.name.startswith("_")}
 
 
 @cache

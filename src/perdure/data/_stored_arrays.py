@@ -13,7 +13,7 @@ import numpy as np
 
 from perdure.core.errors import DataError
 from perdure.data._guard import check_fits, named_errors
-from perdure.data.parts import listed
+from perdure.data._parts import listed
 
 __all__ = ["Stored", "read_stored", "stored_arrays"]
 

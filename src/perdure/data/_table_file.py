@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from perdure.core.errors import DataError, EmptyDataError
 from perdure.data._guard import COMPRESSED, check_fits, named_errors, unpack
-from perdure.data.parts import listed
+from perdure.data._parts import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa

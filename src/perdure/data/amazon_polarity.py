@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from perdure.data._splits import Splits
 from perdure.data.hub import Hub
-from perdure.data.splits import Splits
 
 __all__ = ["AmazonPolarity"]
 

@@ -15,9 +15,9 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_inputs, check_lengths
 from perdure.core.errors import DataError, LabelError, LengthError, ShapeError
 from perdure.core.printable import printable
+from perdure.data._parts import listed, part
+from perdure.data._splits import Splits
 from perdure.data._stored_arrays import read_stored, stored_arrays
-from perdure.data.parts import listed, part
-from perdure.data.splits import Splits
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["Arrays"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 
 __all__ = ["Boxes", "Signal", "Variant"]
 

@@ -11,12 +11,12 @@ import torch
 from perdure.core.batch import Batch
 from perdure.core.errors import DataError, LabelError
 from perdure.data._guard import named_errors
+from perdure.data._images import Colour, check_colours, decode, normalised
+from perdure.data._parts import published
+from perdure.data._splits import Splits
 from perdure.data.hub import hub_folder
-from perdure.data.images import Colour, check_colours, decode, normalised
-from perdure.data.parts import published
-from perdure.data.splits import Splits
 
-__all__ = ["Cifar10"]
+__all__ = ["CIFAR10"]
 
 HUB = "uoft-cs/cifar10"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -32,7 +32,7 @@ REMEDY = (
 
 
 @dataclass(frozen=True)
-class Cifar10:
+class CIFAR10:
     """Photographs of ten kinds of things, 32x32 pixels in colour.
 
     A tenth of the training samples, drawn by the seed with classes in proportion, is held out for validation; the

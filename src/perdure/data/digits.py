@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from perdure.core.batch import Batch
-from perdure.data.splits import Splits, split
+from perdure.data._splits import Splits, split
 
 __all__ = ["Digits"]
 

@@ -16,9 +16,9 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, LabelError, ShapeError
 from perdure.data._guard import named_errors
+from perdure.data._splits import Splits, split
 from perdure.data._stored_arrays import Stored, read_stored, stored_arrays
 from perdure.data.planted_events import NO_EVENT
-from perdure.data.splits import Splits, split
 from perdure.ops.sequence import length_mask
 
 __all__ = ["Events"]

@@ -12,20 +12,20 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_choice, check_counts, check_inputs
 from perdure.core.errors import EmptyDataError, LengthError, SettingError
 from perdure.core.random import stream
-from perdure.data.hcp_events import CONDITIONS, TYPES, Trial, event_of, trials_of
-from perdure.data.hcp_runs import TASKS, Run, Runs, find_runs
-from perdure.data.hcp_series import Reader, reader_of, standardised
-from perdure.data.parts import PARTS, listed, part
-from perdure.data.splits import Splits
+from perdure.data._hcp_events import CONDITIONS, TYPES, Trial, event_of, trials_of
+from perdure.data._hcp_runs import TASKS, Run, Runs, find_runs
+from perdure.data._hcp_series import Reader, reader_of, standardised
+from perdure.data._parts import PARTS, listed, part
+from perdure.data._splits import Splits
 
-__all__ = ["HcpTask"]
+__all__ = ["HCPTask"]
 
 SHARE = 0.2
 """Of the subjects, for validation and again for test; at least one each."""
 
 
 @dataclass(frozen=True)
-class HcpTask:
+class HCPTask:
     """Signals of cortical regions, step by step, of subjects who perform tasks; the class is the task.
 
     Three layouts are recognised by what lies in the folder: both that the Neuromatch Academy publishes, parcellated,

@@ -19,9 +19,9 @@ from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import CorruptFileWarning, DataError, EmptyDataError, SettingError, ShapeError
 from perdure.core.printable import printable
 from perdure.core.random import stream
-from perdure.data.images import IMAGENET_DEVIATION, IMAGENET_MEAN, Colour, Decoded, check_colours, decode, normalised
-from perdure.data.parts import listed
-from perdure.data.pictures import (
+from perdure.data._images import IMAGENET_DEVIATION, IMAGENET_MEAN, Colour, Decoded, check_colours, decode, normalised
+from perdure.data._parts import listed
+from perdure.data._pictures import (
     ALL,
     Annotations,
     Classes,
@@ -31,8 +31,8 @@ from perdure.data.pictures import (
     find_classes,
     find_pictures,
 )
-from perdure.data.splits import Splits, split, stratify
-from perdure.data.voc import read_boxes, read_size, truth_of
+from perdure.data._splits import Splits, split, stratify
+from perdure.data._voc import read_boxes, read_size, truth_of
 
 __all__ = ["ImageFolder"]
 

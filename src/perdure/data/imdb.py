@@ -12,11 +12,11 @@ from perdure.core.check import check_counts
 from perdure.core.errors import DataError, LabelError
 from perdure.core.random import stream
 from perdure.data._guard import named_errors
+from perdure.data._splits import Splits, stratify
+from perdure.data._texts import Reading, Texts, deal, draw, encoded, select
 from perdure.data.hub import hub_folder
-from perdure.data.splits import Splits, stratify
-from perdure.data.texts import Reading, Texts, deal, draw, encoded, select
 
-__all__ = ["Imdb"]
+__all__ = ["IMDB"]
 
 HUB = "stanfordnlp/imdb"
 CLASSES = ("negative", "positive")
@@ -28,7 +28,7 @@ REMEDY = (
 
 
 @dataclass(frozen=True)
-class Imdb:
+class IMDB:
     """Film reviews, negative or positive, as token ids.
 
     The vocabulary is that of the training samples. A tenth of the published training reviews, drawn by the seed

@@ -13,12 +13,12 @@ from perdure.core.batch import Batch
 from perdure.core.errors import DataError, ShapeError
 from perdure.core.optional import require
 from perdure.data._guard import named_errors, unpack
+from perdure.data._images import decode
+from perdure.data._parts import published
+from perdure.data._splits import Splits
 from perdure.data.hub import hub_folder
-from perdure.data.images import decode
-from perdure.data.parts import published
-from perdure.data.splits import Splits
 
-__all__ = ["MnistSeries"]
+__all__ = ["MNISTSeries"]
 
 HUB = "ylecun/mnist"
 IDX_NAMES = {"train": "train", "test": "t10k"}
@@ -29,7 +29,7 @@ REMEDY = (
 
 
 @dataclass(frozen=True)
-class MnistSeries:
+class MNISTSeries:
     """Handwritten digits of 28x28 pixels as series of 28 steps, one row of 28 features each.
 
     Inputs are ink from 0 to 1; the truth is every pixel with any ink. A sixth of the training samples, drawn

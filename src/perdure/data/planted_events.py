@@ -13,7 +13,7 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.ops.sequence import length_mask
 
 __all__ = ["NO_EVENT", "PlantedEvents"]

@@ -14,7 +14,7 @@ from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
 from perdure.core.text import PAD, SPECIAL, Text
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 
 __all__ = ["PlantedText"]
 

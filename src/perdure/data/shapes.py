@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 
 __all__ = ["Shapes"]
 

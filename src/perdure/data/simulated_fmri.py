@@ -14,12 +14,12 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
-from perdure.data.cortex import REGIONS
-from perdure.data.hcp_events import REPETITION
+from perdure.data._cortex import REGIONS
+from perdure.data._hcp_events import REPETITION
+from perdure.data._splits import Splits
 from perdure.data.planted_events import NO_EVENT
-from perdure.data.splits import Splits
 
-__all__ = ["SimulatedFmri", "haemodynamic_response"]
+__all__ = ["SimulatedFMRI", "haemodynamic_response"]
 
 ANSWERING = {
     "MOTOR": ("4", "3a", "3b", "1", "2", "6mp"),
@@ -52,7 +52,7 @@ ON = 0.1
 
 
 @dataclass(frozen=True)
-class SimulatedFmri:
+class SimulatedFMRI:
     r"""Signals of the 360 regions of the cortex while subjects perform one of four tasks in blocks.
 
     The boxcar :math:`b` of the blocks, convolved with the haemodynamic response :math:`h`, lifts twelve regions that
@@ -83,7 +83,7 @@ class SimulatedFmri:
         ismail2019inputcell
 
     Example:
-        >>> batch = SimulatedFmri(train=1, validation=1, test=1).load(0).train
+        >>> batch = SimulatedFMRI(train=1, validation=1, test=1).load(0).train
         >>> batch.inputs.shape, batch.truth.any(1).sum(1).tolist()
         (torch.Size([4, 120, 360]), [12, 12, 12, 12])
     """

@@ -14,10 +14,10 @@ from perdure.core.batch import Batch, select
 from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, LabelError, LengthError, UnknownNameError
 from perdure.core.optional import require
+from perdure.data._columns import ordered
 from perdure.data._guard import named_errors
-from perdure.data.columns import ordered
-from perdure.data.parts import check_classes, hold_out, listed
-from perdure.data.splits import Splits, standardise
+from perdure.data._parts import check_classes, hold_out, listed
+from perdure.data._splits import Splits, standardise
 from perdure.ops.sequence import mask_of
 
 __all__ = ["Sktime"]

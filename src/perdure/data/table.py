@@ -13,11 +13,11 @@ from jaxtyping import Int
 
 from perdure.core.batch import Batch
 from perdure.core.errors import DataError, LabelError, LeftOutWarning
+from perdure.data._columns import cell, check_column, classes_of, row_numbers, shown, words
+from perdure.data._layouts import Order, Series, long_series, wide_series
+from perdure.data._parts import listed, part
+from perdure.data._splits import Splits, standardise
 from perdure.data._table_file import read_table
-from perdure.data.columns import cell, check_column, classes_of, row_numbers, shown, words
-from perdure.data.layouts import Order, Series, long_series, wide_series
-from perdure.data.parts import listed, part
-from perdure.data.splits import Splits, standardise
 from perdure.ops.sequence import mask_of
 
 if TYPE_CHECKING:

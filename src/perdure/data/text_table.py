@@ -11,10 +11,10 @@ import torch
 from perdure.core.check import check_counts
 from perdure.core.errors import DataError, LengthError
 from perdure.core.random import stream
+from perdure.data._columns import cell, check_column, classes_of, words
+from perdure.data._splits import Splits
 from perdure.data._table_file import read_table
-from perdure.data.columns import cell, check_column, classes_of, words
-from perdure.data.splits import Splits
-from perdure.data.texts import Reading, Texts, deal, draw, encoded
+from perdure.data._texts import Reading, Texts, deal, draw, encoded
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
 from perdure.core.opening import opened
@@ -21,7 +21,7 @@ from perdure.core.random import stream
 from perdure.core.target import LABEL_TARGETS
 from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import attribution_table
 from perdure.records.parts import finished_parts, write_part

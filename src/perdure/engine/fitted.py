@@ -7,7 +7,7 @@ from torch import nn
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Fits, Method
 from perdure.core.threads import one_thread
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
 
 __all__ = ["SEEN", "prepared"]
 
@@ -29,10 +29,10 @@ def prepared(method: Method, model: nn.Module, batch: Batch) -> Method:
         A method that can explain the model.
 
     Example:
-        >>> from perdure.attribution.input_iba import InputIba
+        >>> from perdure.attribution.input_iba import InputIBA
         >>> import torch
         >>> batch = Batch(torch.randn(4, 3, 2), torch.zeros(4).long())
-        >>> prepared(InputIba(), nn.Flatten(), batch).is_fitted
+        >>> prepared(InputIBA(), nn.Flatten(), batch).is_fitted
         True
     """
     if not isinstance(method, Fits) or method.is_fitted:

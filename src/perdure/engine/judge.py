@@ -15,13 +15,13 @@ from perdure.core.errors import PartError, UnsupportedError
 from perdure.core.protocols import AsksAgain, Fits, Method, Metric
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
-from perdure.core.registry import METHODS, name_of
+from perdure.core.registry import METHODS, METRICS, name_of
 from perdure.core.target import LABEL_TARGETS
 from perdure.core.trial import Trial
 from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
-from perdure.metrics.evaluate import evaluate
-from perdure.models.embedded import embedded
+from perdure.metrics._evaluate import evaluate
+from perdure.models._embedded import embedded
 from perdure.records.attributions import StoredMaps, read_maps
 from perdure.records.parts import finished_parts, part_path, part_paths, write_part
 from perdure.records.scores import Case, score_table
@@ -29,8 +29,8 @@ from perdure.records.scores import Case, score_table
 __all__ = ["Judging", "default_metrics", "judge"]
 
 IN_TIME = ("vanishing",)
-WITH_TRUTH = ("precision_recall", "roc", "weighted_jaccard")
-BY_POSITION = ("precision_recall:granularity=position", "roc:granularity=position", "hit_rate")
+WITH_TRUTH = ("auprc", "auroc", "weighted_jaccard")
+BY_POSITION = ("auprc:granularity=position", "auroc:granularity=position", "hit_rate")
 """With truth, where it marks words or pixels as a whole."""
 
 
@@ -70,7 +70,7 @@ class Judging:
         trial = self._trial(stored)
         tables = []
         for metric in self.metrics:
-            random = stream(self.case.seed, "null", name_of(metric), index)
+            random = stream(self.case.seed, "null", METRICS.seed_name(name_of(metric)), index)
             score = evaluate(trial, metric, draws=self.draws, generator=random, batch_size=self.batch_size)
             tables.append(score_table(score, stored.id, self.case))
         write_part(self.folder, index, pa.concat_tables(tables))

@@ -15,7 +15,7 @@ from perdure.core.random import stream
 from perdure.core.registry import METRICS
 from perdure.core.trial import Score
 from perdure.core.written import unset
-from perdure.metrics.summarise import summarise
+from perdure.metrics._summarise import summarise
 from perdure.records.parts import read_parts
 
 __all__ = ["score_numbers", "stored_scores"]

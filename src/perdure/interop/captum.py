@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.call import side_inputs, side_of
 from perdure.core.optional import require
 from perdure.core.outputs import declared_outputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perdure.core.errors import UnsupportedError
-from perdure.models.hugging_face import TextClassifier, reader_of
+from perdure.models._hugging_face import TextClassifier, reader_of
 
 __all__ = ["from_pipeline"]
 

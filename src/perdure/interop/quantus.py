@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.protocols import Method
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit, Target

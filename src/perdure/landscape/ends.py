@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from perdure.core.errors import CheckpointError, RunFolderError, UnsupportedError
 from perdure.core.protocols import Architecture
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.landscape.align import Alignment, align
 from perdure.landscape.symmetry import find_symmetries
 from perdure.ops.params import Params, params_of

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from perdure.core.check import check_choice, check_counts
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.along import values_along
-from perdure.metrics.perturbation import Followed, asked, in_unit, is_fixed, ranked
+from perdure.metrics._along import values_along
+from perdure.metrics._perturbation import Followed, asked, in_unit, is_fixed, ranked
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.curve import resample, step_counts
 from perdure.ops.perturb import tile_index

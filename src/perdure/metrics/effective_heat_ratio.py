@@ -11,7 +11,7 @@ from torch import Tensor
 
 from perdure.core.check import check_choice
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.sites import sites
+from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 
 __all__ = ["EffectiveHeatRatio"]

@@ -7,7 +7,7 @@ from typing import ClassVar, get_args
 
 from perdure.core.check import check_choice
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.sites import sites
+from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 from perdure.ops.rank import top_share
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.perturbation import PerturbationCurve
+from perdure.metrics._perturbation import PerturbationCurve
 
 __all__ = ["Insertion"]
 

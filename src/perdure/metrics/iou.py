@@ -11,17 +11,17 @@ from torch import Tensor
 
 from perdure.core.check import check_choice
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.sites import sites
+from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 
-__all__ = ["Iou"]
+__all__ = ["IoU"]
 
 THRESHOLDS = 50
 """Thresholds, from 0 in steps of 0.02 to 0.98."""
 
 
 @dataclass(frozen=True)
-class Iou:
+class IoU:
     r"""Intersection over union of the true positions with those whose heat exceeds a threshold.
 
     .. math:: I_t = \frac{|\{s > t\} \cap b|}{|\{s > t\} \cup b|}, \quad t = 0, 0.02, \dots, 0.98

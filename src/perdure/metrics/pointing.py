@@ -9,7 +9,7 @@ import torch
 
 from perdure.core.check import check_choice
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.sites import sites
+from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 from perdure.ops.rank import top_share
 

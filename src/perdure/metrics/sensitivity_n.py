@@ -13,8 +13,8 @@ from perdure.core.check import check_choice, check_counts
 from perdure.core.query import Query, part
 from perdure.core.random import child_seeds, uniform
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.along import NUMBERS, copies_at_once, layout_of
-from perdure.metrics.perturbation import Ranked, check_share, is_fixed, ranked
+from perdure.metrics._along import NUMBERS, copies_at_once, layout_of
+from perdure.metrics._perturbation import Ranked, check_share, is_fixed, ranked
 from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed, set_baseline
 from perdure.ops.curve import log_counts
 from perdure.ops.pearson import pearson

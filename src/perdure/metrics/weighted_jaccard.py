@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from perdure.core.trial import Measurement, Trial
-from perdure.metrics.sites import sites
+from perdure.metrics._sites import sites
 
 __all__ = ["WeightedJaccard"]
 

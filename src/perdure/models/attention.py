@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from perdure.core.check import check_counts, check_series
 from perdure.core.errors import SettingError, ShapeError
-from perdure.models.encoder import Encoded, Encoder, draw_recurrent
+from perdure.models._encoder import Encoded, Encoder, draw_recurrent
 
 __all__ = ["AMAZON", "IMDB", "Attended", "Attention", "AttentionClassifier", "Score"]
 

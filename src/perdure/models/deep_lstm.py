@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from perdure.core.check import check_counts, check_ids, check_series
 from perdure.core.errors import SettingError
 from perdure.core.text import PAD, SPECIAL
-from perdure.models.dropout import Dropout
+from perdure.models._dropout import Dropout
 from perdure.ops.sequence import last_valid, length_mask
 
-__all__ = ["DeepLstm", "DeepLstmClassifier"]
+__all__ = ["DeepLSTM", "DeepLSTMClassifier"]
 
 
 @dataclass(frozen=True)
-class DeepLstm:
+class DeepLSTM:
     """Classify a text with several LSTMs on top of each other.
 
     Args:
@@ -48,7 +48,7 @@ class DeepLstm:
         if not 0 <= self.dropout < 1:
             raise SettingError(f"dropout is {self.dropout}", "give a share of at least 0 and below 1")
 
-    def build(self, features: int, classes: int, generator: torch.Generator) -> DeepLstmClassifier:
+    def build(self, features: int, classes: int, generator: torch.Generator) -> DeepLSTMClassifier:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
@@ -63,14 +63,14 @@ class DeepLstm:
             SettingError: for a vocabulary without a word.
         """
         with torch.device("meta"):
-            model = DeepLstmClassifier(self, features, classes)
+            model = DeepLSTMClassifier(self, features, classes)
         model = model.to_empty(device=generator.device)
         model.reset_parameters(generator)
         return model
 
 
-class DeepLstmClassifier(nn.Module):
-    """The network of a `DeepLstm`: embedding, dropout, LSTMs `rnn_1` to `rnn_4`, dropout and a linear head.
+class DeepLSTMClassifier(nn.Module):
+    """The network of a `DeepLSTM`: embedding, dropout, LSTMs `rnn_1` to `rnn_4`, dropout and a linear head.
 
     The head reads the output of the last LSTM at the last valid step, so that a change of that output, as a
     bottleneck makes, changes the prediction.
@@ -81,13 +81,13 @@ class DeepLstmClassifier(nn.Module):
         classes: number of outputs.
 
     Example:
-        >>> model = DeepLstm(5, 6).build(30, 2, torch.Generator().manual_seed(0)).eval()
+        >>> model = DeepLSTM(5, 6).build(30, 2, torch.Generator().manual_seed(0)).eval()
         >>> ids, lengths = torch.tensor([[2, 29, 1], [3, 0, 4]]), torch.tensor([2, 3])
         >>> bool((model(ids, lengths=lengths) == model(model.embed(ids), lengths=lengths)).all())
         True
     """
 
-    def __init__(self, config: DeepLstm, features: int, classes: int) -> None:
+    def __init__(self, config: DeepLSTM, features: int, classes: int) -> None:
         super().__init__()
         check_counts(classes=classes)
         if features <= len(SPECIAL):

@@ -21,8 +21,8 @@ from perdure.core.errors import FactoryError, SettingError
 from perdure.core.foreign import foreign
 from perdure.core.outputs import Outputs
 from perdure.core.random import global_stream, stream
-from perdure.models.adapted import adapted
-from perdure.models.declared import declare
+from perdure.models._adapted import adapted
+from perdure.models._declared import declare
 
 __all__ = ["Factory", "is_factory", "own_random_state"]
 

@@ -8,9 +8,9 @@ from hashlib import sha256
 import torch
 from torch import nn
 
+from perdure.models._from_transformers import folder_of, loaded
+from perdure.models._hugging_face import TextClassifier, reader_of
 from perdure.models.factory import own_random_state
-from perdure.models.from_transformers import folder_of, loaded
-from perdure.models.hugging_face import TextClassifier, reader_of
 
 __all__ = ["FineTuned"]
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from perdure.models._encoder import Encoded
 from perdure.models.attention import Attended, Attention, AttentionClassifier, Score
-from perdure.models.encoder import Encoded
 from perdure.ops.segment import segment_softmax, segment_sum
 
 __all__ = ["Hierarchical", "HierarchicalClassifier"]

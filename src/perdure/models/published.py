@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from perdure.models._pretrained import pretrained
 from perdure.models.factory import own_random_state
-from perdure.models.pretrained import pretrained
 
 __all__ = ["Published"]
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from perdure.core.check import check_choice, check_counts, check_series
 from perdure.core.errors import SettingError
-from perdure.models.bidirectional import Bidirectional, recurrence
-from perdure.models.dropout import Dropout
-from perdure.models.pooling import POOLS, SelfAttentionPooling, pool
-from perdure.models.prefix import PrefixState, pooled_from, prefix_states
+from perdure.models._bidirectional import Bidirectional, recurrence
+from perdure.models._dropout import Dropout
+from perdure.models._pooling import POOLS, SelfAttentionPooling, pool
+from perdure.models._prefix import PrefixState, pooled_from, prefix_states
 from perdure.nn.input_attention import InputCellAttention, Position
 from perdure.ops.sequence import length_mask
 

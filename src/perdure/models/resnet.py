@@ -10,16 +10,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.check import check_choice, check_counts, check_images
-from perdure.models.weights import built
+from perdure.models._weights import built
 
-__all__ = ["Resnet", "ResnetClassifier"]
+__all__ = ["ResNet", "ResNetClassifier"]
 
 Depth = Literal[18, 50]
 WIDTHS = (64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
-class Resnet:
+class ResNet:
     """Classify images with blocks that each add something to what they read.
 
     Args:
@@ -34,7 +34,7 @@ class Resnet:
     Notes:
         Names and shapes of the weights are those of torchvision, so its state dicts load from a local file::
 
-            model = Resnet(50).build(3, 1000, torch.Generator())
+            model = ResNet(50).build(3, 1000, torch.Generator())
             load_into(model, "resnet50-11ad3fa6.pth")  # perdure.training.checkpoint
 
         As there, the second of the three convolutions of a block takes the stride; in the paper it is the first.
@@ -45,7 +45,7 @@ class Resnet:
     def __post_init__(self) -> None:
         check_choice("depth", self.depth, get_args(Depth))
 
-    def build(self, features: int, classes: int, generator: torch.Generator) -> ResnetClassifier:
+    def build(self, features: int, classes: int, generator: torch.Generator) -> ResNetClassifier:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
@@ -56,11 +56,11 @@ class Resnet:
         Returns:
             A new network in training mode.
         """
-        return built(lambda: ResnetClassifier(self, features, classes), generator)
+        return built(lambda: ResNetClassifier(self, features, classes), generator)
 
 
-class ResnetClassifier(nn.Module):
-    """The network of a `Resnet`: a stem, `layer1` to `layer4`, the mean over the image, and a linear head `fc`.
+class ResNetClassifier(nn.Module):
+    """The network of a `ResNet`: a stem, `layer1` to `layer4`, the mean over the image, and a linear head `fc`.
 
     Args:
         config: the settings.
@@ -69,12 +69,12 @@ class ResnetClassifier(nn.Module):
 
     Example:
         >>> with torch.device("meta"):
-        ...     model = ResnetClassifier(Resnet(50), 3, 1000)
+        ...     model = ResNetClassifier(ResNet(50), 3, 1000)
         >>> sum(weight.numel() for weight in model.parameters())
         25557032
     """
 
-    def __init__(self, config: Resnet, channels: int, classes: int) -> None:
+    def __init__(self, config: ResNet, channels: int, classes: int) -> None:
         super().__init__()
         check_counts(features=channels, classes=classes)
         self.channels = channels

@@ -11,16 +11,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.check import check_choice, check_counts, check_images
-from perdure.models.weights import built
+from perdure.models._weights import built
 
-__all__ = ["SmallCnn", "SmallCnnClassifier"]
+__all__ = ["SmallCNN", "SmallCNNClassifier"]
 
 Pooling = Literal["mean", "max"]
 POOLS: dict[Pooling, type[nn.Module]] = {"mean": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}
 
 
 @dataclass(frozen=True)
-class SmallCnn:
+class SmallCNN:
     """Classify small images with a few blocks of convolution, ReLU and max pooling.
 
     Args:
@@ -40,7 +40,7 @@ class SmallCnn:
         check_counts(width=self.width, blocks=self.blocks)
         check_choice("pooling", self.pooling, get_args(Pooling))
 
-    def build(self, features: int, classes: int, generator: torch.Generator) -> SmallCnnClassifier:
+    def build(self, features: int, classes: int, generator: torch.Generator) -> SmallCNNClassifier:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
@@ -51,11 +51,11 @@ class SmallCnn:
         Returns:
             A new network in training mode.
         """
-        return built(lambda: SmallCnnClassifier(self, features, classes), generator)
+        return built(lambda: SmallCNNClassifier(self, features, classes), generator)
 
 
-class SmallCnnClassifier(nn.Module):
-    """The network of a `SmallCnn`: `features` of convolutions, ReLUs and pools, `pool`, and a linear `head`.
+class SmallCNNClassifier(nn.Module):
+    """The network of a `SmallCNN`: `features` of convolutions, ReLUs and pools, `pool`, and a linear `head`.
 
     Every ReLU is a module of its own and makes a new tensor, so that a hook sees what each layer gave.
 
@@ -65,12 +65,12 @@ class SmallCnnClassifier(nn.Module):
         classes: number of outputs.
 
     Example:
-        >>> model = SmallCnn(width=4).build(3, 2, torch.Generator().manual_seed(0))
+        >>> model = SmallCNN(width=4).build(3, 2, torch.Generator().manual_seed(0))
         >>> model(torch.zeros(5, 3, 32, 32)).shape
         torch.Size([5, 2])
     """
 
-    def __init__(self, config: SmallCnn, channels: int, classes: int) -> None:
+    def __init__(self, config: SmallCNN, channels: int, classes: int) -> None:
         super().__init__()
         check_counts(features=channels, classes=classes)
         self.channels, self.smallest = channels, 2**config.blocks

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from perdure.core.check import check_counts, check_images
 from perdure.core.errors import SettingError
-from perdure.models.dropout import Dropout
-from perdure.models.weights import built
+from perdure.models._dropout import Dropout
+from perdure.models._weights import built
 
-__all__ = ["Vgg16", "Vgg16Classifier"]
+__all__ = ["VGG16", "VGG16Classifier"]
 
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Channels of the convolutions before each pooling."""
@@ -24,7 +24,7 @@ GRID = 7
 
 
 @dataclass(frozen=True)
-class Vgg16:
+class VGG16:
     """Classify images with sixteen layers: thirteen convolutions, three linear ones.
 
     Args:
@@ -39,9 +39,9 @@ class Vgg16:
     Notes:
         Names and shapes of the weights are those of torchvision, so its state dicts load from a local file::
 
-            model = Vgg16().build(3, 1000, torch.Generator())
+            model = VGG16().build(3, 1000, torch.Generator())
             load_into(model, "vgg16-397923af.pth")  # perdure.training.checkpoint
-            save_checkpoint(Path("vgg16"), model, Vgg16(), splits, {})  # the folder takes the place of a model
+            save_checkpoint(Path("vgg16"), model, VGG16(), splits, {})  # the folder takes the place of a model
 
         These weights read images of 224x224, normalised as `ImageFolder` does by default.
     """
@@ -52,7 +52,7 @@ class Vgg16:
         if not 0 <= self.dropout < 1:
             raise SettingError(f"dropout is {self.dropout}", "give a share of at least 0 and below 1")
 
-    def build(self, features: int, classes: int, generator: torch.Generator) -> Vgg16Classifier:
+    def build(self, features: int, classes: int, generator: torch.Generator) -> VGG16Classifier:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
@@ -63,11 +63,11 @@ class Vgg16:
         Returns:
             A new network in training mode.
         """
-        return built(lambda: Vgg16Classifier(self, features, classes), generator)
+        return built(lambda: VGG16Classifier(self, features, classes), generator)
 
 
-class Vgg16Classifier(nn.Module):
-    """The network of a `Vgg16`: `features`, an average over a grid of 7x7, and the `classifier`.
+class VGG16Classifier(nn.Module):
+    """The network of a `VGG16`: `features`, an average over a grid of 7x7, and the `classifier`.
 
     No ReLU works in place, other than in torchvision, whose ReLUs overwrite the output of the convolution before:
     what a hook on `features.17` keeps there is rectified by the time it is read.
@@ -79,12 +79,12 @@ class Vgg16Classifier(nn.Module):
 
     Example:
         >>> with torch.device("meta"):
-        ...     model = Vgg16Classifier(Vgg16(), 3, 1000)
+        ...     model = VGG16Classifier(VGG16(), 3, 1000)
         >>> sum(weight.numel() for weight in model.parameters())
         138357544
     """
 
-    def __init__(self, config: Vgg16, channels: int, classes: int) -> None:
+    def __init__(self, config: VGG16, channels: int, classes: int) -> None:
         super().__init__()
         check_counts(features=channels, classes=classes)
         self.channels = channels

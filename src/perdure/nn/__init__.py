@@ -1,5 +1,5 @@
 """Layers: input-cell attention and stacked recurrences."""
 
-from perdure.nn.input_attention import InputCellAttention
+import lazy_loader
 
-__all__ = ["InputCellAttention"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -47,10 +47,10 @@ def score_table(score: Score, ids: tuple[str, ...], case: Case) -> pa.Table:
 
     Example:
         >>> import torch
-        >>> score = Score("roc", torch.tensor([0.75]), torch.tensor([0.5]), torch.tensor([1.0]))
+        >>> score = Score("auroc", torch.tensor([0.75]), torch.tensor([0.5]), torch.tensor([1.0]))
         >>> table = score_table(score, ("a",), Case("audit", "boxes", "lstm", "gradient", 0))
         >>> table.select(["metric", "sample_id", "value", "null", "ceiling"]).to_pylist()
-        [{'metric': 'roc', 'sample_id': 'a', 'value': 0.75, 'null': 0.5, 'ceiling': 1.0}]
+        [{'metric': 'auroc', 'sample_id': 'a', 'value': 0.75, 'null': 0.5, 'ceiling': 1.0}]
     """
     main = {"value": score.values, "null": score.null, "ceiling": score.ceiling, "curve": score.curve}
     tables = [_rows(score.metric, ids, main)]

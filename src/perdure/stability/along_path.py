@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.check import check_counts
@@ -19,7 +19,7 @@ from perdure.core.protocols import Method
 from perdure.core.random import stream
 from perdure.core.target import Logit
 from perdure.landscape.surface import ModelLoss
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
 from perdure.ops.similarity import Measure

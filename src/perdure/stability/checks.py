@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch, select
 from perdure.core.errors import EmptyDataError
 from perdure.core.registry import METHODS
-from perdure.data.event_marks import types_in
-from perdure.data.splits import Splits
+from perdure.data._event_marks import types_in
+from perdure.data._splits import Splits
 from perdure.engine.fitted import prepared
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
 from perdure.ops.sequence import lengths_of
 from perdure.stability.agreement import RunExplanations
 from perdure.stability.explain_runs import count_types

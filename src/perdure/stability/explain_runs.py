@@ -9,19 +9,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from perdure.attribution.attribute import attribute
+from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
-from perdure.data.event_marks import marked_types
-from perdure.data.splits import Splits
+from perdure.data._event_marks import marked_types
+from perdure.data._splits import Splits
 from perdure.engine.explain import Explaining, explain
 from perdure.engine.fitted import prepared
 from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
-from perdure.models.embedded import embedded
+from perdure.models._embedded import embedded
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import read_attributions
 from perdure.stability.agreement import RunExplanations

@@ -14,7 +14,7 @@ from perdure.core.errors import CheckpointError, EmptyDataError
 from perdure.core.estimate import Estimate
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.engine.piece import Engine
 from perdure.ops.interval import bootstrap_interval
 from perdure.training.attempts import failure

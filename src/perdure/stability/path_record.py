@@ -21,7 +21,7 @@ from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.protocols import Method
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.landscape.barrier import measure_barrier
 from perdure.landscape.path import Chain, Path, space_evenly

@@ -12,7 +12,7 @@ import numpy as np
 
 from perdure.core.registry import folder_name
 from perdure.core.threads import one_thread
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.engine.local import InProcess
 from perdure.engine.piece import Engine
 from perdure.engine.pool import run_pieces

@@ -15,7 +15,7 @@ from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
 from perdure.core.errors import ShapeError, UnsupportedError, VocabularyError
-from perdure.data.event_marks import events_at
+from perdure.data._event_marks import events_at
 from perdure.ops.events import event_counts, event_sums
 from perdure.ops.sequence import site_mask
 

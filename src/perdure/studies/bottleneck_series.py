@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from torch import nn
 
+from perdure.data._splits import Splits
 from perdure.data.boxes import Boxes
-from perdure.data.splits import Splits
-from perdure.models.presets import PRESETS
-from perdure.studies.bottleneck import EVERYWHERE, PUBLISHED, Bottleneck
+from perdure.models._presets import PRESETS
+from perdure.studies._bottleneck import EVERYWHERE, PUBLISHED, Bottleneck
 from perdure.studies.necessary_boxes import TRAINING
 from perdure.training.ensemble import train
 from perdure.training.source import fresh
@@ -52,8 +52,8 @@ class BottleneckSeries(Bottleneck):
     )
     metrics: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
-            "roc": "roc",
-            "precision_recall": "precision_recall",
+            "auroc": "auroc",
+            "auprc": "auprc",
             "vanishing": "vanishing",
             "insertion": "insertion",
             "deletion": "deletion",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from perdure.studies.bottleneck import EVERYWHERE, PUBLISHED, Bottleneck
+from perdure.studies._bottleneck import EVERYWHERE, PUBLISHED, Bottleneck
 
 __all__ = ["BottleneckVision"]
 

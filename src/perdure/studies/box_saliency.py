@@ -11,13 +11,13 @@ from torch import Tensor
 
 from perdure.core.batch import Batch
 from perdure.core.target import Probability
+from perdure.data._splits import standardise
 from perdure.data.boxes import Boxes
-from perdure.data.splits import standardise
-from perdure.models.presets import PRESETS
-from perdure.studies.cell import accuracy_row, explain_and_judge
-from perdure.studies.figures import means_chart, moving_box_picture
-from perdure.studies.published import ismail_2019_rows
-from perdure.studies.table import Cell, Found, Row
+from perdure.models._presets import PRESETS
+from perdure.studies._cell import accuracy_row, explain_and_judge
+from perdure.studies._figures import means_chart, moving_box_picture
+from perdure.studies._published import ismail_2019_rows
+from perdure.studies._table import Cell, Found, Row
 from perdure.training.settings import PAPER, Training
 from perdure.training.together import train_together
 
@@ -25,7 +25,7 @@ __all__ = ["BoxSaliency"]
 
 SETS = ("earlier", "middle", "latter", "mixed", "three_earlier", "three_middle")
 MODELS = ("bi_lstm", "lstm", "lstm_self_attention", "lstm_input_cell_attention")
-METRICS = ("weighted_jaccard", "euclidean", "precision_recall", "roc", "vanishing")
+METRICS = ("weighted_jaccard", "euclidean", "auprc", "auroc", "vanishing")
 
 
 @dataclass(frozen=True)

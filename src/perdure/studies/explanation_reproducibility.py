@@ -14,20 +14,20 @@ from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.registry import DATASETS
 from perdure.core.threads import one_thread
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.landscape.path import connect_linearly
 from perdure.landscape.surface import ModelLoss
-from perdure.models.presets import model_config
-from perdure.models.typed import told_types
+from perdure.models._presets import model_config
+from perdure.models._typed import told_types
 from perdure.ops.params import flatten, params_of, unflatten
 from perdure.stability.along_path import explain_along_path
 from perdure.stability.path_record import make_explainer, select_inputs
-from perdure.studies.cell import accuracy_row
-from perdure.studies.conclusion import concluded
-from perdure.studies.figures import agreement_chart, barrier_picture, remedies_chart, ways_chart
-from perdure.studies.retrained import Retrained, rows_of
-from perdure.studies.table import Cell, Found, Row
-from perdure.studies.ways import KINDS, height, laid, linear_heights, moved, points_of, said, stored
+from perdure.studies._cell import accuracy_row
+from perdure.studies._conclusion import concluded
+from perdure.studies._figures import agreement_chart, barrier_picture, remedies_chart, ways_chart
+from perdure.studies._retrained import Retrained, rows_of
+from perdure.studies._table import Cell, Found, Row
+from perdure.studies._ways import KINDS, height, laid, linear_heights, moved, points_of, said, stored
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 

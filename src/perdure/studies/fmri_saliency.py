@@ -13,30 +13,30 @@ from torch import Tensor, nn
 from perdure.core.batch import Batch
 from perdure.core.random import stream, sub_seeds, uniform
 from perdure.core.target import Logit
-from perdure.data.hcp_events import REPETITION
-from perdure.data.hcp_task import HcpTask
-from perdure.data.simulated_fmri import SimulatedFmri
-from perdure.models.presets import PRESETS
+from perdure.data._hcp_events import REPETITION
+from perdure.data.hcp_task import HCPTask
+from perdure.data.simulated_fmri import SimulatedFMRI
+from perdure.models._presets import PRESETS
 from perdure.ops.rank import descending_rank
 from perdure.report.charts.brain import can_draw_brains, draw_brain_maps, draw_region_strips
 from perdure.report.charts.figure import to_png
 from perdure.report.charts.heatmap import relative_to_uniform
 from perdure.report.charts.study_charts import draw_removal
-from perdure.studies.cell import accuracy_row, explain_and_judge
-from perdure.studies.figures import means_chart
-from perdure.studies.table import Cell, Found, Row
+from perdure.studies._cell import accuracy_row, explain_and_judge
+from perdure.studies._figures import means_chart
+from perdure.studies._table import Cell, Found, Row
 from perdure.training.ensemble import train
 from perdure.training.predict import accuracy
 from perdure.training.settings import CLEAN
 
-__all__ = ["FmriSaliency", "delayed"]
+__all__ = ["FMRISaliency", "delayed"]
 
 LSTM, ATTENTION = "lstm", "lstm_input_cell_attention"
 BOTH = f"{LSTM} and {ATTENTION}"
 
 TRAINING = replace(CLEAN, epochs=40, learning_rate=5e-3, clip=1.0)
 
-WITH_TRUTH = ("roc", "precision_recall", "vanishing")
+WITH_TRUTH = ("auroc", "auprc", "vanishing")
 WITHOUT = ("vanishing",)
 
 CURVES = ((LSTM, LSTM), (ATTENTION, ATTENTION), (LSTM, ATTENTION))
@@ -53,7 +53,7 @@ TIMES = ("early", "middle", "late")
 
 
 @dataclass(frozen=True)
-class FmriSaliency:
+class FMRISaliency:
     """Show which regions a network reads a task from, early, in the middle and late, and whether it needs them.
 
     An LSTM and an LSTM with input-cell attention learn the task of a scan. The map is the absolute gradient of the
@@ -117,10 +117,10 @@ class FmriSaliency:
             pictures["brains"] = to_png(draw_brain_maps(mean, TIMES))
         return {**charts, **pictures}
 
-    def _dataset(self) -> HcpTask | SimulatedFmri:
+    def _dataset(self) -> HCPTask | SimulatedFMRI:
         if self.path:
-            return HcpTask(self.path)
-        return SimulatedFmri(train=4, validation=1, test=2, steps=45) if self.smoke else SimulatedFmri()
+            return HCPTask(self.path)
+        return SimulatedFMRI(train=4, validation=1, test=2, steps=45) if self.smoke else SimulatedFMRI()
 
 
 _REMOVED = "accuracy without top "

@@ -9,25 +9,25 @@ import numpy as np
 
 from perdure.core.registry import DATASETS
 from perdure.core.target import Probability
-from perdure.models.presets import PRESETS
+from perdure.models._presets import PRESETS
 from perdure.report.charts.figure import to_png
 from perdure.report.charts.mosaic import draw_digits
-from perdure.studies.cell import accuracy_row, explain_and_judge
-from perdure.studies.figures import means_chart
-from perdure.studies.table import Cell, Found, Row
+from perdure.studies._cell import accuracy_row, explain_and_judge
+from perdure.studies._figures import means_chart
+from perdure.studies._table import Cell, Found, Row
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
-__all__ = ["MnistSaliency"]
+__all__ = ["MNISTSaliency"]
 
 MODELS = ("lstm", "bi_lstm", "lstm_self_attention", "lstm_input_cell_attention")
-METRICS = ("weighted_jaccard", "euclidean", "precision_recall", "roc", "vanishing")
+METRICS = ("weighted_jaccard", "euclidean", "auprc", "auroc", "vanishing")
 SHOWN = 6
 """Digits in the picture."""
 
 
 @dataclass(frozen=True)
-class MnistSaliency:
+class MNISTSaliency:
     """Show where recurrent networks look in a digit that they read line by line.
 
     Networks are trained with early stopping on a validation split; the map is the absolute gradient of the

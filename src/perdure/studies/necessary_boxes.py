@@ -10,10 +10,10 @@ import numpy as np
 from perdure.core.random import stream
 from perdure.core.target import Logit
 from perdure.data.boxes import Boxes
-from perdure.models.presets import PRESETS
-from perdure.studies.cell import accuracy_row, explain_and_judge
-from perdure.studies.figures import mean_map_picture, means_chart
-from perdure.studies.table import Cell, Found, Row
+from perdure.models._presets import PRESETS
+from perdure.studies._cell import accuracy_row, explain_and_judge
+from perdure.studies._figures import mean_map_picture, means_chart
+from perdure.studies._table import Cell, Found, Row
 from perdure.training.ensemble import train
 from perdure.training.settings import Training
 from perdure.training.source import fresh
@@ -28,7 +28,7 @@ MODELS = (
     "bi_lstm",
     "lstm",
 )
-METRICS = ("roc", "precision_recall", "vanishing")
+METRICS = ("auroc", "auprc", "vanishing")
 
 TRAINING = Training(
     epochs=15, batch_size=100, learning_rate=5e-3, weight_decay=0.01, schedule="one_cycle", clip=1.0, patience=None

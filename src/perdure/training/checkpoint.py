@@ -25,10 +25,10 @@ from perdure.core.memory import limited_memory
 from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of
-from perdure.data.splits import Splits
-from perdure.models.adapted import bare
+from perdure.data._splits import Splits
+from perdure.models._adapted import bare
+from perdure.models._typed import told_types
 from perdure.models.factory import Factory
-from perdure.models.typed import told_types
 from perdure.records.files import write_bytes, write_text
 from perdure.records.folders import MODEL, misplaced
 from perdure.records.place import exists, place

@@ -15,8 +15,8 @@ from perdure.core.memory import limited_memory
 from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.threads import one_thread
-from perdure.data.splits import Splits
-from perdure.models.typed import told_types
+from perdure.data._splits import Splits
+from perdure.models._typed import told_types
 from perdure.training.checkpoint import is_finished, save_checkpoint
 from perdure.training.course import Fitted, Progress
 from perdure.training.fit import fit

@@ -15,7 +15,7 @@ from perdure.core.batch import Batch
 from perdure.core.memory import limited_memory
 from perdure.core.random import stream
 from perdure.core.threads import one_thread
-from perdure.data.splits import Splits
+from perdure.data._splits import Splits
 from perdure.models.recurrent import Recurrent, RecurrentClassifier
 from perdure.nn.stacked import run_stacked_lstms
 from perdure.ops.sequence import lengths_of

@@ -1,0 +1,17 @@
+from .auprc import AUPRC as AUPRC
+from .auroc import AUROC as AUROC
+from .completeness import Completeness as Completeness
+from .degradation import Degradation as Degradation
+from .deletion import Deletion as Deletion
+from .effective_heat_ratio import EffectiveHeatRatio as EffectiveHeatRatio
+from .enrichment import Enrichment as Enrichment
+from .euclidean import Euclidean as Euclidean
+from .hit_rate import HitRate as HitRate
+from .insertion import Insertion as Insertion
+from .iou import IoU as IoU
+from .jaccard import Jaccard as Jaccard
+from .parameter_randomisation import ParameterRandomisation as ParameterRandomisation
+from .pointing import Pointing as Pointing
+from .sensitivity_n import SensitivityN as SensitivityN
+from .vanishing import Vanishing as Vanishing
+from .weighted_jaccard import WeightedJaccard as WeightedJaccard

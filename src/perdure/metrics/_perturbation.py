@@ -1,0 +1,203 @@
+"""What the metrics that perturb share: an order of the sites, and the curve of two of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from perdure.core.check import check_choice, check_counts
+from perdure.core.errors import SettingError
+from perdure.core.query import Query
+from perdure.core.target import Probability, curve_target, label_target
+from perdure.core.trial import Measurement, Trial
+from perdure.metrics._along import values_along
+from perdure.ops.baseline import Baseline, baseline_of, set_baseline
+from perdure.ops.curve import resample, step_counts
+from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
+from perdure.ops.rank import descending_rank
+from perdure.ops.sequence import site_mask
+
+__all__ = ["Followed", "PerturbationCurve", "Ranked", "asked", "check_share", "in_unit", "is_fixed", "ranked"]
+
+Followed = Literal["probability", "target"]
+"""What a curve follows: the probability of the explained class, or the target itself."""
+
+ROUNDING = 4 * torch.finfo(torch.float32).eps
+"""Relative changes of a target that are rounding of a model in single precision."""
+
+STALE_STEPS = 80
+"""Steps that the published code for images scores together, all of them as the last one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The places of a map, each with its worth.
+
+    Args:
+        worth: one number per place, in double precision.
+        valid: true at places that are not padding.
+        shape: of a sample's places, so that they broadcast over its sites.
+    """
+
+    worth: Float[Tensor, "batch place"]
+    valid: Bool[Tensor, "batch place"]
+    shape: tuple[int, ...]
+
+    def spread(self, places: Tensor) -> Tensor:
+        """Lay numbers of places out so that they broadcast over the sites."""
+        return places.reshape(*places.shape[:-1], *self.shape)
+
+
+def ranked(trial: Trial, granularity: Granularity | None) -> Ranked:
+    """Lay a map out as the places that are perturbed one by one.
+
+    Args:
+        trial: with or without truth.
+        granularity: "position" sums the map over the channels of a pixel or the features of a step and perturbs
+            them together; "element" takes each site by itself; None is "position" for images, else "element".
+
+    Returns:
+        The signed worth of each place.
+    """
+    values = trial.attribution.double()
+    valid = site_mask(trial.query.mask, values)
+    if granularity == "position" or (granularity is None and values.ndim == 4):
+        shape = position_shape(values)
+        return Ranked(to_positions(values).flatten(1), valid_positions(valid).flatten(1), shape)
+    return Ranked(values.flatten(1), valid.flatten(1), tuple(values.shape[1:]))
+
+
+def asked(query: Query, score: Followed) -> Query:
+    """Turn a question into one about what a curve follows.
+
+    Args:
+        query: the question that was explained.
+        score: what to follow.
+
+    Returns:
+        The question, with the same `passes`.
+    """
+    return dataclasses.replace(query, target=curve_target(query.bound)) if score == "probability" else query
+
+
+def in_unit(query: Query) -> bool:
+    """Check whether the target of a query is a probability, whose best values are 0 and 1.
+
+    Args:
+        query: the query of a curve.
+
+    Returns:
+        True for a probability.
+    """
+    return isinstance(label_target(query.bound), Probability)
+
+
+def is_fixed(low: Float[Tensor, " batch"], high: Float[Tensor, " batch"], valid: Tensor) -> Bool[Tensor, " batch"]:
+    """Mark the samples whose score is the same for every map.
+
+    Args:
+        low: lowest value of the target on a curve, in double precision.
+        high: highest value.
+        valid: true at places or tiles that are replaced one after the other.
+
+    Returns:
+        True where the target changes by no more than rounding, or there is a single place.
+    """
+    return (high - low <= ROUNDING * torch.maximum(low.abs(), high.abs())) | (valid.sum(1) < 2)
+
+
+def check_share(share: float) -> None:
+    """Check a share of the sites.
+
+    Args:
+        share: above 0, at most 1.
+
+    Raises:
+        SettingError: otherwise.
+    """
+    if not 0 < share <= 1:
+        raise SettingError(f"share is {share}", "give a share of the sites above 0, at most 1")
+
+
+@dataclass(frozen=True)
+class PerturbationCurve:
+    """The settings that insertion and deletion share, and the curve between two inputs.
+
+    Args:
+        step: sites per step, 1 for one by one; None for at most `points` equal steps.
+        points: equal steps of the curve.
+        baseline: what stands for a site that is absent.
+        granularity: "position" for pixels, steps or tokens as a whole, "element" for each number by itself.
+        score: what is followed.
+        share: share of the sites that is perturbed.
+        compat: "exact", or "published" for the area of the published code.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+    """
+
+    higher_is_better: ClassVar[bool]
+
+    step: int | None = None
+    points: int = 64
+    baseline: Baseline = "zero"
+    granularity: Granularity | None = None
+    score: Followed = "probability"
+    share: float = 1.0
+    compat: Literal["exact", "published"] = "exact"
+
+    def __post_init__(self) -> None:
+        check_counts(points=self.points, step=1 if self.step is None else self.step)
+        set_baseline(self)
+        check_choice("granularity", self.granularity, (*get_args(Granularity), None))
+        check_choice("score", self.score, get_args(Followed))
+        check_choice("compat", self.compat, ("exact", "published"))
+        check_share(self.share)
+
+    def blank(self, query: Query) -> Float[Tensor, "batch *site"]:
+        """Make the inputs without any site."""
+        return baseline_of(self.baseline, query)
+
+    def between(self, trial: Trial, start: Tensor, end: Tensor) -> Measurement:
+        """Follow the score while sites pass from one input to another, those of the highest attribution first.
+
+        Args:
+            trial: whose map gives the order.
+            start: the inputs before.
+            end: the inputs after all sites have passed.
+
+        Returns:
+            The area under the curve and the curve on `points` + 1 equal distances; first and last score as aux.
+        """
+        places = ranked(trial, self.granularity)
+        total = (self.share * places.valid.sum(1).double()).long().clamp_min(1)
+        counts, place = self._schedule(total, trial.attribution.ndim == 4)
+        rank = places.spread(descending_rank(places.worth, places.valid))
+        query = asked(trial.query, self.score)
+        values = values_along(query, (start, end), rank, counts)
+        dtype = trial.attribution.dtype
+        area = torch.trapezoid(values, place, dim=1)
+        aux = {"first": values[:, 0].to(dtype), "last": values[:, -1].to(dtype)}
+        low, high = values.amin(1), values.amax(1)
+        return Measurement(
+            area.to(dtype),
+            resample(place, values, self.points).to(dtype),
+            aux,
+            best=None if in_unit(query) else (high if self.higher_is_better else low).to(dtype),
+            fixed=is_fixed(low, high, places.valid),
+        )
+
+    def _schedule(self, total: Tensor, images: bool) -> tuple[Tensor, Tensor]:
+        """Say how many sites each point has taken, and where it lies on the axis of the area."""
+        counts, steps = step_counts(total, self.step, self.points)
+        if self.compat == "exact":
+            return counts, counts / total[:, None].double()
+        index = torch.arange(counts.shape[1] - 1, device=counts.device)
+        place = torch.minimum(index, steps[:, None] - 1) / steps[:, None].double()
+        scored = (index // STALE_STEPS * STALE_STEPS + STALE_STEPS - 1).clamp_max(len(index) - 1) if images else index
+        return counts[:, 1:][:, scored], place

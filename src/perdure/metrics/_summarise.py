@@ -1,0 +1,32 @@
+"""Average a score over samples."""
+
+from __future__ import annotations
+
+import torch
+
+from perdure.core.estimate import Estimate
+from perdure.core.trial import Score
+from perdure.ops.interval import bootstrap_interval
+
+__all__ = ["summarise"]
+
+
+def summarise(score: Score, generator: torch.Generator) -> Estimate:
+    """Average a score over its samples.
+
+    Args:
+        score: Score of one or more samples.
+        generator: Generator of the bootstrap.
+
+    Returns:
+        The mean over samples with its 95 % bootstrap interval.
+
+    Example:
+        >>> score = Score("auroc", torch.full((4,), 0.75), torch.full((4,), 0.5), torch.ones(4))
+        >>> estimate = summarise(score, torch.Generator())
+        >>> estimate.value, estimate.interval, estimate.n
+        (0.75, (0.75, 0.75), 4)
+    """
+    low, high = bootstrap_interval(score.values, generator)
+    value, null, ceiling = (part.mean().item() for part in (score.values, score.null, score.ceiling))
+    return Estimate(value, null, ceiling, (low.item(), high.item()), len(score.values), score.metric)

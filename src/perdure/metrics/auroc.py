@@ -1,0 +1,52 @@
+"""Area under the ROC curve of the sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, get_args
+
+from perdure.core.check import check_choice
+from perdure.core.trial import Measurement, Trial
+from perdure.metrics._sites import sites
+from perdure.ops.position import Granularity
+from perdure.ops.rank import roc_area
+
+__all__ = ["AUROC"]
+
+
+@dataclass(frozen=True)
+class AUROC:
+    """Area under the ROC curve: the chance that a true site ranks above another one, a tie counting as half.
+
+    The truth itself scores 1, a constant map 0.5, and a random map about 0.5 whatever the share of true sites.
+
+    Args:
+        absolute: whether sites are ranked by the absolute value of the map; otherwise by the signed map.
+        granularity: "element" for every number of the map by itself, "position" for steps, tokens or pixels, whose
+            numbers are summed; a position is true when any of its numbers is.
+
+    Reference:
+        fawcett2006introduction
+    """
+
+    needs_truth: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool] = True
+    best: ClassVar[float] = 1.0
+
+    absolute: bool = True
+    granularity: Granularity = "element"
+
+    def __post_init__(self) -> None:
+        check_choice("granularity", self.granularity, get_args(Granularity))
+
+    def measure(self, trial: Trial) -> Measurement:
+        """Rank the sites of each sample.
+
+        Args:
+            trial: with truth.
+
+        Returns:
+            The area, in [0, 1].
+        """
+        found = sites(trial, self.absolute, self.granularity)
+        return Measurement(roc_area(found.importance, found.truth, found.valid))

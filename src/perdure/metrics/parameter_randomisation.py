@@ -1,0 +1,157 @@
+"""Sanity check: how much of a map is left when the model has forgotten what it learnt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from perdure.core.attribution import explained
+from perdure.core.check import check_choice, check_inputs
+from perdure.core.copy import copy_module
+from perdure.core.errors import SettingError, ShapeError, UnsupportedError
+from perdure.core.protocols import Method
+from perdure.core.query import Query, part
+from perdure.core.random import stream
+from perdure.core.trial import Measurement, Trial
+from perdure.ops.correlation import spearman
+from perdure.ops.position import Granularity, to_positions, valid_positions
+from perdure.ops.redraw import Redraw, redraw, stages_of
+from perdure.ops.scale import min_max
+from perdure.ops.sequence import site_mask
+from perdure.ops.ssim import ssim
+
+__all__ = ["ParameterRandomisation"]
+
+Similarity = Literal["spearman", "absolute_spearman", "ssim"]
+
+
+@dataclass(frozen=True)
+class ParameterRandomisation:
+    """Similarity of the map to those of ever more random models: a map that shows the model must lose it.
+
+    Parameters are redrawn module after module, from the last defined to the first, and stay so; after each stage
+    the method explains the same samples with the same seeds. The curve is the similarity after each stage, the value
+    its mean: near 0 is good, near 1 says that the map shows the input rather than the model. `again` in aux is the
+    similarity to the map of the unchanged model: 1 unless method or seeds differ from those that made the map.
+
+    A map that is not made by a method does not change with the model: a trial without one, such as that of a random
+    map, measures 1. A constant map is like constant maps (1) and unlike others (0).
+
+    Args:
+        similarity: Spearman correlation of the absolute maps or of the signed ones, or structural similarity of
+            images: 5 by 5 windows on the absolute maps, each scaled to [0, 1].
+        granularity: "position" compares the sums of the numbers of each step, token or pixel, "element" the numbers.
+        redraw: "matched" for normal draws on the scale of each parameter, "published" for convolutions and linear
+            layers alone, by the rule of InputIBA.
+        stages: at most so many; None for one per module with parameters.
+        seed: of the draws, and of methods that draw where the query has no seeds.
+
+    Raises:
+        SettingError: for a value that cannot be used.
+
+    Reference:
+        adebayo2018sanity
+
+    Notes:
+        Buffers, such as the running statistics of batch normalisation, stay as they are. A fitted method keeps what it
+        has seen of the trained model. All samples meet the same random models.
+    """
+
+    needs_truth: ClassVar[bool] = False
+    needs_method: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool] = False
+    best: ClassVar[float] = 0.0
+
+    similarity: Similarity = "absolute_spearman"
+    granularity: Granularity = "position"
+    redraw: Redraw = "matched"
+    stages: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("similarity", self.similarity, get_args(Similarity))
+        check_choice("granularity", self.granularity, get_args(Granularity))
+        check_choice("redraw", self.redraw, get_args(Redraw))
+        if self.stages is not None and self.stages < 1:
+            raise SettingError(f"stages is {self.stages}", "give at least 1, or None for one per module")
+
+    def measure(self, trial: Trial) -> Measurement:
+        """Explain again after each stage.
+
+        Args:
+            trial: with the method; its model is copied.
+
+        Returns:
+            The mean similarity, in [-1, 1], that after each stage as curve, and `again` as aux.
+
+        Raises:
+            UnsupportedError: when the model is no module or has nothing to redraw.
+            ShapeError: when structural similarity is asked of maps that are no images.
+            NonFiniteError: when a random model gives a map that is not finite.
+        """
+        dtype = trial.attribution.dtype
+        if self.similarity == "ssim":
+            _check_images(trial.attribution)
+        if trial.method is None:
+            return Measurement(torch.ones(len(trial.attribution), dtype=dtype, device=trial.attribution.device))
+        query = self._seeded(trial.query)
+        again = self._alike(trial, _explain(trial.method, query, "the map of the unchanged model"))
+        curve = torch.stack(self._cascade(trial, trial.method, query), 1)
+        return Measurement(curve.mean(1).to(dtype), curve.to(dtype), {"again": again.to(dtype)})
+
+    def _cascade(self, trial: Trial, method: Method, query: Query) -> list[Tensor]:
+        """Compare with the map after each stage."""
+        if not isinstance(query.model, nn.Module):
+            raise UnsupportedError(
+                f"the model is a {type(query.model).__name__}, so it has no parameters to redraw",
+                "pass a torch.nn.Module",
+            )
+        model = copy_module(query.model)
+        alike = []
+        for number, stage in enumerate(stages_of(model, self.redraw, self.stages), start=1):
+            for name, parameter in stage:
+                redraw(parameter, self.redraw, stream(self.seed, "sanity_check", name))
+            values = _explain(method, replace(query, model=model), f"the map after stage {number} of the sanity check")
+            alike.append(self._alike(trial, values))
+        return alike
+
+    def _seeded(self, query: Query) -> Query:
+        """Give the same seed to all samples of a query without seeds."""
+        if len(query.seeds):
+            return query
+        seed = stream(self.seed, "sanity_check").initial_seed()
+        return replace(query, seeds=torch.full((len(query.x),), seed, dtype=torch.int64))
+
+    def _alike(self, trial: Trial, other: Tensor) -> Float[Tensor, " batch"]:
+        """Compare two maps."""
+        valid = site_mask(trial.query.mask, other)
+        pair = [some.to(torch.promote_types(some.dtype, torch.float32)) for some in (trial.attribution, other)]
+        if self.granularity == "position":
+            valid, pair = valid_positions(valid), [to_positions(some) for some in pair]
+        if self.similarity != "spearman":
+            pair = [some.abs() for some in pair]
+        rows, where = [some.flatten(1) for some in pair], valid.flatten(1)
+        if self.similarity != "ssim":
+            return spearman(rows[0], rows[1], where)
+        images = [min_max(row, where).reshape(len(row), -1, *other.shape[2:]) for row in rows]
+        return ssim(images[0], images[1])
+
+
+def _explain(method: Method, query: Query, name: str) -> Tensor:
+    parts = (slice(i, i + query.rows) for i in range(0, len(query.x), query.rows))
+    values = torch.cat([explained(method.scores(part(query, index))).values.detach() for index in parts])
+    values = values.masked_fill(~site_mask(query.mask, values), 0.0)
+    check_inputs(values, name)
+    return values
+
+
+def _check_images(values: Tensor) -> None:
+    if values.ndim != 4:
+        raise ShapeError(
+            f"structural similarity compares images, and the map has shape {tuple(values.shape)}",
+            "pass maps (batch, channel, row, column), or compare with similarity='absolute_spearman'",
+        )

@@ -1,0 +1,12 @@
+from ._adapted import Adapted as Adapted
+from ._token_model import TokenModel as TokenModel
+from .attention import Attention as Attention
+from .deep_lstm import DeepLSTM as DeepLSTM
+from .factory import Factory as Factory
+from .fine_tuned import FineTuned as FineTuned
+from .hierarchical import Hierarchical as Hierarchical
+from .published import Published as Published
+from .recurrent import Recurrent as Recurrent
+from .resnet import ResNet as ResNet
+from .small_cnn import SmallCNN as SmallCNN
+from .vgg16 import VGG16 as VGG16

@@ -1,0 +1,129 @@
+"""The recurrent encoder of the networks that attend to events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from perdure.models._dropout import Dropout
+from perdure.ops.sequence import length_mask
+
+__all__ = ["Encoded", "Encoder", "draw_recurrent"]
+
+MOMENTUM, EPSILON = 0.01, 1e-3
+"""Of batch normalisation, as Keras has them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """What an encoder knows of series.
+
+    Args:
+        steps: the output at each step; without meaning at padded ones.
+        output: that at the last valid step.
+        cell: the cell state of the last LSTM there.
+        mask: true at valid steps.
+    """
+
+    steps: Float[Tensor, "batch time unit"]
+    output: Float[Tensor, "batch unit"]
+    cell: Float[Tensor, "batch unit"]
+    mask: Bool[Tensor, "batch time"]
+
+
+class Encoder(nn.Module):
+    """Read series with a linear layer and LSTMs on top of each other.
+
+    Args:
+        features: of each step.
+        dense_size: outputs of the linear layer.
+        hidden_sizes: width of each LSTM.
+        normalise: whether what each LSTM reads is normalised over the batch; for the second LSTM twice, as published.
+        dropout: share of what the second and later LSTMs read that is dropped in training.
+    """
+
+    def __init__(
+        self, features: int, dense_size: int, hidden_sizes: tuple[int, ...], *, normalise: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        self.dense = nn.Linear(features, dense_size)
+        widths = (dense_size, *hidden_sizes)
+        self.recurrences = nn.ModuleList(nn.LSTM(read, given, batch_first=True) for read, given in pairwise(widths))
+        self.between = nn.ModuleList(
+            _Between(width, (2 if layer == 1 else 1) * normalise, dropout if layer else 0.0)
+            for layer, width in enumerate(widths[:-1])
+        )
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights afresh, as Keras does.
+
+        Args:
+            generator: the stream to draw from.
+        """
+        nn.init.xavier_uniform_(self.dense.weight, generator=generator)
+        nn.init.zeros_(self.dense.bias)
+        for module in self.modules():
+            if isinstance(module, nn.LSTM):
+                draw_recurrent(module, generator)
+            elif isinstance(module, nn.BatchNorm1d):
+                module.reset_parameters()
+
+    def forward(self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None) -> Encoded:
+        """Read series.
+
+        Args:
+            x: the series; what stands behind its valid steps does not matter.
+            lengths: valid steps of each sample; None when all are.
+
+        Returns:
+            The outputs, and the state after the last valid step.
+        """
+        valid = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
+        mask = length_mask(valid.to(x.device), x.shape[1])
+        read = self.dense(x.masked_fill(~mask[..., None], 0.0))
+        *lower, top = zip(self.between, self.recurrences, strict=True)
+        for between, recurrence in lower:
+            read = recurrence(between(read, mask))[0]
+        between, recurrence = top
+        packed = pack_padded_sequence(between(read, mask), valid.cpu(), batch_first=True, enforce_sorted=False)
+        outputs, (output, cell) = recurrence(packed)
+        steps = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0]
+        return Encoded(steps, output[0], cell[0], mask)
+
+
+class _Between(nn.Module):
+    """Batch normalisation over valid steps, some times over, then dropout."""
+
+    def __init__(self, width: int, times: int, dropout: float) -> None:
+        super().__init__()
+        self.normalisations = nn.ModuleList(nn.BatchNorm1d(width, eps=EPSILON, momentum=MOMENTUM) for _ in range(times))
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Bool[Tensor, "batch time"]) -> Tensor:
+        for normalisation in self.normalisations:
+            x = torch.zeros_like(x).masked_scatter(mask[..., None], normalisation(x[mask]))
+        dropped: Tensor = self.dropout(x)
+        return dropped
+
+
+def draw_recurrent(layer: nn.LSTM | nn.LSTMCell, generator: torch.Generator) -> None:
+    """Draw the weights of an LSTM as Keras does: Xavier uniform, orthogonal where recurrent, forget biases of 1.
+
+    Args:
+        layer: gets the weights; every other bias is zero.
+        generator: the stream to draw from.
+    """
+    for name, weight in layer.named_parameters():
+        if name.startswith("weight_ih"):
+            nn.init.xavier_uniform_(weight, generator=generator)
+        elif name.startswith("weight_hh"):
+            nn.init.orthogonal_(weight, generator=generator)
+        else:
+            nn.init.zeros_(weight)
+            if name.startswith("bias_ih"):
+                nn.init.ones_(weight.detach()[layer.hidden_size : 2 * layer.hidden_size])

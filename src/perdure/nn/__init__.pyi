@@ -1,0 +1,1 @@
+from .input_attention import InputCellAttention as InputCellAttention

@@ -1,0 +1,151 @@
+"""What the studies of the input bottleneck share: InputIBA beside its published form and the methods of the field."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import ClassVar
+
+import numpy as np
+from torch import nn
+
+from perdure.attribution._attribute import attribute
+from perdure.core.attribution import Attribution
+from perdure.core.batch import select
+from perdure.core.query import Query
+from perdure.core.random import stream
+from perdure.core.registry import DATASETS, METHODS, METRICS
+from perdure.core.target import Logit
+from perdure.core.trial import Score, Trial
+from perdure.data._splits import Splits
+from perdure.engine.fitted import prepared
+from perdure.metrics._evaluate import evaluate
+from perdure.models._embedded import embedded
+from perdure.models._presets import model_config
+from perdure.report.show import show
+from perdure.studies._cell import accuracy_row
+from perdure.studies._figures import methods_chart
+from perdure.studies._table import Cell, Found, Row
+from perdure.training.ensemble import train
+from perdure.training.settings import CLEAN
+
+__all__ = ["EVERYWHERE", "PUBLISHED", "Bottleneck"]
+
+PUBLISHED = "input_iba:compat=published,prior=adversarial,granularity=element,copies=10,start=5.0,"
+"""The published form; its other settings differ between texts, images and series."""
+
+EVERYWHERE = MappingProxyType(
+    {
+        "input_iba": "input_iba",
+        "input_iba_signed": "input_iba:read_out=signed",
+        "input_iba_none": "input_iba:prior=none",
+        "input_iba_moments": "input_iba:prior=moments",
+        "information_bottleneck": "information_bottleneck",
+        "random": "random",
+        "saliency": "saliency",
+        "input_x_gradient": "input_x_gradient",
+        "integrated_gradients": "integrated_gradients",
+        "smooth_grad": "smooth_grad",
+        "gradient_shap": "gradient_shap",
+    }
+)
+"""The methods that are asked about any data, by the name in the table."""
+
+SMOKE = ("input_iba", "random", "saliency", "occlusion")
+"""The methods that the smoke size tries."""
+
+SMALL = ":train=60,validation=20,test=20"
+TRAINING = replace(CLEAN, stop_at=0.995)
+
+GALLERY = "gallery"
+SHOWN = 4
+"""Samples of the first run in the gallery."""
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """Explain test samples with every method, and judge the maps with and without the truth.
+
+    The published form of InputIBA trains a critic for every sample; it explains the same samples as all others. A
+    row "seconds" holds the time of a method per sample, on one thread, everything included but `fit`. The gallery
+    shows samples of the first run beside the maps of all methods.
+
+    Args:
+        seeds: training runs.
+        smoke: a size that runs in seconds, to see that everything works.
+        samples: test samples of each run that are explained.
+        first_seed: the runs are counted from here.
+    """
+
+    seeds: int = 3
+    smoke: bool = False
+    samples: int = 17
+    first_seed: int = 0
+
+    dataset: ClassVar[str]
+    model: ClassVar[str]
+    methods: ClassVar[Mapping[str, str]]
+    metrics: ClassVar[Mapping[str, str]]
+
+    def trained(self, seed: int) -> tuple[nn.Module, Splits]:
+        """Train the network, and give the data with it."""
+        splits: Splits = DATASETS.make(self.dataset + (SMALL if self.smoke else "")).load(seed)
+        training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
+        return train(model_config(self.model), splits, training, seed).model, splits
+
+    def cells(self) -> Sequence[Cell]:
+        """List seeds."""
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        return [Cell(self.dataset, self.model, seed) for seed in seeds]
+
+    def work(self, cell: Cell) -> Found:
+        """Train a network, explain test samples with every method, and judge the maps."""
+        model, splits = self.trained(cell.seed)
+        batch = embedded(model, select(splits.test, slice(0, 2 if self.smoke else self.samples)))
+        asked = Query(model, batch.inputs, Logit(batch.label), batch.mask)
+        rows = [accuracy_row(model, splits.test, cell)]
+        values: dict[str, np.ndarray] = {}
+        maps: dict[str, Attribution] = {}
+        for name, text in self.methods.items():
+            if self.smoke and name not in SMOKE:
+                continue
+            method = prepared(METHODS.make(text), model, splits.train)
+            start = time.perf_counter()
+            found = attribute(model, batch.inputs, method, target=asked.target, lengths=asked.lengths)
+            seconds = (time.perf_counter() - start) / len(batch)
+            scores = self._scores(Trial(asked, found.values, batch.truth, method), cell)
+            rows += [_row(score, name, metric, cell) for metric, score in scores.items()]
+            rows.append(Row(cell.dataset, cell.model, name, "seconds", str(cell.seed), seconds, 0.0, 0.0))
+            values |= {f"{name}/{metric}": score.values.numpy() for metric, score in scores.items()}
+            maps[name] = replace(found, trial=None)
+        if cell.seed == self.first_seed:
+            samples = select(splits.test, slice(0, len(batch)))
+            values[GALLERY] = np.array(show(maps, samples, classes=splits.classes, limit=SHOWN).html)
+        return Found(rows, values)
+
+    def published(self) -> Sequence[Row]:
+        """List nothing: the tables of the paper are about other networks."""
+        return []
+
+    def figures(self, rows: Sequence[Row], _arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+        """Draw a chart of the methods for each metric."""
+        metrics = sorted({row.metric for row in rows if row.method})
+        return {metric: methods_chart(rows, self.dataset, metric) for metric in metrics}
+
+    def pages(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
+        """Show samples beside their maps."""
+        first = next(iter(arrays.values()))
+        return {GALLERY: str(first[GALLERY])}
+
+    def _scores(self, trial: Trial, cell: Cell) -> Mapping[str, Score]:
+        return {
+            name: evaluate(trial, METRICS.make(text), draws=1, generator=stream(cell.seed, "null"))
+            for name, text in self.metrics.items()
+        }
+
+
+def _row(score: Score, method: str, metric: str, cell: Cell) -> Row:
+    numbers = (part.mean().item() for part in (score.values, score.null, score.ceiling))
+    return Row(cell.dataset, cell.model, method, metric, str(cell.seed), *numbers)
