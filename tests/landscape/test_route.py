@@ -34,14 +34,14 @@ def quick(monkeypatch):
     monkeypatch.setattr("perdure.landscape.route.PublishedSettings", rough)
 
 
-def searching(folder, tell, surface=None, allowed=ALLOWED):
+def searching(folder, report, surface=None, allowed=ALLOWED):
     drawn = torch.Generator().manual_seed(0)
     x = torch.randn(30, 4, generator=drawn)
     model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))
     ends = [{n: torch.randn(w.shape, generator=drawn) for n, w in params_of(model).items()} for _ in "ab"]
     ends = (point(-1.0, 0.0), point(1.0, 0.0)) if surface else ends
     surface = surface or ModelLoss(model, Batch(x, (x[:, 0] > 0).long()))
-    return PathSearch(surface, PathEnds(("a", "b"), model, ("", ""), *ends), folder, float("inf"), tell, allowed)
+    return PathSearch(surface, PathEnds(("a", "b"), model, ("", ""), *ends), folder, float("inf"), report, allowed)
 
 
 def kept(folder, kind):

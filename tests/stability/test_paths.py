@@ -97,7 +97,7 @@ class Sent:
 
 def test_any_engine_finds_the_same(found, ends, tmp_path):
     heard = []
-    again = laid(ends, tmp_path / "run", SETTINGS, PathBudget(tell=heard.append, workers=Sent()))
+    again = laid(ends, tmp_path / "run", SETTINGS, PathBudget(report=heard.append, workers=Sent()))
     ours, theirs = ([kind | {"seconds": None} for kind in record["kinds"]] for record in (again, found[0]))
     assert ours == theirs
     assert again["agreements"] == found[0]["agreements"]
@@ -144,7 +144,7 @@ def test_an_interrupted_command_goes_on_to_the_same_result(found, ends, tmp_path
 
     settings = replace(SETTINGS, kinds=("bezier", "valley"), methods=("attention",))
     with pytest.raises(KeyboardInterrupt):
-        laid(ends, tmp_path, settings, PathBudget(tell=interrupts))
+        laid(ends, tmp_path, settings, PathBudget(report=interrupts))
     assert not (tmp_path / "path.json").exists()
     assert any(line.startswith("bezier: 20 of ") for line in heard)
     record = laid(ends, tmp_path, settings)

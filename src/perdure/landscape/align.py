@@ -23,8 +23,8 @@ class Alignment:
 
     Args:
         params: its weights; the function is the same.
-        before: distance to the other before it was moved.
-        after: and thereafter.
+        before: Distance before alignment.
+        after: Distance after alignment.
     """
 
     params: Params
@@ -41,17 +41,17 @@ def align(first: Params, second: Params, layers: Sequence[UnitLayer], rounds: in
     are repeated until no layer comes nearer; a step that does not come nearer is not taken.
 
     Args:
-        first: stays where it is.
-        second: is moved; not written to.
-        layers: what can be moved, from `find_symmetries`.
+        first: Weights that stay fixed.
+        second: Weights to move; not modified.
+        layers: Layers of units, from `find_symmetries`.
         rounds: the most passes over all layers.
 
     Returns:
-        The second network, moved. A local optimum: a recurrent layer stands on both axes of its weights, of which a
-        pass matches one at a time.
+        The second network, moved. A local optimum: the units of a recurrent layer index both axes of its
+        weights, of which a pass matches one at a time.
 
     Raises:
-        ShapeError: when the two networks do not fit.
+        ShapeError: If the two networks do not fit.
 
     Reference:
         ainsworth2023git
@@ -83,7 +83,7 @@ def align(first: Params, second: Params, layers: Sequence[UnitLayer], rounds: in
 
 
 def _forward(first: Params, second: Params, layers: Sequence[UnitLayer]) -> Params:
-    """Match each layer by what enters it alone, as what leaves it still stands in the order of the next one."""
+    """Match each layer by what enters it alone, as its outgoing weights still have the order of the next layer."""
     moved = second
     for k, units in enumerate(layers):
         later = {place.name for after in layers[k + 1 :] for place in after.places}

@@ -32,13 +32,13 @@ class BandSettings:
 
     Args:
         pivots: points between the ends, at first.
-        steps: of Adam in a round; each takes one gradient of each pivot.
-        learning_rate: of the first half of a round; when it is high, pivots part and the loss rises between them.
+        steps: Steps of Adam in a round; each takes one gradient of each pivot.
+        learning_rate: Learning rate of the first half of a round; with high ones the loss rises between pivots.
         batch_size: samples of one step.
         insertions: further rounds, each with one more pivot than the one before.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
     """
 
     pivots: int = 7
@@ -63,18 +63,18 @@ def relax_band(
     that piece whose middle lies highest above its ends, and it keeps this place.
 
     Args:
-        surface: gives losses and gradients.
-        first: where it starts.
-        second: where it ends.
-        generator: the stream of samples.
-        settings: how to relax; None for the defaults.
+        surface: Loss surface.
+        first: Start of the path.
+        second: End of the path.
+        generator: Generator of samples.
+        settings: Settings of the relaxation; None for the defaults.
 
     Returns:
         The band; it starts as the straight line.
 
     Raises:
-        ShapeError: when the two ends do not fit.
-        NonFiniteError: when a gradient is NaN or infinite.
+        ShapeError: If the two ends do not fit.
+        NonFiniteError: If a gradient is NaN or infinite.
 
     Reference:
         draxler2018essentially
@@ -85,19 +85,19 @@ def relax_band(
 def make_band_learner(
     surface: Surface, first: Params, second: Params, settings: BandSettings | None = None
 ) -> BandLearner:
-    """Say how a band is relaxed.
+    """Make the learner of a band.
 
     Args:
-        surface: gives losses and gradients.
-        first: where it starts.
-        second: where it ends.
-        settings: how to relax; None for the defaults.
+        surface: Loss surface.
+        first: Start of the path.
+        second: End of the path.
+        settings: Settings of the relaxation; None for the defaults.
 
     Returns:
-        The learner, which can be cut and goes on.
+        The learner, which can be interrupted and resumed.
 
     Raises:
-        ShapeError: when the two ends do not fit.
+        ShapeError: If the two ends do not fit.
     """
     return BandLearner(surface, (first, second), settings or BandSettings())
 
@@ -107,12 +107,12 @@ class BandLearner:
     """Relax a band in rounds, each but the first with one pivot more.
 
     Args:
-        surface: gives losses and gradients.
-        ends: of the band; they stay.
-        settings: how to relax.
+        surface: Loss surface.
+        ends: Fixed ends of the band.
+        settings: Settings of the relaxation.
 
     Raises:
-        ShapeError: when the two ends do not fit.
+        ShapeError: If the two ends do not fit.
 
     Reference:
         draxler2018essentially
@@ -144,7 +144,7 @@ class BandLearner:
         """Put the pivots evenly on the straight line.
 
         Args:
-            generator: the stream of samples, not advanced.
+            generator: Generator of samples, not advanced.
 
         Returns:
             The state before the first step.
@@ -152,17 +152,17 @@ class BandLearner:
         return make_initial_state(self.ends, self.settings.pivots, generator)
 
     def advance(self, state: LearningState, until: int) -> LearningState:
-        """Go on with the round, and with those after it.
+        """Continue the current round and later ones.
 
         Args:
-            state: where to go on from; not written to.
+            state: State to continue from; not modified.
             until: steps in all after which to stop.
 
         Returns:
             The state there.
 
         Raises:
-            NonFiniteError: when a gradient is NaN or infinite.
+            NonFiniteError: If a gradient is NaN or infinite.
         """
         until, a_round = min(until, self.steps), self.settings.steps
         while state.steps < until:
@@ -175,7 +175,7 @@ class BandLearner:
         """Give the band as it is now.
 
         Args:
-            state: of its learning.
+            state: State of the learning.
 
         Returns:
             The band; its ends are those that were given.
@@ -204,7 +204,7 @@ class BandLearner:
         )
 
     def _inserted(self, state: LearningState) -> LearningState:
-        """Put a pivot into the middle of the piece that is highest there, as seen from its ends; Adam begins anew."""
+        """Put a pivot into the middle of the piece that is highest there, relative to its ends; Adam restarts."""
         points, shares = state.points, state.shares
         middles = (points[1:] + points[:-1]) / 2
         loss, between = (self._losses(some) for some in (points, middles))
@@ -228,7 +228,7 @@ def project_across(slopes: Float[Tensor, "pivot weight"], points: Float[Tensor, 
 
     Args:
         slopes: a gradient for each point but the ends.
-        points: of the chain, ends included.
+        points: Points of the chain, ends included.
 
     Returns:
         What is left, at right angles to the chain; all of it where the neighbours of a point are one.
@@ -241,7 +241,7 @@ def redistribute(points: Float[Tensor, "point weight"], shares: Float[Tensor, " 
     """Set points back to given shares of the length of the chain through them.
 
     Args:
-        points: of the chain.
+        points: Points of the chain.
         shares: ascending from 0 to 1, one for each point.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The barrier on a path: how much loss must be allowed, and whether the samples can tell it from nothing."""
+"""The barrier on a path: its height, and whether it exceeds the noise of the samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Barrier:
         increase: the most that the loss lies above that of the worse end, at least 0: the allowed loss increase
             that this path needs.
         top: the share of the way where the height is reached.
-        noise: what chance alone gives: the 95 % quantile of a normal distribution with the bootstrap standard
+        noise: Height by chance alone: the 95 % quantile of a normal distribution with the bootstrap standard
             error of the paired difference at the top.
     """
 
@@ -42,7 +42,7 @@ class Barrier:
 
     @property
     def inside_noise(self) -> bool:
-        """Whether the samples cannot tell the barrier from none."""
+        """Whether the barrier is not significantly different from zero."""
         return self.height <= self.noise
 
 
@@ -54,14 +54,14 @@ def measure_barrier(
     .. math:: \max_t \; L(\theta(t)) - (1 - t) L(\theta(0)) - t L(\theta(1))
 
     Args:
-        surface: gives the losses.
-        path: where to go.
-        generator: the stream of the bootstrap.
-        points: how many shares, both ends among them.
+        surface: Loss surface.
+        path: Path to measure.
+        generator: Generator of the bootstrap.
+        points: Number of points, both ends included.
         draws: bootstrap samples.
 
     Returns:
-        The barrier, with the noise of the samples beside it.
+        The barrier and the noise of the samples.
 
     Reference:
         frankle2020linear
@@ -98,7 +98,7 @@ def estimate_standard_error(values: Float[Tensor, " sample"], generator: torch.G
 
     Args:
         values: one of each sample, on the CPU.
-        generator: the stream of the draws.
+        generator: Generator of the draws.
         draws: bootstrap samples.
 
     Returns:

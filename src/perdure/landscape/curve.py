@@ -44,7 +44,7 @@ Parts = Callable[[float], tuple[float, ...]]
 Curve = TypeVar("Curve", bound=Path)
 
 _LOOK, _SHARES = 50, (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)
-"""Steps from one look at the loss along a curve to the next, and where to look; where it is highest at first, first."""
+"""Steps between checks of the loss along a curve, and where to check; the usual maximum first, to stop early."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class CurveSettings:
     """How bends are learned: Adam, whose learning rate falls to zero over the second half.
 
     Args:
-        steps: of Adam; each takes one gradient.
-        learning_rate: of the first half.
+        steps: Steps of Adam; each takes one gradient.
+        learning_rate: Learning rate of the first half.
         batch_size: samples of one step.
-        bends: how many free points there are between the ends.
-        allowed: learning ends early once the loss, looked at every 50 steps at a few shares of the way, lies at most
-            so many nats above that of the worse end; None never looks, which costs losses of all samples.
+        bends: Number of free points between the ends.
+        allowed: Largest increase in nats over the loss of the worse end with which learning ends early, checked every
+            50 steps at a few points with losses of all samples; None for no check.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
     """
 
     steps: int = 1000
@@ -82,14 +82,14 @@ class CurveLearner(Generic[Curve]):
     r"""Minimise the mean loss over a curve, :math:`E_{t \sim U(0, 1)} \, L(\theta_b(t))`, over its bends b.
 
     Args:
-        surface: gives the gradients.
-        ends: of the curve; they stay.
-        settings: how to learn.
+        surface: Loss surface.
+        ends: Fixed ends of the curve.
+        settings: Settings of the learning.
         parts: the shape of the curve; as many parts as bends and ends.
         curve: makes the path of all points, ends included.
 
     Raises:
-        ShapeError: when the two ends do not fit.
+        ShapeError: If the two ends do not fit.
 
     Reference:
         garipov2018loss
@@ -123,7 +123,7 @@ class CurveLearner(Generic[Curve]):
         """Put the bends evenly on the straight line.
 
         Args:
-            generator: the stream of shares and samples, not advanced.
+            generator: Generator of shares and samples, not advanced.
 
         Returns:
             The state before the first step.
@@ -138,14 +138,14 @@ class CurveLearner(Generic[Curve]):
         """Go on, until the loss along the curve is low enough or there are no more steps.
 
         Args:
-            state: where to go on from; not written to.
+            state: State to continue from; not modified.
             until: steps in all after which to stop.
 
         Returns:
             The state there.
 
         Raises:
-            NonFiniteError: when a gradient is NaN or infinite.
+            NonFiniteError: If a gradient is NaN or infinite.
         """
         until = min(until, self.steps)
         while state.steps < until and not state.ended:
@@ -157,7 +157,7 @@ class CurveLearner(Generic[Curve]):
         """Give the curve as it is now.
 
         Args:
-            state: of its learning.
+            state: State of the learning.
 
         Returns:
             The curve; its ends are those that were given.
@@ -165,7 +165,7 @@ class CurveLearner(Generic[Curve]):
         return self.curve(split_points(state, self.ends))
 
     def _looked(self, state: LearningState) -> LearningState:
-        """Look along the curve for a loss above the level, every few steps and if that is asked for."""
+        """Check the curve for a loss above the level, every few steps and only with `allowed`."""
         if self.settings.allowed is None or state.steps % _LOOK:
             return state
         for count, t in enumerate(_SHARES, state.evaluations + 1):
@@ -208,7 +208,7 @@ class Bezier:
         points: first end, control points, second end.
 
     Raises:
-        SettingError: when there is no control point.
+        SettingError: If there is no control point.
 
     Example:
         >>> curve = Bezier(tuple({"w": torch.tensor(at)} for at in ([0.0, 0.0], [1.0, 2.0], [2.0, 0.0])))
@@ -232,7 +232,7 @@ class Bezier:
             A point, for one control point (1 - t)^2 first + 2 t (1 - t) control + t^2 second; the ends exactly.
 
         Raises:
-            SettingError: for a parameter outside of the curve.
+            SettingError: For a parameter outside of the curve.
         """
         if not 0 <= t <= 1:
             raise SettingError(f"t is {t}", "give a share of the path, from 0 to 1")
@@ -248,18 +248,18 @@ def fit_bezier(
     """Learn a low-loss Bezier curve between two points.
 
     Args:
-        surface: gives the gradients.
-        first: where it starts.
-        second: where it ends.
-        generator: the stream of shares and samples.
-        settings: how to learn the control points; None for the defaults.
+        surface: Loss surface.
+        first: Start of the path.
+        second: End of the path.
+        generator: Generator of shares and samples.
+        settings: Settings of the learning; None for the defaults.
 
     Returns:
         The curve.
 
     Raises:
-        ShapeError: when the two ends do not fit.
-        NonFiniteError: when a gradient is NaN or infinite.
+        ShapeError: If the two ends do not fit.
+        NonFiniteError: If a gradient is NaN or infinite.
 
     Reference:
         garipov2018loss
@@ -270,19 +270,19 @@ def fit_bezier(
 def make_bezier_learner(
     surface: Surface, first: Params, second: Params, settings: CurveSettings | None = None
 ) -> CurveLearner[Bezier]:
-    """Say how a low-loss Bezier curve is learned.
+    """Make the learner of a low-loss Bezier curve.
 
     Args:
-        surface: gives the gradients.
-        first: where it starts.
-        second: where it ends.
-        settings: how to learn the control points; None for the defaults.
+        surface: Loss surface.
+        first: Start of the path.
+        second: End of the path.
+        settings: Settings of the learning; None for the defaults.
 
     Returns:
-        The learner, which can be cut and goes on.
+        The learner, which can be interrupted and resumed.
 
     Raises:
-        ShapeError: when the two ends do not fit.
+        ShapeError: If the two ends do not fit.
     """
     settings = settings or CurveSettings()
     return CurveLearner(surface, (first, second), settings, partial(_bernstein, settings.bends + 1), Bezier)
@@ -301,18 +301,18 @@ def fit_polychain(
     All pieces get the same attention while the bends are learned, however long they are.
 
     Args:
-        surface: gives the gradients.
-        first: where it starts.
-        second: where it ends.
-        generator: the stream of shares and samples.
-        settings: how to learn the bends; None for the defaults.
+        surface: Loss surface.
+        first: Start of the path.
+        second: End of the path.
+        generator: Generator of shares and samples.
+        settings: Settings of the learning; None for the defaults.
 
     Returns:
         The chain.
 
     Raises:
-        ShapeError: when the two ends do not fit.
-        NonFiniteError: when a gradient is NaN or infinite.
+        ShapeError: If the two ends do not fit.
+        NonFiniteError: If a gradient is NaN or infinite.
 
     Reference:
         garipov2018loss
@@ -323,19 +323,19 @@ def fit_polychain(
 def make_polychain_learner(
     surface: Surface, first: Params, second: Params, settings: CurveSettings | None = None
 ) -> CurveLearner[Chain]:
-    """Say how a low-loss chain is learned.
+    """Make the learner of a low-loss chain.
 
     Args:
-        surface: gives the gradients.
-        first: where it starts.
-        second: where it ends.
-        settings: how to learn the bends; None for the defaults.
+        surface: Loss surface.
+        first: Start of the path.
+        second: End of the path.
+        settings: Settings of the learning; None for the defaults.
 
     Returns:
-        The learner, which can be cut and goes on.
+        The learner, which can be interrupted and resumed.
 
     Raises:
-        ShapeError: when the two ends do not fit.
+        ShapeError: If the two ends do not fit.
     """
     settings = settings or CurveSettings()
     return CurveLearner(surface, (first, second), settings, partial(_hats, settings.bends + 1), Chain)

@@ -22,7 +22,7 @@ _PARALLEL = 1e-12
 def find_direction(
     to: Float[Tensor, " weight"], gradient: Float[Tensor, " weight"], descent: float
 ) -> Float[Tensor, " weight"]:
-    r"""Turn as little as possible from the way to the target so that the loss falls as steeply as is asked.
+    r"""Return the direction nearest to the target along which the loss falls with a given slope.
 
     Among unit vectors :math:`d` it maximises :math:`\langle d, \hat v \rangle` subject to
     :math:`\langle d, \hat g \rangle \le -s`. With :math:`p = \langle \hat v, \hat g \rangle` the solution is
@@ -32,8 +32,8 @@ def find_direction(
 
     Args:
         to: from here to the target, not zero; double precision.
-        gradient: of the loss, here.
-        descent: s, from -1 to 1: the slope that is asked for as a share of the steepest descent. With 0 the way
+        gradient: Gradient of the loss at this point.
+        descent: Required slope s as a fraction of the steepest descent, from -1 to 1. With 0 the way
             straight on loses its uphill part; below 0 it may climb a little; with -1 it is left as it is.
 
     Returns:
@@ -75,8 +75,8 @@ class Corrector:
     from the number of gradients before, so a call depends on nothing but its arguments.
 
     Args:
-        surface: gives gradients.
-        target: not to be led away from.
+        surface: Loss surface.
+        target: Weights that a correction must not move away from.
         steps: corrections of a call.
         batch_size: samples of a gradient, which go through all samples in one order.
 
@@ -102,15 +102,15 @@ class Corrector:
         """Correct a point.
 
         Args:
-            point: where to begin; not written to.
-            length: of the first correction, at most; that of a step by which Adam moves every weight alike.
+            point: Start; not modified.
+            length: Largest length of the first correction, reached when Adam moves every weight alike.
             before: gradients that were taken before.
 
         Returns:
             The point after all corrections.
 
         Raises:
-            NonFiniteError: when a gradient is NaN or infinite.
+            NonFiniteError: If a gradient is NaN or infinite.
         """
         here = flatten(point).double()
         aim = here + difference(point, self.target)

@@ -28,13 +28,13 @@ class PathEnds:
     """Two training runs of one model.
 
     Args:
-        names: how they are called.
-        model: of the first; gives the architecture.
-        digests: of their weights.
-        first: its weights.
-        second: those of the other.
-        alignment: how the second came nearer; None when it was not moved.
-        remark: why it was not moved, although that was asked for.
+        names: Names of the runs.
+        model: Model of the first run, for the architecture.
+        digests: Digests of their weights.
+        first: Weights of the first run.
+        second: Weights of the second run.
+        alignment: Alignment of the second run; None when it was not aligned.
+        remark: Reason why a requested alignment failed.
     """
 
     names: tuple[str, str]
@@ -50,8 +50,8 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
     """Load two training runs, and check that a path between them means something.
 
     Args:
-        first: folder of a trained model.
-        second: of another one.
+        first: Folder of a trained model.
+        second: Folder of another one.
         splits: the data of both.
         config: the factory of runs of a model of your own; other checkpoints do without.
 
@@ -59,7 +59,7 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
         The ends, as they were trained.
 
     Raises:
-        CheckpointError: when the training of one failed, or it cannot be loaded; when tensors, settings, classes or
+        CheckpointError: If the training of one failed, or it cannot be loaded; when tensors, settings, classes or
             vocabulary differ; when they were trained on other data; or when their weights are the same.
     """
     _check_trained(first, second)
@@ -83,7 +83,7 @@ def align_ends(ends: PathEnds) -> PathEnds:
     """Let the units of the second run change places and signs until they lie nearest to those of the first.
 
     Args:
-        ends: as they were trained.
+        ends: Ends as they were trained.
 
     Returns:
         The ends with the second moved; unmoved, with a remark, where the symmetries of the model are not known.
@@ -100,7 +100,7 @@ def find_recorded_data(folder: Path) -> tuple[str, int] | None:
     """Look up what a run was trained on.
 
     Args:
-        folder: of the trained model, inside of that of the command which trained it.
+        folder: Folder of the trained model, inside that of the command which trained it.
 
     Returns:
         Name and seed of the data, or None when there is no record of them.

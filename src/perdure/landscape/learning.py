@@ -1,4 +1,4 @@
-"""Adam that can be put down and taken up: it goes on as if it had never stopped."""
+"""Learn a path in steps that can be stored, interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def restore_adam(
     """Make an Adam that has taken steps.
 
     Args:
-        weights: what it moves, in place.
+        weights: Weights, updated in place.
         moments: running means of gradient and squared gradient, zero before the first step; not written to.
-        taken: how many steps it has taken.
-        learning_rate: of its next step.
+        taken: Number of steps so far.
+        learning_rate: Learning rate of the next step.
 
     Returns:
         The optimiser.
@@ -57,11 +57,11 @@ def restore_adam(
 
 
 def copy_moments(adam: torch.optim.Adam, weights: Float[Tensor, "*some"]) -> Float[Tensor, "2 *some"]:
-    """Copy what an Adam remembers.
+    """Copy the moments of an Adam.
 
     Args:
         adam: the optimiser.
-        weights: what it moves.
+        weights: Weights of the optimiser.
 
     Returns:
         Running means of gradient and squared gradient.
@@ -74,11 +74,11 @@ class DecayingAdam:
     """An Adam whose learning rate falls to zero over the second half of its steps, taken up where a state left it.
 
     Args:
-        weights: what it moves, in place.
+        weights: Weights, updated in place.
         moments: means of gradient and squared gradient before its next step; not written to.
-        learning_rate: of the first half.
-        steps: how many it takes in all.
-        taken: how many it has taken.
+        learning_rate: Learning rate of the first half.
+        steps: Number of steps in all.
+        taken: Number of steps so far.
 
     Example:
         >>> weights = torch.zeros(1)
@@ -112,17 +112,17 @@ class DecayingAdam:
 
 @dataclass(frozen=True, eq=False)
 class LearningState:
-    """How far the learning of a curve came; all that its next step depends on.
+    """State of the learning of a curve: all that its next step depends on.
 
     Args:
         points: the weights of first end, points between and second end, each in one row.
-        shares: how much of the way is done at each.
+        shares: Fraction of the path at each point.
         moments: running means of gradient and squared gradient that Adam has of the points between.
-        random: where the stream of draws stands.
+        random: State of the generator.
         level: learning ends once the loss is no higher; minus infinity never ends it early.
-        steps: that were taken.
-        evaluations: losses of points that were computed.
-        gradients: that were computed.
+        steps: Number of steps so far.
+        evaluations: Number of losses computed.
+        gradients: Number of gradients computed.
         ended: whether no step is left.
     """
 
@@ -180,8 +180,8 @@ def learn_path(learner: Learner[Curve], generator: torch.Generator) -> Curve:
     """Learn a curve in one go.
 
     Args:
-        learner: how.
-        generator: the stream of draws, advanced by them.
+        learner: Learner of the curve.
+        generator: Generator of draws, advanced by them.
 
     Returns:
         The curve.
@@ -195,12 +195,12 @@ def make_initial_state(ends: tuple[Params, Params], between: int, generator: tor
     """Give the state before the first step: points evenly on the straight line.
 
     Args:
-        ends: of the curve.
-        between: how many points there are between them.
-        generator: the stream of draws, not advanced.
+        ends: Ends of the curve.
+        between: Number of points between them.
+        generator: Generator of draws, not advanced.
 
     Returns:
-        The state; Adam knows nothing.
+        The state with zero moments.
     """
     inner = (interpolate(*ends, k / (between + 1)) for k in range(1, between + 1))
     points = torch.stack([flatten(point) for point in (ends[0], *inner, ends[1])])
@@ -212,8 +212,8 @@ def split_points(state: LearningState, ends: tuple[Params, Params]) -> tuple[Par
     """Cut the points of a state into weights.
 
     Args:
-        state: of a learning.
-        ends: of the curve; they are given back as they are.
+        state: State of a learning.
+        ends: Ends of the curve, returned unchanged.
 
     Returns:
         The points, ends included.
@@ -225,9 +225,9 @@ def draw_samples(size: int, count: int, generator: torch.Generator) -> Tensor | 
     """Draw samples without repetition.
 
     Args:
-        size: how many there are.
-        count: how many are wanted.
-        generator: the stream of the draw.
+        size: Number of samples or units.
+        count: Number of samples to draw.
+        generator: Generator of the draw.
 
     Returns:
         Their positions; None when all are taken.
@@ -239,7 +239,7 @@ def compute_mean_loss(surface: Surface, point: Params) -> float:
     """Average the loss of all samples at a point.
 
     Args:
-        surface: the loss.
+        surface: Loss surface.
         point: the weights.
 
     Returns:
@@ -250,8 +250,8 @@ def compute_mean_loss(surface: Surface, point: Params) -> float:
 
 _TENSORS = ("points", "shares", "moments", "random")
 
-Tell = Callable[[LearningState], None]
-"""Told how far the learning has come."""
+Report = Callable[[LearningState], None]
+"""Callback that gets the state of the learning."""
 
 
 def save_learning(file: File, kept: TimedState[LearningState]) -> None:
@@ -259,10 +259,10 @@ def save_learning(file: File, kept: TimedState[LearningState]) -> None:
 
     Args:
         file: a .safetensors file, which then is whole.
-        kept: how far it came.
+        kept: State with its time.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: If the system cannot write.
     """
     state = asdict(kept.state)
     tensors = {name: state.pop(name).cpu() for name in _TENSORS}
@@ -279,7 +279,7 @@ def load_learning(file: File) -> TimedState[LearningState] | None:
         It, or None where there is none.
 
     Raises:
-        PartError: when the file is damaged.
+        PartError: If the file is damaged.
     """
     if not file.exists():
         return None
@@ -292,27 +292,27 @@ def load_learning(file: File) -> TimedState[LearningState] | None:
 
 
 def learn_in_chunks(
-    learner: Learner[Path], generator: torch.Generator, file: File, tell: Tell
+    learner: Learner[Path], generator: torch.Generator, file: File, report: Report
 ) -> TimedState[LearningState]:
-    """Learn a curve and store it every few seconds; a learning in the file goes on as if it had never ended.
+    """Learn a curve and store it every few seconds; a stored learning is resumed, with the same result.
 
     Args:
-        learner: how.
-        generator: the stream of draws of one that begins, not advanced.
-        file: of this learning alone.
-        tell: told after each chunk.
+        learner: Learner of the curve.
+        generator: Generator of draws of one that begins, not advanced.
+        file: File of this learning alone.
+        report: Callback after each chunk.
 
     Returns:
         The learning at its end.
 
     Raises:
-        NonFiniteError: when a gradient is NaN or infinite.
-        PartError: when the stored file is damaged.
+        NonFiniteError: If a gradient is NaN or infinite.
+        PartError: If the stored file is damaged.
     """
 
     def keep(kept: TimedState[LearningState]) -> None:
         save_learning(file, kept)
-        tell(kept.state)
+        report(kept.state)
 
     return run_in_chunks(
         load_learning(file) or TimedState(learner.begin(generator)),

@@ -42,8 +42,8 @@ class Chain:
         points: two or more, the ends among them.
 
     Raises:
-        SettingError: for fewer.
-        ShapeError: when points do not fit each other.
+        SettingError: For fewer.
+        ShapeError: If points do not fit each other.
 
     Example:
         >>> corner = Chain(tuple({"w": torch.tensor(at)} for at in ([0.0, 0.0], [3.0, 0.0], [3.0, 1.0])))
@@ -77,7 +77,7 @@ class Chain:
             A point on a piece.
 
         Raises:
-            SettingError: for a share outside of the path.
+            SettingError: For a share outside of the path.
         """
         if not 0 <= t <= 1:
             raise SettingError(f"t is {t}", "give a share of the path, from 0 to 1")
@@ -92,20 +92,20 @@ class Chain:
 
 
 def space_evenly(path: Path, points: int = 25) -> Chain:
-    """Lay a chain through points of a path that are equally far apart along it.
+    """Return points at equal arc length along a path, as a chain.
 
-    A curve has no constant speed, and the points of a tracking stand close where the way was hard; what is compared
+    A curve has no constant speed, and the points of a tracking are dense where steps were short; what is compared
     between neighbours would depend on that. The length of a curve is that of a chain through a thousand pieces of it.
 
     Args:
         path: any.
-        points: how many, both ends among them.
+        points: Number of points, both ends included.
 
     Returns:
         The points, joined by straight pieces; the ends exactly.
 
     Raises:
-        SettingError: for fewer than 2 points.
+        SettingError: For fewer than 2 points.
 
     Example:
         >>> corner = Chain(tuple({"w": torch.tensor([at])} for at in (0.0, 1.0, 1.5, 4.0)))
@@ -123,17 +123,17 @@ def space_evenly(path: Path, points: int = 25) -> Chain:
 
 
 def connect_linearly(first: Params, second: Params) -> Chain:
-    """Lay the straight line.
+    """Connect two points by the straight line.
 
     Args:
-        first: where it starts.
-        second: where it ends.
+        first: Start of the path.
+        second: End of the path.
 
     Returns:
         The path (1 - t) first + t second.
 
     Raises:
-        ShapeError: when the two do not fit.
+        ShapeError: If the two do not fit.
 
     Reference:
         goodfellow2015qualitatively

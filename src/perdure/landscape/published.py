@@ -16,13 +16,13 @@ from perdure.core.errors import SettingError
 from perdure.landscape.learning import compute_mean_loss, copy_moments, restore_adam
 from perdure.landscape.storage import TimedState
 from perdure.landscape.surface import Surface
-from perdure.landscape.tracking import PublishedState, Tell, TrackingState, track_in_chunks
+from perdure.landscape.tracking import PublishedState, Report, TrackingState, track_in_chunks
 from perdure.ops.params import Params, difference, distance, flatten, interpolate, unflatten
 
 __all__ = ["PublishedSettings", "track_published_in_chunks", "track_published_valley"]
 
 _NEAR = 5.0
-"""Distance to the target below which no descent is asked for any more."""
+"""Distance to the target below which no descent is required."""
 _CLIP = 10.0
 """Largest absolute value in a gradient."""
 _FIRST_LENGTH, _SHRINK, _LAST_LENGTH = 0.5, 0.8, 1e-5
@@ -37,8 +37,8 @@ class PublishedSettings:
 
     Args:
         allowed: the most that the loss may lie above that of the worse end, in nats.
-        share: of the straight line, for each step along it.
-        slope: the descent that is asked for, in loss per distance; as a number, it can be more than the gradient has.
+        share: Fraction of the straight line for each step along it.
+        slope: Required descent in loss per distance; it can exceed the norm of the gradient.
         outer: the most gradients for one direction, and the most further rounds with the last of them.
         inner: steps of Adam for each of them.
         batch_size: samples of a gradient.
@@ -47,7 +47,7 @@ class PublishedSettings:
         seconds: time after which no further step begins.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
     """
 
     allowed: float
@@ -122,33 +122,33 @@ def track_published_valley(
 ) -> PublishedState:
     """Track a valley in straight steps, and around where the loss is too high, as published.
 
-    The search for a direction does not use that its problem has the solution `direction`; the point at the end of a
-    search along the direction is taken even when its loss is too high; and nothing makes the path come closer.
+    The search for a direction does not use the closed-form solution of its problem, `find_direction`; the point at the
+    end of a search along the direction is accepted even when its loss is too high; and the distance may grow.
 
     Args:
-        surface: gives losses and gradients.
+        surface: Loss surface.
         first: the start.
         second: the target.
-        settings: of the published code.
-        start: the stream of the samples of gradients; or an earlier tracking between these ends to go on from, as if
+        settings: Settings of the published code.
+        start: Generator of the samples of gradients; or an earlier tracking between these ends to resume, as if
             it had never ended. Budgets count from the first start for evaluations, and from now for seconds.
-        clock: what the seconds of the settings are told by, for example that of the processor.
+        clock: Clock of the time limit, for example that of the processor.
 
     Returns:
         The path so far. Its `increase` may be more than was allowed.
 
     Raises:
-        ShapeError: when the two ends do not fit.
-        NonFiniteError: when a gradient is NaN or infinite.
+        ShapeError: If the two ends do not fit.
+        NonFiniteError: If a gradient is NaN or infinite.
 
     Reference:
         ger2020reproducibility
 
     Notes:
-        Gradients are taken without dropout. Where the code goes on with its last gradient, without an end, until the
-        direction descends as is asked, this search ends after `outer` more rounds. It minimises minus the cosine plus
+        Gradients are taken without dropout. Where the code repeats its last gradient, without limit, until the
+        direction descends as required, this search ends after `outer` more rounds. It minimises minus the cosine plus
         the multiplier times <g, d> over vectors of any length; from a short start d shrinks to nothing, where the
-        cosine outweighs the slope that was asked for.
+        cosine outweighs the required slope.
     """
     until, ends = clock() + settings.seconds, (compute_mean_loss(surface, first), compute_mean_loss(surface, second))
     if isinstance(start, torch.Generator):
@@ -174,25 +174,25 @@ def track_published_in_chunks(
     settings: PublishedSettings,
     generator: torch.Generator,
     folder: Folder,
-    tell: Tell,
+    report: Report,
 ) -> TimedState[TrackingState]:
     """Track a valley as published, and store it every few seconds, as `valley_in_chunks` does.
 
     Args:
-        surface: gives losses and gradients.
+        surface: Loss surface.
         ends: start and target.
-        settings: of the published code; its seconds count over all calls.
-        generator: the stream of the samples of one that begins.
-        folder: of this tracking alone.
-        tell: told after each chunk; points that the search takes all the same may lie above what it is told.
+        settings: Settings of the published code; its seconds count over all calls.
+        generator: Generator of the samples of one that begins.
+        folder: Folder of this tracking alone.
+        report: Callback after each chunk with level and distance; accepted points may lie above the level.
 
     Returns:
         The tracking at its end, or out of evaluations or time.
 
     Raises:
-        ShapeError: when the two ends do not fit.
-        NonFiniteError: when a gradient is NaN or infinite.
-        PartError: when a stored file is damaged.
+        ShapeError: If the two ends do not fit.
+        NonFiniteError: If a gradient is NaN or infinite.
+        PartError: If a stored file is damaged.
 
     Reference:
         ger2020reproducibility
@@ -204,7 +204,7 @@ def track_published_in_chunks(
             surface, *ends, budget, before if isinstance(before, PublishedState) else generator
         )
 
-    return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, tell)
+    return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, report)
 
 
 def _begun(

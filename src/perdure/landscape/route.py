@@ -39,11 +39,11 @@ class Route:
     """A path that was found.
 
     Args:
-        kind: of the path.
+        kind: Kind of the path.
         path: from one end to the other.
-        seconds: it took to find.
-        passes: of minibatches that it took, as `Counted` counts them.
-        ended: why the search ended, in words.
+        seconds: Time of the search.
+        passes: Number of minibatch passes, as in `CountedSurface`.
+        ended: Reason for the end of the search.
     """
 
     kind: str
@@ -55,14 +55,14 @@ class Route:
 
 @dataclass(frozen=True, eq=False)
 class PathSearch:
-    """What the searches for all kinds of paths have in common.
+    """Settings common to the searches for all kinds of paths.
 
     Args:
-        surface: the loss.
-        ends: of the paths.
-        folder: of the run.
-        seconds: for each path that is tracked, over all calls.
-        tell: hears in words how far the search is.
+        surface: Loss surface.
+        ends: Ends of the paths.
+        folder: Folder of the run.
+        seconds: Time limit for each tracked path over all calls.
+        report: Callback that gets the progress as text.
         allowed: largest increase of the loss along a tracked path, in nats; None for as much as needed.
         seed: seed for all random draws.
     """
@@ -71,7 +71,7 @@ class PathSearch:
     ends: PathEnds
     folder: Folder
     seconds: float
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
     allowed: float | None = None
     seed: int = 0
 
@@ -79,7 +79,7 @@ class PathSearch:
         """Name the folder of a kind.
 
         Args:
-            kind: of path.
+            kind: Kind of path.
 
         Returns:
             Where all that belongs to it is kept.
@@ -90,12 +90,12 @@ class PathSearch:
 def find_route(search: PathSearch, kind: str) -> Route:
     """Find a path of a kind, or load the one that was found.
 
-    A tracking that ran out of time goes on when there is more of it now. What is found is stored at once; a search
-    that was cut goes on from what it stored last, a few seconds before.
+    A tracking that ran out of time is resumed when the time limit is larger now. Results are stored at once; a search
+    that was interrupted is resumed from its last stored state, at most a few seconds old.
 
     Args:
-        search: what to find it with.
-        kind: of path.
+        search: Surface, ends and limits.
+        kind: Kind of path.
 
     Returns:
         The route.
@@ -120,7 +120,7 @@ def save_path(file: Folder, path: Path) -> None:
         path: a chain or a Bezier curve.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: If the system cannot write.
     """
     save_points(file, path.points, type(path).__name__)
 
@@ -135,7 +135,7 @@ def load_path(file: Folder) -> Path:
         The path.
 
     Raises:
-        PartError: when the file is missing or damaged.
+        PartError: If the file is missing or damaged.
     """
     points, shape = load_points(file)
     return _SHAPES[shape](points)
@@ -150,35 +150,35 @@ def _straight(search: PathSearch) -> tuple[Route, bool]:
 def _curve(kind: str, ways: Callable[..., Learner[Path]], search: PathSearch) -> tuple[Route, bool]:
     learner = ways(search.surface, search.ends.first, search.ends.second)
 
-    def tell(state: LearningState) -> None:
-        search.tell(f"{kind}: {state.gradients} of {learner.gradients} gradients")
+    def report(state: LearningState) -> None:
+        search.report(f"{kind}: {state.gradients} of {learner.gradients} gradients")
 
     generator = stream(search.seed, "path", kind)
-    kept = learn_in_chunks(learner, generator, search.place(kind) / _LEARNING, tell)
+    kept = learn_in_chunks(learner, generator, search.place(kind) / _LEARNING, report)
     passes = count_passes(kept.state.evaluations, kept.state.gradients, search.surface.size, learner.batch_size)
     return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients"), False
 
 
 def _valley(search: PathSearch) -> tuple[Route, bool]:
     settings = ValleySettings(search.allowed, seconds=search.seconds)
-    tell, place = _teller("valley", search), search.place("valley") / _TRACKING
-    kept = track_valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, tell)
+    report, place = _make_report("valley", search), search.place("valley") / _TRACKING
+    kept = track_valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, report)
     return _completed("valley", kept, settings.batch_size, search)
 
 
 def _published(search: PathSearch) -> tuple[Route, bool]:
     settings = PublishedSettings(search.allowed or 0.0, seconds=search.seconds)
-    tell, place = _teller("published", search), search.place("published") / _TRACKING
+    report, place = _make_report("published", search), search.place("published") / _TRACKING
     ends, generator = (search.ends.first, search.ends.second), stream(search.seed, "path", "published")
-    kept = track_published_in_chunks(search.surface, ends, settings, generator, place, tell)
+    kept = track_published_in_chunks(search.surface, ends, settings, generator, place, report)
     return _completed("published", kept, settings.batch_size, search)
 
 
-def _teller(kind: str, search: PathSearch) -> Callable[[float, float], None]:
-    def tell(level: float, left: float) -> None:
-        search.tell(f"{kind}: loss at most {level:.4g} nats, {left:.0%} of the distance left")
+def _make_report(kind: str, search: PathSearch) -> Callable[[float, float], None]:
+    def report(level: float, left: float) -> None:
+        search.report(f"{kind}: loss at most {level:.4g} nats, {left:.0%} of the distance left")
 
-    return tell
+    return report
 
 
 _FINDERS: dict[str, Callable[[PathSearch], tuple[Route, bool]]] = {
@@ -192,7 +192,7 @@ _FINDERS: dict[str, Callable[[PathSearch], tuple[Route, bool]]] = {
 
 
 def _completed(kind: str, kept: TimedState[TrackingState], batch_size: int, search: PathSearch) -> tuple[Route, bool]:
-    """Lay the straight rest of a tracking that did not come to its end, and say so."""
+    """Complete a tracking that did not reach its target by a straight line, and report it."""
     tracked, ends, cut = kept.state, search.ends, kept.state.ended == "seconds"
     passes = count_passes(tracked.evaluations, tracked.gradients, search.surface.size, batch_size)
     whole, left = distance(ends.first, ends.second), distance(tracked.points[-1], ends.second)

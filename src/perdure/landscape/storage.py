@@ -1,4 +1,4 @@
-"""Searches in chunks: each is stored when it is done, so that what is cut goes on from the last of them."""
+"""Searches in chunks, each stored when done, so that an interrupted search is resumed."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ State = TypeVar("State")
 
 @dataclass(frozen=True, eq=False)
 class TimedState(Generic[State]):
-    """How far a search came, with the time it has taken over all calls.
+    """State of a search with its time over all calls.
 
     Args:
-        state: all that it needs to go on.
-        seconds: of wall time, without what was lost when it was cut.
+        state: State of the search.
+        seconds: Wall time, without time lost by interruptions.
     """
 
     state: State
@@ -58,13 +58,13 @@ def run_in_chunks(
 ) -> TimedState[State]:
     """Search until it is over, a few seconds at a time.
 
-    What is found does not depend on the chunks when `advance` goes on as if it had never stopped.
+    The result does not depend on the chunks when `advance` depends on the state alone.
 
     Args:
-        kept: where to begin.
-        is_over: tells whether there is nothing left to do.
-        advance: does so many units of work.
-        keep: stores what there is after each chunk, and tells of it.
+        kept: State to start from.
+        is_over: Predicate that ends the search.
+        advance: Function that does some units of work.
+        keep: Function that stores the state after each chunk.
 
     Returns:
         The search at its end.
@@ -97,10 +97,10 @@ def save_points(file: Folder, points: Sequence[Params], shape: str) -> None:
     Args:
         file: a .safetensors file, which then is whole.
         points: one or more.
-        shape: what they are the points of.
+        shape: Class of the path.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: If the system cannot write.
     """
     names = list(points[0])
     stacked = {name: torch.stack([point[name].detach().cpu() for point in points]) for name in names}
@@ -117,7 +117,7 @@ def load_points(file: Folder) -> tuple[tuple[Params, ...], str]:
         The points, and what they are the points of.
 
     Raises:
-        PartError: when the file is missing or damaged.
+        PartError: If the file is missing or damaged.
     """
     stacked, about = load_tensors(file)
     try:
@@ -130,15 +130,15 @@ def load_points(file: Folder) -> tuple[tuple[Params, ...], str]:
 
 
 def save_tensors(file: Folder, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Store tensors with what is to be known of them; equal ones give equal bytes.
+    """Store tensors with plain values; equal contents have equal bytes.
 
     Args:
         file: a .safetensors file, which then is whole.
-        tensors: by name.
-        about: plain values.
+        tensors: Tensors by name.
+        about: Plain values.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: If the system cannot write.
     """
     words = {"about": json.dumps(about)}  # a single one, as safetensors keeps several in no order
     write_bytes(file, safetensors.torch.save(dict(tensors), words))
@@ -154,7 +154,7 @@ def load_tensors(file: Folder) -> tuple[dict[str, Tensor], dict[str, Any]]:
         Tensors, and what is known of them.
 
     Raises:
-        PartError: when the file is missing or damaged.
+        PartError: If the file is missing or damaged.
     """
     try:
         with safe_open(file, "pt") as stored:

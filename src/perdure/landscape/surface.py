@@ -28,7 +28,7 @@ __all__ = ["MINIBATCH", "CountCallback", "CountedSurface", "ModelLoss", "Surface
 
 
 class Surface(Protocol):
-    """What a path is laid over: a loss for every point."""
+    """A loss as a function of the weights."""
 
     @property
     def size(self) -> int:
@@ -53,7 +53,7 @@ class ModelLoss:
     Weights and samples are brought to the device of the model, and gradients come back to that of the weights.
 
     Args:
-        model: gives the architecture; called as `model(x)`, or as `model(x, lengths=lengths)` with a mask.
+        model: Model that defines the architecture; called as `model(x)`, or as `model(x, lengths=lengths)` with a mask.
         batch: the samples.
         rows: the most samples in one call; statistics of batch normalisation are averaged over the calls.
 
@@ -96,14 +96,14 @@ class ModelLoss:
         """Differentiate the mean loss with respect to the weights.
 
         Args:
-            params: where to differentiate; not written to.
+            params: Weights at which to differentiate; not modified.
             some: the samples to average over; None for all. Batch normalisation uses the statistics of each call.
 
         Returns:
             The gradient by name; zero for weights that the loss does not depend on.
 
         Raises:
-            NonFiniteError: when it is NaN or infinite.
+            NonFiniteError: If it is NaN or infinite.
         """
         leaves = {name: weight.detach().clone().requires_grad_() for name, weight in params.items()}
         chosen = self.batch if some is None else select(self.batch, some)
@@ -183,11 +183,11 @@ MINIBATCH = 256
 """Samples of a minibatch pass."""
 
 CountCallback = Callable[[int], None]
-"""Told how many gradients were computed."""
+"""Callback that gets the number of gradients so far."""
 
 
 def count_passes(evaluations: int, gradients: int, size: int, batch_size: int) -> float:
-    """Count the minibatch passes of a search, as `CountedSurface` does, by what it says it has computed.
+    """Count the minibatch passes of a search, as `CountedSurface` does, from its numbers of evaluations and gradients.
 
     Args:
         evaluations: losses of points, each of all samples.
@@ -206,20 +206,20 @@ def count_passes(evaluations: int, gradients: int, size: int, batch_size: int) -
 
 
 def _quiet(_gradients: int) -> None:
-    """Say nothing."""
+    """Ignore the message."""
 
 
 @dataclass(eq=False)
 class CountedSurface:
-    """A surface that counts what is asked of it.
+    """A surface that counts its passes.
 
     The unit is the forward pass of a minibatch of 256 samples. The backward pass of a minibatch counts as two, and a
     gradient takes both, so it counts as three. Passes that only estimate statistics of batch normalisation are not
     counted.
 
     Args:
-        surface: what answers.
-        told: hears of each gradient.
+        surface: Surface to count.
+        on_gradient: Callback after each gradient.
         forward: samples that went through the model.
         backward: samples that went back through it.
         gradients: gradients that were computed.
@@ -237,7 +237,7 @@ class CountedSurface:
     """
 
     surface: Surface
-    told: CountCallback = _quiet
+    on_gradient: CountCallback = _quiet
     forward: int = 0
     backward: int = 0
     gradients: int = 0
@@ -259,7 +259,7 @@ class CountedSurface:
             params: the point.
 
         Returns:
-            What the surface says.
+            Result of the surface.
         """
         self.forward += self.size
         return self.surface.losses(params)
@@ -272,11 +272,11 @@ class CountedSurface:
             some: the samples; None for all.
 
         Returns:
-            What the surface says.
+            Result of the surface.
         """
         count = self.size if some is None else len(some)
         self.forward += count
         self.backward += count
         self.gradients += 1
-        self.told(self.gradients)
+        self.on_gradient(self.gradients)
         return self.surface.gradient(params, some)

@@ -29,13 +29,13 @@ _GATES: dict[str, tuple[bool, ...]] = {
 
 @dataclass(frozen=True)
 class UnitAxis:
-    """Where the units of a layer stand in a weight.
+    """Axis of a weight that the units of a layer index.
 
     Args:
-        name: of the weight.
-        axis: along which they stand, block after block.
-        odd: for each block, for example a gate, whether it changes sign with the unit.
-        start: where the first block begins on the axis.
+        name: Name of the weight.
+        axis: Axis of the units, block after block.
+        odd: Whether each block, for example a gate, changes sign with the unit.
+        start: Start of the first block on the axis.
     """
 
     name: str
@@ -44,11 +44,11 @@ class UnitAxis:
     start: int = 0
 
     def blocks(self, weight: Tensor, size: int) -> Tensor:
-        """Cut out where the units stand.
+        """Return the blocks of the units.
 
         Args:
-            weight: of this name.
-            size: how many units there are.
+            weight: Weight of this name.
+            size: Number of units.
 
         Returns:
             A view whose axis is split into blocks and units.
@@ -62,9 +62,9 @@ class UnitLayer:
     """The units of a layer.
 
     Args:
-        size: how many there are.
-        places: all places where they stand.
-        signed: whether they can change sign, too.
+        size: Number of samples or units.
+        places: All axes that they index.
+        signed: Whether they can also change sign.
     """
 
     size: int
@@ -88,7 +88,7 @@ def find_symmetries(model: nn.Module) -> tuple[UnitLayer, ...]:
         The units, layer by layer from the input on. Those inside of an input-cell attention are left out.
 
     Raises:
-        UnsupportedError: for any other network, and for self-attention pooling over both directions.
+        UnsupportedError: For any other network, and for self-attention pooling over both directions.
 
     Reference:
         ger2020reproducibility
@@ -118,9 +118,9 @@ def rearrange_units(
 
     Args:
         params: weights; not written to.
-        units: of the layer.
-        order: for each new unit, which old one it was.
-        sign: for each new unit, 1 or -1.
+        units: Units of the layer.
+        order: Old unit of each new unit.
+        sign: Sign of each new unit, 1 or -1.
 
     Returns:
         Weights of the same function, when the units are a symmetry and signs are 1 for units that are not signed.

@@ -1,4 +1,4 @@
-"""What is asked of the tracking of a valley, and what it came to."""
+"""Settings and state of valley tracking, and its storage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from perdure.records.files import write_text
 
 __all__ = [
     "PublishedState",
-    "Tell",
+    "Report",
     "TrackingState",
     "ValleySettings",
     "load_tracking",
@@ -46,17 +46,17 @@ class ValleySettings:
         allowed: the most that the loss may lie above that of the worse end, in nats; None lets it lie above by the
             standard error of that loss, and rise further where there is no other way, so that the increase is a result.
         longest: the longest step, as a share of the distance between the ends.
-        least: what every step must take off the distance to the target, as a share of that between the ends; so
+        least: Decrease of the distance to the target by each step, as a fraction of that between the ends; so
             there are at most 1 / least steps, and a path that comes no closer has stalled.
-        between: how many points on the piece of each step must keep the bound as well as its end; each costs a loss.
-        corrections: gradients after a step, before its loss is looked at.
-        rounds: how often corrections may follow each other before a shorter step is tried.
+        between: Number of points inside each step that must also keep the bound; each costs a loss.
+        corrections: Number of gradients after a step, before its loss is computed.
+        rounds: Number of rounds of corrections before a shorter step is tried.
         batch_size: samples of a gradient.
         evaluations: losses of points after which no further step begins.
         seconds: time after which no further step begins.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
     """
 
     allowed: float | None = None
@@ -83,14 +83,14 @@ class ValleySettings:
 
 @dataclass(frozen=True, eq=False)
 class TrackingState:
-    """How far the tracking of a valley came.
+    """State of the tracking of a valley.
 
     Args:
-        points: of the path, from the start; the target is the last one when it was reached.
+        points: Points of the path from the start; the last one is the target when it was reached.
         losses: the mean loss at each.
-        level: the loss that no point lies above, nor any of those looked at between them.
-        increase: how much that is above the loss of the worse end: the loss increase that the path needed.
-        ended: why it ended: at the target, stalled, or out of evaluations or time.
+        level: Upper bound of the loss at all points and at checked points between them.
+        increase: Increase of the loss over that of the worse end that the path needed.
+        ended: Reason for the end: at the target, stalled, or out of evaluations or time.
         stride: length of the last step.
         evaluations: losses of points that were computed, in all.
         gradients: gradients that were computed, in all.
@@ -113,15 +113,15 @@ class TrackingState:
 
 @dataclass(frozen=True, eq=False)
 class PublishedState(TrackingState):
-    """How far the published tracking of a valley came, with all that its next step depends on.
+    """State of the published tracking of a valley: all that its next step depends on.
 
     Args:
         base: number of the point from which it goes straight on.
-        share: of the straight line from there that is done.
-        slope: the descent that is asked for.
+        share: Fraction of the straight line from there.
+        slope: Required descent.
         moments: running means of gradient and squared gradient that Adam has of the way.
         moves: steps that Adam has taken.
-        random: where the stream of samples stands.
+        random: State of the generator of samples.
     """
 
     base: int
@@ -135,8 +135,8 @@ class PublishedState(TrackingState):
 _STATE = "tracked.json"
 _NOTHING = TrackingState((), (), 0.0, 0.0, "evaluations", 0.0, 0, 0)
 
-Tell = Callable[[float, float], None]
-"""Told the loss that no point lies above, and which share of the distance is left."""
+Report = Callable[[float, float], None]
+"""Callback that gets the upper bound of the loss and the remaining fraction of the distance."""
 
 
 Track = Callable[[int, float, TrackingState | None], TrackingState]
@@ -147,11 +147,11 @@ def save_tracking(folder: Folder, kept: TimedState[TrackingState]) -> None:
     """Store a tracking; points that are there already are not written again.
 
     Args:
-        folder: of this tracking alone.
-        kept: it, further than what is there.
+        folder: Folder of this tracking alone.
+        kept: Tracking, not behind the stored one.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: If the system cannot write.
     """
     there = _record(folder) if (folder / _STATE).exists() else {"parts": [], "points": 0, "state": None}
     points, parts, fields = kept.state.points, list(there["parts"]), vars(replace(kept.state, points=()))
@@ -170,16 +170,16 @@ def save_tracking(folder: Folder, kept: TimedState[TrackingState]) -> None:
 
 
 def load_tracking(folder: Folder) -> TimedState[TrackingState] | None:
-    """Load what `save_tracking` stored; what a killed process left behind it does not count.
+    """Load what `save_tracking` stored; partial files of a killed process are ignored.
 
     Args:
-        folder: of this tracking alone.
+        folder: Folder of this tracking alone.
 
     Returns:
         It, or None where there is none.
 
     Raises:
-        PartError: when a file is missing or damaged.
+        PartError: If a file is missing or damaged.
     """
     if not (folder / _STATE).exists():
         return None
@@ -193,7 +193,7 @@ def load_tracking(folder: Folder) -> TimedState[TrackingState] | None:
 
 
 def track_in_chunks(
-    track: Track, ends: tuple[Params, Params], evaluations: int, seconds: float, folder: Folder, tell: Tell
+    track: Track, ends: tuple[Params, Params], evaluations: int, seconds: float, folder: Folder, report: Report
 ) -> TimedState[TrackingState]:
     """Track a valley and store it every few seconds; resume a tracking stored in the folder.
 
@@ -203,7 +203,7 @@ def track_in_chunks(
         evaluations: Limit of loss evaluations over all calls.
         seconds: Limit of wall time over all calls.
         folder: Folder of this tracking alone.
-        tell: Callback after each chunk.
+        report: Callback after each chunk.
 
     Returns:
         The tracking at its end, or out of evaluations or time.
@@ -224,7 +224,7 @@ def track_in_chunks(
 
     def keep(kept: TimedState[TrackingState]) -> None:
         save_tracking(folder, kept)
-        tell(kept.state.level, distance(kept.state.points[-1], ends[1]) / whole if whole else 0.0)
+        report(kept.state.level, distance(kept.state.points[-1], ends[1]) / whole if whole else 0.0)
 
     return run_in_chunks(load_tracking(folder) or TimedState(_NOTHING), is_over, advance, keep)
 

@@ -14,7 +14,7 @@ from perdure.landscape.barrier import estimate_standard_error
 from perdure.landscape.direction import Corrector
 from perdure.landscape.storage import TimedState
 from perdure.landscape.surface import Surface
-from perdure.landscape.tracking import Tell, TrackingState, ValleySettings, track_in_chunks
+from perdure.landscape.tracking import Report, TrackingState, ValleySettings, track_in_chunks
 from perdure.ops.params import Params, distance, interpolate
 
 __all__ = ["track_valley", "track_valley_in_chunks"]
@@ -39,7 +39,7 @@ class _Search:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """A point with its loss, and the highest that was seen on the way to it."""
+    """A point with its loss, and the largest loss checked on the way to it."""
 
     point: Params
     loss: float
@@ -65,20 +65,20 @@ def track_valley(
     further.
 
     Args:
-        surface: gives losses and gradients.
+        surface: Loss surface.
         first: the start.
         second: the target.
-        settings: how to track; None for the defaults.
-        resume: an earlier tracking between these ends to go on from; as if it had never ended. Budgets count from
+        settings: Settings of the tracking; None for the defaults.
+        resume: Earlier tracking between these ends to resume, as if uninterrupted. Limits count from
             the first start for evaluations, and from now for seconds.
 
     Returns:
-        The path so far. Loss and distance keep their bounds at the points, and the loss where it was looked at
+        The path so far. Loss and distance keep their bounds at the points, and the loss where it was computed
         between them; for all else, see `barrier`.
 
     Raises:
-        ShapeError: when the two ends do not fit.
-        NonFiniteError: when the loss of an end, or a gradient, is NaN or infinite.
+        ShapeError: If the two ends do not fit.
+        NonFiniteError: If the loss of an end, or a gradient, is NaN or infinite.
 
     Reference:
         ger2020reproducibility
@@ -118,24 +118,24 @@ def track_valley(
 
 
 def track_valley_in_chunks(
-    surface: Surface, ends: tuple[Params, Params], settings: ValleySettings, folder: Folder, tell: Tell
+    surface: Surface, ends: tuple[Params, Params], settings: ValleySettings, folder: Folder, report: Report
 ) -> TimedState[TrackingState]:
-    """Track a valley and store it every few seconds; a tracking in the folder goes on as if it had never ended.
+    """Track a valley and store it every few seconds; a stored tracking is resumed, with the same result.
 
     Args:
-        surface: gives losses and gradients.
+        surface: Loss surface.
         ends: start and target.
-        settings: how to track; its seconds count over all calls.
-        folder: of this tracking alone.
-        tell: told after each chunk.
+        settings: Settings of the tracking; its seconds count over all calls.
+        folder: Folder of this tracking alone.
+        report: Callback after each chunk.
 
     Returns:
         The tracking at its end, or out of evaluations or time.
 
     Raises:
-        ShapeError: when the two ends do not fit.
-        NonFiniteError: when the loss of an end, or a gradient, is NaN or infinite.
-        PartError: when a stored file is damaged.
+        ShapeError: If the two ends do not fit.
+        NonFiniteError: If the loss of an end, or a gradient, is NaN or infinite.
+        PartError: If a stored file is damaged.
 
     Reference:
         ger2020reproducibility
@@ -144,7 +144,7 @@ def track_valley_in_chunks(
     def track(evaluations: int, seconds: float, before: TrackingState | None) -> TrackingState:
         return track_valley(surface, *ends, replace(settings, evaluations=evaluations, seconds=seconds), before)
 
-    return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, tell)
+    return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, report)
 
 
 def _step(search: _Search, state: TrackingState) -> TrackingState:

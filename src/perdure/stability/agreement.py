@@ -53,7 +53,7 @@ NULL = 250
 
 @dataclass(frozen=True, eq=False)
 class RunExplanations:
-    """What one training run says of some sequences.
+    """Explanations of some sequences by one training run.
 
     Args:
         vectors: the explanations.
@@ -115,18 +115,18 @@ def measure_sample_agreement(
     two of them are left out: there is nothing to order.
 
     Args:
-        runs: at least two, of the same sequences.
-        measure: for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
-        generator: the stream of the null and of the bootstrap.
-        shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
-        draws: shuffles of each run.
+        runs: Two or more runs that explain the same sequences.
+        measure: Similarity, for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
+        generator: Generator of the null and of the bootstrap.
+        shuffle: Shuffle for the null, `shuffle_types` or the stricter `shuffle_samples`.
+        draws: Number of shuffles of each run.
 
     Returns:
         The agreement.
 
     Raises:
         EmptyDataError: with fewer than two runs, or when none predict alike.
-        ShapeError: when the runs are not of the same sequences.
+        ShapeError: If the runs are not of the same sequences.
 
     Example:
         >>> from perdure.ops.correlation import spearman
@@ -206,20 +206,20 @@ def measure_cluster_agreement(
     clusters may follow without any explanation.
 
     Args:
-        runs: at least two, of the same sequences.
-        count: the number of clusters; `scan` of one run helps to choose it, the paper compares runs with 2.
-        generator: the stream of the null and of the bootstrap.
-        measures: how to compare two partitions, by name; `adjusted_rand` unless others are given.
-        shuffle: the null, `shuffle_samples` or `shuffle_types`.
-        draws: shuffles of each run.
+        runs: Two or more runs that explain the same sequences.
+        count: Number of clusters; `scan` of one run helps to choose it, the paper compares runs with 2.
+        generator: Generator of the null and of the bootstrap.
+        measures: Similarities of two partitions by name; `adjusted_rand` by default.
+        shuffle: Shuffle for the null, `shuffle_samples` or `shuffle_types`.
+        draws: Number of shuffles of each run.
 
     Returns:
         The agreement by each measure, all of the same partitions.
 
     Raises:
         EmptyDataError: with fewer than two runs, or when none predict alike.
-        ShapeError: when the runs are not of the same sequences.
-        SettingError: when there are more clusters than sequences.
+        ShapeError: If the runs are not of the same sequences.
+        SettingError: If there are more clusters than sequences.
 
     Reference:
         ger2020reproducibility
@@ -281,17 +281,17 @@ def _pairs(
 
 
 def find_equal_predictions(runs: Sequence[RunExplanations]) -> Bool[Tensor, "run run sample"]:
-    """Tell which sequences two runs predict alike.
+    """Find the sequences to which two runs give the same class.
 
     Args:
-        runs: at least two.
+        runs: Two or more runs.
 
     Returns:
         True for each pair of runs and each sequence to which both give the same class.
 
     Raises:
         EmptyDataError: with fewer than two runs.
-        ShapeError: when the runs are not of the same sequences.
+        ShapeError: If the runs are not of the same sequences.
 
     Example:
         >>> vectors = Vectors(torch.ones(2, 1), torch.ones(2, 1, dtype=torch.bool))
@@ -327,9 +327,9 @@ def compare_in_parts(
     """Compare runs with each other, some samples at a time; those with as many types go together.
 
     Args:
-        measure: as in `measure_sample_agreement`.
-        first: of some runs.
-        second: of as many; the same object when these are the same runs.
+        measure: Similarity, as in `measure_sample_agreement`.
+        first: Values of some runs.
+        second: Values of as many runs; the same object for the same runs.
         present: true for the types that occur.
 
     Yields:

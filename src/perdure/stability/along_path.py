@@ -47,9 +47,9 @@ class PathPerformance:
     """How well a model does along a path.
 
     Args:
-        t: the share of the length at each point, from 0 to 1.
+        t: Fraction of the length at each point, from 0 to 1.
         loss: the mean loss of the samples that the path was found with, in nats.
-        accuracy: the share of the samples shown that are predicted right.
+        accuracy: Fraction of correct predictions.
         f1: their F1 score, as `compute_f1` gives it.
         predicted: the class of each sample shown.
     """
@@ -68,7 +68,7 @@ class Explainer:
     Args:
         method: makes the method for a model: one that must see samples first sees them with this model.
         vectors: makes vectors of an attribution of the batch, for example `event_vectors` with its types.
-        seed: of what the method draws; each point draws afresh.
+        seed: Seed for the random draws of the method; each point draws anew.
     """
 
     method: Callable[[nn.Module], Method]
@@ -81,8 +81,8 @@ def evaluate_along_path(surface: ModelLoss, points: Sequence[Params], batch: Bat
 
     Args:
         surface: the loss that the path was found with.
-        points: of the path, at equal arc length: `evenly(path, count).points`.
-        batch: samples to judge on.
+        points: Points of the path at equal arc length: `space_evenly(path, count).points`.
+        batch: Labelled samples.
 
     Returns:
         Loss, accuracy, F1 and predictions at each point.
@@ -101,13 +101,13 @@ def explain_along_path(
     """Explain the predicted class of each sample at points of a path.
 
     Args:
-        surface: puts the weights into the model.
-        points: of the path.
+        surface: Loss that holds the model.
+        points: Points of the path.
         batch: the samples.
-        explainer: how.
+        explainer: Method and pooling.
 
     Returns:
-        What each point says, as if it were a training run; the two ends explain themselves again, with other noise.
+        The explanations at each point; those at both ends are repeated with other noise.
     """
     ends = (0, len(points) - 1)
     return tuple(_run(surface.model_at(point), batch, explainer, k, k in ends) for k, point in enumerate(points))
@@ -119,7 +119,7 @@ def compute_f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"],
     Args:
         predicted: class of each sample.
         label: the true one.
-        classes: how many there are.
+        classes: Number of classes.
 
     Returns:
         The harmonic mean of precision and recall; 0 where nothing of a class is right.
@@ -177,8 +177,8 @@ class ClusterFlow:
         label: the cluster of each sample at each point, numbered as at the point before.
         ari: adjusted Rand index of each point with first end, second end and the point before, over the samples that
             both predict alike; NaN where there are none, and for what is before the first.
-        null: that of the first end with the shuffled explanations of the other points.
-        ceiling: that of an end with itself, with other noise and another seed of the clustering.
+        null: Index of the first end and shuffled explanations of the other points.
+        ceiling: Index of an end and the same end with other noise and another seed of the clustering.
     """
 
     label: Int[Tensor, "point sample"]
@@ -200,18 +200,18 @@ def measure_drift(
     `sample_agreement`.
 
     Args:
-        runs: what each point of the path says, from `explain_along_path`.
-        measure: for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
-        generator: the stream of the null.
-        shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
-        draws: shuffles of each point but the first.
+        runs: Explanations at each point of the path, from `explain_along_path`.
+        measure: Similarity, for example `spearman`, `kendall` or `cosine` of `perdure.ops`.
+        generator: Generator of the null.
+        shuffle: Shuffle for the null, `shuffle_types` or the stricter `shuffle_samples`.
+        draws: Number of shuffles of each point but the first.
 
     Returns:
         The drift.
 
     Raises:
-        EmptyDataError: for a single point.
-        ShapeError: when the points are not of the same samples.
+        EmptyDataError: For a single point.
+        ShapeError: If the points are not of the same samples.
 
     Example:
         >>> from perdure.ops.correlation import spearman
@@ -244,18 +244,18 @@ def follow_clusters(
     """Cluster the samples by their explanations at each point of a path, and follow them.
 
     Args:
-        runs: what each point of the path says, from `explain_along_path`.
-        count: the number of clusters; the paper has 2 along paths.
-        generator: the stream of the null.
-        draws: shuffles of each point but the first.
+        runs: Explanations at each point of the path, from `explain_along_path`.
+        count: Number of clusters; the paper has 2 along paths.
+        generator: Generator of the null.
+        draws: Number of shuffles of each point but the first.
 
     Returns:
         Clusters and their agreement.
 
     Raises:
-        EmptyDataError: for a single point.
-        ShapeError: when the points are not of the same samples.
-        SettingError: when there are more clusters than samples.
+        EmptyDataError: For a single point.
+        ShapeError: If the points are not of the same samples.
+        SettingError: If there are more clusters than samples.
 
     Reference:
         ger2020reproducibility

@@ -24,27 +24,27 @@ __all__ = ["check_comparable", "check_methods"]
 
 
 def check_comparable(
-    told: Mapping[str, Sequence[RunExplanations]], names: Sequence[str], splits: Splits, types: Sequence[str]
+    explanations: Mapping[str, Sequence[RunExplanations]], names: Sequence[str], splits: Splits, types: Sequence[str]
 ) -> None:
     """Warn of samples without types to compare, of types unseen in training, and of constant explanations.
 
     Args:
-        told: what the runs say, by method.
-        names: of the runs.
+        explanations: Explanations of each run by method.
+        names: Names of the runs.
         splits: their data.
         types: names of the event types, or of places.
 
     Raises:
-        EmptyDataError: when no sample has two types to compare.
+        EmptyDataError: If no sample has two types to compare.
     """
-    present = next(iter(told.values()))[0].vectors.present
+    present = next(iter(explanations.values()))[0].vectors.present
     several = present.sum(1) > 1
     if not several.any():
         raise EmptyDataError("no sample has two types to compare", "use samples with more steps or event types")
     if not several.all():
         _warn(f"{int((~several).sum())} of {len(several)} samples have fewer than two types and are left out")
     _warn_unseen(present, splits, types)
-    for method, runs in told.items():
+    for method, runs in explanations.items():
         for name, run in zip(names, runs, strict=True):
             constant = int((_constant(run.vectors.values, present) & several).sum())
             if constant:
@@ -83,7 +83,7 @@ def check_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> Non
         batch: training samples.
 
     Raises:
-        UnsupportedError: when a method cannot explain the model.
+        UnsupportedError: If a method cannot explain the model.
     """
     few = embedded(model, select(batch, slice(0, SEEN)))
     lengths = lengths_of(few.mask)

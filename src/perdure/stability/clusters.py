@@ -1,4 +1,4 @@
-"""Clusters of sequences that are explained alike: k-means, its scan, and what two clusterings share."""
+"""Clusters of sequences with similar explanations: k-means, scans over cluster counts, and comparison of partitions."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class ClusterScan:
     """Clusterings of the same vectors into different numbers of clusters, and the one to use.
 
     Args:
-        clusterings: by number of clusters.
+        clusterings: Clusterings by number of clusters.
         silhouettes: mean silhouette widths, in [-1, 1], by number of clusters; NaN when there is one cluster, or one
             sequence for each.
         chosen: the number of clusters to use.
-        reason: why this one, in words.
+        reason: Reason for the choice.
     """
 
     clusterings: dict[int, Clustering]
@@ -75,19 +75,19 @@ def cluster_vectors(values: Float[Tensor, "sample type"], count: int, seed: int)
     """Partition vectors by k-means with Euclidean distances.
 
     From a million numbers on the starts are refined: each has a random part of the vectors to itself, and only the
-    centres that fit all vectors best go on with all of them. The inertia is within three thousandths of that of
-    ten full starts, without any clusters in the vectors too, at a tenth of the time.
+    centres with the smallest inertia of all vectors are refined on all of them. The inertia is within
+    three thousandths of that of ten full starts, also for vectors without clusters, at a tenth of the time.
 
     Args:
-        values: one vector per sequence.
-        count: the number of clusters; vectors with fewer different values give fewer clusters.
-        seed: of the starts.
+        values: One vector per sequence.
+        count: Number of clusters; vectors with fewer different values give fewer clusters.
+        seed: Seed for the starting centres.
 
     Returns:
         The best of ten starts.
 
     Raises:
-        SettingError: when there are not that many sequences.
+        SettingError: If there are not that many sequences.
 
     Reference:
         ger2020reproducibility, bradley1998refining
@@ -101,7 +101,7 @@ def cluster_vectors(values: Float[Tensor, "sample type"], count: int, seed: int)
 
     check_counts(count=count)
     if count > len(values):
-        raise SettingError(f"count={count} for {len(values)} sequences", "ask for at most one cluster per sequence")
+        raise SettingError(f"count={count} for {len(values)} sequences", "choose at most one cluster per sequence")
     rows = _rows(values)
     with _alone():
         if rows.size < SMALL:
@@ -117,14 +117,14 @@ def cluster_each_run(several: Sequence[Float[Tensor, "sample type"]], count: int
 
     Args:
         several: the vectors of each run.
-        count: the number of clusters.
-        seed: of the starts.
+        count: Number of clusters.
+        seed: Seed for the starting centres.
 
     Returns:
         The clustering of each, as `cluster_vectors` gives it.
 
     Raises:
-        SettingError: when there are not that many sequences.
+        SettingError: If there are not that many sequences.
     """
     with _alone():
         return list(side_by_side(lambda values: cluster_vectors(values, count, seed), several))
@@ -137,16 +137,16 @@ def scan_cluster_counts(values: Float[Tensor, "sample type"], counts: Sequence[i
     is a rule, so that it can be repeated: the largest mean silhouette, of equal ones the smallest number.
 
     Args:
-        values: one vector per sequence.
+        values: One vector per sequence.
         counts: the numbers of clusters to try; the paper tries 2 to 19.
-        seed: of the starts.
+        seed: Seed for the starting centres.
 
     Returns:
         All clusterings, and the choice with its reason.
 
     Raises:
         EmptyDataError: without counts.
-        SettingError: when no number of clusters has a silhouette.
+        SettingError: If no number of clusters has a silhouette.
 
     Reference:
         rousseeuw1987silhouettes
@@ -172,7 +172,7 @@ def scan_cluster_counts(values: Float[Tensor, "sample type"], counts: Sequence[i
 
 
 def adjusted_rand(a: Int[Tensor, " sample"], b: Int[Tensor, " sample"]) -> float:
-    """Compare two partitions by pairs of samples that are together in both or apart in both, adjusted for chance.
+    """Compare two partitions by pairs of samples that both join or both separate, adjusted for chance.
 
     Args:
         a: cluster of each sample.
@@ -194,7 +194,7 @@ def adjusted_rand(a: Int[Tensor, " sample"], b: Int[Tensor, " sample"]) -> float
 
 
 def adjusted_mutual_information(a: Int[Tensor, " sample"], b: Int[Tensor, " sample"]) -> float:
-    """Compare two partitions by what one tells of the other, adjusted for chance; kinder to clusters of unequal size.
+    """Compare two partitions by their mutual information, adjusted for chance; suits clusters of unequal size.
 
     Args:
         a: cluster of each sample.
@@ -297,9 +297,9 @@ def refine_centres(
 
     Args:
         rows: one vector per sequence.
-        count: the number of clusters.
-        starts: how many parts to try, with k-means++.
-        seed: of the parts and of the starts.
+        count: Number of clusters.
+        starts: Number of random parts, each clustered with k-means++.
+        seed: Seed for parts and starting centres.
 
     Returns:
         The centres with the smallest inertia of all vectors.
@@ -308,8 +308,8 @@ def refine_centres(
         bradley1998refining
 
     Notes:
-        The paper clusters the centres of all parts once more, and judges by their own inertia. Here the vectors
-        themselves are the judge, which takes one pass for each start.
+        The paper clusters the centres of all parts again and compares their inertia. Here the inertia of all vectors
+        decides, which takes one pass for each start.
 
     Example:
         >>> rows = np.repeat([[2.0], [3.0], [9.0]], 500, axis=0)

@@ -64,7 +64,7 @@ def spearman_distance(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         a: values of one run, (sample, type).
-        b: those of another.
+        b: Values of another run.
         mask: true for the types that occur.
 
     Returns:
@@ -94,24 +94,24 @@ def measure_consistency(
     both do, unlike when one does.
 
     Args:
-        runs: at least two, of the same sequences.
-        label: the class of each sequence.
-        generator: the stream of the null and of the bootstrap.
-        shuffle: the null, `shuffle_types` or the stricter `shuffle_samples`.
-        draws: shuffles of each run.
+        runs: Two or more runs that explain the same sequences.
+        label: Class of each sequence.
+        generator: Generator of the null and of the bootstrap.
+        shuffle: Shuffle for the null, `shuffle_types` or the stricter `shuffle_samples`.
+        draws: Number of shuffles of each run.
 
     Returns:
         Both, between null and ceiling. The ceiling of ReCo is 1, as a run never contradicts itself.
 
     Raises:
         EmptyDataError: with fewer than two runs, or when none of them is right about any sequence.
-        ShapeError: when the runs are not of the same sequences.
+        ShapeError: If the runs are not of the same sequences.
 
     Reference:
         fel2022how
 
     Notes:
-        The paper compares models trained on different folds, on the samples that one of them has not seen. Here runs
+        The paper compares models trained on different folds, on samples that one of them was not trained on. Here runs
         differ by their seed; explain sequences that no run was trained with.
 
     Example:
@@ -139,7 +139,7 @@ def measure_consistency(
 
 
 def _compared(runs: Sequence[RunExplanations], others: Sequence[Vectors], label: Tensor) -> _Compared:
-    """Measure run i beside the other vectors of run j, for all i < j."""
+    """Measure the distance of run i to the other vectors of run j, for all i < j."""
     present = runs[0].vectors.present
     right = torch.stack([run.predicted == label for run in runs]).cpu() & (present.sum(1) > 1).cpu()
     ours = torch.stack([run.vectors.values for run in runs])
@@ -163,7 +163,7 @@ def _first(run: RunExplanations, count: int) -> RunExplanations:
 
 
 def _selves(run: RunExplanations, label: Tensor) -> Tensor:
-    """Measure a run beside itself with other noise."""
+    """Measure the distance of a run to itself with other noise."""
     one, again = run.vectors, run.again
     kept = (run.predicted == label) & (one.present.sum(1) > 1)
     if again is None:

@@ -42,20 +42,20 @@ SEEN = 16
 
 @dataclass(frozen=True, eq=False)
 class ExplainRunsJob:
-    """What several runs say of the same samples; called with a number, it explains with one run and one method.
+    """Explain the same samples by several runs; called with a number, explain by one run and one method.
 
-    Each run draws noise of its own, so that runs do not agree because they share it.
+    Each run draws separate noise, so that runs do not agree because of common noise.
 
     Args:
         runs: names and folders of the trained models.
         methods: registry names, with settings.
-        again: those of the methods that draw noise, which explain twice.
+        again: Methods that draw noise, which explain twice.
         batch: the samples.
-        seen: samples that a method may see before.
+        seen: Samples for methods that must be fitted.
         place: the folder for the maps: maps/RUN/METHOD and, for second draws, again/RUN/METHOD.
-        seed: of all noise.
+        seed: Seed for all noise.
         config: the factory of models of your own.
-        device: where the models are asked, such as "cuda".
+        device: Device of the models, such as "cuda".
     """
 
     runs: tuple[tuple[str, Path], ...]
@@ -107,20 +107,20 @@ def explain_runs(
     """Explain what is not finished, then read all of it.
 
     Args:
-        work: what to explain.
-        types: how many event types there are; None to compare places instead.
-        workers: processes that share the work, or an engine; the results are the same for any.
-        progress: told after each explanation of all samples by one run and method.
+        work: Runs, methods and samples.
+        types: Number of event types; None to compare input positions instead.
+        workers: Number of processes, or an engine; results do not depend on it.
+        progress: Callback after each run and method.
 
     Returns:
-        For each method what the runs say, in their order.
+        The explanations of each run by method, in the order of the runs.
     """
     run_pieces(work, range(len(work.jobs)), workers, progress)
     return {method: [_read(work, run, method, types) for run in range(len(work.runs))] for method in work.methods}
 
 
 def find_noisy_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> tuple[str, ...]:
-    """Find the methods that draw noise, by asking each twice.
+    """Find the methods that draw noise, by calling each with two seeds.
 
     Args:
         model: any run.
@@ -143,7 +143,7 @@ def find_noisy_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -
 
 
 def name_types(splits: Splits) -> tuple[str, ...]:
-    """Name what vectors tell of: the event types, or the places of data without events.
+    """Name the columns of explanation vectors: event types, or input positions of data without events.
 
     Args:
         splits: the data.
@@ -155,7 +155,7 @@ def name_types(splits: Splits) -> tuple[str, ...]:
 
 
 def count_types(splits: Splits) -> int | None:
-    """Count the event types that vectors tell of.
+    """Count the event types of explanation vectors.
 
     Args:
         splits: the data; events are those of the batches, or what the features mark where there are several at a time.

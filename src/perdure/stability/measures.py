@@ -39,8 +39,8 @@ def choose_similarities(method: str, top: int) -> tuple[Similarity, ...]:
     with the largest absolute values.
 
     Args:
-        method: as it was asked for, with settings.
-        top: how many types are the top.
+        method: Registry name with settings.
+        top: Number of top types.
 
     Returns:
         The similarities.
@@ -58,9 +58,9 @@ def compare_samples(runs: Sequence[RunExplanations], similarity: Similarity, see
     """Compare the explanations of each sample by two runs.
 
     Args:
-        runs: of one method.
+        runs: Explanations by one method.
         similarity: Similarity of two maps.
-        seed: of null and bootstrap.
+        seed: Seed for null and bootstrap.
 
     Returns:
         The agreement.
@@ -72,9 +72,9 @@ def compare_clusters(runs: Sequence[RunExplanations], count: int, seed: int) -> 
     """Compare the clusters of samples of two runs.
 
     Args:
-        runs: of one method.
-        count: of clusters.
-        seed: of null and bootstrap.
+        runs: Explanations by one method.
+        count: Number of clusters.
+        seed: Seed for null and bootstrap.
 
     Returns:
         The adjusted Rand index and the adjusted mutual information.
@@ -87,9 +87,9 @@ def estimate_consistency(runs: Sequence[RunExplanations], label: Tensor, seed: i
     """Measure MeGe and ReCo.
 
     Args:
-        runs: of one method.
-        label: of each sample.
-        seed: of null and bootstrap.
+        runs: Explanations by one method.
+        label: Class of each sample.
+        seed: Seed for null and bootstrap.
 
     Returns:
         The numbers; without ReCo when all runs predict alike, as it compares with pairs that do not.
@@ -99,11 +99,11 @@ def estimate_consistency(runs: Sequence[RunExplanations], label: Tensor, seed: i
 
 
 def estimate_equal_predictions(runs: Sequence[RunExplanations], seed: int) -> Agreement:
-    """Measure how often two runs predict alike, between the share by chance and one.
+    """Measure how often two runs predict alike, between the chance level and one.
 
     Args:
-        runs: of any method.
-        seed: of the bootstrap.
+        runs: Explanations by any method.
+        seed: Seed for the bootstrap.
 
     Returns:
         The number, whose null is what runs score that give every class as often but to other samples, and its table.

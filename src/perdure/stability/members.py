@@ -42,8 +42,8 @@ class TrainedModel:
     """A trained model.
 
     Args:
-        name: how the audit calls it.
-        model: in evaluation mode.
+        name: Name in the audit.
+        model: Model in evaluation mode.
     """
 
     name: str
@@ -64,14 +64,14 @@ def load_or_train(
     """Train a model, or load it when an interrupted run has trained it already.
 
     Args:
-        name: how the audit calls it.
+        name: Name in the audit.
         config: its architecture.
         splits: the data.
         training: the settings.
-        seed: of weights, dropout and order of samples.
-        folder: where the checkpoint goes.
-        progress: told after each check.
-        device: where to train, such as "cuda".
+        seed: Seed for weights, dropout and the order of samples.
+        folder: Folder of the checkpoint.
+        progress: Callback after each validation.
+        device: Device of the training, such as "cuda".
 
     Returns:
         The trained model, on that device.
@@ -84,15 +84,15 @@ def load_or_train(
 
 
 def estimate_accuracy(model: nn.Module, batch: Batch, seed: int) -> Estimate:
-    """Measure accuracy between the share of the most frequent class and one.
+    """Estimate the accuracy; its null is the frequency of the most frequent class.
 
     Args:
         model: a classifier.
-        batch: samples to judge on.
-        seed: of the bootstrap.
+        batch: Labelled samples.
+        seed: Seed for the bootstrap.
 
     Returns:
-        The share of right predictions with its interval over samples.
+        The fraction of correct predictions with its interval over samples.
     """
     right = (predict(model, batch).argmax(1).cpu() == batch.label).double()
     low, high = bootstrap_interval(right, stream(seed, "bootstrap", "accuracy"))
@@ -102,10 +102,10 @@ def estimate_accuracy(model: nn.Module, batch: Batch, seed: int) -> Estimate:
 
 
 def has_learned(accuracy: Estimate) -> bool:
-    """Tell whether there is anything to explain, by the one rule of all verdicts.
+    """Return whether a model has learned its task, by the rule of all verdicts.
 
     Args:
-        accuracy: of a model on test samples; its null is the share of the most frequent class.
+        accuracy: Accuracy on test samples; its null is the frequency of the most frequent class.
 
     Returns:
         True when the whole interval lies above the null.
@@ -118,10 +118,10 @@ def has_learned(accuracy: Estimate) -> bool:
 
 
 def describe_not_learned(accuracy: Estimate) -> str:
-    """Say that there is nothing to explain.
+    """Describe that a model has not learned its task.
 
     Args:
-        accuracy: of the model.
+        accuracy: Accuracy of the model.
 
     Returns:
         A sentence.
@@ -134,13 +134,13 @@ def describe_not_learned(accuracy: Estimate) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Where the runs of an ensemble are, and what shares out their explanation.
+    """Folders of the runs of an ensemble, and the engine that explains them.
 
     Args:
-        folders: of the checkpoints, by name of the run.
+        folders: Folders of the checkpoints by name of the run.
         config: the factory of runs of a model of your own; other checkpoints do without.
-        workers: processes, or an engine; what they say is the same for any.
-        device: where the models are asked, such as "cuda".
+        workers: Number of processes, or an engine; results do not depend on it.
+        device: Device of the models, such as "cuda".
     """
 
     folders: Mapping[str, Path]
@@ -154,11 +154,11 @@ class EnsembleMember:
     """A training run of an ensemble.
 
     Args:
-        name: what tells it from the others, such as "seed 3".
-        folder: of its checkpoint.
-        model: in evaluation mode.
+        name: Unique name, such as "seed 3".
+        folder: Folder of its checkpoint.
+        model: Model in evaluation mode.
         config: the architecture.
-        accuracy: on all test samples.
+        accuracy: Accuracy on all test samples.
     """
 
     name: str
@@ -174,16 +174,16 @@ def load_members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Ensembl
     Their architectures may differ: what is compared are explanations of the same data.
 
     Args:
-        ensemble: where they are.
+        ensemble: Folders of the runs.
         splits: the data, the same for all.
-        seed: of the bootstrap of accuracies.
+        seed: Seed for the bootstrap of accuracies.
 
     Returns:
         At least two runs.
 
     Raises:
         EmptyDataError: with fewer than two usable runs.
-        CheckpointError: when a checkpoint is missing or damaged, or its model was trained on other data.
+        CheckpointError: If a checkpoint is missing or damaged, or its model was trained on other data.
     """
     folders, failed = ensemble.folders, find_failures(ensemble)
     for name, reason in failed.items():
@@ -198,26 +198,26 @@ def load_members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Ensembl
 
 
 def find_failures(ensemble: Ensemble) -> dict[str, str]:
-    """Tell which runs failed.
+    """Find the runs whose training failed.
 
     Args:
-        ensemble: where they are.
+        ensemble: Folders of the runs.
 
     Returns:
         Why, by name of the run.
     """
-    told = {name: failure(folder) for name, folder in ensemble.folders.items()}
-    return {name: reason for name, reason in told.items() if reason is not None}
+    reasons = {name: failure(folder) for name, folder in ensemble.folders.items()}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def select_learned(some: Sequence[EnsembleMember]) -> tuple[EnsembleMember, ...]:
-    """Take the runs that have learned the task: what the others say is no explanation to compare with.
+    """Select the runs that have learned the task; explanations of the others are not comparable.
 
     Args:
         some: the runs.
 
     Returns:
-        Those that have; all of them when they are fewer than two, so that the verdict can say so.
+        The selected runs; all runs when fewer than two have learned, so that the verdict names them.
     """
     found = tuple(one for one in some if has_learned(one.accuracy))
     return found if len(found) > 1 else tuple(some)

@@ -19,11 +19,11 @@ def shuffle_types(vectors: Vectors, generator: torch.Generator) -> Vectors:
     """Shuffle the values of each sequence among the event types that occur in it.
 
     What is kept: the types of each sequence and its values. What is lost: which type has which value. Agreement above
-    this null says that runs find the same types important, perhaps the same ones for every sequence.
+    this null means that runs find the same types important, perhaps the same ones for every sequence.
 
     Args:
-        vectors: of one run.
-        generator: the stream of the draw.
+        vectors: Vectors of one run.
+        generator: Generator of the draw.
 
     Returns:
         The shuffled vectors.
@@ -40,11 +40,11 @@ def shuffle_samples(vectors: Vectors, generator: torch.Generator) -> Vectors:
     """Shuffle the values of each event type among the sequences in which it occurs.
 
     What is kept: the types of each sequence and how the values of each type are distributed. What is lost: which
-    sequence has which value. Agreement above this null, the stricter one, says that runs agree on single sequences.
+    sequence has which value. Agreement above this null, the stricter one, means that runs agree on single sequences.
 
     Args:
-        vectors: of one run.
-        generator: the stream of the draw.
+        vectors: Vectors of one run.
+        generator: Generator of the draw.
 
     Returns:
         The shuffled vectors.

@@ -48,21 +48,21 @@ __all__ = ["PathInputs", "PathSettings", "explain_along_route", "make_explainer"
 
 @dataclass(frozen=True)
 class PathSettings:
-    """Which paths to lay, and what to look at along them.
+    """Kinds of paths, and what is measured along them.
 
     Args:
-        kinds: of paths, from `KINDS`, in the order of the page.
+        kinds: Kinds of paths from `KINDS`, in the order of the page.
         methods: attribution methods by registry name, with settings; the answer rests on the first.
         allowed: the most that the loss of a tracked path may lie above that of the worse end, in nats; None lets
             it rise as far as is needed.
         align: whether to match the units of both runs first, where the symmetries of the model are known.
-        points: of a path that are looked at, at equal arc length, both ends among them.
+        points: Number of points of a path at equal arc length, both ends included.
         samples: test samples to explain, at most.
-        clusters: how many clusters of explanations are followed.
-        seed: of all that is drawn.
+        clusters: Number of clusters of explanations.
+        seed: Seed for all random draws.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
     """
 
     kinds: tuple[str, ...] = ("linear", "bezier", "valley")
@@ -113,7 +113,7 @@ _RECORD, _ARRAYS = "along.json", "along.npz"
 
 @dataclass(frozen=True, eq=False)
 class PathInputs:
-    """What is looked at along every path.
+    """Samples that are predicted and explained along every path.
 
     Args:
         splits: the data; the model does well or badly on all test samples.
@@ -127,7 +127,7 @@ class PathInputs:
 
 
 def select_inputs(splits: Splits, samples: int) -> PathInputs:
-    """Choose what to look at.
+    """Select the samples to explain.
 
     Args:
         splits: the data.
@@ -143,7 +143,7 @@ def measure_height(search: PathSearch, route: Route) -> float:
     """Measure the barrier of a route.
 
     Args:
-        search: what it was found with.
+        search: Search that found the route.
         route: the path.
 
     Returns:
@@ -155,13 +155,13 @@ def measure_height(search: PathSearch, route: Route) -> float:
 def explain_along_route(
     search: PathSearch, route: Route, settings: PathSettings, shown: PathInputs, null: float
 ) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
-    """Look at all there is to see along a route, or load what was seen before.
+    """Predict and explain along a route, or load the stored result.
 
     Args:
-        search: what it was found with.
+        search: Search that found the route.
         route: the path.
         settings: the methods, points and clusters.
-        shown: what to look at.
+        shown: Samples to predict and explain.
         null: the barrier of the straight line.
 
     Returns:
@@ -170,7 +170,7 @@ def explain_along_route(
     place = search.place(route.kind)
     if (place / _RECORD).exists():
         record = json.loads((place / _RECORD).read_text(encoding="utf-8"))
-        if record["kind"]["seconds"] == route.seconds:  # else the search has gone on since
+        if record["kind"]["seconds"] == route.seconds:  # otherwise the search was resumed since
             with np.load(place / _ARRAYS, allow_pickle=False) as stored:
                 return record, dict(stored)
     record, arrays = _looked_at(search, route, settings, shown, null)
@@ -185,13 +185,13 @@ def _looked_at(
     search: PathSearch, route: Route, settings: PathSettings, shown: PathInputs, null: float
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     kind = route.kind
-    search.tell(f"{kind}: loss at {BARRIER_POINTS} points")
+    search.report(f"{kind}: loss at {BARRIER_POINTS} points")
     points = space_evenly(route.path, settings.points).points
     done = evaluate_along_path(search.surface, points, shown.splits.test)
     arrays = {f"{name}/{kind}": getattr(done, name).numpy() for name in ("t", "loss", "accuracy", "f1")}
     agreements = []
     for name in settings.methods:
-        search.tell(f"{kind}: explaining by {name} at {len(points)} points")
+        search.report(f"{kind}: explaining by {name} at {len(points)} points")
         runs = explain_along_path(search.surface, points, shown.batch, make_explainer(name, shown, settings.seed))
         if kind == settings.kinds[0]:  # all kinds have the same ends
             check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
@@ -232,15 +232,15 @@ def _length(path: Path) -> float:
 
 
 def make_explainer(name: str, shown: PathInputs, seed: int) -> Explainer:
-    """Say how a method explains a model, wherever it is met.
+    """Combine a method with the pooling of its attributions.
 
     Args:
-        name: of the method, with settings.
-        shown: what it explains.
-        seed: of what it draws.
+        name: Method with settings.
+        shown: Samples to explain.
+        seed: Seed for the random draws of the method.
 
     Returns:
-        How to make the method for a model, and vectors of what it says.
+        The method for any model, with its pooling to vectors.
     """
     types = count_types(shown.splits)
     vectors = pool_by_position if types is None else partial(pool_by_event, types=types)

@@ -1,4 +1,4 @@
-"""The door to paths between two training runs: lay them, and look at what happens on the way."""
+"""Find paths between two training runs, and measure loss and explanations along them."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ __all__ = ["PathBudget", "find_paths"]
 
 
 def _quiet(_line: str) -> None:
-    """Say nothing."""
+    """Ignore the message."""
 
 
 @dataclass(frozen=True)
 class PathBudget:
-    """How long to search, who hears of it, and what shares it out.
+    """Time limit, callback and workers of the search for paths.
 
     Args:
-        seconds: for each path that is tracked, over all calls; not part of what is asked, so that more can be given.
-        tell: hears in words how far the search is.
-        workers: processes that share the paths, or an engine; what is found is the same for any, unless it is cut.
+        seconds: Time limit for each tracked path over all calls; no setting of the result, so that it can be raised.
+        report: Callback that gets the progress as text.
+        workers: Number of processes, or an engine; results do not depend on it unless the time limit cuts a search.
     """
 
     seconds: float = math.inf
-    tell: Callable[[str], None] = _quiet
+    report: Callable[[str], None] = _quiet
     workers: int | Engine = 1
 
 
@@ -57,30 +57,30 @@ def find_paths(
     Args:
         ends: the runs.
         splits: the data of both.
-        settings: which paths, and what to look at.
-        run: the open run; a path in it is not laid again, and a tracking goes on.
-        watch: how long to search.
+        settings: Kinds of paths, methods and points.
+        run: Open run; stored paths are loaded and trackings resumed.
+        watch: Time limit, callback and workers.
 
     Returns:
         The record, also stored as `path.json`, with its arrays in `path.npz`.
 
     Raises:
-        UnsupportedError: when a method cannot explain the model.
-        NonFiniteError: when the loss of an end, or a gradient, is NaN or infinite.
+        UnsupportedError: If a method cannot explain the model.
+        NonFiniteError: If the loss of an end, or a gradient, is NaN or infinite.
     """
     watch = watch or PathBudget()
     check_methods(ends.model, settings.methods, splits.train)
     ends = align_ends(ends) if settings.align else ends
     if ends.remark:
-        watch.tell(ends.remark)
-    tell = watch.tell if watch.workers in (1, InProcess()) else _quiet  # other processes cannot tell
+        watch.report(ends.remark)
+    report = watch.report if watch.workers in (1, InProcess()) else _quiet  # callbacks cannot cross processes
     surface = ModelLoss(ends.model, splits.train)
-    search = PathSearch(surface, ends, run.path, watch.seconds, tell, settings.allowed, settings.seed)
+    search = PathSearch(surface, ends, run.path, watch.seconds, report, settings.allowed, settings.seed)
     shown = select_inputs(splits, settings.samples)
     with one_thread():
         null = measure_height(search, find_route(search, "linear"))
     lay = partial(_laid, search, settings, shown, null)
-    run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.tell(f"{done} of {of} paths"))
+    run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.report(f"{done} of {of} paths"))
     with one_thread():
         found = [
             explain_along_route(search, find_route(search, kind), settings, shown, null) for kind in settings.kinds

@@ -1,4 +1,4 @@
-"""What remedies buy: the agreement of mean explanations, and of models with averaged weights."""
+"""Effect of remedies: agreement of mean explanations, and of models with averaged weights."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ SPLITS = 50
 
 
 def average_vectors(vectors: Sequence[Vectors]) -> Vectors:
-    r"""Average the explanations of several runs, each with the same say.
+    r"""Average the explanations of several runs with equal weights.
 
     .. math:: \bar v = \frac1n \sum_i v_i / \|v_i\|
 
-    Gradients of different runs differ in size; without the division the run with the largest would speak for all.
+    Gradients of different runs differ in size; without the division the run with the largest would dominate.
 
     Args:
-        vectors: of the same sequences.
+        vectors: Vectors of the same sequences.
 
     Returns:
         The mean.
@@ -76,11 +76,11 @@ def measure_mean_agreement(
     compared, so that every mean explains the same class and every size is measured on the same sequences.
 
     Args:
-        runs: at least twice the size, of the same sequences.
+        runs: At least twice as many runs as the size, of the same sequences.
         size: runs of a group.
-        measure: as in `measure_sample_agreement`.
-        generator: the stream of groups and null.
-        shuffle: the null.
+        measure: Similarity, as in `measure_sample_agreement`.
+        generator: Generator of groups and null.
+        shuffle: Shuffle for the null.
 
     Returns:
         The mean over ways to choose two groups of runs, of n samples. Its interval holds 95 % of single ways, which
@@ -88,8 +88,8 @@ def measure_mean_agreement(
         other noise.
 
     Raises:
-        SettingError: when there are too few runs for two groups.
-        EmptyDataError: when no sequence of two types is predicted alike by all runs.
+        SettingError: If there are too few runs for two groups.
+        EmptyDataError: If no sequence of two types is predicted alike by all runs.
 
     Example:
         >>> from perdure.ops.correlation import spearman
@@ -160,9 +160,9 @@ def average_weights(runs: Sequence[EnsembleMember], splits: Splits, folder: Path
     """Average the weights of the first and second run, of the third and fourth, and so on.
 
     Args:
-        runs: of an ensemble; a last one without a partner is left out.
+        runs: Runs of an ensemble; a last one without a partner is left out.
         splits: their data.
-        folder: where the averaged models go, as checkpoints.
+        folder: Folder of the averaged models.
 
     Returns:
         The folders of the averaged models by name; none when their symmetries are not known, when architectures
@@ -200,7 +200,7 @@ FEWEST = 4
 
 
 def measure_remedies(
-    told: Mapping[str, Sequence[RunExplanations]],
+    explanations: Mapping[str, Sequence[RunExplanations]],
     runs: Sequence[EnsembleMember],
     work: ExplainRunsJob,
     splits: Splits,
@@ -209,18 +209,18 @@ def measure_remedies(
     """Measure for each method how much better means of runs agree than single runs do, by rank correlation.
 
     Args:
-        told: what the runs say, by method.
+        explanations: Explanations of each run by method.
         runs: the runs.
-        work: how they were explained.
+        work: Job that explained them.
         splits: their data.
-        workers: processes that share the explaining, or an engine.
+        workers: Number of processes, or an engine.
 
     Returns:
         One entry per method and remedy; none for fewer than four runs.
     """
     if len(runs) < FEWEST:
         return []
-    means = [entry for method, some in told.items() for entry in _means(method, some, work.seed)]
+    means = [entry for method, some in explanations.items() for entry in _means(method, some, work.seed)]
     return means + _weights(runs, work, splits, workers)
 
 

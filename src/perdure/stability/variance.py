@@ -22,21 +22,21 @@ def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, 
     centred and scaled to variance 1 when no two are tied. A *site* is one type in one sequence. The components are
 
     - site: what all methods and runs agree on;
-    - method, site: what a method always says otherwise than the others;
+    - method, site: differences between methods that all runs have;
     - run, site: what all methods see change from one training run to the next, so the model itself;
     - method, run, site: what changes for single methods, and noise.
 
     As ranks have the same mean in every sequence, the other components are zero or slightly below.
 
     Args:
-        vectors: for each of two or more methods those of two or more runs, in the same order, of the same sequences.
+        vectors: Vectors of two or more runs by each of two or more methods, runs in one order, of the same sequences.
 
     Returns:
-        The components of variance by the names of their factors; `shares` of `perdure.ops.variance` gives shares.
+        The components of variance by the names of their factors; `shares` of `perdure.ops.variance` returns fractions.
 
     Raises:
-        EmptyDataError: when no sequence has two types.
-        ShapeError: when the runs or sequences of two methods differ.
+        EmptyDataError: If no sequence has two types.
+        ShapeError: If the runs or sequences of two methods differ.
         SettingError: with a single method or run.
 
     Example:

@@ -27,7 +27,7 @@ Pooling = Literal["sum", "mean"]
 Compat = Literal["corrected", "published"]
 
 SUMMED = ("attention",)
-"""Methods that share out one unit among the steps, so that types get sums; all others get means."""
+"""Methods whose values sum to one over the steps, so that types get sums; all others get means."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def pool_by_event(
     Where a step holds several events, each of their types gets the value of the step as a whole, as in the paper.
 
     Args:
-        attribution: of the samples of the batch, of any method, shape (batch, time, feature).
+        attribution: Attribution of the batch by any method, (batch, time, feature).
         batch: with the event type of each step, from 0 to types - 1, negative for a step without a type; or with
             features that mark the types of a step, as many as there are types and the last ones.
         types: the number of event types.
@@ -70,15 +70,15 @@ def pool_by_event(
         The vectors.
 
     Raises:
-        ShapeError: when the batch has no events, or the attribution is not of its steps.
-        VocabularyError: when an event lies beyond the types.
-        UnsupportedError: for a published vector that the code does not have, or not of this target.
+        ShapeError: If the batch has no events, or the attribution is not of its steps.
+        VocabularyError: If an event lies beyond the types.
+        UnsupportedError: For a published vector that the code does not have, or not of this target.
 
     Reference:
         ger2020reproducibility
 
     Notes:
-        The published integrated gradients cannot be had from an attribution: they were taken with dropout on and
+        The published integrated gradients do not follow from an attribution: they were taken with dropout on and
         batch statistics over the path, and scaled by the number of sequences explained at once. Attention over event
         types is the sum of its steps' weights.
 
@@ -125,13 +125,13 @@ def _events(attribution: Attribution, batch: Batch, types: int) -> tuple[Tensor,
 
 
 def _published(attribution: Attribution, mask: Tensor) -> Tensor:
-    """Give what the published code pools; the loss is minus the log-probability of the label."""
-    asked = attribution.provenance
-    if asked.method == "attention":
+    """Return what the published code pools; the loss is minus the log-probability of the label."""
+    provenance = attribution.provenance
+    if provenance.method == "attention":
         return attribution.values
-    if (asked.method, asked.target) != ("gradient", "log_probability"):
+    if (provenance.method, provenance.target) != ("gradient", "log_probability"):
         raise UnsupportedError(
-            f"the published code has no vectors of '{asked.method}' of '{asked.target}' that an attribution can give",
+            f"the published code has no vectors of '{provenance.method}' of '{provenance.target}'",
             "attribute by 'gradient' with target=LogProbability(label), by 'attention', or leave compat out",
         )
     loss = -attribution.values.masked_fill(~mask[:, :, None], 0.0)
@@ -147,7 +147,7 @@ GRID = 8
 
 
 class _Axis(NamedTuple):
-    """An axis of a sample: what stands along it, how many, and how many of them share a place."""
+    """An axis of a sample: its name, its size, and the number of elements in one position."""
 
     word: str
     size: int
@@ -173,14 +173,14 @@ def pool_by_position(attribution: Attribution, batch: Batch) -> Vectors:
     - a cell of a grid of 8 rows and columns of an image, with all channels added up.
 
     Args:
-        attribution: of the samples of the batch, of any method.
+        attribution: Attribution of the batch by any method.
         batch: the samples; places without a valid step are not present.
 
     Returns:
         The vectors, one column for each place in the order of `name_positions`.
 
     Raises:
-        ShapeError: when the attribution is not of this batch.
+        ShapeError: If the attribution is not of this batch.
 
     Example:
         >>> from perdure.core.attribution import Provenance
