@@ -34,7 +34,7 @@ def test_the_table_has_every_number_once_and_those_of_the_paper(folder):
 def test_a_second_run_recomputes_nothing(folder, monkeypatch):
     before = (folder / "table.csv").read_bytes()
     monkeypatch.setattr(BoxSaliency, "work", None)
-    monkeypatch.setattr(BoxSaliency, "figures", lambda *_: {})
+    monkeypatch.setattr(BoxSaliency, "draw_figures", lambda *_: {})
     run_study(BoxSaliency(seeds=2, smoke=True), folder)
     assert (folder / "table.csv").read_bytes() == before
 

@@ -9,10 +9,10 @@ import torch
 from perdure.core.errors import SettingError
 from perdure.stability.agreement import RunExplanations
 from perdure.stability.vectors import Vectors
-from perdure.studies._conclusion import concluded
-from perdure.studies._retrained import Retrained, rows_of
+from perdure.studies._conclusion import write_conclusion
+from perdure.studies._paths import INNER, KINDS, read_run_explanations, to_arrays
+from perdure.studies._retrained import RetrainedModel, compare_runs
 from perdure.studies._table import Cell, Row
-from perdure.studies._ways import INNER, KINDS, said, stored
 from perdure.studies.explanation_reproducibility import ExplanationReproducibility
 
 RUNS, SAMPLES, TYPES = 8, 40, 6
@@ -37,12 +37,12 @@ def planted():
         "gradient": [points((1 - t) * one + t * other) for t in place],
     }
     heights = {"linear": (place[:, None] - place).abs().double().fill_diagonal_(torch.nan)}
-    return Retrained("planted", "attention", tuple(range(RUNS)), told, predicted, heights)
+    return RetrainedModel("planted", "attention", tuple(range(RUNS)), told, predicted, heights)
 
 
 @pytest.fixture(scope="module")
 def rows():
-    return rows_of(planted())
+    return compare_runs(planted())
 
 
 def value_of(rows, method, metric):
@@ -68,22 +68,25 @@ def test_agreement_that_falls_with_the_barrier_is_found_and_told(rows):
     row = value_of(rows, "gradient", "correlation of Spearman with barrier, linear")
     assert row.value < -0.9
     assert row.high < -0.5
-    text = concluded(rows, METHODS)
+    text = write_conclusion(rows, METHODS)
     assert "- attention, linear: agreement falls with the barrier: gradient -" in text
     for measure in ("Spearman", "top-3 Jaccard"):
         assert re.search(rf"- attention, {measure}: attention .*; less reproducible: gradient 0\.", text)
 
 
 def test_barriers_are_told_by_their_middle_and_their_highest():
-    rows = [Row("d", "m", "", "barrier, bezier", str(k), height, 0.2, 0.0) for k, height in enumerate((0.1, 0.02, 0.3))]
-    assert "- m, bezier: median 0.1 nats, at most 0.3, of 3 pairs." in concluded(rows, METHODS)
+    kind = {"kind": "barrier", "comparison": "bezier"}
+    rows = [Row("d", "m", "", "", str(k), height, 0.2, 0.0, **kind) for k, height in enumerate((0.1, 0.02, 0.3))]
+    assert "- m, bezier: median 0.1 nats, at most 0.3, of 3 pairs." in write_conclusion(rows, METHODS)
 
 
 def test_paths_that_say_the_same_cannot_be_told_apart(rows):
     for kind in KINDS[1:]:
         row = value_of(rows, "attention", f"Spearman with the first end, {kind} more than linear")
         assert row.low < 0 < row.high or abs(row.value) < 0.01
-    assert "the order of the methods is the same along all kinds: gradient, attention" in concluded(rows, METHODS)
+    assert "the order of the methods is the same along all kinds: gradient, attention" in write_conclusion(
+        rows, METHODS
+    )
 
 
 def test_every_remedy_has_a_row(rows):
@@ -100,19 +103,20 @@ def test_every_row_stands_between_null_and_ceiling(rows):
 
 def test_a_difference_is_told_only_beside_zero():
     base = [Row("d", "m", method, "Spearman", "all", 0.5, 0.0, 1.0) for method in METHODS]
-    for low, high, word in ((0.1, 0.3, "more reproducible"), (-0.1, 0.3, "not told apart")):
-        row = Row("d", "m", "gradient", "Spearman from null to ceiling, more than attention", "all", 0.1, 0.0, 1.0)
-        text = concluded([*base, Row(**{**vars(row), "low": low, "high": high})], METHODS)
+    for low, high, word in ((0.1, 0.3, "more reproducible"), (-0.1, 0.3, "not significantly different")):
+        kind = {"kind": "method difference", "comparison": "Spearman"}
+        row = Row("d", "m", "gradient", "difference", "all", 0.1, 0.0, 1.0, low, high, **kind)
+        text = write_conclusion([*base, row], METHODS)
         assert f"{word}: gradient 0.50, +0.10 ({low:+.2f} to {high:+.2f})" in text
 
 
 def test_what_was_said_is_read_as_it_was_stored():
-    points = planted().told["gradient"][0]
+    points = planted().explanations["gradient"][0]
     again = [
         RunExplanations(run.vectors, run.predicted, run.vectors if k in (0, 10) else None)
         for k, run in enumerate(points)
     ]
-    read = said(stored({"gradient": again}), "gradient")
+    read = read_run_explanations(to_arrays({"gradient": again}), "gradient")
     assert len(read) == len(points)
     for one, other in zip(read, again, strict=True):
         assert torch.equal(one.vectors.values, other.vectors.values)

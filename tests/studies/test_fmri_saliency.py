@@ -10,7 +10,7 @@ import torch
 from perdure.core.batch import Batch
 from perdure.studies import fmri_saliency
 from perdure.studies._table import Cell, run_study
-from perdure.studies.fmri_saliency import ATTENTION, BOTH, LSTM, SHARES, FMRISaliency, delayed
+from perdure.studies.fmri_saliency import ATTENTION, BOTH, LSTM, SHARES, FMRISaliency, mark_delayed
 from tests.data.fmri_files import write_numbered
 
 CELL = Cell("a", BOTH, 0)
@@ -42,7 +42,7 @@ def test_files_have_no_truth_and_no_ceiling_of_the_removal(tmp_path):
     assert {row.metric for row in found.rows if "top" not in row.metric} == {"accuracy", "vanishing", "on_task"}
     assert {row.ceiling for row in found.rows if "top" in row.metric} == {None}
     assert {name: some.shape for name, some in found.arrays.items()} == {LSTM: (3, 360), ATTENTION: (3, 360)}
-    figures = study.figures([row for row in found.rows if "top" in row.metric], {CELL: found.arrays})
+    figures = study.draw_figures([row for row in found.rows if "top" in row.metric], {CELL: found.arrays})
     assert figures.keys() == {"removal", "regions"}
 
 
@@ -73,7 +73,7 @@ def test_the_share_on_task_lies_between_what_there_is_and_one():
     event = torch.full((2, 40), -1)
     event[:, 10:20] = 0
     batch = Batch(torch.zeros(2, 40, 3), torch.tensor([0, 1]), event=event)
-    on = delayed(event, 8)
+    on = mark_delayed(event, 8)
     assert on.nonzero()[:, 1].unique().tolist() == list(range(18, 28))
     row = fmri_saliency._on_task(on[..., None].expand(2, 40, 3).float(), batch, CELL)
     assert (row.value, row.null, row.ceiling) == (1.0, pytest.approx(0.25), 1.0)

@@ -3,9 +3,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perdure.studies._figures import seed_interval
-from perdure.studies._published import ISMAIL_2019_TABLE_1, ismail_2019_rows
-from perdure.studies._table import Cell, Found, Row, run_study
+from perdure.studies._figures import compute_seed_interval
+from perdure.studies._table import Cell, CellResult, Row, run_study
+from perdure.studies.box_saliency import ISMAIL_2019_TABLE_1, list_ismail_2019
 
 CALLS = []
 
@@ -20,12 +20,12 @@ class Counting:
     def work(self, cell):
         CALLS.append(cell)
         row = Row(cell.dataset, cell.model, "", "accuracy", "0", 0.75, 0.5, None)
-        return Found([row], {"map": np.ones(3)})
+        return CellResult([row], {"map": np.ones(3)})
 
-    def published(self):
+    def list_published(self):
         return [Row("a", "m", "", "accuracy", "paper", 0.8)]
 
-    def figures(self, rows, arrays):
+    def draw_figures(self, rows, arrays):
         return {"size": str(sum(some["map"].size for some in arrays.values())).encode()}
 
 
@@ -48,6 +48,8 @@ def test_a_study_writes_its_table_and_figures_and_works_no_cell_twice(tmp_path):
         "ceiling",
         "low",
         "high",
+        "kind",
+        "comparison",
     ]
     assert [(row["study"], row["dataset"], row["seed"], row["value"]) for row in rows] == [
         ("counting", "a", "0", "0.75"),
@@ -61,10 +63,10 @@ def test_a_study_writes_its_table_and_figures_and_works_no_cell_twice(tmp_path):
 class Joining(Counting):
     """Compare its cells."""
 
-    def joined(self, arrays):
+    def compare_cells(self, arrays):
         return [Row("a", "m", "", "cells", "all", float(len(arrays)), 0.0, 2.0, 1.5, 2.5)]
 
-    def conclusion(self, rows):
+    def write_conclusion(self, rows):
         return f"{len(rows)} rows"
 
 
@@ -78,7 +80,7 @@ def test_a_study_that_joins_its_cells_adds_rows_and_words(tmp_path):
 
 
 def test_the_published_table_is_whole():
-    rows = ismail_2019_rows()
+    rows = list_ismail_2019()
     assert len(rows) == 4 * 6 * 3
     (best,) = [
         r for r in rows if (r.dataset, r.model, r.metric) == ("middle", "lstm_input_cell_attention", "euclidean")
@@ -88,4 +90,4 @@ def test_the_published_table_is_whole():
 
 
 def test_the_interval_of_one_run_is_its_value():
-    assert seed_interval([0.5]) == (0.5, 0.5, 0.5)
+    assert compute_seed_interval([0.5]) == (0.5, 0.5, 0.5)

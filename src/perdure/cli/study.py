@@ -29,14 +29,14 @@ def study(
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
-    """Repeat an experiment: a table of means over seeds between null and ceiling, and figures.
+    """Repeat an experiment: a table of average_runs over seeds between null and ceiling, and figures.
 
     The same command goes on where it was interrupted.
     """
     from perdure.core.registry import STUDIES
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
-    from perdure.studies._table import CONCLUSION, means, run_study
+    from perdure.studies._table import CONCLUSION, average_runs, run_study
 
     shared = chosen_engine(engine, workers, ray_address)
     given = (
@@ -53,7 +53,7 @@ def study(
         print_json([asdict(row) for row in rows])
         return
     columns = ("dataset", "model", "method", "metric", "runs", "mean", "null", "ceiling", "paper")
-    print_table(name, columns, means(rows))
+    print_table(name, columns, average_runs(rows))
     if (folder / CONCLUSION).exists():
         say(f"\n{(folder / CONCLUSION).read_text(encoding='utf-8')}")
     say(f"\ntable: {folder / 'table.csv'}\nfigures: {folder}")

@@ -25,9 +25,9 @@ from perdure.metrics._evaluate import evaluate
 from perdure.models._embedded import embedded
 from perdure.models._presets import model_config
 from perdure.report.show import show
-from perdure.studies._cell import accuracy_row
-from perdure.studies._figures import methods_chart
-from perdure.studies._table import Cell, Found, Row
+from perdure.studies._cell import measure_accuracy
+from perdure.studies._figures import draw_methods
+from perdure.studies._table import Cell, CellResult, Row
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
@@ -89,7 +89,7 @@ class Bottleneck:
     methods: ClassVar[Mapping[str, str]]
     metrics: ClassVar[Mapping[str, str]]
 
-    def trained(self, seed: int) -> tuple[nn.Module, Splits]:
+    def train_model(self, seed: int) -> tuple[nn.Module, Splits]:
         """Train the network, and give the data with it."""
         splits: Splits = DATASETS.make(self.dataset + (SMALL if self.smoke else "")).load(seed)
         training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
@@ -100,12 +100,12 @@ class Bottleneck:
         seeds = range(self.first_seed, self.first_seed + self.seeds)
         return [Cell(self.dataset, self.model, seed) for seed in seeds]
 
-    def work(self, cell: Cell) -> Found:
+    def work(self, cell: Cell) -> CellResult:
         """Train a network, explain test samples with every method, and judge the maps."""
-        model, splits = self.trained(cell.seed)
+        model, splits = self.train_model(cell.seed)
         batch = embedded(model, select(splits.test, slice(0, 2 if self.smoke else self.samples)))
         asked = Query(model, batch.inputs, Logit(batch.label), batch.mask)
-        rows = [accuracy_row(model, splits.test, cell)]
+        rows = [measure_accuracy(model, splits.test, cell)]
         values: dict[str, np.ndarray] = {}
         maps: dict[str, Attribution] = {}
         for name, text in self.methods.items():
@@ -123,18 +123,20 @@ class Bottleneck:
         if cell.seed == self.first_seed:
             samples = select(splits.test, slice(0, len(batch)))
             values[GALLERY] = np.array(show(maps, samples, classes=splits.classes, limit=SHOWN).html)
-        return Found(rows, values)
+        return CellResult(rows, values)
 
-    def published(self) -> Sequence[Row]:
+    def list_published(self) -> Sequence[Row]:
         """List nothing: the tables of the paper are about other networks."""
         return []
 
-    def figures(self, rows: Sequence[Row], _arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+    def draw_figures(
+        self, rows: Sequence[Row], _arrays: Mapping[Cell, Mapping[str, np.ndarray]]
+    ) -> Mapping[str, bytes]:
         """Draw a chart of the methods for each metric."""
         metrics = sorted({row.metric for row in rows if row.method})
-        return {metric: methods_chart(rows, self.dataset, metric) for metric in metrics}
+        return {metric: draw_methods(rows, self.dataset, metric) for metric in metrics}
 
-    def pages(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
+    def render_pages(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
         """Show samples beside their maps."""
         first = next(iter(arrays.values()))
         return {GALLERY: str(first[GALLERY])}

@@ -19,10 +19,10 @@ from perdure.ops.sequence import lengths_of
 from perdure.studies._table import Cell, Row
 from perdure.training.predict import accuracy
 
-__all__ = ["accuracy_row", "explain_and_judge"]
+__all__ = ["explain_and_evaluate", "measure_accuracy"]
 
 
-def explain_and_judge(
+def explain_and_evaluate(
     model: nn.Module, test: Batch, target: Callable[[Tensor], Target], metrics: tuple[str, ...], cell: Cell
 ) -> tuple[list[Row], Float[Tensor, "batch time feature"]]:
     """Explain test samples by saliency and judge the maps; the null has one random map for each sample.
@@ -49,7 +49,7 @@ def explain_and_judge(
     return rows, found.values
 
 
-def accuracy_row(model: nn.Module, test: Batch, cell: Cell, ceiling: float = 1.0) -> Row:
+def measure_accuracy(model: nn.Module, test: Batch, cell: Cell, ceiling: float = 1.0) -> Row:
     """Measure the accuracy of a cell's network.
 
     Args:

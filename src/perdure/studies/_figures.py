@@ -13,19 +13,19 @@ from perdure.report.charts.study_charts import draw_intervals, draw_scatter
 from perdure.studies._table import Cell, Row
 
 __all__ = [
-    "agreement_chart",
-    "barrier_picture",
-    "mean_map_picture",
-    "means_chart",
-    "methods_chart",
-    "moving_box_picture",
-    "remedies_chart",
-    "seed_interval",
-    "ways_chart",
+    "compute_seed_interval",
+    "draw_agreement",
+    "draw_barriers",
+    "draw_mean_maps",
+    "draw_means",
+    "draw_methods",
+    "draw_moving_box_means",
+    "draw_paths",
+    "draw_remedies",
 ]
 
 
-def means_chart(rows: Sequence[Row], metric: str) -> bytes:
+def draw_means(rows: Sequence[Row], metric: str) -> bytes:
     """Draw the mean of a metric over seeds for each dataset and model, with the published numbers.
 
     Args:
@@ -38,7 +38,7 @@ def means_chart(rows: Sequence[Row], metric: str) -> bytes:
     return _chart([row for row in rows if row.metric == metric], metric, lambda row: (row.dataset, row.model))
 
 
-def methods_chart(rows: Sequence[Row], dataset: str, metric: str) -> bytes:
+def draw_methods(rows: Sequence[Row], dataset: str, metric: str) -> bytes:
     """Draw the mean of a metric over seeds for each method on one dataset.
 
     Args:
@@ -62,7 +62,7 @@ def _chart(rows: Sequence[Row], metric: str, place: Callable[[Row], tuple[str, s
     paper = {place(row): row.value for row in rows if row.seed == "paper"}
     table: dict[str, list[float | str]] = {}
     for (group, series), some in groups.items():
-        mean, low, high = seed_interval([row.value for row in some])
+        mean, low, high = compute_seed_interval([row.value for row in some])
         bounds = {name: float(np.mean([getattr(row, name) for row in some])) for name in ("null", "ceiling")}
         numbers = {"value": mean, "low": low, "high": high, **bounds}
         texts: dict[str, float | str] = {"group": group, "series": series}
@@ -73,7 +73,7 @@ def _chart(rows: Sequence[Row], metric: str, place: Callable[[Row], tuple[str, s
     return to_png(draw_intervals(table, metric.replace("_", " ")))
 
 
-def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
+def compute_seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Give mean and 95 % t-interval over training runs.
 
     Args:
@@ -83,7 +83,7 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
         Mean, low and high; without an interval for a single run.
 
     Example:
-        >>> [round(number, 2) for number in seed_interval([1.0, 2.0, 3.0])]
+        >>> [round(number, 2) for number in compute_seed_interval([1.0, 2.0, 3.0])]
         [2.0, -0.48, 4.48]
     """
     mean, count = float(np.mean(values)), len(values)
@@ -93,7 +93,7 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def agreement_chart(rows: Sequence[Row], metric: str) -> bytes:
+def draw_agreement(rows: Sequence[Row], metric: str) -> bytes:
     """Draw the agreement of runs for each method and model, with the interval over runs.
 
     Args:
@@ -107,7 +107,7 @@ def agreement_chart(rows: Sequence[Row], metric: str) -> bytes:
     return _intervals(some, f"agreement of runs, {metric}", lambda row: (row.method, row.model))
 
 
-def remedies_chart(rows: Sequence[Row], model: str) -> bytes:
+def draw_remedies(rows: Sequence[Row], model: str) -> bytes:
     """Draw what remedies buy for each method.
 
     Args:
@@ -117,11 +117,11 @@ def remedies_chart(rows: Sequence[Row], model: str) -> bytes:
     Returns:
         The figure as PNG.
     """
-    some = [row for row in rows if row.model == model and row.metric.startswith("remedy: ")]
-    return _intervals(some, f"agreement, Spearman, {model}", lambda row: (row.method, row.metric[8:]))
+    some = [row for row in rows if (row.model, row.kind) == (model, "remedy")]
+    return _intervals(some, f"agreement, Spearman, {model}", lambda row: (row.method, row.comparison))
 
 
-def ways_chart(rows: Sequence[Row], model: str) -> bytes:
+def draw_paths(rows: Sequence[Row], model: str) -> bytes:
     """Draw the agreement with the first end on the way to another run, for each method and kind of path.
 
     Args:
@@ -131,12 +131,11 @@ def ways_chart(rows: Sequence[Row], model: str) -> bytes:
     Returns:
         The figure as PNG.
     """
-    start = "Spearman with the first end, along "
-    some = [row for row in rows if row.model == model and row.metric.startswith(start)]
-    return _chart(some, f"{start[:-8]}, {model}", lambda row: (row.method, row.metric.removeprefix(start)))
+    some = [row for row in rows if (row.model, row.kind) == (model, "path")]
+    return _chart(some, f"Spearman with the first end, {model}", lambda row: (row.method, row.comparison))
 
 
-def barrier_picture(rows: Sequence[Row], model: str) -> bytes:
+def draw_barriers(rows: Sequence[Row], model: str) -> bytes:
     """Draw the agreement of each pair of runs against the barrier of the straight line between them.
 
     Args:
@@ -147,10 +146,10 @@ def barrier_picture(rows: Sequence[Row], model: str) -> bytes:
         The figure as PNG.
     """
     some = [row for row in rows if row.model == model]
-    barriers = {row.seed: row.value for row in some if row.metric == "barrier, linear"}
+    barriers = {row.seed: row.value for row in some if (row.kind, row.comparison) == ("barrier", "linear")}
     series: dict[str, list[tuple[float, float]]] = {}
     for row in some:
-        if row.metric == "Spearman of a pair":
+        if row.kind == "pair":
             series.setdefault(row.method, []).append((barriers[row.seed], row.value))
     points = {method: np.array(pairs) for method, pairs in series.items()}
     across = f"{model}: barrier of the straight line, units matched, nats"
@@ -169,7 +168,7 @@ def _intervals(rows: Sequence[Row], title: str, place: Callable[[Row], tuple[str
     return to_png(draw_intervals(table, title))
 
 
-def moving_box_picture(means: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
+def draw_moving_box_means(means: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
     """Draw the mean map of each model for each position of the moving box.
 
     Args:
@@ -184,7 +183,7 @@ def moving_box_picture(means: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
     return to_png(draw_moving_boxes(maps, [f"from step {int(start)}" for start in starts], truth))
 
 
-def mean_map_picture(means: Mapping[Cell, Mapping[str, np.ndarray]]) -> bytes:
+def draw_mean_maps(means: Mapping[Cell, Mapping[str, np.ndarray]]) -> bytes:
     """Draw the mean map of each model on each dataset, with the truth outlined.
 
     Args:

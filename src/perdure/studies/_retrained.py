@@ -1,4 +1,4 @@
-"""The runs of one model compared: agreement, barriers, ways and remedies, as rows of a table."""
+"""The runs of one model compared: agreement, barriers, paths and remedies, as rows of a table."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isnan
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +17,7 @@ from perdure.core.estimate import Estimate
 from perdure.core.random import stream
 from perdure.ops.correlation import spearman
 from perdure.ops.pairs import pair_correlation, pair_interval, pair_mean
-from perdure.ops.variance import shares
+from perdure.ops.variance import shares as variance_shares
 from perdure.stability.agreement import Agreement, RunExplanations, measure_sample_agreement
 from perdure.stability.along_path import measure_drift
 from perdure.stability.measures import (
@@ -28,179 +29,197 @@ from perdure.stability.measures import (
 )
 from perdure.stability.remedies import average_vectors, measure_mean_agreement
 from perdure.stability.variance import split_variance
-from perdure.studies._figures import seed_interval
-from perdure.studies._table import Row
-from perdure.studies._ways import KINDS, MIDDLE, way
+from perdure.studies._figures import compute_seed_interval
+from perdure.studies._paths import KINDS, MIDDLE, select_path
+from perdure.studies._table import SINGLE, Kind, Row
 
-__all__ = ["Retrained", "rows_of"]
+__all__ = ["RetrainedModel", "compare_runs"]
 
 CLUSTERS = 2
-"""As in the paper."""
+"""Number of clusters, as in the paper."""
 
 TOP = 3
-PLACED = ("Spearman", f"top-{TOP} Jaccard")
+COMPARED = ("Spearman", f"top-{TOP} Jaccard")
 """Measures by which methods are compared."""
 
 PARTS = {("site",): "sequence and type", ("method", "site"): "method", ("run", "site"): "run"}
 
 
 @dataclass(frozen=True, eq=False)
-class Retrained:
-    """What the runs of one model say.
+class RetrainedModel:
+    """The runs of one model and their explanations.
 
     Args:
-        dataset: its name.
-        model: its name.
-        seeds: of the runs; each has ways to the next, the last one to the first.
-        told: by method, what each run says at all points of its ways; the first point is the run.
-        label: of the samples.
-        heights: barriers of pairs by kind of path; NaN where none was laid.
+        dataset: Name of the dataset.
+        model: Name of the model.
+        seeds: Seeds of the runs; each run has paths to the next, the last one to the first.
+        explanations: Explanations by method, run and point of the paths of the run; the first point is the run.
+        label: Labels of the samples.
+        heights: Barriers of pairs by kind of path; NaN where there is no path.
     """
 
     dataset: str
     model: str
     seeds: tuple[int, ...]
-    told: Mapping[str, Sequence[Sequence[RunExplanations]]]
+    explanations: Mapping[str, Sequence[Sequence[RunExplanations]]]
     label: Int[Tensor, " sample"]
     heights: Mapping[str, Float[Tensor, "run run"]]
 
     def runs(self, method: str) -> list[RunExplanations]:
-        """List what each run says by a method."""
-        return [points[0] for points in self.told[method]]
+        """List the explanations of all runs by a method."""
+        return [points[0] for points in self.explanations[method]]
 
-    def row(self, method: str, metric: str, estimate: Estimate, seed: str = "all") -> Row:
-        """Make a row of an estimate."""
+    def row(self, metric: Metric, estimate: Estimate, seed: str = "all") -> Row:
+        """Build the row of an estimate."""
         numbers = estimate.value, estimate.null, estimate.ceiling
-        return Row(self.dataset, self.model, method, metric, seed, *numbers, *(estimate.interval or (None, None)))
+        ends = estimate.interval or (None, None)
+        place = self.dataset, self.model, metric.method, metric.name, seed
+        return Row(*place, *numbers, *ends, kind=metric.kind, comparison=metric.comparison)
 
     def rows(
         self,
-        method: str,
-        metric: str,
+        metric: Metric,
         value: float,
         null: float,
         ceiling: float,
         interval: tuple[float, float] | None = None,
         seed: str = "all",
     ) -> list[Row]:
-        """Make a row of a value; none of a value that is NaN."""
-        return [] if isnan(value) else [self.row(method, metric, Estimate(value, null, ceiling, interval), seed)]
+        """Build the row of a value, or no row for NaN."""
+        return [] if isnan(value) else [self.row(metric, Estimate(value, null, ceiling, interval), seed)]
 
 
-def rows_of(some: Retrained) -> list[Row]:
-    """Compare the runs of a model in every way.
+class Metric(NamedTuple):
+    """A metric of a method; kind and comparison are as in `Row`."""
+
+    method: str
+    name: str
+    kind: Kind = "value"
+    comparison: str = ""
+
+
+def compare_runs(model: RetrainedModel) -> list[Row]:
+    """Compare the runs of a model by agreement, variance, barriers, paths and remedies.
 
     Args:
-        some: what they say.
+        model: Runs with their explanations.
 
     Returns:
-        The rows; those without a number are left out.
+        Rows of the table; numbers that are NaN have no row.
     """
-    found = {method: _agreements(some, method) for method in some.told}
-    rows = [some.row("", "predicted alike", estimate_equal_predictions(some.runs(next(iter(some.told))), 0).estimate)]
-    rows += [some.row(method, name, one.estimate) for method, all_ in found.items() for name, one in all_.items()]
-    rows += [*_against_first(some, found), *_variance(some), *_barriers(some, found), *_ways(some)]
-    for method in some.told:
-        rows += [*_means(some, method), *_averaged(some, method)]
+    agreements = {method: _measure_agreements(model, method) for method in model.explanations}
+    first = model.runs(next(iter(model.explanations)))
+    rows = [model.row(Metric("", "predicted alike"), estimate_equal_predictions(first, 0).estimate)]
+    for method, by_measure in agreements.items():
+        rows += [model.row(Metric(method, name), agreement.estimate) for name, agreement in by_measure.items()]
+    rows += [*_compare_with_first(model, agreements), *_split_variance(model)]
+    rows += [*_correlate_barriers(model, agreements), *_follow_paths(model)]
+    for method in model.explanations:
+        rows += [*_average_runs(model, method), *_average_pairs(model, method)]
     return rows
 
 
-def _agreements(some: Retrained, method: str) -> dict[str, Agreement]:
-    runs = some.runs(method)
-    found = [compare_samples(runs, similarity, 0) for similarity in choose_similarities(method, TOP)]
-    found += compare_clusters(runs, CLUSTERS, 0)
-    found += [Agreement(estimate, torch.empty(0)) for estimate in estimate_consistency(runs, some.label, 0)]
-    return {agreement.estimate.name: agreement for agreement in found}
+def _measure_agreements(model: RetrainedModel, method: str) -> dict[str, Agreement]:
+    runs = model.runs(method)
+    agreements = [compare_samples(runs, similarity, 0) for similarity in choose_similarities(method, TOP)]
+    agreements += compare_clusters(runs, CLUSTERS, 0)
+    agreements += [Agreement(estimate, torch.empty(0)) for estimate in estimate_consistency(runs, model.label, 0)]
+    return {agreement.estimate.name: agreement for agreement in agreements}
 
 
-def _against_first(some: Retrained, found: Mapping[str, Mapping[str, Agreement]]) -> Iterator[Row]:
-    """Compare the methods with the first by how far each is on its way from null to ceiling."""
-    first, *others = found
-    for method in others:
-        for name in PLACED:
-            base = _share(found[first][name])
-            more = _share(found[method][name]) - base
+def _compare_with_first(model: RetrainedModel, agreements: Mapping[str, Mapping[str, Agreement]]) -> Iterator[Row]:
+    """Compare each method with the first by the agreement rescaled to null 0 and ceiling 1."""
+    first, *further = agreements
+    for method in further:
+        for name in COMPARED:
+            base = _rescale(agreements[first][name])
+            more = _rescale(agreements[method][name]) - base
             interval = pair_interval(more, stream(0, "against", method, name))
-            metric = f"{name} from null to ceiling, more than {first}"
-            yield from some.rows(method, metric, pair_mean(more), 0.0, 1 - pair_mean(base), interval)
+            metric = Metric(method, f"{name} from null to ceiling, more than {first}", "method difference", name)
+            yield from model.rows(metric, pair_mean(more), 0.0, 1 - pair_mean(base), interval)
 
 
-def _share(agreement: Agreement) -> Tensor:
+def _rescale(agreement: Agreement) -> Tensor:
     estimate = agreement.estimate
     return (agreement.pairs - estimate.null) / (estimate.ceiling - estimate.null)
 
 
-def _variance(some: Retrained) -> Iterator[Row]:
-    found = shares(split_variance({method: [run.vectors for run in some.runs(method)] for method in some.told}))
+def _split_variance(model: RetrainedModel) -> Iterator[Row]:
+    vectors = {method: [run.vectors for run in model.runs(method)] for method in model.explanations}
+    fractions = variance_shares(split_variance(vectors))
     for names, part in PARTS.items():
-        yield from some.rows("", f"variance of ranks by {part}", found[names], 0.0, 1.0)
+        yield from model.rows(Metric("", f"variance of ranks by {part}"), fractions[names], 0.0, 1.0)
 
 
-def _barriers(some: Retrained, found: Mapping[str, Mapping[str, Agreement]]) -> Iterator[Row]:
+def _correlate_barriers(model: RetrainedModel, agreements: Mapping[str, Mapping[str, Agreement]]) -> Iterator[Row]:
     """List barrier and agreement of all pairs, then correlate them."""
-    for i, j in combinations(range(len(some.seeds)), 2):
-        pair, line = f"{some.seeds[i]} and {some.seeds[j]}", float(some.heights["linear"][i, j])
-        yield from some.rows("", "barrier, linear", line, line, 0.0, seed=pair)
-        for method, all_ in found.items():
-            estimate, value = all_["Spearman"].estimate, float(all_["Spearman"].pairs[i, j])
-            yield from some.rows(method, "Spearman of a pair", value, estimate.null, estimate.ceiling, seed=pair)
-    for kind, heights in some.heights.items():
-        for method, all_ in found.items():
+    barrier = Metric("", "barrier, linear", "barrier", "linear")
+    for i, j in combinations(range(len(model.seeds)), 2):
+        pair, line = f"{model.seeds[i]} and {model.seeds[j]}", float(model.heights["linear"][i, j])
+        yield from model.rows(barrier, line, line, 0.0, seed=pair)
+        for method, by_measure in agreements.items():
+            estimate, value = by_measure["Spearman"].estimate, float(by_measure["Spearman"].pairs[i, j])
+            metric = Metric(method, "Spearman of a pair", "pair")
+            yield from model.rows(metric, value, estimate.null, estimate.ceiling, seed=pair)
+    for kind, heights in model.heights.items():
+        for method, by_measure in agreements.items():
             generator = stream(0, "correlation", kind, method)
-            value, interval = pair_correlation(all_["Spearman"].pairs, heights, generator)
-            yield from some.rows(method, f"correlation of Spearman with barrier, {kind}", value, 0.0, -1.0, interval)
+            value, interval = pair_correlation(by_measure["Spearman"].pairs, heights, generator)
+            name = f"correlation of Spearman with barrier, {kind}"
+            yield from model.rows(Metric(method, name, "barrier correlation", kind), value, 0.0, -1.0, interval)
 
 
-def _ways(some: Retrained) -> Iterator[Row]:
-    """Measure the agreement with the first end on the way, and how it differs between kinds of paths.
+def _follow_paths(model: RetrainedModel) -> Iterator[Row]:
+    """Measure the agreement with the first end along paths, and its difference between kinds of paths.
 
-    The interval is that of a mean over the ring of pairs, of which neighbours share a run.
+    The interval is that of a mean over the ring of pairs, of which neighbours have one run in common.
     """
-    for method, runs in some.told.items():
+    for method, runs in model.explanations.items():
         by_kind: dict[str, list[float]] = {}
         for kind in KINDS:
+            metric = Metric(method, f"Spearman with the first end, along {kind}", "path", kind)
             for k, points in enumerate(runs):
-                found = measure_drift(way(points, kind), spearman, stream(0, "way", kind, method, k))
-                value = float(found.first[1:-1].nanmean())
+                result = measure_drift(select_path(points, kind), spearman, stream(0, "way", kind, method, k))
+                value = float(result.first[1:-1].nanmean())
                 by_kind.setdefault(kind, []).append(value)
-                pair = f"{some.seeds[k]} and {some.seeds[(k + 1) % len(runs)]}"
-                metric = f"Spearman with the first end, along {kind}"
-                yield from some.rows(method, metric, value, found.null, found.ceiling, seed=pair)
+                pair = f"{model.seeds[k]} and {model.seeds[(k + 1) % len(runs)]}"
+                yield from model.rows(metric, value, result.null, result.ceiling, seed=pair)
         for kind in KINDS[1:]:
             more = [a - b for a, b in zip(by_kind[kind], by_kind["linear"], strict=True)]
-            value, low, high = seed_interval(more)
+            value, low, high = compute_seed_interval(more)
             ceiling = 1 - sum(by_kind["linear"]) / len(runs)
-            metric = f"Spearman with the first end, {kind} more than linear"
-            yield from some.rows(method, metric, value, 0.0, ceiling, (low, high))
+            name = f"Spearman with the first end, {kind} more than linear"
+            yield from model.rows(Metric(method, name, "path difference", kind), value, 0.0, ceiling, (low, high))
 
 
-def _means(some: Retrained, method: str) -> Iterator[Row]:
-    """Compare means of 1, 2, 4, ... runs; the interval is where single groups lie."""
-    runs = some.runs(method)
+def _average_runs(model: RetrainedModel, method: str) -> Iterator[Row]:
+    """Compare means of 1, 2, 4, ... runs; the interval covers single groups."""
+    runs = model.runs(method)
     for size in (2**power for power in range(len(runs)) if 2 ** (power + 1) <= len(runs)):
         try:
-            found = measure_mean_agreement(runs, size, spearman, stream(0, "mean", size))
-        except EmptyDataError:  # no sample is predicted alike by all runs, and means would explain different classes
+            estimate = measure_mean_agreement(runs, size, spearman, stream(0, "mean", size))
+        except EmptyDataError:  # all runs predict no sample alike, so that means would explain different classes
             return
-        name = "one run" if size == 1 else f"mean of {size} runs"
-        yield some.row(method, f"remedy: {name}", found)
+        name = SINGLE if size == 1 else f"mean of {size} runs"
+        yield model.row(Metric(method, f"remedy: {name}", "remedy", name), estimate)
 
 
-def _averaged(some: Retrained, method: str) -> Iterator[Row]:
-    """Compare averages over disjoint pairs of runs: of their weights, and of explanations along the curve between."""
-    pairs = [points for k, points in enumerate(some.told[method][: len(some.seeds) // 2 * 2]) if k % 2 == 0]
+def _average_pairs(model: RetrainedModel, method: str) -> Iterator[Row]:
+    """Compare averages over disjoint pairs of runs: of weights, and of explanations along the curve between them."""
+    paths = model.explanations[method][: len(model.seeds) // 2 * 2]
+    pairs = [points for k, points in enumerate(paths) if k % 2 == 0]
     weights = [points[MIDDLE] for points in pairs]
-    curves = [_mean(way(points, "bezier"), k) for k, points in enumerate(pairs)]
+    curves = [_average_path(select_path(points, "bezier"), k) for k, points in enumerate(pairs)]
     for name, runs in (("averaged weights of 2 runs", weights), ("mean along a curve of 2 runs", curves)):
         try:
-            found = measure_sample_agreement(runs, spearman, stream(0, "averaged", name))
-        except EmptyDataError:  # no sample is predicted alike by any two
+            agreement = measure_sample_agreement(runs, spearman, stream(0, "averaged", name))
+        except EmptyDataError:  # no two runs predict any sample alike
             continue
-        yield some.row(method, f"remedy: {name}", found.estimate)
+        yield model.row(Metric(method, f"remedy: {name}", "remedy", name), agreement.estimate)
 
 
-def _mean(points: Sequence[RunExplanations], number: int) -> RunExplanations:
-    """Average over a path; samples that are not predicted alike everywhere on it are like no others."""
+def _average_path(points: Sequence[RunExplanations], number: int) -> RunExplanations:
+    """Average over a path; samples that are not predicted alike everywhere on it match no other sample."""
     predicted = torch.stack([point.predicted for point in points])
     alike = (predicted == predicted[0]).all(0)
     return RunExplanations(

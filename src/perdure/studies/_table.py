@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,14 @@ from perdure.records.files import write_bytes, write_text
 from perdure.records.parts import finished_parts, read_parts, write_part
 from perdure.records.place import readable
 
-__all__ = ["CONCLUSION", "Cell", "Found", "Joins", "Row", "Study", "means", "run_study"]
+__all__ = ["CONCLUSION", "Cell", "CellResult", "ComparesCells", "Row", "Study", "average_runs", "run_study"]
+
+Kind = Literal[
+    "value", "method difference", "barrier", "pair", "barrier correlation", "path", "path difference", "remedy"
+]
+
+SINGLE = "one run"
+"""Name of the remedy that averages nothing."""
 
 CONCLUSION = "conclusion.md"
 """What a study says in words, where it does."""
@@ -54,8 +61,10 @@ class Row:
         value: mean over test samples.
         null: what knows nothing scores; None when unknown.
         ceiling: what the best possible scores; None when unknown.
-        low: lower end of a 95 % interval of the value; None when there is none.
-        high: upper end.
+        low: Lower end of a 95 % interval of the value; None when there is none.
+        high: Upper end of the interval.
+        kind: Kind of the number: a plain value, or one of the comparisons of retrained models.
+        comparison: Object of the comparison: a measure, a kind of path, or a remedy; empty for plain values.
     """
 
     dataset: str
@@ -68,10 +77,12 @@ class Row:
     ceiling: float | None = None
     low: float | None = None
     high: float | None = None
+    kind: Kind = "value"
+    comparison: str = ""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class CellResult:
     """What a cell found: rows of the table and arrays for the figures."""
 
     rows: Sequence[Row]
@@ -85,37 +96,37 @@ class Study(Protocol):
         """List the pieces, in a fixed order."""
         ...
 
-    def work(self, cell: Cell) -> Found:
+    def work(self, cell: Cell) -> CellResult:
         """Do one piece."""
         ...
 
-    def published(self) -> Sequence[Row]:
+    def list_published(self) -> Sequence[Row]:
         """List the numbers of the paper."""
         ...
 
-    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+    def draw_figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
         """Draw PNG figures, by name."""
         ...
 
 
 @runtime_checkable
-class Joins(Protocol):
+class ComparesCells(Protocol):
     """A study that compares its cells with each other when all are done, and says what follows."""
 
-    def joined(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Sequence[Row]:
+    def compare_cells(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Sequence[Row]:
         """Compare the cells."""
         ...
 
-    def conclusion(self, rows: Sequence[Row]) -> str:
+    def write_conclusion(self, rows: Sequence[Row]) -> str:
         """Say in words what the rows come to."""
         ...
 
 
 @runtime_checkable
-class Shows(Protocol):
+class HasPages(Protocol):
     """A study with pages to look at."""
 
-    def pages(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
+    def render_pages(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
         """Give pages as HTML, by name."""
         ...
 
@@ -137,19 +148,19 @@ def run_study(study: Study, folder: Path, workers: int | Engine = 1, progress: P
     run_pieces(partial(_work, study, folder), [i for i in range(len(cells)) if i not in done], workers, progress)
     arrays = {cell: _arrays(folder, index) for index, cell in enumerate(cells)}
     rows = [Row(**row) for row in read_parts(parts).to_pylist()]
-    rows += [*(study.joined(arrays) if isinstance(study, Joins) else ()), *study.published()]
+    rows += [*(study.compare_cells(arrays) if isinstance(study, ComparesCells) else ()), *study.list_published()]
     write_text(folder / "table.csv", _csv(name_of(study), rows))
-    if isinstance(study, Joins):
-        write_text(folder / CONCLUSION, study.conclusion(rows))
-    for name, png in study.figures(rows, arrays).items():
+    if isinstance(study, ComparesCells):
+        write_text(folder / CONCLUSION, study.write_conclusion(rows))
+    for name, png in study.draw_figures(rows, arrays).items():
         write_bytes(folder / f"{name}.png", png)
-    if isinstance(study, Shows):
-        for name, html in study.pages(arrays).items():
+    if isinstance(study, HasPages):
+        for name, html in study.render_pages(arrays).items():
             write_text(folder / f"{name}.html", html)
     return rows
 
 
-def means(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+def average_runs(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """Average a table over runs, as text for people.
 
     Args:
@@ -161,7 +172,7 @@ def means(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 
     Example:
         >>> rows = [Row("a", "m", "", "accuracy", str(seed), value, 0.5, 1.0) for seed, value in ((0, 0.8), (1, 0.9))]
-        >>> means(rows)
+        >>> average_runs(rows)
         [('a', 'm', '', 'accuracy', '2', '0.850', '0.500', '1.000', '')]
     """
     groups: dict[tuple[str, str, str, str], list[Row]] = {}
@@ -194,8 +205,8 @@ def _arrays_path(folder: Path, index: int) -> Path:
 
 
 def _arrays(folder: Path, index: int) -> Mapping[str, np.ndarray]:
-    with np.load(readable(_arrays_path(folder, index)), allow_pickle=False) as stored:
-        return dict(stored)
+    with np.load(readable(_arrays_path(folder, index)), allow_pickle=False) as to_arrays:
+        return dict(to_arrays)
 
 
 def _csv(study: str, rows: Sequence[Row]) -> str:

@@ -60,7 +60,7 @@ class BottleneckSeries(Bottleneck):
         }
     )
 
-    def trained(self, seed: int) -> tuple[nn.Module, Splits]:
+    def train_model(self, seed: int) -> tuple[nn.Module, Splits]:
         """Train a network on series that are drawn for each step."""
         size = {"size": 20, "validation": 20, "test": 20} if self.smoke else {"validation": 2000}
         boxes = Boxes("middle", "necessary", **size)

@@ -14,18 +14,54 @@ from perdure.core.target import Probability
 from perdure.data._splits import standardise
 from perdure.data.boxes import Boxes
 from perdure.models._presets import PRESETS
-from perdure.studies._cell import accuracy_row, explain_and_judge
-from perdure.studies._figures import means_chart, moving_box_picture
-from perdure.studies._published import ismail_2019_rows
-from perdure.studies._table import Cell, Found, Row
+from perdure.studies._cell import explain_and_evaluate, measure_accuracy
+from perdure.studies._figures import draw_means, draw_moving_box_means
+from perdure.studies._table import Cell, CellResult, Row
 from perdure.training.settings import PAPER, Training
 from perdure.training.together import train_together
 
-__all__ = ["BoxSaliency"]
+__all__ = ["ISMAIL_2019_TABLE_1", "BoxSaliency", "list_ismail_2019"]
 
 SETS = ("earlier", "middle", "latter", "mixed", "three_earlier", "three_middle")
 MODELS = ("bi_lstm", "lstm", "lstm_self_attention", "lstm_input_cell_attention")
 METRICS = ("weighted_jaccard", "euclidean", "auprc", "auroc", "vanishing")
+
+
+ISMAIL_2019_TABLE_1 = {
+    "lstm": (
+        (0.000, 1.006, 53.4),
+        (0.000, 1.003, 98.6),
+        (0.019, 0.985, 100.0),
+        (0.000, 1.003, 49.1),
+        (0.000, 1.003, 52.2),
+        (0.000, 1.004, 51.8),
+    ),
+    "bi_lstm": (
+        (0.000, 1.004, 50.7),
+        (0.000, 1.003, 53.2),
+        (0.013, 0.990, 100.0),
+        (0.000, 1.002, 51.5),
+        (0.000, 1.003, 51.3),
+        (0.000, 1.003, 51.3),
+    ),
+    "lstm_self_attention": (
+        (0.048, 0.973, 100.0),
+        (0.048, 0.963, 100.0),
+        (0.045, 0.973, 100.0),
+        (0.060, 0.953, 100.0),
+        (0.025, 0.985, 100.0),
+        (0.075, 0.939, 99.9),
+    ),
+    "lstm_input_cell_attention": (
+        (0.103, 0.914, 100.0),
+        (0.124, 0.891, 100.0),
+        (0.110, 0.903, 100.0),
+        (0.104, 0.912, 77.6),
+        (0.108, 0.903, 100.0),
+        (0.106, 0.905, 100.0),
+    ),
+}
+"""Weighted Jaccard, Euclidean distance and test accuracy in percent, by model, in the order of SETS."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +89,7 @@ class BoxSaliency:
         table = [Cell(name, model, 0) for model in MODELS for name in sets]
         return [*sorted(table, key=_is_quick), *(Cell("moving", model, 0) for model in MODELS)]
 
-    def work(self, cell: Cell) -> Found:
+    def work(self, cell: Cell) -> CellResult:
         """Train a network from each seed, explain its test samples and judge the maps."""
         seeds = range(1 if cell.dataset == "moving" else self.seeds)
         splits = [standardise(self._boxes(cell.dataset).load(seed)) for seed in seeds]
@@ -64,21 +100,21 @@ class BoxSaliency:
             seeds, splits, train_together(config, splits, self._training(cell.model), seeds), strict=True
         ):
             one = replace(cell, seed=seed)
-            judged, maps = explain_and_judge(fitted.model, some.test, Probability, METRICS, one)
-            rows += [accuracy_row(fitted.model, some.test, one), *judged]
+            judged, maps = explain_and_evaluate(fitted.model, some.test, Probability, METRICS, one)
+            rows += [measure_accuracy(fitted.model, some.test, one), *judged]
             arrays = arrays or _means(maps, some.test)
-        return Found(rows, arrays)
+        return CellResult(rows, arrays)
 
-    def published(self) -> Sequence[Row]:
+    def list_published(self) -> Sequence[Row]:
         """List Table 1 of the paper."""
-        return ismail_2019_rows()
+        return list_ismail_2019()
 
-    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+    def draw_figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
         """Draw a chart per metric and the moving boxes."""
         table = [row for row in rows if row.dataset != "moving"]
-        charts = {name: means_chart(table, name) for name in ("accuracy", *METRICS)}
+        charts = {name: draw_means(table, name) for name in ("accuracy", *METRICS)}
         moving = {cell.model: found for cell, found in arrays.items() if cell.dataset == "moving"}
-        return {**charts, "moving_boxes": moving_box_picture(moving)}
+        return {**charts, "moving_boxes": draw_moving_box_means(moving)}
 
     def _boxes(self, variant: str) -> Boxes:
         if self.smoke:
@@ -104,3 +140,25 @@ def _means(maps: Tensor, test: Batch) -> Mapping[str, np.ndarray]:
         means[f"mean/{first:03d}"] = maps[start == first].mean(0).numpy()
         means[f"truth/{first:03d}"] = truth[start == first][0].numpy()
     return means
+
+
+def list_ismail_2019() -> list[Row]:
+    """List Table 1 of the input-cell attention paper as rows of a study.
+
+    Returns:
+        Three rows per model and set, with the seed "paper" and accuracy as a share.
+
+    Reference:
+        ismail2019inputcell
+
+    Example:
+        >>> [row.value for row in list_ismail_2019()[:3]]
+        [0.0, 1.006, 0.534]
+    """
+    rows = []
+    for model, numbers in ISMAIL_2019_TABLE_1.items():
+        for name, (jaccard, euclidean, percent) in zip(SETS, numbers, strict=True):
+            rows.append(Row(name, model, "saliency", "weighted_jaccard", "paper", jaccard))
+            rows.append(Row(name, model, "saliency", "euclidean", "paper", euclidean))
+            rows.append(Row(name, model, "", "accuracy", "paper", round(percent / 100, 3)))
+    return rows

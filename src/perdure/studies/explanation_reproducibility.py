@@ -22,12 +22,21 @@ from perdure.models._typed import told_types
 from perdure.ops.params import flatten, params_of, unflatten
 from perdure.stability.along_path import explain_along_path
 from perdure.stability.path_record import make_explainer, select_inputs
-from perdure.studies._cell import accuracy_row
-from perdure.studies._conclusion import concluded
-from perdure.studies._figures import agreement_chart, barrier_picture, remedies_chart, ways_chart
-from perdure.studies._retrained import Retrained, rows_of
-from perdure.studies._table import Cell, Found, Row
-from perdure.studies._ways import KINDS, height, laid, linear_heights, moved, points_of, said, stored
+from perdure.studies._cell import measure_accuracy
+from perdure.studies._conclusion import write_conclusion
+from perdure.studies._figures import draw_agreement, draw_barriers, draw_paths, draw_remedies
+from perdure.studies._paths import (
+    KINDS,
+    align_to,
+    connect,
+    list_points,
+    measure_linear_barriers,
+    measure_path_height,
+    read_run_explanations,
+    to_arrays,
+)
+from perdure.studies._retrained import RetrainedModel, compare_runs
+from perdure.studies._table import Cell, CellResult, Row
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
@@ -86,7 +95,7 @@ class ExplanationReproducibility:
         name = self.data.partition(":")[0]
         return [Cell(name, model, seed) for seed in self._seeds for model in self.models]
 
-    def work(self, cell: Cell) -> Found:
+    def work(self, cell: Cell) -> CellResult:
         """Train a run and the next, and explain test samples with both and on the ways between them."""
         splits = self._splits
         training = replace(CLEAN, epochs=1) if self.smoke else CLEAN
@@ -94,60 +103,62 @@ class ExplanationReproducibility:
         with one_thread():
             models = [train(self._config(cell.model), splits, training, seed).model for seed in (cell.seed, following)]
             surface, (first, other) = ModelLoss(models[0], splits.train), map(params_of, models)
-            paths = laid(surface, first, moved(surface, first, other), cell.seed, self.smoke)
-            shown, points = select_inputs(splits, self.samples), points_of(paths)
+            paths = connect(surface, first, align_to(surface, first, other), cell.seed, self.smoke)
+            shown, points = select_inputs(splits, self.samples), list_points(paths)
             told = {
                 name: explain_along_path(surface, points, shown.batch, make_explainer(name, shown, cell.seed))
                 for name in self.methods
             }
-            heights = {kind: height(surface, path) for kind, path in paths.items()}
-            heights["linear, units not matched"] = height(surface, connect_linearly(first, other))
+            heights = {kind: measure_path_height(surface, path) for kind, path in paths.items()}
+            heights["linear, units not matched"] = measure_path_height(surface, connect_linearly(first, other))
         place, pair = (cell.dataset, cell.model, ""), f"{cell.seed} and {following}"
         rows = [
-            Row(*place, f"barrier, {kind}", pair, value, heights["linear"], 0.0)
+            Row(*place, f"barrier, {kind}", pair, value, heights["linear"], 0.0, kind="barrier", comparison=kind)
             for kind, value in heights.items()
             if kind != "linear"  # comes with all pairs
         ]
         barriers = {f"barrier/{kind}": np.array(heights[kind]) for kind in KINDS}
-        arrays = {"label": shown.batch.label.numpy(), "weights": flatten(first).numpy(), **barriers, **stored(told)}
-        return Found([accuracy_row(models[0], splits.test, cell), *rows], arrays)
+        arrays = {"label": shown.batch.label.numpy(), "weights": flatten(first).numpy(), **barriers, **to_arrays(told)}
+        return CellResult([measure_accuracy(models[0], splits.test, cell), *rows], arrays)
 
-    def joined(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Sequence[Row]:
+    def compare_cells(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Sequence[Row]:
         """Compare the runs of each model."""
-        return [row for model in self.models for row in rows_of(self._retrained(model, arrays))]
+        return [row for model in self.models for row in compare_runs(self._retrained(model, arrays))]
 
-    def conclusion(self, rows: Sequence[Row]) -> str:
+    def write_conclusion(self, rows: Sequence[Row]) -> str:
         """Answer the questions from the numbers, by rule."""
-        return concluded(rows, self.methods)
+        return write_conclusion(rows, self.methods)
 
-    def published(self) -> Sequence[Row]:
+    def list_published(self) -> Sequence[Row]:
         """List nothing: the paper prints no numbers that could be set beside these."""
         return []
 
-    def figures(self, rows: Sequence[Row], _arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+    def draw_figures(
+        self, rows: Sequence[Row], _arrays: Mapping[Cell, Mapping[str, np.ndarray]]
+    ) -> Mapping[str, bytes]:
         """Draw agreement, remedies, agreement against barriers, and agreement on the way."""
         names = {"agreement": "Spearman", "top_types": "top-3 Jaccard", "clusters": "ARI"}
-        charts = {name: agreement_chart(rows, metric) for name, metric in names.items()}
-        drawn = {"remedies": remedies_chart, "barriers": barrier_picture, "ways": ways_chart}
+        charts = {name: draw_agreement(rows, metric) for name, metric in names.items()}
+        drawn = {"remedies": draw_remedies, "barriers": draw_barriers, "ways": draw_paths}
         for model in self.models:
             charts |= {f"{name}_{model.partition(':')[0]}": draw(rows, model) for name, draw in drawn.items()}
         return charts
 
-    def _retrained(self, model: str, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Retrained:
+    def _retrained(self, model: str, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> RetrainedModel:
         found = [some for cell, some in arrays.items() if cell.model == model]
         built = self._config(model).build(self._splits.features, len(self._splits.classes), stream(0))
         like = params_of(built)
         weights = [unflatten(torch.from_numpy(some["weights"]), like) for some in found]
         with one_thread():
-            heights = {"linear": linear_heights(ModelLoss(built, self._splits.train), weights)}
+            heights = {"linear": measure_linear_barriers(ModelLoss(built, self._splits.train), weights)}
         for kind in KINDS[1:]:
             heights[kind] = torch.full_like(heights["linear"], torch.nan)
             for i, some in enumerate(found):
                 j = (i + 1) % len(found)
                 heights[kind][i, j] = heights[kind][j, i] = float(some[f"barrier/{kind}"])
-        told = {method: [said(some, method) for some in found] for method in self.methods}
+        told = {method: [read_run_explanations(some, method) for some in found] for method in self.methods}
         name = self.data.partition(":")[0]
-        return Retrained(name, model, tuple(self._seeds), told, torch.from_numpy(found[0]["label"]), heights)
+        return RetrainedModel(name, model, tuple(self._seeds), told, torch.from_numpy(found[0]["label"]), heights)
 
     @property
     def _seeds(self) -> range:

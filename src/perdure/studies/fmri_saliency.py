@@ -22,14 +22,14 @@ from perdure.report.charts.brain import can_draw_brains, draw_brain_maps, draw_r
 from perdure.report.charts.figure import to_png
 from perdure.report.charts.heatmap import relative_to_uniform
 from perdure.report.charts.study_charts import draw_removal
-from perdure.studies._cell import accuracy_row, explain_and_judge
-from perdure.studies._figures import means_chart
-from perdure.studies._table import Cell, Found, Row
+from perdure.studies._cell import explain_and_evaluate, measure_accuracy
+from perdure.studies._figures import draw_means
+from perdure.studies._table import Cell, CellResult, Row
 from perdure.training.ensemble import train
 from perdure.training.predict import accuracy
 from perdure.training.settings import CLEAN
 
-__all__ = ["FMRISaliency", "delayed"]
+__all__ = ["FMRISaliency", "mark_delayed"]
 
 LSTM, ATTENTION = "lstm", "lstm_input_cell_attention"
 BOTH = f"{LSTM} and {ATTENTION}"
@@ -83,7 +83,7 @@ class FMRISaliency:
         name = "hcp_task" if self.path else "simulated_fmri"
         return [Cell(name, BOTH, seed) for seed in range(self.seeds)]
 
-    def work(self, cell: Cell) -> Found:
+    def work(self, cell: Cell) -> CellResult:
         """Train both networks, explain the test scans, judge the maps and take away what they show."""
         splits = self._dataset().load(cell.seed)
         test = splits.test
@@ -96,21 +96,21 @@ class FMRISaliency:
             settings = replace(TRAINING, epochs=1) if self.smoke else TRAINING
             networks[name] = train(config, splits, settings, cell.seed).model
             metrics = WITHOUT if test.truth is None else WITH_TRUTH
-            judged, maps[name] = explain_and_judge(networks[name], test, Logit, metrics, mine)
-            rows += [accuracy_row(networks[name], test, mine), *judged, _on_task(maps[name], test, mine)]
+            judged, maps[name] = explain_and_evaluate(networks[name], test, Logit, metrics, mine)
+            rows += [measure_accuracy(networks[name], test, mine), *judged, _on_task(maps[name], test, mine)]
         rows += [row for curve in CURVES for row in _removal(networks, maps, curve, test, cell)]
         first = test.label == test.label[0]
         shown = maps if test.truth is None else {"truth": test.truth.float(), **maps}
-        return Found(rows, {name: _thirds(some[first]) for name, some in shown.items()})
+        return CellResult(rows, {name: _thirds(some[first]) for name, some in shown.items()})
 
-    def published(self) -> Sequence[Row]:
+    def list_published(self) -> Sequence[Row]:
         """List nothing: the paper shows pictures and curves only."""
         return []
 
-    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+    def draw_figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
         """Draw a chart per metric, the curves of removal, and regions as strips and, where possible, on the surface."""
         metrics = dict.fromkeys(row.metric for row in rows if not row.metric.startswith(_REMOVED))
-        charts = {name: means_chart(rows, name) for name in metrics}
+        charts = {name: draw_means(rows, name) for name in metrics}
         mean = {name: np.mean([found[name] for found in arrays.values()], 0) for name in next(iter(arrays.values()))}
         pictures = {"removal": _removal_chart(rows), "regions": to_png(draw_region_strips(mean, TIMES))}
         if not self.smoke and can_draw_brains(self._dataset().regions()):
@@ -126,7 +126,7 @@ class FMRISaliency:
 _REMOVED = "accuracy without top "
 
 
-def delayed(event: Int[Tensor, "batch time"], steps: int) -> Bool[Tensor, "batch time"]:
+def mark_delayed(event: Int[Tensor, "batch time"], steps: int) -> Bool[Tensor, "batch time"]:
     """Mark the steps that come a delay after an event.
 
     Args:
@@ -137,7 +137,7 @@ def delayed(event: Int[Tensor, "batch time"], steps: int) -> Bool[Tensor, "batch
         True on task; the first steps have no event before them.
 
     Example:
-        >>> delayed(torch.tensor([[0, 0, -1, 1]]), 1).int().tolist()
+        >>> mark_delayed(torch.tensor([[0, 0, -1, 1]]), 1).int().tolist()
         [[0, 1, 1, 0]]
     """
     on = torch.zeros_like(event, dtype=torch.bool)
@@ -148,7 +148,7 @@ def delayed(event: Int[Tensor, "batch time"], steps: int) -> Bool[Tensor, "batch
 def _on_task(maps: Float[Tensor, "batch time region"], test: Batch, cell: Cell) -> Row:
     """Count how much of what a map shows is on task; a map without a preference shows as much as there is."""
     assert test.event is not None
-    on = delayed(test.event, round(DELAY / REPETITION))[..., None].expand_as(maps)
+    on = mark_delayed(test.event, round(DELAY / REPETITION))[..., None].expand_as(maps)
     share, null = on[_top(maps, TOP)].float().mean().item(), on.float().mean().item()
     return Row(cell.dataset, cell.model, "saliency", "on_task", str(cell.seed), share, null, 1.0)
 

@@ -12,9 +12,9 @@ from perdure.core.target import Probability
 from perdure.models._presets import PRESETS
 from perdure.report.charts.figure import to_png
 from perdure.report.charts.mosaic import draw_digits
-from perdure.studies._cell import accuracy_row, explain_and_judge
-from perdure.studies._figures import means_chart
-from perdure.studies._table import Cell, Found, Row
+from perdure.studies._cell import explain_and_evaluate, measure_accuracy
+from perdure.studies._figures import draw_means
+from perdure.studies._table import Cell, CellResult, Row
 from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
 
@@ -51,24 +51,24 @@ class MNISTSaliency:
         """List networks x seeds."""
         return [Cell(self.data, model, seed) for model in MODELS for seed in range(self.seeds)]
 
-    def work(self, cell: Cell) -> Found:
+    def work(self, cell: Cell) -> CellResult:
         """Train a network, explain the test digits and judge the maps."""
         splits = DATASETS.make(cell.dataset).load(cell.seed)
         settings = replace(CLEAN, epochs=2) if self.smoke else CLEAN
         config = replace(PRESETS[cell.model], hidden_size=64)
         model = train(config, splits, settings, cell.seed).model
-        rows, maps = explain_and_judge(model, splits.test, Probability, METRICS, cell)
+        rows, maps = explain_and_evaluate(model, splits.test, Probability, METRICS, cell)
         shown = {"digits": splits.test.inputs[:SHOWN], "maps": maps[:SHOWN], "labels": splits.test.label[:SHOWN]}
         arrays = {name: some.numpy() for name, some in shown.items()}
-        return Found([accuracy_row(model, splits.test, cell), *rows], arrays)
+        return CellResult([measure_accuracy(model, splits.test, cell), *rows], arrays)
 
-    def published(self) -> Sequence[Row]:
+    def list_published(self) -> Sequence[Row]:
         """List nothing: the paper shows pictures only."""
         return []
 
-    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+    def draw_figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
         """Draw a chart per metric and digits beside their maps."""
-        charts = {name: means_chart(rows, name) for name in ("accuracy", *METRICS)}
+        charts = {name: draw_means(rows, name) for name in ("accuracy", *METRICS)}
         first = {cell.model: found for cell, found in arrays.items() if cell.seed == 0}
         some = next(iter(first.values()))
         maps = {model: found["maps"] for model, found in first.items()}

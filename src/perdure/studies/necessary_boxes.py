@@ -11,9 +11,9 @@ from perdure.core.random import stream
 from perdure.core.target import Logit
 from perdure.data.boxes import Boxes
 from perdure.models._presets import PRESETS
-from perdure.studies._cell import accuracy_row, explain_and_judge
-from perdure.studies._figures import mean_map_picture, means_chart
-from perdure.studies._table import Cell, Found, Row
+from perdure.studies._cell import explain_and_evaluate, measure_accuracy
+from perdure.studies._figures import draw_mean_maps, draw_means
+from perdure.studies._table import Cell, CellResult, Row
 from perdure.training.ensemble import train
 from perdure.training.settings import Training
 from perdure.training.source import fresh
@@ -65,7 +65,7 @@ class NecessaryBoxes:
         seeds = range(self.first_seed, self.first_seed + self.seeds)
         return [Cell(name, model, seed) for model in self.models for seed in seeds for name in sets]
 
-    def work(self, cell: Cell) -> Found:
+    def work(self, cell: Cell) -> CellResult:
         """Train a network on fresh samples, explain test samples and judge the maps."""
         boxes = self._boxes(cell.dataset)
         training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
@@ -74,19 +74,19 @@ class NecessaryBoxes:
         config = replace(PRESETS[cell.model], hidden_size=16, hops=8)
         model = train(config, splits, training, cell.seed, source).model
         test = boxes.draw(100 if self.smoke else 4000, stream(cell.seed, "accuracy"))
-        rows, maps = explain_and_judge(model, splits.test, Logit, METRICS, cell)
+        rows, maps = explain_and_evaluate(model, splits.test, Logit, METRICS, cell)
         mean = {"mean": maps.mean(0).numpy(), "truth": splits.test.truth[0].numpy()}  # type: ignore[index]
-        return Found([accuracy_row(model, test, cell, boxes.bayes_accuracy()), *rows], mean)
+        return CellResult([measure_accuracy(model, test, cell, boxes.bayes_accuracy()), *rows], mean)
 
-    def published(self) -> Sequence[Row]:
+    def list_published(self) -> Sequence[Row]:
         """List nothing: these sets are ours."""
         return []
 
-    def figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
+    def draw_figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
         """Draw a chart per metric and the mean map of each network on each set."""
-        charts = {name: means_chart(rows, name) for name in ("accuracy", *METRICS)}
+        charts = {name: draw_means(rows, name) for name in ("accuracy", *METRICS)}
         first = {cell: found for cell, found in arrays.items() if cell.seed == self.first_seed}
-        return {**charts, "mean_maps": mean_map_picture(first)}
+        return {**charts, "mean_maps": draw_mean_maps(first)}
 
     def _boxes(self, variant: str) -> Boxes:
         size = {"size": 20, "validation": 20, "test": 20} if self.smoke else {"validation": 2000}

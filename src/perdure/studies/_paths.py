@@ -26,7 +26,18 @@ from perdure.ops.params import Params, distance
 from perdure.stability.agreement import RunExplanations
 from perdure.stability.vectors import Vectors
 
-__all__ = ["KINDS", "MIDDLE", "height", "laid", "linear_heights", "moved", "points_of", "said", "stored", "way"]
+__all__ = [
+    "KINDS",
+    "MIDDLE",
+    "align_to",
+    "connect",
+    "list_points",
+    "measure_linear_barriers",
+    "measure_path_height",
+    "read_run_explanations",
+    "select_path",
+    "to_arrays",
+]
 
 KINDS = ("linear", "bezier", "valley")
 
@@ -45,12 +56,12 @@ AT = 13
 """Points of a path at which its loss is measured."""
 
 
-def searched(surface: ModelLoss) -> ModelLoss:
+def select_search_samples(surface: ModelLoss) -> ModelLoss:
     """Take the samples on which paths are laid."""
     return replace(surface, batch=select(surface.batch, slice(0, SEARCHED)))
 
 
-def moved(surface: ModelLoss, first: Params, second: Params) -> Params:
+def align_to(surface: ModelLoss, first: Params, second: Params) -> Params:
     """Let the units of a run change places and signs until they lie nearest to those of another.
 
     Args:
@@ -64,7 +75,7 @@ def moved(surface: ModelLoss, first: Params, second: Params) -> Params:
     return align(first, second, find_symmetries(surface.model)).params
 
 
-def laid(surface: ModelLoss, first: Params, second: Params, seed: int, short: bool) -> dict[str, Path]:
+def connect(surface: ModelLoss, first: Params, second: Params, seed: int, short: bool) -> dict[str, Path]:
     """Lay a path of each kind.
 
     Args:
@@ -77,7 +88,7 @@ def laid(surface: ModelLoss, first: Params, second: Params, seed: int, short: bo
     Returns:
         The paths by kind; a tracking that was cut short ends with a straight piece.
     """
-    few = searched(surface)
+    few = select_search_samples(surface)
     bend = replace(BENT, steps=10) if short else BENT
     tracked = track_valley(few, first, second, replace(TRACKED, evaluations=6) if short else TRACKED).points
     if distance(tracked[-1], second) > 0:
@@ -89,7 +100,7 @@ def laid(surface: ModelLoss, first: Params, second: Params, seed: int, short: bo
     }
 
 
-def height(surface: ModelLoss, path: Path) -> float:
+def measure_path_height(surface: ModelLoss, path: Path) -> float:
     """Measure the barrier of a path.
 
     Args:
@@ -99,10 +110,10 @@ def height(surface: ModelLoss, path: Path) -> float:
     Returns:
         Its height in nats.
     """
-    return measure_barrier(searched(surface), path, torch.Generator(), AT, draws=1).height
+    return measure_barrier(select_search_samples(surface), path, torch.Generator(), AT, draws=1).height
 
 
-def linear_heights(surface: ModelLoss, runs: Sequence[Params]) -> Float[Tensor, "run run"]:
+def measure_linear_barriers(surface: ModelLoss, runs: Sequence[Params]) -> Float[Tensor, "run run"]:
     """Measure the barrier of the straight line between all runs, once their units are matched.
 
     Args:
@@ -114,11 +125,13 @@ def linear_heights(surface: ModelLoss, runs: Sequence[Params]) -> Float[Tensor, 
     """
     table = torch.full((len(runs), len(runs)), torch.nan, dtype=torch.float64)
     for i, j in combinations(range(len(runs)), 2):
-        table[i, j] = table[j, i] = height(surface, connect_linearly(runs[i], moved(surface, runs[i], runs[j])))
+        table[i, j] = table[j, i] = measure_path_height(
+            surface, connect_linearly(runs[i], align_to(surface, runs[i], runs[j]))
+        )
     return table
 
 
-def points_of(paths: Mapping[str, Path]) -> list[Params]:
+def list_points(paths: Mapping[str, Path]) -> list[Params]:
     """List the points at which is asked: the first end, those of each kind, and the second end.
 
     Args:
@@ -131,7 +144,7 @@ def points_of(paths: Mapping[str, Path]) -> list[Params]:
     return [chains[0][0], *(point for chain in chains for point in chain[1:-1]), chains[0][-1]]
 
 
-def way(runs: Sequence[RunExplanations], kind: str) -> list[RunExplanations]:
+def select_path(runs: Sequence[RunExplanations], kind: str) -> list[RunExplanations]:
     """Pick what is said along the path of a kind.
 
     Args:
@@ -142,21 +155,21 @@ def way(runs: Sequence[RunExplanations], kind: str) -> list[RunExplanations]:
         What its points say, ends included.
 
     Example:
-        >>> way(range(11), "bezier")
+        >>> select_path(range(11), "bezier")
         [0, 4, 5, 6, 10]
     """
     begin = 1 + INNER * KINDS.index(kind)
     return [runs[0], *runs[begin : begin + INNER], runs[-1]]
 
 
-def stored(told: Mapping[str, Sequence[RunExplanations]]) -> dict[str, np.ndarray]:
+def to_arrays(told: Mapping[str, Sequence[RunExplanations]]) -> dict[str, np.ndarray]:
     """Turn what all points say into arrays.
 
     Args:
         told: by method.
 
     Returns:
-        The arrays, for `said`.
+        The arrays, for `read_run_explanations`.
     """
     some = next(iter(told.values()))
     arrays = {
@@ -170,11 +183,11 @@ def stored(told: Mapping[str, Sequence[RunExplanations]]) -> dict[str, np.ndarra
     return arrays
 
 
-def said(arrays: Mapping[str, np.ndarray], method: str) -> list[RunExplanations]:
+def read_run_explanations(arrays: Mapping[str, np.ndarray], method: str) -> list[RunExplanations]:
     """Read what all points say.
 
     Args:
-        arrays: of `stored`.
+        arrays: of `to_arrays`.
         method: which method.
 
     Returns:
