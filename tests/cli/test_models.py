@@ -15,6 +15,7 @@ from perdure.cli.sources import load_data
 from perdure.core.errors import CheckpointError, FactoryError, SettingError, UnknownNameError
 from perdure.models.factory import Factory
 from perdure.models.published import Published
+from perdure.records.run import config_digest
 from tests.cli.shell import run
 from tests.cli.test_cli import BOXES, QUICK
 from tests.models.own import GOOD
@@ -68,6 +69,7 @@ def test_a_run_folder_cannot_have_code_run_however_it_names_it(place, tmp_path, 
     (tmp_path / "evil/__init__.py").write_text("from pathlib import Path; Path('ran').touch()")
     described = yaml.safe_load((tmp_path / "maps/run.yaml").read_text())
     described["config"]["model"] = disguise
+    described["digest"] = config_digest(described["config"])  # as the author of a forged folder would
     (tmp_path / "maps/run.yaml").write_text(yaml.safe_dump(described))
     assert "cannot have code run by itself" in run("evaluate", "maps", code=4)
     assert not (tmp_path / "ran").exists()
