@@ -52,9 +52,4 @@ def test_a_number_without_an_interval_has_no_standing():
     unknown = Estimate(0.5, 0.0, 1.0, name="n", higher_is_better=True)
     assert compare_with_null(unknown) is None
     assert (format_value(unknown), format_interval(unknown)) == ("0.500", "unknown")
-    assert (
-        place_on_place_on_scale(unknown).low
-        == place_on_place_on_scale(unknown).high
-        == place_on_place_on_scale(unknown).value
-        == 50.0
-    )
+    assert place_on_scale(unknown).low == place_on_scale(unknown).high == place_on_scale(unknown).value == 50.0

@@ -1,1 +1,1 @@
-"""Landscape: the loss between trained weights, and paths across it."""
+"""The loss between trained weights, and low-loss paths."""

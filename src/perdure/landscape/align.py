@@ -1,4 +1,4 @@
-"""Alignment: the same network as near as its symmetries allow to another one."""
+"""Alignment of two networks by their symmetries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Alignment:
     """A network moved towards another one.
 
     Args:
-        params: its weights; the function is the same.
+        params: Its weights; the function is the same.
         before: Distance before alignment.
         after: Distance after alignment.
     """
@@ -44,7 +44,7 @@ def align(first: Params, second: Params, layers: Sequence[UnitLayer], rounds: in
         first: Weights that stay fixed.
         second: Weights to move; not modified.
         layers: Layers of units, from `find_symmetries`.
-        rounds: the most passes over all layers.
+        rounds: Most passes over all layers.
 
     Returns:
         The second network, moved. A local optimum: the units of a recurrent layer index both axes of its
@@ -93,7 +93,7 @@ def _forward(first: Params, second: Params, layers: Sequence[UnitLayer]) -> Para
 
 
 def _matched(first: Params, second: Params, units: UnitLayer) -> tuple[Tensor, Tensor]:
-    """Give the order and the signs under which the units of the second lie nearest to those of the first."""
+    """Return the order and signs under which the units of the second are nearest to those of the first."""
     even, odd = (torch.zeros(units.size, units.size, dtype=torch.float64) for _ in range(2))
     for place in units.places:
         flips = torch.tensor(place.odd)

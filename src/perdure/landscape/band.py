@@ -1,4 +1,4 @@
-"""The nudged elastic band: a chain whose points slide down across it while they keep their places along it."""
+"""The nudged elastic band: a chain whose points descend across it and keep their spacing along it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class BandSettings:
     """How a band is relaxed: Adam, in rounds, whose learning rate falls to zero over the second half of each.
 
     Args:
-        pivots: points between the ends, at first.
+        pivots: Points between the ends, at first.
         steps: Steps of Adam in a round; each takes one gradient of each pivot.
         learning_rate: Learning rate of the first half of a round; with high ones the loss rises between pivots.
-        batch_size: samples of one step.
-        insertions: further rounds, each with one more pivot than the one before.
+        batch_size: Samples of one step.
+        insertions: Further rounds, each with one more pivot than the one before.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -141,7 +141,7 @@ class BandLearner:
         return self.settings.batch_size
 
     def begin(self, generator: torch.Generator) -> LearningState:
-        """Put the pivots evenly on the straight line.
+        """Space the pivots evenly on the straight line.
 
         Args:
             generator: Generator of samples, not advanced.
@@ -156,7 +156,7 @@ class BandLearner:
 
         Args:
             state: State to continue from; not modified.
-            until: steps in all after which to stop.
+            until: Number of steps in all.
 
         Returns:
             The state there.
@@ -172,7 +172,7 @@ class BandLearner:
         return state
 
     def path(self, state: LearningState) -> Chain:
-        """Give the band as it is now.
+        """Return the current band.
 
         Args:
             state: State of the learning.
@@ -183,7 +183,7 @@ class BandLearner:
         return Chain(split_points(state, self.ends))
 
     def _relaxed(self, state: LearningState, until: int) -> LearningState:
-        """Let the pivots slide, in the round that they are in."""
+        """Relax the pivots within the current round."""
         settings, points, generator = self.settings, state.points.clone(), torch.Generator()
         generator.set_state(state.random)
         inner, taken = points[1:-1], state.steps % settings.steps
@@ -192,6 +192,7 @@ class BandLearner:
             some = draw_samples(self.surface.size, settings.batch_size, generator)
             slopes = [flatten(self.surface.gradient(unflatten(pivot, self.ends[0]), some)) for pivot in inner]
             learner.step(project_across(torch.stack(slopes), points))
+            # Without springs nothing holds pivots apart, and they would slide into the minima at the ends.
             inner.copy_(redistribute(points, state.shares)[1:-1])
         return replace(
             state,
@@ -204,16 +205,18 @@ class BandLearner:
         )
 
     def _inserted(self, state: LearningState) -> LearningState:
-        """Put a pivot into the middle of the piece that is highest there, relative to its ends; Adam restarts."""
+        """Insert a pivot in the middle of the piece that is highest there, relative to its ends; Adam restarts."""
         points, shares = state.points, state.shares
         middles = (points[1:] + points[:-1]) / 2
         loss, between = (self._losses(some) for some in (points, middles))
+        # The height over the mean of both ends finds barriers inside a piece, also where the loss rises along the band.
         k = int((between - (loss[1:] + loss[:-1]) / 2).argmax()) + 1
         middle = (shares[k - 1 : k] + shares[k : k + 1]) / 2
         return replace(
             state,
             points=torch.cat([points[:k], middles[k - 1 : k], points[k:]]),
             shares=torch.cat([shares[:k], middle, shares[k:]]),
+            # moments of the old pivots would fit neither the number nor the positions of the new ones
             moments=points.new_zeros(2, len(points) - 1, points.shape[1]),
             evaluations=state.evaluations + len(loss) + len(between),
         )
@@ -224,10 +227,10 @@ class BandLearner:
 
 
 def project_across(slopes: Float[Tensor, "pivot weight"], points: Float[Tensor, "point weight"]) -> Tensor:
-    """Take off gradients what points along a chain: towards the next point and away from the one before.
+    """Remove the component of each gradient along a chain, from the previous to the next point.
 
     Args:
-        slopes: a gradient for each point but the ends.
+        slopes: Gradient for each point but the ends.
         points: Points of the chain, ends included.
 
     Returns:
@@ -242,7 +245,7 @@ def redistribute(points: Float[Tensor, "point weight"], shares: Float[Tensor, " 
 
     Args:
         points: Points of the chain.
-        shares: ascending from 0 to 1, one for each point.
+        shares: Ascending from 0 to 1, one for each point.
 
     Returns:
         Points on the chain, the ends as they are.
@@ -255,6 +258,7 @@ def redistribute(points: Float[Tensor, "point weight"], shares: Float[Tensor, " 
     ends = steps.cumsum(0)
     done = shares.to(ends) * ends[-1]
     piece = torch.searchsorted(ends, done).clamp_max(len(steps) - 1)
+    # Clamped, as two points may coincide and their piece has no length.
     part = 1 - (ends[piece] - done) / steps[piece].clamp_min(torch.finfo(steps.dtype).tiny)
     moved = torch.lerp(points[piece], points[piece + 1], part.clamp(0, 1)[:, None].to(points))
     return torch.cat([points[:1], moved[1:-1], points[-1:]])

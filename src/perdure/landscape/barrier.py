@@ -15,7 +15,7 @@ from perdure.landscape.surface import Surface
 __all__ = ["Barrier", "estimate_standard_error", "measure_barrier"]
 
 _QUANTILE = 1.6448536269514722
-"""Of the standard normal distribution, at 95 %."""
+"""The 95 % quantile of the standard normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Barrier:
     """The loss along a path.
 
     Args:
-        t: shares of the way, ascending from 0 to 1.
-        losses: the mean loss at each.
-        height: the most that the loss lies above the straight line between the losses of both ends, at least 0.
-        increase: the most that the loss lies above that of the worse end, at least 0: the allowed loss increase
+        t: Fractions of the path, ascending from 0 to 1.
+        losses: Mean loss at each point.
+        height: Largest excess of the loss over the straight line between the losses of both ends, at least 0.
+        increase: Largest excess of the loss over that of the worse end, at least 0: the allowed loss increase
             that this path needs.
-        top: the share of the way where the height is reached.
+        top: Share of the way where the height is reached.
         noise: Height by chance alone: the 95 % quantile of a normal distribution with the bootstrap standard
             error of the paired difference at the top.
     """
@@ -58,7 +58,7 @@ def measure_barrier(
         path: Path to measure.
         generator: Generator of the bootstrap.
         points: Number of points, both ends included.
-        draws: bootstrap samples.
+        draws: Bootstrap samples.
 
     Returns:
         The barrier and the noise of the samples.
@@ -97,9 +97,9 @@ def estimate_standard_error(values: Float[Tensor, " sample"], generator: torch.G
     """Estimate the standard error of a mean by drawing the samples again, with repetition.
 
     Args:
-        values: one of each sample, on the CPU.
+        values: Value of each sample, on the CPU.
         generator: Generator of the draws.
-        draws: bootstrap samples.
+        draws: Bootstrap samples.
 
     Returns:
         The standard deviation of the means.

@@ -1,4 +1,4 @@
-"""Curves with bends between fixed ends: how the bends are learned."""
+"""Low-loss curves between fixed ends: Bezier curves and polygonal chains."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Parts = Callable[[float], tuple[float, ...]]
-"""For each share of the way, how much of first end, bends and second end the point is made of."""
+"""From a fraction of the curve to the weights of first end, bends and second end in its point."""
 
 Curve = TypeVar("Curve", bound=Path)
 
@@ -54,7 +54,7 @@ class CurveSettings:
     Args:
         steps: Steps of Adam; each takes one gradient.
         learning_rate: Learning rate of the first half.
-        batch_size: samples of one step.
+        batch_size: Samples of one step.
         bends: Number of free points between the ends.
         allowed: Largest increase in nats over the loss of the worse end with which learning ends early, checked every
             50 steps at a few points with losses of all samples; None for no check.
@@ -85,8 +85,8 @@ class CurveLearner(Generic[Curve]):
         surface: Loss surface.
         ends: Fixed ends of the curve.
         settings: Settings of the learning.
-        parts: the shape of the curve; as many parts as bends and ends.
-        curve: makes the path of all points, ends included.
+        parts: Shape of the curve; as many parts as bends and ends.
+        curve: Makes the path of all points, ends included.
 
     Raises:
         ShapeError: If the two ends do not fit.
@@ -120,7 +120,7 @@ class CurveLearner(Generic[Curve]):
         return self.settings.batch_size
 
     def begin(self, generator: torch.Generator) -> LearningState:
-        """Put the bends evenly on the straight line.
+        """Space the bends evenly on the straight line.
 
         Args:
             generator: Generator of shares and samples, not advanced.
@@ -135,11 +135,11 @@ class CurveLearner(Generic[Curve]):
         return replace(state, level=worse + self.settings.allowed, evaluations=2)
 
     def advance(self, state: LearningState, until: int) -> LearningState:
-        """Go on, until the loss along the curve is low enough or there are no more steps.
+        """Continue until the loss along the curve is low enough or all steps are taken.
 
         Args:
             state: State to continue from; not modified.
-            until: steps in all after which to stop.
+            until: Number of steps in all.
 
         Returns:
             The state there.
@@ -154,7 +154,7 @@ class CurveLearner(Generic[Curve]):
         return state
 
     def path(self, state: LearningState) -> Curve:
-        """Give the curve as it is now.
+        """Return the current curve.
 
         Args:
             state: State of the learning.
@@ -194,7 +194,7 @@ class CurveLearner(Generic[Curve]):
         )
 
     def _at(self, state: LearningState, bends: Tensor, t: float) -> Params:
-        """Give the point of the curve with these bends."""
+        """Return a point of the curve with these bends."""
         share = self.parts(t)
         between = torch.tensor(share[1:-1]).to(bends) @ bends
         return unflatten(share[0] * state.points[0] + between + share[-1] * state.points[-1], self.ends[0])
@@ -205,7 +205,7 @@ class Bezier:
     """A Bezier curve; with one control point it is quadratic.
 
     Args:
-        points: first end, control points, second end.
+        points: First end, control points, second end.
 
     Raises:
         SettingError: If there is no control point.
@@ -223,10 +223,10 @@ class Bezier:
             raise SettingError(f"there are {len(self.points)} points", "give two ends with a control point between")
 
     def at(self, t: float) -> Params:
-        """Give the weights at a parameter of the curve; its speed is not constant (`evenly` makes it so).
+        """Return the weights at a parameter of the curve; its speed is not constant (see `space_evenly`).
 
         Args:
-            t: from 0 to 1.
+            t: From 0 to 1.
 
         Returns:
             A point, for one control point (1 - t)^2 first + 2 t (1 - t) control + t^2 second; the ends exactly.
@@ -289,7 +289,7 @@ def make_bezier_learner(
 
 
 def _bernstein(degree: int, t: float) -> tuple[float, ...]:
-    """Give the Bernstein polynomials of a degree."""
+    """Return the Bernstein polynomials of a degree."""
     return tuple(comb(degree, k) * t**k * (1 - t) ** (degree - k) for k in range(degree + 1))
 
 
@@ -342,5 +342,5 @@ def make_polychain_learner(
 
 
 def _hats(pieces: int, t: float) -> tuple[float, ...]:
-    """Give the hat functions of a chain: each point is met by its own alone."""
+    """Return the hat functions of a chain."""
     return tuple(max(0.0, 1 - abs(pieces * t - k)) for k in range(pieces + 1))

@@ -31,7 +31,7 @@ def find_direction(
     .. math:: \sqrt{1 - s^2} \, \frac{\hat v - p \hat g}{\sqrt{1 - p^2}} - s \hat g
 
     Args:
-        to: from here to the target, not zero; double precision.
+        to: From here to the target, not zero; double precision.
         gradient: Gradient of the loss at this point.
         descent: Required slope s as a fraction of the steepest descent, from -1 to 1. With 0 the way
             straight on loses its uphill part; below 0 it may climb a little; with -1 it is left as it is.
@@ -59,8 +59,11 @@ def find_direction(
     p = float(straight @ uphill)
     if p <= -descent:
         return straight
+    # Exactly uphill, every direction at a right angle turns equally far, and the formula divides by zero.
     if 1 - p * p < _PARALLEL:
         return -uphill
+    # The optimum lies in the plane of both vectors, on the cone of the required slope: the part of the way that keeps
+    # the loss, at length sqrt(1 - s^2), and the steepest descent, at length s.
     level: Tensor = (straight - p * uphill) / math.sqrt(1 - p * p)
     return math.sqrt(1 - descent * descent) * level - descent * uphill
 
@@ -77,8 +80,8 @@ class Corrector:
     Args:
         surface: Loss surface.
         target: Weights that a correction must not move away from.
-        steps: corrections of a call.
-        batch_size: samples of a gradient, which go through all samples in one order.
+        steps: Corrections of a call.
+        batch_size: Samples of a gradient, which go through all samples in one order.
 
     Reference:
         ger2020reproducibility
@@ -104,7 +107,7 @@ class Corrector:
         Args:
             point: Start; not modified.
             length: Largest length of the first correction, reached when Adam moves every weight alike.
-            before: gradients that were taken before.
+            before: Gradients that were taken before.
 
         Returns:
             The point after all corrections.
@@ -114,6 +117,7 @@ class Corrector:
         """
         here = flatten(point).double()
         aim = here + difference(point, self.target)
+        # The first step of Adam changes every weight by its learning rate, so its length is the rate times sqrt(n).
         whole = length / math.sqrt(len(here))
         learner = torch.optim.Adam([here.requires_grad_()], whole)
         for k in range(self.steps):
@@ -130,6 +134,7 @@ class Corrector:
         size = self.surface.size
         if size <= self.batch_size:
             return None
+        # One fixed order, so that a resumed tracking draws the batches of an uninterrupted one.
         order = torch.randperm(size, generator=stream(0, "valley"))
         return order[(k * self.batch_size + torch.arange(self.batch_size)) % size]
 

@@ -20,7 +20,7 @@ from perdure.training.checkpoint import Info, load_checkpoint
 __all__ = ["PathEnds", "align_ends", "find_recorded_data", "load_ends"]
 
 NAMED = 6
-"""Differences that an error names."""
+"""Largest number of differences in an error message."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,8 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
     Args:
         first: Folder of a trained model.
         second: Folder of another one.
-        splits: the data of both.
-        config: the factory of runs of a model of your own; other checkpoints do without.
+        splits: Data of both.
+        config: Factory of runs of a model of your own; other checkpoints do without.
 
     Returns:
         The ends, as they were trained.
@@ -80,7 +80,7 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
 
 
 def align_ends(ends: PathEnds) -> PathEnds:
-    """Let the units of the second run change places and signs until they lie nearest to those of the first.
+    """Align the second run to the first by permutations and signs of its units.
 
     Args:
         ends: Ends as they were trained.
@@ -97,7 +97,7 @@ def align_ends(ends: PathEnds) -> PathEnds:
 
 
 def find_recorded_data(folder: Path) -> tuple[str, int] | None:
-    """Look up what a run was trained on.
+    """Find the recorded data of a training run.
 
     Args:
         folder: Folder of the trained model, inside that of the command which trained it.

@@ -42,7 +42,7 @@ def restore_adam(
 
     Args:
         weights: Weights, updated in place.
-        moments: running means of gradient and squared gradient, zero before the first step; not written to.
+        moments: Running means of gradient and squared gradient, zero before the first step; not written to.
         taken: Number of steps so far.
         learning_rate: Learning rate of the next step.
 
@@ -60,7 +60,7 @@ def copy_moments(adam: torch.optim.Adam, weights: Float[Tensor, "*some"]) -> Flo
     """Copy the moments of an Adam.
 
     Args:
-        adam: the optimiser.
+        adam: Optimiser.
         weights: Weights of the optimiser.
 
     Returns:
@@ -75,7 +75,7 @@ class DecayingAdam:
 
     Args:
         weights: Weights, updated in place.
-        moments: means of gradient and squared gradient before its next step; not written to.
+        moments: Means of gradient and squared gradient before its next step; not written to.
         learning_rate: Learning rate of the first half.
         steps: Number of steps in all.
         taken: Number of steps so far.
@@ -102,7 +102,7 @@ class DecayingAdam:
         """Take a step.
 
         Args:
-            slopes: the gradient, shaped like the weights.
+            slopes: Gradient, shaped like the weights.
         """
         self._adam.param_groups[0]["lr"] = self._rate * min(1.0, 2 - 2 * self._taken / self._steps)
         self._weights.grad = slopes
@@ -115,15 +115,15 @@ class LearningState:
     """State of the learning of a curve: all that its next step depends on.
 
     Args:
-        points: the weights of first end, points between and second end, each in one row.
+        points: Weights of first end, points between and second end, each in one row.
         shares: Fraction of the path at each point.
-        moments: running means of gradient and squared gradient that Adam has of the points between.
+        moments: Running means of gradient and squared gradient that Adam has of the points between.
         random: State of the generator.
-        level: learning ends once the loss is no higher; minus infinity never ends it early.
+        level: Learning ends once the loss is no higher; minus infinity never ends it early.
         steps: Number of steps so far.
         evaluations: Number of losses computed.
         gradients: Number of gradients computed.
-        ended: whether no step is left.
+        ended: Whether no step is left.
     """
 
     points: Float[Tensor, "point weight"]
@@ -164,15 +164,15 @@ class Learner(Protocol[Curve]):
         ...
 
     def begin(self, generator: torch.Generator) -> LearningState:
-        """Take no step yet; the stream of draws is that of the generator, which is not advanced."""
+        """Return the state before the first step, with a copy of the state of the generator."""
         ...
 
     def advance(self, state: LearningState, until: int) -> LearningState:
-        """Go on from a state, which is not written to, until so many steps have been taken in all."""
+        """Continue from a state, which is not modified, until a number of steps in all."""
         ...
 
     def path(self, state: LearningState) -> Curve:
-        """Give the curve as it is now."""
+        """Return the current curve."""
         ...
 
 
@@ -192,7 +192,7 @@ def learn_path(learner: Learner[Curve], generator: torch.Generator) -> Curve:
 
 
 def make_initial_state(ends: tuple[Params, Params], between: int, generator: torch.Generator) -> LearningState:
-    """Give the state before the first step: points evenly on the straight line.
+    """Return the state before the first step: points evenly on the straight line.
 
     Args:
         ends: Ends of the curve.
@@ -240,7 +240,7 @@ def compute_mean_loss(surface: Surface, point: Params) -> float:
 
     Args:
         surface: Loss surface.
-        point: the weights.
+        point: Weights.
 
     Returns:
         The mean.
@@ -258,7 +258,7 @@ def save_learning(file: File, kept: TimedState[LearningState]) -> None:
     """Store a learning in the place of what was there.
 
     Args:
-        file: a .safetensors file, which then is whole.
+        file: A .safetensors file, which then is whole.
         kept: State with its time.
 
     Raises:
@@ -273,7 +273,7 @@ def load_learning(file: File) -> TimedState[LearningState] | None:
     """Load what `save_learning` stored, to the bit.
 
     Args:
-        file: the .safetensors file.
+        file: The .safetensors file.
 
     Returns:
         It, or None where there is none.

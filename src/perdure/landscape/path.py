@@ -1,4 +1,4 @@
-"""Paths: from a share of the way to weights."""
+"""Paths: weights as a function of the fraction of the path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from perdure.ops.params import Params, distance, interpolate
 __all__ = ["Chain", "Path", "connect_linearly", "space_evenly"]
 
 _FINE = 1000
-"""Pieces that the length of a curve is measured by."""
+"""Number of pieces to measure the length of a curve."""
 
 
 class Path(Protocol):
@@ -30,7 +30,7 @@ class Path(Protocol):
         ...
 
     def at(self, t: float) -> Params:
-        """Give the weights where t of the way is done; 0 and 1 are the ends, exactly."""
+        """Return the weights at fraction t of the path; 0 and 1 are exactly the ends."""
         ...
 
 
@@ -39,7 +39,7 @@ class Chain:
     """Straight pieces from point to point, travelled at constant speed.
 
     Args:
-        points: two or more, the ends among them.
+        points: Two or more, the ends among them.
 
     Raises:
         SettingError: For fewer.
@@ -68,10 +68,10 @@ class Chain:
         return float(self.steps.sum())
 
     def at(self, t: float) -> Params:
-        """Give the weights where t of the length is done.
+        """Return the weights at fraction t of the length.
 
         Args:
-            t: the share, from 0 to 1.
+            t: Share, from 0 to 1.
 
         Returns:
             A point on a piece.
@@ -98,7 +98,7 @@ def space_evenly(path: Path, points: int = 25) -> Chain:
     between neighbours would depend on that. The length of a curve is that of a chain through a thousand pieces of it.
 
     Args:
-        path: any.
+        path: Any path.
         points: Number of points, both ends included.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Valley tracking as its published code does it, for comparison."""
+"""Valley tracking as in its published code, for comparison."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _NEAR = 5.0
 _CLIP = 10.0
 """Largest absolute value in a gradient."""
 _FIRST_LENGTH, _SHRINK, _LAST_LENGTH = 0.5, 0.8, 1e-5
-"""Of the search along a direction."""
+"""First length, factor and last length of the search along a direction."""
 _SETTLED, _RATE, _DECAY = 1e-5, 0.5, 0.95
-"""Of the search for a direction: change of the cosine at which it ends, learning rate of the multiplier, its decay."""
+"""Search for a direction: change of the cosine at its end, learning rate of the multiplier, its decay."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class PublishedSettings:
     """The settings of the published code, with budgets, which it has not.
 
     Args:
-        allowed: the most that the loss may lie above that of the worse end, in nats.
+        allowed: Largest excess of the loss over that of the worse end, in nats.
         share: Fraction of the straight line for each step along it.
         slope: Required descent in loss per distance; it can exceed the norm of the gradient.
-        outer: the most gradients for one direction, and the most further rounds with the last of them.
-        inner: steps of Adam for each of them.
-        batch_size: samples of a gradient.
-        close: distance to the target at which the path is at its end.
-        evaluations: losses of points after which no further step begins.
-        seconds: time after which no further step begins.
+        outer: Most gradients for one direction, and the most further rounds with the last of them.
+        inner: Steps of Adam for each of them.
+        batch_size: Samples of a gradient.
+        close: Distance to the target at which the path is at its end.
+        evaluations: Losses of points after which no further step begins.
+        seconds: Time after which no further step begins.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -127,8 +127,8 @@ def track_published_valley(
 
     Args:
         surface: Loss surface.
-        first: the start.
-        second: the target.
+        first: Start of the path.
+        second: Target of the path.
         settings: Settings of the published code.
         start: Generator of the samples of gradients; or an earlier tracking between these ends to resume, as if
             it had never ended. Budgets count from the first start for evaluations, and from now for seconds.
@@ -180,7 +180,7 @@ def track_published_in_chunks(
 
     Args:
         surface: Loss surface.
-        ends: start and target.
+        ends: Start and target.
         settings: Settings of the published code; its seconds count over all calls.
         generator: Generator of the samples of one that begins.
         folder: Folder of this tracking alone.

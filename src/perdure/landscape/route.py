@@ -1,4 +1,4 @@
-"""Routes: paths of each kind between two runs, found once and kept with what they cost."""
+"""Routes: paths of each kind between two runs, stored with their cost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Route:
 
     Args:
         kind: Kind of the path.
-        path: from one end to the other.
+        path: From one end to the other.
         seconds: Time of the search.
         passes: Number of minibatch passes, as in `CountedSurface`.
         ended: Reason for the end of the search.
@@ -63,8 +63,8 @@ class PathSearch:
         folder: Folder of the run.
         seconds: Time limit for each tracked path over all calls.
         report: Callback that gets the progress as text.
-        allowed: largest increase of the loss along a tracked path, in nats; None for as much as needed.
-        seed: seed for all random draws.
+        allowed: Largest increase of the loss along a tracked path, in nats; None for as much as needed.
+        seed: Seed for all random draws.
     """
 
     surface: ModelLoss
@@ -116,8 +116,8 @@ def save_path(file: Folder, path: Path) -> None:
     """Store a path by the points that define it.
 
     Args:
-        file: a .safetensors file, which then is whole.
-        path: a chain or a Bezier curve.
+        file: A .safetensors file, which then is whole.
+        path: Chain or a Bezier curve.
 
     Raises:
         RunFolderError: If the system cannot write.
@@ -129,7 +129,7 @@ def load_path(file: Folder) -> Path:
     """Load what `save_path` stored; names, order and bits of the weights are the same.
 
     Args:
-        file: the .safetensors file.
+        file: The .safetensors file.
 
     Returns:
         The path.

@@ -29,10 +29,10 @@ __all__ = [
 ]
 
 CHUNK = 5.0
-"""Seconds that a chunk is to take."""
+"""Target duration of a chunk in seconds."""
 
 FIRST = 8
-"""Units of work of the first chunk; later ones have more or fewer, as they took less or more time."""
+"""Units of work of the first chunk; later chunks have more or fewer, by their duration."""
 
 State = TypeVar("State")
 
@@ -95,8 +95,8 @@ def save_points(file: Folder, points: Sequence[Params], shape: str) -> None:
     """Store points of one kind of weights.
 
     Args:
-        file: a .safetensors file, which then is whole.
-        points: one or more.
+        file: A .safetensors file, which then is whole.
+        points: One or more points.
         shape: Class of the path.
 
     Raises:
@@ -111,7 +111,7 @@ def load_points(file: Folder) -> tuple[tuple[Params, ...], str]:
     """Load what `save_points` stored.
 
     Args:
-        file: the .safetensors file.
+        file: The .safetensors file.
 
     Returns:
         The points, and what they are the points of.
@@ -133,7 +133,7 @@ def save_tensors(file: Folder, tensors: Mapping[str, Tensor], about: Mapping[str
     """Store tensors with plain values; equal contents have equal bytes.
 
     Args:
-        file: a .safetensors file, which then is whole.
+        file: A .safetensors file, which then is whole.
         tensors: Tensors by name.
         about: Plain values.
 
@@ -148,7 +148,7 @@ def load_tensors(file: Folder) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Load what `save_tensors` stored.
 
     Args:
-        file: the .safetensors file.
+        file: The .safetensors file.
 
     Returns:
         Tensors, and what is known of them.

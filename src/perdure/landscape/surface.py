@@ -36,7 +36,7 @@ class Surface(Protocol):
         ...
 
     def losses(self, params: Params) -> Float[Tensor, " sample"]:
-        """Give the loss of each sample at a point."""
+        """Return the loss of each sample at a point."""
         ...
 
     def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
@@ -54,8 +54,8 @@ class ModelLoss:
 
     Args:
         model: Model that defines the architecture; called as `model(x)`, or as `model(x, lengths=lengths)` with a mask.
-        batch: the samples.
-        rows: the most samples in one call; statistics of batch normalisation are averaged over the calls.
+        batch: Samples.
+        rows: Most samples in one call; statistics of batch normalisation are averaged over the calls.
 
     Reference:
         jordan2023repair
@@ -82,7 +82,7 @@ class ModelLoss:
         """Compute the loss of each sample.
 
         Args:
-            params: the weights of the model.
+            params: Weights of the model.
 
         Returns:
             Cross-entropies in nats, without a graph, on the CPU.
@@ -97,7 +97,7 @@ class ModelLoss:
 
         Args:
             params: Weights at which to differentiate; not modified.
-            some: the samples to average over; None for all. Batch normalisation uses the statistics of each call.
+            some: Samples to average over; None for all. Batch normalisation uses the statistics of each call.
 
         Returns:
             The gradient by name; zero for weights that the loss does not depend on.
@@ -118,10 +118,10 @@ class ModelLoss:
         return dict(zip(params, total, strict=True))
 
     def model_at(self, params: Params) -> nn.Module:
-        """Put weights into a copy of the model, to predict and explain with.
+        """Return a copy of the model with given weights, to predict and explain with.
 
         Args:
-            params: the weights.
+            params: Weights.
 
         Returns:
             The copy in evaluation mode; its statistics of batch normalisation are those of the samples of the loss.
@@ -158,7 +158,7 @@ def _normalisations(model: nn.Module) -> list[tuple[str, BatchNorm]]:
 
 
 def _fresh(model: nn.Module) -> Params:
-    """Give new statistics of batch normalisation, of no samples."""
+    """Return statistics of batch normalisation without samples."""
     return {
         f"{name}.{key}" if name else key: torch.zeros_like(value)
         for name, module in _normalisations(model)
@@ -168,7 +168,7 @@ def _fresh(model: nn.Module) -> Params:
 
 @contextmanager
 def _estimating(model: nn.Module) -> Iterator[None]:
-    """Let batch normalisation, and nothing else, average the statistics of all that it sees for a while."""
+    """Put only batch normalisation in training mode, with cumulative averages of its statistics."""
     found = [(module, module.training, module.momentum) for _, module in _normalisations(model)]
     try:
         for module, _, _ in found:
@@ -180,7 +180,7 @@ def _estimating(model: nn.Module) -> Iterator[None]:
 
 
 MINIBATCH = 256
-"""Samples of a minibatch pass."""
+"""Number of samples of a minibatch pass."""
 
 CountCallback = Callable[[int], None]
 """Callback that gets the number of gradients so far."""
@@ -190,10 +190,10 @@ def count_passes(evaluations: int, gradients: int, size: int, batch_size: int) -
     """Count the minibatch passes of a search, as `CountedSurface` does, from its numbers of evaluations and gradients.
 
     Args:
-        evaluations: losses of points, each of all samples.
-        gradients: each of a batch.
-        size: number of samples.
-        batch_size: samples of a gradient, where there are more.
+        evaluations: Losses of points, each of all samples.
+        gradients: Each of a batch.
+        size: Number of samples.
+        batch_size: Samples of a gradient, where there are more.
 
     Returns:
         Minibatch passes.
@@ -220,9 +220,9 @@ class CountedSurface:
     Args:
         surface: Surface to count.
         on_gradient: Callback after each gradient.
-        forward: samples that went through the model.
-        backward: samples that went back through it.
-        gradients: gradients that were computed.
+        forward: Samples that went through the model.
+        backward: Samples that went back through it.
+        gradients: Gradients that were computed.
 
     Example:
         >>> import torch
@@ -253,10 +253,10 @@ class CountedSurface:
         return (self.forward + 2 * self.backward) / MINIBATCH
 
     def losses(self, params: Params) -> Float[Tensor, " sample"]:
-        """Give the loss of each sample at a point.
+        """Return the loss of each sample at a point.
 
         Args:
-            params: the point.
+            params: Point.
 
         Returns:
             Result of the surface.
@@ -268,8 +268,8 @@ class CountedSurface:
         """Differentiate the mean loss at a point, of some samples or of all.
 
         Args:
-            params: the point.
-            some: the samples; None for all.
+            params: Point.
+            some: Samples; None for all.
 
         Returns:
             Result of the surface.

@@ -1,4 +1,4 @@
-"""Symmetries of networks: units that can change places, or sign, without a change of the function."""
+"""Symmetries of networks: permutations and signs of units that keep the function."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def find_symmetries(model: nn.Module) -> tuple[UnitLayer, ...]:
     network that attends shares its units with the decoder, since the cell of the decoder starts as that of the LSTM.
 
     Args:
-        model: a `Sequential` of linear layers, activations, batch normalisation and dropout, a `RecurrentClassifier`,
+        model: A `Sequential` of linear layers, activations, batch normalisation and dropout, a `RecurrentClassifier`,
             an `AttentionClassifier` or a `HierarchicalClassifier`. With batch normalisation the function is kept
             where its statistics are those of the data, as in `ModelLoss`.
 
@@ -114,10 +114,10 @@ def find_symmetries(model: nn.Module) -> tuple[UnitLayer, ...]:
 def rearrange_units(
     params: Params, units: UnitLayer, order: Int[Tensor, " unit"], sign: Float[Tensor, " unit"]
 ) -> Params:
-    """Let the units of a layer change places and signs.
+    """Permute the units of a layer and change their signs.
 
     Args:
-        params: weights; not written to.
+        params: Weights; not written to.
         units: Units of the layer.
         order: Old unit of each new unit.
         sign: Sign of each new unit, 1 or -1.
@@ -137,7 +137,7 @@ def rearrange_units(
 
 
 def _of_classifier(model: RecurrentClassifier) -> tuple[UnitLayer, ...]:
-    """Give the units of the recurrence, then those of the pooling."""
+    """Return the units of the recurrence, then those of the pooling."""
     recurrence, pooling = model.recurrence, model.self_attention
     signed = model.config.pooling != "max"
     if isinstance(recurrence, nn.RNNBase):
@@ -160,7 +160,7 @@ def _of_classifier(model: RecurrentClassifier) -> tuple[UnitLayer, ...]:
 
 
 def _of_recurrence(module: nn.RNNBase, readers: list[UnitAxis], signed: bool) -> tuple[UnitLayer, ...]:
-    """Give the units of each layer of a one-way recurrence; the last is read by `readers`."""
+    """Return the units of each layer of a one-way recurrence; the last is read by `readers`."""
     layers = []
     for k in range(module.num_layers):
         top = k == module.num_layers - 1
@@ -170,7 +170,7 @@ def _of_recurrence(module: nn.RNNBase, readers: list[UnitAxis], signed: bool) ->
 
 
 def _of_both(pair: Bidirectional, signed: bool) -> tuple[UnitLayer, ...]:
-    """Give the units of each layer and direction; what reads them has first those of one, then those of the other."""
+    """Return the units of each layer and direction; the layer above reads ahead before back."""
     layers, last = [], len(pair.ahead) - 1
     for k, both in enumerate(zip(pair.ahead, pair.back, strict=True)):
         above = [f"recurrence.{way}.{k + 1}.weight_ih_l0" for way in ("ahead", "back")]
@@ -183,7 +183,7 @@ def _of_both(pair: Bidirectional, signed: bool) -> tuple[UnitLayer, ...]:
 
 
 def _cells(prefix: str, module: nn.Module, suffix: str, after: list[UnitAxis], signed: bool) -> UnitLayer:
-    """Give the units of one layer of a recurrence, or of a cell."""
+    """Return the units of one layer of a recurrence, or of a cell."""
     mode = module.mode if isinstance(module, nn.RNNBase) else "LSTM"
     weights = (f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
     into = [UnitAxis(prefix + name, 0, _GATES[mode]) for name in weights if hasattr(module, name)]
@@ -192,7 +192,7 @@ def _cells(prefix: str, module: nn.Module, suffix: str, after: list[UnitAxis], s
 
 
 def _of_attention(model: AttentionClassifier) -> tuple[UnitLayer, ...]:
-    """Give the units of the linear layer, of each LSTM, the last with the decoder, and of each score."""
+    """Return the units of the linear layer, of each LSTM, the last with the decoder, and of each score."""
     dense = model.encoder.dense
     layers = [UnitLayer(dense.out_features, tuple(_rows("encoder.dense", dense)), signed=True)]
     normal = [name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm1d)]
@@ -218,7 +218,7 @@ def _also(units: UnitLayer, *places: UnitAxis) -> UnitLayer:
 
 
 def _of_stack(model: nn.Sequential) -> tuple[UnitLayer, ...]:
-    """Give the units between each linear layer and the next."""
+    """Return the units between each linear layer and the next."""
     layers: list[UnitLayer] = []
     into: list[UnitAxis] = []
     size, signed = 0, True

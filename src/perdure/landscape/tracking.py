@@ -43,17 +43,17 @@ class ValleySettings:
     """How to track a valley.
 
     Args:
-        allowed: the most that the loss may lie above that of the worse end, in nats; None lets it lie above by the
+        allowed: Largest excess of the loss over that of the worse end, in nats; None lets it lie above by the
             standard error of that loss, and rise further where there is no other way, so that the increase is a result.
-        longest: the longest step, as a share of the distance between the ends.
+        longest: Longest step, as a share of the distance between the ends.
         least: Decrease of the distance to the target by each step, as a fraction of that between the ends; so
             there are at most 1 / least steps, and a path that comes no closer has stalled.
         between: Number of points inside each step that must also keep the bound; each costs a loss.
         corrections: Number of gradients after a step, before its loss is computed.
         rounds: Number of rounds of corrections before a shorter step is tried.
-        batch_size: samples of a gradient.
-        evaluations: losses of points after which no further step begins.
-        seconds: time after which no further step begins.
+        batch_size: Samples of a gradient.
+        evaluations: Losses of points after which no further step begins.
+        seconds: Time after which no further step begins.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -87,13 +87,13 @@ class TrackingState:
 
     Args:
         points: Points of the path from the start; the last one is the target when it was reached.
-        losses: the mean loss at each.
+        losses: Mean loss at each point.
         level: Upper bound of the loss at all points and at checked points between them.
         increase: Increase of the loss over that of the worse end that the path needed.
         ended: Reason for the end: at the target, stalled, or out of evaluations or time.
-        stride: length of the last step.
-        evaluations: losses of points that were computed, in all.
-        gradients: gradients that were computed, in all.
+        stride: Length of the last step.
+        evaluations: Losses of points that were computed, in all.
+        gradients: Gradients that were computed, in all.
     """
 
     points: tuple[Params, ...]
@@ -116,11 +116,11 @@ class PublishedState(TrackingState):
     """State of the published tracking of a valley: all that its next step depends on.
 
     Args:
-        base: number of the point from which it goes straight on.
+        base: Number of the point where the straight line starts.
         share: Fraction of the straight line from there.
         slope: Required descent.
-        moments: running means of gradient and squared gradient that Adam has of the way.
-        moves: steps that Adam has taken.
+        moments: Running means of gradient and squared gradient that Adam has of the way.
+        moves: Steps that Adam has taken.
         random: State of the generator of samples.
     """
 
@@ -155,6 +155,7 @@ def save_tracking(folder: Folder, kept: TimedState[TrackingState]) -> None:
     """
     there = _record(folder) if (folder / _STATE).exists() else {"parts": [], "points": 0, "state": None}
     points, parts, fields = kept.state.points, list(there["parts"]), vars(replace(kept.state, points=()))
+    # Write new points only: a path of many large models would otherwise be rewritten every few seconds.
     if len(points) > there["points"]:
         parts.append(f"points-{there['points']:05d}.safetensors")
         save_points(folder / parts[-1], points[there["points"] :], "Chain")
@@ -165,6 +166,7 @@ def save_tracking(folder: Folder, kept: TimedState[TrackingState]) -> None:
     plain = {name: value for name, value in fields.items() if name not in ("points", *tensors)}
     record = {"parts": parts, "points": len(points), "state": state, "seconds": kept.seconds, "tracked": plain}
     write_text(folder / _STATE, json.dumps(record))
+    # Delete the old state only after the record names the new one, so that a kill at any moment leaves a whole state.
     if there["state"] not in (None, state):
         (folder / there["state"]).unlink(missing_ok=True)
 

@@ -21,9 +21,9 @@ __all__ = ["track_valley", "track_valley_in_chunks"]
 
 
 _RISE = 1.5
-"""How much further above the worse end the level lies, at least, when it had to rise."""
+"""Smallest factor by which the level above the worse end rises, when it must rise."""
 _PAYS = 0.9
-"""Share of the loss before below which the loss must fall for further corrections to be tried."""
+"""Fraction of the previous loss below which the loss must fall for further corrections."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,8 @@ def track_valley(
 
     Args:
         surface: Loss surface.
-        first: the start.
-        second: the target.
+        first: Start of the path.
+        second: Target of the path.
         settings: Settings of the tracking; None for the defaults.
         resume: Earlier tracking between these ends to resume, as if uninterrupted. Limits count from
             the first start for evaluations, and from now for seconds.
@@ -124,7 +124,7 @@ def track_valley_in_chunks(
 
     Args:
         surface: Loss surface.
-        ends: start and target.
+        ends: Start and target.
         settings: Settings of the tracking; its seconds count over all calls.
         folder: Folder of this tracking alone.
         report: Callback after each chunk.
@@ -156,12 +156,15 @@ def _step(search: _Search, state: TrackingState) -> TrackingState:
         easiest = min(easiest, found, key=lambda one: one.highest)
     if search.settings.allowed is not None or easiest is _NOWHERE:
         return replace(now, ended="stalled")
+    # Raise by at least half, since every rise costs a full series of failed steps; many small rises would cost more
+    # than the little loss that they save.
     level = max(easiest.highest, search.floor + _RISE * (state.level - search.floor))
     return _moved(search, replace(now, level=level), easiest)
 
 
 def _tries(search: _Search, state: TrackingState) -> Iterator[tuple[TrackingState, _Look]]:
-    """Look at the steps to try: the target when it is near, and else from long to short."""
+    """Yield the steps to try: the target when near, then steps from long to short."""
+    # Doubling at most lets the step recover after a hard passage, without wasting losses on hopeless long steps.
     longest, least = (share * search.whole for share in (search.settings.longest, search.settings.least))
     far, stride = distance(state.points[-1], search.corrector.target), min(2 * state.stride, longest)
     if far <= longest:
@@ -189,13 +192,15 @@ def _corrected(search: _Search, state: TrackingState, far: float) -> tuple[Track
         before = best.highest
         state, found = _looked(search, state, point)
         best = min(best, found, key=lambda one: one.highest)
+        # Losses cost all samples and gradients only a batch, but a round that gains less than a tenth is better spent on
+        # a shorter step.
         if best.highest <= search.hoped or best.highest > _PAYS * before:
             break
     return state, best
 
 
 def _looked(search: _Search, state: TrackingState, point: Params) -> tuple[TrackingState, _Look]:
-    """Look at the loss of a point, and between it and the last one; one that is NaN counts as infinite."""
+    """Compute the loss of a point and between it and the last one; NaN counts as infinite."""
     pieces = search.settings.between + 1
     way = [interpolate(state.points[-1], point, k / pieces) for k in range(1, pieces)]
     means = (float(search.corrector.surface.losses(one).double().mean()) for one in (*way, point))

@@ -1,4 +1,4 @@
-"""How well the explanations of several training runs agree, between null and ceiling."""
+"""Agreement of the explanations of several training runs, between null and ceiling."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ FEW = 5
 """Number of runs below which a bootstrap interval over runs is too narrow."""
 
 SEED = 10
-"""Of clusterings, as in the published code; the ceiling takes the next."""
+"""Seed of clusterings, as in the published code; the ceiling uses the next one."""
 
 NULL = 250
-"""Samples on which a null is measured, at most: with all pairs and draws its mean is known to less than 0.01."""
+"""Largest number of samples for a null: over all pairs and draws the error of its mean is below 0.01."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ class RunExplanations:
     """Explanations of some sequences by one training run.
 
     Args:
-        vectors: the explanations.
-        predicted: the predicted class of each sequence.
-        again: the explanations of the same run with other noise; None for a method that draws none.
+        vectors: Explanation vectors.
+        predicted: Predicted class of each sequence.
+        again: Explanations of the same run with other noise; None for a method that draws none.
     """
 
     vectors: Vectors
@@ -180,7 +180,7 @@ def _averages(
 
 
 def _mirrored(table: Float[Tensor, "run run"]) -> Float[Tensor, "run run"]:
-    """Take each pair from above the diagonal."""
+    """Mirror the entries above the diagonal."""
     above = table.triu(1)
     return (above + above.T).fill_diagonal_(torch.nan)
 
@@ -315,7 +315,7 @@ def find_equal_predictions(runs: Sequence[RunExplanations]) -> Bool[Tensor, "run
 
 
 NUMBERS = 2**19
-"""Numbers that are compared at once."""
+"""Number of values compared at once."""
 
 
 def compare_in_parts(
@@ -330,7 +330,7 @@ def compare_in_parts(
         measure: Similarity, as in `measure_sample_agreement`.
         first: Values of some runs.
         second: Values of as many runs; the same object for the same runs.
-        present: true for the types that occur.
+        present: True for the types that occur.
 
     Yields:
         Some samples, and the measure of all pairs of runs on each of them; below the diagonal what is above it, where

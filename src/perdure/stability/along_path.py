@@ -1,4 +1,4 @@
-"""Along a path: how well the model does at points of equal arc length, and how it explains there."""
+"""Performance and explanations of a model at points along a path, and how both change."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class PathPerformance:
 
     Args:
         t: Fraction of the length at each point, from 0 to 1.
-        loss: the mean loss of the samples that the path was found with, in nats.
+        loss: Mean loss of the samples that the path was found with, in nats.
         accuracy: Fraction of correct predictions.
-        f1: their F1 score, as `compute_f1` gives it.
-        predicted: the class of each sample shown.
+        f1: Their F1 score, as `compute_f1` gives it.
+        predicted: Class of each sample shown.
     """
 
     t: Float[Tensor, " point"]
@@ -66,8 +66,8 @@ class Explainer:
     """How a model is explained wherever it is met.
 
     Args:
-        method: makes the method for a model: one that must see samples first sees them with this model.
-        vectors: makes vectors of an attribution of the batch, for example `event_vectors` with its types.
+        method: Makes the method for a model: one that must see samples first sees them with this model.
+        vectors: Makes vectors of an attribution of the batch, for example `event_vectors` with its types.
         seed: Seed for the random draws of the method; each point draws anew.
     """
 
@@ -80,7 +80,7 @@ def evaluate_along_path(surface: ModelLoss, points: Sequence[Params], batch: Bat
     """Measure how well the model does at points of a path.
 
     Args:
-        surface: the loss that the path was found with.
+        surface: Loss that the path was found with.
         points: Points of the path at equal arc length: `space_evenly(path, count).points`.
         batch: Labelled samples.
 
@@ -103,7 +103,7 @@ def explain_along_path(
     Args:
         surface: Loss that holds the model.
         points: Points of the path.
-        batch: the samples.
+        batch: Samples.
         explainer: Method and pooling.
 
     Returns:
@@ -114,11 +114,11 @@ def explain_along_path(
 
 
 def compute_f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"], classes: int) -> float:
-    """Give the F1 score: of class 1 where there are two classes, else the mean over classes.
+    """Compute the F1 score of class 1 for two classes, otherwise the mean over classes.
 
     Args:
-        predicted: class of each sample.
-        label: the true one.
+        predicted: Class of each sample.
+        label: True class of each sample.
         classes: Number of classes.
 
     Returns:
@@ -155,11 +155,11 @@ class Drift:
     """How alike the explanations along a path are, over the samples that both points predict alike.
 
     Args:
-        ends: mean agreement of each point with the first and with the second end; NaN where no sample is left.
-        neighbour: with the point before; NaN for the first.
-        first: agreement with the first end, sample by sample; NaN for those that are left out.
-        null: agreement of the first end with the shuffled explanations of the other points.
-        ceiling: agreement of an end with itself, explained with other noise.
+        ends: Mean agreement of each point with the first and with the second end; NaN where no sample is left.
+        neighbour: With the point before; NaN for the first.
+        first: Agreement with the first end, sample by sample; NaN for those that are left out.
+        null: Agreement of the first end with the shuffled explanations of the other points.
+        ceiling: Agreement of an end with itself, explained with other noise.
     """
 
     ends: Float[Tensor, "point 2"]
@@ -174,8 +174,8 @@ class ClusterFlow:
     """The clusters of samples that are explained alike, along a path.
 
     Args:
-        label: the cluster of each sample at each point, numbered as at the point before.
-        ari: adjusted Rand index of each point with first end, second end and the point before, over the samples that
+        label: Cluster of each sample at each point, numbered as at the point before.
+        ari: Adjusted Rand index of each point with first end, second end and the point before, over the samples that
             both predict alike; NaN where there are none, and for what is before the first.
         null: Index of the first end and shuffled explanations of the other points.
         ceiling: Index of an end and the same end with other noise and another seed of the clustering.

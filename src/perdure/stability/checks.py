@@ -1,4 +1,4 @@
-"""Whether explanations of several runs can be compared at all, and what to keep in mind where they are."""
+"""Checks of runs and methods before explanations are compared."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def check_comparable(
     Args:
         explanations: Explanations of each run by method.
         names: Names of the runs.
-        splits: their data.
-        types: names of the event types, or of places.
+        splits: Their data.
+        types: Names of the event types, or of places.
 
     Raises:
         EmptyDataError: If no sample has two types to compare.
@@ -71,16 +71,16 @@ def _warn(text: str) -> None:
 
 
 SEEN = 16
-"""Samples that a method sees here, of those that it will see."""
+"""Number of samples to fit a method for the check."""
 
 
 def check_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> None:
     """Explain one sample with each method, to hear now of what would fail later.
 
     Args:
-        model: trained or not.
-        methods: registry names, with settings.
-        batch: training samples.
+        model: Trained or not.
+        methods: Registry names, with settings.
+        batch: Training samples.
 
     Raises:
         UnsupportedError: If a method cannot explain the model.

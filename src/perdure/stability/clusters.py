@@ -31,10 +31,10 @@ __all__ = [
 ]
 
 STARTS = 10
-"""k-means++ starts of each clustering, of which the one with the smallest inertia is kept."""
+"""Number of k-means++ starts of each clustering; the one with the smallest inertia is kept."""
 
 SMALL = 1_000_000
-"""So few numbers are clustered in double precision, from all starts. More are clustered in their own precision, from
+"""Size below which vectors are clustered in double precision, from all starts. Larger ones keep their precision, with
 the best start on a part of them."""
 
 
@@ -43,9 +43,9 @@ class Clustering:
     """A partition of sequences.
 
     Args:
-        label: the cluster of each sequence, from 0.
-        centre: the mean vector of each cluster.
-        inertia: the sum of squared distances to the centres.
+        label: Cluster of each sequence, from 0.
+        centre: Mean vector of each cluster.
+        inertia: Sum of squared distances to the centres.
     """
 
     label: Int[Tensor, " sample"]
@@ -59,9 +59,9 @@ class ClusterScan:
 
     Args:
         clusterings: Clusterings by number of clusters.
-        silhouettes: mean silhouette widths, in [-1, 1], by number of clusters; NaN when there is one cluster, or one
+        silhouettes: Mean silhouette widths, in [-1, 1], by number of clusters; NaN when there is one cluster, or one
             sequence for each.
-        chosen: the number of clusters to use.
+        chosen: Number of clusters to use.
         reason: Reason for the choice.
     """
 
@@ -116,7 +116,7 @@ def cluster_each_run(several: Sequence[Float[Tensor, "sample type"]], count: int
     """Partition the vectors of several runs, as many at a time as torch has threads.
 
     Args:
-        several: the vectors of each run.
+        several: Vectors of each run.
         count: Number of clusters.
         seed: Seed for the starting centres.
 
@@ -138,7 +138,7 @@ def scan_cluster_counts(values: Float[Tensor, "sample type"], counts: Sequence[i
 
     Args:
         values: One vector per sequence.
-        counts: the numbers of clusters to try; the paper tries 2 to 19.
+        counts: Numbers of clusters to try; the paper tries 2 to 19.
         seed: Seed for the starting centres.
 
     Returns:
@@ -175,8 +175,8 @@ def adjusted_rand(a: Int[Tensor, " sample"], b: Int[Tensor, " sample"]) -> float
     """Compare two partitions by pairs of samples that both join or both separate, adjusted for chance.
 
     Args:
-        a: cluster of each sample.
-        b: the same; the numbers of the clusters do not matter.
+        a: Cluster of each sample.
+        b: Cluster of each sample; cluster numbers do not matter.
 
     Returns:
         1 for equal partitions, 0 in the mean over random ones of the same sizes.
@@ -197,8 +197,8 @@ def adjusted_mutual_information(a: Int[Tensor, " sample"], b: Int[Tensor, " samp
     """Compare two partitions by their mutual information, adjusted for chance; suits clusters of unequal size.
 
     Args:
-        a: cluster of each sample.
-        b: the same; the numbers of the clusters do not matter.
+        a: Cluster of each sample.
+        b: Cluster of each sample; cluster numbers do not matter.
 
     Returns:
         1 for equal partitions, 0 in the mean over random ones of the same sizes.
@@ -221,8 +221,8 @@ def match_clusters(label: Int[Tensor, " sample"], reference: Int[Tensor, " sampl
     Clusters are assigned one to one; those without a partner get the numbers that follow.
 
     Args:
-        label: cluster of each sample, from 0.
-        reference: the same, of another clustering of these samples.
+        label: Cluster of each sample, from 0.
+        reference: Cluster of each sample in another clustering of these samples.
 
     Returns:
         The same partition under other numbers.
@@ -255,7 +255,7 @@ def _silhouette(values: Tensor, label: Tensor) -> float:
 
 
 _pools = cache(ThreadpoolController)
-"""Finds the thread pools of this process, which takes as long as a small clustering."""
+"""Thread pools of this process, cached because finding them takes as long as a small clustering."""
 
 
 @contextmanager
@@ -284,10 +284,10 @@ def _listed(found: dict[int, Clustering]) -> str:
 
 
 PART = 1000
-"""Vectors in a part, at least."""
+"""Smallest number of vectors in a part."""
 
 EACH = 50
-"""And for each cluster, at least."""
+"""Smallest number of vectors in a part for each cluster."""
 
 
 def refine_centres(
@@ -296,7 +296,7 @@ def refine_centres(
     """Cluster a random part of the vectors for each start, and choose the centres that fit all vectors best.
 
     Args:
-        rows: one vector per sequence.
+        rows: One vector per sequence.
         count: Number of clusters.
         starts: Number of random parts, each clustered with k-means++.
         seed: Seed for parts and starting centres.

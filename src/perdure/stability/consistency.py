@@ -1,4 +1,4 @@
-"""Whether explanations of several runs are near where they predict alike, and nearer than where they do not."""
+"""Consistency of explanations with predictions: MeGe and ReCo of several runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from perdure.stability.vectors import Vectors
 __all__ = ["Consistency", "measure_consistency", "spearman_distance"]
 
 RESAMPLED = 500
-"""Draws of the bootstrap."""
+"""Number of bootstrap draws."""
 
 Statistic = Callable[[Tensor, Tensor, Tensor], float]
 """From distances, whether predictions are alike, and weights to one number."""
@@ -39,8 +39,8 @@ class Consistency:
     Args:
         mege: Mean generalizability; None when no two runs are right about the same sample.
         reco: Relative consistency; None when all runs predict alike, as it compares with pairs that do not.
-        alike: comparisons of two runs that are both right about a sequence.
-        unlike: comparisons of two runs of which one is right.
+        alike: Comparisons of two runs that are both right about a sequence.
+        unlike: Comparisons of two runs of which one is right.
     """
 
     mege: Estimate | None
@@ -63,9 +63,9 @@ def spearman_distance(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     .. math:: \delta = \sqrt{1 - |\rho|}
 
     Args:
-        a: values of one run, (sample, type).
+        a: Values of one run, (sample, type).
         b: Values of another run.
-        mask: true for the types that occur.
+        mask: True for the types that occur.
 
     Returns:
         One distance per sample, in [0, 1].

@@ -1,4 +1,4 @@
-"""The explanations of the same samples by several runs and methods, as vectors that can be compared."""
+"""Explain the same samples by several runs and methods, and pool the attributions to comparable vectors."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from perdure.training.checkpoint import load_checkpoint
 __all__ = ["ExplainRunsJob", "count_types", "explain_runs", "find_noisy_methods", "name_types"]
 
 AGAIN = 10_000
-"""Between the seed of the noise of a run and that of its second draw."""
+"""Offset between the seeds of first and second draws of noise."""
 
 FEW = 2
-"""Samples on which two draws of a method are compared."""
+"""Number of samples on which two draws of a method are compared."""
 
 SEEN = 16
-"""Samples that a method sees there before."""
+"""Number of samples to fit a method for that comparison."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +47,14 @@ class ExplainRunsJob:
     Each run draws separate noise, so that runs do not agree because of common noise.
 
     Args:
-        runs: names and folders of the trained models.
-        methods: registry names, with settings.
+        runs: Names and folders of the trained models.
+        methods: Registry names, with settings.
         again: Methods that draw noise, which explain twice.
-        batch: the samples.
+        batch: Samples.
         seen: Samples for methods that must be fitted.
-        place: the folder for the maps: maps/RUN/METHOD and, for second draws, again/RUN/METHOD.
+        place: Folder for the maps: maps/RUN/METHOD and, for second draws, again/RUN/METHOD.
         seed: Seed for all noise.
-        config: the factory of models of your own.
+        config: Factory of models of your own.
         device: Device of the models, such as "cuda".
     """
 
@@ -78,7 +78,7 @@ class ExplainRunsJob:
         """Do one of the jobs, as far as it is not finished.
 
         Args:
-            index: its number.
+            index: Number of the job.
         """
         run, method, room = self.jobs[index]
         name, folder = self.runs[run]
@@ -91,8 +91,8 @@ class ExplainRunsJob:
         """Name the folder of the maps of a run.
 
         Args:
-            run: its number.
-            method: the method.
+            run: Number of the run.
+            method: Method.
             room: "maps", or "again" for the second draw.
 
         Returns:
@@ -123,9 +123,9 @@ def find_noisy_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -
     """Find the methods that draw noise, by calling each with two seeds.
 
     Args:
-        model: any run.
-        methods: registry names, with settings.
-        batch: some samples.
+        model: Any run.
+        methods: Registry names, with settings.
+        batch: Some samples.
 
     Returns:
         The methods whose maps of two streams differ.
@@ -146,7 +146,7 @@ def name_types(splits: Splits) -> tuple[str, ...]:
     """Name the columns of explanation vectors: event types, or input positions of data without events.
 
     Args:
-        splits: the data.
+        splits: Data of the runs.
 
     Returns:
         One name for each column.
@@ -158,7 +158,7 @@ def count_types(splits: Splits) -> int | None:
     """Count the event types of explanation vectors.
 
     Args:
-        splits: the data; events are those of the batches, or what the features mark where there are several at a time.
+        splits: Data; events are those of the batches, or what the features mark where there are several at a time.
 
     Returns:
         How many there are; None for data without events, whose places are compared.

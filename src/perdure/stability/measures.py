@@ -1,4 +1,4 @@
-"""How well the runs of an ensemble agree by every measure, as numbers between null and ceiling."""
+"""All agreement statistics of the runs of one method."""
 
 from __future__ import annotations
 

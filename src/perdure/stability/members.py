@@ -1,4 +1,4 @@
-"""The runs of an ensemble that can be compared, and those that cannot."""
+"""Trained models, and the runs of an ensemble that can be compared."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def load_or_train(
 
     Args:
         name: Name in the audit.
-        config: its architecture.
-        splits: the data.
-        training: the settings.
+        config: Its architecture.
+        splits: Data of the runs.
+        training: Settings.
         seed: Seed for weights, dropout and the order of samples.
         folder: Folder of the checkpoint.
         progress: Callback after each validation.
@@ -87,7 +87,7 @@ def estimate_accuracy(model: nn.Module, batch: Batch, seed: int) -> Estimate:
     """Estimate the accuracy; its null is the frequency of the most frequent class.
 
     Args:
-        model: a classifier.
+        model: Classifier.
         batch: Labelled samples.
         seed: Seed for the bootstrap.
 
@@ -138,7 +138,7 @@ class Ensemble:
 
     Args:
         folders: Folders of the checkpoints by name of the run.
-        config: the factory of runs of a model of your own; other checkpoints do without.
+        config: Factory of runs of a model of your own; other checkpoints do without.
         workers: Number of processes, or an engine; results do not depend on it.
         device: Device of the models, such as "cuda".
     """
@@ -157,7 +157,7 @@ class EnsembleMember:
         name: Unique name, such as "seed 3".
         folder: Folder of its checkpoint.
         model: Model in evaluation mode.
-        config: the architecture.
+        config: Architecture.
         accuracy: Accuracy on all test samples.
     """
 
@@ -175,7 +175,7 @@ def load_members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Ensembl
 
     Args:
         ensemble: Folders of the runs.
-        splits: the data, the same for all.
+        splits: Data, the same for all.
         seed: Seed for the bootstrap of accuracies.
 
     Returns:
@@ -214,7 +214,7 @@ def select_learned(some: Sequence[EnsembleMember]) -> tuple[EnsembleMember, ...]
     """Select the runs that have learned the task; explanations of the others are not comparable.
 
     Args:
-        some: the runs.
+        some: Runs.
 
     Returns:
         The selected runs; all runs when fewer than two have learned, so that the verdict names them.

@@ -1,4 +1,4 @@
-"""What agreement would be by chance: vectors with the same event types present, and values that mean nothing."""
+"""Null models of agreement: vectors with the same event types present and shuffled values."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def shuffle_samples(vectors: Vectors, generator: torch.Generator) -> Vectors:
 
 @one_thread()
 def _shuffled(rows: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-    """Put the valid numbers of each row in random order; the others keep their places."""
+    """Shuffle the valid values of each row; other values keep their positions."""
     keys = torch.rand(rows.shape, generator=generator, device=generator.device).to(rows.device)
     places = mask.int().argsort(dim=1, descending=True, stable=True)
     taken = (keys + ~mask).argsort(dim=1)

@@ -1,4 +1,4 @@
-"""What a page of paths shows of one route: its barrier, how well the model does on it, and how it explains there."""
+"""The record of one path: its barrier, and performance and explanations along it."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class PathSettings:
 
     Args:
         kinds: Kinds of paths from `KINDS`, in the order of the page.
-        methods: attribution methods by registry name, with settings; the answer rests on the first.
-        allowed: the most that the loss of a tracked path may lie above that of the worse end, in nats; None lets
+        methods: Attribution methods by registry name, with settings; the answer rests on the first.
+        allowed: Most that the loss of a tracked path may lie above that of the worse end, in nats; None lets
             it rise as far as is needed.
-        align: whether to match the units of both runs first, where the symmetries of the model are known.
+        align: Whether to match the units of both runs first, where the symmetries of the model are known.
         points: Number of points of a path at equal arc length, both ends included.
-        samples: test samples to explain, at most.
+        samples: Test samples to explain, at most.
         clusters: Number of clusters of explanations.
         seed: Seed for all random draws.
 
@@ -91,22 +91,22 @@ class PathSettings:
 
 
 BARRIER_POINTS = 61
-"""Points of a path at which its loss is measured."""
+"""Number of points at which the loss of a path is measured."""
 
 LENGTH_POINTS = 501
-"""Points of a curve between which its length is measured."""
+"""Number of points of the chain that measures the length of a curve."""
 
 TOP = 3
-"""Types that count as the top ones of a sample."""
+"""Number of top types of a sample."""
 
 TYPES = 8
-"""Event types that are shown, at most."""
+"""Largest number of event types on a page."""
 
 RARE = 0.05
-"""Share of the samples in which a type must occur to be shown."""
+"""Fraction of samples in which a type must occur to be on a page."""
 
 _SECOND = 1.959963984540054
-"""Quantile of the standard normal distribution between whose negative and itself 95 % lie."""
+"""Half width of the central 95 % of the standard normal distribution."""
 
 _RECORD, _ARRAYS = "along.json", "along.npz"
 
@@ -116,9 +116,9 @@ class PathInputs:
     """Samples that are predicted and explained along every path.
 
     Args:
-        splits: the data; the model does well or badly on all test samples.
-        batch: the test samples that are explained.
-        types: names of what the explanations give values to: event types, or places of the input.
+        splits: Data; the model does well or badly on all test samples.
+        batch: Test samples that are explained.
+        types: Names of what the explanations give values to: event types, or places of the input.
     """
 
     splits: Splits
@@ -130,8 +130,8 @@ def select_inputs(splits: Splits, samples: int) -> PathInputs:
     """Select the samples to explain.
 
     Args:
-        splits: the data.
-        samples: test samples to explain, at most.
+        splits: Data of the runs.
+        samples: Test samples to explain, at most.
 
     Returns:
         The first test samples, with event types where they have any.
@@ -144,7 +144,7 @@ def measure_height(search: PathSearch, route: Route) -> float:
 
     Args:
         search: Search that found the route.
-        route: the path.
+        route: Path.
 
     Returns:
         Its height in nats.
@@ -159,10 +159,10 @@ def explain_along_route(
 
     Args:
         search: Search that found the route.
-        route: the path.
-        settings: the methods, points and clusters.
+        route: Path.
+        settings: Methods, points and clusters.
         shown: Samples to predict and explain.
-        null: the barrier of the straight line.
+        null: Barrier of the straight line.
 
     Returns:
         The plain record of the kind with its agreements, and the arrays of the page.

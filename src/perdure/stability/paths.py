@@ -49,14 +49,14 @@ class PathBudget:
 def find_paths(
     ends: PathEnds, splits: Splits, settings: PathSettings, run: Run, watch: PathBudget | None = None
 ) -> Mapping[str, Any]:
-    """Lay paths between two training runs, look along them, and store what was found in the run folder.
+    """Find paths between two training runs, predict and explain along them, and store the results in the run folder.
 
     The loss of a path is that of all training samples. Accuracy and F1 are those of all test samples, and the first of
     these are explained. All of it keeps to one thread, so that it can be repeated bit by bit.
 
     Args:
-        ends: the runs.
-        splits: the data of both.
+        ends: Runs.
+        splits: Data of both.
         settings: Kinds of paths, methods and points.
         run: Open run; stored paths are loaded and trackings resumed.
         watch: Time limit, callback and workers.
@@ -106,7 +106,7 @@ def find_paths(
 
 
 def _laid(search: PathSearch, settings: PathSettings, shown: PathInputs, null: float, index: int) -> None:
-    """Lay one of the paths and look along it; both are stored."""
+    """Find one of the paths and explain along it; both are stored."""
     explain_along_route(search, find_route(search, settings.kinds[index]), settings, shown, null)
 
 
@@ -125,7 +125,7 @@ def _answer(
     agreements: Sequence[Mapping[str, Any]],
     arrays: Mapping[str, np.ndarray],
 ) -> str:
-    """Say how high the lowest path is, and how much of the first explanation is left at the other end of it."""
+    """Describe the lowest barrier, and the agreement of explanations at both ends of that path."""
     best = min(kinds, key=lambda kind: kind["barrier"]["value"])
     value, null = best["barrier"]["value"], best["barrier"]["null"]
     noise = "no more than the noise of the samples" if best["inside_noise"] else "more than the noise of the samples"

@@ -38,7 +38,7 @@ from perdure.training.predict import accuracy
 __all__ = ["average_vectors", "average_weights", "measure_mean_agreement", "measure_remedies"]
 
 SPLITS = 50
-"""Ways to divide the runs into two groups, where there are more."""
+"""Largest number of ways to divide the runs into two groups."""
 
 
 def average_vectors(vectors: Sequence[Vectors]) -> Vectors:
@@ -77,7 +77,7 @@ def measure_mean_agreement(
 
     Args:
         runs: At least twice as many runs as the size, of the same sequences.
-        size: runs of a group.
+        size: Runs of a group.
         measure: Similarity, as in `measure_sample_agreement`.
         generator: Generator of groups and null.
         shuffle: Shuffle for the null.
@@ -132,7 +132,7 @@ def measure_mean_agreement(
 
 
 def _groups(runs: int, size: int, generator: torch.Generator) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
-    """Give all pairs of disjoint groups where they are few, else some at random."""
+    """Yield all pairs of disjoint groups when they are few, otherwise random ones."""
     if comb(runs, size) * comb(runs - size, size) // 2 <= SPLITS:
         for one in combinations(range(runs), size):
             rest = [i for i in range(runs) if i not in one]
@@ -153,7 +153,7 @@ def _unit(values: Tensor) -> Tensor:
 
 
 NORMALISED = 1000
-"""Training samples from which statistics of batch normalisation are estimated anew."""
+"""Number of training samples to estimate statistics of batch normalisation."""
 
 
 def average_weights(runs: Sequence[EnsembleMember], splits: Splits, folder: Path) -> dict[str, Path]:
@@ -161,7 +161,7 @@ def average_weights(runs: Sequence[EnsembleMember], splits: Splits, folder: Path
 
     Args:
         runs: Runs of an ensemble; a last one without a partner is left out.
-        splits: their data.
+        splits: Their data.
         folder: Folder of the averaged models.
 
     Returns:
@@ -196,7 +196,7 @@ def _layers(model: nn.Module) -> tuple[UnitLayer, ...] | None:
 
 
 FEWEST = 4
-"""Runs from which there are two groups of more than one."""
+"""Smallest number of runs with two groups of more than one."""
 
 
 def measure_remedies(
@@ -210,9 +210,9 @@ def measure_remedies(
 
     Args:
         explanations: Explanations of each run by method.
-        runs: the runs.
+        runs: Runs.
         work: Job that explained them.
-        splits: their data.
+        splits: Their data.
         workers: Number of processes, or an engine.
 
     Returns:

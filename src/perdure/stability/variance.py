@@ -1,4 +1,4 @@
-"""What an explanation depends on: the sequence, the method, the training run, or chance."""
+"""Variance of explanations by sequence, method, training run and chance."""
 
 from __future__ import annotations
 

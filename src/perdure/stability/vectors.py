@@ -22,7 +22,7 @@ from perdure.ops.sequence import site_mask
 __all__ = ["Compat", "Pooling", "Vectors", "name_positions", "pool_by_event", "pool_by_position"]
 
 Pooling = Literal["sum", "mean"]
-"""Whether the occurrences of an event type are added up or averaged."""
+"""Whether the occurrences of an event type are summed or averaged."""
 
 Compat = Literal["corrected", "published"]
 
@@ -35,8 +35,8 @@ class Vectors:
     """The explanations of some sequences by event type.
 
     Args:
-        values: one value per sequence and type, zero for a type that does not occur.
-        present: true for the types that occur.
+        values: One value per sequence and type, zero for a type that does not occur.
+        present: True for the types that occur.
     """
 
     values: Float[Tensor, "sample type"]
@@ -59,9 +59,9 @@ def pool_by_event(
 
     Args:
         attribution: Attribution of the batch by any method, (batch, time, feature).
-        batch: with the event type of each step, from 0 to types - 1, negative for a step without a type; or with
+        batch: With the event type of each step, from 0 to types - 1, negative for a step without a type; or with
             features that mark the types of a step, as many as there are types and the last ones.
-        types: the number of event types.
+        types: Number of event types.
         pooling: "sum" or "mean"; None for that of the paper, sums of attention and means of anything else.
         compat: "corrected", or "published" for the vectors of the published code: gradients of the loss, each
             feature divided by its norm over the steps of a sequence; attention is the same in both.
@@ -140,10 +140,10 @@ def _published(attribution: Attribution, mask: Tensor) -> Tensor:
 
 
 MOST = 256
-"""Places of a series at most: comparing the order of all pairs of them takes the square of their number."""
+"""Largest number of positions of a series: rank correlations of all pairs take quadratic time."""
 
 GRID = 8
-"""Rows and columns of places of an image: single pixels of two runs differ where both mean the same thing."""
+"""Number of rows and columns of positions of an image: single pixels of two runs differ even for the same object."""
 
 
 class _Axis(NamedTuple):
@@ -174,7 +174,7 @@ def pool_by_position(attribution: Attribution, batch: Batch) -> Vectors:
 
     Args:
         attribution: Attribution of the batch by any method.
-        batch: the samples; places without a valid step are not present.
+        batch: Samples; places without a valid step are not present.
 
     Returns:
         The vectors, one column for each place in the order of `name_positions`.
@@ -209,7 +209,7 @@ def name_positions(batch: Batch) -> tuple[str, ...]:
     """Name the places of `pool_by_position`, counted from 1.
 
     Args:
-        batch: samples of the data.
+        batch: Samples of the data.
 
     Returns:
         One name for each column.
