@@ -9,7 +9,7 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError
 from perdure.landscape.barrier import measure_barrier
-from perdure.landscape.curve import Bezier, CurveSettings, _bernstein, _hats, fit_bezier, fit_polychain
+from perdure.landscape.curve import Bezier, CurveSettings, _compute_bernstein, _compute_hats, fit_bezier, fit_polychain
 from perdure.landscape.path import space_evenly
 from perdure.landscape.surface import CountedSurface, ModelLoss
 from perdure.ops.params import distance, params_of
@@ -58,15 +58,15 @@ def test_the_curve_by_hand():
 def test_a_cubic_curve_by_hand():
     curve = Bezier((point(0.0, 0.0), point(1.0, 3.0), point(4.0, 0.0), point(8.0, 8.0)))
     parts = (0.75**3, 3 * 0.25 * 0.75**2, 3 * 0.25**2 * 0.75, 0.25**3)
-    assert _bernstein(3, 0.25) == pytest.approx(parts)
+    assert _compute_bernstein(3, 0.25) == pytest.approx(parts)
     at = curve.at(0.25)
     expected = [sum(a * b for a, b in zip(parts, side, strict=True)) for side in ((0, 1, 4, 8), (0, 3, 0, 8))]
     assert [float(at["x"]), float(at["y"])] == pytest.approx(expected)
 
 
 def test_the_parts_of_a_chain_are_those_of_its_pieces():
-    assert _hats(2, 0.25) == (0.5, 0.5, 0.0)
-    assert _hats(4, 0.625) == (0.0, 0.0, 0.5, 0.5, 0.0)
+    assert _compute_hats(2, 0.25) == (0.5, 0.5, 0.0)
+    assert _compute_hats(4, 0.625) == (0.0, 0.0, 0.5, 0.5, 0.0)
 
 
 @pytest.mark.parametrize("learn", [fit_bezier, fit_polychain])

@@ -68,12 +68,12 @@ def align(first: Params, second: Params, layers: Sequence[UnitLayer], rounds: in
     check_alike(first, second)
     check_counts(rounds=rounds)
     before = distance(first, second)
-    moved = min((second, _forward(first, second, layers)), key=partial(distance, first))
+    moved = min((second, _match_forward(first, second, layers)), key=partial(distance, first))
     nearest = distance(first, moved)
     for _ in range(rounds):
         start = nearest
         for units in layers:
-            candidate = rearrange_units(moved, units, *_matched(first, moved, units))
+            candidate = rearrange_units(moved, units, *_match_units(first, moved, units))
             far = distance(first, candidate)
             if far < nearest:
                 moved, nearest = candidate, far
@@ -82,22 +82,22 @@ def align(first: Params, second: Params, layers: Sequence[UnitLayer], rounds: in
     return Alignment(moved, before, nearest)
 
 
-def _forward(first: Params, second: Params, layers: Sequence[UnitLayer]) -> Params:
+def _match_forward(first: Params, second: Params, layers: Sequence[UnitLayer]) -> Params:
     """Match each layer by what enters it alone, as its outgoing weights still have the order of the next layer."""
     moved = second
     for k, units in enumerate(layers):
         later = {place.name for after in layers[k + 1 :] for place in after.places}
         into = tuple(place for place in units.places if place.name not in later)
-        moved = rearrange_units(moved, units, *_matched(first, moved, replace(units, places=into)))
+        moved = rearrange_units(moved, units, *_match_units(first, moved, replace(units, places=into)))
     return moved
 
 
-def _matched(first: Params, second: Params, units: UnitLayer) -> tuple[Tensor, Tensor]:
+def _match_units(first: Params, second: Params, units: UnitLayer) -> tuple[Tensor, Tensor]:
     """Return the order and signs under which the units of the second are nearest to those of the first."""
     even, odd = (torch.zeros(units.size, units.size, dtype=torch.float64) for _ in range(2))
     for place in units.places:
         flips = torch.tensor(place.odd)
-        one, two = (_by_unit(params[place.name], place, units.size) for params in (first, second))
+        one, two = (_reshape_by_unit(params[place.name], place, units.size) for params in (first, second))
         even += one[:, ~flips].flatten(1) @ two[:, ~flips].flatten(1).T
         odd += one[:, flips].flatten(1) @ two[:, flips].flatten(1).T
     score = even + (odd.abs() if units.signed else odd)
@@ -106,7 +106,7 @@ def _matched(first: Params, second: Params, units: UnitLayer) -> tuple[Tensor, T
     return order, torch.where(kept | torch.tensor(not units.signed), 1.0, -1.0)
 
 
-def _by_unit(weight: Tensor, place: UnitAxis, size: int) -> Tensor:
+def _reshape_by_unit(weight: Tensor, place: UnitAxis, size: int) -> Tensor:
     """Bring a weight into the shape (unit, block, all else)."""
     blocks = place.blocks(weight.double().cpu(), size)
     return blocks.movedim((place.axis + 1, place.axis), (0, 1)).reshape(size, len(place.odd), -1)

@@ -167,8 +167,8 @@ class BandLearner:
         until, a_round = min(until, self.steps), self.settings.steps
         while state.steps < until:
             if state.steps and state.steps % a_round == 0:
-                state = self._inserted(state)
-            state = self._relaxed(state, min(until, (state.steps // a_round + 1) * a_round))
+                state = self._insert_pivot(state)
+            state = self._relax(state, min(until, (state.steps // a_round + 1) * a_round))
         return state
 
     def path(self, state: LearningState) -> Chain:
@@ -182,7 +182,7 @@ class BandLearner:
         """
         return Chain(split_points(state, self.ends))
 
-    def _relaxed(self, state: LearningState, until: int) -> LearningState:
+    def _relax(self, state: LearningState, until: int) -> LearningState:
         """Relax the pivots within the current round."""
         settings, points, generator = self.settings, state.points.clone(), torch.Generator()
         generator.set_state(state.random)
@@ -204,11 +204,11 @@ class BandLearner:
             ended=until == self.steps,
         )
 
-    def _inserted(self, state: LearningState) -> LearningState:
+    def _insert_pivot(self, state: LearningState) -> LearningState:
         """Insert a pivot in the middle of the piece that is highest there, relative to its ends; Adam restarts."""
         points, shares = state.points, state.shares
         middles = (points[1:] + points[:-1]) / 2
-        loss, between = (self._losses(some) for some in (points, middles))
+        loss, between = (self._compute_losses(some) for some in (points, middles))
         # The height over the mean of both ends finds barriers inside a piece, also where the loss rises along the band.
         k = int((between - (loss[1:] + loss[:-1]) / 2).argmax()) + 1
         middle = (shares[k - 1 : k] + shares[k : k + 1]) / 2
@@ -216,14 +216,14 @@ class BandLearner:
             state,
             points=torch.cat([points[:k], middles[k - 1 : k], points[k:]]),
             shares=torch.cat([shares[:k], middle, shares[k:]]),
-            # moments of the old pivots would fit neither the number nor the positions of the new ones
+            # Moments of the old pivots fit neither the number nor the positions of the new ones.
             moments=points.new_zeros(2, len(points) - 1, points.shape[1]),
             evaluations=state.evaluations + len(loss) + len(between),
         )
 
-    def _losses(self, points: Tensor) -> Tensor:
-        found = [compute_mean_loss(self.surface, unflatten(point, self.ends[0])) for point in points]
-        return torch.tensor(found, dtype=torch.float64)
+    def _compute_losses(self, points: Tensor) -> Tensor:
+        result = [compute_mean_loss(self.surface, unflatten(point, self.ends[0])) for point in points]
+        return torch.tensor(result, dtype=torch.float64)
 
 
 def project_across(slopes: Float[Tensor, "pivot weight"], points: Float[Tensor, "point weight"]) -> Tensor:

@@ -43,7 +43,7 @@ Parts = Callable[[float], tuple[float, ...]]
 
 Curve = TypeVar("Curve", bound=Path)
 
-_LOOK, _SHARES = 50, (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)
+_CHECK_EVERY, _CHECK_AT = 50, (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)
 """Steps between checks of the loss along a curve, and where to check; the usual maximum first, to stop early."""
 
 
@@ -149,8 +149,12 @@ class CurveLearner(Generic[Curve]):
         """
         until = min(until, self.steps)
         while state.steps < until and not state.ended:
-            state = self._looked(state)
-            state = state if state.ended else self._bent(state, min(until, (state.steps // _LOOK + 1) * _LOOK))
+            state = self._check_loss(state)
+            state = (
+                state
+                if state.ended
+                else self._take_steps(state, min(until, (state.steps // _CHECK_EVERY + 1) * _CHECK_EVERY))
+            )
         return state
 
     def path(self, state: LearningState) -> Curve:
@@ -164,16 +168,16 @@ class CurveLearner(Generic[Curve]):
         """
         return self.curve(split_points(state, self.ends))
 
-    def _looked(self, state: LearningState) -> LearningState:
+    def _check_loss(self, state: LearningState) -> LearningState:
         """Check the curve for a loss above the level, every few steps and only with `allowed`."""
-        if self.settings.allowed is None or state.steps % _LOOK:
+        if self.settings.allowed is None or state.steps % _CHECK_EVERY:
             return state
-        for count, t in enumerate(_SHARES, state.evaluations + 1):
+        for count, t in enumerate(_CHECK_AT, state.evaluations + 1):
             if not compute_mean_loss(self.surface, self._at(state, state.points[1:-1], t)) <= state.level:
                 return replace(state, evaluations=count)
-        return replace(state, evaluations=state.evaluations + len(_SHARES), ended=True)
+        return replace(state, evaluations=state.evaluations + len(_CHECK_AT), ended=True)
 
-    def _bent(self, state: LearningState, until: int) -> LearningState:
+    def _take_steps(self, state: LearningState, until: int) -> LearningState:
         """Take steps."""
         settings, bends, generator = self.settings, state.points[1:-1].clone(), torch.Generator()
         generator.set_state(state.random)
@@ -285,10 +289,10 @@ def make_bezier_learner(
         ShapeError: If the two ends do not fit.
     """
     settings = settings or CurveSettings()
-    return CurveLearner(surface, (first, second), settings, partial(_bernstein, settings.bends + 1), Bezier)
+    return CurveLearner(surface, (first, second), settings, partial(_compute_bernstein, settings.bends + 1), Bezier)
 
 
-def _bernstein(degree: int, t: float) -> tuple[float, ...]:
+def _compute_bernstein(degree: int, t: float) -> tuple[float, ...]:
     """Return the Bernstein polynomials of a degree."""
     return tuple(comb(degree, k) * t**k * (1 - t) ** (degree - k) for k in range(degree + 1))
 
@@ -338,9 +342,9 @@ def make_polychain_learner(
         ShapeError: If the two ends do not fit.
     """
     settings = settings or CurveSettings()
-    return CurveLearner(surface, (first, second), settings, partial(_hats, settings.bends + 1), Chain)
+    return CurveLearner(surface, (first, second), settings, partial(_compute_hats, settings.bends + 1), Chain)
 
 
-def _hats(pieces: int, t: float) -> tuple[float, ...]:
+def _compute_hats(pieces: int, t: float) -> tuple[float, ...]:
     """Return the hat functions of a chain."""
     return tuple(max(0.0, 1 - abs(pieces * t - k)) for k in range(pieces + 1))

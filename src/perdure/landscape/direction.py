@@ -91,8 +91,8 @@ class Corrector:
         >>> from perdure.landscape.surface import ModelLoss
         >>> surface = ModelLoss(torch.nn.Linear(1, 2, bias=False), Batch(torch.ones(1, 1), torch.tensor([0])))
         >>> here, target = ({"weight": torch.tensor([[0.0], [y]])} for y in (1.0, 0.0))
-        >>> found = Corrector(surface, target).descend(here, 0.5)["weight"]
-        >>> bool(found[0] > 0), bool(found[1] < 1)
+        >>> result = Corrector(surface, target).descend(here, 0.5)["weight"]
+        >>> bool(result[0] > 0), bool(result[1] < 1)
         (True, True)
     """
 
@@ -123,13 +123,15 @@ class Corrector:
         for k in range(self.steps):
             learner.param_groups[0]["lr"] = whole * (1 - k / self.steps)
             start = here.detach().clone()
-            here.grad = flatten(self.surface.gradient(unflatten(start, point), self._some(before + k))).double()
+            here.grad = flatten(
+                self.surface.gradient(unflatten(start, point), self._choose_samples(before + k))
+            ).double()
             learner.step()
             with torch.no_grad():
-                here.copy_(start + _kept(here - start, start - aim))
+                here.copy_(start + _turn_from(here - start, start - aim))
         return unflatten(here.detach(), point)
 
-    def _some(self, k: int) -> Int[Tensor, " some"] | None:
+    def _choose_samples(self, k: int) -> Int[Tensor, " some"] | None:
         """Choose the samples of a gradient; None when they are all."""
         size = self.surface.size
         if size <= self.batch_size:
@@ -139,7 +141,7 @@ class Corrector:
         return order[(k * self.batch_size + torch.arange(self.batch_size)) % size]
 
 
-def _kept(move: Float[Tensor, " weight"], away: Float[Tensor, " weight"]) -> Float[Tensor, " weight"]:
+def _turn_from(move: Float[Tensor, " weight"], away: Float[Tensor, " weight"]) -> Float[Tensor, " weight"]:
     """Turn a move so that it does not lead away; drop it where nothing of it is left then."""
     way = find_direction(move, away, 0.0) if move.any() else move
     return move.norm() * way if move @ way > 0 else torch.zeros_like(move)

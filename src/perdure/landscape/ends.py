@@ -92,8 +92,8 @@ def align_ends(ends: PathEnds) -> PathEnds:
         layers = find_symmetries(ends.model)
     except UnsupportedError as error:
         return replace(ends, remark=f"not aligned: {error.cause}")
-    found = align(ends.first, ends.second, layers)
-    return replace(ends, second=found.params, alignment=found)
+    result = align(ends.first, ends.second, layers)
+    return replace(ends, second=result.params, alignment=result)
 
 
 def find_recorded_data(folder: Path) -> tuple[str, int] | None:
@@ -129,7 +129,7 @@ def _check_tensors(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
     odd = [name for name in dict(shapes[0] | shapes[1]) if shapes[0].get(name) != shapes[1].get(name)]
     if odd:
         shown = "; ".join(
-            f"'{name}' is {_shown(shapes[0], name)} and {_shown(shapes[1], name)}" for name in odd[:NAMED]
+            f"'{name}' is {_format_shape(shapes[0], name)} and {_format_shape(shapes[1], name)}" for name in odd[:NAMED]
         )
         more = f"; and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
         raise CheckpointError(
@@ -137,7 +137,7 @@ def _check_tensors(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
         )
 
 
-def _shown(shapes: dict[str, tuple[int, ...]], name: str) -> str:
+def _format_shape(shapes: dict[str, tuple[int, ...]], name: str) -> str:
     return str(shapes[name]) if name in shapes else "absent"
 
 

@@ -96,8 +96,8 @@ class _Solver:
             if settled and steep + slope <= 0:
                 break
             multiplier, rate, before = max(0.0, multiplier + rate * (steep + slope)), rate * _DECAY, cosine
-        found: Tensor = way / way.norm()
-        return found
+        result: Tensor = way / way.norm()
+        return result
 
     def _gradient(self, here: Params) -> Tensor:
         self.gradients += 1
@@ -152,9 +152,9 @@ def track_published_valley(
     """
     until, ends = clock() + settings.seconds, (compute_mean_loss(surface, first), compute_mean_loss(surface, second))
     if isinstance(start, torch.Generator):
-        solver, state = _begun(surface, settings, start, first, ends)
+        solver, state = _begin(surface, settings, start, first, ends)
     else:
-        solver, state = _resumed(surface, settings, start), replace(start, ended="target")
+        solver, state = _resume(surface, settings, start), replace(start, ended="target")
     while distance(state.points[-1], second) > settings.close:
         if state.evaluations >= settings.evaluations:
             state = replace(state, ended="evaluations")
@@ -162,7 +162,7 @@ def track_published_valley(
         if clock() >= until:
             state = replace(state, ended="seconds")
             break
-        state = _step(solver, state, second, max(ends))
+        state = _take_step(solver, state, second, max(ends))
     moves = int(solver.learner.state[solver.way]["step"])
     moments = copy_moments(solver.learner, solver.way)
     return replace(state, moments=moments, moves=moves, random=solver.generator.get_state())
@@ -207,7 +207,7 @@ def track_published_in_chunks(
     return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, report)
 
 
-def _begun(
+def _begin(
     surface: Surface, settings: PublishedSettings, generator: torch.Generator, first: Params, ends: tuple[float, float]
 ) -> tuple[_Solver, PublishedState]:
     way = flatten(first).double().requires_grad_()
@@ -231,22 +231,22 @@ def _begun(
     return _Solver(surface, settings, generator, way, restore_adam(way, nothing, 0)), state
 
 
-def _resumed(surface: Surface, settings: PublishedSettings, state: PublishedState) -> _Solver:
+def _resume(surface: Surface, settings: PublishedSettings, state: PublishedState) -> _Solver:
     generator, way = torch.Generator(), flatten(state.points[-1]).double().requires_grad_()
     generator.set_state(state.random)
     learner = restore_adam(way, state.moments, state.moves)
     return _Solver(surface, settings, generator, way, learner, state.gradients)
 
 
-def _step(solver: _Solver, state: PublishedState, target: Params, floor: float) -> PublishedState:
+def _take_step(solver: _Solver, state: PublishedState, target: Params, floor: float) -> PublishedState:
     """Go straight on, or around where the loss is too high there."""
     here, settings = state.points[-1], solver.settings
     slope, share = 0.0 if distance(here, target) < _NEAR else state.slope, min(1.0, state.share + settings.share)
     ahead = interpolate(state.points[state.base], target, share)
-    state, loss = _looked(solver.surface, replace(state, slope=slope, share=share), ahead)
+    state, loss = _evaluate(solver.surface, replace(state, slope=slope, share=share), ahead)
     if loss > state.level:
         way = solver.direction(here, target, slope)
-        state, ahead, loss = _searched(solver.surface, replace(state, gradients=solver.gradients), way)
+        state, ahead, loss = _search_along(solver.surface, replace(state, gradients=solver.gradients), way)
         state = replace(state, base=len(state.points), share=0.0)
     losses = (*state.losses, loss)
     increase = max(0.0, max(losses) - floor)
@@ -254,16 +254,16 @@ def _step(solver: _Solver, state: PublishedState, target: Params, floor: float) 
     return replace(state, points=(*state.points, ahead), losses=losses, increase=increase, stride=stride)
 
 
-def _searched(surface: Surface, state: PublishedState, way: Tensor) -> tuple[PublishedState, Params, float]:
+def _search_along(surface: Surface, state: PublishedState, way: Tensor) -> tuple[PublishedState, Params, float]:
     """Shorten the step until its loss is low enough, or it is very short."""
     here, length = state.points[-1], _FIRST_LENGTH
     while True:
         point = unflatten(flatten(here).double() + length * way, here)
-        state, loss = _looked(surface, state, point)
+        state, loss = _evaluate(surface, state, point)
         length *= _SHRINK
         if loss <= state.level or length < _LAST_LENGTH:
             return state, point, loss
 
 
-def _looked(surface: Surface, state: PublishedState, point: Params) -> tuple[PublishedState, float]:
+def _evaluate(surface: Surface, state: PublishedState, point: Params) -> tuple[PublishedState, float]:
     return replace(state, evaluations=state.evaluations + 1), compute_mean_loss(surface, point)

@@ -141,13 +141,13 @@ def load_path(file: Folder) -> Path:
     return _SHAPES[shape](points)
 
 
-def _straight(search: PathSearch) -> tuple[Route, bool]:
+def _connect(search: PathSearch) -> tuple[Route, bool]:
     return Route(
         "linear", connect_linearly(search.ends.first, search.ends.second), 0.0, 0.0, "nothing to search"
     ), False
 
 
-def _curve(kind: str, ways: Callable[..., Learner[Path]], search: PathSearch) -> tuple[Route, bool]:
+def _fit_curve(kind: str, ways: Callable[..., Learner[Path]], search: PathSearch) -> tuple[Route, bool]:
     learner = ways(search.surface, search.ends.first, search.ends.second)
 
     def report(state: LearningState) -> None:
@@ -159,19 +159,19 @@ def _curve(kind: str, ways: Callable[..., Learner[Path]], search: PathSearch) ->
     return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients"), False
 
 
-def _valley(search: PathSearch) -> tuple[Route, bool]:
+def _track_valley(search: PathSearch) -> tuple[Route, bool]:
     settings = ValleySettings(search.allowed, seconds=search.seconds)
     report, place = _make_report("valley", search), search.place("valley") / _TRACKING
     kept = track_valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, report)
-    return _completed("valley", kept, settings.batch_size, search)
+    return _complete("valley", kept, settings.batch_size, search)
 
 
-def _published(search: PathSearch) -> tuple[Route, bool]:
+def _track_published(search: PathSearch) -> tuple[Route, bool]:
     settings = PublishedSettings(search.allowed or 0.0, seconds=search.seconds)
     report, place = _make_report("published", search), search.place("published") / _TRACKING
     ends, generator = (search.ends.first, search.ends.second), stream(search.seed, "path", "published")
     kept = track_published_in_chunks(search.surface, ends, settings, generator, place, report)
-    return _completed("published", kept, settings.batch_size, search)
+    return _complete("published", kept, settings.batch_size, search)
 
 
 def _make_report(kind: str, search: PathSearch) -> Callable[[float, float], None]:
@@ -182,16 +182,16 @@ def _make_report(kind: str, search: PathSearch) -> Callable[[float, float], None
 
 
 _FINDERS: dict[str, Callable[[PathSearch], tuple[Route, bool]]] = {
-    "linear": _straight,
-    "valley": _valley,
-    "bezier": partial(_curve, "bezier", make_bezier_learner),
-    "polychain": partial(_curve, "polychain", make_polychain_learner),
-    "band": partial(_curve, "band", make_band_learner),
-    "published": _published,
+    "linear": _connect,
+    "valley": _track_valley,
+    "bezier": partial(_fit_curve, "bezier", make_bezier_learner),
+    "polychain": partial(_fit_curve, "polychain", make_polychain_learner),
+    "band": partial(_fit_curve, "band", make_band_learner),
+    "published": _track_published,
 }
 
 
-def _completed(kind: str, kept: TimedState[TrackingState], batch_size: int, search: PathSearch) -> tuple[Route, bool]:
+def _complete(kind: str, kept: TimedState[TrackingState], batch_size: int, search: PathSearch) -> tuple[Route, bool]:
     """Complete a tracking that did not reach its target by a straight line, and report it."""
     tracked, ends, cut = kept.state, search.ends, kept.state.ended == "seconds"
     passes = count_passes(tracked.evaluations, tracked.gradients, search.surface.size, batch_size)
@@ -199,14 +199,14 @@ def _completed(kind: str, kept: TimedState[TrackingState], batch_size: int, sear
     if left == 0:
         return Route(kind, tracked.path, kept.seconds, passes, "reached the other end"), False
     ended = (
-        f"{_WORDS[tracked.ended]} with {left / whole:.0%} of the distance left and an increase of "
+        f"{_REASONS[tracked.ended]} with {left / whole:.0%} of the distance left and an increase of "
         f"{tracked.increase:.4g} so far; the rest is a straight line"
     )
     path = Chain((*tracked.points, ends.second))
     return Route(kind, path, kept.seconds, passes, ended), cut
 
 
-_WORDS = {
+_REASONS = {
     "target": "near the other end",
     "stalled": "stalled: no step below the bound came closer",
     "evaluations": "out of evaluations",

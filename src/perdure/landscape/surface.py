@@ -108,11 +108,11 @@ class ModelLoss:
         leaves = {name: weight.detach().clone().requires_grad_() for name, weight in params.items()}
         chosen = self.batch if some is None else select(self.batch, some)
         total = [torch.zeros_like(weight) for weight in params.values()]
-        with evaluation(self.model), _estimating(self.model), torch.enable_grad():
+        with evaluation(self.model), _estimate_statistics(self.model), torch.enable_grad():
             for part in batches(chosen, self.rows):
-                share = self._losses({**leaves, **_fresh(self.model)}, part).sum() / len(chosen)
-                found = torch.autograd.grad(share, list(leaves.values()), allow_unused=True, materialize_grads=True)
-                total = [sum_ + new for sum_, new in zip(total, found, strict=True)]
+                share = self._losses({**leaves, **_reset_statistics(self.model)}, part).sum() / len(chosen)
+                result = torch.autograd.grad(share, list(leaves.values()), allow_unused=True, materialize_grads=True)
+                total = [sum_ + new for sum_, new in zip(total, result, strict=True)]
         if not all(all_finite(one) for one in total):
             raise NonFiniteError("the gradient of the loss is NaN or infinite", "look for NaN in weights and samples")
         return dict(zip(params, total, strict=True))
@@ -134,12 +134,12 @@ class ModelLoss:
 
     def _statistics(self, params: Params) -> Params:
         """Estimate the statistics of batch normalisation with these weights."""
-        found = _fresh(self.model)
-        if found:
-            with _estimating(self.model):
+        result = _reset_statistics(self.model)
+        if result:
+            with _estimate_statistics(self.model):
                 for part in batches(self.batch, self.rows):
-                    self._losses({**params, **found}, part)
-        return found
+                    self._losses({**params, **result}, part)
+        return result
 
     def _losses(self, state: Params, part: Batch) -> Tensor:
         device = device_of(self.model)
@@ -153,29 +153,29 @@ class ModelLoss:
         return cross_entropy(logits, part.label.to(device), reduction="none")
 
 
-def _normalisations(model: nn.Module) -> list[tuple[str, BatchNorm]]:
+def _find_normalisations(model: nn.Module) -> list[tuple[str, BatchNorm]]:
     return [(n, m) for n, m in model.named_modules() if isinstance(m, BatchNorm) and m.track_running_stats]
 
 
-def _fresh(model: nn.Module) -> Params:
+def _reset_statistics(model: nn.Module) -> Params:
     """Return statistics of batch normalisation without samples."""
     return {
         f"{name}.{key}" if name else key: torch.zeros_like(value)
-        for name, module in _normalisations(model)
+        for name, module in _find_normalisations(model)
         for key, value in module.named_buffers(recurse=False)
     }
 
 
 @contextmanager
-def _estimating(model: nn.Module) -> Iterator[None]:
+def _estimate_statistics(model: nn.Module) -> Iterator[None]:
     """Put only batch normalisation in training mode, with cumulative averages of its statistics."""
-    found = [(module, module.training, module.momentum) for _, module in _normalisations(model)]
+    result = [(module, module.training, module.momentum) for _, module in _find_normalisations(model)]
     try:
-        for module, _, _ in found:
+        for module, _, _ in result:
             module.training, module.momentum = True, None
         yield
     finally:
-        for module, training, momentum in found:
+        for module, training, momentum in result:
             module.training, module.momentum = training, momentum
 
 

@@ -99,11 +99,11 @@ def find_symmetries(model: nn.Module) -> tuple[UnitLayer, ...]:
         [(3, True)]
     """
     if isinstance(model, nn.Sequential):
-        return _of_stack(model)
+        return _find_in_stack(model)
     if isinstance(model, AttentionClassifier):
-        return _of_attention(model)
+        return _find_in_attention(model)
     if isinstance(model, RecurrentClassifier):
-        return _of_classifier(model)
+        return _find_in_classifier(model)
     raise UnsupportedError(
         f"the symmetries of {type(model).__name__} are not known, so it cannot be aligned",
         "give a Sequential of linear layers, a RecurrentClassifier, an AttentionClassifier or a "
@@ -136,7 +136,7 @@ def rearrange_units(
     return changed
 
 
-def _of_classifier(model: RecurrentClassifier) -> tuple[UnitLayer, ...]:
+def _find_in_classifier(model: RecurrentClassifier) -> tuple[UnitLayer, ...]:
     """Return the units of the recurrence, then those of the pooling."""
     recurrence, pooling = model.recurrence, model.self_attention
     signed = model.config.pooling != "max"
@@ -145,9 +145,9 @@ def _of_classifier(model: RecurrentClassifier) -> tuple[UnitLayer, ...]:
         if pooling is not None:
             hops = pooling.hop_layer.out_features
             readers = [UnitAxis("self_attention.input_layer.weight", 1), UnitAxis("head.weight", 1, (True,) * hops)]
-        layers = _of_recurrence(recurrence, readers, signed)
+        layers = _find_in_recurrence(recurrence, readers, signed)
     elif isinstance(recurrence, Bidirectional) and pooling is None:
-        layers = _of_both(recurrence, signed)
+        layers = _find_in_directions(recurrence, signed)
     else:
         raise UnsupportedError(
             "self-attention pooling over both directions cannot be aligned: the head reads their units hop by hop",
@@ -159,17 +159,17 @@ def _of_classifier(model: RecurrentClassifier) -> tuple[UnitLayer, ...]:
     return (*layers, UnitLayer(pooling.input_layer.out_features, places, signed=True))
 
 
-def _of_recurrence(module: nn.RNNBase, readers: list[UnitAxis], signed: bool) -> tuple[UnitLayer, ...]:
+def _find_in_recurrence(module: nn.RNNBase, readers: list[UnitAxis], signed: bool) -> tuple[UnitLayer, ...]:
     """Return the units of each layer of a one-way recurrence; the last is read by `readers`."""
     layers = []
     for k in range(module.num_layers):
         top = k == module.num_layers - 1
         after = readers if top else [UnitAxis(f"recurrence.weight_ih_l{k + 1}", 1)]
-        layers.append(_cells("recurrence.", module, f"_l{k}", after, signed or not top))
+        layers.append(_find_in_cell("recurrence.", module, f"_l{k}", after, signed or not top))
     return tuple(layers)
 
 
-def _of_both(pair: Bidirectional, signed: bool) -> tuple[UnitLayer, ...]:
+def _find_in_directions(pair: Bidirectional, signed: bool) -> tuple[UnitLayer, ...]:
     """Return the units of each layer and direction; the layer above reads ahead before back."""
     layers, last = [], len(pair.ahead) - 1
     for k, both in enumerate(zip(pair.ahead, pair.back, strict=True)):
@@ -178,11 +178,11 @@ def _of_both(pair: Bidirectional, signed: bool) -> tuple[UnitLayer, ...]:
             after = [
                 UnitAxis(name, 1, start=side * pair.hidden_size) for name in (above if k < last else ["head.weight"])
             ]
-            layers.append(_cells(f"recurrence.{way}.{k}.", module, "_l0", after, signed or k < last))
+            layers.append(_find_in_cell(f"recurrence.{way}.{k}.", module, "_l0", after, signed or k < last))
     return tuple(layers)
 
 
-def _cells(prefix: str, module: nn.Module, suffix: str, after: list[UnitAxis], signed: bool) -> UnitLayer:
+def _find_in_cell(prefix: str, module: nn.Module, suffix: str, after: list[UnitAxis], signed: bool) -> UnitLayer:
     """Return the units of one layer of a recurrence, or of a cell."""
     mode = module.mode if isinstance(module, nn.RNNBase) else "LSTM"
     weights = (f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
@@ -191,33 +191,33 @@ def _cells(prefix: str, module: nn.Module, suffix: str, after: list[UnitAxis], s
     return UnitLayer(module.get_parameter(f"weight_hh{suffix}").shape[1], places, signed and mode != "RNN_RELU")
 
 
-def _of_attention(model: AttentionClassifier) -> tuple[UnitLayer, ...]:
+def _find_in_attention(model: AttentionClassifier) -> tuple[UnitLayer, ...]:
     """Return the units of the linear layer, of each LSTM, the last with the decoder, and of each score."""
     dense = model.encoder.dense
-    layers = [UnitLayer(dense.out_features, tuple(_rows("encoder.dense", dense)), signed=True)]
+    layers = [UnitLayer(dense.out_features, tuple(_list_rows("encoder.dense", dense)), signed=True)]
     normal = [name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm1d)]
     for k, recurrence in enumerate(model.encoder.recurrences):
         between = [name for name in normal if name.startswith(f"encoder.between.{k}.")]
         reader = UnitAxis(f"encoder.recurrences.{k}.weight_ih_l0", 1)
-        layers[-1] = _also(layers[-1], *(place for name in between for place in _normalised(name)), reader)
-        layers.append(_cells(f"encoder.recurrences.{k}.", recurrence, "_l0", [], signed=True))
+        layers[-1] = _extend(layers[-1], *(place for name in between for place in _list_normalisation(name)), reader)
+        layers.append(_find_in_cell(f"encoder.recurrences.{k}.", recurrence, "_l0", [], signed=True))
     readers = [UnitAxis("decoder.weight_ih", 1), UnitAxis("head.weight", 1)]
     scores = [(name, module) for name, module in model.named_children() if isinstance(module, Score)]
     readers += [UnitAxis(f"{name}.{layer}.weight", 1) for name, _ in scores for layer in ("query", "key")]
-    layers[-1] = _also(layers[-1], *_cells("decoder.", model.decoder, "", readers, signed=True).places)
-    return (*layers, *(_of_score(name, score) for name, score in scores))
+    layers[-1] = _extend(layers[-1], *_find_in_cell("decoder.", model.decoder, "", readers, signed=True).places)
+    return (*layers, *(_find_in_score(name, score) for name, score in scores))
 
 
-def _of_score(name: str, score: Score) -> UnitLayer:
-    into = (*_rows(f"{name}.query", score.query), *_rows(f"{name}.key", score.key))
+def _find_in_score(name: str, score: Score) -> UnitLayer:
+    into = (*_list_rows(f"{name}.query", score.query), *_list_rows(f"{name}.key", score.key))
     return UnitLayer(score.key.out_features, (*into, UnitAxis(f"{name}.weight.weight", 1)), signed=True)
 
 
-def _also(units: UnitLayer, *places: UnitAxis) -> UnitLayer:
+def _extend(units: UnitLayer, *places: UnitAxis) -> UnitLayer:
     return replace(units, places=(*units.places, *places))
 
 
-def _of_stack(model: nn.Sequential) -> tuple[UnitLayer, ...]:
+def _find_in_stack(model: nn.Sequential) -> tuple[UnitLayer, ...]:
     """Return the units between each linear layer and the next."""
     layers: list[UnitLayer] = []
     into: list[UnitAxis] = []
@@ -226,9 +226,9 @@ def _of_stack(model: nn.Sequential) -> tuple[UnitLayer, ...]:
         if isinstance(module, nn.Linear):
             if into:
                 layers.append(UnitLayer(size, (*into, UnitAxis(f"{name}.weight", 1)), signed))
-            into, size, signed = _rows(name, module), module.out_features, True
+            into, size, signed = _list_rows(name, module), module.out_features, True
         elif isinstance(module, nn.BatchNorm1d):
-            into += _normalised(name) if module.affine and into else []
+            into += _list_normalisation(name) if module.affine and into else []
         elif isinstance(module, _PLAIN):
             signed = False
         elif not isinstance(module, (*_ODD, nn.Dropout)):
@@ -239,10 +239,10 @@ def _of_stack(model: nn.Sequential) -> tuple[UnitLayer, ...]:
     return tuple(layers)
 
 
-def _rows(name: str, module: nn.Linear) -> list[UnitAxis]:
+def _list_rows(name: str, module: nn.Linear) -> list[UnitAxis]:
     return [UnitAxis(f"{name}.{key}", 0) for key, _ in module.named_parameters(recurse=False)]
 
 
-def _normalised(name: str) -> list[UnitAxis]:
+def _list_normalisation(name: str) -> list[UnitAxis]:
     """Place the units behind batch normalisation: its shift changes sign with them, its scale does not."""
     return [UnitAxis(f"{name}.weight", 0, (False,)), UnitAxis(f"{name}.bias", 0)]

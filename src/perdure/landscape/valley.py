@@ -38,7 +38,7 @@ class _Search:
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
+class _Trial:
     """A point with its loss, and the largest loss checked on the way to it."""
 
     point: Params
@@ -46,7 +46,7 @@ class _Look:
     highest: float
 
 
-_NOWHERE = _Look({}, math.inf, math.inf)
+_NOWHERE = _Trial({}, math.inf, math.inf)
 
 
 def track_valley(
@@ -113,7 +113,7 @@ def track_valley(
             return replace(state, ended="evaluations")
         if time.monotonic() >= until:
             return replace(state, ended="seconds")
-        state = _step(search, state)
+        state = _take_step(search, state)
     return state
 
 
@@ -147,42 +147,41 @@ def track_valley_in_chunks(
     return track_in_chunks(track, ends, settings.evaluations, settings.seconds, folder, report)
 
 
-def _step(search: _Search, state: TrackingState) -> TrackingState:
+def _take_step(search: _Search, state: TrackingState) -> TrackingState:
     """Take one step: the first that stays below the level, or the easiest when the level may rise."""
     easiest, now = _NOWHERE, state
-    for now, found in _tries(search, state):
+    for now, found in _yield_tries(search, state):
         if found.highest <= state.level:
-            return _moved(search, now, found)
+            return _append(search, now, found)
         easiest = min(easiest, found, key=lambda one: one.highest)
     if search.settings.allowed is not None or easiest is _NOWHERE:
         return replace(now, ended="stalled")
     # Raise by at least half, since every rise costs a full series of failed steps; many small rises would cost more
     # than the little loss that they save.
     level = max(easiest.highest, search.floor + _RISE * (state.level - search.floor))
-    return _moved(search, replace(now, level=level), easiest)
+    return _append(search, replace(now, level=level), easiest)
 
 
-def _tries(search: _Search, state: TrackingState) -> Iterator[tuple[TrackingState, _Look]]:
+def _yield_tries(search: _Search, state: TrackingState) -> Iterator[tuple[TrackingState, _Trial]]:
     """Yield the steps to try: the target when near, then steps from long to short."""
     # Doubling at most lets the step recover after a hard passage, without wasting losses on hopeless long steps.
     longest, least = (share * search.whole for share in (search.settings.longest, search.settings.least))
     far, stride = distance(state.points[-1], search.corrector.target), min(2 * state.stride, longest)
     if far <= longest:
-        state, found = _looked(search, state, search.corrector.target)
+        state, found = _evaluate(search, state, search.corrector.target)
         yield state, found
     while stride >= least:
-        state, found = _corrected(search, replace(state, stride=stride), far)
+        state, found = _correct(search, replace(state, stride=stride), far)
         yield state, found
         stride /= 2
 
 
-def _corrected(search: _Search, state: TrackingState, far: float) -> tuple[TrackingState, _Look]:
-    """Go straight on, and correct until the loss is as low as is hoped for, or it does not pay any more.
-
-    Corrections of total length p across the way take back p^2 / 2 far of it; in a round that is at most half the step.
-    """
+def _correct(search: _Search, state: TrackingState, far: float) -> tuple[TrackingState, _Trial]:
+    """Take a straight step, then correct until the loss is low enough or corrections gain too little."""
     settings, target, best = search.settings, search.corrector.target, _NOWHERE
     point = interpolate(state.points[-1], target, min(1.0, state.stride / far))
+    # Corrections of total length p at a right angle to the way lose p^2 / (2 far) of the distance gained. With this
+    # length, which decays linearly over the corrections, a round loses at most half the step.
     length = min(settings.longest * search.whole / 2, 2 * math.sqrt(state.stride * far) / (settings.corrections + 1))
     for k in range(settings.rounds):
         point = search.corrector.descend(point, length / 2**k, state.gradients)
@@ -190,25 +189,24 @@ def _corrected(search: _Search, state: TrackingState, far: float) -> tuple[Track
         if far - distance(point, target) < settings.least * search.whole:
             break
         before = best.highest
-        state, found = _looked(search, state, point)
+        state, found = _evaluate(search, state, point)
         best = min(best, found, key=lambda one: one.highest)
-        # Losses cost all samples and gradients only a batch, but a round that gains less than a tenth is better spent on
-        # a shorter step.
+        # A round that lowers the loss by less than a tenth costs more than a shorter step.
         if best.highest <= search.hoped or best.highest > _PAYS * before:
             break
     return state, best
 
 
-def _looked(search: _Search, state: TrackingState, point: Params) -> tuple[TrackingState, _Look]:
+def _evaluate(search: _Search, state: TrackingState, point: Params) -> tuple[TrackingState, _Trial]:
     """Compute the loss of a point and between it and the last one; NaN counts as infinite."""
     pieces = search.settings.between + 1
     way = [interpolate(state.points[-1], point, k / pieces) for k in range(1, pieces)]
     means = (float(search.corrector.surface.losses(one).double().mean()) for one in (*way, point))
     losses = [mean if math.isfinite(mean) else math.inf for mean in means]
-    return replace(state, evaluations=state.evaluations + pieces), _Look(point, losses[-1], max(losses))
+    return replace(state, evaluations=state.evaluations + pieces), _Trial(point, losses[-1], max(losses))
 
 
-def _moved(search: _Search, state: TrackingState, found: _Look) -> TrackingState:
+def _append(search: _Search, state: TrackingState, found: _Trial) -> TrackingState:
     return replace(
         state,
         points=(*state.points, found.point),

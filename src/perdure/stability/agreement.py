@@ -132,30 +132,32 @@ def measure_sample_agreement(
         >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
         >>> runs = [RunExplanations(vectors, torch.tensor([0] * 8))] * 3
-        >>> found = measure_sample_agreement(runs, spearman, torch.Generator()).estimate
-        >>> found.value, found.interval, found.ceiling, found.null < 0.5
+        >>> result = measure_sample_agreement(runs, spearman, torch.Generator()).estimate
+        >>> result.value, result.interval, result.ceiling, result.null < 0.5
         (1.0, (1.0, 1.0), 1.0, True)
     """
     check_counts(draws=draws)
     alike, present = find_equal_predictions(runs), runs[0].vectors.present
     kept = alike & (present.sum(1) > 1).to(alike.device)
     values = torch.stack([run.vectors.values for run in runs])
-    found = _averages(measure, values, values, present, kept)
-    pairs, some = _mirrored(found), _compared_somewhere(kept)
+    result = _average_samples(measure, values, values, present, kept)
+    pairs, some = _mirror(result), _find_compared(kept)
     own = [Vectors(one[some], present[some]) for one in values]
     nulls = []
     for _ in range(draws):
         shuffled = torch.stack([shuffle(one, generator).values for one in own])
-        nulls.append(_averages(measure, values[:, some], shuffled, present[some], kept[..., some]))
+        nulls.append(_average_samples(measure, values[:, some], shuffled, present[some], kept[..., some]))
     again = [values[i] if run.again is None else run.again.values for i, run in enumerate(runs)]
     selves = [
-        float(found[i, i] if same is values[i] else _averages(measure, one[None], same[None], present, kept[i, i]))
+        float(
+            result[i, i] if same is values[i] else _average_samples(measure, one[None], same[None], present, kept[i, i])
+        )
         for i, (one, same) in enumerate(zip(values, again, strict=True))
     ]
     similarity = as_similarity(measure)
     estimate = Estimate(
         pair_mean(pairs),
-        fmean(pair_mean(_mirrored(table)) for table in nulls),
+        fmean(pair_mean(_mirror(table)) for table in nulls),
         fmean(selves),
         estimate_interval(pairs, generator),
         len(runs),
@@ -165,7 +167,7 @@ def measure_sample_agreement(
     return Agreement(estimate, pairs)
 
 
-def _averages(
+def _average_samples(
     measure: Measure,
     first: Float[Tensor, "run sample type"],
     second: Float[Tensor, "run sample type"],
@@ -179,13 +181,13 @@ def _averages(
     return sums / kept.sum(-1).cpu()
 
 
-def _mirrored(table: Float[Tensor, "run run"]) -> Float[Tensor, "run run"]:
+def _mirror(table: Float[Tensor, "run run"]) -> Float[Tensor, "run run"]:
     """Mirror the entries above the diagonal."""
     above = table.triu(1)
     return (above + above.T).fill_diagonal_(torch.nan)
 
 
-def _compared_somewhere(kept: Bool[Tensor, "run run sample"]) -> Int[Tensor, " some"]:
+def _find_compared(kept: Bool[Tensor, "run run sample"]) -> Int[Tensor, " some"]:
     """List samples that some pair of runs compares, for the null: so many give its mean more exactly than needed."""
     others = ~torch.eye(len(kept), dtype=torch.bool, device=kept.device)
     return kept[others].any(0).nonzero()[:NULL, 0]
@@ -227,8 +229,8 @@ def measure_cluster_agreement(
     Example:
         >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
         >>> runs = [RunExplanations(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
-        >>> found = measure_cluster_agreement(runs, 2, torch.Generator())["ARI"].estimate
-        >>> found.value, found.ceiling
+        >>> result = measure_cluster_agreement(runs, 2, torch.Generator())["ARI"].estimate
+        >>> result.value, result.ceiling
         (1.0, 1.0)
     """
     check_counts(draws=draws)
@@ -237,13 +239,13 @@ def measure_cluster_agreement(
     def labels(several: Sequence[Vectors], seed: int = SEED) -> list[Tensor]:
         return [one.label for one in cluster_each_run([vectors.values for vectors in several], count, seed)]
 
-    found = labels([run.vectors for run in runs])
+    result = labels([run.vectors for run in runs])
     some = torch.arange(len(alike[0, 0]))[: max(NULL, count)]
     own = [Vectors(run.vectors.values[some], run.vectors.present[some]) for run in runs]
     others = [labels([shuffle(one, generator) for one in own]) for _ in range(draws)]
     again = labels([run.vectors if run.again is None else run.again for run in runs], SEED + 1)
     return {
-        name: _placed(_Labels(found, again, others, some), alike.cpu(), name, measure, generator)
+        name: _estimate_partitions(_Labels(result, again, others, some), alike.cpu(), name, measure, generator)
         for name, measure in measures.items()
     }
 
@@ -251,26 +253,26 @@ def measure_cluster_agreement(
 class _Labels(NamedTuple):
     """The clusters of each run, once more, and those of shuffled explanations of some samples, draw by draw."""
 
-    found: Sequence[Tensor]
+    result: Sequence[Tensor]
     again: Sequence[Tensor]
     others: Sequence[Sequence[Tensor]]
     some: Tensor
 
 
-def _placed(
+def _estimate_partitions(
     labels: _Labels, alike: Bool[Tensor, "run run sample"], name: str, measure: Partitions, generator: torch.Generator
 ) -> Agreement:
     """Place the agreement of runs between that with shuffled runs and that of each with itself."""
-    found, some = labels.found, labels.some
-    pairs, few = _pairs(found, found, alike, measure), [label[some] for label in found]
-    null = fmean(pair_mean(_pairs(few, shuffled, alike[..., some], measure)) for shuffled in labels.others)
-    selves = [measure(one, same) for one, same in zip(found, labels.again, strict=True)]
+    result, some = labels.result, labels.some
+    pairs, few = _compare_pairs(result, result, alike, measure), [label[some] for label in result]
+    null = fmean(pair_mean(_compare_pairs(few, shuffled, alike[..., some], measure)) for shuffled in labels.others)
+    selves = [measure(one, same) for one, same in zip(result, labels.again, strict=True)]
     interval = estimate_interval(pairs, generator)
-    estimate = Estimate(pair_mean(pairs), null, fmean(selves), interval, len(found), name, higher_is_better=True)
+    estimate = Estimate(pair_mean(pairs), null, fmean(selves), interval, len(result), name, higher_is_better=True)
     return Agreement(estimate, pairs)
 
 
-def _pairs(
+def _compare_pairs(
     first: Sequence[Tensor], second: Sequence[Tensor], alike: Bool[Tensor, "run run sample"], measure: Partitions
 ) -> Float[Tensor, "run run"]:
     table = torch.full((len(first), len(first)), torch.nan, dtype=torch.float64)
@@ -341,7 +343,7 @@ def compare_in_parts(
 
     def table(part: Tensor) -> Tensor:
         mask, a, b = packed(present[part], first[:, part], second[:, part])
-        found: Tensor = as_similarity(measure).compare_all(a, a if first is second else b, mask).cpu()
-        return found
+        result: Tensor = as_similarity(measure).compare_all(a, a if first is second else b, mask).cpu()
+        return result
 
     yield from zip(parts, side_by_side(table, parts), strict=True)

@@ -110,7 +110,9 @@ def explain_along_path(
         The explanations at each point; those at both ends are repeated with other noise.
     """
     ends = (0, len(points) - 1)
-    return tuple(_run(surface.model_at(point), batch, explainer, k, k in ends) for k, point in enumerate(points))
+    return tuple(
+        _explain_point(surface.model_at(point), batch, explainer, k, k in ends) for k, point in enumerate(points)
+    )
 
 
 def compute_f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"], classes: int) -> float:
@@ -132,12 +134,12 @@ def compute_f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"],
     return float(f1_score(label.cpu(), predicted.cpu(), average=average, zero_division=0.0))
 
 
-def _run(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_end: bool) -> RunExplanations:
+def _explain_point(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_end: bool) -> RunExplanations:
     method, shown = explainer.method(model), embedded(model, batch)
     predicted = predict(model, batch).argmax(1).cpu()
 
     def vectors(use: str) -> Vectors:
-        found = attribute(
+        result = attribute(
             model,
             shown.inputs,
             method,
@@ -145,7 +147,7 @@ def _run(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_en
             lengths=lengths_of(batch.mask),
             generator=stream(explainer.seed, use, point),
         )
-        return explainer.vectors(replace(found, values=found.values.cpu()), batch)
+        return explainer.vectors(replace(result, values=result.values.cpu()), batch)
 
     return RunExplanations(vectors("explain"), predicted, vectors("again") if is_end else None)
 
@@ -216,13 +218,13 @@ def measure_drift(
     Example:
         >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
-        >>> found = measure_drift([RunExplanations(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator())
-        >>> found.ends.tolist(), found.ceiling, found.null < 0.5
+        >>> result = measure_drift([RunExplanations(vectors, torch.tensor([0] * 8))] * 3, spearman, torch.Generator())
+        >>> result.ends.tolist(), result.ceiling, result.null < 0.5
         ([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]], 1.0, True)
     """
     check_counts(draws=draws)
     alike, last = find_equal_predictions(runs), len(runs) - 1
-    compare = partial(_by_sample, measure, runs[0].vectors.present)
+    compare = partial(_compare_samples, measure, runs[0].vectors.present)
     values = [run.vectors.values for run in runs]
     first = torch.stack([compare(values[0], one, alike[0, k]) for k, one in enumerate(values)])
     second = torch.stack([compare(values[last], one, alike[last, k]) for k, one in enumerate(values)])
@@ -232,10 +234,10 @@ def measure_drift(
         for _ in range(draws)
         for k in range(1, len(runs))
     ]
-    selves = [compare(values[k], _again(runs[k]).values, alike[k, k]) for k in (0, last)]
+    selves = [compare(values[k], _repeat(runs[k]).values, alike[k, k]) for k in (0, last)]
     ends = torch.stack([first.nanmean(1), second.nanmean(1)], 1)
     neighbour = torch.cat([ends.new_full((1,), torch.nan), torch.stack(before).nanmean(1)])
-    return Drift(ends, neighbour, first, _mean(null), _mean(selves))
+    return Drift(ends, neighbour, first, _average(null), _average(selves))
 
 
 def follow_clusters(
@@ -263,49 +265,51 @@ def follow_clusters(
     Example:
         >>> values = torch.tensor([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.0, 5.1]])
         >>> runs = [RunExplanations(Vectors(values, torch.ones(4, 2, dtype=torch.bool)), torch.tensor([0] * 4))] * 3
-        >>> found = follow_clusters(runs, 2, torch.Generator())
-        >>> found.ari[2].tolist(), bool((found.label == found.label[0]).all())
+        >>> result = follow_clusters(runs, 2, torch.Generator())
+        >>> result.ari[2].tolist(), bool((result.label == result.label[0]).all())
         ([1.0, 1.0, 1.0], True)
     """
     check_counts(draws=draws)
     alike, last = find_equal_predictions(runs).cpu(), len(runs) - 1
-    labels = [_labels(runs[0].vectors, count)]
+    labels = [_cluster(runs[0].vectors, count)]
     for run in runs[1:]:
-        labels.append(match_clusters(_labels(run.vectors, count), labels[-1]))
+        labels.append(match_clusters(_cluster(run.vectors, count), labels[-1]))
     table = [
-        [_rand(labels[k], labels[other], alike[k, other]) if other >= 0 else torch.nan for other in (0, last, k - 1)]
+        [_compare(labels[k], labels[other], alike[k, other]) if other >= 0 else torch.nan for other in (0, last, k - 1)]
         for k in range(len(runs))
     ]
     null = [
-        _rand(labels[0], _labels(shuffle_samples(runs[k].vectors, generator), count), alike[0, k])
+        _compare(labels[0], _cluster(shuffle_samples(runs[k].vectors, generator), count), alike[0, k])
         for _ in range(draws)
         for k in range(1, len(runs))
     ]
-    selves = [_rand(labels[k], _labels(_again(runs[k]), count, SEED + 1), alike[k, k]) for k in (0, last)]
+    selves = [_compare(labels[k], _cluster(_repeat(runs[k]), count, SEED + 1), alike[k, k]) for k in (0, last)]
     ari = torch.tensor(table, dtype=torch.float64)
     return ClusterFlow(torch.stack(labels), ari, *(float(torch.tensor(some).nanmean()) for some in (null, selves)))
 
 
-def _by_sample(measure: Measure, present: Bool[Tensor, "sample type"], a: Tensor, b: Tensor, alike: Tensor) -> Tensor:
+def _compare_samples(
+    measure: Measure, present: Bool[Tensor, "sample type"], a: Tensor, b: Tensor, alike: Tensor
+) -> Tensor:
     """Compare sample by sample; NaN for those that are not predicted alike, or have nothing to order."""
     kept = alike.to(present.device) & (present.sum(1) > 1)
-    found = torch.full((len(present),), torch.nan, dtype=torch.float64)
+    result = torch.full((len(present),), torch.nan, dtype=torch.float64)
     if kept.any():
-        found[kept.cpu()] = measure(a[kept], b[kept], present[kept]).double().cpu()
-    return found
+        result[kept.cpu()] = measure(a[kept], b[kept], present[kept]).double().cpu()
+    return result
 
 
-def _again(run: RunExplanations) -> Vectors:
+def _repeat(run: RunExplanations) -> Vectors:
     return run.vectors if run.again is None else run.again
 
 
-def _labels(vectors: Vectors, count: int, seed: int = SEED) -> Tensor:
+def _cluster(vectors: Vectors, count: int, seed: int = SEED) -> Tensor:
     return cluster_vectors(vectors.values, count, seed).label
 
 
-def _rand(a: Tensor, b: Tensor, kept: Tensor) -> float:
+def _compare(a: Tensor, b: Tensor, kept: Tensor) -> float:
     return adjusted_rand(a[kept], b[kept]) if kept.any() else torch.nan
 
 
-def _mean(scores: Sequence[Tensor]) -> float:
+def _average(scores: Sequence[Tensor]) -> float:
     return float(torch.stack(list(scores)).nanmean())

@@ -46,12 +46,12 @@ def check_comparable(
     _warn_unseen(present, splits, types)
     for method, runs in explanations.items():
         for name, run in zip(names, runs, strict=True):
-            constant = int((_constant(run.vectors.values, present) & several).sum())
+            constant = int((_find_constant(run.vectors.values, present) & several).sum())
             if constant:
                 _warn(f"method '{method}' explains {constant} of {len(several)} samples of run '{name}' by a constant")
 
 
-def _constant(values: Tensor, present: Tensor) -> Tensor:
+def _find_constant(values: Tensor, present: Tensor) -> Tensor:
     high = values.masked_fill(~present, -torch.inf).amax(1)
     return high == values.masked_fill(~present, torch.inf).amin(1)
 

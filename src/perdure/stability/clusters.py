@@ -93,8 +93,8 @@ def cluster_vectors(values: Float[Tensor, "sample type"], count: int, seed: int)
         ger2020reproducibility, bradley1998refining
 
     Example:
-        >>> found = cluster_vectors(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), 2, seed=0)
-        >>> found.inertia, bool(found.label[0] == found.label[2])
+        >>> result = cluster_vectors(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), 2, seed=0)
+        >>> result.inertia, bool(result.label[0] == result.label[2])
         (0.0, False)
     """
     from sklearn.cluster import KMeans
@@ -102,8 +102,8 @@ def cluster_vectors(values: Float[Tensor, "sample type"], count: int, seed: int)
     check_counts(count=count)
     if count > len(values):
         raise SettingError(f"count={count} for {len(values)} sequences", "choose at most one cluster per sequence")
-    rows = _rows(values)
-    with _alone():
+    rows = _as_rows(values)
+    with _limit_threads():
         if rows.size < SMALL:
             fitted = KMeans(count, n_init=STARTS, random_state=seed).fit(rows)
         else:
@@ -126,7 +126,7 @@ def cluster_each_run(several: Sequence[Float[Tensor, "sample type"]], count: int
     Raises:
         SettingError: If there are not that many sequences.
     """
-    with _alone():
+    with _limit_threads():
         return list(side_by_side(lambda values: cluster_vectors(values, count, seed), several))
 
 
@@ -156,19 +156,19 @@ def scan_cluster_counts(values: Float[Tensor, "sample type"], counts: Sequence[i
         >>> scan_cluster_counts(three, range(2, 6), seed=0).reason
         'the largest mean silhouette, 0.977, of k = 2 to 5'
     """
-    found = {count: cluster_vectors(values, count, seed) for count in sorted(set(counts))}
-    if not found:
+    result = {count: cluster_vectors(values, count, seed) for count in sorted(set(counts))}
+    if not result:
         raise EmptyDataError("there is no number of clusters to try", "pass counts, for example range(2, 20)")
-    widths = {count: _silhouette(values, one.label) for count, one in found.items()}
+    widths = {count: _compute_silhouette(values, one.label) for count, one in result.items()}
     usable = [count for count, width in widths.items() if not np.isnan(width)]
     if not usable:
         raise SettingError(
-            f"none of k = {_listed(found)} has a silhouette",
+            f"none of k = {_format_counts(result)} has a silhouette",
             "try numbers from 2 to one less than there are different vectors",
         )
     chosen = max(usable, key=widths.__getitem__)
-    reason = f"the largest mean silhouette, {widths[chosen]:.3f}, of k = {_listed(found)}"
-    return ClusterScan(found, widths, chosen, reason)
+    reason = f"the largest mean silhouette, {widths[chosen]:.3f}, of k = {_format_counts(result)}"
+    return ClusterScan(result, widths, chosen, reason)
 
 
 def adjusted_rand(a: Int[Tensor, " sample"], b: Int[Tensor, " sample"]) -> float:
@@ -246,12 +246,12 @@ def match_clusters(label: Int[Tensor, " sample"], reference: Int[Tensor, " sampl
     return new[torch.searchsorted(kinds, label)]
 
 
-def _silhouette(values: Tensor, label: Tensor) -> float:
+def _compute_silhouette(values: Tensor, label: Tensor) -> float:
     from sklearn.metrics import silhouette_score
 
     several = 1 < len(torch.unique(label)) < len(values)
-    with _alone():
-        return float(silhouette_score(_rows(values), label.numpy())) if several else np.nan
+    with _limit_threads():
+        return float(silhouette_score(_as_rows(values), label.numpy())) if several else np.nan
 
 
 _pools = cache(ThreadpoolController)
@@ -259,7 +259,7 @@ _pools = cache(ThreadpoolController)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _limit_threads() -> Iterator[None]:
     """Keep scikit-learn to one thread, and to itself that there are fewer different vectors than clusters.
 
     Threads that share a clustering wait for each other longer than they work: one alone is several times as fast.
@@ -271,13 +271,13 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _rows(values: Tensor) -> np.ndarray:
+def _as_rows(values: Tensor) -> np.ndarray:
     values = values.detach().cpu()
     return (values if values.numel() >= SMALL else values.double()).numpy()
 
 
-def _listed(found: dict[int, Clustering]) -> str:
-    counts = sorted(found)
+def _format_counts(result: dict[int, Clustering]) -> str:
+    counts = sorted(result)
     if len(counts) > 2 and counts == list(range(counts[0], counts[-1] + 1)):
         return f"{counts[0]} to {counts[-1]}"
     return ", ".join(map(str, counts))

@@ -49,7 +49,7 @@ class Consistency:
     unlike: int
 
 
-class _Compared(NamedTuple):
+class _Distances(NamedTuple):
     """Distances with the pair of runs, as its place in a table, and whether they predict alike."""
 
     distance: Tensor
@@ -123,22 +123,22 @@ def measure_consistency(
     check_counts(draws=draws)
     find_equal_predictions(runs)  # checks that they can be compared
     views = [run.vectors for run in runs]
-    found = _compared(runs, views, label)
-    if not len(found.distance):
+    result = _measure_distances(runs, views, label)
+    if not len(result.distance):
         raise EmptyDataError("no run is right about a sequence", "train the models, and check the labels")
-    few = [_first(run, NULL) for run in runs]
+    few = [_take_first(run, NULL) for run in runs]
     own = [run.vectors for run in few]
-    others = [_compared(few, [shuffle(one, generator) for one in own], label[:NULL]) for _ in range(draws)]
-    selves = torch.cat([_selves(run, label) for run in runs])
+    others = [_measure_distances(few, [shuffle(one, generator) for one in own], label[:NULL]) for _ in range(draws)]
+    selves = torch.cat([_measure_self_distances(run, label) for run in runs])
     everyone = torch.ones_like(selves)
     best = mean_generalizability(selves, everyone.bool(), everyone)
-    times = _resampled(len(runs), generator)
-    mege = _placed("MeGe", mean_generalizability, found, others, times, best)
-    reco = _placed("ReCo", relative_consistency, found, others, times, 1.0)
-    return Consistency(mege, reco, int(found.alike.sum()), int((~found.alike).sum()))
+    times = _resample_runs(len(runs), generator)
+    mege = _estimate("MeGe", mean_generalizability, result, others, times, best)
+    reco = _estimate("ReCo", relative_consistency, result, others, times, 1.0)
+    return Consistency(mege, reco, int(result.alike.sum()), int((~result.alike).sum()))
 
 
-def _compared(runs: Sequence[RunExplanations], others: Sequence[Vectors], label: Tensor) -> _Compared:
+def _measure_distances(runs: Sequence[RunExplanations], others: Sequence[Vectors], label: Tensor) -> _Distances:
     """Measure the distance of run i to the other vectors of run j, for all i < j."""
     present = runs[0].vectors.present
     right = torch.stack([run.predicted == label for run in runs]).cpu() & (present.sum(1) > 1).cpu()
@@ -152,17 +152,17 @@ def _compared(runs: Sequence[RunExplanations], others: Sequence[Vectors], label:
         kept = one & above
         first, second, _ = kept.nonzero(as_tuple=True)
         pair = first * len(runs) + second
-        parts.append(_Compared((1 - rho[kept].abs()).clamp_min(0).sqrt(), both[kept], pair))
-    found = _Compared(*(torch.cat(part) for part in zip(*parts, strict=True)))
-    order = found.distance.argsort()
-    return _Compared(*(one[order] for one in found))  # so that no draw has to sort
+        parts.append(_Distances((1 - rho[kept].abs()).clamp_min(0).sqrt(), both[kept], pair))
+    result = _Distances(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    order = result.distance.argsort()
+    return _Distances(*(one[order] for one in result))  # so that no draw has to sort
 
 
-def _first(run: RunExplanations, count: int) -> RunExplanations:
+def _take_first(run: RunExplanations, count: int) -> RunExplanations:
     return RunExplanations(Vectors(run.vectors.values[:count], run.vectors.present[:count]), run.predicted[:count])
 
 
-def _selves(run: RunExplanations, label: Tensor) -> Tensor:
+def _measure_self_distances(run: RunExplanations, label: Tensor) -> Tensor:
     """Measure the distance of a run to itself with other noise."""
     one, again = run.vectors, run.again
     kept = (run.predicted == label) & (one.present.sum(1) > 1)
@@ -171,33 +171,33 @@ def _selves(run: RunExplanations, label: Tensor) -> Tensor:
     return spearman_distance(one.values[kept], again.values[kept], one.present[kept]).cpu()
 
 
-def _resampled(runs: int, generator: torch.Generator) -> Tensor:
+def _resample_runs(runs: int, generator: torch.Generator) -> Tensor:
     """Draw runs with replacement, and count how often each is in a draw."""
     index = torch.randint(runs, (RESAMPLED, runs), generator=generator, device=generator.device).cpu()
     return torch.nn.functional.one_hot(index, runs).sum(1).double()
 
 
-def _placed(
+def _estimate(
     name: str,
     statistic: Statistic,
-    found: _Compared,
-    others: Sequence[_Compared],
+    result: _Distances,
+    others: Sequence[_Distances],
     times: Tensor,
     ceiling: float,
 ) -> Estimate | None:
-    def value(some: _Compared) -> float:
+    def value(some: _Distances) -> float:
         return statistic(some.distance, some.alike, torch.ones_like(some.distance))
 
     def resampled(draw: Tensor) -> float:
-        weight = (draw[:, None] * draw).flatten().index_select(0, found.pair)
-        return statistic(found.distance, found.alike, weight)
+        weight = (draw[:, None] * draw).flatten().index_select(0, result.pair)
+        return statistic(result.distance, result.alike, weight)
 
     null, runs, interval = fmean(value(other) for other in others), times.shape[1], None
-    if isnan(value(found)) or isnan(null):
+    if isnan(value(result)) or isnan(null):
         return None
     drawn = torch.tensor(list(side_by_side(resampled, times)))
     drawn = drawn[~drawn.isnan()].double()
     if runs >= FEWEST and len(drawn):
         low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()
         interval = low, high
-    return Estimate(value(found), null, ceiling, interval, runs, name, higher_is_better=True)
+    return Estimate(value(result), null, ceiling, interval, runs, name, higher_is_better=True)

@@ -116,7 +116,7 @@ def explain_runs(
         The explanations of each run by method, in the order of the runs.
     """
     run_pieces(work, range(len(work.jobs)), workers, progress)
-    return {method: [_read(work, run, method, types) for run in range(len(work.runs))] for method in work.methods}
+    return {method: [_read_run(work, run, method, types) for run in range(len(work.runs))] for method in work.methods}
 
 
 def find_noisy_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ def name_types(splits: Splits) -> tuple[str, ...]:
     Returns:
         One name for each column.
     """
-    return _event_names(splits) or name_positions(splits.test)
+    return _name_events(splits) or name_positions(splits.test)
 
 
 def count_types(splits: Splits) -> int | None:
@@ -163,10 +163,10 @@ def count_types(splits: Splits) -> int | None:
     Returns:
         How many there are; None for data without events, whose places are compared.
     """
-    return len(_event_names(splits)) or None
+    return len(_name_events(splits)) or None
 
 
-def _event_names(splits: Splits) -> tuple[str, ...]:
+def _name_events(splits: Splits) -> tuple[str, ...]:
     parts = (splits.train, splits.validation, splits.test)
     events = [part.event for part in parts if part.event is not None]
     if splits.test.event is None:
@@ -174,14 +174,14 @@ def _event_names(splits: Splits) -> tuple[str, ...]:
     return splits.types or tuple(f"type {i}" for i in range(1 + max(int(event.max()) for event in events)))
 
 
-def _read(work: ExplainRunsJob, run: int, method: str, types: int | None) -> RunExplanations:
-    vectors, predicted = _vectors(work.folder(run, method), work.batch, types)
-    again = None if method not in work.again else _vectors(work.folder(run, method, "again"), work.batch, types)[0]
+def _read_run(work: ExplainRunsJob, run: int, method: str, types: int | None) -> RunExplanations:
+    vectors, predicted = _read_vectors(work.folder(run, method), work.batch, types)
+    again = None if method not in work.again else _read_vectors(work.folder(run, method, "again"), work.batch, types)[0]
     return RunExplanations(vectors, predicted, again)
 
 
-def _vectors(folder: Path, batch: Batch, types: int | None) -> tuple[Vectors, Tensor]:
+def _read_vectors(folder: Path, batch: Batch, types: int | None) -> tuple[Vectors, Tensor]:
     parts = read_attributions(folder)
     whole: Attribution = replace(parts[0].attribution, values=torch.cat([part.attribution.values for part in parts]))
-    found = pool_by_position(whole, batch) if types is None else pool_by_event(whole, batch, types)
-    return found, torch.cat([part.prediction for part in parts])
+    result = pool_by_position(whole, batch) if types is None else pool_by_event(whole, batch, types)
+    return result, torch.cat([part.prediction for part in parts])

@@ -194,7 +194,7 @@ def load_members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Ensembl
             "train at least two, better five or more; mend those that failed",
         )
     usable = {name: folder for name, folder in folders.items() if name not in failed}
-    return tuple(_member(name, folder, ensemble, splits, seed) for name, folder in usable.items())
+    return tuple(_load_member(name, folder, ensemble, splits, seed) for name, folder in usable.items())
 
 
 def find_failures(ensemble: Ensemble) -> dict[str, str]:
@@ -219,11 +219,11 @@ def select_learned(some: Sequence[EnsembleMember]) -> tuple[EnsembleMember, ...]
     Returns:
         The selected runs; all runs when fewer than two have learned, so that the verdict names them.
     """
-    found = tuple(one for one in some if has_learned(one.accuracy))
-    return found if len(found) > 1 else tuple(some)
+    result = tuple(one for one in some if has_learned(one.accuracy))
+    return result if len(result) > 1 else tuple(some)
 
 
-def _member(name: str, folder: Path, ensemble: Ensemble, splits: Splits, seed: int) -> EnsembleMember:
+def _load_member(name: str, folder: Path, ensemble: Ensemble, splits: Splits, seed: int) -> EnsembleMember:
     model, info = load_checkpoint(folder, ensemble.config)
     _check_same_data(folder, info, splits)
     model = model.to(ensemble.device)

@@ -33,7 +33,7 @@ def shuffle_types(vectors: Vectors, generator: torch.Generator) -> Vectors:
         >>> shuffle_types(vectors, torch.Generator().manual_seed(0)).values.sort().values.tolist()
         [[0.0, 1.0, 2.0]]
     """
-    return Vectors(_shuffled(vectors.values, vectors.present, generator), vectors.present)
+    return Vectors(_shuffle_rows(vectors.values, vectors.present, generator), vectors.present)
 
 
 def shuffle_samples(vectors: Vectors, generator: torch.Generator) -> Vectors:
@@ -54,11 +54,11 @@ def shuffle_samples(vectors: Vectors, generator: torch.Generator) -> Vectors:
         >>> shuffle_samples(vectors, torch.Generator().manual_seed(0)).values[1].item()
         0.0
     """
-    return Vectors(_shuffled(vectors.values.T, vectors.present.T, generator).T.contiguous(), vectors.present)
+    return Vectors(_shuffle_rows(vectors.values.T, vectors.present.T, generator).T.contiguous(), vectors.present)
 
 
 @one_thread()
-def _shuffled(rows: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+def _shuffle_rows(rows: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
     """Shuffle the valid values of each row; other values keep their positions."""
     keys = torch.rand(rows.shape, generator=generator, device=generator.device).to(rows.device)
     places = mask.int().argsort(dim=1, descending=True, stable=True)

@@ -173,7 +173,7 @@ def explain_along_route(
         if record["kind"]["seconds"] == route.seconds:  # otherwise the search was resumed since
             with np.load(place / _ARRAYS, allow_pickle=False) as stored:
                 return record, dict(stored)
-    record, arrays = _looked_at(search, route, settings, shown, null)
+    record, arrays = _explain_along(search, route, settings, shown, null)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(place / _ARRAYS, buffer.getvalue())
@@ -181,7 +181,7 @@ def explain_along_route(
     return record, arrays
 
 
-def _looked_at(
+def _explain_along(
     search: PathSearch, route: Route, settings: PathSettings, shown: PathInputs, null: float
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     kind = route.kind
@@ -196,17 +196,17 @@ def _looked_at(
         if kind == settings.kinds[0]:  # all kinds have the same ends
             check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
         place = f"{kind}/{folder_name(name)}"
-        numbers, found = _drifts(runs, name, place, stream(settings.seed, "along", kind, name))
+        numbers, found = _measure_drifts(runs, name, place, stream(settings.seed, "along", kind, name))
         agreements += [{"kind": kind, "method": name, "number": write_estimate(number)} for number in numbers]
         followed = follow_clusters(runs, settings.clusters, stream(settings.seed, "flow", kind, name))
         arrays |= found | {f"ari/{place}": followed.ari.numpy(), f"flow/{place}": followed.label.numpy()}
-        top = _top_types(runs[0].vectors)
+        top = _find_top_types(runs[0].vectors)
         arrays[f"top_types/{folder_name(name)}"] = top.numpy()
-        arrays[f"top/{place}"] = np.stack([_means(run.vectors)[top].numpy() for run in runs])
-    return {"kind": _kind(search, route, null), "agreements": agreements}, arrays
+        arrays[f"top/{place}"] = np.stack([_average_types(run.vectors)[top].numpy() for run in runs])
+    return {"kind": _record_kind(search, route, null), "agreements": agreements}, arrays
 
 
-def _kind(search: PathSearch, route: Route, null: float) -> dict[str, Any]:
+def _record_kind(search: PathSearch, route: Route, null: float) -> dict[str, Any]:
     generator = stream(search.seed, "bootstrap", route.kind)
     found = measure_barrier(search.surface, route.path, generator, BARRIER_POINTS)
     error = found.noise / NormalDist().inv_cdf(0.95)
@@ -223,11 +223,11 @@ def _kind(search: PathSearch, route: Route, null: float) -> dict[str, Any]:
         "seconds": route.seconds,
         "passes": route.passes,
         "ended": route.ended,
-        "length": _length(route.path),
+        "length": _measure_length(route.path),
     }
 
 
-def _length(path: Path) -> float:
+def _measure_length(path: Path) -> float:
     return path.length if isinstance(path, Chain) else space_evenly(path, LENGTH_POINTS).length
 
 
@@ -244,14 +244,14 @@ def make_explainer(name: str, shown: PathInputs, seed: int) -> Explainer:
     """
     types = count_types(shown.splits)
     vectors = pool_by_position if types is None else partial(pool_by_event, types=types)
-    return Explainer(partial(_method, name, shown.splits.train), vectors, seed)
+    return Explainer(partial(_fit_method, name, shown.splits.train), vectors, seed)
 
 
-def _method(name: str, seen: Batch, model: nn.Module) -> Method:
+def _fit_method(name: str, seen: Batch, model: nn.Module) -> Method:
     return prepared(METHODS.make(name), model, seen)
 
 
-def _drifts(
+def _measure_drifts(
     runs: Sequence[RunExplanations], method: str, place: str, generator: torch.Generator
 ) -> tuple[list[Estimate], dict[str, np.ndarray]]:
     """Measure the drift of every measure; a measure without a comparable sample has no number."""
@@ -260,11 +260,11 @@ def _drifts(
         found, name = measure_drift(runs, similarity, generator), similarity.name
         arrays[f"drift/{place}/{name}"] = found.ends.numpy()
         arrays[f"neighbour/{place}/{name}"] = found.neighbour.numpy()
-        numbers += _agreement(similarity, found, generator)
+        numbers += _estimate_agreement(similarity, found, generator)
     return numbers, arrays
 
 
-def _agreement(similarity: Similarity, found: Drift, generator: torch.Generator) -> list[Estimate]:
+def _estimate_agreement(similarity: Similarity, found: Drift, generator: torch.Generator) -> list[Estimate]:
     """Average the agreement with the first end over all other points, and give its interval over samples."""
     by_sample = found.first[1:].nanmean(0)
     by_sample = by_sample[~by_sample.isnan()]
@@ -284,14 +284,14 @@ def _agreement(similarity: Similarity, found: Drift, generator: torch.Generator)
     ]
 
 
-def _top_types(vectors: Vectors) -> Tensor:
+def _find_top_types(vectors: Vectors) -> Tensor:
     """Choose the types with the largest mean size, of those that are not rare."""
     share = vectors.present.double().mean(0)
-    sizes = _means(Vectors(vectors.values.abs(), vectors.present)).masked_fill(share < RARE, -torch.inf)
+    sizes = _average_types(Vectors(vectors.values.abs(), vectors.present)).masked_fill(share < RARE, -torch.inf)
     count = min(TYPES, int((share >= RARE).sum()))
     return sizes.topk(count).indices
 
 
-def _means(vectors: Vectors) -> Tensor:
+def _average_types(vectors: Vectors) -> Tensor:
     """Average each type over the samples in which it occurs."""
     return vectors.values.double().sum(0) / vectors.present.sum(0).clamp_min(1)

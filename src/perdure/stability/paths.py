@@ -27,7 +27,7 @@ from perdure.stability.path_record import PathInputs, PathSettings, explain_alon
 __all__ = ["PathBudget", "find_paths"]
 
 
-def _quiet(_line: str) -> None:
+def _ignore(_line: str) -> None:
     """Ignore the message."""
 
 
@@ -42,7 +42,7 @@ class PathBudget:
     """
 
     seconds: float = math.inf
-    report: Callable[[str], None] = _quiet
+    report: Callable[[str], None] = _ignore
     workers: int | Engine = 1
 
 
@@ -73,13 +73,13 @@ def find_paths(
     ends = align_ends(ends) if settings.align else ends
     if ends.remark:
         watch.report(ends.remark)
-    report = watch.report if watch.workers in (1, InProcess()) else _quiet  # callbacks cannot cross processes
+    report = watch.report if watch.workers in (1, InProcess()) else _ignore  # callbacks cannot cross processes
     surface = ModelLoss(ends.model, splits.train)
     search = PathSearch(surface, ends, run.path, watch.seconds, report, settings.allowed, settings.seed)
     shown = select_inputs(splits, settings.samples)
     with one_thread():
         null = measure_height(search, find_route(search, "linear"))
-    lay = partial(_laid, search, settings, shown, null)
+    lay = partial(_find_and_explain, search, settings, shown, null)
     run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.report(f"{done} of {of} paths"))
     with one_thread():
         found = [
@@ -90,10 +90,10 @@ def find_paths(
     arrays = {name: value for _, some in found for name, value in some.items()}
     record = {
         "title": " to ".join(ends.names),
-        "subtitle": _subtitle(run, settings, len(shown.batch)),
-        "answer": _answer(ends, kinds, agreements, arrays),
+        "subtitle": _write_subtitle(run, settings, len(shown.batch)),
+        "answer": _write_answer(ends, kinds, agreements, arrays),
         "ends": list(ends.names),
-        "aligned": _moved(ends),
+        "aligned": _describe_alignment(ends),
         "remark": ends.remark,
         "methods": list(settings.methods),
         "kinds": kinds,
@@ -105,21 +105,21 @@ def find_paths(
     return write_record(run.path, "path", record, arrays)
 
 
-def _laid(search: PathSearch, settings: PathSettings, shown: PathInputs, null: float, index: int) -> None:
+def _find_and_explain(search: PathSearch, settings: PathSettings, shown: PathInputs, null: float, index: int) -> None:
     """Find one of the paths and explain along it; both are stored."""
     explain_along_route(search, find_route(search, settings.kinds[index]), settings, shown, null)
 
 
-def _moved(ends: PathEnds) -> dict[str, float] | None:
+def _describe_alignment(ends: PathEnds) -> dict[str, float] | None:
     return None if ends.alignment is None else {"before": ends.alignment.before, "after": ends.alignment.after}
 
 
-def _subtitle(run: Run, settings: PathSettings, samples: int) -> str:
+def _write_subtitle(run: Run, settings: PathSettings, samples: int) -> str:
     methods = ", ".join(settings.methods)
     return f"{run.config['data']} · {methods} · {samples} test samples · {settings.points} points"
 
 
-def _answer(
+def _write_answer(
     ends: PathEnds,
     kinds: Sequence[Mapping[str, Any]],
     agreements: Sequence[Mapping[str, Any]],

@@ -60,7 +60,7 @@ def average_vectors(vectors: Sequence[Vectors]) -> Vectors:
         >>> average_vectors(runs).values.tolist()
         [[0.5, 0.5]]
     """
-    return replace(vectors[0], values=torch.stack([_unit(one.values) for one in vectors]).mean(0))
+    return replace(vectors[0], values=torch.stack([_normalise(one.values) for one in vectors]).mean(0))
 
 
 def measure_mean_agreement(
@@ -95,8 +95,8 @@ def measure_mean_agreement(
         >>> from perdure.ops.correlation import spearman
         >>> vectors = Vectors(torch.arange(40.0).reshape(8, 5), torch.ones(8, 5, dtype=torch.bool))
         >>> runs = [RunExplanations(vectors, torch.tensor([0] * 8))] * 4
-        >>> found = measure_mean_agreement(runs, 2, spearman, torch.Generator())
-        >>> found.value, found.ceiling, found.n
+        >>> result = measure_mean_agreement(runs, 2, spearman, torch.Generator())
+        >>> result.value, result.ceiling, result.n
         (1.0, 1.0, 8)
     """
     check_counts(size=size)
@@ -106,8 +106,8 @@ def measure_mean_agreement(
     kept = find_equal_predictions(runs).flatten(0, 1).all(0) & (present.sum(1) > 1)
     if not kept.any():
         raise EmptyDataError("no sequence is predicted alike by all runs", "leave out the runs that predict otherwise")
-    own = [_some(run.vectors, kept) for run in runs]
-    again = [own[i] if run.again is None else _some(run.again, kept) for i, run in enumerate(runs)]
+    own = [_select(run.vectors, kept) for run in runs]
+    again = [own[i] if run.again is None else _select(run.again, kept) for i, run in enumerate(runs)]
     shuffled = [shuffle(one, generator) for one in own]
 
     def compared(first: Sequence[Vectors], second: Sequence[Vectors]) -> float:
@@ -115,7 +115,7 @@ def measure_mean_agreement(
         return measure(a, b, present[kept]).double().mean().item()
 
     scores, nulls, selves = [], [], []
-    for one, other in _groups(len(runs), size, generator):
+    for one, other in _yield_groups(len(runs), size, generator):
         scores.append(compared([own[i] for i in one], [own[i] for i in other]))
         nulls.append(compared([own[i] for i in one], [shuffled[i] for i in other]))
         selves.append(compared([own[i] for i in one], [again[i] for i in one]))
@@ -131,7 +131,7 @@ def measure_mean_agreement(
     )
 
 
-def _groups(runs: int, size: int, generator: torch.Generator) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+def _yield_groups(runs: int, size: int, generator: torch.Generator) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
     """Yield all pairs of disjoint groups when they are few, otherwise random ones."""
     if comb(runs, size) * comb(runs - size, size) // 2 <= SPLITS:
         for one in combinations(range(runs), size):
@@ -143,11 +143,11 @@ def _groups(runs: int, size: int, generator: torch.Generator) -> Iterator[tuple[
         yield order[:size], order[size : 2 * size]
 
 
-def _some(vectors: Vectors, kept: Tensor) -> Vectors:
+def _select(vectors: Vectors, kept: Tensor) -> Vectors:
     return Vectors(vectors.values[kept], vectors.present[kept])
 
 
-def _unit(values: Tensor) -> Tensor:
+def _normalise(values: Tensor) -> Tensor:
     size = torch.linalg.vector_norm(values, dim=1, keepdim=True)
     return values / torch.where(size > 0, size, 1.0)
 
@@ -168,14 +168,14 @@ def average_weights(runs: Sequence[EnsembleMember], splits: Splits, folder: Path
         The folders of the averaged models by name; none when their symmetries are not known, when architectures
         differ, or for fewer than four runs, as there would be no two to compare.
     """
-    layers = _layers(runs[0].model)
+    layers = _find_layers(runs[0].model)
     if layers is None or len(runs) < 4 or any(run.config != runs[0].config for run in runs):
         return {}
     pairs = zip(runs[::2], runs[1::2], strict=False)
-    return {f"{a.name} with {b.name}": _averaged(a, b, layers, splits, folder) for a, b in pairs}
+    return {f"{a.name} with {b.name}": _average_pair(a, b, layers, splits, folder) for a, b in pairs}
 
 
-def _averaged(
+def _average_pair(
     first: EnsembleMember, second: EnsembleMember, layers: Sequence[UnitLayer], splits: Splits, folder: Path
 ) -> Path:
     place = folder / folder_name(f"{first.name} with {second.name}")
@@ -188,7 +188,7 @@ def _averaged(
     return place
 
 
-def _layers(model: nn.Module) -> tuple[UnitLayer, ...] | None:
+def _find_layers(model: nn.Module) -> tuple[UnitLayer, ...] | None:
     try:
         return find_symmetries(model)
     except UnsupportedError:
@@ -220,28 +220,28 @@ def measure_remedies(
     """
     if len(runs) < FEWEST:
         return []
-    means = [entry for method, some in explanations.items() for entry in _means(method, some, work.seed)]
-    return means + _weights(runs, work, splits, workers)
+    means = [entry for method, some in explanations.items() for entry in _measure_means(method, some, work.seed)]
+    return means + _measure_averaged_weights(runs, work, splits, workers)
 
 
-def _means(method: str, runs: Sequence[RunExplanations], seed: int) -> list[dict[str, Any]]:
+def _measure_means(method: str, runs: Sequence[RunExplanations], seed: int) -> list[dict[str, Any]]:
     """Compare means of 1, 2, 4, ... runs, on the samples that all runs predict alike."""
     sizes = [2**power for power in range(len(runs)) if 2 ** (power + 1) <= len(runs)]
     try:
-        found = [measure_mean_agreement(runs, size, spearman, stream(seed, "mean", size)) for size in sizes]
+        result = [measure_mean_agreement(runs, size, spearman, stream(seed, "mean", size)) for size in sizes]
     except EmptyDataError:  # no sample is predicted alike by all runs, and means would explain different classes
         return []
     return [
-        {"method": method, "remedy": _named(size), "number": write_estimate(estimate)}
-        for size, estimate in zip(sizes, found, strict=True)
+        {"method": method, "remedy": _name_remedy(size), "number": write_estimate(estimate)}
+        for size, estimate in zip(sizes, result, strict=True)
     ]
 
 
-def _named(size: int) -> str:
+def _name_remedy(size: int) -> str:
     return "one run" if size == 1 else f"mean of {size} runs"
 
 
-def _weights(
+def _measure_averaged_weights(
     runs: Sequence[EnsembleMember],
     work: ExplainRunsJob,
     splits: Splits,

@@ -42,8 +42,8 @@ def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, 
     Example:
         >>> from perdure.ops.variance import shares
         >>> up, all_of = torch.arange(12.0).reshape(3, 4), torch.ones(3, 4, dtype=torch.bool)
-        >>> found = split_variance({"a": [Vectors(up, all_of)] * 3, "b": [Vectors(up.exp(), all_of)] * 3})
-        >>> shares(found)["site",]
+        >>> result = split_variance({"a": [Vectors(up, all_of)] * 3, "b": [Vectors(up.exp(), all_of)] * 3})
+        >>> shares(result)["site",]
         1.0
     """
     if not vectors:
@@ -58,11 +58,11 @@ def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, 
     several = every[0].present.sum(1) > 1
     if not several.any():
         raise EmptyDataError("no sequence has two event types", "there is nothing to rank: use longer sequences")
-    table = [torch.stack([_standard_ranks(one, several) for one in runs]) for runs in vectors.values()]
+    table = [torch.stack([_standardise_ranks(one, several) for one in runs]) for runs in vectors.values()]
     return variance_components(torch.stack(table), ("method", "run", "site"))
 
 
-def _standard_ranks(vectors: Vectors, several: Tensor) -> Tensor:
+def _standardise_ranks(vectors: Vectors, several: Tensor) -> Tensor:
     values, present = vectors.values[several], vectors.present[several]
     count = present.sum(1, keepdim=True).double()
     ranks = (mean_ranks(values, present) - (count + 1) / 2) / ((count.square() - 1) / 12).sqrt()

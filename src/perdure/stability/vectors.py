@@ -90,10 +90,10 @@ def pool_by_event(
         >>> pool_by_event(Attribution(steps, ("batch", "time", "feature"), made), batch, 3).values.tolist()
         [[5.0, 4.0, 0.0]]
     """
-    event, mask = _events(attribution, batch, types)
+    event, mask = _find_events(attribution, batch, types)
     check_choice("pooling", pooling, (*get_args(Pooling), None))
     check_choice("compat", compat, get_args(Compat))
-    values = attribution.values if compat == "corrected" else _published(attribution, mask)
+    values = attribution.values if compat == "corrected" else _reproduce_published(attribution, mask)
     steps = values.flatten(2).sum(2) if values.ndim > 2 else values
     steps, mask = (each[..., None].expand(event.shape).flatten(1) for each in (steps, mask))
     sums, counts = event_sums(steps, event.flatten(1), types, mask), event_counts(event.flatten(1), types, mask)
@@ -102,7 +102,7 @@ def pool_by_event(
     return Vectors(sums if pooling == "sum" else sums / counts.clamp_min(1).to(sums), counts > 0)
 
 
-def _events(attribution: Attribution, batch: Batch, types: int) -> tuple[Tensor, Tensor]:
+def _find_events(attribution: Attribution, batch: Batch, types: int) -> tuple[Tensor, Tensor]:
     values, event = attribution.values, events_at(batch, types)
     if event is None:
         raise ShapeError(
@@ -124,7 +124,7 @@ def _events(attribution: Attribution, batch: Batch, types: int) -> tuple[Tensor,
     return event, whole if batch.mask is None else batch.mask.to(values.device)
 
 
-def _published(attribution: Attribution, mask: Tensor) -> Tensor:
+def _reproduce_published(attribution: Attribution, mask: Tensor) -> Tensor:
     """Return what the published code pools; the loss is minus the log-probability of the label."""
     provenance = attribution.provenance
     if provenance.method == "attention":
@@ -186,8 +186,8 @@ def pool_by_position(attribution: Attribution, batch: Batch) -> Vectors:
         >>> from perdure.core.attribution import Provenance
         >>> batch = Batch(torch.zeros(1, 2, 1), torch.tensor([0]), mask=torch.tensor([[True, False]]))
         >>> made = Provenance("gradient", {}, "logit", 0, {}, "", 1, 1)
-        >>> found = pool_by_position(Attribution(torch.ones(1, 2, 1), ("batch", "time", "feature"), made), batch)
-        >>> found.values.tolist(), found.present.tolist()
+        >>> result = pool_by_position(Attribution(torch.ones(1, 2, 1), ("batch", "time", "feature"), made), batch)
+        >>> result.values.tolist(), result.present.tolist()
         ([[1.0, 0.0]], [[True, False]])
     """
     values = attribution.values
@@ -196,8 +196,8 @@ def pool_by_position(attribution: Attribution, batch: Batch) -> Vectors:
             f"the attribution has shape {tuple(values.shape)} and the inputs have {tuple(batch.inputs.shape)}",
             "pass the attribution of this batch",
         )
-    values, axes = _positions(values, batch), _axes(batch)
-    place, count = _places(axes), prod(axis.cells for axis in axes)
+    values, axes = _sum_positions(values, batch), _find_axes(batch)
+    place, count = _number_positions(axes), prod(axis.cells for axis in axes)
     flat, index = values.flatten(1), place.to(values.device).expand(len(values), -1)
     valid = site_mask(batch.mask, values).expand_as(values).flatten(1).to(values.device)
     sums, counts = event_sums(flat, index, count, valid), event_counts(index, count, valid)
@@ -220,12 +220,12 @@ def name_positions(batch: Batch) -> tuple[str, ...]:
         >>> name_positions(Batch(torch.zeros(1, 2), torch.tensor([0])))
         ('feature 1', 'feature 2')
     """
-    axes = _axes(batch)
+    axes = _find_axes(batch)
     cells = product(*(range(axis.cells) for axis in axes))
     return tuple(", ".join(axis.name(cell) for axis, cell in zip(axes, one, strict=True)) for one in cells)
 
 
-def _axes(batch: Batch) -> tuple[_Axis, ...]:
+def _find_axes(batch: Batch) -> tuple[_Axis, ...]:
     x = batch.inputs
     size = x.shape[1:]
     if x.ndim == 2:
@@ -237,14 +237,14 @@ def _axes(batch: Batch) -> tuple[_Axis, ...]:
     return _Axis("row", size[1], -(-size[1] // GRID)), _Axis("column", size[2], -(-size[2] // GRID))
 
 
-def _positions(values: Tensor, batch: Batch) -> Tensor:
+def _sum_positions(values: Tensor, batch: Batch) -> Tensor:
     """Add up the numbers of a token, and the channels of a pixel."""
     if batch.inputs.ndim == 2:
         return values.flatten(2).sum(2) if values.ndim > 2 else values
     return values.sum(1) if values.ndim == 4 else values
 
 
-def _places(axes: tuple[_Axis, ...]) -> Int[Tensor, " element"]:
+def _number_positions(axes: tuple[_Axis, ...]) -> Int[Tensor, " element"]:
     """Number the place of each element of a sample, in row-major order."""
     place = torch.zeros(1, dtype=torch.long)
     for axis in axes:
