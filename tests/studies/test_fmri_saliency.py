@@ -10,7 +10,7 @@ import torch
 from perdure.core.batch import Batch
 from perdure.studies import fmri_saliency
 from perdure.studies._table import Cell, run_study
-from perdure.studies.fmri_saliency import ATTENTION, BOTH, LSTM, SHARES, FMRISaliency, mark_delayed
+from perdure.studies.fmri_saliency import ATTENTION, BOTH, FRACTIONS, LSTM, FMRISaliency, mark_delayed
 from tests.data.fmri_files import write_numbered
 
 CELL = Cell("a", BOTH, 0)
@@ -64,8 +64,8 @@ def test_removal_by_a_right_map_costs_the_accuracy_and_by_a_wrong_one_nothing():
         curve: fmri_saliency._removal(networks, {LSTM: right, ATTENTION: -right}, curve, test, CELL)
         for curve in fmri_saliency.CURVES
     }
-    assert [row.value for row in curves[LSTM, LSTM]] == [1.0] + [0.5] * (len(SHARES) - 1)  # a tie says class 0
-    assert [row.value for row in curves[LSTM, ATTENTION]] == [1.0] * len(SHARES)
+    assert [row.value for row in curves[LSTM, LSTM]] == [1.0] + [0.5] * (len(FRACTIONS) - 1)  # a tie says class 0
+    assert [row.value for row in curves[LSTM, ATTENTION]] == [1.0] * len(FRACTIONS)
     assert curves[LSTM, LSTM][0].null == 1.0
 
 

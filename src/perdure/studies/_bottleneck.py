@@ -1,4 +1,4 @@
-"""What the studies of the input bottleneck share: InputIBA beside its published form and the methods of the field."""
+"""Base of the studies of the input bottleneck: InputIBA, its published form and the methods of the field."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ EVERYWHERE = MappingProxyType(
         "gradient_shap": "gradient_shap",
     }
 )
-"""The methods that are asked about any data, by the name in the table."""
+"""Methods for all data, by the name in the table."""
 
 SMOKE = ("input_iba", "random", "saliency", "occlusion")
-"""The methods that the smoke size tries."""
+"""Methods of the smoke size."""
 
 SMALL = ":train=60,validation=20,test=20"
 TRAINING = replace(CLEAN, stop_at=0.995)
@@ -66,17 +66,17 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """Explain test samples with every method, and judge the maps with and without the truth.
+    """Explain test samples with every method, and evaluate the maps with and without the truth.
 
     The published form of InputIBA trains a critic for every sample; it explains the same samples as all others. A
-    row "seconds" holds the time of a method per sample, on one thread, everything included but `fit`. The gallery
-    shows samples of the first run beside the maps of all methods.
+    row "seconds" contains the time of a method per sample on one thread, excluding `fit`. The gallery shows samples of
+    the first run and the maps of all methods.
 
     Args:
-        seeds: training runs.
-        smoke: a size that runs in seconds, to see that everything works.
-        samples: test samples of each run that are explained.
-        first_seed: the runs are counted from here.
+        seeds: Number of training runs.
+        smoke: Whether to use a size that runs in seconds.
+        samples: Number of explained test samples of each run.
+        first_seed: Seed of the first run.
     """
 
     seeds: int = 3
@@ -90,7 +90,7 @@ class Bottleneck:
     metrics: ClassVar[Mapping[str, str]]
 
     def train_model(self, seed: int) -> tuple[nn.Module, Splits]:
-        """Train the network, and give the data with it."""
+        """Train the network and load its data."""
         splits: Splits = DATASETS.make(self.dataset + (SMALL if self.smoke else "")).load(seed)
         training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
         return train(model_config(self.model), splits, training, seed).model, splits
@@ -101,10 +101,10 @@ class Bottleneck:
         return [Cell(self.dataset, self.model, seed) for seed in seeds]
 
     def work(self, cell: Cell) -> CellResult:
-        """Train a network, explain test samples with every method, and judge the maps."""
+        """Train a network, explain test samples with every method, and evaluate the maps."""
         model, splits = self.train_model(cell.seed)
         batch = embedded(model, select(splits.test, slice(0, 2 if self.smoke else self.samples)))
-        asked = Query(model, batch.inputs, Logit(batch.label), batch.mask)
+        query = Query(model, batch.inputs, Logit(batch.label), batch.mask)
         rows = [measure_accuracy(model, splits.test, cell)]
         values: dict[str, np.ndarray] = {}
         maps: dict[str, Attribution] = {}
@@ -113,20 +113,20 @@ class Bottleneck:
                 continue
             method = prepared(METHODS.make(text), model, splits.train)
             start = time.perf_counter()
-            found = attribute(model, batch.inputs, method, target=asked.target, lengths=asked.lengths)
+            result = attribute(model, batch.inputs, method, target=query.target, lengths=query.lengths)
             seconds = (time.perf_counter() - start) / len(batch)
-            scores = self._scores(Trial(asked, found.values, batch.truth, method), cell)
+            scores = self._scores(Trial(query, result.values, batch.truth, method), cell)
             rows += [_row(score, name, metric, cell) for metric, score in scores.items()]
             rows.append(Row(cell.dataset, cell.model, name, "seconds", str(cell.seed), seconds, 0.0, 0.0))
             values |= {f"{name}/{metric}": score.values.numpy() for metric, score in scores.items()}
-            maps[name] = replace(found, trial=None)
+            maps[name] = replace(result, trial=None)
         if cell.seed == self.first_seed:
             samples = select(splits.test, slice(0, len(batch)))
             values[GALLERY] = np.array(show(maps, samples, classes=splits.classes, limit=SHOWN).html)
         return CellResult(rows, values)
 
     def list_published(self) -> Sequence[Row]:
-        """List nothing: the tables of the paper are about other networks."""
+        """Return no rows: the tables of the paper are about other networks."""
         return []
 
     def draw_figures(
@@ -137,7 +137,7 @@ class Bottleneck:
         return {metric: draw_methods(rows, self.dataset, metric) for metric in metrics}
 
     def render_pages(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
-        """Show samples beside their maps."""
+        """Render samples and their maps."""
         first = next(iter(arrays.values()))
         return {GALLERY: str(first[GALLERY])}
 
@@ -149,5 +149,5 @@ class Bottleneck:
 
 
 def _row(score: Score, method: str, metric: str, cell: Cell) -> Row:
-    numbers = (part.mean().item() for part in (score.values, score.null, score.ceiling))
-    return Row(cell.dataset, cell.model, method, metric, str(cell.seed), *numbers)
+    value, null, ceiling = (part.mean().item() for part in (score.values, score.null, score.ceiling))
+    return Row(cell.dataset, cell.model, method, metric, str(cell.seed), value, null, ceiling)

@@ -1,4 +1,4 @@
-"""The work that studies share: explain the test samples, judge the maps, measure the network."""
+"""Work of a cell: explain the test samples, evaluate the maps, measure the accuracy."""
 
 from __future__ import annotations
 
@@ -25,41 +25,41 @@ __all__ = ["explain_and_evaluate", "measure_accuracy"]
 def explain_and_evaluate(
     model: nn.Module, test: Batch, target: Callable[[Tensor], Target], metrics: tuple[str, ...], cell: Cell
 ) -> tuple[list[Row], Float[Tensor, "batch time feature"]]:
-    """Explain test samples by saliency and judge the maps; the null has one random map for each sample.
+    """Explain test samples by saliency and evaluate the maps; the null has one random map per sample.
 
     Args:
-        model: a trained network.
-        test: samples with truth.
-        target: makes the target of labels.
-        metrics: registry names.
-        cell: for the rows.
+        model: Trained network.
+        test: Samples with truth.
+        target: Function that returns the target for labels.
+        metrics: Names of metrics.
+        cell: Cell of the rows.
 
     Returns:
-        A row per metric, and the maps.
+        Row of each metric, and the maps.
     """
-    asked = target(test.label)
+    chosen = target(test.label)
     lengths = lengths_of(test.mask)
-    found = attribute(model, test.inputs, METHODS.make("saliency"), target=asked, lengths=lengths)
-    trial = Trial(Query(model, test.inputs, asked, test.mask), found.values, test.truth)
+    result = attribute(model, test.inputs, METHODS.make("saliency"), target=chosen, lengths=lengths)
+    trial = Trial(Query(model, test.inputs, chosen, test.mask), result.values, test.truth)
     rows = []
     for name in metrics:
         score = evaluate(trial, METRICS.make(name), draws=1, generator=stream(cell.seed, "null"))
-        numbers = (part.mean().item() for part in (score.values, score.null, score.ceiling))
-        rows.append(Row(cell.dataset, cell.model, "saliency", name, str(cell.seed), *numbers))
-    return rows, found.values
+        value, null, ceiling = (part.mean().item() for part in (score.values, score.null, score.ceiling))
+        rows.append(Row(cell.dataset, cell.model, "saliency", name, str(cell.seed), value, null, ceiling))
+    return rows, result.values
 
 
 def measure_accuracy(model: nn.Module, test: Batch, cell: Cell, ceiling: float = 1.0) -> Row:
     """Measure the accuracy of a cell's network.
 
     Args:
-        model: a trained network.
-        test: samples it has not seen.
-        cell: for the row.
-        ceiling: accuracy of the best possible classifier.
+        model: Trained network.
+        test: Samples that were not used in training.
+        cell: Cell of the row.
+        ceiling: Accuracy of the best possible classifier.
 
     Returns:
-        The row; its null is the share of the most frequent class.
+        Row of the accuracy; its null is the fraction of the most frequent class.
     """
     null = test.label.bincount().max().item() / len(test)
     return Row(cell.dataset, cell.model, "", "accuracy", str(cell.seed), accuracy(model, test), null, ceiling)

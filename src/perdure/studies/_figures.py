@@ -29,11 +29,11 @@ def draw_means(rows: Sequence[Row], metric: str) -> bytes:
     """Draw the mean of a metric over seeds for each dataset and model, with the published numbers.
 
     Args:
-        rows: of a study.
-        metric: which numbers to draw.
+        rows: Rows of a study.
+        metric: Metric to draw.
 
     Returns:
-        The figure as PNG.
+        Figure as PNG.
     """
     return _chart([row for row in rows if row.metric == metric], metric, lambda row: (row.dataset, row.model))
 
@@ -42,15 +42,15 @@ def draw_methods(rows: Sequence[Row], dataset: str, metric: str) -> bytes:
     """Draw the mean of a metric over seeds for each method on one dataset.
 
     Args:
-        rows: of a study.
-        dataset: which dataset.
-        metric: which numbers to draw.
+        rows: Rows of a study.
+        dataset: Name of the dataset.
+        metric: Metric to draw.
 
     Returns:
-        The figure as PNG.
+        Figure as PNG.
     """
-    some = [row for row in rows if (row.dataset, row.metric) == (dataset, metric)]
-    return _chart(some, metric, lambda row: (row.method, row.dataset))
+    selected = [row for row in rows if (row.dataset, row.metric) == (dataset, metric)]
+    return _chart(selected, metric, lambda row: (row.method, row.dataset))
 
 
 def _chart(rows: Sequence[Row], metric: str, place: Callable[[Row], tuple[str, str]]) -> bytes:
@@ -61,9 +61,9 @@ def _chart(rows: Sequence[Row], metric: str, place: Callable[[Row], tuple[str, s
             groups.setdefault(place(row), []).append(row)
     paper = {place(row): row.value for row in rows if row.seed == "paper"}
     table: dict[str, list[float | str]] = {}
-    for (group, series), some in groups.items():
-        mean, low, high = compute_seed_interval([row.value for row in some])
-        bounds = {name: float(np.mean([getattr(row, name) for row in some])) for name in ("null", "ceiling")}
+    for (group, series), members in groups.items():
+        mean, low, high = compute_seed_interval([row.value for row in members])
+        bounds = {name: float(np.mean([getattr(row, name) for row in members])) for name in ("null", "ceiling")}
         numbers = {"value": mean, "low": low, "high": high, **bounds}
         texts: dict[str, float | str] = {"group": group, "series": series}
         if paper:
@@ -74,10 +74,10 @@ def _chart(rows: Sequence[Row], metric: str, place: Callable[[Row], tuple[str, s
 
 
 def compute_seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Give mean and 95 % t-interval over training runs.
+    """Compute mean and 95 % t-interval over training runs.
 
     Args:
-        values: one per run.
+        values: Value of each run.
 
     Returns:
         Mean, low and high; without an interval for a single run.
@@ -97,58 +97,58 @@ def draw_agreement(rows: Sequence[Row], metric: str) -> bytes:
     """Draw the agreement of runs for each method and model, with the interval over runs.
 
     Args:
-        rows: of a study of retrained models.
-        metric: which agreement.
+        rows: Rows of a study of retrained models.
+        metric: Measure of agreement.
 
     Returns:
-        The figure as PNG.
+        Figure as PNG.
     """
-    some = [row for row in rows if row.metric == metric]
-    return _intervals(some, f"agreement of runs, {metric}", lambda row: (row.method, row.model))
+    selected = [row for row in rows if row.metric == metric]
+    return _intervals(selected, f"agreement of runs, {metric}", lambda row: (row.method, row.model))
 
 
 def draw_remedies(rows: Sequence[Row], model: str) -> bytes:
-    """Draw what remedies buy for each method.
+    """Draw the agreement with remedies for each method.
 
     Args:
-        rows: of a study of retrained models.
-        model: which model.
+        rows: Rows of a study of retrained models.
+        model: Name of the model.
 
     Returns:
-        The figure as PNG.
+        Figure as PNG.
     """
-    some = [row for row in rows if (row.model, row.kind) == (model, "remedy")]
-    return _intervals(some, f"agreement, Spearman, {model}", lambda row: (row.method, row.comparison))
+    selected = [row for row in rows if (row.model, row.kind) == (model, "remedy")]
+    return _intervals(selected, f"agreement, Spearman, {model}", lambda row: (row.method, row.comparison))
 
 
 def draw_paths(rows: Sequence[Row], model: str) -> bytes:
-    """Draw the agreement with the first end on the way to another run, for each method and kind of path.
+    """Draw the agreement with the first end along paths, for each method and kind of path.
 
     Args:
-        rows: of a study of retrained models.
-        model: which model.
+        rows: Rows of a study of retrained models.
+        model: Name of the model.
 
     Returns:
-        The figure as PNG.
+        Figure as PNG.
     """
-    some = [row for row in rows if (row.model, row.kind) == (model, "path")]
-    return _chart(some, f"Spearman with the first end, {model}", lambda row: (row.method, row.comparison))
+    selected = [row for row in rows if (row.model, row.kind) == (model, "path")]
+    return _chart(selected, f"Spearman with the first end, {model}", lambda row: (row.method, row.comparison))
 
 
 def draw_barriers(rows: Sequence[Row], model: str) -> bytes:
     """Draw the agreement of each pair of runs against the barrier of the straight line between them.
 
     Args:
-        rows: of a study of retrained models.
-        model: which model.
+        rows: Rows of a study of retrained models.
+        model: Name of the model.
 
     Returns:
-        The figure as PNG.
+        Figure as PNG.
     """
-    some = [row for row in rows if row.model == model]
-    barriers = {row.seed: row.value for row in some if (row.kind, row.comparison) == ("barrier", "linear")}
+    of_model = [row for row in rows if row.model == model]
+    barriers = {row.seed: row.value for row in of_model if (row.kind, row.comparison) == ("barrier", "linear")}
     series: dict[str, list[tuple[float, float]]] = {}
-    for row in some:
+    for row in of_model:
         if row.kind == "pair":
             series.setdefault(row.method, []).append((barriers[row.seed], row.value))
     points = {method: np.array(pairs) for method, pairs in series.items()}
@@ -157,7 +157,7 @@ def draw_barriers(rows: Sequence[Row], model: str) -> bytes:
 
 
 def _intervals(rows: Sequence[Row], title: str, place: Callable[[Row], tuple[str, str]]) -> bytes:
-    """Draw numbers with intervals of their own."""
+    """Draw numbers with the intervals of their rows."""
     table: dict[str, list[float | str | None]] = {}
     for row in rows:
         group, series = place(row)
@@ -172,14 +172,14 @@ def draw_moving_box_means(means: Mapping[str, Mapping[str, np.ndarray]]) -> byte
     """Draw the mean map of each model for each position of the moving box.
 
     Args:
-        means: by model, arrays `mean/START` and `truth/START`.
+        means: Arrays `mean/START` and `truth/START` by model.
 
     Returns:
-        The figure as PNG.
+        Figure as PNG.
     """
     starts = sorted(name.split("/")[1] for name in next(iter(means.values())) if name.startswith("mean/"))
     truth = np.stack([next(iter(means.values()))[f"truth/{start}"] for start in starts])
-    maps = {model: np.stack([found[f"mean/{start}"] for start in starts]) for model, found in means.items()}
+    maps = {model: np.stack([arrays[f"mean/{start}"] for start in starts]) for model, arrays in means.items()}
     return to_png(draw_moving_boxes(maps, [f"from step {int(start)}" for start in starts], truth))
 
 
@@ -187,14 +187,14 @@ def draw_mean_maps(means: Mapping[Cell, Mapping[str, np.ndarray]]) -> bytes:
     """Draw the mean map of each model on each dataset, with the truth outlined.
 
     Args:
-        means: by cell, arrays `mean` and `truth`; one cell for each model and dataset.
+        means: Arrays `mean` and `truth` by cell; one cell for each model and dataset.
 
     Returns:
-        The figure as PNG.
+        Figure as PNG.
     """
     sets = list(dict.fromkeys(cell.dataset for cell in means))
-    truth = np.stack([next(some["truth"] for cell, some in means.items() if cell.dataset == name) for name in sets])
+    truth = np.stack([next(arrays["truth"] for cell, arrays in means.items() if cell.dataset == name) for name in sets])
     models = dict.fromkeys(cell.model for cell in means)
-    by_place = {(cell.model, cell.dataset): some["mean"] for cell, some in means.items()}
+    by_place = {(cell.model, cell.dataset): arrays["mean"] for cell, arrays in means.items()}
     maps = {model: np.stack([by_place[model, name] for name in sets]) for model in models}
     return to_png(draw_moving_boxes(maps, sets, truth))

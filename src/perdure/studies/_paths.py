@@ -1,4 +1,4 @@
-"""The ways from one training run to another: paths of several kinds, and what is said at points of them."""
+"""Paths of several kinds between two runs, and explanations at points of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MIDDLE = 1 + INNER // 2
 """Where the middle of the straight line is among all points: weights averaged over both ends."""
 
 SEARCHED = 500
-"""Training samples on which paths are laid and barriers measured."""
+"""Training samples on which paths are searched and barriers measured."""
 
 BENT = CurveSettings(steps=300, batch_size=64)
 TRACKED = ValleySettings(longest=0.05, least=0.005, evaluations=600)
@@ -57,36 +57,36 @@ AT = 13
 
 
 def select_search_samples(surface: ModelLoss) -> ModelLoss:
-    """Take the samples on which paths are laid."""
+    """Select the samples on which paths are searched."""
     return replace(surface, batch=select(surface.batch, slice(0, SEARCHED)))
 
 
 def align_to(surface: ModelLoss, first: Params, second: Params) -> Params:
-    """Let the units of a run change places and signs until they lie nearest to those of another.
+    """Permute the units of a run and change their signs to align them with those of another run.
 
     Args:
-        surface: with the model.
-        first: the other.
-        second: the run.
+        surface: Loss surface with the model.
+        first: Weights to align to.
+        second: Weights of the run.
 
     Returns:
-        The same function by other weights.
+        Aligned weights of the same function.
     """
     return align(first, second, find_symmetries(surface.model)).params
 
 
 def connect(surface: ModelLoss, first: Params, second: Params, seed: int, short: bool) -> dict[str, Path]:
-    """Lay a path of each kind.
+    """Connect two runs by a path of each kind.
 
     Args:
-        surface: the loss.
-        first: where they start.
-        second: where they end.
-        seed: of what is drawn.
-        short: whether to search a little only.
+        surface: Loss surface.
+        first: First end.
+        second: Second end.
+        seed: Seed for all random draws.
+        short: Whether to use a short search.
 
     Returns:
-        The paths by kind; a tracking that was cut short ends with a straight piece.
+        Paths by kind; a tracking that was stopped early ends with a straight segment.
     """
     few = select_search_samples(surface)
     bend = replace(BENT, steps=10) if short else BENT
@@ -104,11 +104,11 @@ def measure_path_height(surface: ModelLoss, path: Path) -> float:
     """Measure the barrier of a path.
 
     Args:
-        surface: the loss.
-        path: the path.
+        surface: Loss surface.
+        path: Path.
 
     Returns:
-        Its height in nats.
+        Height in nats.
     """
     return measure_barrier(select_search_samples(surface), path, torch.Generator(), AT, draws=1).height
 
@@ -117,8 +117,8 @@ def measure_linear_barriers(surface: ModelLoss, runs: Sequence[Params]) -> Float
     """Measure the barrier of the straight line between all runs, once their units are matched.
 
     Args:
-        surface: the loss.
-        runs: the weights of each.
+        surface: Loss surface.
+        runs: Weights of each run.
 
     Returns:
         Heights in nats; NaN on the diagonal.
@@ -132,27 +132,27 @@ def measure_linear_barriers(surface: ModelLoss, runs: Sequence[Params]) -> Float
 
 
 def list_points(paths: Mapping[str, Path]) -> list[Params]:
-    """List the points at which is asked: the first end, those of each kind, and the second end.
+    """List the points at which explanations are computed: the first end, inner points of each kind, the second end.
 
     Args:
-        paths: by kind, in the order of `KINDS`.
+        paths: Paths by kind, in the order of `KINDS`.
 
     Returns:
-        The points.
+        Weights at the points.
     """
     chains = [space_evenly(paths[kind], INNER + 2).points for kind in KINDS]
     return [chains[0][0], *(point for chain in chains for point in chain[1:-1]), chains[0][-1]]
 
 
 def select_path(runs: Sequence[RunExplanations], kind: str) -> list[RunExplanations]:
-    """Pick what is said along the path of a kind.
+    """Select the explanations along the path of a kind.
 
     Args:
-        runs: what all points say.
-        kind: of path.
+        runs: Explanations of all points.
+        kind: Kind of path.
 
     Returns:
-        What its points say, ends included.
+        Explanations at its points, including both ends.
 
     Example:
         >>> select_path(range(11), "bezier")
@@ -162,21 +162,21 @@ def select_path(runs: Sequence[RunExplanations], kind: str) -> list[RunExplanati
     return [runs[0], *runs[begin : begin + INNER], runs[-1]]
 
 
-def to_arrays(told: Mapping[str, Sequence[RunExplanations]]) -> dict[str, np.ndarray]:
-    """Turn what all points say into arrays.
+def to_arrays(explanations: Mapping[str, Sequence[RunExplanations]]) -> dict[str, np.ndarray]:
+    """Convert the explanations of all points to arrays.
 
     Args:
-        told: by method.
+        explanations: Explanations by method.
 
     Returns:
         The arrays, for `read_run_explanations`.
     """
-    some = next(iter(told.values()))
+    points = next(iter(explanations.values()))
     arrays = {
-        "present": some[0].vectors.present.numpy(),
-        "predicted": torch.stack([run.predicted for run in some]).numpy(),
+        "present": points[0].vectors.present.numpy(),
+        "predicted": torch.stack([run.predicted for run in points]).numpy(),
     }
-    for method, runs in told.items():
+    for method, runs in explanations.items():
         name, again = folder_name(method), [run.again.values for run in runs if run.again is not None]
         arrays[f"values/{name}"] = torch.stack([run.vectors.values for run in runs]).numpy()
         arrays[f"again/{name}"] = torch.stack(again).numpy()
@@ -184,19 +184,19 @@ def to_arrays(told: Mapping[str, Sequence[RunExplanations]]) -> dict[str, np.nda
 
 
 def read_run_explanations(arrays: Mapping[str, np.ndarray], method: str) -> list[RunExplanations]:
-    """Read what all points say.
+    """Read the explanations of all points.
 
     Args:
-        arrays: of `to_arrays`.
-        method: which method.
+        arrays: Arrays of `to_arrays`.
+        method: Name of the method.
 
     Returns:
-        One run for each point; the ends explain themselves again.
+        Explanations of each point; the ends also have repeated explanations.
     """
     name, present = folder_name(method), torch.from_numpy(arrays["present"])
-    values, again = (torch.from_numpy(arrays[f"{room}/{name}"]) for room in ("values", "again"))
+    values, again = (torch.from_numpy(arrays[f"{kind}/{name}"]) for kind in ("values", "again"))
     ends = {0: again[0], len(values) - 1: again[-1]}
     return [
-        RunExplanations(Vectors(one, present), predicted, Vectors(ends[k], present) if k in ends else None)
-        for k, (one, predicted) in enumerate(zip(values, torch.from_numpy(arrays["predicted"]), strict=True))
+        RunExplanations(Vectors(vectors, present), predicted, Vectors(ends[k], present) if k in ends else None)
+        for k, (vectors, predicted) in enumerate(zip(values, torch.from_numpy(arrays["predicted"]), strict=True))
     ]

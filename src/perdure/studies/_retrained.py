@@ -71,10 +71,21 @@ class RetrainedModel:
 
     def row(self, metric: Metric, estimate: Estimate, seed: str = "all") -> Row:
         """Build the row of an estimate."""
-        numbers = estimate.value, estimate.null, estimate.ceiling
-        ends = estimate.interval or (None, None)
-        place = self.dataset, self.model, metric.method, metric.name, seed
-        return Row(*place, *numbers, *ends, kind=metric.kind, comparison=metric.comparison)
+        low, high = estimate.interval or (None, None)
+        return Row(
+            self.dataset,
+            self.model,
+            metric.method,
+            metric.name,
+            seed,
+            estimate.value,
+            estimate.null,
+            estimate.ceiling,
+            low,
+            high,
+            metric.kind,
+            metric.comparison,
+        )
 
     def rows(
         self,

@@ -1,4 +1,4 @@
-"""The door of a study: its cells are worked one by one, stored, and joined in a table and figures."""
+"""Run a study: compute its cells one by one, store them, and build a table and figures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SINGLE = "one run"
 """Name of the remedy that averages nothing."""
 
 CONCLUSION = "conclusion.md"
-"""What a study says in words, where it does."""
+"""File with the conclusion of a study."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Cell:
     """One piece of a study.
 
     Args:
-        dataset: name of the dataset or of its variant.
-        model: name of the model.
-        seed: of data, weights and training.
+        dataset: Name of the dataset or of its variant.
+        model: Name of the model.
+        seed: Seed of data, weights and training.
     """
 
     dataset: str
@@ -53,14 +53,14 @@ class Row:
     """One number of a study.
 
     Args:
-        dataset: name of the dataset or of its variant.
-        model: name of the model.
-        method: name of the attribution method; empty for numbers of the model itself.
-        metric: name of the metric.
-        seed: of the run; "paper" for a published number, "all" for one of all runs together.
-        value: mean over test samples.
-        null: what knows nothing scores; None when unknown.
-        ceiling: what the best possible scores; None when unknown.
+        dataset: Name of the dataset or of its variant.
+        model: Name of the model.
+        method: Name of the attribution method; empty for numbers of the model.
+        metric: Name of the metric.
+        seed: Seed of the run; "paper" for a published number, "all" for a number of all runs.
+        value: Mean over test samples.
+        null: Score of a random map or an uninformed model; None when unknown.
+        ceiling: Best possible score; None when unknown.
         low: Lower end of a 95 % interval of the value; None when there is none.
         high: Upper end of the interval.
         kind: Kind of the number: a plain value, or one of the comparisons of retrained models.
@@ -83,7 +83,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class CellResult:
-    """What a cell found: rows of the table and arrays for the figures."""
+    """Result of a cell: rows of the table and arrays for the figures."""
 
     rows: Sequence[Row]
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -111,37 +111,37 @@ class Study(Protocol):
 
 @runtime_checkable
 class ComparesCells(Protocol):
-    """A study that compares its cells with each other when all are done, and says what follows."""
+    """A study that compares its cells and draws a conclusion."""
 
     def compare_cells(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Sequence[Row]:
         """Compare the cells."""
         ...
 
     def write_conclusion(self, rows: Sequence[Row]) -> str:
-        """Say in words what the rows come to."""
+        """Describe the results in words."""
         ...
 
 
 @runtime_checkable
 class HasPages(Protocol):
-    """A study with pages to look at."""
+    """A study with HTML pages."""
 
     def render_pages(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
-        """Give pages as HTML, by name."""
+        """Render pages as HTML by name."""
         ...
 
 
 def run_study(study: Study, folder: Path, workers: int | Engine = 1, progress: Progress | None = None) -> list[Row]:
-    """Work all cells that are not finished, then write `table.csv`, figures, and what else there is to say or show.
+    """Compute all unfinished cells, then write `table.csv`, figures, conclusion and pages.
 
     Args:
-        study: what to run.
-        folder: where the results go.
-        workers: processes that share the cells, or an engine; the results are the same for any.
-        progress: told after each cell.
+        study: Study to run.
+        folder: Folder of the results.
+        workers: Number of processes, or an engine; the results do not depend on it.
+        progress: Callback after each cell.
 
     Returns:
-        All rows: those of the cells, of all together, and the published ones.
+        Rows of the cells, of comparisons of cells, and of the paper.
     """
     cells, parts = study.cells(), folder / "cells"
     done = finished_parts(parts)
@@ -164,7 +164,7 @@ def average_runs(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """Average a table over runs, as text for people.
 
     Args:
-        rows: of a study.
+        rows: Rows of a study.
 
     Returns:
         Dataset, model, method, metric, number of runs, mean, null, ceiling and published number, one row for each
@@ -179,10 +179,10 @@ def average_runs(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     for row in rows:
         groups.setdefault((row.dataset, row.model, row.method, row.metric), []).append(row)
     table = []
-    for key, some in groups.items():
-        ours = [row for row in some if row.seed != "paper"]
+    for key, members in groups.items():
+        ours = [row for row in members if row.seed != "paper"]
         numbers = [_mean([getattr(row, name) for row in ours]) for name in ("value", "null", "ceiling")]
-        table.append((*key, str(len(ours)), *numbers, _mean([row.value for row in some if row.seed == "paper"])))
+        table.append((*key, str(len(ours)), *numbers, _mean([row.value for row in members if row.seed == "paper"])))
     return table
 
 
@@ -193,11 +193,11 @@ def _mean(values: Sequence[float | None]) -> str:
 
 def _work(study: Study, folder: Path, index: int) -> None:
     """Do one cell; its rows come last, so that a cell with rows is whole."""
-    found = study.work(study.cells()[index])
+    result = study.work(study.cells()[index])
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **found.arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **result.arrays)  # type: ignore[arg-type]
     write_bytes(_arrays_path(folder, index), buffer.getvalue())
-    write_part(folder / "cells", index, pa.Table.from_pylist([asdict(row) for row in found.rows], _SCHEMA))
+    write_part(folder / "cells", index, pa.Table.from_pylist([asdict(row) for row in result.rows], _SCHEMA))
 
 
 def _arrays_path(folder: Path, index: int) -> Path:

@@ -22,16 +22,16 @@ __all__ = ["BottleneckSeries"]
 
 @dataclass(frozen=True)
 class BottleneckSeries(Bottleneck):
-    """Explain an LSTM with positional input-cell attention on boxes whose evidence is necessary, and judge the maps.
+    """Explain an LSTM with positional input-cell attention on boxes whose evidence is necessary, and evaluate the maps.
 
     The network and its training are those of `necessary_boxes`: close to the best possible classifier, it must read
     every site of the box, so the box is the truth of a faithful map.
 
     Args:
-        seeds: training runs.
-        smoke: a size that runs in seconds, to see that everything works.
-        samples: test series of each run that are explained.
-        first_seed: the runs are counted from here.
+        seeds: Number of training runs.
+        smoke: Whether to use a size that runs in seconds.
+        samples: Number of explained test series of each run.
+        first_seed: Seed of the first run.
 
     Reference:
         zhang2021inputiba

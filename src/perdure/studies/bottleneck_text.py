@@ -14,15 +14,15 @@ __all__ = ["BottleneckText"]
 
 @dataclass(frozen=True)
 class BottleneckText(Bottleneck):
-    """Explain a recurrent network of four layers on planted reviews with every method, and judge the maps.
+    """Explain a recurrent network of four layers on planted reviews with every method, and evaluate the maps.
 
-    The truth is what speaks for the class, so by `hit_rate_signed` a map is taken with its sign.
+    The truth is the evidence for the class, so `hit_rate_signed` uses the sign of a map.
 
     Args:
-        seeds: training runs.
-        smoke: a size that runs in seconds, to see that everything works.
-        samples: test texts of each run that are explained.
-        first_seed: the runs are counted from here.
+        seeds: Number of training runs.
+        smoke: Whether to use a size that runs in seconds.
+        samples: Number of explained test texts of each run.
+        first_seed: Seed of the first run.
 
     Reference:
         zhang2021inputiba

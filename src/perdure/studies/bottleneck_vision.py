@@ -14,15 +14,15 @@ __all__ = ["BottleneckVision"]
 
 @dataclass(frozen=True)
 class BottleneckVision(Bottleneck):
-    """Explain a small convolutional network on scenes of shapes with every method, and judge the maps.
+    """Explain a small convolutional network on scenes of shapes with every method, and evaluate the maps.
 
-    The truth is what speaks for the class, so by the names that end in `_signed` a map is taken with its sign.
+    The truth is the evidence for the class, so metrics whose names end in `_signed` use the sign of a map.
 
     Args:
-        seeds: training runs.
-        smoke: a size that runs in seconds, to see that everything works.
-        samples: test images of each run that are explained.
-        first_seed: the runs are counted from here.
+        seeds: Number of training runs.
+        smoke: Whether to use a size that runs in seconds.
+        samples: Number of explained test images of each run.
+        first_seed: Seed of the first run.
 
     Reference:
         zhang2021inputiba

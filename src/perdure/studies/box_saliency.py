@@ -66,15 +66,15 @@ ISMAIL_2019_TABLE_1 = {
 
 @dataclass(frozen=True)
 class BoxSaliency:
-    """Repeat Table 1 of the input-cell attention paper, with null, ceiling and ranking measures beside it.
+    """Repeat Table 1 of the input-cell attention paper, with null, ceiling and ranking metrics.
 
     Four networks are trained on six box sets as published, except that weights are selected on validation
     samples; the map is the absolute gradient of the probability of the true class. The moving set is trained
     once, for the figure.
 
     Args:
-        seeds: training runs per network and set.
-        smoke: a size that runs in seconds, to see that everything works.
+        seeds: Number of training runs per network and set.
+        smoke: Whether to use a size that runs in seconds.
 
     Reference:
         ismail2019inputcell
@@ -90,19 +90,19 @@ class BoxSaliency:
         return [*sorted(table, key=_is_quick), *(Cell("moving", model, 0) for model in MODELS)]
 
     def work(self, cell: Cell) -> CellResult:
-        """Train a network from each seed, explain its test samples and judge the maps."""
+        """Train a network from each seed, explain its test samples and evaluate the maps."""
         seeds = range(1 if cell.dataset == "moving" else self.seeds)
         splits = [standardise(self._boxes(cell.dataset).load(seed)) for seed in seeds]
         config = replace(PRESETS[cell.model], hidden_size=5, input_dropout=0.1, output_dropout=0.1)
         rows: list[Row] = []
         arrays: Mapping[str, np.ndarray] = {}
-        for seed, some, fitted in zip(
+        for seed, split, fitted in zip(
             seeds, splits, train_together(config, splits, self._training(cell.model), seeds), strict=True
         ):
-            one = replace(cell, seed=seed)
-            judged, maps = explain_and_evaluate(fitted.model, some.test, Probability, METRICS, one)
-            rows += [measure_accuracy(fitted.model, some.test, one), *judged]
-            arrays = arrays or _means(maps, some.test)
+            run = replace(cell, seed=seed)
+            scores, maps = explain_and_evaluate(fitted.model, split.test, Probability, METRICS, run)
+            rows += [measure_accuracy(fitted.model, split.test, run), *scores]
+            arrays = arrays or _means(maps, split.test)
         return CellResult(rows, arrays)
 
     def list_published(self) -> Sequence[Row]:
@@ -113,7 +113,7 @@ class BoxSaliency:
         """Draw a chart per metric and the moving boxes."""
         table = [row for row in rows if row.dataset != "moving"]
         charts = {name: draw_means(table, name) for name in ("accuracy", *METRICS)}
-        moving = {cell.model: found for cell, found in arrays.items() if cell.dataset == "moving"}
+        moving = {cell.model: means for cell, means in arrays.items() if cell.dataset == "moving"}
         return {**charts, "moving_boxes": draw_moving_box_means(moving)}
 
     def _boxes(self, variant: str) -> Boxes:
@@ -127,7 +127,7 @@ class BoxSaliency:
 
 
 def _is_quick(cell: Cell) -> bool:
-    """Tell whether training ends early: plain recurrences learn only what stands at the end."""
+    """Return whether training ends early: plain recurrences learn only evidence at the end."""
     return cell.model not in ("bi_lstm", "lstm") or cell.dataset == "latter"
 
 

@@ -45,28 +45,27 @@ __all__ = ["ExplanationReproducibility"]
 METHODS = ("attention", "gradient", "input_x_gradient", "integrated_gradients:steps=32", "occlusion")
 SMALL = "planted_events:train=60,validation=20,test=20"
 FEWEST = 4
-"""Runs from which there are two pairs, so that means of two can be compared."""
+"""Minimum number of runs: two pairs, so that means of two can be compared."""
 
 
 @dataclass(frozen=True)
 class ExplanationReproducibility:
-    """Train each model many times, and see whether the runs are explained the same way.
+    """Train each model many times and measure the agreement of the explanations of the runs.
 
-    A cell trains one run, trains the next one of the ring again, matches its units, lays a straight line, a Bezier
-    curve and a valley path to it, and explains the same test samples at both ends and on the way. When all cells are
-    done, every pair of runs is compared: how far do explanations agree, for attention and for other methods; does
-    agreement fall with the barrier between two runs; does what is said on the way depend on the kind of path; and
-    what do means over runs, weights and curves buy.
+    A cell trains one run and the next run of the ring, matches their units, connects them by a straight line, a Bezier
+    curve and a valley path, and explains the same test samples at both ends and along the paths. Finally all pairs of
+    runs are compared: agreement of explanations by attention and other methods; correlation of agreement and barrier;
+    explanations along different kinds of paths; and remedies, namely means over runs, weights and curves.
 
     Args:
-        seeds: training runs per model; at least four.
-        smoke: a size that runs in seconds, to see that everything works.
-        data: a dataset with settings; of event series with features of their own, as from `event_texts`, the models
-            learn how many are types.
-        models: the networks; the paths know the symmetries of these two.
-        methods: of attribution; the others are compared with the first.
-        samples: test samples of each run that are explained.
-        first_seed: the runs are counted from here.
+        seeds: Number of training runs per model; at least four.
+        smoke: Whether to use a size that runs in seconds.
+        data: Dataset with settings; for event series with features, as from `event_texts`, the number of types is
+            passed to the models.
+        models: Networks; symmetries are implemented for these two.
+        methods: Attribution methods; the others are compared with the first.
+        samples: Number of explained test samples of each run.
+        first_seed: Seed of the first run.
 
     Raises:
         SettingError: for fewer than four runs.
@@ -75,7 +74,7 @@ class ExplanationReproducibility:
         ger2020reproducibility
 
     Notes:
-        Paths are laid, and barriers measured, on 500 training samples.
+        Paths are searched, and barriers measured, on 500 training samples.
     """
 
     seeds: int = 8
@@ -88,7 +87,7 @@ class ExplanationReproducibility:
 
     def __post_init__(self) -> None:
         if self.seeds < FEWEST and not self.smoke:
-            raise SettingError(f"{self.seeds} runs of each model", f"ask for at least {FEWEST}, better eight")
+            raise SettingError(f"{self.seeds} runs of each model", f"use at least {FEWEST}, preferably eight")
 
     def cells(self) -> Sequence[Cell]:
         """List models x seeds."""
@@ -96,7 +95,7 @@ class ExplanationReproducibility:
         return [Cell(name, model, seed) for seed in self._seeds for model in self.models]
 
     def work(self, cell: Cell) -> CellResult:
-        """Train a run and the next, and explain test samples with both and on the ways between them."""
+        """Train a run and the next, and explain test samples at both and along the paths between them."""
         splits = self._splits
         training = replace(CLEAN, epochs=1) if self.smoke else CLEAN
         following = self._following(cell.seed)
@@ -105,7 +104,7 @@ class ExplanationReproducibility:
             surface, (first, other) = ModelLoss(models[0], splits.train), map(params_of, models)
             paths = connect(surface, first, align_to(surface, first, other), cell.seed, self.smoke)
             shown, points = select_inputs(splits, self.samples), list_points(paths)
-            told = {
+            explanations = {
                 name: explain_along_path(surface, points, shown.batch, make_explainer(name, shown, cell.seed))
                 for name in self.methods
             }
@@ -118,25 +117,30 @@ class ExplanationReproducibility:
             if kind != "linear"  # comes with all pairs
         ]
         barriers = {f"barrier/{kind}": np.array(heights[kind]) for kind in KINDS}
-        arrays = {"label": shown.batch.label.numpy(), "weights": flatten(first).numpy(), **barriers, **to_arrays(told)}
+        arrays = {
+            "label": shown.batch.label.numpy(),
+            "weights": flatten(first).numpy(),
+            **barriers,
+            **to_arrays(explanations),
+        }
         return CellResult([measure_accuracy(models[0], splits.test, cell), *rows], arrays)
 
     def compare_cells(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Sequence[Row]:
         """Compare the runs of each model."""
-        return [row for model in self.models for row in compare_runs(self._retrained(model, arrays))]
+        return [row for model in self.models for row in compare_runs(self._join(model, arrays))]
 
     def write_conclusion(self, rows: Sequence[Row]) -> str:
-        """Answer the questions from the numbers, by rule."""
+        """Derive the conclusion from the rows."""
         return write_conclusion(rows, self.methods)
 
     def list_published(self) -> Sequence[Row]:
-        """List nothing: the paper prints no numbers that could be set beside these."""
+        """Return no rows: the paper has no comparable numbers."""
         return []
 
     def draw_figures(
         self, rows: Sequence[Row], _arrays: Mapping[Cell, Mapping[str, np.ndarray]]
     ) -> Mapping[str, bytes]:
-        """Draw agreement, remedies, agreement against barriers, and agreement on the way."""
+        """Draw agreement, remedies, agreement against barriers, and agreement along paths."""
         names = {"agreement": "Spearman", "top_types": "top-3 Jaccard", "clusters": "ARI"}
         charts = {name: draw_agreement(rows, metric) for name, metric in names.items()}
         drawn = {"remedies": draw_remedies, "barriers": draw_barriers, "ways": draw_paths}
@@ -144,21 +148,23 @@ class ExplanationReproducibility:
             charts |= {f"{name}_{model.partition(':')[0]}": draw(rows, model) for name, draw in drawn.items()}
         return charts
 
-    def _retrained(self, model: str, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> RetrainedModel:
-        found = [some for cell, some in arrays.items() if cell.model == model]
+    def _join(self, model: str, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> RetrainedModel:
+        stored = [of_cell for cell, of_cell in arrays.items() if cell.model == model]
         built = self._config(model).build(self._splits.features, len(self._splits.classes), stream(0))
         like = params_of(built)
-        weights = [unflatten(torch.from_numpy(some["weights"]), like) for some in found]
+        weights = [unflatten(torch.from_numpy(of_run["weights"]), like) for of_run in stored]
         with one_thread():
             heights = {"linear": measure_linear_barriers(ModelLoss(built, self._splits.train), weights)}
         for kind in KINDS[1:]:
             heights[kind] = torch.full_like(heights["linear"], torch.nan)
-            for i, some in enumerate(found):
-                j = (i + 1) % len(found)
-                heights[kind][i, j] = heights[kind][j, i] = float(some[f"barrier/{kind}"])
-        told = {method: [read_run_explanations(some, method) for some in found] for method in self.methods}
+            for i, of_run in enumerate(stored):
+                j = (i + 1) % len(stored)
+                heights[kind][i, j] = heights[kind][j, i] = float(of_run[f"barrier/{kind}"])
+        explanations = {m: [read_run_explanations(of_run, m) for of_run in stored] for m in self.methods}
         name = self.data.partition(":")[0]
-        return RetrainedModel(name, model, tuple(self._seeds), told, torch.from_numpy(found[0]["label"]), heights)
+        return RetrainedModel(
+            name, model, tuple(self._seeds), explanations, torch.from_numpy(stored[0]["label"]), heights
+        )
 
     @property
     def _seeds(self) -> range:
@@ -174,6 +180,6 @@ class ExplanationReproducibility:
         return splits
 
     def _config(self, model: str) -> Architecture:
-        """Read the settings of a model, which learns of data with features of their own how many are types."""
+        """Build the settings of a model with the number of event types if the data have further features."""
         config, types = model_config(model), len(self._splits.types)
         return told_types(replace(config, types=types) if 0 < types < self._splits.features else config, self._splits)

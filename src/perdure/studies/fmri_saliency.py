@@ -40,11 +40,11 @@ WITH_TRUTH = ("auroc", "auprc", "vanishing")
 WITHOUT = ("vanishing",)
 
 CURVES = ((LSTM, LSTM), (ATTENTION, ATTENTION), (LSTM, ATTENTION))
-"""Whose accuracy falls, and whose map says what is taken away."""
+"""Network whose accuracy is measured, and network whose map determines the removed elements."""
 
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+FRACTIONS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 TOP = 0.05
-"""Share of the sites that counts as what a map shows."""
+"""Fraction of the elements that counts as the top of a map."""
 
 DELAY = 6.0
 """Seconds from the event to the height of the response."""
@@ -54,24 +54,24 @@ TIMES = ("early", "middle", "late")
 
 @dataclass(frozen=True)
 class FMRISaliency:
-    """Show which regions a network reads a task from, early, in the middle and late, and whether it needs them.
+    """Show the regions that a network uses early, in the middle and late, and whether it needs them.
 
     An LSTM and an LSTM with input-cell attention learn the task of a scan. The map is the absolute gradient of the
-    logit of the true class. Told are: the map of the regions in each third of the scan; the accuracy when the top 0
-    to 50 % of the sites become 0, the mean of their region, by the network's own map and, for the LSTM, by that of
-    the other; and how much of the top 5 % falls into on-task steps, six seconds after the events; the rest is off
-    task. Simulated scans also have a truth to compare with; its own curve is the ceiling of the removal.
+    logit of the true class. The study reports the map of the regions in each third of the scan; the accuracy when the
+    top 0 to 50 % of the elements become 0, the mean of their region, by the map of the network and, for the LSTM, by
+    that of the other; and how much of the top 5 % falls into on-task steps, six seconds after the events; the rest is
+    off task. Simulated scans also have a truth to compare with; its own curve is the ceiling of the removal.
 
     Args:
         path: folder of the task data of the Human Connectome Project; empty for simulated scans.
-        seeds: training runs.
-        smoke: a size that runs in seconds, to see that everything works.
+        seeds: Number of training runs.
+        smoke: Whether to use a size that runs in seconds.
 
     Reference:
         ismail2019inputcell
 
     Notes:
-        The map is asked for the true class, so what it takes away tells of the class: a curve may fall below chance.
+        The map explains the true class, so it removes evidence for that class: a curve may fall below chance.
     """
 
     path: str = ""
@@ -79,12 +79,12 @@ class FMRISaliency:
     smoke: bool = False
 
     def cells(self) -> Sequence[Cell]:
-        """List the seeds; one cell trains both networks, since one is judged by the map of the other."""
+        """List the seeds; one cell trains both networks, since one is evaluated by the map of the other."""
         name = "hcp_task" if self.path else "simulated_fmri"
         return [Cell(name, BOTH, seed) for seed in range(self.seeds)]
 
     def work(self, cell: Cell) -> CellResult:
-        """Train both networks, explain the test scans, judge the maps and take away what they show."""
+        """Train both networks, explain the test scans, evaluate the maps and remove their top elements."""
         splits = self._dataset().load(cell.seed)
         test = splits.test
         rows: list[Row] = []
@@ -96,12 +96,12 @@ class FMRISaliency:
             settings = replace(TRAINING, epochs=1) if self.smoke else TRAINING
             networks[name] = train(config, splits, settings, cell.seed).model
             metrics = WITHOUT if test.truth is None else WITH_TRUTH
-            judged, maps[name] = explain_and_evaluate(networks[name], test, Logit, metrics, mine)
-            rows += [measure_accuracy(networks[name], test, mine), *judged, _on_task(maps[name], test, mine)]
+            scores, maps[name] = explain_and_evaluate(networks[name], test, Logit, metrics, mine)
+            rows += [measure_accuracy(networks[name], test, mine), *scores, _on_task(maps[name], test, mine)]
         rows += [row for curve in CURVES for row in _removal(networks, maps, curve, test, cell)]
         first = test.label == test.label[0]
         shown = maps if test.truth is None else {"truth": test.truth.float(), **maps}
-        return CellResult(rows, {name: _thirds(some[first]) for name, some in shown.items()})
+        return CellResult(rows, {name: _thirds(values[first]) for name, values in shown.items()})
 
     def list_published(self) -> Sequence[Row]:
         """List nothing: the paper shows pictures and curves only."""
@@ -111,7 +111,7 @@ class FMRISaliency:
         """Draw a chart per metric, the curves of removal, and regions as strips and, where possible, on the surface."""
         metrics = dict.fromkeys(row.metric for row in rows if not row.metric.startswith(_REMOVED))
         charts = {name: draw_means(rows, name) for name in metrics}
-        mean = {name: np.mean([found[name] for found in arrays.values()], 0) for name in next(iter(arrays.values()))}
+        mean = {name: np.mean([thirds[name] for thirds in arrays.values()], 0) for name in next(iter(arrays.values()))}
         pictures = {"removal": _removal_chart(rows), "regions": to_png(draw_region_strips(mean, TIMES))}
         if not self.smoke and can_draw_brains(self._dataset().regions()):
             pictures["brains"] = to_png(draw_brain_maps(mean, TIMES))
@@ -130,7 +130,7 @@ def mark_delayed(event: Int[Tensor, "batch time"], steps: int) -> Bool[Tensor, "
     """Mark the steps that come a delay after an event.
 
     Args:
-        event: of each step, -1 for none.
+        event: Event of each step, -1 for none.
         steps: the delay.
 
     Returns:
@@ -149,8 +149,8 @@ def _on_task(maps: Float[Tensor, "batch time region"], test: Batch, cell: Cell) 
     """Count how much of what a map shows is on task; a map without a preference shows as much as there is."""
     assert test.event is not None
     on = mark_delayed(test.event, round(DELAY / REPETITION))[..., None].expand_as(maps)
-    share, null = on[_top(maps, TOP)].float().mean().item(), on.float().mean().item()
-    return Row(cell.dataset, cell.model, "saliency", "on_task", str(cell.seed), share, null, 1.0)
+    value, null = on[_top(maps, TOP)].float().mean().item(), on.float().mean().item()
+    return Row(cell.dataset, cell.model, "saliency", "on_task", str(cell.seed), value, null, 1.0)
 
 
 def _removal(
@@ -163,25 +163,26 @@ def _removal(
     orders = {"value": maps[guide], "null": any_map}
     if test.truth is not None:
         orders["ceiling"] = test.truth + any_map / 2
-    return [
-        Row(cell.dataset, reader, method, f"{_REMOVED}{share:.0%}", str(cell.seed), **found)
-        for share in SHARES
-        for found in [{name: _without(networks[reader], test, order, share) for name, order in orders.items()}]
-    ]
+    rows = []
+    for fraction in FRACTIONS:
+        numbers = {name: _without(networks[reader], test, order, fraction) for name, order in orders.items()}
+        ends = numbers["value"], numbers["null"], numbers.get("ceiling")
+        rows.append(Row(cell.dataset, reader, method, f"{_REMOVED}{fraction:.0%}", str(cell.seed), *ends))
+    return rows
 
 
-def _without(network: nn.Module, test: Batch, order: Float[Tensor, "batch time region"], share: float) -> float:
-    return accuracy(network, replace(test, inputs=test.inputs.masked_fill(_top(order, share), 0.0)))
+def _without(network: nn.Module, test: Batch, order: Float[Tensor, "batch time region"], fraction: float) -> float:
+    return accuracy(network, replace(test, inputs=test.inputs.masked_fill(_top(order, fraction), 0.0)))
 
 
-def _top(values: Float[Tensor, "batch time region"], share: float) -> Bool[Tensor, "batch time region"]:
+def _top(values: Float[Tensor, "batch time region"], fraction: float) -> Bool[Tensor, "batch time region"]:
     flat = values.flatten(1)
-    count = round(share * flat.shape[1])
+    count = round(fraction * flat.shape[1])
     return (descending_rank(flat, torch.ones_like(flat, dtype=torch.bool)) < count).reshape(values.shape)
 
 
 def _thirds(maps: Float[Tensor, "batch time region"]) -> Float[np.ndarray, "third region"]:
-    """Average maps, in multiples of an even share, over samples and each third of the steps."""
+    """Average maps, relative to a uniform map, over samples and each third of the steps."""
     mean = relative_to_uniform(maps.double().numpy()).mean(0)
     return np.stack([part.mean(0) for part in np.array_split(mean, len(TIMES))])
 
@@ -192,14 +193,17 @@ def _removal_chart(rows: Sequence[Row]) -> bytes:
     bounds: dict[str, list[float]] = {}
     for reader, guide in CURVES:
         method = "saliency" if reader == guide else f"saliency of {guide}"
-        some = [row for row in rows if (row.model, row.method) == (reader, method) and row.metric.startswith(_REMOVED)]
+        removed = [
+            row for row in rows if (row.model, row.method) == (reader, method) and row.metric.startswith(_REMOVED)
+        ]
         points = {
-            metric: [row for row in some if row.metric == metric] for metric in dict.fromkeys(r.metric for r in some)
+            metric: [row for row in removed if row.metric == metric]
+            for metric in dict.fromkeys(r.metric for r in removed)
         }
         name = reader if reader == guide else f"{reader}, map of {guide}"
         curves[name] = [float(np.mean([row.value for row in point])) for point in points.values()]
         for bound, kind in (("truth", "ceiling"), ("random", "null")):
             known = [[getattr(row, kind) for row in point] for point in points.values()]
             if known[0][0] is not None and reader == guide:
-                bounds[f"{reader}, {bound}"] = [float(np.mean(one)) for one in known]
-    return to_png(draw_removal(SHARES, curves, bounds))
+                bounds[f"{reader}, {bound}"] = [float(np.mean(numbers)) for numbers in known]
+    return to_png(draw_removal(FRACTIONS, curves, bounds))

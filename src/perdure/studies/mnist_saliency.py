@@ -1,4 +1,4 @@
-"""MNIST saliency: digits read row by row, with their maps beside them."""
+"""MNIST saliency: digits read row by row, and their maps."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class MNISTSaliency:
     Args:
         data: "digits", the 8 x 8 digits that ship with scikit-learn, or "mnist_series", also with a path:
             "mnist_series:path=folder".
-        seeds: training runs per network.
-        smoke: a size that runs in seconds, to see that everything works.
+        seeds: Number of training runs per network.
+        smoke: Whether to use a size that runs in seconds.
 
     Reference:
         ismail2019inputcell
@@ -52,14 +52,14 @@ class MNISTSaliency:
         return [Cell(self.data, model, seed) for model in MODELS for seed in range(self.seeds)]
 
     def work(self, cell: Cell) -> CellResult:
-        """Train a network, explain the test digits and judge the maps."""
+        """Train a network, explain the test digits and evaluate the maps."""
         splits = DATASETS.make(cell.dataset).load(cell.seed)
         settings = replace(CLEAN, epochs=2) if self.smoke else CLEAN
         config = replace(PRESETS[cell.model], hidden_size=64)
         model = train(config, splits, settings, cell.seed).model
         rows, maps = explain_and_evaluate(model, splits.test, Probability, METRICS, cell)
         shown = {"digits": splits.test.inputs[:SHOWN], "maps": maps[:SHOWN], "labels": splits.test.label[:SHOWN]}
-        arrays = {name: some.numpy() for name, some in shown.items()}
+        arrays = {name: values.numpy() for name, values in shown.items()}
         return CellResult([measure_accuracy(model, splits.test, cell), *rows], arrays)
 
     def list_published(self) -> Sequence[Row]:
@@ -67,10 +67,10 @@ class MNISTSaliency:
         return []
 
     def draw_figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
-        """Draw a chart per metric and digits beside their maps."""
+        """Draw a chart per metric, and digits with their maps."""
         charts = {name: draw_means(rows, name) for name in ("accuracy", *METRICS)}
-        first = {cell.model: found for cell, found in arrays.items() if cell.seed == 0}
-        some = next(iter(first.values()))
-        maps = {model: found["maps"] for model, found in first.items()}
-        pictures = draw_digits(some["digits"], maps, [f"class {label}" for label in some["labels"]])
+        first = {cell.model: of_run for cell, of_run in arrays.items() if cell.seed == 0}
+        any_run = next(iter(first.values()))
+        maps = {model: of_run["maps"] for model, of_run in first.items()}
+        pictures = draw_digits(any_run["digits"], maps, [f"class {label}" for label in any_run["labels"]])
         return {**charts, "digits": to_png(pictures)}

@@ -45,10 +45,10 @@ class NecessaryBoxes:
     gradient of the logit of the true class.
 
     Args:
-        seeds: training runs per network and set.
-        smoke: a size that runs in seconds, to see that everything works.
+        seeds: Number of training runs per network and set.
+        smoke: Whether to use a size that runs in seconds.
         models: the networks.
-        first_seed: the runs are counted from here, so that a setting can be confirmed on runs that did not choose it.
+        first_seed: Seed of the first run, so that a setting can be confirmed on other runs than it was chosen on.
 
     Reference:
         perdure
@@ -66,7 +66,7 @@ class NecessaryBoxes:
         return [Cell(name, model, seed) for model in self.models for seed in seeds for name in sets]
 
     def work(self, cell: Cell) -> CellResult:
-        """Train a network on fresh samples, explain test samples and judge the maps."""
+        """Train a network on fresh samples, explain test samples and evaluate the maps."""
         boxes = self._boxes(cell.dataset)
         training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
         source = fresh(boxes.draw, training.batch_size, 5 if self.smoke else 100)
@@ -85,7 +85,7 @@ class NecessaryBoxes:
     def draw_figures(self, rows: Sequence[Row], arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, bytes]:
         """Draw a chart per metric and the mean map of each network on each set."""
         charts = {name: draw_means(rows, name) for name in ("accuracy", *METRICS)}
-        first = {cell: found for cell, found in arrays.items() if cell.seed == self.first_seed}
+        first = {cell: of_run for cell, of_run in arrays.items() if cell.seed == self.first_seed}
         return {**charts, "mean_maps": draw_mean_maps(first)}
 
     def _boxes(self, variant: str) -> Boxes:
