@@ -36,7 +36,7 @@ LIBRARY = {
     ),
     "nn": ("perdure.nn.input_attention",),
     "training": ("perdure.training.settings", "perdure.training.ensemble", "perdure.training.checkpoint"),
-    "bottleneck": ("perdure.bottleneck.search", "perdure.bottleneck.inside"),
+    "attribution": ("perdure.attribution.iba.search", "perdure.attribution.iba.moments"),
     "reproducibility": (),
     "landscape": (),
     "ensemble": (),

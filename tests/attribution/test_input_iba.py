@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from perdure.attribution._attribute import attribute
+from perdure.attribution.iba import adversarial
 from perdure.attribution.input_iba import InputIBA
-from perdure.bottleneck import adversarial
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, UnsupportedError
 from tests.cases import convolutional, stream

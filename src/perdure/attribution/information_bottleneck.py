@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from perdure.bottleneck.inside import Inside, look_inside, seen
-from perdure.bottleneck.search import Search, squeeze
+from perdure.attribution.iba.moments import LayerMoments, fit_layer_moments, require_fitted
+from perdure.attribution.iba.search import MaskSearch, optimise_mask
 from perdure.core.attribution import Explained
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
@@ -62,7 +62,7 @@ class InformationBottleneck:
     copies: int = 10
     start: float = 5.0
     smoothing: float = 1.0
-    inside: Inside | None = field(default=None, compare=False, repr=False)
+    inside: LayerMoments | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._search()
@@ -87,7 +87,7 @@ class InformationBottleneck:
             UnknownNameError: when there is no such layer.
             UnsupportedError: when the layer gives no tensor.
         """
-        return replace(self, inside=look_inside(model, self.layer, embedded(model, batch)))
+        return replace(self, inside=fit_layer_moments(model, self.layer, embedded(model, batch)))
 
     def scores(self, query: Query) -> Explained:
         """Search the mask of each sample.
@@ -101,15 +101,15 @@ class InformationBottleneck:
         Raises:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
-        inside = seen(self.inside, "information_bottleneck")
+        inside = require_fitted(self.inside, "information_bottleneck")
         query = in_single(query)
         asked = beyond(replace(query, target=in_nats(query.bound)), inside.layer)
-        found = squeeze(asked, inside.noise(asked.x), self._search(), f"layer '{inside.layer}'")
+        found = optimise_mask(asked, inside.noise(asked.x), self._search(), f"layer '{inside.layer}'")
         bits = input_map(found.nats, query.x, inside.layer) / NATS_PER_BIT
         return Explained(bits, {"bits": bits.flatten(1).sum(1)})
 
-    def _search(self) -> Search:
-        return Search(self.beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
+    def _search(self) -> MaskSearch:
+        return MaskSearch(self.beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
 
 
 def input_map(

@@ -9,12 +9,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perdure.attribution.iba.adversarial import train_adversarial
+from perdure.attribution.iba.generator import make_generator
+from perdure.attribution.iba.matching import Features, match_moments
+from perdure.attribution.iba.moments import (
+    LayerMoments,
+    fit_input_moments,
+    fit_layer_moments,
+    noise_from_moments,
+    require_fitted,
+)
+from perdure.attribution.iba.search import MaskResult, MaskSearch, Noise, optimise_mask
 from perdure.attribution.information_bottleneck import input_map
-from perdure.bottleneck.adversarial import compete
-from perdure.bottleneck.generator import generator_of
-from perdure.bottleneck.inside import Inside, look_at_inputs, look_inside, noise_like_seen, seen
-from perdure.bottleneck.matching import Features, match
-from perdure.bottleneck.search import Noise, Search, Squeezed, squeeze
 from perdure.core.attribution import Explained
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
@@ -33,8 +39,8 @@ Prior = Literal["noise", "none", "moments", "adversarial"]
 ReadOut = Literal["mask", "bits", "signed"]
 Compat = Literal["corrected", "published"]
 
-STAKE = 5.0
-"""The price where none is given, in multiples of what is at stake."""
+RELATIVE_BETA = 5.0
+"""The information penalty where none is given, in multiples of the target drop."""
 
 PUBLISHED_BETA = 20.0
 """That of the published form for images."""
@@ -107,7 +113,7 @@ class InputIBA:
     feature_steps: int = 10
     compat: Compat = "corrected"
     inputs: Moments | None = field(default=None, compare=False, repr=False)
-    inside: Inside | None = field(default=None, compare=False, repr=False)
+    inside: LayerMoments | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_choice("prior", self.prior, get_args(Prior))
@@ -136,11 +142,11 @@ class InputIBA:
             UnsupportedError: when the layer gives no tensor.
         """
         batch = embedded(model, batch)
-        inside = None if self.prior == "noise" else look_inside(model, self.layer, batch)
-        return replace(self, inputs=look_at_inputs(batch), inside=inside)
+        inside = None if self.prior == "noise" else fit_layer_moments(model, self.layer, batch)
+        return replace(self, inputs=fit_input_moments(batch), inside=inside)
 
     def scores(self, query: Query) -> Explained:
-        """Squeeze the layer, learn the prior, and squeeze the input.
+        """Optimise the mask of the layer, learn the prior, and optimise the mask of the input.
 
         Args:
             query: the question; a logit or probability is taken as log-odds, any other target as it is.
@@ -152,11 +158,11 @@ class InputIBA:
             UnsupportedError: before `fit`, or when the layer keeps no positions.
         """
         query = in_single(query)
-        noise = self._noise(seen(self.inputs, "input_iba"), query.x)
+        noise = self._noise(require_fitted(self.inputs, "input_iba"), query.x)
         query = replace(query, target=in_nats(query.bound, odds=self.compat == "corrected"))
         asked = _for_and_against(query) if self.read_out == "signed" else query
         prior = None if self.inside is None else self._prior(asked, self.inside, noise)
-        found = squeeze(asked, noise, self._search(), "the input", prior)
+        found = optimise_mask(asked, noise, self._search(), "the input", prior)
         masks, bits = found.logit.sigmoid(), found.nats / NATS_PER_BIT
         every = {"mask": masks, "bits": bits} | ({} if prior is None else {"prior": prior.keep})
         aux = {name: values[:: len(asked.x) // len(query.x)] for name, values in every.items()}
@@ -165,18 +171,18 @@ class InputIBA:
         kept, against = masks[::2], masks[1::2]
         return Explained(kept - (1 - kept) * against, aux | {"against": against})
 
-    def _prior(self, query: Query, inside: Inside, noise: Noise) -> Mask:
+    def _prior(self, query: Query, inside: LayerMoments, noise: Noise) -> Mask:
         """Learn what is cheap to keep."""
         asked = beyond(query, inside.layer)
         natural = inside.noise(asked.x)
-        found = squeeze(asked, natural, self._feature_search(), f"layer '{inside.layer}'")
-        generator = generator_of(query.x, self._first_logit(found.nats, query.x, inside.layer), noise)
+        found = optimise_mask(asked, natural, self._feature_search(), f"layer '{inside.layer}'")
+        generator = make_generator(query.x, self._first_logit(found.nats, query.x, inside.layer), noise)
         if self.prior == "none":
             return mask_of(generator.logit)
         if self.prior == "adversarial":
             weight = found.nats if self.compat == "published" else found.mask.keep
-            return compete(query, inside.layer, asked.x, weight, generator)
-        return match(query, inside.layer, _features(asked.x, natural, found), generator)
+            return train_adversarial(query, inside.layer, asked.x, weight, generator)
+        return match_moments(query, inside.layer, _features(asked.x, natural, found), generator)
 
     def _first_logit(self, nats: Tensor, x: Tensor, layer: str) -> Float[Tensor, "batch *site"]:
         """Take the information of each position for the logit of its mask, in bits; published texts in nats."""
@@ -188,23 +194,23 @@ class InputIBA:
         one = x.new_ones(())
         if self.compat == "published":
             return Noise(one - 1, one, one)
-        return replace(noise_like_seen(inputs, x, "the input"), active=one)
+        return replace(noise_from_moments(inputs, x, "the input"), active=one)
 
-    def _search(self) -> Search:
+    def _search(self) -> MaskSearch:
         paired, averaged = (True, 0.5) if self.compat == "corrected" else (False, 0.0)
-        beta, relative = self._price()
+        beta, relative = self._beta()
         how = (beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
-        return Search(*how, self.granularity, paired, averaged, relative)
+        return MaskSearch(*how, self.granularity, paired, averaged, relative)
 
-    def _price(self) -> tuple[float, bool]:
-        """Give the price, and whether it is in multiples of what is at stake."""
+    def _beta(self) -> tuple[float, bool]:
+        """Return the information penalty, and whether it is in multiples of the target drop."""
         if self.beta is not None:
             return self.beta, False
-        return (STAKE, True) if self.compat == "corrected" else (PUBLISHED_BETA, False)
+        return (RELATIVE_BETA, True) if self.compat == "corrected" else (PUBLISHED_BETA, False)
 
-    def _feature_search(self) -> Search:
+    def _feature_search(self) -> MaskSearch:
         paired = self.compat == "corrected"
-        return Search(self.feature_beta, self.feature_steps, 1.0, self.copies, 5.0, 0.0, "element", paired)
+        return MaskSearch(self.feature_beta, self.feature_steps, 1.0, self.copies, 5.0, 0.0, "element", paired)
 
 
 def _for_and_against(query: Query) -> Query:
@@ -214,7 +220,7 @@ def _for_and_against(query: Query) -> Query:
     return replace(twice, target=Signed(twice.target, torch.tensor([1.0, -1.0]).repeat(len(samples))))
 
 
-def _features(z: Tensor, noise: Noise, found: Squeezed) -> Features:
+def _features(z: Tensor, noise: Noise, found: MaskResult) -> Features:
     mean = (found.mask.keep * z + found.mask.drop * noise.mean) * noise.active
     deviation = found.mask.drop * noise.deviation * noise.active
     return Features(mean, deviation, noise.deviation)

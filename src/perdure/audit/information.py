@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute
+from perdure.attribution.iba.moments import noise_from_moments, require_fitted
+from perdure.attribution.iba.search import Noise, draw_noise
 from perdure.attribution.input_iba import InputIBA
-from perdure.bottleneck.inside import noise_like_seen, seen
-from perdure.bottleneck.search import Noise, noise_like
 from perdure.core.batch import Batch, select
 from perdure.core.estimate import Estimate
 from perdure.core.query import Query
@@ -91,7 +91,7 @@ def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIBA
     generator = stream(seed, "information")
     target, lengths = LogProbability(predicted), lengths_of(batch.mask)
     found = attribute(model, batch.inputs, method, target=target, lengths=lengths, generator=generator)
-    noise = noise_like_seen(seen(method.inputs, "input_iba"), batch.inputs, "the input")
+    noise = noise_from_moments(require_fitted(method.inputs, "input_iba"), batch.inputs, "the input")
     seeds = sub_seeds(stream(seed, "information", "test"), len(batch))
     query = Query(model, batch.inputs, Probability(predicted), batch.mask, seeds)
     bits = found.aux["bits"].flatten(1).sum(1)
@@ -108,7 +108,7 @@ def _even(query: Query, noise: Noise, method: InputIBA) -> Tensor:
 
 def _kept(query: Query, noise: Noise, mask: Tensor) -> Mapping[str, Tensor]:
     """Ask for the predicted class with the bits that passed, without any, and with the input as it is."""
-    drawn = noise.mean + noise.deviation * noise_like(query, COPIES, "information", paired=True)
+    drawn = noise.mean + noise.deviation * draw_noise(query, COPIES, "information", paired=True)
     return {
         "with_bits": query.value(mask * query.x + (1 - mask) * drawn).mean(0),
         "without": query.value(drawn).mean(0),

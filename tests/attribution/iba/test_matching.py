@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from perdure.attribution._attribute import attribute
+from perdure.attribution.iba.matching import Features, _distance
 from perdure.attribution.input_iba import InputIBA
-from perdure.bottleneck.matching import Features, _distance
 from perdure.core.batch import Batch
 from tests.cases import recurrent, stream
 

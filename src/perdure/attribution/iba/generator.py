@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.bottleneck.search import Noise
+from perdure.attribution.iba.search import Noise
 from perdure.ops.information import mask_of
 from perdure.ops.position import shared_axis
 
-__all__ = ["Generator", "generator_of"]
+__all__ = ["Generator", "make_generator"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Generator:
         return self.noise.mean + self.noise.deviation * (self.shift + self.scale * z)
 
 
-def generator_of(x: Float[Tensor, "batch *site"], logit: Float[Tensor, "batch *site"], noise: Noise) -> Generator:
+def make_generator(x: Float[Tensor, "batch *site"], logit: Float[Tensor, "batch *site"], noise: Noise) -> Generator:
     """Begin with a mask and natural noise.
 
     Args:

@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.bottleneck.critic import critic_for
-from perdure.bottleneck.generator import Generator
+from perdure.attribution.iba.critic import make_critic
+from perdure.attribution.iba.generator import Generator
 from perdure.core.layer import UpTo
 from perdure.core.precision import full_precision
 from perdure.core.query import Query, part
 from perdure.core.random import stream
 from perdure.ops.information import Mask, mask_of
 
-__all__ = ["compete"]
+__all__ = ["train_adversarial"]
 
 EPOCHS, ITEMS, KINDS, BATCH = 20, 200, 10, 32
 CRITIC_STEPS = 5
@@ -32,7 +32,7 @@ WIDEST, FARTHEST = 5.0, 2.0
 """Ranges of the deviation and the mean of the noise that real features are blended with."""
 
 
-def compete(
+def train_adversarial(
     query: Query,
     layer: str,
     features: Float[Tensor, "batch *neuron"],
@@ -108,7 +108,7 @@ def _duel(query: Query, layer: str, real: _Real, generator: Generator) -> None:
     """Train critic and generator in turn; the tensors of the generator are written to."""
     draws = stream(int(query.seeds[0]), "generator")
     inside = replace(query, model=UpTo(query.model, layer))  # type: ignore[arg-type]
-    critic = critic_for(real.features, draws)
+    critic = make_critic(real.features, draws)
     judge = torch.optim.RMSprop(critic.parameters(), CRITIC_RATE)
     rates = (LOGIT_RATE[query.x.ndim], SHIFT_RATE, SCALE_RATE)
     forger = torch.optim.RMSprop([{"params": [p], "lr": r} for p, r in zip(generator.parameters, rates, strict=True)])

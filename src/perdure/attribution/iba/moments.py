@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.bottleneck.search import Noise
+from perdure.attribution.iba.search import Noise
 from perdure.core.batch import Batch, batches
 from perdure.core.call import side_inputs
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
@@ -18,7 +18,7 @@ from perdure.core.layer import UpTo, default_layer, find_layer
 from perdure.ops.moments import Moments, merged, moments_of
 from perdure.ops.sequence import lengths_of, site_mask
 
-__all__ = ["Inside", "look_at_inputs", "look_inside", "noise_like_seen", "seen"]
+__all__ = ["LayerMoments", "fit_input_moments", "fit_layer_moments", "noise_from_moments", "require_fitted"]
 
 Found = TypeVar("Found")
 
@@ -31,7 +31,7 @@ ACTIVE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Inside:
+class LayerMoments:
     """The moments of what a layer gives.
 
     Args:
@@ -54,11 +54,11 @@ class Inside:
         Raises:
             ShapeError: when the layer gave another shape when it was fitted.
         """
-        return noise_like_seen(self.activations, z, f"layer '{self.layer}'")
+        return noise_from_moments(self.activations, z, f"layer '{self.layer}'")
 
 
-def noise_like_seen(moments: Moments, like: Float[Tensor, "batch *site"], place: str) -> Noise:
-    """Make noise with the moments of what was seen.
+def noise_from_moments(moments: Moments, like: Float[Tensor, "batch *site"], place: str) -> Noise:
+    """Make noise of given moments.
 
     Args:
         moments: of a layer, or of the inputs.
@@ -83,7 +83,7 @@ def noise_like_seen(moments: Moments, like: Float[Tensor, "batch *site"], place:
     return Noise(*(some.to(like) for some in (moments.mean, deviation, active)))
 
 
-def look_at_inputs(batch: Batch) -> Moments:
+def fit_input_moments(batch: Batch) -> Moments:
     """Take the moments of inputs.
 
     Args:
@@ -99,7 +99,7 @@ def look_at_inputs(batch: Batch) -> Moments:
     return merged([moments_of(some.inputs, site_mask(some.mask, some.inputs)) for some in batches(batch, SAMPLES)])
 
 
-def look_inside(model: nn.Module, layer: str | None, batch: Batch) -> Inside:
+def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> LayerMoments:
     """Take the moments of a layer over samples, some at a time.
 
     Args:
@@ -118,16 +118,16 @@ def look_inside(model: nn.Module, layer: str | None, batch: Batch) -> Inside:
     Example:
         >>> from torch import nn
         >>> batch = Batch(torch.tensor([[1.0], [3.0]]), torch.tensor([0, 1]))
-        >>> look_inside(nn.Sequential(nn.Flatten(), nn.Linear(1, 2)), "0", batch).activations.mean.item()
+        >>> fit_layer_moments(nn.Sequential(nn.Flatten(), nn.Linear(1, 2)), "0", batch).activations.mean.item()
         2.0
     """
     _check_two(batch)
     layer = default_layer(model) if layer is None else layer
     find_layer(model, layer)
-    return Inside(layer, merged([_moments(model, layer, some) for some in batches(batch, SAMPLES)]))
+    return LayerMoments(layer, merged([_moments(model, layer, some) for some in batches(batch, SAMPLES)]))
 
 
-def seen(found: Found | None, method: str) -> Found:
+def require_fitted(found: Found | None, method: str) -> Found:
     """Check that a method was fitted.
 
     Args:

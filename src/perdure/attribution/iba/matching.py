@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.bottleneck.generator import Generator
-from perdure.bottleneck.search import noise_like
+from perdure.attribution.iba.generator import Generator
+from perdure.attribution.iba.search import draw_noise
 from perdure.core.layer import UpTo
 from perdure.core.query import Query
 from perdure.ops.information import Mask, mask_of
 
-__all__ = ["Features", "match"]
+__all__ = ["Features", "match_moments"]
 
 STEPS = 10
 COPIES = 10
@@ -37,7 +37,7 @@ class Features:
     scale: Float[Tensor, "*neuron"]
 
 
-def match(query: Query, layer: str, features: Features, generator: Generator) -> Mask:
+def match_moments(query: Query, layer: str, features: Features, generator: Generator) -> Mask:
     r"""Learn a generator whose inputs give features with the moments of the squeezed ones.
 
     .. math:: W_2^2 = (\mu_G - \mu_Z)^2 + (\sigma_G - \sigma_Z)^2
@@ -48,7 +48,7 @@ def match(query: Query, layer: str, features: Features, generator: Generator) ->
     Args:
         query: about the inputs.
         layer: name of the module that gives the features.
-        features: what to match.
+        features: Moments to match.
         generator: where to begin; its tensors are written to.
 
     Returns:
@@ -57,7 +57,7 @@ def match(query: Query, layer: str, features: Features, generator: Generator) ->
     adam = torch.optim.Adam(generator.parameters, LEARNING_RATE)
     part_way = replace(query, model=UpTo(query.model, layer))  # type: ignore[arg-type]
     for step in range(STEPS):
-        z = noise_like(query, COPIES, f"generator-{step}", paired=True)
+        z = draw_noise(query, COPIES, f"generator-{step}", paired=True)
         gradient = part_way.pull_back(generator.points(query.x, z), _distance(features))
         for parameter, slope in zip(generator.parameters, generator.pull_back(query.x, z, gradient), strict=True):
             parameter.grad = slope

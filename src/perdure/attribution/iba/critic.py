@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from perdure.core.errors import UnsupportedError
 
-__all__ = ["SeriesCritic", "critic_for", "image_critic"]
+__all__ = ["SeriesCritic", "make_critic", "make_image_critic"]
 
 SLOPE = 0.2
 """Of the leaky rectifier below zero."""
 
 
-def critic_for(features: Float[Tensor, "*neuron"], generator: torch.Generator) -> nn.Module:
+def make_critic(features: Float[Tensor, "*neuron"], generator: torch.Generator) -> nn.Module:
     """Build the critic of one sample, with weights drawn from a generator.
 
     Args:
@@ -33,7 +33,7 @@ def critic_for(features: Float[Tensor, "*neuron"], generator: torch.Generator) -
         zhang2021inputiba
 
     Example:
-        >>> critic = critic_for(torch.zeros(8, 4, 4), torch.Generator().manual_seed(0))
+        >>> critic = make_critic(torch.zeros(8, 4, 4), torch.Generator().manual_seed(0))
         >>> critic(torch.zeros(2, 8, 4, 4)).shape
         torch.Size([2, 1])
     """
@@ -43,14 +43,14 @@ def critic_for(features: Float[Tensor, "*neuron"], generator: torch.Generator) -
             "name a layer that gives (time, neuron), or 4 rows and columns or more; or give prior='moments'",
         )
     with torch.device("meta"):
-        critic = image_critic(*features.shape) if features.ndim == 3 else SeriesCritic(features.shape[1])
+        critic = make_image_critic(*features.shape) if features.ndim == 3 else SeriesCritic(features.shape[1])
     critic = critic.to_empty(device=features.device).to(features.dtype)
     for module in critic.modules():
         _draw(module, generator)
     return critic
 
 
-def image_critic(channels: int, rows: int, columns: int) -> nn.Sequential:
+def make_image_critic(channels: int, rows: int, columns: int) -> nn.Sequential:
     """Build three convolutions and three linear layers, as published.
 
     Args:

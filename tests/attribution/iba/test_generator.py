@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.bottleneck import adversarial
-from perdure.bottleneck.critic import critic_for, image_critic
-from perdure.bottleneck.generator import generator_of
-from perdure.bottleneck.inside import look_at_inputs, look_inside, seen
-from perdure.bottleneck.matching import Features, match
-from perdure.bottleneck.search import Noise
+from perdure.attribution.iba import adversarial
+from perdure.attribution.iba.critic import make_critic, make_image_critic
+from perdure.attribution.iba.generator import make_generator
+from perdure.attribution.iba.matching import Features, match_moments
+from perdure.attribution.iba.moments import fit_input_moments, fit_layer_moments, require_fitted
+from perdure.attribution.iba.search import Noise
 from perdure.core.batch import Batch
 from perdure.core.errors import EmptyDataError, ShapeError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query, part
@@ -30,7 +30,7 @@ def natural():
 @pytest.mark.parametrize("shape", [(3, 7, 4), (3, 2, 6, 5)])
 def test_the_pulled_back_gradient_is_that_of_autograd(shape):
     x, z, weight = draw(*shape), draw(5, *shape, seed=2), draw(5, *shape, seed=3)
-    made = generator_of(x, draw(*shape, seed=4), natural())
+    made = make_generator(x, draw(*shape, seed=4), natural())
     leaves = [some.requires_grad_() for some in made.parameters]
     slow = torch.autograd.grad((made.points(x, z) * weight).sum(), leaves)
     with torch.no_grad():
@@ -41,8 +41,8 @@ def test_the_pulled_back_gradient_is_that_of_autograd(shape):
 
 def test_a_full_mask_generates_the_input_and_an_empty_one_noise():
     x, z = draw(2, 3, 4), draw(1, 2, 3, 4, seed=2)
-    torch.testing.assert_close(generator_of(x, x * 0 + 50, natural()).points(x, z)[0], x)
-    torch.testing.assert_close(generator_of(x, x * 0 - 50, natural()).points(x, z)[0], 0.3 + 1.4 * z[0])
+    torch.testing.assert_close(make_generator(x, x * 0 + 50, natural()).points(x, z)[0], x)
+    torch.testing.assert_close(make_generator(x, x * 0 - 50, natural()).points(x, z)[0], 0.3 + 1.4 * z[0])
 
 
 def question(kind="series"):
@@ -55,12 +55,12 @@ def question(kind="series"):
 def test_matching_brings_the_features_nearer():
     """Features of the input itself, without noise: the mask that was shut must open."""
     query = question()
-    inside = look_inside(query.model, "recurrence", Batch(draw(20, 7, 4, seed=5), torch.zeros(20).long()))
+    inside = fit_layer_moments(query.model, "recurrence", Batch(draw(20, 7, 4, seed=5), torch.zeros(20).long()))
     with torch.no_grad():
         z = query.model.recurrence(query.x)[0]
     wanted = Features(z, torch.zeros_like(z), inside.noise(z).deviation)
-    shut = generator_of(query.x, torch.full_like(query.x, -1.0), natural())
-    assert (match(query, "recurrence", wanted, shut).keep.flatten(1).mean(1) > 0.27).all()
+    shut = make_generator(query.x, torch.full_like(query.x, -1.0), natural())
+    assert (match_moments(query, "recurrence", wanted, shut).keep.flatten(1).mean(1) > 0.27).all()
 
 
 @pytest.mark.parametrize("kind", ["padded", "image"])
@@ -72,8 +72,10 @@ def test_a_duel_belongs_to_its_sample(kind, monkeypatch):
         query, layer, z = Query(model, draw(3, 2, 8, 8), query.target, None, query.seeds), "0", draw(3, 3, 8, 8, seed=7)
 
     def keep(index):
-        made = generator_of(query.x[index], torch.zeros_like(query.x[index]), natural())
-        return adversarial.compete(part(query, index), layer, z[index], torch.full_like(z[index], 0.5), made).keep
+        made = make_generator(query.x[index], torch.zeros_like(query.x[index]), natural())
+        return adversarial.train_adversarial(
+            part(query, index), layer, z[index], torch.full_like(z[index], 0.5), made
+        ).keep
 
     whole = keep(slice(0, 3))
     assert (whole != 0.5).any()
@@ -84,20 +86,20 @@ def test_a_duel_belongs_to_its_sample(kind, monkeypatch):
 
 def test_the_published_critic_has_its_sizes():
     with torch.device("meta"):
-        critic = image_critic(512, 28, 28)
+        critic = make_image_critic(512, 28, 28)
     assert sum(weight.numel() for weight in critic.parameters()) == pytest.approx(64.4e6, rel=0.01)
     with pytest.raises(UnsupportedError, match="4 rows and columns"):
-        critic_for(torch.zeros(3, 2, 2), stream())
+        make_critic(torch.zeros(3, 2, 2), stream())
 
 
 def test_what_cannot_be_seen_is_named():
     batch = Batch(draw(4, 7, 4), torch.zeros(4).long())
     with pytest.raises(EmptyDataError, match="at least two samples"):
-        look_at_inputs(Batch(batch.inputs[:1], batch.label[:1]))
+        fit_input_moments(Batch(batch.inputs[:1], batch.label[:1]))
     with pytest.raises(UnknownNameError, match="recurrence"):
-        look_inside(recurrent().double(), "recurrens", batch)
-    inside = look_inside(convolutional().double(), "0", Batch(draw(4, 2, 6, 5), torch.zeros(4).long()))
+        fit_layer_moments(recurrent().double(), "recurrens", batch)
+    inside = fit_layer_moments(convolutional().double(), "0", Batch(draw(4, 2, 6, 5), torch.zeros(4).long()))
     with pytest.raises(ShapeError, match="same size"):
         inside.noise(draw(2, 3, 9, 9))
     with pytest.raises(UnsupportedError, match=r"fit it first: method = perdure\.METHODS\.make"):
-        seen(None, "input_iba")
+        require_fitted(None, "input_iba")

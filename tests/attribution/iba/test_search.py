@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from perdure.bottleneck.search import Noise, Search, noise_like, squeeze
+from perdure.attribution.iba.search import MaskSearch, Noise, draw_noise, optimise_mask
 from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.query import Query, part
 from perdure.core.random import sub_seeds
@@ -16,7 +16,7 @@ from tests.cases import Constant, convolutional, recurrent, stream
 from tests.reference.bottleneck import search as slow_search
 
 LABEL = torch.tensor([0, 1, 1, 0])
-SEARCH = Search(beta=3.0, steps=6, learning_rate=0.5, copies=4, start=1.0)
+SEARCH = MaskSearch(beta=3.0, steps=6, learning_rate=0.5, copies=4, start=1.0)
 
 
 def asked(kind, dtype=torch.float64):
@@ -38,8 +38,8 @@ def test_it_is_the_slow_reference(kind, granularity, with_prior):
     query = asked(kind)
     search = dataclasses.replace(SEARCH, granularity=granularity)
     prior = mask_of(torch.randn(query.x.shape, generator=stream(3), dtype=torch.float64)) if with_prior else None
-    found = squeeze(query, natural(query), search, "test", prior)
-    noise = torch.stack([noise_like(query, 4, f"test-{step}", True) for step in range(6)])
+    found = optimise_mask(query, natural(query), search, "test", prior)
+    noise = torch.stack([draw_noise(query, 4, f"test-{step}", True) for step in range(6)])
     for i in range(4):
         one = part(query, slice(i, i + 1))
         lengths = {} if one.lengths is None else {"lengths": one.lengths.expand(4)}
@@ -63,9 +63,9 @@ def test_it_is_the_slow_reference(kind, granularity, with_prior):
 def test_many_samples_are_one_by_one(kind, smoothing):
     query = asked(kind, torch.float32)
     search = dataclasses.replace(SEARCH, smoothing=smoothing)
-    whole = squeeze(query, natural(query), search, "test")
+    whole = optimise_mask(query, natural(query), search, "test")
     for i in range(4):
-        alone = squeeze(part(query, slice(i, i + 1)), natural(query), search, "test")
+        alone = optimise_mask(part(query, slice(i, i + 1)), natural(query), search, "test")
         torch.testing.assert_close(whole.mask.keep[i], alone.mask.keep[0], rtol=0, atol=1e-5)
         torch.testing.assert_close(whole.nats[i], alone.nats[0], rtol=1e-5, atol=1e-5)
 
@@ -75,8 +75,10 @@ def test_smoothing_goes_back_through_its_adjoint():
     query = asked("image")
     quiet = dataclasses.replace(query, target=lambda logits: 1e-6 * logits[:, 0])
     search = dataclasses.replace(SEARCH, smoothing=1.0, beta=50.0, steps=30)
-    found = squeeze(quiet, natural(query), search, "test")
-    assert found.nats.sum() < squeeze(quiet, natural(query), dataclasses.replace(search, steps=1), "test").nats.sum()
+    found = optimise_mask(quiet, natural(query), search, "test")
+    assert (
+        found.nats.sum() < optimise_mask(quiet, natural(query), dataclasses.replace(search, steps=1), "test").nats.sum()
+    )
 
 
 def test_what_the_model_reads_stays_and_the_rest_goes():
@@ -87,8 +89,8 @@ def test_what_the_model_reads_stays_and_the_rest_goes():
     x = torch.ones(2, 6, 2)
     query = Query(ReadsStep(), x, LogProbability(torch.tensor([0, 0])), None, sub_seeds(stream(), 2))
     one = torch.tensor(1.0)
-    search = Search(beta=1.0, steps=60, learning_rate=0.3, start=0.0)
-    keep = squeeze(query, Noise(one - 1, one, one), search, "test").mask.keep
+    search = MaskSearch(beta=1.0, steps=60, learning_rate=0.3, start=0.0)
+    keep = optimise_mask(query, Noise(one - 1, one, one), search, "test").mask.keep
     rest = torch.ones(6, 2, dtype=torch.bool)
     rest[3, 0] = False
     assert (keep[:, 3, 0] > 0.5).all()
@@ -97,18 +99,18 @@ def test_what_the_model_reads_stays_and_the_rest_goes():
 
 def test_pairs_of_noise_cancel_and_belong_to_the_sample():
     query = asked("series")
-    noise = noise_like(query, 6, "name", paired=True)
+    noise = draw_noise(query, 6, "name", paired=True)
     assert torch.equal(noise[0::2], -noise[1::2])
     longer = dataclasses.replace(query, x=torch.cat([query.x, query.x], 1))
-    assert torch.equal(noise_like(longer, 6, "name", paired=True)[:, :, :7], noise)
-    assert not torch.equal(noise_like(query, 6, "other", paired=True), noise)
+    assert torch.equal(draw_noise(longer, 6, "name", paired=True)[:, :, :7], noise)
+    assert not torch.equal(draw_noise(query, 6, "other", paired=True), noise)
 
 
 @pytest.mark.parametrize("detached", [False, True])
 def test_an_input_without_influence_is_named(detached):
     query = dataclasses.replace(asked("series"), model=Constant(detached))
     with pytest.raises(UnsupportedError, match="layer 'x' does not influence"):
-        squeeze(query, natural(query), SEARCH, "layer 'x'")
+        optimise_mask(query, natural(query), SEARCH, "layer 'x'")
 
 
 @pytest.mark.parametrize(

@@ -17,21 +17,21 @@ from perdure.ops.position import Granularity, position_shape, shared_axis
 from perdure.ops.sequence import site_mask
 from perdure.ops.smooth import smooth_images
 
-__all__ = ["Noise", "Search", "Squeezed", "noise_like", "squeeze"]
+__all__ = ["MaskResult", "MaskSearch", "Noise", "draw_noise", "optimise_mask"]
 
 FAR = 20.0
 """Standard deviations from the samples that were seen, beyond which a model is often saturated."""
 
-STAKE_COPIES = 8
-"""Draws of noise that tell what is at stake."""
+DROP_COPIES = 8
+"""Draws of noise for the target drop."""
 
 
 @dataclass(frozen=True)
-class Search:
+class MaskSearch:
     """How the mask is searched.
 
     Args:
-        beta: the price of a nat per site, in nats of the target.
+        beta: Information penalty of one nat per site, in nats of the target.
         steps: of Adam.
         learning_rate: of Adam, for the logits of the mask.
         copies: of each sample with noise of their own, in every step.
@@ -40,7 +40,7 @@ class Search:
         granularity: whether the numbers of one position share their mask.
         paired: whether every second copy has the noise of the one before it, turned round.
         averaged: share of the steps, the last ones, whose masks are averaged; 0 takes the last mask alone.
-        relative: whether beta is in multiples of what is at stake for the sample: by how many nats its target
+        relative: whether beta is in multiples of the target drop of the sample: by how many nats its target
             differs between the input and noise, at least one. The scale of the outputs of a model then cancels.
 
     Raises:
@@ -86,7 +86,7 @@ class Noise:
 
 
 @dataclass(frozen=True, eq=False)
-class Squeezed:
+class MaskResult:
     """What a search found.
 
     Args:
@@ -100,7 +100,7 @@ class Squeezed:
     nats: Float[Tensor, "batch *site"]
 
 
-def squeeze(query: Query, noise: Noise, search: Search, name: str, prior: Mask | None = None) -> Squeezed:
+def optimise_mask(query: Query, noise: Noise, search: MaskSearch, name: str, prior: Mask | None = None) -> MaskResult:
     r"""Search the mask of each sample, all samples at once and none of them seeing the others.
 
     .. math:: \min_\alpha \; -S(\lambda x + (1 - \lambda) \varepsilon) + \beta \, \overline{C},
@@ -131,23 +131,23 @@ def squeeze(query: Query, noise: Noise, search: Search, name: str, prior: Mask |
     adam = torch.optim.Adam([logit], search.learning_rate)
     last = max(1, round(search.averaged * search.steps))
     kept = torch.zeros_like(logit)
-    beta = search.beta * (_stake(query, noise, name) if search.relative else 1.0)
+    beta = search.beta * (_target_drop(query, noise, name) if search.relative else 1.0)
     for step in range(search.steps):
         mask = _smoothed(logit, query.x, search)
-        drawn = noise.mean + noise.deviation * noise_like(query, search.copies, f"{name}-{step}", search.paired)
+        drawn = noise.mean + noise.deviation * draw_noise(query, search.copies, f"{name}-{step}", search.paired)
         points = (mask.keep * query.x + mask.drop * drawn) * noise.active
         gain = (_gradient(query, points, name, x) * (query.x - drawn)).mean(0) * noise.active
-        price = beta * capacity_slope(mask, x, prior) * noise.active / _count(valid)
-        logit.grad = _to_logit((price - gain).masked_fill(~valid, 0.0), logit, search)
+        penalty = beta * capacity_slope(mask, x, prior) * noise.active / _count(valid)
+        logit.grad = _to_logit((penalty - gain).masked_fill(~valid, 0.0), logit, search)
         adam.step()
         kept += logit.sigmoid() / last if step >= search.steps - last else 0.0
     logit = torch.logit(kept, eps=torch.finfo(kept.dtype).eps) if last > 1 else logit
     mask = _smoothed(logit, query.x, search)
     nats = (capacity(mask, x, prior) * noise.active).masked_fill(~valid, 0.0)
-    return Squeezed(logit.expand_as(query.x), mask, nats)
+    return MaskResult(logit.expand_as(query.x), mask, nats)
 
 
-def noise_like(query: Query, copies: int, name: str, paired: bool) -> Float[Tensor, "copies batch *site"]:
+def draw_noise(query: Query, copies: int, name: str, paired: bool) -> Float[Tensor, "copies batch *site"]:
     """Draw standard normal noise for each sample from its own seed; more steps leave the first ones as they are.
 
     Args:
@@ -165,7 +165,7 @@ def noise_like(query: Query, copies: int, name: str, paired: bool) -> Float[Tens
     return torch.stack([noise, -noise], 1).flatten(0, 1)[:copies] if paired else noise
 
 
-def _mask_shape(x: Tensor, search: Search) -> tuple[int, ...]:
+def _mask_shape(x: Tensor, search: MaskSearch) -> tuple[int, ...]:
     return position_shape(x) if search.granularity == "position" and x.ndim <= 4 else tuple(x.shape[1:])
 
 
@@ -180,22 +180,22 @@ def _count(valid: Bool[Tensor, "batch *site"]) -> Tensor:
     return valid.flatten(1).sum(1).reshape(-1, *[1] * (valid.ndim - 1))
 
 
-def _stake(query: Query, noise: Noise, name: str) -> Tensor:
+def _target_drop(query: Query, noise: Noise, name: str) -> Tensor:
     """Measure how far the target of each sample lies from that of noise, root mean square, shaped to multiply."""
-    drawn = noise.mean + noise.deviation * noise_like(query, STAKE_COPIES, f"{name}-stake", paired=True)
+    drawn = noise.mean + noise.deviation * draw_noise(query, DROP_COPIES, f"{name}-stake", paired=True)
     values = query.value(torch.cat([query.x[None], drawn]) * noise.active).cpu().double()
-    stake = (values[0] - values[1:]).square().mean(0).sqrt().clamp_min(1.0)
-    return stake.to(query.x).reshape(-1, *[1] * (query.x.ndim - 1))
+    drop = (values[0] - values[1:]).square().mean(0).sqrt().clamp_min(1.0)
+    return drop.to(query.x).reshape(-1, *[1] * (query.x.ndim - 1))
 
 
-def _smoothed(logit: Tensor, x: Tensor, search: Search) -> Mask:
+def _smoothed(logit: Tensor, x: Tensor, search: MaskSearch) -> Mask:
     mask = mask_of(logit)
     if x.ndim == 4 and search.smoothing:
         mask = Mask(*(smooth_images(some, search.smoothing) for some in (mask.keep, mask.drop)))
     return Mask(mask.keep.expand_as(x), mask.drop.expand_as(x))
 
 
-def _to_logit(slope: Float[Tensor, "batch *site"], logit: Tensor, search: Search) -> Tensor:
+def _to_logit(slope: Float[Tensor, "batch *site"], logit: Tensor, search: MaskSearch) -> Tensor:
     """Take a gradient with respect to the mask back to the logits: the adjoint of `_smoothed`."""
     axis = shared_axis(slope) if logit.shape != slope.shape else None
     if axis is not None:
