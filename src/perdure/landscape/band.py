@@ -59,7 +59,7 @@ def relax_band(
     """Relax a band between two points.
 
     Each pivot goes down the part of its gradient that is at right angles to the band. Then all are set back to their
-    shares of its length, as springs of infinite strength would. After each round a pivot is put into the middle of
+    fractions of its length, as springs of infinite strength would. After each round a pivot is put into the middle of
     that piece whose middle lies highest above its ends, and it keeps this place.
 
     Args:
@@ -241,11 +241,11 @@ def project_across(slopes: Float[Tensor, "pivot weight"], points: Float[Tensor, 
 
 
 def redistribute(points: Float[Tensor, "point weight"], shares: Float[Tensor, " point"]) -> Tensor:
-    """Set points back to given shares of the length of the chain through them.
+    """Move points to given fractions of the length of the chain through them.
 
     Args:
         points: Points of the chain.
-        shares: Ascending from 0 to 1, one for each point.
+        shares: Fractions of the length, ascending from 0 to 1.
 
     Returns:
         Points on the chain, the ends as they are.

@@ -49,7 +49,7 @@ class Barrier:
 def measure_barrier(
     surface: Surface, path: Path, generator: torch.Generator, points: int = 25, draws: int = 1000
 ) -> Barrier:
-    r"""Measure the barrier on a path at evenly spaced shares of the way.
+    r"""Measure the barrier on a path at evenly spaced fractions of the path.
 
     .. math:: \max_t \; L(\theta(t)) - (1 - t) L(\theta(0)) - t L(\theta(1))
 

@@ -123,7 +123,7 @@ class CurveLearner(Generic[Curve]):
         """Space the bends evenly on the straight line.
 
         Args:
-            generator: Generator of shares and samples, not advanced.
+            generator: Generator of positions and samples, not advanced.
 
         Returns:
             The state before the first step.
@@ -239,7 +239,7 @@ class Bezier:
             SettingError: For a parameter outside of the curve.
         """
         if not 0 <= t <= 1:
-            raise SettingError(f"t is {t}", "give a share of the path, from 0 to 1")
+            raise SettingError(f"t is {t}", "give a fraction of the path, from 0 to 1")
         points = self.points
         while len(points) > 1:
             points = tuple(interpolate(one, two, t) for one, two in pairwise(points))
@@ -255,7 +255,7 @@ def fit_bezier(
         surface: Loss surface.
         first: Start of the path.
         second: End of the path.
-        generator: Generator of shares and samples.
+        generator: Generator of positions and samples.
         settings: Settings of the learning; None for the defaults.
 
     Returns:
@@ -308,7 +308,7 @@ def fit_polychain(
         surface: Loss surface.
         first: Start of the path.
         second: End of the path.
-        generator: Generator of shares and samples.
+        generator: Generator of positions and samples.
         settings: Settings of the learning; None for the defaults.
 
     Returns:

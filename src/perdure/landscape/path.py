@@ -77,10 +77,10 @@ class Chain:
             A point on a piece.
 
         Raises:
-            SettingError: For a share outside of the path.
+            SettingError: For a fraction outside of [0, 1].
         """
         if not 0 <= t <= 1:
-            raise SettingError(f"t is {t}", "give a share of the path, from 0 to 1")
+            raise SettingError(f"t is {t}", "give a fraction of the path, from 0 to 1")
         if t == 1:
             return dict(self.points[-1])
         ends = self.steps.cumsum(0)

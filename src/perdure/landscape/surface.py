@@ -113,7 +113,7 @@ class ModelLoss:
                 share = self._losses({**leaves, **_reset_statistics(self.model)}, part).sum() / len(chosen)
                 result = torch.autograd.grad(share, list(leaves.values()), allow_unused=True, materialize_grads=True)
                 total = [sum_ + new for sum_, new in zip(total, result, strict=True)]
-        if not all(all_finite(one) for one in total):
+        if not all(all_finite(gradient) for gradient in total):
             raise NonFiniteError("the gradient of the loss is NaN or infinite", "look for NaN in weights and samples")
         return dict(zip(params, total, strict=True))
 

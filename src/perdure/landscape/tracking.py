@@ -45,7 +45,7 @@ class ValleySettings:
     Args:
         allowed: Largest excess of the loss over that of the worse end, in nats; None lets it lie above by the
             standard error of that loss, and rise further where there is no other way, so that the increase is a result.
-        longest: Longest step, as a share of the distance between the ends.
+        longest: Longest step, as a fraction of the distance between the ends.
         least: Decrease of the distance to the target by each step, as a fraction of that between the ends; so
             there are at most 1 / least steps, and a path that comes no closer has stalled.
         between: Number of points inside each step that must also keep the bound; each costs a loss.

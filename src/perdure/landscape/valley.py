@@ -201,7 +201,7 @@ def _evaluate(search: _Search, state: TrackingState, point: Params) -> tuple[Tra
     """Compute the loss of a point and between it and the last one; NaN counts as infinite."""
     pieces = search.settings.between + 1
     way = [interpolate(state.points[-1], point, k / pieces) for k in range(1, pieces)]
-    means = (float(search.corrector.surface.losses(one).double().mean()) for one in (*way, point))
+    means = (float(search.corrector.surface.losses(place).double().mean()) for place in (*way, point))
     losses = [mean if math.isfinite(mean) else math.inf for mean in means]
     return replace(state, evaluations=state.evaluations + pieces), _Trial(point, losses[-1], max(losses))
 

@@ -142,10 +142,10 @@ def measure_sample_agreement(
     values = torch.stack([run.vectors.values for run in runs])
     result = _average_samples(measure, values, values, present, kept)
     pairs, some = _mirror(result), _find_compared(kept)
-    own = [Vectors(one[some], present[some]) for one in values]
+    own = [Vectors(run_values[some], present[some]) for run_values in values]
     nulls = []
     for _ in range(draws):
-        shuffled = torch.stack([shuffle(one, generator).values for one in own])
+        shuffled = torch.stack([shuffle(vectors, generator).values for vectors in own])
         nulls.append(_average_samples(measure, values[:, some], shuffled, present[some], kept[..., some]))
     again = [values[i] if run.again is None else run.again.values for i, run in enumerate(runs)]
     selves = [
@@ -237,12 +237,14 @@ def measure_cluster_agreement(
     alike = find_equal_predictions(runs)
 
     def labels(several: Sequence[Vectors], seed: int = SEED) -> list[Tensor]:
-        return [one.label for one in cluster_each_run([vectors.values for vectors in several], count, seed)]
+        return [
+            clustering.label for clustering in cluster_each_run([vectors.values for vectors in several], count, seed)
+        ]
 
     result = labels([run.vectors for run in runs])
     some = torch.arange(len(alike[0, 0]))[: max(NULL, count)]
     own = [Vectors(run.vectors.values[some], run.vectors.present[some]) for run in runs]
-    others = [labels([shuffle(one, generator) for one in own]) for _ in range(draws)]
+    others = [labels([shuffle(vectors, generator) for vectors in own]) for _ in range(draws)]
     again = labels([run.vectors if run.again is None else run.again for run in runs], SEED + 1)
     return {
         name: _estimate_partitions(_Labels(result, again, others, some), alike.cpu(), name, measure, generator)

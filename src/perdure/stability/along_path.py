@@ -91,7 +91,7 @@ def evaluate_along_path(surface: ModelLoss, points: Sequence[Params], batch: Bat
     predicted, classes = logits.argmax(2), logits.shape[2]
     losses = torch.stack([surface.losses(point).double().mean() for point in points])
     right = (predicted == batch.label.cpu()).double().mean(1)
-    scores = torch.tensor([compute_f1(one, batch.label, classes) for one in predicted], dtype=torch.float64)
+    scores = torch.tensor([compute_f1(labels, batch.label, classes) for labels in predicted], dtype=torch.float64)
     return PathPerformance(torch.linspace(0, 1, len(points), dtype=torch.float64), losses, right, scores, predicted)
 
 
@@ -226,8 +226,8 @@ def measure_drift(
     alike, last = find_equal_predictions(runs), len(runs) - 1
     compare = partial(_compare_samples, measure, runs[0].vectors.present)
     values = [run.vectors.values for run in runs]
-    first = torch.stack([compare(values[0], one, alike[0, k]) for k, one in enumerate(values)])
-    second = torch.stack([compare(values[last], one, alike[last, k]) for k, one in enumerate(values)])
+    first = torch.stack([compare(values[0], point, alike[0, k]) for k, point in enumerate(values)])
+    second = torch.stack([compare(values[last], point, alike[last, k]) for k, point in enumerate(values)])
     before = [compare(values[k - 1], values[k], alike[k - 1, k]) for k in range(1, len(runs))]
     null = [
         compare(values[0], shuffle(runs[k].vectors, generator).values, alike[0, k])

@@ -159,7 +159,7 @@ def scan_cluster_counts(values: Float[Tensor, "sample type"], counts: Sequence[i
     result = {count: cluster_vectors(values, count, seed) for count in sorted(set(counts))}
     if not result:
         raise EmptyDataError("there is no number of clusters to try", "pass counts, for example range(2, 20)")
-    widths = {count: _compute_silhouette(values, one.label) for count, one in result.items()}
+    widths = {count: _compute_silhouette(values, clustering.label) for count, clustering in result.items()}
     usable = [count for count, width in widths.items() if not np.isnan(width)]
     if not usable:
         raise SettingError(
@@ -262,7 +262,7 @@ _pools = cache(ThreadpoolController)
 def _limit_threads() -> Iterator[None]:
     """Keep scikit-learn to one thread, and to itself that there are fewer different vectors than clusters.
 
-    Threads that share a clustering wait for each other longer than they work: one alone is several times as fast.
+    Threads of one clustering wait for each other longer than they work: a single thread is several times as fast.
     """
     from sklearn.exceptions import ConvergenceWarning
 

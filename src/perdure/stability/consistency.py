@@ -128,7 +128,9 @@ def measure_consistency(
         raise EmptyDataError("no run is right about a sequence", "train the models, and check the labels")
     few = [_take_first(run, NULL) for run in runs]
     own = [run.vectors for run in few]
-    others = [_measure_distances(few, [shuffle(one, generator) for one in own], label[:NULL]) for _ in range(draws)]
+    others = [
+        _measure_distances(few, [shuffle(vectors, generator) for vectors in own], label[:NULL]) for _ in range(draws)
+    ]
     selves = torch.cat([_measure_self_distances(run, label) for run in runs])
     everyone = torch.ones_like(selves)
     best = mean_generalizability(selves, everyone.bool(), everyone)
@@ -155,7 +157,7 @@ def _measure_distances(runs: Sequence[RunExplanations], others: Sequence[Vectors
         parts.append(_Distances((1 - rho[kept].abs()).clamp_min(0).sqrt(), both[kept], pair))
     result = _Distances(*(torch.cat(part) for part in zip(*parts, strict=True)))
     order = result.distance.argsort()
-    return _Distances(*(one[order] for one in result))  # so that no draw has to sort
+    return _Distances(*(column[order] for column in result))  # so that no draw has to sort
 
 
 def _take_first(run: RunExplanations, count: int) -> RunExplanations:

@@ -219,7 +219,7 @@ def select_learned(some: Sequence[EnsembleMember]) -> tuple[EnsembleMember, ...]
     Returns:
         The selected runs; all runs when fewer than two have learned, so that the verdict names them.
     """
-    result = tuple(one for one in some if has_learned(one.accuracy))
+    result = tuple(member for member in some if has_learned(member.accuracy))
     return result if len(result) > 1 else tuple(some)
 
 

@@ -60,7 +60,7 @@ def average_vectors(vectors: Sequence[Vectors]) -> Vectors:
         >>> average_vectors(runs).values.tolist()
         [[0.5, 0.5]]
     """
-    return replace(vectors[0], values=torch.stack([_normalise(one.values) for one in vectors]).mean(0))
+    return replace(vectors[0], values=torch.stack([_normalise(run.values) for run in vectors]).mean(0))
 
 
 def measure_mean_agreement(
@@ -108,7 +108,7 @@ def measure_mean_agreement(
         raise EmptyDataError("no sequence is predicted alike by all runs", "leave out the runs that predict otherwise")
     own = [_select(run.vectors, kept) for run in runs]
     again = [own[i] if run.again is None else _select(run.again, kept) for i, run in enumerate(runs)]
-    shuffled = [shuffle(one, generator) for one in own]
+    shuffled = [shuffle(run, generator) for run in own]
 
     def compared(first: Sequence[Vectors], second: Sequence[Vectors]) -> float:
         a, b = average_vectors(first).values, average_vectors(second).values

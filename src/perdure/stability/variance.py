@@ -48,9 +48,9 @@ def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, 
     """
     if not vectors:
         raise EmptyDataError("there is no method", "pass the vectors of at least two methods, by name")
-    every = [one for runs in vectors.values() for one in runs]
+    every = [run for runs in vectors.values() for run in runs]
     same = len({len(runs) for runs in vectors.values()}) == 1
-    if not every or not same or not all(torch.equal(one.present, every[0].present) for one in every):
+    if not every or not same or not all(torch.equal(run.present, every[0].present) for run in every):
         raise ShapeError(
             "the methods do not explain the same sequences of the same runs",
             "explain one batch by each method with each run",
@@ -58,7 +58,7 @@ def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, 
     several = every[0].present.sum(1) > 1
     if not several.any():
         raise EmptyDataError("no sequence has two event types", "there is nothing to rank: use longer sequences")
-    table = [torch.stack([_standardise_ranks(one, several) for one in runs]) for runs in vectors.values()]
+    table = [torch.stack([_standardise_ranks(run, several) for run in runs]) for runs in vectors.values()]
     return variance_components(torch.stack(table), ("method", "run", "site"))
 
 

@@ -222,7 +222,7 @@ def name_positions(batch: Batch) -> tuple[str, ...]:
     """
     axes = _find_axes(batch)
     cells = product(*(range(axis.cells) for axis in axes))
-    return tuple(", ".join(axis.name(cell) for axis, cell in zip(axes, one, strict=True)) for one in cells)
+    return tuple(", ".join(axis.name(cell) for axis, cell in zip(axes, position, strict=True)) for position in cells)
 
 
 def _find_axes(batch: Batch) -> tuple[_Axis, ...]:
