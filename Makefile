@@ -19,7 +19,7 @@ install: $(VENV)/.installed ## create the environment
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q uv || echo "uv is not to be had here: pip will do"
+	@$(BIN)/pip install -q uv || echo "uv is not available; using pip"
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev]'; \
 	else $(BIN)/pip install -q -e '.[dev]'; fi
 	@touch $@
@@ -33,10 +33,10 @@ test: $(VENV)/.installed ## run the whole default test suite
 test-slow: $(VENV)/.installed ## run the proofs that take minutes
 	$(BIN)/pytest -m slow --timeout=3600
 
-report-browser-test: $(VENV)/.installed ## look at the report in headless Chromium
+report-browser-test: $(VENV)/.installed ## test the report in headless Chromium
 	$(BIN)/pytest -m browser
 
-check-quantus: $(VENV)-quantus/.installed ## compare with Quantus, in an environment of its own
+check-quantus: $(VENV)-quantus/.installed ## compare with Quantus in a separate environment
 	$(VENV)-quantus/bin/pytest -p no:cacheprovider tests/interop/test_quantus.py
 
 $(VENV)-quantus/.installed: pyproject.toml constraints.txt

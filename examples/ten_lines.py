@@ -1,4 +1,4 @@
-"""Train a network, explain it, judge the maps."""
+"""Train a network, explain it, and evaluate the maps."""
 
 import perdure
 from perdure.data.boxes import Boxes

@@ -1,4 +1,4 @@
-"""Draw the mean maps of an audit beside each other: python examples/vanishing_picture.py runs/demo picture.png."""
+"""Draw the mean maps of an audit: python examples/vanishing_picture.py runs/demo picture.png."""
 
 import sys
 from pathlib import Path

@@ -14,6 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 CLEAN = (
+    ".ci",
+    "Makefile",
+    "examples",
     "src/perdure/attribution/_background.py",
     "src/perdure/attribution/_captum",
     "src/perdure/attribution/_valid_steps.py",
