@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.harness import Row, best_ratio, interleaved
+from perdure.core.attribution import Attribution
 from perdure.core.query import Query
 from perdure.core.target import Logit
-from perdure.core.trial import Trial
 from perdure.metrics.deletion import Deletion
 from perdure.metrics.insertion import Insertion
 
@@ -83,8 +83,8 @@ def _row(threads: int, name: str, make: type[nn.Module], sites: tuple[int, ...],
     metrics = [some(points=POINTS, granularity="position") for some in (Insertion, Deletion)]
 
     def ours() -> Tensor:
-        trial = Trial(Query(model, x, Logit(label)), values)
-        return torch.stack([metric.measure(trial).values for metric in metrics])
+        attribution = Attribution(values, source=Query(model, x, Logit(label)))
+        return torch.stack([metric.measure(attribution).values for metric in metrics])
 
     def loop() -> Tensor:
         with torch.no_grad():

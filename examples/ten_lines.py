@@ -9,7 +9,6 @@ from perdure.training.settings import CLEAN
 splits = Boxes("latter", train=200, test=50, size=20).load(seed=0)
 model = train(PRESETS["lstm"], splits, CLEAN, seed=0).model
 test = splits.test
-attribution = perdure.attribute(model, test.inputs, "integrated_gradients:tolerance=0.001", target=test.label)
-trial = perdure.Trial(perdure.Query(model, test.inputs, perdure.Logit(test.label)), attribution.values, test.truth)
-score = perdure.evaluate(trial, "auprc")
+attribution = perdure.attribute(model, test, "integrated_gradients:tolerance=0.001", target=test.label)
+score = perdure.evaluate(attribution, "auprc")
 print(f"AUPRC {score.values.mean():.2f}, null {score.null.mean():.2f}, ceiling {score.ceiling.mean():.2f}")

@@ -8,7 +8,7 @@ from .core.attribution import Attribution as Attribution
 from .core.attribution import Provenance as Provenance
 from .core.batch import Batch as Batch
 from .core.errors import PerdureError as PerdureError
-from .core.query import Query as Query
+from .core.metric import Score as Score
 from .core.registry import DATASETS as DATASETS
 from .core.registry import METHODS as METHODS
 from .core.registry import METRICS as METRICS
@@ -19,8 +19,6 @@ from .core.target import LogOdds as LogOdds
 from .core.target import LogProbability as LogProbability
 from .core.target import Margin as Margin
 from .core.target import Probability as Probability
-from .core.trial import Score as Score
-from .core.trial import Trial as Trial
 from .metrics._evaluate import evaluate as evaluate
 from .models._adapted import Adapted as Adapted
 from .models._token_model import TokenModel as TokenModel

@@ -5,6 +5,7 @@ import torch
 
 from perdure.attribution._attribute import attribute
 from perdure.attribution.smooth_grad import SmoothGrad
+from perdure.core.attribution import Attribution
 from perdure.core.errors import (
     EmptyDataError,
     IndependentOutputError,
@@ -20,7 +21,6 @@ from perdure.core.errors import (
 from perdure.core.query import Query
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit, Probability
-from perdure.core.trial import Trial
 from perdure.metrics._evaluate import evaluate
 from tests.cases import Constant, Linear, Opaque, perceptron, stream
 
@@ -163,7 +163,9 @@ def test_records_are_shown_by_their_shapes():
 
 def test_a_model_on_another_device_is_named():
     model = perceptron(4).to("meta")
-    with pytest.raises(UnsupportedError, match=r"the model lies on meta, the inputs on cpu. Remedy: move one of them"):
+    with pytest.raises(
+        UnsupportedError, match=r"the model is on meta, the inputs are on cpu. Remedy: move one of them"
+    ):
         explain(model, X[:, 0])
 
 
@@ -183,7 +185,7 @@ def test_the_predicted_class_is_explained_by_its_name(generator, batch_size):
     found = attribute(model, x, "gradient", target="predicted", lengths=lengths, batch_size=batch_size)
     there = attribute(model, x, "gradient", target=label, lengths=lengths)
     assert torch.equal(found.values, there.values)
-    assert torch.equal(found.trial.query.target.label, label)
+    assert torch.equal(found.query.target.label, label)
     assert found.provenance.target == "logit"
     assert found.provenance.forward == there.provenance.forward + 5
 
@@ -198,11 +200,13 @@ def test_the_trial_of_an_attribution_is_the_one_that_would_be_made_again(generat
     truth = torch.zeros(4, 5, 3).bool()
     truth[:, -1] = True
     found = attribute(model, x, "occlusion", target=label)
-    again = Trial(Query(model, x, Logit(label)), found.values, truth, METHODS.make("occlusion"))
+    again = Attribution(
+        found.values, source=Query(model, x, Logit(label)), truth=truth, method=METHODS.make("occlusion")
+    )
     names = ["insertion:points=4", "auroc", "parameter_randomisation:stages=1"]
-    scores = evaluate(replace(found.trial, truth=truth), names)
+    scores = evaluate(replace(found, truth=truth), names)
     assert list(scores) == names
     for name, score in scores.items():
         assert torch.equal(score.values, evaluate(again, name).values)
         assert torch.equal(score.null, evaluate(again, name).null)
-    assert found.trial.query.passes is not again.query.passes
+    assert found.query.passes is not again.query.passes

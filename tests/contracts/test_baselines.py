@@ -74,8 +74,8 @@ def result(registry, name, baseline, index=None, model=MODEL, **settings) -> Ten
     asked = {"target": LABEL[index], "lengths": lengths, **settings}
     if registry is METHODS:
         return attribute(model, X[index], make(registry, name, baseline), generator=stream(3), **asked).values
-    trial = attribute(model, X[index], "gradient", generator=stream(3), **asked).trial
-    return make(registry, name, baseline).measure(trial).values
+    attribution = attribute(model, X[index], "gradient", generator=stream(3), **asked)
+    return make(registry, name, baseline).measure(attribution).values
 
 
 @every
@@ -153,7 +153,7 @@ def test_nan_at_the_baseline_is_blamed_on_it(registry, name):
 
 def take_everything_away(registry, name):
     if registry is METRICS:
-        return evaluate(attribute(nan_at_zero, X, "gradient", target=LABEL).trial, make(registry, name, "zero"))
+        return evaluate(attribute(nan_at_zero, X, "gradient", target=LABEL), make(registry, name, "zero"))
     whole = {"occlusion": "occlusion:window=[6, 2]", "captum": "captum:explainer=ShapleyValueSampling"}
     method = whole.get(name) or make(registry, name, "zero")
     return attribute(nan_at_zero, X, method, target=LABEL)
@@ -165,10 +165,10 @@ def test_integrated_gradients_with_a_tolerance_blame_the_baseline():
 
 
 def test_completeness_is_measured_from_the_baseline_of_the_method():
-    trial = attribute(MODEL, X, make(METHODS, "integrated_gradients", [19.0, 1010.0]), target=LABEL).trial
+    attribution = attribute(MODEL, X, make(METHODS, "integrated_gradients", [19.0, 1010.0]), target=LABEL)
     with pytest.warns(CompletenessWarning, match=r"use completeness:baseline=\[19.0, 1010.0\]"):
-        METRICS.make("completeness").measure(trial)
-    assert METRICS.make("completeness:baseline=[19.0, 1010.0]").measure(trial).values.max() < 0.1
+        METRICS.make("completeness").measure(attribution)
+    assert METRICS.make("completeness:baseline=[19.0, 1010.0]").measure(attribution).values.max() < 0.1
 
 
 def test_a_record_of_a_file_holds_its_digest(tmp_path):

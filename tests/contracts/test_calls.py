@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import LengthError, SettingError, ShapeError, UnsupportedError
-from perdure.core.protocols import Fits
+from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
 from tests.cases import filled, stream
@@ -53,9 +53,9 @@ def truth_of(case):
     return truth
 
 
-def measure(metric, case, trial, **settings):
+def measure(metric, case, attribution, **settings):
     truth = truth_of(case)
-    score = evaluate(dataclasses.replace(trial, truth=truth), metric, draws=1, **settings)
+    score = evaluate(dataclasses.replace(attribution, truth=truth), metric, draws=1, **settings)
     assert torch.equal(truth, truth_of(case))
     return score
 
@@ -83,8 +83,8 @@ def test_a_metric_of_a_model_that_writes_to_its_inputs_is_that_of_one_that_does_
     before, scores = copy.deepcopy(case), []
     for inplace in (True, False):
         model = Writes(case.make().double(), inplace)
-        trial = attribute(model, case.x, "input_x_gradient", target=case.label, lengths=case.lengths).trial
-        scores.append(measure(metric, case, trial))
+        attribution = attribute(model, case.x, "input_x_gradient", target=case.label, lengths=case.lengths)
+        scores.append(measure(metric, case, attribution))
     torch.testing.assert_close(scores[0].values, scores[1].values)
     torch.testing.assert_close(scores[0].null, scores[1].null)
     assert torch.equal(case.x, before.x)
@@ -150,10 +150,10 @@ def test_batch_size_is_the_most_rows_in_a_call_of_the_stages_of_a_bottleneck(met
 def test_batch_size_is_the_most_rows_in_a_call_of_a_metric(name, case, batch_size):
     metric, case, rows = metric_or_skip(name, case), METRIC_DATA[case], []
     model = case.make().double()
-    trial = attribute(model, case.x, "input_x_gradient", target=case.label, lengths=case.lengths).trial
-    whole = measure(metric, case, trial)
+    attribution = attribute(model, case.x, "input_x_gradient", target=case.label, lengths=case.lengths)
+    whole = measure(metric, case, attribution)
     counted(model, rows)
-    score = measure(metric, case, trial, batch_size=batch_size)
+    score = measure(metric, case, attribution, batch_size=batch_size)
     torch.testing.assert_close(score.values, whole.values)
     torch.testing.assert_close(score.null, whole.null)
     assert max(rows, default=0) <= batch_size
@@ -182,7 +182,7 @@ def test_series_sorted_by_length_stay_sorted(name):
     for sort in (True, False):
         method = METHODS.make(QUICK.get(name, name))
         model = filled(Packs(sort)).double()
-        if isinstance(method, Fits):
+        if isinstance(method, NeedsFit):
             x = torch.randn(9, 7, 4, generator=stream(5), dtype=torch.float64)
             mask = torch.arange(7) < torch.tensor([7, 7, 6, 6, 5, 4, 3, 2, 2])[:, None]
             method = method.fit(model, Batch(x, torch.zeros(9, dtype=torch.int64), mask))
@@ -193,8 +193,8 @@ def test_series_sorted_by_length_stay_sorted(name):
 @pytest.mark.parametrize("name", METRICS.names())
 def test_metrics_keep_series_sorted(name):
     case, model = dataclasses.replace(CASES["padded"], lengths=SORTED), filled(Packs()).double()
-    trial = attribute(model, case.x, "gradient", target=case.label, lengths=SORTED).trial
-    assert measure(metric_or_skip(name, "padded"), case, trial).values.isfinite().all()
+    attribution = attribute(model, case.x, "gradient", target=case.label, lengths=SORTED)
+    assert measure(metric_or_skip(name, "padded"), case, attribution).values.isfinite().all()
 
 
 def test_series_that_are_not_sorted_are_refused_by_name():

@@ -6,7 +6,7 @@ from torch import nn
 
 from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
-from perdure.core.protocols import Fits
+from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
 from tests.cases import filled, stream
@@ -64,7 +64,7 @@ METHOD_NAMES = [
 
 def explain(method, model):
     made = METHODS.make(method)
-    fitted = made.fit(model, SEEN) if isinstance(made, Fits) else made
+    fitted = made.fit(model, SEEN) if isinstance(made, NeedsFit) else made
     return attribute(model, X, fitted, target=LABEL)
 
 
@@ -93,5 +93,5 @@ def test_a_metric_gives_the_value_of_the_network_without(name, metric):
     if metric == "vanishing":
         pytest.skip("vanishing reads series")
     metric = "degradation:window=2" if metric == "degradation" else metric
-    plain, inplace = (evaluate(explain("gradient", MODELS[name](flag)).trial, metric).values for flag in (False, True))
+    plain, inplace = (evaluate(explain("gradient", MODELS[name](flag)), metric).values for flag in (False, True))
     torch.testing.assert_close(inplace, plain)

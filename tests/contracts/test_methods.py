@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
-from perdure.core.protocols import Fits
+from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, name_of
 from tests.cases import convolutional, perceptron, rectified, recurrent, stream
 
@@ -85,7 +85,7 @@ def explain(name: str, case: Case, model: nn.Module | None = None, seed: int = 3
 def made(name: str, model: nn.Module, case: Case):
     """Make a method, and let it see samples when it must: others than those that are explained."""
     method = METHODS.make(QUICK.get(name, name))
-    if not isinstance(method, Fits):
+    if not isinstance(method, NeedsFit):
         return method
     shape = (7, 4) if case.x.ndim == 3 else case.x.shape[1:]
     x = torch.randn(9, *shape, generator=stream(5)).to(next(model.parameters()).dtype)

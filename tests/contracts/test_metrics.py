@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from perdure.attribution.input_x_gradient import InputXGradient
+from perdure.core.metric import Measurement
 from perdure.core.registry import METRICS, name_of
 from perdure.core.target import Probability
-from perdure.core.trial import Measurement
 from perdure.metrics._evaluate import evaluate
-from tests.metrics.trials import Weighted, known_maps, series, trial_of
+from tests.metrics.attributions import Weighted, known_maps, series, trial_of
 
 NAMES = METRICS.names()
 VALUES, TRUTH, MASK = series(2)  # every sample has steps without a true site
@@ -26,16 +26,16 @@ QUICK = {"sensitivity_n": "sensitivity_n:masks=20,points=5"}
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
-def trial(values=VALUES, truth=TRUTH, mask=MASK, x=X):
+def attribution(values=VALUES, truth=TRUTH, mask=MASK, x=X):
     """Say also by which method the map was made, of a model with parameters, for metrics that explain again."""
     made = trial_of(values, truth, mask, x)
     query = dataclasses.replace(made.query, model=Weighted(values.shape[2]))
-    return dataclasses.replace(made, query=query, method=InputXGradient())
+    return dataclasses.replace(made, source=query, method=InputXGradient())
 
 
 def of_probability(made):
     return dataclasses.replace(
-        made, query=dataclasses.replace(made.query, target=Probability(torch.ones(4, dtype=torch.int64)))
+        made, source=dataclasses.replace(made.query, target=Probability(torch.ones(4, dtype=torch.int64)))
     )
 
 
@@ -63,7 +63,7 @@ def test_its_paper_is_in_the_references(name):
 def test_it_writes_to_nothing_and_repeats_itself(name):
     before = [part.clone() for part in (VALUES, TRUTH, MASK, X)]
     metric, state = METRICS.make(name), torch.get_rng_state()
-    first, second = numbers(metric.measure(trial())), numbers(metric.measure(trial()))
+    first, second = numbers(metric.measure(attribution())), numbers(metric.measure(attribution()))
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert all(torch.equal(part, old) for part, old in zip((VALUES, TRUTH, MASK, X), before, strict=True))
     assert torch.equal(torch.get_rng_state(), state)
@@ -71,10 +71,10 @@ def test_it_writes_to_nothing_and_repeats_itself(name):
 
 def test_a_batch_equals_a_loop_over_its_samples(name):
     metric = METRICS.make(name)
-    whole = numbers(metric.measure(trial()))
+    whole = numbers(metric.measure(attribution()))
     for i in range(len(VALUES)):
         one = slice(i, i + 1)
-        alone = numbers(metric.measure(trial(VALUES[one], TRUTH[one], MASK[one], X[one])))
+        alone = numbers(metric.measure(attribution(VALUES[one], TRUTH[one], MASK[one], X[one])))
         for key, part in alone.items():
             torch.testing.assert_close(part, whole[key][one])
 
@@ -83,8 +83,8 @@ def test_more_padding_changes_nothing_whatever_it_holds(name):
     def longer(part, fill):
         return torch.cat([part, part.new_full((4, 5, *part.shape[2:]), fill)], dim=1)
 
-    padded = trial(longer(VALUES, 1e3), longer(TRUTH, True), longer(MASK, False), longer(X, -4.0))
-    short, long = evaluate(trial(), name), evaluate(padded, name)
+    padded = attribution(longer(VALUES, 1e3), longer(TRUTH, True), longer(MASK, False), longer(X, -4.0))
+    short, long = evaluate(attribution(), name), evaluate(padded, name)
     torch.testing.assert_close(numbers(long), numbers(short))
     torch.testing.assert_close(long.null, short.null)
     torch.testing.assert_close(long.ceiling, short.ceiling)
@@ -94,7 +94,7 @@ def test_more_padding_changes_nothing_whatever_it_holds(name):
 def test_it_is_finite_for_any_finite_map(name, dtype):
     low, high = torch.finfo(dtype).tiny, torch.finfo(dtype).max / 64  # leaves room to add up 27 sites
     for scale in (0.0, low, 1.0, high):
-        measured = METRICS.make(name).measure(trial((VALUES.sign() * scale).to(dtype), x=X.to(dtype)))
+        measured = METRICS.make(name).measure(attribution((VALUES.sign() * scale).to(dtype), x=X.to(dtype)))
         assert all(part.isfinite().all() for part in numbers(measured).values())
 
 
@@ -102,22 +102,22 @@ def test_the_null_is_what_random_maps_score(name):
     quick = QUICK.get(name, name)
     truth = TRUTH[:1].expand(400, -1, -1)
     maps = known_maps(truth)["random"]
-    whole = trial(maps, truth, None, X[:1].expand(400, -1, -1))
+    whole = attribution(maps, truth, None, X[:1].expand(400, -1, -1))
     many = METRICS.make(quick).measure(dataclasses.replace(whole, method=None)).values
-    null = evaluate(trial(maps[:1], truth[:1], None, X[:1]), quick, draws=400).null
+    null = evaluate(attribution(maps[:1], truth[:1], None, X[:1]), quick, draws=400).null
     error = (2 * many.var() / 400).sqrt().item()
     assert null.item() == pytest.approx(many.mean().item(), abs=4 * error)
 
 
 def test_the_ceiling_is_the_score_of_the_best_map(name):
     metric = METRICS.make(name)
-    score = evaluate(trial(), metric, draws=50)  # so many that not all point at the truth
+    score = evaluate(attribution(), metric, draws=50)  # so many that not all point at the truth
     if name in CURVES:  # this target is a number, so that the best is the end of its range
         beyond = score.ceiling - score.values if metric.higher_is_better else score.values - score.ceiling
         assert (beyond >= 0).all()
-        score = evaluate(of_probability(trial()), metric)
+        score = evaluate(of_probability(attribution()), metric)
     assert score.ceiling.tolist() == pytest.approx([metric.best] * 4, abs=1e-6)
     if metric.needs_truth:
-        assert torch.equal(score.ceiling, metric.measure(trial(TRUTH.to(VALUES.dtype))).values)
+        assert torch.equal(score.ceiling, metric.measure(attribution(TRUTH.to(VALUES.dtype))).values)
         better = score.ceiling - score.null if metric.higher_is_better else score.null - score.ceiling
         assert (better > 0).all()

@@ -6,7 +6,7 @@ from torch import nn
 
 from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
-from perdure.core.protocols import Fits
+from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
 from tests.cases import convolutional, filled, rectified, stream
@@ -46,7 +46,7 @@ class InsideAutocast(nn.Module):
 def explain(name, model, x, seen=SEEN):
     method = METHODS.make(name)
     batch = Batch(seen.to(x.dtype), torch.zeros(9, dtype=torch.int64))
-    method = method.fit(model, batch) if isinstance(method, Fits) else method
+    method = method.fit(model, batch) if isinstance(method, NeedsFit) else method
     return attribute(model, x, method, target=LABEL, generator=stream(1)).values
 
 
@@ -109,5 +109,5 @@ def test_a_search_in_half_precision_loses_no_more_than_the_model(name):
 def test_metrics_take_models_of_any_precision(name, dtype):
     if name == "vanishing":
         pytest.skip("reads series")
-    trial = attribute(rectified().to(dtype), X.to(dtype), "gradient", target=LABEL).trial
-    assert evaluate(trial, f"{name}:window=2" if name == "degradation" else name).values.isfinite().all()
+    attribution = attribute(rectified().to(dtype), X.to(dtype), "gradient", target=LABEL)
+    assert evaluate(attribution, f"{name}:window=2" if name == "degradation" else name).values.isfinite().all()

@@ -126,11 +126,11 @@ def test_the_sign_of_a_map_counts_where_the_metric_is_told_so():
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     truth = torch.zeros_like(X, dtype=torch.bool)
     truth[:, 2] = True
-    trial = replace(perdure.attribute(model, X, "gradient", target=0).trial, truth=truth)
-    negated = replace(trial, attribution=-trial.attribution)
-    scores = [perdure.evaluate(one, "auroc").values for one in (trial, negated)]
+    attribution = replace(perdure.attribute(model, X, "gradient", target=0), truth=truth)
+    negated = replace(attribution, values=-attribution.values)
+    scores = [perdure.evaluate(one, "auroc").values for one in (attribution, negated)]
     torch.testing.assert_close(*scores)
-    signed = [perdure.evaluate(one, "auroc:absolute=false").values for one in (trial, negated)]
+    signed = [perdure.evaluate(one, "auroc:absolute=false").values for one in (attribution, negated)]
     torch.testing.assert_close(signed[0], 1 - signed[1])
 
 

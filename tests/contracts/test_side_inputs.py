@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from perdure.attribution._attribute import attribute
+from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.errors import ShapeError, UnsupportedError
-from perdure.core.protocols import Fits
+from perdure.core.method import NeedsFit
 from perdure.core.query import Query
 from perdure.core.registry import METHODS, METRICS
-from perdure.core.trial import Trial
 from perdure.metrics._evaluate import evaluate
 from perdure.models._adapted import Adapted
 from perdure.models._token_model import TokenModel
@@ -51,7 +51,7 @@ def explain(name, gain, batch_size=256, method=None, **case):
     inner, x, lengths = case_of(name)
     model = gained(inner, gain)
     made = METHODS.make(QUICK.get(name, name)) if method is None else method
-    if isinstance(made, Fits):
+    if isinstance(made, NeedsFit):
         other = torch.randn(4, *x.shape[1:], generator=stream(5), dtype=x.dtype)
         made = made.fit(model, Batch(other, LABEL))
     settings = {"target": LABEL, "lengths": lengths, "generator": stream(3), "batch_size": batch_size}
@@ -86,13 +86,17 @@ class _Fitted:
 def test_a_metric_measures_each_sample_with_its_own_second_input(name):
     def values(gain):
         made = attribute(gained(recurrent(), gain), SERIES, "input_x_gradient", target=LABEL)
-        trial = dataclasses.replace(made.trial, truth=TRUTH)
-        return evaluate(trial, METRIC_QUICK.get(name, name), draws=2).values
+        attribution = dataclasses.replace(made, truth=TRUTH)
+        return evaluate(attribution, METRIC_QUICK.get(name, name), draws=2).values
 
     found = values(GAIN)
     torch.testing.assert_close(found, torch.stack([values(GAIN[i : i + 1])[i] for i in range(4)]))
     query = Query(gained(recurrent(), GAIN), SERIES, lambda outputs: outputs[:, 0])
-    assert evaluate(Trial(query, SERIES, TRUTH, METHODS.make("gradient")), name, draws=1).values.isfinite().all()
+    assert (
+        evaluate(Attribution(SERIES, source=query, truth=TRUTH, method=METHODS.make("gradient")), name, draws=1)
+        .values.isfinite()
+        .all()
+    )
 
 
 def test_the_second_input_changes_the_map_so_that_the_contract_can_fail():
@@ -177,7 +181,7 @@ class OfOneText(nn.Module):
 def test_a_method_explains_texts_as_the_model_reads_their_ids(name):
     model = TokenModel(AtTheEnd().double().eval())
     x, method = model.embed(TEXTS).detach(), METHODS.make(QUICK.get(name, name))
-    method = _Fitted(method.fit(model, Batch(x.flip(0), LABEL)) if isinstance(method, Fits) else method)
+    method = _Fitted(method.fit(model, Batch(x.flip(0), LABEL)) if isinstance(method, NeedsFit) else method)
 
     def explain(model, batch_size=256):
         return attribute(model, x, method, target=LABEL, generator=stream(3), batch_size=batch_size).values
@@ -196,7 +200,7 @@ def test_a_metric_measures_texts_as_the_model_reads_their_ids(name):
 
     def values(reader):
         made = attribute(reader, x, "input_x_gradient", target=LABEL)
-        return evaluate(dataclasses.replace(made.trial, truth=truth), METRIC_QUICK.get(name, name), draws=2).values
+        return evaluate(dataclasses.replace(made, truth=truth), METRIC_QUICK.get(name, name), draws=2).values
 
     alone = [values(OfOneText(model.model, ids[None]))[i] for i, ids in enumerate(TEXTS)]
     if name == "parameter_randomisation":  # which redraws the table of embeddings too, last of all
@@ -224,13 +228,13 @@ def test_a_second_input_of_each_step_is_cut_with_its_series(name, samples):
 
     def explain(times, batch_size=256):
         model, method = Adapted(Timed(), given={"times": times}).double().eval(), METHODS.make(QUICK.get(name, name))
-        method = method.fit(model, Batch(SERIES.flip(0), LABEL)) if isinstance(method, Fits) else method
+        method = method.fit(model, Batch(SERIES.flip(0), LABEL)) if isinstance(method, NeedsFit) else method
         settings = {"lengths": LENGTHS[:4], "generator": stream(3), "batch_size": batch_size}
         return attribute(model, SERIES, method, target=LABEL, **settings).values
 
     values = explain(times)
     torch.testing.assert_close(explain(times, batch_size=3), values)
-    if not isinstance(METHODS.make(name), Fits):
+    if not isinstance(METHODS.make(name), NeedsFit):
         alone = [explain(times[i : i + 1] if samples > 1 else times)[i] for i in range(4)]
         torch.testing.assert_close(values, torch.stack(alone))
 

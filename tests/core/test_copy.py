@@ -118,8 +118,8 @@ def test_models_train_are_redrawn_and_are_put_on_a_surface(name):
     before = copy.copy(explained.state_dict())
     fitted = fit(explained, shuffled(batch, 4), batch, Training(epochs=1), torch.Generator().manual_seed(0))
     assert fitted.model(X[:, None]).shape == (8, 2)
-    trial = attribute(explained, batch.inputs, "gradient", target=1).trial
-    assert evaluate(trial, "parameter_randomisation").values.isfinite().all()
+    attribution = attribute(explained, batch.inputs, "gradient", target=1)
+    assert evaluate(attribution, "parameter_randomisation").values.isfinite().all()
     assert ModelLoss(explained, batch).model_at(dict(explained.named_parameters()))(X[:, None]).shape == (8, 2)
     torch.testing.assert_close(explained.state_dict(), before)
 

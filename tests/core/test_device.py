@@ -5,13 +5,13 @@ import torch
 
 from perdure.attribution._attribute import attribute
 from perdure.audit.retrained import compare_retrained
+from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
 from perdure.core.device import check_device, device_of, devices
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.target import Logit
-from perdure.core.trial import Trial
 from perdure.data._splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.landscape.surface import ModelLoss
@@ -96,7 +96,12 @@ def test_a_method_explains_on_another_device_as_on_the_cpu(name, model, batch):
 def test_a_metric_judges_on_another_device_as_on_the_cpu(name, model, batch):
     def scores(device):
         query = Query(model.to(device), batch.inputs.to(device), Logit(batch.label), seeds=torch.arange(3))
-        score = evaluate(Trial(query, query.gradient_at_x(), batch.truth.to(device), METHODS.make("gradient")), name)
+        score = evaluate(
+            Attribution(
+                query.gradient(query.x), source=query, truth=batch.truth.to(device), method=METHODS.make("gradient")
+            ),
+            name,
+        )
         return torch.stack([score.values.cpu(), score.null.cpu(), score.ceiling.cpu()])
 
     assert METRICS.make(name)

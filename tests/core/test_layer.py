@@ -9,7 +9,7 @@ from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import UnknownNameError, UnsupportedError
 from perdure.core.layer import BEFORE, Beyond, UpTo, beyond, default_layer, find_layer
-from perdure.core.protocols import Fits
+from perdure.core.method import NeedsFit
 from perdure.core.query import Query
 from perdure.core.registry import METHODS
 from tests.cases import convolutional, filled, rectified, recurrent, stream
@@ -144,7 +144,7 @@ def test_layers_of_a_compiled_model_are_those_of_the_model(name, part):
 
     def explain(explained):
         method = METHODS.make(name)
-        method = method.fit(explained, batch) if isinstance(method, Fits) else method
+        method = method.fit(explained, batch) if isinstance(method, NeedsFit) else method
         return attribute(explained, x, method, target=torch.tensor([0, 1, 2])).values
 
     expected = explain(model)

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 import perdure
+from perdure.core.attribution import Attribution
 from perdure.core.errors import LabelError, OutputsWarning, PerdureError, ProbabilityWarning, ShapeError
 from perdure.core.outputs import detect_outputs, is_affine, log_odds, log_probability, margins, probability
 from perdure.core.query import Query, part
 from perdure.core.target import Logit, LogOdds, LogProbability, Margin, Probability
-from perdure.core.trial import Trial
 from tests.cases import stream
 
 X = torch.randn(6, 3, 2, generator=stream())
@@ -94,9 +94,9 @@ def test_logarithms_of_probabilities_of_zero_and_one_are_finite(outputs, dtype):
 def test_the_kind_is_found_and_what_is_assumed_is_said_once(model, kind, warns):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        trial = perdure.attribute(model, X, "gradient", target=LABEL * 0).trial
-        perdure.evaluate(trial, ["insertion:points=3", "deletion:points=3", "sensitivity_n:masks=5"])
-    assert trial.query.target.outputs == kind
+        attribution = perdure.attribute(model, X, "gradient", target=LABEL * 0)
+        perdure.evaluate(attribution, ["insertion:points=3", "deletion:points=3", "sensitivity_n:masks=5"])
+    assert attribution.query.target.outputs == kind
     assert [w.category for w in caught] == ([] if warns is None else [warns])
     assert all("perdure.Adapted(model, outputs=" in str(w.message) and "--outputs" in str(w.message) for w in caught)
 
@@ -105,10 +105,10 @@ def test_more_than_the_first_sample_decides():
     shifted = lambda x: torch.cat([1 - x.flatten(1)[:, :1], x.flatten(1)[:, :1]], 1)  # noqa: E731 - sums to one always
     x = X.clone()
     x[0, 0, 0] = 0.3
-    assert perdure.attribute(shifted, x, "gradient", target=1).trial.query.target.outputs == "logits"
+    assert perdure.attribute(shifted, x, "gradient", target=1).query.target.outputs == "logits"
     regression = lambda x: x.flatten(1)[:, :1]  # noqa: E731
     with pytest.warns(OutputsWarning, match="logit or a number"):
-        assert perdure.attribute(regression, x, "gradient", target=0).trial.query.target.outputs == "numbers"
+        assert perdure.attribute(regression, x, "gradient", target=0).query.target.outputs == "numbers"
 
 
 def test_a_layer_without_activation_gives_no_probabilities_whatever_its_range():
@@ -118,7 +118,7 @@ def test_a_layer_without_activation_gives_no_probabilities_whatever_its_range():
     assert detect_outputs(head(X)) == "independent_probabilities"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert perdure.attribute(head, X, "gradient", target=1).trial.query.target.outputs == "logits"
+        assert perdure.attribute(head, X, "gradient", target=1).query.target.outputs == "logits"
 
 
 def declared(model, kind):
@@ -144,8 +144,8 @@ def declared(model, kind):
 def test_curves_start_at_the_number_that_the_declared_model_gives(model, kind, label, number):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        trial = perdure.attribute(declared(model, kind), X, "input_x_gradient", target=label).trial
-        deletion, insertion = (perdure.evaluate(trial, f"{name}:points=3") for name in ("deletion", "insertion"))
+        attribution = perdure.attribute(declared(model, kind), X, "input_x_gradient", target=label)
+        deletion, insertion = (perdure.evaluate(attribution, f"{name}:points=3") for name in ("deletion", "insertion"))
     torch.testing.assert_close(deletion.curve[:, 0], number(model(X)))
     torch.testing.assert_close(insertion.curve[:, -1], number(model(X)))
     torch.testing.assert_close(insertion.curve[:, 0], number(model(X * 0)))
@@ -168,9 +168,9 @@ def test_the_predicted_class_of_one_output_has_the_sign_of_that_class():
     change = (SIGMOID(X) - SIGMOID(X * 0))[:, 0]
     sign = (SIGMOID(X)[:, 0] - 0.5).sign()
     for model in (SIGMOID, declared(SIGMOID, "probability")):
-        trial = silently(model, "predicted", "integrated_gradients:steps=300").trial
-        torch.testing.assert_close(trial.attribution.flatten(1).sum(1), sign * change, rtol=1e-3, atol=1e-4)
-        curve = perdure.evaluate(trial, "deletion:points=3").curve
+        attribution = silently(model, "predicted", "integrated_gradients:steps=300")
+        torch.testing.assert_close(attribution.values.flatten(1).sum(1), sign * change, rtol=1e-3, atol=1e-4)
+        curve = perdure.evaluate(attribution, "deletion:points=3").curve
         torch.testing.assert_close(curve[:, 0], (sign * (SIGMOID(X)[:, 0] - 0.5)) + 0.5)
     with pytest.raises(LabelError, match=r"Adapted\(model, outputs='logit'\).*--outputs logit"):
         perdure.attribute(LOGIT, X, "gradient", target="predicted")
@@ -208,7 +208,7 @@ def test_a_query_made_by_hand_finds_the_kind_and_its_parts_keep_it():
     expected = SOFTMAX(X).gather(1, LABEL[:, None])[:, 0]
     torch.testing.assert_close(query.value(X), expected)
     torch.testing.assert_close(part(query, torch.tensor([4, 1])).value(X[[4, 1]]), expected[[4, 1]])
-    score = perdure.evaluate(Trial(Query(SOFTMAX, X, Probability(LABEL)), X), "deletion:points=3")
+    score = perdure.evaluate(Attribution(X, source=Query(SOFTMAX, X, Probability(LABEL))), "deletion:points=3")
     torch.testing.assert_close(score.curve[:, 0], expected)
 
 
@@ -236,7 +236,7 @@ def test_labels_and_steps_that_do_not_fit_are_named_everywhere(model, target, sa
         perdure.attribute(model, X, "gradient", target=target)
     if callable(target):
         with pytest.raises(LabelError, match=says):
-            perdure.evaluate(Trial(Query(model, X, target), X), "insertion")
+            perdure.evaluate(Attribution(X, source=Query(model, X, target)), "insertion")
         with pytest.raises(LabelError, match=says):
             Query(model, X, target).value(X)
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from perdure.attribution._attribute import attribute
+from perdure.core.attribution import Attribution
 from perdure.core.errors import DependencyError, SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit
-from perdure.core.trial import Trial
 from perdure.interop.quantus import as_explain_func
 from perdure.interop.quantus_metric import QuantusMetric
 from perdure.metrics._evaluate import evaluate
@@ -32,11 +32,11 @@ def quantus():
     return pytest.importorskip("quantus")
 
 
-def trial(model, x, values=None, lengths=None, method="input_x_gradient", truth=None):
+def attribution(model, x, values=None, lengths=None, method="input_x_gradient", truth=None):
     mask = None if lengths is None else torch.arange(x.shape[1]) < lengths[:, None]
     if values is None:
         values = attribute(model, x, method, target=LABEL, lengths=lengths).values
-    return Trial(Query(model, x, Logit(LABEL), mask), values, truth, METHODS.make(method))
+    return Attribution(values, source=Query(model, x, Logit(LABEL), mask), truth=truth, method=METHODS.make(method))
 
 
 @pytest.mark.parametrize("x", [X.numpy(), X.double().numpy(), X], ids=["single", "double", "tensor"])
@@ -72,7 +72,7 @@ def test_quantus_calls_our_methods(quantus):
 def test_a_linear_model_explained_by_its_contributions_is_wholly_faithful(quantus):
     model = Linear(6, 4).float().eval()
     settings = {"nr_runs": 30, "subset_size": 4, "perturb_baseline": 0.0}
-    score = evaluate(trial(model, X), QuantusMetric("FaithfulnessCorrelation", settings), draws=2)
+    score = evaluate(attribution(model, X), QuantusMetric("FaithfulnessCorrelation", settings), draws=2)
     torch.testing.assert_close(score.values, torch.ones(3))
     assert score.ceiling.tolist() == [1.0] * 3
     assert (score.null < 0.9).all()
@@ -82,13 +82,17 @@ def test_a_linear_model_explained_by_its_contributions_is_wholly_faithful(quantu
 def test_the_truth_is_what_places_are_compared_with(quantus):
     truth = torch.zeros(3, 6, 4, dtype=torch.bool)
     truth[:, 2:4] = True
-    score = evaluate(trial(recurrent(), X, truth.float(), truth=truth), QuantusMetric("RelevanceMassAccuracy"), draws=1)
+    score = evaluate(
+        attribution(recurrent(), X, truth.float(), truth=truth), QuantusMetric("RelevanceMassAccuracy"), draws=1
+    )
     torch.testing.assert_close(score.values, torch.ones(3))
     torch.testing.assert_close(score.ceiling, torch.ones(3))
     assert (score.null < 0.6).all()
     images = torch.zeros(3, 2, 6, 5, dtype=torch.bool)
     images[..., 1:4, 2:4] = True
-    score = evaluate(trial(rectified(), IMAGES, images.float(), truth=images), QuantusMetric("PointingGame"), draws=1)
+    score = evaluate(
+        attribution(rectified(), IMAGES, images.float(), truth=images), QuantusMetric("PointingGame"), draws=1
+    )
     assert score.values.tolist() == [1.0] * 3
 
 
@@ -98,9 +102,9 @@ def test_padding_does_not_matter_and_nothing_is_changed(quantus, name):
     settings = {"nr_samples": 2} if name == "MaxSensitivity" else {"patch_size": 1} if name == "Selectivity" else {}
     metric, model = QuantusMetric(name, settings), recurrent(pooling="mean")
     before, state = copy.deepcopy(model.state_dict()), np.random.get_state()[1].copy()
-    whole = metric.measure(trial(model, X, lengths=LENGTHS)).values
+    whole = metric.measure(attribution(model, X, lengths=LENGTHS)).values
     padded = torch.cat([X, X], 1)
-    torch.testing.assert_close(metric.measure(trial(model, padded, lengths=LENGTHS)).values, whole)
+    torch.testing.assert_close(metric.measure(attribution(model, padded, lengths=LENGTHS)).values, whole)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
     assert (np.random.get_state()[1] == state).all()
@@ -126,8 +130,8 @@ def test_what_cannot_be_measured_is_a_named_error(quantus):
     with pytest.raises(SettingError, match="nr_samples"):
         QuantusMetric("MaxSensitivity", {"samples": 3})
     with pytest.raises(UnsupportedError, match="fails"):
-        QuantusMetric("FaithfulnessCorrelation", {"subset_size": 999}).measure(trial(recurrent(), X))
-    of_labels = trial(recurrent(), X)
-    function = Trial(Query(of_labels.query.model, X, lambda logits: logits[:, 0]), of_labels.attribution)
+        QuantusMetric("FaithfulnessCorrelation", {"subset_size": 999}).measure(attribution(recurrent(), X))
+    of_labels = attribution(recurrent(), X)
+    function = Attribution(of_labels.attribution, source=Query(of_labels.query.model, X, lambda logits: logits[:, 0]))
     with pytest.raises(UnsupportedError, match="function"):
         QuantusMetric("Sparseness").measure(function)

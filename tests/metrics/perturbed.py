@@ -1,11 +1,11 @@
-"""Models and trials for the metrics that perturb."""
+"""Models and attributions for the metrics that perturb."""
 
 import torch
 from torch import nn
 
+from perdure.core.attribution import Attribution
 from perdure.core.query import Query
 from perdure.core.target import Logit, Probability
-from perdure.core.trial import Trial
 from perdure.ops.sequence import length_mask, site_mask
 from tests.cases import convolutional, recurrent
 
@@ -29,24 +29,26 @@ def series_trial(rows=slice(None), extra=0, seeds=None):
     values = torch.cat([coarse(SERIES), 100 * padding], 1)[rows]
     mask = length_mask(LENGTHS, 7 + extra)[rows]
     given = {} if seeds is None else {"seeds": seeds[rows]}
-    return Trial(Query(recurrent().double(), x, Logit(LABEL[rows]), mask, **given), values)
+    return Attribution(values, source=Query(recurrent().double(), x, Logit(LABEL[rows]), mask, **given))
 
 
 def image_trial(rows=slice(None)):
-    return Trial(Query(convolutional().double(), IMAGES[rows], Logit(LABEL[:3][rows])), coarse(IMAGES)[rows])
+    return Attribution(
+        coarse(IMAGES)[rows], source=Query(convolutional().double(), IMAGES[rows], Logit(LABEL[:3][rows]))
+    )
 
 
-def function_of(trial, i, probability=True):
+def function_of(attribution, i, probability=True):
     """The target of one sample, as a function of its valid inputs without a batch axis."""
-    query = trial.query
+    query = attribution.query
     target = (Probability if probability else Logit)(query.target.label[i : i + 1])
     one = Query(query.model, query.x[i : i + 1], target)
     return lambda x: one.value(x[None]).item()
 
 
-def valid_part(trial, x, i):
+def valid_part(attribution, x, i):
     """One sample without its padding."""
-    return x[i] if trial.query.mask is None else x[i][trial.query.mask[i]]
+    return x[i] if attribution.query.mask is None else x[i][attribution.query.mask[i]]
 
 
 class Weighted(nn.Module):
@@ -68,4 +70,4 @@ def linear_trial(values=None, seed=0, batch=3, sites=11):
     x = torch.randn(batch, sites, generator=draw, dtype=torch.float64)
     query = Query(Weighted(weight), x, lambda outputs: outputs[:, 0])
     contributions = x * weight
-    return Trial(query, contributions if values is None else values(contributions)), contributions
+    return Attribution(contributions if values is None else values(contributions), source=query), contributions

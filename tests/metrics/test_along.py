@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from perdure.core.attribution import Attribution
 from perdure.core.query import Query
 from perdure.core.target import Logit
-from perdure.core.trial import Trial
 from perdure.metrics._along import layout_of
 from perdure.metrics.deletion import Deletion
 from perdure.metrics.insertion import Insertion
@@ -39,15 +39,15 @@ class ReadsMemory(Views):
 
 def trial_of(model, x=IMAGES):
     values = torch.randn(x.shape, generator=stream(7), dtype=x.dtype)
-    return Trial(Query(filled(model).double(), x, Logit(LABEL[: len(x)])), values)
+    return Attribution(values, source=Query(filled(model).double(), x, Logit(LABEL[: len(x)])))
 
 
 @pytest.mark.parametrize("model", [Views(), ReadsMemory(), nn.Sequential(nn.Flatten(), nn.Linear(60, 3))])
 def test_a_model_that_does_not_take_or_need_another_layout_is_left_alone(model):
-    trial = trial_of(model)
-    assert layout_of(trial.query) == torch.contiguous_format
-    found = Deletion(step=1, score="target").measure(trial)
-    plain = trial.query.value(torch.zeros_like(IMAGES))
+    attribution = trial_of(model)
+    assert layout_of(attribution.query) == torch.contiguous_format
+    found = Deletion(step=1, score="target").measure(attribution)
+    plain = attribution.query.value(torch.zeros_like(IMAGES))
     torch.testing.assert_close(found.aux["last"], plain)
 
 
@@ -59,33 +59,33 @@ def test_convolutions_get_the_channels_of_a_pixel_together():
             shapes.append(x.is_contiguous(memory_format=torch.channels_last))
             return x
 
-    trial = trial_of(nn.Sequential(Looks(), *convolutional()))
-    assert layout_of(trial.query) == torch.channels_last
+    attribution = trial_of(nn.Sequential(Looks(), *convolutional()))
+    assert layout_of(attribution.query) == torch.channels_last
     shapes.clear()
-    Insertion(step=1).measure(trial)
+    Insertion(step=1).measure(attribution)
     assert shapes.count(False) == 1  # the pass that shows whether it gives the same
 
 
 @pytest.mark.parametrize("metric", [Insertion, Deletion])
 def test_sites_that_are_at_the_baseline_already_cost_nothing(metric):
-    trial, contributions = linear_trial(batch=2, sites=12)
-    x = trial.query.x.clone()
+    attribution, contributions = linear_trial(batch=2, sites=12)
+    x = attribution.query.x.clone()
     x[0, 3:], x[1, 1:] = 0.0, 0.0
-    sparse = Trial(dataclasses.replace(trial.query, x=x), contributions)
-    before = trial.query.passes.forward
+    sparse = Attribution(contributions, source=dataclasses.replace(attribution.query, x=x))
+    before = attribution.query.passes.forward
     found = metric(step=1).measure(sparse)
-    assert trial.query.passes.forward - before == (3 + 1) + (1 + 1)
+    assert attribution.query.passes.forward - before == (3 + 1) + (1 + 1)
     order = contributions.argsort(1, descending=True)
     for i in range(2):
         current, end = (x[i].clone(), torch.zeros(12)) if metric is Deletion else (torch.zeros(12).double(), x[i])
-        scores = [(current * trial.query.model.weight).sum()]
+        scores = [(current * attribution.query.model.weight).sum()]
         for site in order[i]:
             current[site] = end[site]
-            scores.append((current * trial.query.model.weight).sum())
+            scores.append((current * attribution.query.model.weight).sum())
         torch.testing.assert_close(found.values[i], torch.trapezoid(torch.stack(scores)) / 12)
 
 
 def test_short_samples_do_not_wait_for_long_ones():
-    trial = series_trial()
-    Deletion(step=1, granularity="position").measure(trial)
-    assert trial.query.passes.forward == sum(length + 1 for length in trial.query.lengths.tolist())
+    attribution = series_trial()
+    Deletion(step=1, granularity="position").measure(attribution)
+    assert attribution.query.passes.forward == sum(length + 1 for length in attribution.query.lengths.tolist())

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from perdure.core.attribution import Attribution
 from perdure.core.query import Query
-from perdure.core.trial import Trial
 from perdure.metrics.completeness import Completeness
-from tests.metrics.trials import trial_of
+from tests.metrics.attributions import trial_of
 
 X = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -20,7 +20,7 @@ def test_the_gap_is_in_units_of_the_target_and_has_no_sign():
 
 def test_the_value_at_the_baseline_is_taken_off():
     query = Query(lambda x: x.sum((1, 2))[:, None] + 7, X, lambda logits: logits[:, 0])
-    assert Completeness().measure(Trial(query, X)).values.tolist() == pytest.approx([0.0] * 3, abs=1e-12)
+    assert Completeness().measure(Attribution(X, source=query)).values.tolist() == pytest.approx([0.0] * 3, abs=1e-12)
 
 
 def test_a_zero_map_misses_the_whole_change():

@@ -26,16 +26,16 @@ def tiles(x, window):
     return found
 
 
-@pytest.mark.parametrize("trial", [series_trial(), image_trial()], ids=["series", "images"])
+@pytest.mark.parametrize("attribution", [series_trial(), image_trial()], ids=["series", "images"])
 @pytest.mark.parametrize("window", [1, 2, 3, 8])
-def test_equals_the_loop(trial, window):
-    found = Degradation(window=window).measure(trial)
-    for i in range(len(trial.query.x)):
-        x, a = valid_part(trial, trial.query.x, i), valid_part(trial, trial.attribution, i)
+def test_equals_the_loop(attribution, window):
+    found = Degradation(window=window).measure(attribution)
+    for i in range(len(attribution.query.x)):
+        x, a = valid_part(attribution, attribution.query.x, i), valid_part(attribution, attribution.values, i)
         places = tiles(x, window)
         worth = [a[place].sum().item() for place in places]
         walks = [
-            loop.walk(function_of(trial, i), x, torch.zeros_like(x), places, loop.order_of(some), 1)
+            loop.walk(function_of(attribution, i), x, torch.zeros_like(x), places, loop.order_of(some), 1)
             for some in (worth, [-w for w in worth])
         ]
         morf, lerf = (loop.area(scores, 1, len(places)) for scores in walks)
@@ -45,36 +45,36 @@ def test_equals_the_loop(trial, window):
 
 
 def test_images_lose_tiles_of_eight_pixels_and_series_single_steps():
-    for trial, window in ((image_trial(), 8), (series_trial(), 1)):
+    for attribution, window in ((image_trial(), 8), (series_trial(), 1)):
         torch.testing.assert_close(
-            Degradation().measure(trial).values, Degradation(window=window).measure(trial).values
+            Degradation().measure(attribution).values, Degradation(window=window).measure(attribution).values
         )
 
 
 def test_a_linear_model_has_a_closed_form():
-    trial, contributions = linear_trial(sites=9)
+    attribution, contributions = linear_trial(sites=9)
     ranked = contributions.sort(1, descending=True).values
     weights = 2 * torch.arange(9, dtype=torch.float64) - 8  # (N - i + 1/2) / N, in one order less the other
-    torch.testing.assert_close(Degradation().measure(trial).values, -(ranked * weights).sum(1) / 9)
+    torch.testing.assert_close(Degradation().measure(attribution).values, -(ranked * weights).sum(1) / 9)
 
 
 def test_an_inverted_map_scores_the_opposite_and_a_constant_one_zero():
-    trial, contributions = linear_trial()
+    attribution, contributions = linear_trial()
     score, against = (
-        Degradation().measure(dataclasses.replace(trial, attribution=some)).values
+        Degradation().measure(dataclasses.replace(attribution, values=some)).values
         for some in (contributions, -contributions)
     )
     assert (score > 0).all()
     torch.testing.assert_close(against, -score)
     for level in (0.0, 2.0):
-        constant = dataclasses.replace(trial, attribution=torch.full_like(contributions, level))
+        constant = dataclasses.replace(attribution, values=torch.full_like(contributions, level))
         assert Degradation().measure(constant).values.tolist() == [0.0] * 3
 
 
 def test_the_most_relevant_first_is_deletion():
-    trial = series_trial()
-    found = Degradation().measure(trial).aux["morf"]
-    torch.testing.assert_close(found, Deletion(granularity="position").measure(trial).values)
+    attribution = series_trial()
+    found = Degradation().measure(attribution).aux["morf"]
+    torch.testing.assert_close(found, Deletion(granularity="position").measure(attribution).values)
 
 
 def test_batch_mates_padding_and_chunks_change_nothing(monkeypatch):

@@ -3,7 +3,7 @@ import torch
 
 from perdure.core.errors import DataError, SettingError
 from perdure.metrics.effective_heat_ratio import EffectiveHeatRatio
-from tests.metrics.trials import known_maps, patch, series, trial_of
+from tests.metrics.attributions import known_maps, patch, series, trial_of
 from tests.reference import place_loop
 
 TRUTH = patch()

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from perdure.attribution.gradient import Gradient
-from perdure.core.attribution import Explained
 from perdure.core.errors import (
     DataError,
     LabelError,
@@ -16,9 +15,10 @@ from perdure.core.errors import (
     UnknownNameError,
     UnsupportedError,
 )
+from perdure.core.method import MethodOutput
 from perdure.metrics._evaluate import evaluate
 from perdure.metrics.auroc import AUROC
-from tests.metrics.trials import box, known_maps, series, trial_of
+from tests.metrics.attributions import box, known_maps, series, trial_of
 
 VALUES, TRUTH, MASK = series(0)
 
@@ -33,8 +33,8 @@ def test_a_random_map_outscores_nobody_unnoticed():
 
 
 def test_names_settings_and_objects_mean_the_same():
-    trial = trial_of(VALUES, TRUTH, MASK)
-    by_name, by_object = evaluate(trial, "auroc:absolute=false"), evaluate(trial, AUROC(absolute=False))
+    attribution = trial_of(VALUES, TRUTH, MASK)
+    by_name, by_object = evaluate(attribution, "auroc:absolute=false"), evaluate(attribution, AUROC(absolute=False))
     assert torch.equal(by_name.values, by_object.values)
     assert torch.equal(by_name.null, by_object.null)
 
@@ -52,9 +52,9 @@ def test_without_need_of_truth_the_best_value_is_the_ceiling():
 
 
 def test_padding_may_be_true_or_not():
-    trial = trial_of(VALUES, TRUTH, MASK)
-    other = dataclasses.replace(trial, truth=TRUTH | ~MASK[..., None])
-    assert torch.equal(evaluate(trial, "jaccard").values, evaluate(other, "jaccard").values)
+    attribution = trial_of(VALUES, TRUTH, MASK)
+    other = dataclasses.replace(attribution, truth=TRUTH | ~MASK[..., None])
+    assert torch.equal(evaluate(attribution, "jaccard").values, evaluate(other, "jaccard").values)
 
 
 def with_nan():
@@ -68,7 +68,7 @@ ONE_FULL = TRUTH | (torch.arange(4) == 3)[:, None, None]
 
 
 @pytest.mark.parametrize(
-    ("trial", "metric", "error", "message"),
+    ("attribution", "metric", "error", "message"),
     [
         (trial_of(VALUES[:, 1:], TRUTH, x=VALUES), "auroc", ShapeError, r"map has shape \(4, 8, 3\).*Remedy"),
         (trial_of(with_nan(), TRUTH), "auroc", NonFiniteError, r"the map holds 1 values.*\(2, 1, 0\)"),
@@ -81,9 +81,9 @@ ONE_FULL = TRUTH | (torch.arange(4) == 3)[:, None, None]
         (trial_of(VALUES, TRUTH), "auroc:absolut=true", SettingError, "did you mean 'absolute'"),
     ],
 )
-def test_what_cannot_be_judged_is_named(trial, metric, error, message):
+def test_what_cannot_be_judged_is_named(attribution, metric, error, message):
     with pytest.raises(error, match=message):
-        evaluate(trial, metric)
+        evaluate(attribution, metric)
 
 
 def test_a_null_without_draws_is_refused():
@@ -95,23 +95,27 @@ TRIAL = trial_of(VALUES, TRUTH, MASK)
 
 
 def asked(**changes):
-    return dataclasses.replace(TRIAL, query=dataclasses.replace(TRIAL.query, **changes))
+    return dataclasses.replace(TRIAL, source=dataclasses.replace(TRIAL.query, **changes))
 
 
 @pytest.mark.parametrize(
-    ("trial", "error", "message"),
+    ("attribution", "error", "message"),
     [
-        (Explained(VALUES, {}), SettingError, r"is Explained, no trial.*the .trial of.*perdure.Trial\("),
-        (dataclasses.replace(TRIAL, attribution=Explained(VALUES, {})), ShapeError, r"the map is Explained.*\.values"),
+        (MethodOutput(VALUES, {}), SettingError, r"MethodOutput is not an attribution.*perdure.attribute"),
+        (
+            dataclasses.replace(TRIAL, values=MethodOutput(VALUES, {})),
+            ShapeError,
+            r"the map is MethodOutput.*\.values",
+        ),
         (dataclasses.replace(TRIAL, method="gradient"), SettingError, r"perdure.METHODS.make\('gradient'\)"),
         (asked(x=VALUES.numpy()), ShapeError, "x of the query is ndarray"),
         (asked(target=torch.zeros(4).long()), LabelError, r"is Tensor.*perdure.Logit\(labels\)"),
         (asked(mask=MASK.sum(1)), LengthError, r"mask of the query has shape \(4,\) and dtype torch.int64"),
     ],
 )
-def test_what_is_no_trial_is_named(trial, error, message):
+def test_what_is_no_trial_is_named(attribution, error, message):
     with pytest.raises(error, match=message):
-        evaluate(trial, "vanishing")
+        evaluate(attribution, "vanishing")
 
 
 @pytest.mark.parametrize(

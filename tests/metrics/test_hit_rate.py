@@ -4,7 +4,7 @@ import torch
 from perdure.core.errors import DataError, SettingError
 from perdure.metrics._evaluate import evaluate
 from perdure.metrics.hit_rate import HitRate
-from tests.metrics.trials import known_maps, patch, series, trial_of
+from tests.metrics.attributions import known_maps, patch, series, trial_of
 from tests.reference import place_loop
 
 TRUTH = patch()

@@ -3,7 +3,7 @@ import torch
 
 from perdure.core.errors import DataError, SettingError
 from perdure.metrics.iou import IoU
-from tests.metrics.trials import known_maps, patch, series, trial_of
+from tests.metrics.attributions import known_maps, patch, series, trial_of
 from tests.reference import place_loop
 
 TRUTH = patch()
@@ -30,9 +30,9 @@ def test_equals_the_loop(absolute):
     values, truth, mask = series(2)
     rows = list(place_loop.position_rows(values, truth, mask, absolute))
     curves = [place_loop.iou_curve(place_loop.heat(v), b) for v, b in rows]
-    trial = trial_of(values, truth, mask)
-    assert IoU(absolute=absolute).measure(trial).values.tolist() == pytest.approx([max(c) for c in curves])
-    measured = IoU("mean", absolute=absolute).measure(trial)
+    attribution = trial_of(values, truth, mask)
+    assert IoU(absolute=absolute).measure(attribution).values.tolist() == pytest.approx([max(c) for c in curves])
+    measured = IoU("mean", absolute=absolute).measure(attribution)
     assert measured.values.tolist() == pytest.approx([sum(c) / 50 for c in curves])
     assert measured.curve.tolist() == [pytest.approx(c) for c in curves]
 

@@ -8,16 +8,16 @@ from torch import nn
 from perdure.attribution.gradient import Gradient
 from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.attribution.smooth_grad import SmoothGrad
+from perdure.core.attribution import Attribution
 from perdure.core.errors import NonFiniteError, SettingError, ShapeError, UnsupportedError
 from perdure.core.query import Query
 from perdure.core.random import stream as named_stream
 from perdure.core.registry import METRICS
 from perdure.core.target import Logit
-from perdure.core.trial import Trial
 from perdure.metrics._evaluate import evaluate
 from perdure.metrics.parameter_randomisation import ParameterRandomisation
 from tests.cases import convolutional, recurrent, stream
-from tests.metrics.trials import trial_of
+from tests.metrics.attributions import trial_of
 from tests.reference import place_loop
 
 
@@ -35,36 +35,36 @@ class Picture:
         return dict(query.model.named_parameters())["0.weight"].detach()[0].expand_as(query.x).clone()
 
 
-def trial(method, model=None, x=None, mask=None, seeds=None):
+def attribution(method, model=None, x=None, mask=None, seeds=None):
     model = nn.Sequential(nn.Linear(40, 40), nn.Tanh(), nn.Linear(40, 3)) if model is None else model
     x = torch.randn(4, 40, generator=stream(5)) if x is None else x
     seeds = torch.zeros(0, dtype=torch.int64) if seeds is None else seeds
     query = Query(model.eval(), x, Logit(torch.arange(len(x)) % 3), mask, seeds)
-    return Trial(query, method.scores(query).detach(), method=method)
+    return Attribution(method.scores(query).detach(), source=query, method=method)
 
 
 @pytest.mark.parametrize("similarity", ["spearman", "absolute_spearman"])
 def test_a_map_of_the_input_fails_and_one_of_the_weights_passes(similarity):
     metric = ParameterRandomisation(similarity, granularity="element")
-    assert metric.measure(trial(Input())).values.tolist() == [1.0] * 4
-    curve = metric.measure(trial(Picture())).curve
+    assert metric.measure(attribution(Input())).values.tolist() == [1.0] * 4
+    curve = metric.measure(attribution(Picture())).curve
     assert curve[:, 0].tolist() == [1.0] * 4  # the last layer alone is random
     assert curve[:, 1].abs().max().item() < 4 / 40**0.5  # 4 standard deviations of independent ranks
 
 
 def test_an_inverted_map_is_told_from_the_same_only_with_its_sign():
-    some = trial(Input())
-    inverted = dataclasses.replace(some, attribution=-some.attribution)
+    some = attribution(Input())
+    inverted = dataclasses.replace(some, values=-some.values)
     assert ParameterRandomisation("spearman").measure(inverted).values.tolist() == [-1.0] * 4
     assert ParameterRandomisation("absolute_spearman").measure(inverted).values.tolist() == [1.0] * 4
 
 
 def test_random_maps_have_no_method_and_score_one():
-    some = trial(Gradient())
+    some = attribution(Gradient())
     score = evaluate(some, "parameter_randomisation:stages=1")
     assert score.null.tolist() == [1.0] * 4
     assert score.ceiling.tolist() == [0.0] * 4
-    with pytest.raises(UnsupportedError, match=r"'parameter_randomisation' explains again.*method=\.\.\."):
+    with pytest.raises(UnsupportedError, match=r"'parameter_randomisation' computes further maps"):
         evaluate(dataclasses.replace(some, method=None), "parameter_randomisation")
 
 
@@ -74,8 +74,8 @@ def test_constant_maps_are_like_constant_maps_and_nothing_else(values, known):
         def scores(self, query):
             return torch.full_like(query.x, values)
 
-    assert ParameterRandomisation().measure(trial(Flat())).values.tolist() == [known] * 4
-    other = dataclasses.replace(trial(Input()), method=Flat())
+    assert ParameterRandomisation().measure(attribution(Flat())).values.tolist() == [known] * 4
+    other = dataclasses.replace(attribution(Input()), method=Flat())
     assert ParameterRandomisation().measure(other).values.tolist() == [0.0] * 4
 
 
@@ -88,14 +88,14 @@ def redrawn(old, generator):
 def test_each_stage_equals_the_loop_on_the_same_random_models():
     """Redrawn by hand with the streams that belong to the names of the parameters."""
     model = nn.Sequential(nn.Linear(12, 9), nn.Tanh(), nn.Linear(9, 3)).eval()
-    some = trial(InputXGradient(), model, torch.randn(3, 12, generator=stream(2)))
+    some = attribution(InputXGradient(), model, torch.randn(3, 12, generator=stream(2)))
     measured = ParameterRandomisation(seed=4).measure(some)
     random, curve = copy.deepcopy(model), []
     for layer in (2, 0):
         for name, parameter in random[layer].named_parameters():
             parameter.data.copy_(redrawn(parameter, named_stream(4, "sanity_check", f"{layer}.{name}")))
         maps = InputXGradient().scores(dataclasses.replace(some.query, model=random))
-        pairs = zip(maps.abs().tolist(), some.attribution.abs().tolist(), strict=True)
+        pairs = zip(maps.abs().tolist(), some.values.abs().tolist(), strict=True)
         curve.append([place_loop.spearman(a, b) for a, b in pairs])
     torch.testing.assert_close(measured.curve, torch.tensor(curve).T)
     torch.testing.assert_close(measured.values, torch.tensor(curve).mean(0))
@@ -107,7 +107,7 @@ def test_a_recurrence_is_left_as_it_was(attention):
     before = copy.deepcopy(model.state_dict())
     mask = torch.arange(7) < lengths[:, None]
     x = torch.randn(4, 7, 4, generator=stream(3))
-    measured = ParameterRandomisation().measure(trial(Gradient(), model, x, mask))
+    measured = ParameterRandomisation().measure(attribution(Gradient(), model, x, mask))
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert measured.curve.shape[0] == 4
     assert measured.values.isfinite().all()
@@ -115,19 +115,19 @@ def test_a_recurrence_is_left_as_it_was(attention):
 
 
 def test_seeds_of_the_query_are_used_again():
-    seeded = trial(SmoothGrad(samples=3), seeds=torch.arange(4) + 10)
+    seeded = attribution(SmoothGrad(samples=3), seeds=torch.arange(4) + 10)
     assert ParameterRandomisation().measure(seeded).aux["again"].tolist() == [1.0] * 4
-    other = dataclasses.replace(seeded, query=dataclasses.replace(seeded.query, seeds=torch.arange(4) + 90))
+    other = dataclasses.replace(seeded, source=dataclasses.replace(seeded.query, seeds=torch.arange(4) + 90))
     assert (ParameterRandomisation().measure(other).aux["again"] < 1).all()
 
 
 def test_a_query_without_seeds_does_not_depend_on_the_batch():
-    some = trial(Gradient())
+    some = attribution(Gradient())
     some = dataclasses.replace(some, method=SmoothGrad(samples=3))
     alone = dataclasses.replace(
         some,
-        query=dataclasses.replace(some.query, x=some.query.x[2:3], target=Logit(torch.tensor([2]))),
-        attribution=some.attribution[2:3],
+        source=dataclasses.replace(some.query, x=some.query.x[2:3], target=Logit(torch.tensor([2]))),
+        values=some.values[2:3],
     )
     metric = ParameterRandomisation()
     torch.testing.assert_close(metric.measure(alone).curve, metric.measure(some).curve[2:3])
@@ -135,13 +135,13 @@ def test_a_query_without_seeds_does_not_depend_on_the_batch():
 
 def test_images_by_structural_similarity():
     x = torch.randn(2, 2, 6, 5, generator=stream(1))
-    some = trial(Gradient(), convolutional(), x)
-    sums = some.attribution.sum(1).abs().double()
+    some = attribution(Gradient(), convolutional(), x)
+    sums = some.values.sum(1).abs().double()
     images = [((one - one.min()) / (one.max() - one.min())).numpy() for one in sums]
     measured = ParameterRandomisation("ssim").measure(some)
     assert measured.curve.shape == (2, 3)
     assert measured.aux["again"].tolist() == pytest.approx([1.0, 1.0])
-    swapped = dataclasses.replace(some, attribution=some.attribution.flip(0))
+    swapped = dataclasses.replace(some, values=some.values.flip(0))
     crossed = ParameterRandomisation("ssim").measure(swapped).aux["again"]
     assert crossed.tolist() == pytest.approx([place_loop.ssim(images[0], images[1])] * 2, abs=1e-6)
     by_element = ParameterRandomisation("ssim", granularity="element").measure(some)
@@ -150,12 +150,12 @@ def test_images_by_structural_similarity():
 
 def test_published_redraw_leaves_normalisation_alone():
     x = torch.randn(2, 2, 6, 5, generator=stream(1))
-    measured = ParameterRandomisation(redraw="published").measure(trial(Gradient(), convolutional(), x))
+    measured = ParameterRandomisation(redraw="published").measure(attribution(Gradient(), convolutional(), x))
     assert measured.curve.shape == (2, 2)
 
 
 def test_stages_are_put_together():
-    some = trial(Gradient())
+    some = attribution(Gradient())
     whole, short = ParameterRandomisation().measure(some), ParameterRandomisation(stages=1).measure(some)
     assert torch.equal(short.curve[:, -1], whole.curve[:, -1])
     assert short.curve.shape == (4, 1)
@@ -173,12 +173,12 @@ class Explodes:
 
 def test_what_cannot_be_checked_is_named():
     with pytest.raises(ShapeError, match=r"compares images.*\(4, 40\)"):
-        ParameterRandomisation("ssim").measure(trial(Gradient()))
+        ParameterRandomisation("ssim").measure(attribution(Gradient()))
     with pytest.raises(UnsupportedError, match="the model is a function"):
         ParameterRandomisation().measure(dataclasses.replace(trial_of(torch.rand(2, 3, 2)), method=Input()))
     model = nn.Linear(40, 3)
     with pytest.raises(NonFiniteError, match="the map after stage 1 of the sanity check holds"):
-        ParameterRandomisation().measure(trial(Explodes(model), model))
+        ParameterRandomisation().measure(attribution(Explodes(model), model))
     for settings in ("similarity=pearson", "granularity=pixel", "redraw=all", "stages=0"):
         with pytest.raises(SettingError):
             METRICS.make(f"parameter_randomisation:{settings}")

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perdure.core.attribution import Attribution
 from perdure.core.errors import ConstantScoreError, OutputsWarning, SettingError
 from perdure.core.query import Query
 from perdure.core.target import Logit
-from perdure.core.trial import Trial
 from perdure.metrics import _along as along
 from perdure.metrics._evaluate import evaluate
 from perdure.metrics.deletion import Deletion
@@ -32,27 +32,27 @@ def closed_form(contributions, order):
     return inserted, contributions.sum(1) - inserted
 
 
-def by_loop(trial, metric, i):
+def by_loop(attribution, metric, i):
     """Scores of one sample, from the loop."""
-    x, a = valid_part(trial, trial.query.x, i), valid_part(trial, trial.attribution, i)
-    blank = valid_part(trial, metric.blank(trial.query), i)
+    x, a = valid_part(attribution, attribution.query.x, i), valid_part(attribution, attribution.values, i)
+    blank = valid_part(attribution, metric.blank(attribution.query), i)
     granularity = metric.granularity or ("position" if x.ndim == 3 else "element")
     places = PLACES[granularity][x.ndim](x)
     order = loop.order_of([a[place].sum().item() for place in places])
     order = order[: max(1, int(metric.share * len(order)))]
     ends = (blank, x) if isinstance(metric, Insertion) else (x, blank)
-    return function_of(trial, i), ends, places, order
+    return function_of(attribution, i), ends, places, order
 
 
 @BOTH
-@pytest.mark.parametrize("trial", [series_trial(), image_trial()], ids=["series", "images"])
+@pytest.mark.parametrize("attribution", [series_trial(), image_trial()], ids=["series", "images"])
 @pytest.mark.parametrize("granularity", [None, "position", "element"])
 @pytest.mark.parametrize(("step", "share", "baseline"), [(1, 1.0, "zero"), (3, 0.4, "mean"), (2, 1.0, "blur")])
-def test_equals_the_loop(metric, trial, granularity, step, share, baseline):
+def test_equals_the_loop(metric, attribution, granularity, step, share, baseline):
     made = metric(step=step, share=share, baseline=baseline, granularity=granularity)
-    found = made.measure(trial)
-    for i in range(len(trial.query.x)):
-        *walk, order = by_loop(trial, made, i)
+    found = made.measure(attribution)
+    for i in range(len(attribution.query.x)):
+        *walk, order = by_loop(attribution, made, i)
         scores = loop.walk(walk[0], *walk[1], walk[2], order, step)
         assert found.values[i].item() == pytest.approx(loop.area(scores, step, len(order)), abs=1e-12)
         assert found.curve[i, [0, -1]].tolist() == pytest.approx([scores[0], scores[-1]], abs=1e-12)
@@ -63,10 +63,10 @@ def test_equals_the_loop(metric, trial, granularity, step, share, baseline):
 @pytest.mark.parametrize(("step", "share"), [(1, 1.0), (2, 0.4)])
 def test_the_published_area_of_a_series_equals_its_loop(metric, step, share):
     made = metric(step=step, share=share, granularity="position", compat="published")
-    trial = series_trial()
-    found = made.measure(trial)
-    for i in range(len(trial.query.x)):
-        *walk, order = by_loop(trial, made, i)
+    attribution = series_trial()
+    found = made.measure(attribution)
+    for i in range(len(attribution.query.x)):
+        *walk, order = by_loop(attribution, made, i)
         scores = loop.walk(walk[0], *walk[1], walk[2], order, step)[1:]
         assert found.values[i].item() == pytest.approx(loop.published_area(scores), abs=1e-12)
 
@@ -77,20 +77,23 @@ def test_the_published_staircase_of_1024_pixels_has_13_steps(metric):
     draw = torch.Generator().manual_seed(0)
     x, a, weight = (torch.rand(1, 1, 32, 32, generator=draw, dtype=torch.float64) for _ in range(3))
     query = Query(lambda x: (x * weight).flatten(1).sum(1), x, lambda outputs: outputs[:, 0])
-    trial, exact = Trial(query, a), metric(step=1, points=1023)
+    attribution, exact = Attribution(a, source=query), metric(step=1, points=1023)
     made = dataclasses.replace(exact, compat="published")
-    found = made.measure(trial)
-    function, (start, end), places, order = (lambda one: (one * weight[0]).sum().item(), *by_loop_image(trial, made))
+    found = made.measure(attribution)
+    function, (start, end), places, order = (
+        lambda one: (one * weight[0]).sum().item(),
+        *by_loop_image(attribution, made),
+    )
     scores = loop.published_image_scores(function, start, end, places, order, 1)
     assert (len(scores), len(set(scores))) == (1024, 13)
     assert found.curve[0].tolist() == pytest.approx(scores, abs=1e-9)
     assert found.values.item() == pytest.approx(loop.published_area(scores), abs=1e-9)
     assert query.passes.forward == 13  # the other 1011 are known
-    assert abs(found.values.item() - exact.measure(trial).values.item()) > 0.01
+    assert abs(found.values.item() - exact.measure(attribution).values.item()) > 0.01
 
 
-def by_loop_image(trial, metric):
-    x, a, blank = trial.query.x[0], trial.attribution[0], metric.blank(trial.query)[0]
+def by_loop_image(attribution, metric):
+    x, a, blank = attribution.query.x[0], attribution.values[0], metric.blank(attribution.query)[0]
     places = loop.pixels(x)
     order = loop.order_of([a[place].sum().item() for place in places])
     return ((blank, x) if isinstance(metric, Insertion) else (x, blank)), places, order
@@ -100,25 +103,25 @@ def by_loop_image(trial, metric):
 @given(st.integers(0, 10**6))
 def test_a_linear_model_has_a_closed_form_for_every_order(seed):
     draw = torch.Generator().manual_seed(seed + 1)
-    trial, contributions = linear_trial(lambda c: torch.randn(c.shape, generator=draw, dtype=c.dtype), seed)
-    order = trial.attribution.argsort(1, descending=True)
+    attribution, contributions = linear_trial(lambda c: torch.randn(c.shape, generator=draw, dtype=c.dtype), seed)
+    order = attribution.values.argsort(1, descending=True)
     inserted, deleted = closed_form(contributions, order)
-    torch.testing.assert_close(Insertion().measure(trial).values, inserted)
-    torch.testing.assert_close(Deletion().measure(trial).values, deleted)
+    torch.testing.assert_close(Insertion().measure(attribution).values, inserted)
+    torch.testing.assert_close(Deletion().measure(attribution).values, deleted)
 
 
 def test_perfect_random_inverted_and_constant_maps_score_what_they_must():
-    trial, contributions = linear_trial(batch=1, sites=40)
+    attribution, contributions = linear_trial(batch=1, sites=40)
     total = contributions.sum().item()
     best, worst = (closed_form(contributions, (sign * contributions).argsort(1)) for sign in (-1, 1))
     in_order = closed_form(contributions, torch.arange(40)[None])
     for metric, which in ((Insertion(), 0), (Deletion(), 1)):
-        score = evaluate(trial, metric, draws=400)
+        score = evaluate(attribution, metric, draws=400)
         assert score.values.item() == pytest.approx(best[which].item())
-        inverted = dataclasses.replace(trial, attribution=-contributions)
+        inverted = dataclasses.replace(attribution, values=-contributions)
         assert metric.measure(inverted).values.item() == pytest.approx(worst[which].item())
         for constant in (torch.zeros_like(contributions), torch.full_like(contributions, 3.0)):
-            found = metric.measure(dataclasses.replace(trial, attribution=constant)).values.item()
+            found = metric.measure(dataclasses.replace(attribution, values=constant)).values.item()
             assert found == pytest.approx(in_order[which].item())  # tied sites go in the order of their index
         spread = contributions.std().item() * (40 / 12) ** 0.5 / 400**0.5  # of the mean over 400 random orders
         assert score.null.item() == pytest.approx(total / 2, abs=4 * spread)
@@ -129,7 +132,7 @@ def test_perfect_random_inverted_and_constant_maps_score_what_they_must():
 @BOTH
 def test_a_model_that_ignores_its_input_gives_its_probability(metric):
     x = torch.randn(2, 5)
-    found = metric().measure(Trial(Query(Constant(True), x, Logit(torch.tensor([0, 1]))), x))
+    found = metric().measure(Attribution(x, source=Query(Constant(True), x, Logit(torch.tensor([0, 1])))))
     expected = torch.tensor([1.0, -3.0]).softmax(0)
     torch.testing.assert_close(found.values, expected)
     torch.testing.assert_close(found.curve, expected[:, None].expand(-1, 65))
@@ -138,7 +141,9 @@ def test_a_model_that_ignores_its_input_gives_its_probability(metric):
 @BOTH
 def test_a_single_output_is_followed_as_a_sigmoid_once_it_is_declared_a_logit(metric):
     x = torch.tensor([[2.0]])
-    found = metric().measure(Trial(Query(lambda x: x, x, Logit(torch.tensor([0]), "independent_logits")), x))
+    found = metric().measure(
+        Attribution(x, source=Query(lambda x: x, x, Logit(torch.tensor([0]), "independent_logits")))
+    )
     assert found.values.item() == pytest.approx((0.5 + x.sigmoid().item()) / 2)
 
 
@@ -146,7 +151,7 @@ def test_a_single_output_is_followed_as_a_sigmoid_once_it_is_declared_a_logit(me
 def test_a_single_output_that_may_be_a_number_is_followed_as_it_is(metric):
     x = torch.tensor([[2.0]])
     with pytest.warns(OutputsWarning, match="logit or a number"):
-        found = metric().measure(Trial(Query(lambda x: x, x, Logit(torch.tensor([0]))), x))
+        found = metric().measure(Attribution(x, source=Query(lambda x: x, x, Logit(torch.tensor([0])))))
     assert found.values.item() == 1.0
 
 
@@ -154,15 +159,15 @@ def test_a_single_output_that_may_be_a_number_is_followed_as_it_is(metric):
 def test_a_score_that_is_the_same_for_every_map_is_refused(metric):
     x = torch.randn(2, 5)
     with pytest.raises(ConstantScoreError, match="same score"):
-        evaluate(Trial(Query(Constant(True), x, Logit(torch.tensor([0, 1]))), x), metric())
+        evaluate(Attribution(x, source=Query(Constant(True), x, Logit(torch.tensor([0, 1])))), metric())
 
 
 @BOTH
 def test_the_target_itself_can_be_followed(metric):
-    trial = image_trial()
-    found = metric(score="target").measure(trial)
+    attribution = image_trial()
+    found = metric(score="target").measure(attribution)
     whole = found.aux["first" if metric is Deletion else "last"]
-    torch.testing.assert_close(whole, trial.query.value(trial.query.x))
+    torch.testing.assert_close(whole, attribution.query.value(attribution.query.x))
 
 
 @BOTH
@@ -179,10 +184,10 @@ def test_batch_mates_padding_and_chunks_change_nothing(metric, monkeypatch):
 
 
 def test_many_sites_are_taken_in_few_equal_steps():
-    trial, _ = linear_trial(batch=2, sites=1000)
-    found = Deletion(points=10).measure(trial)
-    assert trial.query.passes.forward == 2 * 11
-    torch.testing.assert_close(found.values, Deletion(step=100).measure(trial).values)
+    attribution, _ = linear_trial(batch=2, sites=1000)
+    found = Deletion(points=10).measure(attribution)
+    assert attribution.query.passes.forward == 2 * 11
+    torch.testing.assert_close(found.values, Deletion(step=100).measure(attribution).values)
     assert found.curve.shape == (2, 11)
 
 
@@ -200,7 +205,7 @@ def test_settings_that_cannot_be_used(metric, setting):
 
 
 def test_insertion_ends_where_deletion_begins():
-    trial = series_trial()
-    there, back = Insertion(baseline="mean").measure(trial), Deletion(baseline="mean").measure(trial)
+    attribution = series_trial()
+    there, back = Insertion(baseline="mean").measure(attribution), Deletion(baseline="mean").measure(attribution)
     torch.testing.assert_close(there.aux["last"], back.aux["first"])
     torch.testing.assert_close(there.aux["first"], back.aux["last"])

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perdure.metrics.pointing import Pointing
-from tests.metrics.trials import known_maps, patch, series, trial_of
+from tests.metrics.attributions import known_maps, patch, series, trial_of
 from tests.reference import place_loop
 
 TRUTH = patch()

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 import torch
 
+from perdure.core.attribution import Attribution
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
 from perdure.core.random import child_seeds, uniform
 from perdure.core.target import Logit
-from perdure.core.trial import Trial
 from perdure.metrics import _along as along
 from perdure.metrics import sensitivity_n
 from perdure.metrics._evaluate import evaluate
@@ -32,11 +32,11 @@ def sets_of(seed, number, places, n, masks):
 @pytest.mark.parametrize("granularity", ["position", "element"])
 @pytest.mark.parametrize("case", ["series", "seeded", "images"])
 def test_equals_the_loop(granularity, case):
-    trial = image_trial() if case == "images" else series_trial(seeds=SEEDS if case == "seeded" else None)
+    attribution = image_trial() if case == "images" else series_trial(seeds=SEEDS if case == "seeded" else None)
     metric = SensitivityN(masks=12, points=4, granularity=granularity, baseline="mean")
-    found = metric.measure(trial)
-    for i in range(len(trial.query.x)):
-        x, a = valid_part(trial, trial.query.x, i), valid_part(trial, trial.attribution, i)
+    found = metric.measure(attribution)
+    for i in range(len(attribution.query.x)):
+        x, a = valid_part(attribution, attribution.query.x, i), valid_part(attribution, attribution.values, i)
         places = PLACES[granularity][x.ndim](x)
         worth = [a[place].sum().item() for place in places]
         most = max(1, min(int(0.8 * len(places)), len(places) - 1))
@@ -45,43 +45,43 @@ def test_equals_the_loop(granularity, case):
             sets = sets_of(int(SEEDS[i]) if case == "seeded" else 0, number, len(places), n, 12)
             axes = (1, 2) if x.ndim == 3 else (0,)
             blank = x.mean(axes, keepdim=True).expand_as(x)
-            expected = loop.sensitivity(function_of(trial, i, probability=False), x, blank, worth, places, sets)
+            expected = loop.sensitivity(function_of(attribution, i, probability=False), x, blank, worth, places, sets)
             assert found.curve[i, number].item() == pytest.approx(expected, abs=1e-7)
     torch.testing.assert_close(found.values, found.curve.mean(1))
 
 
 def test_a_linear_model_knows_every_set():
-    trial, contributions = linear_trial(sites=30)
+    attribution, contributions = linear_trial(sites=30)
     for values, expected in ((contributions, 1.0), (-contributions, -1.0), (5 * contributions + 3, 1.0)):
-        found = SensitivityN().measure(dataclasses.replace(trial, attribution=values))
+        found = SensitivityN().measure(dataclasses.replace(attribution, values=values))
         torch.testing.assert_close(found.curve, torch.full((3, 10), expected, dtype=torch.float64))
 
 
 def test_random_maps_score_nothing_and_right_ones_all():
-    trial, _ = linear_trial(batch=60, sites=30)
-    score = evaluate(trial, "sensitivity_n", draws=1)
+    attribution, _ = linear_trial(batch=60, sites=30)
+    score = evaluate(attribution, "sensitivity_n", draws=1)
     assert score.null.mean().item() == pytest.approx(0.0, abs=4 / (60 * 29) ** 0.5)  # spread of chance correlations
     assert (score.ceiling == 1).all()
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1, 1e30])
 def test_a_constant_map_scores_zero(level):
-    trial, contributions = linear_trial()
-    found = SensitivityN().measure(dataclasses.replace(trial, attribution=torch.full_like(contributions, level)))
+    attribution, contributions = linear_trial()
+    found = SensitivityN().measure(dataclasses.replace(attribution, values=torch.full_like(contributions, level)))
     assert found.curve.abs().max().item() == 0.0
 
 
 def test_a_model_that_ignores_its_input_scores_zero():
     x = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
-    found = SensitivityN().measure(Trial(Query(Constant(True), x, Logit(torch.tensor([0, 1]))), x))
+    found = SensitivityN().measure(Attribution(x, source=Query(Constant(True), x, Logit(torch.tensor([0, 1])))))
     assert found.values.tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("compat", ["exact", "published"])
 def test_the_largest_set_leaves_a_site_and_nothing_is_nan(compat):
     for sites in (1, 2, 3, 12):
-        trial, _ = linear_trial(sites=sites)
-        found = SensitivityN(share=1.0, compat=compat).measure(trial)
+        attribution, _ = linear_trial(sites=sites)
+        found = SensitivityN(share=1.0, compat=compat).measure(attribution)
         expected = 0.0 if sites == 1 else 1.0
         torch.testing.assert_close(found.values, torch.full((3,), expected, dtype=torch.float64))
 
@@ -97,12 +97,12 @@ def test_published_sizes():
 
 
 def test_published_sets_are_the_same_for_all_samples():
-    trial = series_trial(seeds=SEEDS)
+    attribution = series_trial(seeds=SEEDS)
     twin = series_trial(seeds=torch.zeros(4, dtype=torch.long))
     made = SensitivityN(masks=10, compat="published")
-    assert torch.equal(made.measure(trial).curve, made.measure(twin).curve)
+    assert torch.equal(made.measure(attribution).curve, made.measure(twin).curve)
     exact = dataclasses.replace(made, compat="exact")
-    assert not torch.equal(exact.measure(trial).curve, exact.measure(twin).curve)
+    assert not torch.equal(exact.measure(attribution).curve, exact.measure(twin).curve)
 
 
 @pytest.mark.parametrize("seeds", [None, SEEDS])

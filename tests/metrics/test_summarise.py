@@ -3,7 +3,7 @@ import pickle
 import pytest
 import torch
 
-from perdure.core.trial import Score
+from perdure.core.metric import Score
 from perdure.metrics._summarise import summarise
 from perdure.ops.interval import bootstrap_interval
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from perdure.core.errors import ShapeError
 from perdure.metrics.vanishing import Vanishing
-from tests.metrics.trials import series, trial_of
+from tests.metrics.attributions import series, trial_of
 from tests.reference import metrics_loop
 
 

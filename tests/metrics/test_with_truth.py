@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perdure.core.registry import METRICS
-from tests.metrics.trials import box, by_loop, known_maps, series, trial_of
+from tests.metrics.attributions import box, by_loop, known_maps, series, trial_of
 from tests.reference import metrics_loop
 
 TRUTH = box()
@@ -67,5 +67,5 @@ def test_equals_the_loop(name, levels, absolute):
 @pytest.mark.parametrize("name", BY_HAND)
 def test_by_hand(name):
     truth, values, known = BY_HAND[name]
-    trial = trial_of(torch.tensor([[values]]), torch.tensor([[truth]]))
-    assert METRICS.make(name).measure(trial).values.item() == pytest.approx(known)
+    attribution = trial_of(torch.tensor([[values]]), torch.tensor([[truth]]))
+    assert METRICS.make(name).measure(attribution).values.item() == pytest.approx(known)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from perdure.attribution._attribute import attribute
+from perdure.core.abilities import HasAttention
 from perdure.core.errors import LengthError, SettingError, ShapeError
-from perdure.core.protocols import Attends
 from perdure.data.planted_events import PlantedEvents
 from perdure.models._presets import model_config
 from perdure.models.attention import AMAZON, IMDB, Attention
@@ -108,7 +108,7 @@ def test_weights_follow_from_the_generator_alone_and_forget_gates_start_open():
 
 def test_its_attention_can_be_asked_for():
     model = Attention(4, (5,)).build(3, 2, stream())
-    assert isinstance(model, Attends)
+    assert isinstance(model, HasAttention)
     found = attribute(model, X, "attention", target=torch.tensor([0, 1, 0, 1]), lengths=LENGTHS)
     torch.testing.assert_close(found.values.sum((1, 2)), torch.ones(4))
 

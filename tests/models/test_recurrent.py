@@ -5,8 +5,8 @@ import pickle
 import pytest
 import torch
 
+from perdure.core.abilities import HasAttention, Resumable
 from perdure.core.errors import LengthError, SettingError, ShapeError
-from perdure.core.protocols import Attends, Resumable
 from perdure.core.query import Query
 from perdure.models._presets import PRESETS
 from perdure.models.recurrent import Recurrent
@@ -129,7 +129,7 @@ def test_attention_of_the_input_cell_is_the_row_of_the_last_valid_step(name):
     model, x = build(SMALL[name]), series()
     rows = model.input_attention.weights(x, LENGTHS)[torch.arange(4), LENGTHS - 1]
     torch.testing.assert_close(model.attention(x, LENGTHS), rows.mean(-1))
-    assert isinstance(model, Attends)
+    assert isinstance(model, HasAttention)
 
 
 def test_without_attention_there_is_none():

@@ -1,7 +1,7 @@
 import duckdb
 import torch
 
-from perdure.core.trial import Score
+from perdure.core.metric import Score
 from perdure.records.parts import read_parts, write_part
 from perdure.records.scores import Case, score_table
 

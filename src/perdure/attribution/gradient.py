@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -23,8 +22,6 @@ class Gradient:
         simonyan2014deep
     """
 
-    at_x: ClassVar[bool] = True
-
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Differentiate once.
 
@@ -34,4 +31,4 @@ class Gradient:
         Returns:
             The gradient at x.
         """
-        return query.gradient_at_x()
+        return query.gradient(query.x)

@@ -11,10 +11,10 @@ from torch.nn.functional import interpolate
 
 from perdure.attribution.iba.moments import LayerMoments, fit_layer_moments, require_fitted
 from perdure.attribution.iba.search import MaskSearch, optimise_mask
-from perdure.core.attribution import Explained
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
 from perdure.core.layer import beyond
+from perdure.core.method import MethodOutput
 from perdure.core.precision import in_single
 from perdure.core.query import Query
 from perdure.core.target import in_nats
@@ -89,7 +89,7 @@ class InformationBottleneck:
         """
         return replace(self, inside=fit_layer_moments(model, self.layer, embedded(model, batch)))
 
-    def scores(self, query: Query) -> Explained:
+    def scores(self, query: Query) -> MethodOutput:
         """Search the mask of each sample.
 
         Args:
@@ -106,7 +106,7 @@ class InformationBottleneck:
         asked = beyond(replace(query, target=in_nats(query.bound)), inside.layer)
         found = optimise_mask(asked, inside.noise(asked.x), self._search(), f"layer '{inside.layer}'")
         bits = input_map(found.nats, query.x, inside.layer) / NATS_PER_BIT
-        return Explained(bits, {"bits": bits.flatten(1).sum(1)})
+        return MethodOutput(bits, {"bits": bits.flatten(1).sum(1)})
 
     def _search(self) -> MaskSearch:
         return MaskSearch(self.beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)

@@ -21,10 +21,10 @@ from perdure.attribution.iba.moments import (
 )
 from perdure.attribution.iba.search import MaskResult, MaskSearch, Noise, optimise_mask
 from perdure.attribution.information_bottleneck import input_map
-from perdure.core.attribution import Explained
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
 from perdure.core.layer import beyond
+from perdure.core.method import MethodOutput
 from perdure.core.precision import in_single
 from perdure.core.query import Query, part
 from perdure.core.target import Signed, in_nats
@@ -145,7 +145,7 @@ class InputIBA:
         inside = None if self.prior == "noise" else fit_layer_moments(model, self.layer, batch)
         return replace(self, inputs=fit_input_moments(batch), inside=inside)
 
-    def scores(self, query: Query) -> Explained:
+    def scores(self, query: Query) -> MethodOutput:
         """Optimise the mask of the layer, learn the prior, and optimise the mask of the input.
 
         Args:
@@ -167,9 +167,9 @@ class InputIBA:
         every = {"mask": masks, "bits": bits} | ({} if prior is None else {"prior": prior.keep})
         aux = {name: values[:: len(asked.x) // len(query.x)] for name, values in every.items()}
         if self.read_out != "signed":
-            return Explained(aux[self.read_out], aux)
+            return MethodOutput(aux[self.read_out], aux)
         kept, against = masks[::2], masks[1::2]
-        return Explained(kept - (1 - kept) * against, aux | {"against": against})
+        return MethodOutput(kept - (1 - kept) * against, aux | {"against": against})
 
     def _prior(self, query: Query, inside: LayerMoments, noise: Noise) -> Mask:
         """Learn what is cheap to keep."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -25,8 +24,6 @@ class InputXGradient:
         shrikumar2017learning
     """
 
-    at_x: ClassVar[bool] = True
-
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Differentiate once.
 
@@ -36,4 +33,4 @@ class InputXGradient:
         Returns:
             The products.
         """
-        return query.x * query.gradient_at_x()
+        return query.x * query.gradient(query.x)

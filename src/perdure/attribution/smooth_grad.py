@@ -9,11 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.core.attribution import explained
 from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.core.protocols import Fits, Method
+from perdure.core.method import Method, NeedsFit, as_output
 from perdure.core.query import Query, part
 from perdure.core.random import child_seeds, normal
 from perdure.core.registry import METHODS
@@ -57,20 +56,20 @@ class SmoothGrad:
     def is_fitted(self) -> bool:
         """Whether the inner method needs to see nothing more."""
         inner = self._inner()
-        return not isinstance(inner, Fits) or inner.is_fitted
+        return not isinstance(inner, NeedsFit) or inner.is_fitted
 
     def fit(self, model: nn.Module, batch: Batch) -> SmoothGrad:
         """Let the inner method see samples, without noise.
 
         Args:
-            model: that will be explained.
-            batch: samples like those that will be explained, of which none should be.
+            model: that will be as_output.
+            batch: samples like those that will be as_output, of which none should be.
 
         Returns:
             The method for this model; the same one when the inner method needs no samples.
         """
         inner = self._inner()
-        return dataclasses.replace(self, method=inner.fit(model, batch)) if isinstance(inner, Fits) else self
+        return dataclasses.replace(self, method=inner.fit(model, batch)) if isinstance(inner, NeedsFit) else self
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Explain noisy copies, several at once, and average.
@@ -85,7 +84,7 @@ class SmoothGrad:
         deviation = self.noise * _range(query)
         total = torch.zeros_like(query.x)
         for copies in torch.split(torch.arange(self.samples), max(1, query.rows // len(query.x))):
-            maps = explained(method.scores(_noisy(query, deviation, copies))).values
+            maps = as_output(method.scores(_noisy(query, deviation, copies))).values
             total += maps.reshape(len(query.x), len(copies), *query.x.shape[1:]).sum(1)
         return total / self.samples
 

@@ -19,7 +19,7 @@ from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly, verdicts
 from perdure.core.batch import Batch, select
 from perdure.core.estimate import Estimate, write_estimate
-from perdure.core.protocols import Metric
+from perdure.core.metric import Metric
 from perdure.core.registry import METRICS, folder_name
 from perdure.core.verdict import Verdict, write_verdict
 from perdure.data._splits import Splits

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from perdure.audit.explained import Explained
 from perdure.audit.over_time import OverTime
+from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.estimate import Estimate
+from perdure.core.metric import Measurement
 from perdure.core.query import Query
 from perdure.core.random import stream
-from perdure.core.trial import Measurement, Trial
 from perdure.core.written import unset
 from perdure.metrics.vanishing import Vanishing
 from perdure.ops.interval import bootstrap_interval
@@ -73,4 +74,4 @@ def vanishing_of(maps: Tensor, batch: Batch) -> Measurement:
         Vanishing index, profile and reach of each sample.
     """
     query = Query(torch.nn.Identity(), batch.inputs, torch.Tensor.double, batch.mask)
-    return Vanishing().measure(Trial(query, maps.to(batch.inputs.device)))
+    return Vanishing().measure(Attribution(maps.to(batch.inputs.device), source=query))

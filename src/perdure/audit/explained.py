@@ -13,9 +13,8 @@ from torch import Tensor
 from perdure.audit.kind import Kind
 from perdure.core.batch import Batch
 from perdure.core.estimate import Estimate
-from perdure.core.protocols import Metric
+from perdure.core.metric import Metric, Score
 from perdure.core.registry import METHODS, folder_name
-from perdure.core.trial import Score
 from perdure.engine.explain import Explaining, explain
 from perdure.engine.fitted import prepared
 from perdure.engine.judge import Judging, judge

@@ -15,10 +15,10 @@ from perdure.attribution.iba.search import Noise, draw_noise
 from perdure.attribution.input_iba import InputIBA
 from perdure.core.batch import Batch, select
 from perdure.core.estimate import Estimate
+from perdure.core.metric import Score
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
 from perdure.core.target import LogProbability, Probability
-from perdure.core.trial import Score
 from perdure.engine.fitted import SEEN
 from perdure.engine.summaries import stored_scores
 from perdure.metrics._summarise import summarise

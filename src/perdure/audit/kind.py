@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
-from perdure.core.protocols import Metric
+from perdure.core.metric import Metric
 from perdure.metrics.deletion import Deletion
 from perdure.metrics.insertion import Insertion
 from perdure.metrics.parameter_randomisation import ParameterRandomisation

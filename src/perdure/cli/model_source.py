@@ -12,7 +12,7 @@ from perdure.core.errors import SettingError
 if TYPE_CHECKING:
     from torch import nn
 
-    from perdure.core.protocols import Architecture
+    from perdure.core.abilities import Architecture
     from perdure.data._splits import Splits
     from perdure.training.course import Progress
     from perdure.training.settings import Training

@@ -15,7 +15,7 @@ from perdure.records.place import exists
 if TYPE_CHECKING:
     from torch import nn
 
-    from perdure.core.protocols import Architecture
+    from perdure.core.abilities import Architecture
     from perdure.data._splits import Splits
 
 __all__ = ["asks_for_code", "factory_of", "read_by", "resolve", "resolve_all"]

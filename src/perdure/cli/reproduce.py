@@ -37,8 +37,8 @@ from perdure.records.plan import Wanted
 if TYPE_CHECKING:
     from torch import nn
 
+    from perdure.core.abilities import Architecture
     from perdure.core.batch import Batch
-    from perdure.core.protocols import Architecture
     from perdure.data._splits import Splits
     from perdure.engine.piece import Engine
     from perdure.training.settings import Training
@@ -206,13 +206,13 @@ def _trained(folders: Sequence[Path]) -> dict[str, Path]:
 def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     """Choose the methods when none is named: attention where there is one, beside gradients."""
     from perdure.audit.kind import kind_of
+    from perdure.core.abilities import HasAttention
     from perdure.core.device import device_of
     from perdure.core.evaluation import evaluation
-    from perdure.core.protocols import Attends
 
     shown = None
-    if isinstance(model, Attends) and batch.inputs.ndim == 3:
-        ask: Attends = model
+    if isinstance(model, HasAttention) and batch.inputs.ndim == 3:
+        ask: HasAttention = model
         with evaluation(model):
             shown = ask.attention(batch.inputs[:1].to(device_of(model)))
     return ("attention", "gradient", "integrated_gradients:steps=32") if shown is not None else kind_of(batch).methods

@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from perdure.core.brief import Brief
 from perdure.core.errors import EmptyDataError
+from perdure.core.short_repr import ShortRepr
 from perdure.core.text import Text
 
 __all__ = ["Batch", "batches", "select"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Batch(Brief):
+class Batch(ShortRepr):
     """Samples, their labels, and the inputs known to matter.
 
     Args:
@@ -49,6 +49,11 @@ class Batch(Brief):
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def lengths(self) -> Int[Tensor, " batch"] | None:
+        """Number of valid steps of each sample; None without a mask."""
+        return None if self.mask is None else self.mask.sum(1)
 
 
 def select(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from perdure.core.abilities import HasSideInputs
 from perdure.core.errors import LengthError, PerdureError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
-from perdure.core.protocols import HasSideInputs
 
 __all__ = ["NO_SIDE", "Side", "call_in_parts", "call_model", "side_inputs", "side_of"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_inputs
 from perdure.core.errors import LabelError, LengthError, SettingError, ShapeError
-from perdure.core.trial import Trial
 
-__all__ = ["check_generator", "check_made", "check_trial"]
+__all__ = ["check_attribution", "check_generator", "check_made"]
 
 
 def check_made(thing: object, verb: str, noun: str) -> None:
@@ -53,43 +53,42 @@ def check_generator(generator: object) -> None:
         )
 
 
-def check_trial(trial: object) -> None:
-    """Check that a trial is one, and that its parts are what they should be; shapes of maps are not looked at.
+def check_attribution(attribution: object) -> None:
+    """Check the parts of an attribution that a metric reads; the shape of the map is checked by `evaluate`.
 
     Args:
-        trial: what was given.
+        attribution: The attribution.
 
     Raises:
-        SettingError: when it is no trial, or its method is a name.
-        ShapeError: when its map or inputs are no floats.
-        LabelError: when the target of its query is no function of the outputs.
-        LengthError: when its mask is not that of its steps.
+        SettingError: If it is not an attribution, or its method is a name.
+        ShapeError: If its map or inputs are not floating point tensors.
+        LabelError: If its target is not a function of the outputs.
+        LengthError: If its mask does not fit the steps of its inputs.
     """
-    if not isinstance(trial, Trial):
+    if not isinstance(attribution, Attribution):
         raise SettingError(
-            f"what is to be judged is {type(trial).__name__}, no trial",
-            "give the .trial of what perdure.attribute returned, or make one: "
-            "perdure.Trial(perdure.Query(model, x, perdure.Logit(labels)), values)",
+            f"{type(attribution).__name__} is not an attribution",
+            "pass the result of perdure.attribute, or a map shaped like the inputs with model=, x= and target=",
         )
-    query, values = trial.query, trial.attribution
+    query, values = attribution.query, attribution.values
     if not isinstance(values, Tensor):
         raise ShapeError(
-            f"the map is {type(values).__name__}", "give the tensor; that of an attribution is its .values"
+            f"the map is {type(values).__name__}", "pass the tensor; that of an attribution is its .values"
         )
     check_inputs(query.x, "x of the query")
     if not callable(query.target):
         raise LabelError(
             f"the target of the query is {type(query.target).__name__}",
-            "give a function of the outputs, such as perdure.Logit(labels)",
+            "pass a function of the outputs, such as perdure.Logit(labels)",
         )
     if query.mask is not None and (query.mask.shape != query.x.shape[:2] or query.mask.dtype != torch.bool):
         raise LengthError(
             f"the mask of the query has shape {tuple(query.mask.shape)} and dtype {query.mask.dtype} for inputs "
             f"{tuple(query.x.shape)}",
-            "give (batch, time), true at valid steps: torch.arange(time) < lengths[:, None]",
+            "pass (batch, time), true at valid steps: torch.arange(time) < lengths[:, None]",
         )
-    if isinstance(trial.method, str):
+    if isinstance(attribution.method, str):
         raise SettingError(
-            f"the method of the trial is the name '{trial.method}'",
-            f"give the method itself: perdure.METHODS.make('{trial.method}')",
+            f"the method of the attribution is the name '{attribution.method}'",
+            f"pass the method itself: perdure.METHODS.make('{attribution.method}')",
         )

@@ -83,7 +83,7 @@ def in_single(query: Query) -> Query:
     if x.dtype == query.x.dtype and not _autocasts(x.device):
         return query
     model = InDtype(query.model, query.x.dtype)
-    return replace(query, model=model, x=x, target=query.bound, opening=None)
+    return replace(query, model=model, x=x, target=query.bound, cached=None)
 
 
 def _autocasts(device: torch.device) -> bool:

@@ -11,14 +11,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from perdure.core.abilities import HasAttention, Resumable
 from perdure.core.binding import Scaled, bind_target, outputs_at
-from perdure.core.brief import Brief
+from perdure.core.cached_forward import CachedForward
 from perdure.core.call import NO_SIDE, Side, call_model, side_inputs, side_of
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.memory import keep_freed_memory
-from perdure.core.opening import Opening
-from perdure.core.protocols import Attends, Resumable
+from perdure.core.short_repr import ShortRepr
 from perdure.core.target import Target, label_target, select_target
 
 __all__ = ["Passes", "Query", "part", "row_limit"]
@@ -38,7 +38,7 @@ class Passes:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Query(Brief):
+class Query(ShortRepr):
     """One question: why does the model give these inputs that target?
 
     Args:
@@ -50,7 +50,7 @@ class Query(Brief):
         batch_size: most rows in one call of the model, copies of the samples included; None for a number that suits
             the size of a sample.
         passes: counts the work.
-        opening: the first pass of x, where it was kept.
+        cached: The forward pass of x with its graph, if it was computed before.
         side: side inputs of each sample, which stay the same at all points; None for those that the model finds for x.
         among: positions of the samples among all samples of the call, with their number; None when these are all.
             Settings with one row per sample are selected by them.
@@ -63,7 +63,7 @@ class Query(Brief):
     seeds: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64), repr=False)
     batch_size: int | None = field(default=None, repr=False)
     passes: Passes = field(default_factory=Passes)
-    opening: Opening | None = field(default=None, repr=False)
+    cached: CachedForward | None = field(default=None, repr=False)
     side: Side | None = field(default=None, repr=False)
     among: tuple[Int[Tensor, " batch"], int] | None = field(default=None, repr=False)
 
@@ -146,25 +146,12 @@ class Query(Brief):
         Raises:
             IndependentOutputError: when no gradient connects output and input.
         """
+        if points is self.x and self.cached is not None:
+            return self._backward_from_cache(self.cached)
         with evaluation(self.model), torch.enable_grad():
             pairs = [query._backward(some) for query, some in self._parts(points)]
         values, gradients = pairs[0] if len(pairs) == 1 else (torch.cat(some, 1) for some in zip(*pairs, strict=True))
         return (values, gradients) if points.ndim > self.x.ndim else (values[0], gradients[0])
-
-    def gradient_at_x(self) -> Float[Tensor, "batch *site"]:
-        """Differentiate the target at x itself; a kept first pass is not made again.
-
-        Returns:
-            The gradient at x.
-
-        Raises:
-            IndependentOutputError: when no gradient connects output and input.
-        """
-        if self.opening is None:
-            return self.gradient(self.x)
-        self.passes.forward += len(self.x)
-        with torch.enable_grad():
-            return self._differentiated(self._scalar(self.opening.outputs), self.opening.x)
 
     def outputs(self, points: Float[Tensor, "copies batch *site"]) -> Float[Tensor, "copies batch *output"]:
         """Compute all outputs at points, without a graph.
@@ -214,7 +201,7 @@ class Query(Brief):
             UnsupportedError: when the model has no attention.
         """
         weights = None
-        if isinstance(self.model, Attends):
+        if isinstance(self.model, HasAttention):
             self.passes.forward += len(self.x)
             with evaluation(self.model), torch.no_grad():
                 weights = self.model.attention(self.x.clone(), self.lengths)
@@ -324,6 +311,13 @@ class Query(Brief):
         values = self._forward(leaf)
         return values.detach(), self._differentiated(values, leaf)
 
+    def _backward_from_cache(self, cached: CachedForward) -> tuple[Tensor, Tensor]:
+        """Differentiate at x itself without a further forward pass; the cached one is counted here."""
+        self.passes.forward += len(self.x)
+        with torch.enable_grad():
+            values = self._scalar(cached.outputs)
+            return values.detach(), self._differentiated(values, cached.x)
+
     def _differentiated(self, values: Tensor, leaf: Tensor) -> Tensor:
         total = values.sum()
         self.passes.backward += values.numel()
@@ -370,7 +364,7 @@ def part(query: Query, index: slice | Tensor) -> Query:
         index: which samples: a slice, or positions, which may repeat.
 
     Returns:
-        The question about these samples, with the same `passes`; its first pass is kept when it is about all.
+        The question about these samples, with the same `passes`; its cached pass is kept when it is about all.
     """
     if isinstance(index, slice) and index.indices(len(query.x)) == (0, len(query.x), 1):
         return query
@@ -381,4 +375,4 @@ def part(query: Query, index: slice | Tensor) -> Query:
     positions, count = query.positions
     among = (positions[index.to(positions.device) if isinstance(index, Tensor) else index], count)
     x = query.x[index]
-    return replace(query, x=x, mask=mask, seeds=seeds, target=target, opening=None, side=side, among=among)
+    return replace(query, x=x, mask=mask, seeds=seeds, target=target, cached=None, side=side, among=among)

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.brief import Brief
 from perdure.core.outputs import Outputs, as_classes, log_odds, log_probability, margins, probability
+from perdure.core.short_repr import ShortRepr
 
 __all__ = [
     "LABEL_TARGETS",
@@ -40,7 +40,7 @@ evaluated in smaller groups and other orders."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OfLabel(Brief, ABC):
+class OfLabel(ShortRepr, ABC):
     """A target of one class of each sample.
 
     Args:
@@ -160,7 +160,7 @@ class Margin(OfLabel):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AtStep(Brief):
+class AtStep(ShortRepr):
     """A target of one step, for models with an output at every step.
 
     Args:
@@ -196,7 +196,7 @@ class AtStep(Brief):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Signed(Brief):
+class Signed(ShortRepr):
     """A target whose sign is reversed for some samples.
 
     Args:

@@ -10,12 +10,12 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from perdure.attribution._attribute import attribute
+from perdure.attribution._attribute import attribute, attribute_cached
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
-from perdure.core.opening import opened
+from perdure.core.cached_forward import forward_with_graph
+from perdure.core.method import Method
 from perdure.core.outputs import declared_outputs, predicted_class
-from perdure.core.protocols import AtX, Method
 from perdure.core.query import row_limit
 from perdure.core.random import stream
 from perdure.core.target import LABEL_TARGETS
@@ -75,19 +75,19 @@ class Explaining:
         batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
         inputs, lengths = embedded(self.model, batch).inputs, lengths_of(batch.mask)
         fits = len(batch) <= (row_limit(inputs) if self.batch_size is None else self.batch_size)
-        opening = opened(self.model, inputs, lengths) if fits and isinstance(self.method, AtX) else None
-        outputs = predict(self.model, batch, self.batch_size) if opening is None else opening.outputs
+        cached = forward_with_graph(self.model, inputs, lengths) if fits else None
+        outputs = predict(self.model, batch, self.batch_size) if cached is None else cached.outputs.detach()
         prediction = predicted_class(outputs, declared_outputs(self.model) or "logits")
         explained = prediction if self.explained == "prediction" else batch.label
-        attribution = attribute(
-            self.model,
-            inputs,
+        compute = (
+            partial(attribute, self.model, inputs) if cached is None else partial(attribute_cached, cached, self.model)
+        )
+        attribution = compute(
             self.method,
             target=LABEL_TARGETS[self.target](explained),
             lengths=lengths,
             generator=stream(self.seed, "explain", index),
             batch_size=self.batch_size,
-            opening=opening,
         )
         return partial(self._store, index, attribution, batch, prediction, explained)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from perdure.core.batch import Batch, select
-from perdure.core.protocols import Fits, Method
+from perdure.core.method import Method, NeedsFit
 from perdure.core.threads import one_thread
 from perdure.models._embedded import embedded
 
@@ -35,7 +35,7 @@ def prepared(method: Method, model: nn.Module, batch: Batch) -> Method:
         >>> prepared(InputIBA(), nn.Flatten(), batch).is_fitted
         True
     """
-    if not isinstance(method, Fits) or method.is_fitted:
+    if not isinstance(method, NeedsFit) or method.is_fitted:
         return method
     with one_thread():
         return method.fit(model, embedded(model, select(batch, slice(0, SEEN))))

@@ -9,15 +9,15 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from perdure.core.attribution import Provenance
+from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch, select
 from perdure.core.errors import PartError, UnsupportedError
-from perdure.core.protocols import AsksAgain, Fits, Method, Metric
+from perdure.core.method import Method, NeedsFit
+from perdure.core.metric import Metric, NeedsMethod
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
 from perdure.core.registry import METHODS, METRICS, name_of
 from perdure.core.target import LABEL_TARGETS
-from perdure.core.trial import Trial
 from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
 from perdure.metrics._evaluate import evaluate
@@ -67,15 +67,15 @@ class Judging:
             index: number of the part.
         """
         stored = read_maps(part_path(self.maps, index))
-        trial = self._trial(stored)
+        attribution = self._with_source(stored)
         tables = []
         for metric in self.metrics:
             random = stream(self.case.seed, "null", METRICS.seed_name(name_of(metric)), index)
-            score = evaluate(trial, metric, draws=self.draws, generator=random, batch_size=self.batch_size)
+            score = evaluate(attribution, metric, draws=self.draws, generator=random, batch_size=self.batch_size)
             tables.append(score_table(score, stored.id, self.case))
         write_part(self.folder, index, pa.concat_tables(tables))
 
-    def _trial(self, stored: StoredMaps) -> Trial:
+    def _with_source(self, stored: StoredMaps) -> Attribution:
         places = {name: place for place, name in enumerate(self.batch.id)}
         unknown = [name for name in stored.id if name not in places]
         if unknown:
@@ -88,14 +88,14 @@ class Judging:
         target = LABEL_TARGETS[record.target](stored.explained)
         query = Query(self.model, batch.inputs, target, batch.mask, _seeds(record, len(batch)))
         values = stored.attribution.values.to(batch.inputs.device)
-        return Trial(query, values, batch.truth, self._method(record))
+        return Attribution(values, source=query, truth=batch.truth, method=self._method(record))
 
     def _method(self, record: Provenance) -> Method | None:
         """Make the method of stored maps again, where a metric asks for it."""
-        if not any(isinstance(metric, AsksAgain) and metric.needs_method for metric in self.metrics):
+        if not any(isinstance(metric, NeedsMethod) and metric.needs_method for metric in self.metrics):
             return None
         made: Method = METHODS.make(record.method, record.fields)
-        if not isinstance(made, Fits) or made.is_fitted:
+        if not isinstance(made, NeedsFit) or made.is_fitted:
             return made
         if self.fitted is None:
             raise UnsupportedError(

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from perdure.core.estimate import Estimate
+from perdure.core.metric import Score
 from perdure.core.random import stream
 from perdure.core.registry import METRICS
-from perdure.core.trial import Score
 from perdure.core.written import unset
 from perdure.metrics._summarise import summarise
 from perdure.records.parts import read_parts

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from perdure.core.call import NO_SIDE, Side, call_model, side_of
 from perdure.core.errors import LabelError, SettingError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
-from perdure.core.protocols import Method
+from perdure.core.method import Method
 from perdure.core.registry import name_of
 
 __all__ = [

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from perdure.attribution._attribute import attribute
 from perdure.core.call import side_inputs, side_of
+from perdure.core.method import Method
 from perdure.core.optional import require
 from perdure.core.outputs import declared_outputs
-from perdure.core.protocols import Method
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit
 from perdure.interop._captum_call import (

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute
-from perdure.core.protocols import Method
+from perdure.core.method import Method
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit, Target
 

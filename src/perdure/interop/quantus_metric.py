@@ -13,15 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from perdure.core.attribution import Attribution
 from perdure.core.call import NO_SIDE, Side, call_model
 from perdure.core.copy import copy_module
 from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.evaluation import evaluation
+from perdure.core.method import Method
+from perdure.core.metric import Measurement
 from perdure.core.optional import require
-from perdure.core.protocols import Method
 from perdure.core.query import Passes, Query, part
 from perdure.core.random import seed_libraries
-from perdure.core.trial import Measurement, Trial
 from perdure.interop.quantus import QuantusExplainer
 from perdure.ops.baseline import seeds_or_fixed
 
@@ -96,12 +97,12 @@ class QuantusMetric:
         """The best possible value."""
         return float(self.higher_is_better) if self.bound is None else self.bound
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Evaluate each sample separately.
 
         Args:
-            trial: Trial with a target of labels, and with a method for metrics that compute further maps. Without a
-                method the further maps are random.
+            attribution: Map of a target of labels, with its method for metrics that compute further maps. Without
+                a method the further maps are random.
 
         Returns:
             Values of Quantus; the mean and the curve if it returns several numbers per sample.
@@ -109,21 +110,21 @@ class QuantusMetric:
         Raises:
             UnsupportedError: for a target that is a function, and for errors of Quantus.
         """
-        if getattr(trial.query.target, "label", None) is None:
+        if getattr(attribution.query.target, "label", None) is None:
             raise UnsupportedError(
                 "Quantus needs the class of each sample, and the target is a function",
                 "pass a target of labels, such as perdure.Logit(labels)",
             )
-        model = copy_module(trial.query.model)
-        rows = [self._evaluate_sample(model, _select_sample(trial, i)) for i in range(len(trial.attribution))]
-        values = torch.stack([row.mean() for row in rows]).to(trial.attribution)
+        model = copy_module(attribution.query.model)
+        rows = [self._evaluate_sample(model, _select_sample(attribution, i)) for i in range(len(attribution.values))]
+        values = torch.stack([row.mean() for row in rows]).to(attribution.values)
         alike = len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
         return Measurement(values, torch.stack(rows).to(values) if alike else None)
 
-    def _evaluate_sample(self, model: Any, trial: Trial) -> Tensor:
-        query, target = trial.query, trial.query.target
-        truth = None if trial.truth is None else _as_image(trial.truth).any(1, keepdim=True)
-        values = _as_image(trial.attribution)
+    def _evaluate_sample(self, model: Any, attribution: Attribution) -> Tensor:
+        query, target = attribution.query, attribution.query.target
+        truth = None if attribution.truth is None else _as_image(attribution.truth).any(1, keepdim=True)
+        values = _as_image(attribution.values)
         values = values.sum(1, keepdim=True) if self.needs_truth else values  # positions, as in the truth of Quantus
         with evaluation(model), seed_libraries(int(query.seeds[0]), query.x.device), warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"quantus\.")
@@ -137,7 +138,9 @@ class QuantusMetric:
                     channel_first=True,
                     softmax=self.softmax,
                     device=str(query.x.device),
-                    explain_func=_draw_random_map if trial.method is None else _Explainer(trial.method, query.target),
+                    explain_func=_draw_random_map
+                    if attribution.method is None
+                    else _Explainer(attribution.method, query.target),
                 )
             except FAILURES as error:
                 raise UnsupportedError(
@@ -200,14 +203,14 @@ def _find_class(name: str) -> Any:
     return known[name]
 
 
-def _select_sample(trial: Trial, index: int) -> Trial:
+def _select_sample(attribution: Attribution, index: int) -> Attribution:
     """Select one sample, cut to its valid steps."""
-    seeds = seeds_or_fixed(trial.query.seeds, len(trial.attribution))
-    query: Query = part(replace(trial.query, seeds=seeds), slice(index, index + 1))
+    seeds = seeds_or_fixed(attribution.query.seeds, len(attribution.values))
+    query: Query = part(replace(attribution.query, seeds=seeds), slice(index, index + 1))
     steps = query.x.shape[1] if query.lengths is None else int(query.lengths[0])
-    truth = None if trial.truth is None else trial.truth[index : index + 1, :steps]
+    truth = None if attribution.truth is None else attribution.truth[index : index + 1, :steps]
     cut = replace(query, x=query.x[:, :steps], mask=None)
-    return replace(trial, query=cut, attribution=trial.attribution[index : index + 1, :steps], truth=truth)
+    return replace(attribution, source=cut, values=attribution.values[index : index + 1, :steps], truth=truth)
 
 
 def _to_array(values: Tensor) -> np.ndarray:

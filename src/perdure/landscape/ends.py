@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from perdure.core.abilities import Architecture
 from perdure.core.errors import CheckpointError, RunFolderError, UnsupportedError
-from perdure.core.protocols import Architecture
 from perdure.data._splits import Splits
 from perdure.landscape.align import Alignment, align
 from perdure.landscape.symmetry import find_symmetries

@@ -1,21 +1,24 @@
-"""The door of judgement: any metric, always between its null and its ceiling."""
+"""The entry point of metrics: any score between its null and its ceiling."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Callable, Sequence
+from typing import Literal, overload
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
+from perdure.core.build_query import build_query
 from perdure.core.check import check_counts, check_inputs, check_truth
 from perdure.core.errors import ConstantScoreError, NonFiniteError, SettingError, ShapeError, UnsupportedError
-from perdure.core.given import check_generator, check_made, check_trial
-from perdure.core.protocols import AsksAgain, Metric
+from perdure.core.given import check_attribution, check_generator, check_made
+from perdure.core.metric import Measurement, Metric, NeedsMethod, Score
 from perdure.core.random import sub_seeds, uniform
 from perdure.core.registry import METRICS, name_of
-from perdure.core.trial import Measurement, Score, Trial
+from perdure.core.target import Target
 from perdure.core.written import written
 from perdure.metrics._sites import check_both_kinds
 from perdure.ops.baseline import check_at_baseline
@@ -25,10 +28,15 @@ __all__ = ["evaluate"]
 
 
 @overload
-def evaluate(  # type: ignore[overload-overlap]  # a text is one name
-    trial: Trial,
+def evaluate(  # type: ignore[overload-overlap]  # a text is a sequence of texts
+    attribution: Attribution | Float[Tensor, "batch *site"],
     metric: Metric | str,
     *,
+    truth: Bool[Tensor, "batch *site"] | None = None,
+    model: Callable[..., Tensor] | None = None,
+    x: Float[Tensor, "batch *site"] | None = None,
+    target: Target | Int[Tensor, " batch"] | int | Literal["predicted"] | None = None,
+    lengths: Int[Tensor, " batch"] | None = None,
     draws: int = 5,
     generator: torch.Generator | None = None,
     batch_size: int | None = None,
@@ -37,9 +45,14 @@ def evaluate(  # type: ignore[overload-overlap]  # a text is one name
 
 @overload
 def evaluate(
-    trial: Trial,
+    attribution: Attribution | Float[Tensor, "batch *site"],
     metric: Sequence[Metric | str],
     *,
+    truth: Bool[Tensor, "batch *site"] | None = None,
+    model: Callable[..., Tensor] | None = None,
+    x: Float[Tensor, "batch *site"] | None = None,
+    target: Target | Int[Tensor, " batch"] | int | Literal["predicted"] | None = None,
+    lengths: Int[Tensor, " batch"] | None = None,
     draws: int = 5,
     generator: torch.Generator | None = None,
     batch_size: int | None = None,
@@ -47,98 +60,143 @@ def evaluate(
 
 
 def evaluate(
-    trial: Trial,
+    attribution: Attribution | Float[Tensor, "batch *site"],
     metric: Metric | str | Sequence[Metric | str],
     *,
+    truth: Bool[Tensor, "batch *site"] | None = None,
+    model: Callable[..., Tensor] | None = None,
+    x: Float[Tensor, "batch *site"] | None = None,
+    target: Target | Int[Tensor, " batch"] | int | Literal["predicted"] | None = None,
+    lengths: Int[Tensor, " batch"] | None = None,
     draws: int = 5,
     generator: torch.Generator | None = None,
     batch_size: int | None = None,
 ) -> Score | dict[str, Score]:
-    """Judge a trial and place the result between null and ceiling.
+    """Evaluate a map by a metric and place the score between null and ceiling.
 
-    The null is the same metric on uniform random maps; the ceiling is the same metric on the truth, or the
-    metric's best value where it needs no truth.
+    The null is the score of uniform random maps; the ceiling is the score of the truth, or the best value of the
+    metric where it needs no truth.
 
     Args:
-        trial: the explanation to judge; that of an attribution is its `.trial`.
-        metric: a metric or its registry name, also with settings: "auroc:absolute=false"; or a list of several.
-        draws: random maps per sample for the null.
-        generator: the stream of these maps, from which several metrics draw in turn; when None, each draws from a
-            fresh one with seed 0.
-        batch_size: most rows in one call of the model, perturbed copies of samples included, which bounds memory; it
-            does not change the scores. None for that of the attribution.
+        attribution: Result of `attribute`; or a map from another source, shaped like the inputs, with `model`, `x` and
+            `target`.
+        metric: A metric or its registry name, also with settings: "auroc:absolute=false"; or a list of several.
+        truth: True at the elements known to matter, shaped like the inputs; None for that of the attribution.
+        model: The model that a tensor explains.
+        x: The inputs that a tensor explains.
+        target: The target that a tensor explains, as in `attribute`.
+        lengths: Number of valid steps of the samples that a tensor explains.
+        draws: Number of random maps per sample for the null.
+        generator: Random stream of these maps, from which several metrics draw in turn; if None, each metric draws
+            from a new one with seed 0.
+        batch_size: Maximum number of rows in one call of the model, including perturbed copies of samples. It bounds
+            memory and does not change the scores. None for that of the attribution.
 
     Returns:
         The score of each sample, with null and ceiling of that sample; for a list, the scores by the names of the
         metrics, with the settings that differ from their defaults.
 
     Raises:
-        DataError: when the maps, the truth or the labels are not usable; for metrics that compare with the truth also
-            when it marks none or all of a sample's valid sites.
-        UnsupportedError: when the metric needs a truth or a method and the trial has none.
-        ConstantScoreError: when every map of these samples has the same score.
-        UnknownNameError: when no metric has this name.
-        SettingError: when a setting of the metric, or the number of draws, cannot be used.
+        DataError: If the map, the truth or the labels cannot be used; for metrics that compare with the truth also if
+            it marks none or all of a sample's valid elements.
+        UnsupportedError: If the metric needs a truth or a method and there is none.
+        ConstantScoreError: If every map of these samples has the same score.
+        UnknownNameError: If no metric has this name.
+        SettingError: If a setting of the metric or the number of draws cannot be used, if a tensor comes without
+            model, x or target, or an attribution with them.
 
     Example:
-        >>> from perdure.core.query import Query
         >>> x, truth = torch.rand(1, 4, 2), torch.tensor([[[1, 0]] * 4]).bool()
-        >>> query = Query(lambda x: x.sum((1, 2)), x, lambda logits: logits[:, 0])
-        >>> evaluate(Trial(query, truth.float(), truth), "auprc").values.item()
+        >>> evaluate(truth.float(), "auprc", truth=truth, model=lambda x: x.sum(1), x=x, target=0).values.item()
         1.0
     """
     if isinstance(metric, Sequence) and not isinstance(metric, str):
-        found = [evaluate(trial, one, draws=draws, generator=generator, batch_size=batch_size) for one in metric]
-        return {score.metric: score for score in found}
+        source = _with_source(attribution, model, x, target, lengths)
+        scores = [
+            evaluate(source, item, truth=truth, draws=draws, generator=generator, batch_size=batch_size)
+            for item in metric
+        ]
+        return {score.metric: score for score in scores}
     if draws < 1:
-        raise SettingError(f"draws={draws}", "give one random map per sample or more; five are enough for a mean")
+        raise SettingError(f"draws={draws}", "pass one random map per sample or more; five are enough for a mean")
     check_generator(generator)
     made: Metric = METRICS.make(metric) if isinstance(metric, str) else metric
     check_made(made, "measure", "metric")
-    _check(trial, made)
-    if batch_size is not None:
-        check_counts(batch_size=batch_size)
-        trial = dataclasses.replace(trial, query=dataclasses.replace(trial.query, batch_size=batch_size))
-    trial = dataclasses.replace(trial, query=dataclasses.replace(trial.query, target=trial.query.bound))
-    measured = made.measure(trial)
-    _check_finite(measured, trial, made)
+    subject = _with_source(attribution, model, x, target, lengths)
+    subject = subject if truth is None else dataclasses.replace(subject, truth=truth)
+    _check(subject, made)
+    check_counts(batch_size=1 if batch_size is None else batch_size)
+    query = subject.query if batch_size is None else dataclasses.replace(subject.query, batch_size=batch_size)
+    subject = dataclasses.replace(subject, source=dataclasses.replace(query, target=query.bound))
+    measured = made.measure(subject)
+    _check_finite(measured, subject, made)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
-    seeds = [sub_seeds(generator, len(trial.attribution)) for _ in range(draws)]
-    random = [_on(trial, made, _random_map(trial, some)) for some in seeds]
+    seeds = [sub_seeds(generator, len(subject.values)) for _ in range(draws)]
+    random = [_measure(subject, made, _random_map(subject, drawn)) for drawn in seeds]
     _check_changes(made, measured, random)
-    null, ceiling = torch.stack([some.values for some in random]).mean(0), _ceiling(trial, made, [measured, *random])
+    null = torch.stack([item.values for item in random]).mean(0)
+    ceiling = _ceiling(subject, made, [measured, *random])
     return Score(written(made), measured.values, null, ceiling, measured.curve, measured.aux)
 
 
-def _check(trial: Trial, metric: Metric) -> None:
-    check_trial(trial)
-    x = trial.query.x
-    if trial.attribution.shape != x.shape:
-        raise ShapeError(
-            f"the map has shape {tuple(trial.attribution.shape)}, the inputs have {tuple(x.shape)}",
-            "judge one number per site; reduce or spread the map first",
+def _with_source(
+    attribution: Attribution | Tensor,
+    model: Callable[..., Tensor] | None,
+    x: Tensor | None,
+    target: Target | Tensor | int | Literal["predicted"] | None,
+    lengths: Tensor | None,
+) -> Attribution:
+    """Return the attribution, made from a tensor with the model, inputs and target that it explains."""
+    given = {"model": model, "x": x, "target": target}
+    if not isinstance(attribution, Tensor):
+        mixed = [name for name, value in {**given, "lengths": lengths}.items() if value is not None]
+        if mixed:
+            raise SettingError(
+                f"an attribution is evaluated together with {', '.join(mixed)}=",
+                "pass either an attribution, which contains its model, inputs and target, or a tensor with model=, x= "
+                "and target=",
+            )
+        return attribution
+    if model is None or x is None or target is None:
+        missing = [name for name, value in given.items() if value is None]
+        raise SettingError(
+            f"the map is a tensor, and {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+            "pass the model, inputs and target that the map explains: evaluate(values, metric, model=..., x=..., "
+            "target=...)",
         )
-    check_inputs(trial.attribution, "the map")
-    if trial.truth is not None:
-        check_truth(trial.truth, x)
+    check_inputs(x)
+    return Attribution(attribution, source=build_query(model, x.detach(), target, lengths=lengths))
+
+
+def _check(attribution: Attribution, metric: Metric) -> None:
+    check_attribution(attribution)
+    x = attribution.query.x
+    if attribution.values.shape != x.shape:
+        raise ShapeError(
+            f"the map has shape {tuple(attribution.values.shape)}, the inputs have {tuple(x.shape)}",
+            "pass one number per element of the input",
+        )
+    check_inputs(attribution.values, "the map")
+    if attribution.truth is not None:
+        check_truth(attribution.truth, x)
         if metric.needs_truth:
-            check_both_kinds(trial.truth, site_mask(trial.query.mask, x), "sites")
+            check_both_kinds(attribution.truth, site_mask(attribution.query.mask, x), "sites")
     elif metric.needs_truth:
         raise UnsupportedError(
             f"metric '{name_of(metric)}' compares with the truth, and the data has none",
             "use data with known truth such as 'boxes', or a metric that needs none such as 'vanishing'",
         )
-    if isinstance(metric, AsksAgain) and metric.needs_method and trial.method is None:
+    if isinstance(metric, NeedsMethod) and metric.needs_method and attribution.method is None:
         raise UnsupportedError(
-            f"metric '{name_of(metric)}' explains again, and the trial does not say by which method",
-            "give the method that made the map: Trial(query, values, method=...)",
+            f"metric '{name_of(metric)}' computes further maps, and the method of the attribution is unknown",
+            "pass the result of perdure.attribute, which contains its method",
         )
 
 
-def _check_finite(measured: Measurement, trial: Trial, metric: Metric) -> None:
+def _check_finite(measured: Measurement, attribution: Attribution, metric: Metric) -> None:
     bad = ~measured.values.isfinite()
     if bad.any():
-        check_at_baseline(metric, trial.query)
+        check_at_baseline(metric, attribution.query)
         raise NonFiniteError(
             f"metric '{name_of(metric)}' is NaN or infinite for {int(bad.sum())} samples, the first at "
             f"{int(bad.nonzero()[0])}",
@@ -147,13 +205,13 @@ def _check_finite(measured: Measurement, trial: Trial, metric: Metric) -> None:
         )
 
 
-def _on(trial: Trial, metric: Metric, values: Tensor) -> Measurement:
-    return metric.measure(dataclasses.replace(trial, attribution=values, method=None))
+def _measure(attribution: Attribution, metric: Metric, values: Tensor) -> Measurement:
+    return metric.measure(dataclasses.replace(attribution, values=values, method=None))
 
 
-def _random_map(trial: Trial, seeds: Tensor) -> Tensor:
-    x = trial.query.x
-    return uniform(seeds, tuple(x.shape[1:]), x) * site_mask(trial.query.mask, x)
+def _random_map(attribution: Attribution, seeds: Tensor) -> Tensor:
+    x = attribution.query.x
+    return uniform(seeds, tuple(x.shape[1:]), x) * site_mask(attribution.query.mask, x)
 
 
 def _check_changes(metric: Metric, measured: Measurement, random: Sequence[Measurement]) -> None:
@@ -168,11 +226,11 @@ def _check_changes(metric: Metric, measured: Measurement, random: Sequence[Measu
         )
 
 
-def _ceiling(trial: Trial, metric: Metric, every: Sequence[Measurement]) -> Tensor:
+def _ceiling(attribution: Attribution, metric: Metric, every: Sequence[Measurement]) -> Tensor:
     measured = every[0]
     if measured.best is not None:
         best = torch.stack([some.best for some in every if some.best is not None])
         return best.amax(0) if metric.higher_is_better else best.amin(0)
-    if trial.truth is None or not metric.needs_truth:
+    if attribution.truth is None or not metric.needs_truth:
         return torch.full_like(measured.values, metric.best)
-    return _on(trial, metric, trial.truth.to(trial.attribution.dtype)).values
+    return _measure(attribution, metric, attribution.truth.to(attribution.values.dtype)).values

@@ -10,11 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
+from perdure.core.metric import Measurement
 from perdure.core.query import Query
 from perdure.core.target import Probability, curve_target, label_target
-from perdure.core.trial import Measurement, Trial
 from perdure.metrics._along import values_along
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.curve import resample, step_counts
@@ -53,19 +54,19 @@ class Ranked:
         return places.reshape(*places.shape[:-1], *self.shape)
 
 
-def ranked(trial: Trial, granularity: Granularity | None) -> Ranked:
+def ranked(attribution: Attribution, granularity: Granularity | None) -> Ranked:
     """Lay a map out as the places that are perturbed one by one.
 
     Args:
-        trial: with or without truth.
+        attribution: with or without truth.
         granularity: "position" sums the map over the channels of a pixel or the features of a step and perturbs
             them together; "element" takes each site by itself; None is "position" for images, else "element".
 
     Returns:
         The signed worth of each place.
     """
-    values = trial.attribution.double()
-    valid = site_mask(trial.query.mask, values)
+    values = attribution.values.double()
+    valid = site_mask(attribution.query.mask, values)
     if granularity == "position" or (granularity is None and values.ndim == 4):
         shape = position_shape(values)
         return Ranked(to_positions(values).flatten(1), valid_positions(valid).flatten(1), shape)
@@ -163,24 +164,24 @@ class PerturbationCurve:
         """Make the inputs without any site."""
         return baseline_of(self.baseline, query)
 
-    def between(self, trial: Trial, start: Tensor, end: Tensor) -> Measurement:
+    def between(self, attribution: Attribution, start: Tensor, end: Tensor) -> Measurement:
         """Follow the score while sites pass from one input to another, those of the highest attribution first.
 
         Args:
-            trial: whose map gives the order.
+            attribution: whose map gives the order.
             start: the inputs before.
             end: the inputs after all sites have passed.
 
         Returns:
             The area under the curve and the curve on `points` + 1 equal distances; first and last score as aux.
         """
-        places = ranked(trial, self.granularity)
+        places = ranked(attribution, self.granularity)
         total = (self.share * places.valid.sum(1).double()).long().clamp_min(1)
-        counts, place = self._schedule(total, trial.attribution.ndim == 4)
+        counts, place = self._schedule(total, attribution.values.ndim == 4)
         rank = places.spread(descending_rank(places.worth, places.valid))
-        query = asked(trial.query, self.score)
+        query = asked(attribution.query, self.score)
         values = values_along(query, (start, end), rank, counts)
-        dtype = trial.attribution.dtype
+        dtype = attribution.values.dtype
         area = torch.trapezoid(values, place, dim=1)
         aux = {"first": values[:, 0].to(dtype), "last": values[:, -1].to(dtype)}
         low, high = values.amin(1), values.amax(1)

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
 from perdure.core.errors import DataError
-from perdure.core.trial import Trial
 from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
 from perdure.ops.scale import by_largest, min_max
 from perdure.ops.sequence import site_mask
@@ -59,14 +59,14 @@ class Sites:
         return heat
 
 
-def sites(trial: Trial, absolute: bool, granularity: Granularity = "element") -> Sites:
-    """Lay out a trial with truth for comparison.
+def sites(attribution: Attribution, absolute: bool, granularity: Granularity = "element") -> Sites:
+    """Lay out an attribution with truth for comparison.
 
     A position is the signed sum of its numbers, and true when any of them is; the absolute value is taken of the
     sum, so that evidence for and against at one position cancels as it does in the model.
 
     Args:
-        trial: with truth.
+        attribution: with truth.
         absolute: whether importance is the absolute value of the map.
         granularity: "element" for each number by itself, "position" for steps, tokens or pixels as a whole.
 
@@ -76,10 +76,10 @@ def sites(trial: Trial, absolute: bool, granularity: Granularity = "element") ->
     Raises:
         DataError: when all positions of a sample are true.
     """
-    assert trial.truth is not None, "the door refuses a trial without truth"
-    values = trial.attribution.to(torch.promote_types(trial.attribution.dtype, torch.float32))
-    valid = site_mask(trial.query.mask, values)
-    truth, depth = trial.truth & valid, 1
+    assert attribution.truth is not None, "the door refuses an attribution without truth"
+    values = attribution.values.to(torch.promote_types(attribution.values.dtype, torch.float32))
+    valid = site_mask(attribution.query.mask, values)
+    truth, depth = attribution.truth & valid, 1
     if granularity == "position":
         depth = values[0].numel() // torch.Size(position_shape(values)).numel()
         values, truth, valid = to_positions(values), valid_positions(truth), valid_positions(valid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from perdure.core.estimate import Estimate
-from perdure.core.trial import Score
+from perdure.core.metric import Score
 from perdure.ops.interval import bootstrap_interval
 
 __all__ = ["summarise"]

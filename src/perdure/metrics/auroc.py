@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice
-from perdure.core.trial import Measurement, Trial
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 from perdure.ops.rank import roc_area
@@ -39,14 +40,14 @@ class AUROC:
     def __post_init__(self) -> None:
         check_choice("granularity", self.granularity, get_args(Granularity))
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Rank the sites of each sample.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The area, in [0, 1].
         """
-        found = sites(trial, self.absolute, self.granularity)
+        found = sites(attribution, self.absolute, self.granularity)
         return Measurement(roc_area(found.importance, found.truth, found.valid))

@@ -6,8 +6,9 @@ import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
+from perdure.core.attribution import Attribution
 from perdure.core.errors import CompletenessWarning
-from perdure.core.trial import Measurement, Trial
+from perdure.core.metric import Measurement
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.sequence import site_mask
 
@@ -43,11 +44,11 @@ class Completeness:
     def __post_init__(self) -> None:
         set_baseline(self)
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Ask the model twice, at the inputs and at the baseline.
 
         Args:
-            trial: with or without truth.
+            attribution: with or without truth.
 
         Returns:
             The gap, 0 or more.
@@ -55,7 +56,7 @@ class Completeness:
         Warns:
             CompletenessWarning: when the method of the map has another baseline.
         """
-        own = getattr(trial.method, "baseline", self.baseline)
+        own = getattr(attribution.method, "baseline", self.baseline)
         if own != self.baseline:
             warnings.warn(
                 f"the map accounts for the change from baseline={own}, and completeness is measured from "
@@ -63,7 +64,7 @@ class Completeness:
                 CompletenessWarning,
                 stacklevel=2,
             )
-        query = trial.query
-        total = (trial.attribution * site_mask(query.mask, trial.attribution)).flatten(1).sum(1)
+        query = attribution.query
+        total = (attribution.values * site_mask(query.mask, attribution.values)).flatten(1).sum(1)
         change = query.value(query.x) - query.value(baseline_of(self.baseline, query))
         return Measurement((total - change).abs())

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice, check_counts
-from perdure.core.trial import Measurement, Trial
+from perdure.core.metric import Measurement
 from perdure.metrics._along import values_along
 from perdure.metrics._perturbation import Followed, asked, in_unit, is_fixed, ranked
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
@@ -58,7 +59,7 @@ class Degradation:
         >>> from perdure.core.query import Query
         >>> x = torch.tensor([[[3.0], [1.0]]])
         >>> query = Query(lambda x: x.sum((1, 2)), x, lambda logits: logits[:, 0])
-        >>> Degradation().measure(Trial(query, x)).values.item()  # areas 2.5 and 1.5
+        >>> Degradation().measure(Attribution(x, source=query)).values.item()  # areas 2.5 and 1.5
         1.0
     """
 
@@ -76,28 +77,28 @@ class Degradation:
         set_baseline(self)
         check_choice("score", self.score, get_args(Followed))
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Take tiles away in both orders.
 
         Args:
-            trial: with or without truth.
+            attribution: with or without truth.
 
         Returns:
             The gap between the areas, in [-1, 1] for a probability; the gap along the way; both areas.
         """
-        x = trial.query.x
-        places = ranked(trial, "position")
+        x = attribution.query.x
+        places = ranked(attribution, "position")
         window = self.window or (IMAGE_WINDOW if x.ndim == 4 else 1)
         tile = tile_index(tuple(size for size in places.shape if size > 1) or (1,), window).flatten().to(x.device)
         worth, valid = _on_tiles(places.worth, places.valid, tile)
         counts, _ = step_counts(valid.sum(1), None, self.points)
-        ends = (x, baseline_of(self.baseline, trial.query))
-        query, place = asked(trial.query, self.score), counts / valid.sum(1, keepdim=True).double()
+        ends = (x, baseline_of(self.baseline, attribution.query))
+        query, place = asked(attribution.query, self.score), counts / valid.sum(1, keepdim=True).double()
         morf, lerf = (
             values_along(query, ends, places.spread(descending_rank(order, valid)[:, tile]), counts)
             for order in (worth, -worth)
         )
-        dtype = trial.attribution.dtype
+        dtype = attribution.values.dtype
         areas = {name: torch.trapezoid(curve, place, dim=1) for name, curve in (("morf", morf), ("lerf", lerf))}
         both = torch.cat([lerf, morf], 1)
         low, high = both.amin(1), both.amax(1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from perdure.core.trial import Measurement, Trial
+from perdure.core.attribution import Attribution
+from perdure.core.metric import Measurement
 from perdure.metrics._perturbation import PerturbationCurve
 
 __all__ = ["Deletion"]
@@ -53,7 +54,7 @@ class Deletion(PerturbationCurve):
         >>> from perdure.core.query import Query
         >>> x = torch.tensor([[3.0, 1.0]])
         >>> query = Query(lambda x: x.sum(1), x, lambda logits: logits[:, 0])
-        >>> Deletion().measure(Trial(query, x)).values.item()  # (4 + 1) / 2 and (1 + 0) / 2, each half
+        >>> Deletion().measure(Attribution(x, source=query)).values.item()  # (4 + 1) / 2 and (1 + 0) / 2, each half
         1.5
     """
 
@@ -61,13 +62,13 @@ class Deletion(PerturbationCurve):
     higher_is_better: ClassVar[bool] = False
     best: ClassVar[float] = 0.0
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Take the highest sites away.
 
         Args:
-            trial: with or without truth.
+            attribution: with or without truth.
 
         Returns:
             The area, in [0, 1] for a probability; the curve, `first` and `last`.
         """
-        return self.between(trial, trial.query.x, self.blank(trial.query))
+        return self.between(attribution, attribution.query.x, self.blank(attribution.query))

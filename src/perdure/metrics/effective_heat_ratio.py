@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice
-from perdure.core.trial import Measurement, Trial
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 
@@ -69,11 +70,11 @@ class EffectiveHeatRatio:
         check_choice("compat", self.compat, ("exact", "published"))
         check_choice("granularity", self.granularity, get_args(Granularity))
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Integrate the share of heat on the truth.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The ratio, in [0, 1], with that at each quantile as curve.
@@ -81,7 +82,7 @@ class EffectiveHeatRatio:
         Raises:
             DataError: when a published heat exceeds 1, or all positions of a sample are true.
         """
-        found = sites(trial, self.absolute, self.granularity)
+        found = sites(attribution, self.absolute, self.granularity)
         published = self.compat == "published"
         heat = (found.given_heat if published else found.heat).double()
         warm = (heat >= BASE) & found.valid

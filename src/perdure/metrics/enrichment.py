@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from perdure.core.trial import Measurement, Trial
+from perdure.core.attribution import Attribution
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.rank import top_share
 
@@ -36,16 +37,16 @@ class Enrichment:
 
     absolute: bool = True
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Weigh found against missed sites.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The enrichment, in [-1, 1].
         """
-        found = sites(trial, self.absolute)
+        found = sites(attribution, self.absolute)
         size = found.truth.sum(1)
         top = top_share(found.importance, size, found.valid)
         return Measurement((found.truth * found.scaled * (2 * top - 1)).sum(1) / size)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from perdure.core.trial import Measurement, Trial
+from perdure.core.attribution import Attribution
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 
 __all__ = ["Euclidean"]
@@ -32,15 +33,15 @@ class Euclidean:
 
     absolute: bool = True
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Measure the distance.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The distance, 0 or more.
         """
-        found = sites(trial, self.absolute)
+        found = sites(attribution, self.absolute)
         b = found.truth.to(found.importance.dtype)
         return Measurement((b - found.scaled).norm(dim=1) / b.norm(dim=1))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice
-from perdure.core.trial import Measurement, Trial
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 from perdure.ops.rank import top_share
@@ -38,7 +39,7 @@ class HitRate:
         >>> truth = torch.tensor([[[True], [True], [False], [False]]])
         >>> values = torch.tensor([[[3.0], [0.0], [1.0], [-2.0]]])
         >>> query = Query(lambda x: x.sum((1, 2)), values, lambda logits: logits[:, 0])
-        >>> HitRate().measure(Trial(query, values, truth)).values.item()
+        >>> HitRate().measure(Attribution(values, source=query, truth=truth)).values.item()
         0.5
     """
 
@@ -52,15 +53,15 @@ class HitRate:
     def __post_init__(self) -> None:
         check_choice("granularity", self.granularity, get_args(Granularity))
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Count the true positions among the highest.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The share, in [0, 1].
         """
-        found = sites(trial, self.absolute, self.granularity)
+        found = sites(attribution, self.absolute, self.granularity)
         size = found.truth.sum(1)
         return Measurement((top_share(found.importance, size, found.valid) * found.truth).sum(1) / size)

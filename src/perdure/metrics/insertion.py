@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from perdure.core.trial import Measurement, Trial
+from perdure.core.attribution import Attribution
+from perdure.core.metric import Measurement
 from perdure.metrics._perturbation import PerturbationCurve
 
 __all__ = ["Insertion"]
@@ -54,7 +55,7 @@ class Insertion(PerturbationCurve):
         >>> from perdure.core.query import Query
         >>> x = torch.tensor([[3.0, 1.0]])
         >>> query = Query(lambda x: x.sum(1), x, lambda logits: logits[:, 0])
-        >>> Insertion().measure(Trial(query, x)).values.item()  # (0 + 3) / 2 and (3 + 4) / 2, each half
+        >>> Insertion().measure(Attribution(x, source=query)).values.item()  # (0 + 3) / 2 and (3 + 4) / 2, each half
         2.5
     """
 
@@ -62,13 +63,13 @@ class Insertion(PerturbationCurve):
     higher_is_better: ClassVar[bool] = True
     best: ClassVar[float] = 1.0
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Bring the highest sites in.
 
         Args:
-            trial: with or without truth.
+            attribution: with or without truth.
 
         Returns:
             The area, in [0, 1] for a probability; the curve, `first` and `last`.
         """
-        return self.between(trial, self.blank(trial.query), trial.query.x)
+        return self.between(attribution, self.blank(attribution.query), attribution.query.x)

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice
-from perdure.core.trial import Measurement, Trial
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 
@@ -61,11 +62,11 @@ class IoU:
         check_choice("compat", self.compat, ("exact", "published"))
         check_choice("granularity", self.granularity, get_args(Granularity))
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Cut the map at each threshold.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The overlap, in [0, 1], with that at each threshold as curve.
@@ -73,7 +74,7 @@ class IoU:
         Raises:
             DataError: when a published heat exceeds 1, or all positions of a sample are true.
         """
-        found = sites(trial, self.absolute, self.granularity)
+        found = sites(attribution, self.absolute, self.granularity)
         published = self.compat == "published"
         heat = (found.given_heat if published else found.heat).double()
         cuts = [_overlap(heat > k / THRESHOLDS, found.truth) for k in range(THRESHOLDS)]

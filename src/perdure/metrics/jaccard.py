@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from perdure.core.trial import Measurement, Trial
+from perdure.core.attribution import Attribution
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.rank import top_share
 
@@ -35,16 +36,16 @@ class Jaccard:
 
     absolute: bool = True
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Compare the highest sites with the truth.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The similarity, in [0, 1].
         """
-        found = sites(trial, self.absolute)
+        found = sites(attribution, self.absolute)
         size = found.truth.sum(1)
         common = (top_share(found.importance, size, found.valid) * found.truth).sum(1)
         return Measurement(common / (2 * size - common))

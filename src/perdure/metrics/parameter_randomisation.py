@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.core.attribution import explained
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice, check_inputs
 from perdure.core.copy import copy_module
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError
-from perdure.core.protocols import Method
+from perdure.core.method import Method, as_output
+from perdure.core.metric import Measurement
 from perdure.core.query import Query, part
 from perdure.core.random import stream
-from perdure.core.trial import Measurement, Trial
 from perdure.ops.correlation import spearman
 from perdure.ops.position import Granularity, to_positions, valid_positions
 from perdure.ops.redraw import Redraw, redraw, stages_of
@@ -38,8 +38,8 @@ class ParameterRandomisation:
     its mean: near 0 is good, near 1 says that the map shows the input rather than the model. `again` in aux is the
     similarity to the map of the unchanged model: 1 unless method or seeds differ from those that made the map.
 
-    A map that is not made by a method does not change with the model: a trial without one, such as that of a random
-    map, measures 1. A constant map is like constant maps (1) and unlike others (0).
+    A map that is not made by a method does not change with the model: an attribution without one, such as a random
+    map, scores 1. A constant map is like constant maps (1) and unlike others (0).
 
     Args:
         similarity: Spearman correlation of the absolute maps or of the signed ones, or structural similarity of
@@ -79,11 +79,11 @@ class ParameterRandomisation:
         if self.stages is not None and self.stages < 1:
             raise SettingError(f"stages is {self.stages}", "give at least 1, or None for one per module")
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Explain again after each stage.
 
         Args:
-            trial: with the method; its model is copied.
+            attribution: with the method; its model is copied.
 
         Returns:
             The mean similarity, in [-1, 1], that after each stage as curve, and `again` as aux.
@@ -93,17 +93,17 @@ class ParameterRandomisation:
             ShapeError: when structural similarity is asked of maps that are no images.
             NonFiniteError: when a random model gives a map that is not finite.
         """
-        dtype = trial.attribution.dtype
+        dtype = attribution.values.dtype
         if self.similarity == "ssim":
-            _check_images(trial.attribution)
-        if trial.method is None:
-            return Measurement(torch.ones(len(trial.attribution), dtype=dtype, device=trial.attribution.device))
-        query = self._seeded(trial.query)
-        again = self._alike(trial, _explain(trial.method, query, "the map of the unchanged model"))
-        curve = torch.stack(self._cascade(trial, trial.method, query), 1)
+            _check_images(attribution.values)
+        if attribution.method is None:
+            return Measurement(torch.ones(len(attribution.values), dtype=dtype, device=attribution.values.device))
+        query = self._seeded(attribution.query)
+        again = self._alike(attribution, _explain(attribution.method, query, "the map of the unchanged model"))
+        curve = torch.stack(self._cascade(attribution, attribution.method, query), 1)
         return Measurement(curve.mean(1).to(dtype), curve.to(dtype), {"again": again.to(dtype)})
 
-    def _cascade(self, trial: Trial, method: Method, query: Query) -> list[Tensor]:
+    def _cascade(self, attribution: Attribution, method: Method, query: Query) -> list[Tensor]:
         """Compare with the map after each stage."""
         if not isinstance(query.model, nn.Module):
             raise UnsupportedError(
@@ -116,7 +116,7 @@ class ParameterRandomisation:
             for name, parameter in stage:
                 redraw(parameter, self.redraw, stream(self.seed, "sanity_check", name))
             values = _explain(method, replace(query, model=model), f"the map after stage {number} of the sanity check")
-            alike.append(self._alike(trial, values))
+            alike.append(self._alike(attribution, values))
         return alike
 
     def _seeded(self, query: Query) -> Query:
@@ -126,10 +126,10 @@ class ParameterRandomisation:
         seed = stream(self.seed, "sanity_check").initial_seed()
         return replace(query, seeds=torch.full((len(query.x),), seed, dtype=torch.int64))
 
-    def _alike(self, trial: Trial, other: Tensor) -> Float[Tensor, " batch"]:
+    def _alike(self, attribution: Attribution, other: Tensor) -> Float[Tensor, " batch"]:
         """Compare two maps."""
-        valid = site_mask(trial.query.mask, other)
-        pair = [some.to(torch.promote_types(some.dtype, torch.float32)) for some in (trial.attribution, other)]
+        valid = site_mask(attribution.query.mask, other)
+        pair = [some.to(torch.promote_types(some.dtype, torch.float32)) for some in (attribution.values, other)]
         if self.granularity == "position":
             valid, pair = valid_positions(valid), [to_positions(some) for some in pair]
         if self.similarity != "spearman":
@@ -143,7 +143,7 @@ class ParameterRandomisation:
 
 def _explain(method: Method, query: Query, name: str) -> Tensor:
     parts = (slice(i, i + query.rows) for i in range(0, len(query.x), query.rows))
-    values = torch.cat([explained(method.scores(part(query, index))).values.detach() for index in parts])
+    values = torch.cat([as_output(method.scores(part(query, index))).values.detach() for index in parts])
     values = values.masked_fill(~site_mask(query.mask, values), 0.0)
     check_inputs(values, name)
     return values

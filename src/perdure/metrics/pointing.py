@@ -7,8 +7,9 @@ from typing import ClassVar, get_args
 
 import torch
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice
-from perdure.core.trial import Measurement, Trial
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
 from perdure.ops.rank import top_share
@@ -47,15 +48,15 @@ class Pointing:
     def __post_init__(self) -> None:
         check_choice("granularity", self.granularity, get_args(Granularity))
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Look where the map points.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The share of hits, in [0, 1].
         """
-        found = sites(trial, self.absolute, self.granularity)
+        found = sites(attribution, self.absolute, self.granularity)
         one = torch.ones_like(found.truth[:, 0], dtype=torch.int64)
         return Measurement((top_share(found.importance, one, found.valid) * found.truth).sum(1))

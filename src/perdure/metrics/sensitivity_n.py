@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice, check_counts
+from perdure.core.metric import Measurement
 from perdure.core.query import Query, part
 from perdure.core.random import child_seeds, uniform
-from perdure.core.trial import Measurement, Trial
 from perdure.metrics._along import NUMBERS, copies_at_once, layout_of
 from perdure.metrics._perturbation import Ranked, check_share, is_fixed, ranked
 from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed, set_baseline
@@ -64,7 +65,7 @@ class SensitivityN:
         >>> from perdure.core.query import Query
         >>> x = torch.tensor([[3.0, 1.0, -2.0, 0.5]])
         >>> query = Query(lambda x: x.sum(1), x, lambda logits: logits[:, 0])
-        >>> round(SensitivityN().measure(Trial(query, x)).values.item(), 6)
+        >>> round(SensitivityN().measure(Attribution(x, source=query)).values.item(), 6)
         1.0
     """
 
@@ -86,16 +87,16 @@ class SensitivityN:
         check_choice("compat", self.compat, ("exact", "published"))
         check_share(self.share)
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Draw sets of sites and take them away.
 
         Args:
-            trial: with or without truth.
+            attribution: with or without truth.
 
         Returns:
             The mean correlation, in [-1, 1], and the correlation at each n.
         """
-        query, places, layout = trial.query, ranked(trial, self.granularity), layout_of(trial.query)
+        query, places, layout = attribution.query, ranked(attribution, self.granularity), layout_of(attribution.query)
         blank = baseline_of(self.baseline, query).contiguous(memory_format=layout)
         query = replace(query, x=query.x.contiguous(memory_format=layout))
         sizes = self._sizes(places.valid.sum(1), query.x.ndim == 4)
@@ -107,7 +108,7 @@ class SensitivityN:
             curves.append(found[0])
             ranges.append(found[1])
         curve, (low, high) = torch.cat(curves), torch.cat(ranges, 1)
-        dtype = trial.attribution.dtype
+        dtype = attribution.values.dtype
         return Measurement(curve.mean(1).to(dtype), curve.to(dtype), fixed=is_fixed(low, high, places.valid))
 
     def _sizes(self, number: Int[Tensor, " batch"], images: bool) -> Int[Tensor, "batch point"]:

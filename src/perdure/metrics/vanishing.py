@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from perdure.core.attribution import Attribution
 from perdure.core.check import check_inputs
-from perdure.core.trial import Measurement, Trial
+from perdure.core.metric import Measurement
 from perdure.ops.sequence import site_mask
 
 __all__ = ["Vanishing", "mass_by_distance"]
@@ -51,11 +52,11 @@ class Vanishing:
     higher_is_better: ClassVar[bool] = False
     best: ClassVar[float] = 0.0
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Profile the mass of a series.
 
         Args:
-            trial: a series (batch, time, feature), with or without truth.
+            attribution: a series (batch, time, feature), with or without truth.
 
         Returns:
             The index in [-1, 1], the profile as curve, `reach` and `slope` as aux.
@@ -63,13 +64,13 @@ class Vanishing:
         Raises:
             ShapeError: when the map is no series.
         """
-        check_inputs(trial.attribution, "the map", rank=3)
-        valid = site_mask(trial.query.mask, trial.attribution)[..., 0]
-        mass = mass_by_distance(trial.attribution, valid)
+        check_inputs(attribution.values, "the map", rank=3)
+        valid = site_mask(attribution.query.mask, attribution.values)[..., 0]
+        mass = mass_by_distance(attribution.values, valid)
         lengths = valid.sum(1).double()
         profile = _profile(mass, lengths)
         aux = {"slope": _slope(mass, lengths), "reach": profile[:, -BINS // 4 :].sum(1)}
-        dtype = trial.attribution.dtype
+        dtype = attribution.values.dtype
         return Measurement(
             _index(mass, lengths).to(dtype), profile.to(dtype), {name: some.to(dtype) for name, some in aux.items()}
         )

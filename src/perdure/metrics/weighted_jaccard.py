@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import torch
 
-from perdure.core.trial import Measurement, Trial
+from perdure.core.attribution import Attribution
+from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 
 __all__ = ["WeightedJaccard"]
@@ -35,15 +36,15 @@ class WeightedJaccard:
 
     absolute: bool = True
 
-    def measure(self, trial: Trial) -> Measurement:
+    def measure(self, attribution: Attribution) -> Measurement:
         """Compare the scaled map with the truth.
 
         Args:
-            trial: with truth.
+            attribution: with truth.
 
         Returns:
             The similarity, in [0, 1].
         """
-        found = sites(trial, self.absolute)
+        found = sites(attribution, self.absolute)
         s, b = found.scaled, found.truth.to(found.importance.dtype)
         return Measurement(torch.minimum(b, s).sum(1) / torch.maximum(b, s).sum(1))

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from perdure.core.abilities import HasAttention, HasEmbedding, Resumable
 from perdure.core.call import call_model, side_inputs
 from perdure.core.check import check_choice
 from perdure.core.errors import PaddingWarning, PerdureError, SettingError, ShapeError, UnsupportedError
 from perdure.core.outputs import ONE, Outputs, as_classes, check_outputs
-from perdure.core.protocols import Attends, Embeds, Resumable
 from perdure.ops.sequence import last_valid, length_mask
 
 __all__ = ["Adapted", "Layout", "OneOutput", "adapted", "bare"]
@@ -261,7 +261,7 @@ def adapted(model: nn.Module) -> nn.Module:
     Returns:
         The model, or the model adapted by what its `forward` takes.
     """
-    return model if isinstance(model, Adapted | Embeds | Attends | Resumable) else Adapted(model)
+    return model if isinstance(model, Adapted | HasEmbedding | HasAttention | Resumable) else Adapted(model)
 
 
 def bare(model: nn.Module) -> nn.Module:

@@ -9,12 +9,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from perdure.core.abilities import HasEmbedding
 from perdure.core.batch import Batch, select
 from perdure.core.call import call_model, side_inputs
 from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.foreign import foreign
-from perdure.core.protocols import Embeds
 from perdure.models._adapted import Adapted, bare
 from perdure.models._embedded import embedded
 from perdure.ops.sequence import lengths_of
@@ -49,7 +49,7 @@ def check_answers(model: nn.Module, batch: Batch, classes: int) -> None:
     few = replace(few, inputs=few.inputs.to(devices[0] if devices else few.inputs.device))
     logits = _asked(model, few, classes)
     _check_outputs(model, logits, few, classes)
-    if not few.inputs.is_floating_point() and isinstance(model, Embeds):
+    if not few.inputs.is_floating_point() and isinstance(model, HasEmbedding):
         _check_same(logits, _asked(model, embedded(model, few), classes), model)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from perdure.core.abilities import HasEmbedding
 from perdure.core.batch import Batch
 from perdure.core.device import device_of
 from perdure.core.errors import UnsupportedError
-from perdure.core.protocols import Embeds
 from perdure.models._adapted import bare
 from perdure.ops.position import to_sites
 
@@ -25,7 +25,7 @@ def embedded(model: Callable[..., Tensor], batch: Batch) -> Batch:
     All of the batch comes to the device of the model.
 
     Args:
-        model: embeds its tokens, as the protocol `Embeds` says.
+        model: embeds its tokens, as the protocol `HasEmbedding` says.
         batch: texts; a batch whose inputs are floats keeps them.
 
     Returns:
@@ -46,7 +46,7 @@ def embedded(model: Callable[..., Tensor], batch: Batch) -> Batch:
     batch = _at(device_of(model), batch)
     if batch.inputs.is_floating_point():
         return batch
-    if not isinstance(model, Embeds):
+    if not isinstance(model, HasEmbedding):
         raise UnsupportedError(
             f"the inputs are token ids, and {_name(model)} cannot be asked by their embeddings",
             "wrap a model that has an nn.Embedding: perdure.TokenModel(model); or give it a method embed(ids), and let "

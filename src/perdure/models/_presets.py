@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 
+from perdure.core.abilities import Architecture
 from perdure.core.errors import UnknownNameError
-from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of, settings_of
 from perdure.models.attention import AMAZON, IMDB
 from perdure.models.deep_lstm import DeepLSTM

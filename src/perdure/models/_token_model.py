@@ -206,7 +206,7 @@ def _found(model: nn.Module) -> str:
     names: list[str] = list({id(layer.weight): name for name, layer in reversed(layers.items())}.values())[::-1]
     own = getattr(model, "get_input_embeddings", lambda: None)()  # of transformers
     if own is not None and any(own is layer for layer in layers.values()):
-        return next(name for name, layer in layers.items() if layer is own)
+        return str(next(name for name, layer in layers.items() if layer is own))
     if len(names) != 1:
         kind = type(model).__name__
         raise UnsupportedError(

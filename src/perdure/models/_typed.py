@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from perdure.core.abilities import Architecture
 from perdure.core.errors import SettingError
-from perdure.core.protocols import Architecture
 from perdure.core.registry import name_of
 from perdure.data._event_marks import marked_types
 from perdure.data._splits import Splits

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 from torch import Tensor
 
-from perdure.core.trial import Score
+from perdure.core.metric import Score
 
 __all__ = ["Case", "score_table"]
 

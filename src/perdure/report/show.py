@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_counts, check_inputs
 from perdure.core.errors import SettingError, ShapeError
+from perdure.core.target import label_target
 from perdure.ops.position import to_positions
 from perdure.ops.sequence import site_mask
 from perdure.report.pages.page import Page, Section, render
@@ -47,7 +49,7 @@ class Rendering:
 
 def show(
     maps: Attribution | Tensor | Mapping[str, Attribution | Tensor],
-    batch: Batch,
+    batch: Batch | None = None,
     *,
     classes: tuple[str, ...] = (),
     features: tuple[str, ...] = (),
@@ -59,7 +61,7 @@ def show(
 
     Args:
         maps: Map of these samples as an attribution or a tensor, or several maps by name.
-        batch: Explained samples, with their truth if it is known.
+        batch: Explained samples, with their truth if it is known; None for those of the first attribution.
         classes: Names of the classes for the titles; a class without a name is shown by its number.
         features: Names of the features of series.
         limit: Maximum number of samples to draw.
@@ -80,12 +82,13 @@ def show(
         >>> "speed" in show(attribution, batch, features=("speed", "height")).html
         True
     """
-    if not isinstance(batch, Batch):
-        raise SettingError(f"the samples are {type(batch).__name__}", "pass a batch: perdure.Batch(x, labels)")
     check_counts(limit=limit)
     named = _name_maps(maps)
     if not named:
         raise SettingError("there is no map to show", "pass one map, or several by name")
+    batch = _batch_of(maps) if batch is None else batch
+    if not isinstance(batch, Batch):
+        raise SettingError(f"the samples are {type(batch).__name__}", "pass a batch: perdure.Batch(x, labels)")
     for name, values in named.items():
         if values.shape[: batch.inputs.ndim] != batch.inputs.shape:
             raise ShapeError(
@@ -123,6 +126,21 @@ def _name_maps(
             f"a map is {odd[0]}", "pass the result of perdure.attribute, or a tensor shaped like the samples"
         )
     return {str(name): item if isinstance(item, Tensor) else item.values for name, item in maps.items()}
+
+
+def _batch_of(maps: Attribution | Tensor | Mapping[str, Attribution | Tensor]) -> Batch:
+    """Return the samples of the first attribution; without labels, the title of each is class 0."""
+    candidates = maps.values() if isinstance(maps, Mapping) else [maps]
+    source = next((item for item in candidates if isinstance(item, Attribution) and item.source is not None), None)
+    if source is None:
+        raise SettingError(
+            "the samples of the map are unknown: it is a tensor, or it was stored or detached",
+            "pass them as the second argument: perdure.show(maps, perdure.Batch(x, labels))",
+        )
+    query = source.query
+    target = label_target(query.target)
+    label = torch.zeros(len(query.x), dtype=torch.int64) if target is None else target.label
+    return Batch(query.x, label, query.mask, source.truth, text=source.text)
 
 
 def _class_name(label: int, classes: tuple[str, ...]) -> str:

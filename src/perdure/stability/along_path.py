@@ -15,7 +15,7 @@ from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.check import check_counts
-from perdure.core.protocols import Method
+from perdure.core.method import Method
 from perdure.core.random import stream
 from perdure.core.target import Logit
 from perdure.landscape.surface import ModelLoss

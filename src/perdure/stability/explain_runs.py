@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute
+from perdure.core.abilities import Architecture
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
-from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
 from perdure.data._event_marks import marked_types

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from torch import nn
 
+from perdure.core.abilities import Architecture
 from perdure.core.batch import Batch
 from perdure.core.errors import CheckpointError, EmptyDataError
 from perdure.core.estimate import Estimate
-from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.data._splits import Splits
 from perdure.engine.piece import Engine

@@ -18,7 +18,7 @@ from perdure.core.batch import Batch, select
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
 from perdure.core.estimate import Estimate, write_estimate
-from perdure.core.protocols import Method
+from perdure.core.method import Method
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
 from perdure.data._splits import Splits

@@ -14,11 +14,11 @@ from torch import nn
 from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.batch import select
+from perdure.core.metric import Score
 from perdure.core.query import Query
 from perdure.core.random import stream
 from perdure.core.registry import DATASETS, METHODS, METRICS
 from perdure.core.target import Logit
-from perdure.core.trial import Score, Trial
 from perdure.data._splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.metrics._evaluate import evaluate
@@ -115,11 +115,11 @@ class Bottleneck:
             start = time.perf_counter()
             result = attribute(model, batch.inputs, method, target=query.target, lengths=query.lengths)
             seconds = (time.perf_counter() - start) / len(batch)
-            scores = self._scores(Trial(query, result.values, batch.truth, method), cell)
+            scores = self._scores(Attribution(result.values, source=query, truth=batch.truth, method=method), cell)
             rows += [_row(score, name, metric, cell) for metric, score in scores.items()]
             rows.append(Row(cell.dataset, cell.model, name, "seconds", str(cell.seed), seconds, 0.0, 0.0))
             values |= {f"{name}/{metric}": score.values.numpy() for metric, score in scores.items()}
-            maps[name] = replace(result, trial=None)
+            maps[name] = result.detach()
         if cell.seed == self.first_seed:
             samples = select(splits.test, slice(0, len(batch)))
             values[GALLERY] = np.array(show(maps, samples, classes=splits.classes, limit=SHOWN).html)
@@ -141,9 +141,9 @@ class Bottleneck:
         first = next(iter(arrays.values()))
         return {GALLERY: str(first[GALLERY])}
 
-    def _scores(self, trial: Trial, cell: Cell) -> Mapping[str, Score]:
+    def _scores(self, attribution: Attribution, cell: Cell) -> Mapping[str, Score]:
         return {
-            name: evaluate(trial, METRICS.make(text), draws=1, generator=stream(cell.seed, "null"))
+            name: evaluate(attribution, METRICS.make(text), draws=1, generator=stream(cell.seed, "null"))
             for name, text in self.metrics.items()
         }
 

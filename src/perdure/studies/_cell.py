@@ -8,12 +8,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute
+from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.query import Query
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.target import Target
-from perdure.core.trial import Trial
 from perdure.metrics._evaluate import evaluate
 from perdure.ops.sequence import lengths_of
 from perdure.studies._table import Cell, Row
@@ -40,10 +40,10 @@ def explain_and_evaluate(
     chosen = target(test.label)
     lengths = lengths_of(test.mask)
     result = attribute(model, test.inputs, METHODS.make("saliency"), target=chosen, lengths=lengths)
-    trial = Trial(Query(model, test.inputs, chosen, test.mask), result.values, test.truth)
+    attribution = Attribution(result.values, source=Query(model, test.inputs, chosen, test.mask), truth=test.truth)
     rows = []
     for name in metrics:
-        score = evaluate(trial, METRICS.make(name), draws=1, generator=stream(cell.seed, "null"))
+        score = evaluate(attribution, METRICS.make(name), draws=1, generator=stream(cell.seed, "null"))
         value, null, ceiling = (part.mean().item() for part in (score.values, score.null, score.ceiling))
         rows.append(Row(cell.dataset, cell.model, "saliency", name, str(cell.seed), value, null, ceiling))
     return rows, result.values

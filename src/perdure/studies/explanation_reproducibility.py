@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from perdure.core.abilities import Architecture
 from perdure.core.errors import SettingError
-from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.registry import DATASETS
 from perdure.core.threads import one_thread

@@ -18,12 +18,12 @@ import yaml
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from perdure.core.abilities import Architecture
 from perdure.core.digest import model_digest
 from perdure.core.errors import CheckpointError, CheckpointWarning, SettingError, UnknownNameError
 from perdure.core.foreign import foreign
 from perdure.core.memory import limited_memory
 from perdure.core.plain_yaml import dump_yaml, load_yaml
-from perdure.core.protocols import Architecture
 from perdure.core.registry import MODELS, name_of
 from perdure.data._splits import Splits
 from perdure.models._adapted import bare

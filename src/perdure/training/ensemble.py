@@ -8,11 +8,11 @@ from typing import Literal, get_args
 
 import torch
 
+from perdure.core.abilities import Architecture
 from perdure.core.batch import Batch, select
 from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
 from perdure.core.memory import limited_memory
-from perdure.core.protocols import Architecture
 from perdure.core.random import stream
 from perdure.core.threads import one_thread
 from perdure.data._splits import Splits

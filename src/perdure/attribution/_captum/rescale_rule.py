@@ -47,7 +47,7 @@ def with_single_weights(query: Query) -> Query:
     """
     if query.x.dtype != torch.float16 or not isinstance(query.model, nn.Module):
         return query
-    return replace(query, model=copy_module(query.model).float(), x=query.x.float(), opening=None)
+    return replace(query, model=copy_module(query.model).float(), x=query.x.float(), cached=None)
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from perdure.core.attribution import Attribution
 from perdure.core.query import Query
-from perdure.core.trial import Trial
 
 
 def linear(x, lengths=None):
@@ -32,7 +32,7 @@ class Weighted(nn.Module):
 
 def trial_of(values, truth=None, mask=None, x=None):
     query = Query(linear, torch.zeros_like(values) if x is None else x, lambda logits: logits[:, 0], mask)
-    return Trial(query, values, truth)
+    return Attribution(values, source=query, truth=truth)
 
 
 def series(seed, levels=None, batch=4, steps=9, features=3):

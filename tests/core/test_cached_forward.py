@@ -1,10 +1,8 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
-from perdure.attribution._attribute import attribute
-from perdure.core.opening import opened
+from perdure.attribution._attribute import attribute, attribute_cached
+from perdure.core.cached_forward import forward_with_graph
 from perdure.core.query import Query, part
 from perdure.core.target import Logit
 from tests.cases import Opaque, perceptron, stream
@@ -27,27 +25,27 @@ def test_a_kept_first_pass_gives_the_same_bits_and_is_not_made_again(method, len
     model = Opaque().eval()
     afresh = attribute(model, SERIES, method, target=LABEL, lengths=lengths)
     calls = counted(model)
-    opening = opened(model, SERIES, lengths)
-    kept = attribute(model, SERIES, method, target=LABEL, lengths=lengths, opening=opening)
+    cached = forward_with_graph(model, SERIES, lengths)
+    kept = attribute_cached(cached, model, method, target=LABEL, lengths=lengths)
     assert len(calls) == 1
     assert torch.equal(kept.values, afresh.values)
     assert kept.provenance == afresh.provenance
-    torch.testing.assert_close(opening.outputs, model(SERIES) if lengths is None else model(SERIES, lengths=lengths))
+    torch.testing.assert_close(cached.outputs, model(SERIES) if lengths is None else model(SERIES, lengths=lengths))
 
 
 def test_inputs_and_mode_are_left_alone():
     model, x = perceptron().train(), X.clone()
-    opening = opened(model, x)
+    cached = forward_with_graph(model, x)
     assert torch.equal(x, X)
     assert not x.requires_grad
     assert model.training
-    assert opening.outputs.requires_grad
+    assert cached.outputs.requires_grad
 
 
 def test_only_a_part_about_all_keeps_the_first_pass():
     model = perceptron()
-    query = Query(model, X, Logit(LABEL), opening=opened(model, X))
-    assert part(query, slice(0, 9)).opening is query.opening
+    query = Query(model, X, Logit(LABEL), cached=forward_with_graph(model, X))
+    assert part(query, slice(0, 9)).cached is query.cached
     some = part(query, slice(1, 3))
-    assert some.opening is None
-    torch.testing.assert_close(some.gradient_at_x(), replace(query, opening=None).gradient_at_x()[1:3])
+    assert some.cached is None
+    torch.testing.assert_close(some.gradient(some.x), query.gradient(X)[1:3])

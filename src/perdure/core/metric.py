@@ -1,39 +1,22 @@
-"""The trial and the score: what a judge may look at, and what it says."""
+"""The interface of metrics: what they measure, and the score between null and ceiling."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from perdure.core.brief import Brief
-from perdure.core.protocols import Method
-from perdure.core.query import Query
+from perdure.core.attribution import Attribution
+from perdure.core.short_repr import ShortRepr
 
-__all__ = ["Measurement", "Score", "Trial"]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Trial(Brief):
-    """One explanation before its judge.
-
-    Args:
-        query: the question that was asked; it holds model, inputs, target and mask.
-        attribution: the values to be judged, shaped like the inputs.
-        truth: true at the sites known to matter; None when unknown.
-        method: the method, for metrics that must explain again; None when only the map is known.
-    """
-
-    query: Query
-    attribution: Float[Tensor, "batch *site"]
-    truth: Bool[Tensor, "batch *site"] | None = None
-    method: Method | None = None
+__all__ = ["Measurement", "Metric", "NeedsMethod", "Score"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Measurement(Brief):
+class Measurement(ShortRepr):
     """What a metric measures, before it is placed between null and ceiling.
 
     Args:
@@ -52,7 +35,7 @@ class Measurement(Brief):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Score(Brief):
+class Score(ShortRepr):
     """A measurement between its null and its ceiling.
 
     Args:
@@ -71,3 +54,36 @@ class Score(Brief):
     ceiling: Float[Tensor, " batch"]
     curve: Float[Tensor, "batch point"] | None = None
     aux: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Metric(Protocol):
+    """A frozen dataclass of settings with a `measure` method.
+
+    With `needs_truth`, the attribution must have a truth, whose score is the ceiling; otherwise `best` is the ceiling.
+    `higher_is_better` is the direction of better scores.
+    """
+
+    needs_truth: ClassVar[bool]
+    higher_is_better: ClassVar[bool]
+    best: ClassVar[float]
+
+    def measure(self, attribution: Attribution) -> Measurement:
+        """Measure each sample of an attribution.
+
+        Args:
+            attribution: Map, query and, where it is known, truth; none of them is written to.
+
+        Returns:
+            One number per sample, with a curve where the metric has one.
+        """
+        ...
+
+
+@runtime_checkable
+class NeedsMethod(Protocol):
+    """A metric that computes further maps, so that the attribution must contain its method.
+
+    Random maps have no method; for an attribution without one, `measure` returns the score of such a map.
+    """
+
+    needs_method: ClassVar[bool]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-__all__ = ["Brief"]
+__all__ = ["ShortRepr"]
 
 MOST = 4
 """Items of a tuple that are shown one by one."""
@@ -17,7 +17,7 @@ LONGEST = 40
 """Signs of an item of a longer tuple."""
 
 
-class Brief:
+class ShortRepr:
     """A record that fits on a line or two of a session, however much data it holds.
 
     A tensor is shown by type and shape, one number per sample also by its mean, a model by its class, and fields that
@@ -27,7 +27,7 @@ class Brief:
         >>> from dataclasses import dataclass
         >>> import torch
         >>> @dataclass(frozen=True, repr=False)
-        ... class Pair(Brief):
+        ... class Pair(ShortRepr):
         ...     left: Tensor
         ...     right: Tensor | None = None
         >>> Pair(torch.zeros(2, 3))

@@ -1,87 +1,20 @@
-"""The agreements: what a method, a metric, a dataset and a special model must offer."""
+"""What a model may be able to do beyond computing outputs, and what an architecture provides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import Field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    from perdure.core.attribution import Explained
-    from perdure.core.batch import Batch
-    from perdure.core.query import Query
-    from perdure.core.trial import Measurement, Trial
-
-__all__ = [
-    "Architecture",
-    "AsksAgain",
-    "AtX",
-    "Attends",
-    "Dataset",
-    "Embeds",
-    "Fits",
-    "HasSideInputs",
-    "Method",
-    "Metric",
-    "Resumable",
-    "Splits",
-]
+__all__ = ["Architecture", "HasAttention", "HasEmbedding", "HasSideInputs", "Resumable"]
 
 
 @runtime_checkable
-class Method(Protocol):
-    """An attribution method: a frozen bag of hyper-parameters with one function."""
-
-    def scores(self, query: Query) -> Float[Tensor, "batch *site"] | Explained:
-        """Attribute the target of a query to its inputs.
-
-        Args:
-            query: the question; `query.gradient` and `query.value` are the only ways to the model.
-
-        Returns:
-            Importance, shaped like `query.x`; padded steps may hold anything. A method that has more to tell
-            gives an `Explained` with it.
-        """
-        ...
-
-
-@runtime_checkable
-class Fits(Protocol):
-    """A method that must see data of a model before it can explain it."""
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether it has seen them."""
-        ...
-
-    def fit(self, model: nn.Module, batch: Batch) -> Method:
-        """Look at samples.
-
-        Args:
-            model: that will be explained.
-            batch: samples like those that will be explained, of which none should be.
-
-        Returns:
-            A new method, for this model.
-        """
-        ...
-
-
-@runtime_checkable
-class AtX(Protocol):
-    """A method that asks for `query.gradient_at_x`, so that a first pass with its graph is worth keeping."""
-
-    at_x: ClassVar[bool]
-
-
-@runtime_checkable
-class Embeds(Protocol):
+class HasEmbedding(Protocol):
     """A model of token ids that can be asked on from their embeddings.
 
     Called with whole numbers (batch, time) it embeds them; called with floats (batch, time, feature) it takes
@@ -140,73 +73,6 @@ class Architecture(Protocol):
         ...
 
 
-class Metric(Protocol):
-    """A metric: a frozen bag of settings that measures a trial.
-
-    `needs_truth` asks for a trial with truth, whose score is then the ceiling; without it `best` is the
-    ceiling. `higher_is_better` says which way is good.
-    """
-
-    needs_truth: ClassVar[bool]
-    higher_is_better: ClassVar[bool]
-    best: ClassVar[float]
-
-    def measure(self, trial: Trial) -> Measurement:
-        """Judge each sample of a trial.
-
-        Args:
-            trial: what may be looked at; nothing of it is written to.
-
-        Returns:
-            One number per sample, with a curve where one belongs to it.
-        """
-        ...
-
-
-@runtime_checkable
-class AsksAgain(Protocol):
-    """A metric that explains again: it asks for a trial with the method that made the map.
-
-    Random maps have no method; for a trial without one `measure` gives what a map without one scores.
-    """
-
-    needs_method: ClassVar[bool]
-
-
-class Splits(Protocol):
-    """Training, validation and test samples of one dataset."""
-
-    @property
-    def train(self) -> Batch:
-        """Samples to learn from."""
-        ...
-
-    @property
-    def validation(self) -> Batch:
-        """Samples to choose by."""
-        ...
-
-    @property
-    def test(self) -> Batch:
-        """Samples to judge on."""
-        ...
-
-
-class Dataset(Protocol):
-    """A dataset: a frozen bag of settings that makes its splits."""
-
-    def load(self, seed: int) -> Splits:
-        """Read or draw the samples.
-
-        Args:
-            seed: of what is drawn, splits included.
-
-        Returns:
-            The splits.
-        """
-        ...
-
-
 @runtime_checkable
 class Resumable(Protocol):
     """A causal model that can go on from the state it had before a step.
@@ -246,7 +112,7 @@ class Resumable(Protocol):
 
 
 @runtime_checkable
-class Attends(Protocol):
+class HasAttention(Protocol):
     """A model that can show how much attention each step received."""
 
     def attention(self, x: Tensor, lengths: Tensor | None = None) -> Tensor | None:
