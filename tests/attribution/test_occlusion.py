@@ -119,3 +119,9 @@ def test_one_number_is_a_square_over_all_channels_of_an_image():
         Occlusion(28).scores(query)
     with pytest.raises(SettingError, match="no stride beyond"):
         Occlusion((3, 2, 2), 3).scores(query)
+
+
+@pytest.mark.parametrize(("side", "windows"), [(16, 256), (40, 196), (224, 256)])
+def test_the_default_window_of_an_image_is_a_sixteenth_of_its_side(side, windows):
+    attribution = attribute(lambda x: x.flatten(1)[:, :3], torch.ones(1, 1, side, side), "occlusion", target=0)
+    assert attribution.provenance.forward == windows + 1

@@ -20,6 +20,10 @@ RESUMED_ROWS = 64
 """Rows of one call that goes on from a state: fewer waste calls, more repeat steps before their windows."""
 
 
+IMAGE_WINDOWS = 16
+"""Default number of windows along the shorter side of an image."""
+
+
 @dataclass(frozen=True)
 class Occlusion:
     r"""Hide one window after the other and record how much the target drops.
@@ -33,6 +37,7 @@ class Occlusion:
         window: size of a window. One number is steps of a series, with all features; features of a table; or the side
             of a square in an image, over all channels. Several are elements along each axis after the batch, and axes
             that are left out are covered whole: (1, 1) is one feature at one step, (1, 4, 4) a square in one channel.
+            None is one step, one feature, or a square of a sixteenth of the shorter side, about 256 per image.
         stride: elements from one window to the next, given like `window`; None for windows side by side.
         baseline: what is put in the window.
 
@@ -46,13 +51,13 @@ class Occlusion:
         Windows end at the end of each sample: the last one may be cut off, and padding adds none.
     """
 
-    window: int | tuple[int, ...] = 1
+    window: int | tuple[int, ...] | None = None
     stride: int | tuple[int, ...] | None = None
     baseline: Baseline = "zero"
 
     def __post_init__(self) -> None:
         set_baseline(self)
-        windows = _listed(self.window)
+        windows = _listed(1 if self.window is None else self.window)
         strides = windows if self.stride is None else _listed(self.stride)
         alike = len(strides) == len(windows)
         above = alike and any(s > w for s, w in zip(strides, windows, strict=True))
@@ -86,17 +91,23 @@ class Occlusion:
 
     def _along(self, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Complete window and stride to all axes."""
-        windows = _completed(self.window, sizes)
+        window = _default_window(sizes) if self.window is None else self.window
+        windows = _completed(window, sizes)
         strides = windows if self.stride is None else _completed(self.stride, windows)
         if len(windows) > len(sizes) or any(w > size for w, size in zip(windows, sizes, strict=False)):
             raise SettingError(
-                f"window is {self.window} for inputs with axes {sizes}",
+                f"window is {window} for inputs with axes {sizes}",
                 "give one number for steps, features of a table or the side of a square in an image, or at most one "
                 "number per axis, none beyond the size of its axis",
             )
         if any(s > w for s, w in zip(strides, windows, strict=True)):
             raise SettingError(f"stride is {self.stride} for windows {windows}", "give no stride beyond its window")
         return windows, strides
+
+
+def _default_window(sizes: tuple[int, ...]) -> int:
+    """Return one step or feature, or the side of a square: a window per pixel of a photo would take 50,000 passes."""
+    return -(-min(sizes[1:]) // IMAGE_WINDOWS) if len(sizes) == 3 else 1
 
 
 def _listed(given: int | tuple[int, ...]) -> tuple[int, ...]:
