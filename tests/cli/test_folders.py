@@ -208,7 +208,7 @@ def test_maps_are_found_in_a_run_and_in_its_maps(runs):
         ("train", "holds no maps: it is the folder of a run", "give the folder that an earlier command wrote"),
         ("explain/run.yaml", "holds no maps: it is a file", "check the path"),
         ("explain/scores", "holds no maps", "check the path"),
-        ("explain/scores/roc", "holds no attributions", "'perdure explain'"),
+        ("explain/scores/auroc", "holds no attributions", "'perdure explain'"),
         ("nowhere", "holds no maps: there is no such folder", "check the path"),
         ("a" * 300, "cannot be read: File name too long", "check the path"),
     ],

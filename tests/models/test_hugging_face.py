@@ -13,7 +13,7 @@ from perdure.core.text import Text
 from perdure.data import hub
 from perdure.data._splits import Splits
 from perdure.models import _from_transformers as from_transformers
-from perdure.models import hugging_face as door
+from perdure.models import _hugging_face as door
 from perdure.models._answers import check_answers
 from perdure.models._embedded import embedded
 from perdure.models._hugging_face import text_classifier

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from perdure.core.errors import CheckpointError, DependencyError, UnknownNameError
-from perdure.models import pretrained as door
+from perdure.models import _pretrained as door
 from perdure.models._pretrained import ensure_torchvision, pretrained
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from perdure.core.errors import UnknownNameError
-from perdure.models import pretrained as door
+from perdure.models import _pretrained as door
 from perdure.models.published import Published
 
 

@@ -27,7 +27,7 @@ def test_curves_and_further_numbers_are_kept():
     curve = torch.tensor([[1.0, 0.5], [0.25, 0.125]])
     table = score_table(score(curve, {"slope": torch.tensor([3.0, 4.0])}), ("a", "b"), CASE)
     assert table["curve"].to_pylist() == [*curve.tolist(), None, None]
-    assert table["metric"].to_pylist() == ["auroc", "auroc", "roc.slope", "roc.slope"]
+    assert table["metric"].to_pylist() == ["auroc", "auroc", "auroc.slope", "auroc.slope"]
     assert table["value"].to_pylist()[2:] == [3.0, 4.0]
     assert table["null"].to_pylist()[2:] == [None, None]
 

@@ -54,7 +54,7 @@ class Captum:
     Example:
         >>> from perdure.attribution._attribute import attribute
         >>> import torch
-        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> model = torch.nn.Linear(2, 2, bias=False)
         >>> _ = torch.nn.init.constant_(model.weight, 3.0)
         >>> method = "captum:explainer=FeatureAblation"
         >>> attribute(model, torch.tensor([[1.0, 2.0]]), method, target=torch.tensor([0])).values.tolist()
