@@ -18,7 +18,7 @@ from perdure.engine.judge import Judging, default_metrics, judge
 from perdure.engine.summaries import score_numbers, stored_scores
 from perdure.metrics.auroc import AUROC
 from perdure.metrics.vanishing import Vanishing
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.models.deep_lstm import DeepLSTM
 from perdure.models.factory import Factory
 from perdure.records.attributions import read_attributions
@@ -129,7 +129,7 @@ def test_texts_are_asked_for_by_their_embeddings(tmp_path):
     maps = tmp_path / "maps"
     explain(Explaining(model, splits.test, InputXGradient(), maps, "lstm", explained="label", shard=4))
     stored = read_attributions(maps)
-    seen = embedded(model, splits.test)
+    seen = embed_batch(model, splits.test)
     asked = {"target": seen.label, "lengths": seen.mask.sum(1)}
     values = attribute(model, seen.inputs, InputXGradient(), **asked).values
     torch.testing.assert_close(torch.cat([part.attribution.values for part in stored]), values)

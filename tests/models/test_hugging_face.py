@@ -15,7 +15,7 @@ from perdure.data._splits import Splits
 from perdure.models import _from_transformers as from_transformers
 from perdure.models import _hugging_face as door
 from perdure.models._answers import check_answers
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.models._hugging_face import text_classifier
 
 transformers = pytest.importorskip("transformers")
@@ -75,14 +75,14 @@ def test_embeddings_and_ids_give_the_same_logits_and_padding_changes_nothing(mod
     together = model(both.inputs, lengths=both.mask.sum(1))[1]
     assert torch.allclose(together, model(alone.inputs)[0], atol=1e-6)
     assert torch.equal(
-        model(both.inputs, lengths=both.mask.sum(1)), model(embedded(model, both).inputs, both.mask.sum(1))
+        model(both.inputs, lengths=both.mask.sum(1)), model(embed_batch(model, both).inputs, both.mask.sum(1))
     )
 
 
 def test_integrated_gradients_of_the_embeddings_are_complete(model):
     """They add up to the change of the logit from zero embeddings, which is how the paths end."""
     texts = batch(model, TEXT, "not good")
-    x, lengths, label = embedded(model, texts).inputs, texts.mask.sum(1), torch.tensor([0, 1])
+    x, lengths, label = embed_batch(model, texts).inputs, texts.mask.sum(1), torch.tensor([0, 1])
     values = attribute(model, x, "integrated_gradients:steps=128", target=label, lengths=lengths).values
     ends = model(x, lengths=lengths) - model(torch.zeros_like(x), lengths=lengths)
     assert torch.allclose(values.sum((1, 2)), ends[[0, 1], label], atol=1e-3)
@@ -112,7 +112,7 @@ def test_a_decoder_reads_the_last_token_of_each_text_by_ids_and_by_embeddings(de
     check_answers(decoder, both, 2)
     lengths = both.mask.sum(1)
     found = decoder(both.inputs, lengths=lengths)
-    assert torch.equal(found, decoder(embedded(decoder, both).inputs, lengths))
+    assert torch.equal(found, decoder(embed_batch(decoder, both).inputs, lengths))
     for row, length in enumerate(lengths):
         alone = decoder.model(input_ids=both.inputs[row : row + 1, :length]).logits[0]
         torch.testing.assert_close(found[row], alone)
@@ -120,9 +120,9 @@ def test_a_decoder_reads_the_last_token_of_each_text_by_ids_and_by_embeddings(de
 
 def test_a_decoder_is_explained_without_its_padding(decoder):
     both, alone = batch(decoder, TEXT, "good"), batch(decoder, "good")
-    x, label = embedded(decoder, both).inputs, torch.tensor([0, 1])
+    x, label = embed_batch(decoder, both).inputs, torch.tensor([0, 1])
     values = attribute(decoder, x, "gradient", target=label, lengths=both.mask.sum(1)).values
-    single = attribute(decoder, embedded(decoder, alone).inputs, "gradient", target=label[1:]).values
+    single = attribute(decoder, embed_batch(decoder, alone).inputs, "gradient", target=label[1:]).values
     torch.testing.assert_close(values[1, :3], single[0])
     assert values[1, 3:].eq(0).all()
     assert values[0].abs().sum(1).gt(0).all()

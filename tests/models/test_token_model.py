@@ -12,7 +12,7 @@ from perdure.core.batch import Batch
 from perdure.core.errors import PaddingWarning, PartialInputWarning, UnsupportedError
 from perdure.models._adapted import bare
 from perdure.models._answers import check_answers
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.models._token_model import TokenModel
 from perdure.ops.sequence import length_mask
 from tests.cases import stream
@@ -42,7 +42,7 @@ def test_embeddings_give_the_logits_of_their_ids_with_and_without_padding():
     model = TokenModel(Reader(padding_idx=0), embedding="words")
     check_answers(model, BATCH, 2)
     for lengths in (None, LENGTHS):
-        assert torch.equal(model(embedded(model, BATCH).inputs, LENGTHS), model(IDS, lengths))
+        assert torch.equal(model(embed_batch(model, BATCH).inputs, LENGTHS), model(IDS, lengths))
     assert bare(model) is model.model
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(other(model.embed(IDS), LENGTHS), model(IDS, LENGTHS))
@@ -57,11 +57,11 @@ def test_the_layer_gives_its_own_embeddings_again_afterwards():
 
 def test_the_gradient_is_that_by_the_embeddings_and_padding_gets_none():
     model = TokenModel(nn.Sequential(nn.Embedding(6, 3), nn.Flatten(), nn.Linear(12, 2)))
-    texts = embedded(model, BATCH)
+    texts = embed_batch(model, BATCH)
     values = attribute(model, texts.inputs, "gradient", target=texts.label).values
     assert torch.equal(values.flatten(1), model.model[2].weight[texts.label])
     reader = TokenModel(Reader(padding_idx=0), embedding="words")
-    texts = embedded(reader, BATCH)
+    texts = embed_batch(reader, BATCH)
     values = attribute(reader, texts.inputs, "gradient", target=texts.label, lengths=LENGTHS).values
     assert values[0].any()
     assert not values[1, 2:].any()
@@ -78,7 +78,7 @@ def test_what_cannot_be_told_is_named():
     with pytest.raises(UnsupportedError, match=r"Reader does not look its token ids up in 'places'"):
         places(torch.zeros(2, 4, 3))
     with pytest.raises(UnsupportedError, match=r"Flatten cannot be asked by.*perdure.TokenModel\(model\)"):
-        embedded(nn.Flatten(), BATCH)
+        embed_batch(nn.Flatten(), BATCH)
 
 
 class Pooled(nn.Module):

@@ -18,7 +18,7 @@ from perdure.core.method import MethodOutput
 from perdure.core.precision import in_single
 from perdure.core.query import Query
 from perdure.core.target import in_nats
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.information import NATS_PER_BIT
 
 __all__ = ["InformationBottleneck", "input_map"]
@@ -87,7 +87,7 @@ class InformationBottleneck:
             UnknownNameError: when there is no such layer.
             UnsupportedError: when the layer gives no tensor.
         """
-        return replace(self, inside=fit_layer_moments(model, self.layer, embedded(model, batch)))
+        return replace(self, inside=fit_layer_moments(model, self.layer, embed_batch(model, batch)))
 
     def scores(self, query: Query) -> MethodOutput:
         """Search the mask of each sample.

@@ -28,7 +28,7 @@ from perdure.core.method import MethodOutput
 from perdure.core.precision import in_single
 from perdure.core.query import Query, part
 from perdure.core.target import Signed, in_nats
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.information import NATS_PER_BIT, Mask, mask_of
 from perdure.ops.moments import Moments
 from perdure.ops.position import Granularity, to_positions, to_sites
@@ -141,7 +141,7 @@ class InputIBA:
             UnknownNameError: when there is no such layer.
             UnsupportedError: when the layer gives no tensor.
         """
-        batch = embedded(model, batch)
+        batch = embed_batch(model, batch)
         inside = None if self.prior == "noise" else fit_layer_moments(model, self.layer, batch)
         return replace(self, inputs=fit_input_moments(batch), inside=inside)
 

@@ -22,7 +22,7 @@ from perdure.core.target import LogProbability, Probability
 from perdure.engine.fitted import SEEN
 from perdure.engine.summaries import stored_scores
 from perdure.metrics._summarise import summarise
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.information import NATS_PER_BIT, capacity, mask_of
 from perdure.ops.interval import bootstrap_interval
 from perdure.ops.sequence import lengths_of, site_mask
@@ -62,7 +62,7 @@ def information(
     """
     if 0 not in finished_parts(folder):
         fitted = method.fit(model, select(training, slice(0, SEEN)))
-        score = _measure(model, embedded(model, batch), predict(model, batch).argmax(1), fitted, case.seed)
+        score = _measure(model, embed_batch(model, batch), predict(model, batch).argmax(1), fitted, case.seed)
         write_part(folder, 0, score_table(score, batch.id, case))
     return stored_scores(folder)["information"]
 

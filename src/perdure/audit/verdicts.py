@@ -17,7 +17,7 @@ from perdure.core.estimate import Estimate
 from perdure.core.registry import folder_name
 from perdure.core.verdict import Verdict
 from perdure.core.written import unset
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.records.scores import Case
 from perdure.stability.members import TrainedModel
 
@@ -67,7 +67,7 @@ def verdicts(
     """
     answers = [down_to_input(_evidence(candidate, found[0], asked, accuracy, place))]
     if asked.kind.in_time:
-        batch = embedded(candidate.model, asked.batch)
+        batch = embed_batch(candidate.model, asked.batch)
         answers.insert(0, over_time(over_time_evidence(found[0], found[-1], batch, accuracy, place[0].seed)))
     return tuple(_by(found[0].method, verdict) for verdict in answers)
 

@@ -74,7 +74,7 @@ class ShapeError(DataError):
     """A tensor has the wrong rank, shape or dtype.
 
     Series are (batch, time, feature), images (batch, channel, row, column), logits (batch, classes). Floats are needed
-    where something is differentiated; token ids go through `perdure.models._embedded`.
+    where something is differentiated; token ids go through `perdure.models.embed_batch`.
     """
 
 

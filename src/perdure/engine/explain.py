@@ -21,7 +21,7 @@ from perdure.core.random import stream
 from perdure.core.target import LABEL_TARGETS
 from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import attribution_table
 from perdure.records.parts import finished_parts, write_part
@@ -73,7 +73,7 @@ class Explaining:
             A function that stores the maps.
         """
         batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
-        inputs, lengths = embedded(self.model, batch).inputs, lengths_of(batch.mask)
+        inputs, lengths = embed_batch(self.model, batch).inputs, lengths_of(batch.mask)
         fits = len(batch) <= (row_limit(inputs) if self.batch_size is None else self.batch_size)
         cached = forward_with_graph(self.model, inputs, lengths) if fits else None
         outputs = predict(self.model, batch, self.batch_size) if cached is None else cached.outputs.detach()

@@ -7,7 +7,7 @@ from torch import nn
 from perdure.core.batch import Batch, select
 from perdure.core.method import Method, NeedsFit
 from perdure.core.threads import one_thread
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 
 __all__ = ["SEEN", "prepared"]
 
@@ -38,4 +38,4 @@ def prepared(method: Method, model: nn.Module, batch: Batch) -> Method:
     if not isinstance(method, NeedsFit) or method.is_fitted:
         return method
     with one_thread():
-        return method.fit(model, embedded(model, select(batch, slice(0, SEEN))))
+        return method.fit(model, embed_batch(model, select(batch, slice(0, SEEN))))

@@ -21,7 +21,7 @@ from perdure.core.target import LABEL_TARGETS
 from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
 from perdure.metrics._evaluate import evaluate
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.records.attributions import StoredMaps, read_maps
 from perdure.records.parts import finished_parts, part_path, part_paths, write_part
 from perdure.records.scores import Case, score_table
@@ -83,7 +83,7 @@ class Judging:
                 f"the maps in {self.maps} explain sample '{unknown[0]}', which the data does not hold",
                 "judge with the data and the seed that were explained",
             )
-        batch = embedded(self.model, select(self.batch, [places[name] for name in stored.id]))
+        batch = embed_batch(self.model, select(self.batch, [places[name] for name in stored.id]))
         record = stored.attribution.provenance
         target = LABEL_TARGETS[record.target](stored.explained)
         query = Query(self.model, batch.inputs, target, batch.mask, _seeds(record, len(batch)))

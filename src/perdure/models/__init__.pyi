@@ -1,4 +1,5 @@
 from ._adapted import Adapted as Adapted
+from ._embed import embed_batch as embed_batch
 from ._token_model import TokenModel as TokenModel
 from .attention import Attention as Attention
 from .deep_lstm import DeepLSTM as DeepLSTM

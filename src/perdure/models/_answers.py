@@ -16,7 +16,7 @@ from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, Unsupp
 from perdure.core.evaluation import evaluation
 from perdure.core.foreign import foreign
 from perdure.models._adapted import Adapted, bare
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 
 __all__ = ["check_answers"]
@@ -50,7 +50,7 @@ def check_answers(model: nn.Module, batch: Batch, classes: int) -> None:
     logits = _asked(model, few, classes)
     _check_outputs(model, logits, few, classes)
     if not few.inputs.is_floating_point() and isinstance(model, HasEmbedding):
-        _check_same(logits, _asked(model, embedded(model, few), classes), model)
+        _check_same(logits, _asked(model, embed_batch(model, few), classes), model)
 
 
 def _asked(model: nn.Module, batch: Batch, classes: int) -> Tensor:

@@ -10,7 +10,7 @@ from perdure.core.call import side_inputs
 from perdure.core.errors import UnsupportedError
 from perdure.core.outputs import ONE, Outputs, check_outputs, declared_outputs
 from perdure.models._adapted import Adapted, adapted
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 
 __all__ = ["declare", "declare_found", "outputs_of"]
@@ -64,7 +64,7 @@ def declare_found(model: nn.Module, batch: Batch) -> nn.Module:
     Warns:
         OutputsWarning: when what the model returns is assumed.
     """
-    few = embedded(model, select(batch, slice(0, SAMPLES)))
+    few = embed_batch(model, select(batch, slice(0, SAMPLES)))
     lengths = lengths_of(few.mask)
     scaled = outputs_at(model, few.inputs, lengths, side_inputs(model, few.inputs, lengths), SAMPLES)
     known = declared_outputs(model)

@@ -220,7 +220,7 @@ def _mean_of(batch: Batch) -> Tensor:
     if not x.is_floating_point():
         raise SettingError(
             "baseline is a batch of token ids, which have no mean",
-            "give a batch of embeddings, perdure.models._embedded.embedded(model, batch), or a vector",
+            "give a batch of embeddings, perdure.models.embed_batch(model, batch), or a vector",
         )
     valid, shared = site_mask(batch.mask, x), shared_axis(x)
     axes = tuple(i for i in range(x.ndim) if i != (1 if shared is None else shared))

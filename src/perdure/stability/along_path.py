@@ -19,7 +19,7 @@ from perdure.core.method import Method
 from perdure.core.random import stream
 from perdure.core.target import Logit
 from perdure.landscape.surface import ModelLoss
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
 from perdure.ops.similarity import Measure
@@ -135,7 +135,7 @@ def compute_f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"],
 
 
 def _explain_point(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_end: bool) -> RunExplanations:
-    method, shown = explainer.method(model), embedded(model, batch)
+    method, shown = explainer.method(model), embed_batch(model, batch)
     predicted = predict(model, batch).argmax(1).cpu()
 
     def vectors(use: str) -> Vectors:

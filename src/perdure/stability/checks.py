@@ -15,7 +15,7 @@ from perdure.core.registry import METHODS
 from perdure.data._event_marks import types_in
 from perdure.data._splits import Splits
 from perdure.engine.fitted import prepared
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 from perdure.stability.agreement import RunExplanations
 from perdure.stability.explain_runs import count_types
@@ -85,7 +85,7 @@ def check_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> Non
     Raises:
         UnsupportedError: If a method cannot explain the model.
     """
-    few = embedded(model, select(batch, slice(0, SEEN)))
+    few = embed_batch(model, select(batch, slice(0, SEEN)))
     lengths = lengths_of(few.mask)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -21,7 +21,7 @@ from perdure.engine.explain import Explaining, explain
 from perdure.engine.fitted import prepared
 from perdure.engine.piece import Engine
 from perdure.engine.pool import Progress, run_pieces
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import read_attributions
 from perdure.stability.agreement import RunExplanations
@@ -130,7 +130,7 @@ def find_noisy_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -
     Returns:
         The methods whose maps of two streams differ.
     """
-    few = embedded(model, select(batch, slice(0, SEEN)))
+    few = embed_batch(model, select(batch, slice(0, SEEN)))
     lengths, label = lengths_of(few.mask), few.label[:FEW]
 
     def values(name: str, seed: int) -> Tensor:

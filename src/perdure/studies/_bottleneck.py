@@ -22,7 +22,7 @@ from perdure.core.target import Logit
 from perdure.data._splits import Splits
 from perdure.engine.fitted import prepared
 from perdure.metrics._evaluate import evaluate
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.models._presets import model_config
 from perdure.report.show import show
 from perdure.studies._cell import measure_accuracy
@@ -103,7 +103,7 @@ class Bottleneck:
     def work(self, cell: Cell) -> CellResult:
         """Train a network, explain test samples with every method, and evaluate the maps."""
         model, splits = self.train_model(cell.seed)
-        batch = embedded(model, select(splits.test, slice(0, 2 if self.smoke else self.samples)))
+        batch = embed_batch(model, select(splits.test, slice(0, 2 if self.smoke else self.samples)))
         query = Query(model, batch.inputs, Logit(batch.label), batch.mask)
         rows = [measure_accuracy(model, splits.test, cell)]
         values: dict[str, np.ndarray] = {}

@@ -5,7 +5,7 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
 from perdure.core.text import Text
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.models.deep_lstm import DeepLSTM
 
 IDS = torch.tensor([[2, 3, 1], [4, 2, 3]])
@@ -19,7 +19,7 @@ def model():
 
 def test_embeddings_take_the_place_of_ids_and_all_else_stays():
     network = model()
-    found = embedded(network, BATCH)
+    found = embed_batch(network, BATCH)
     assert found.inputs.equal(network.embedding.weight[IDS])
     assert not found.inputs.requires_grad
     assert found.truth.equal((IDS == 2)[..., None].expand(2, 3, 4))
@@ -28,9 +28,9 @@ def test_embeddings_take_the_place_of_ids_and_all_else_stays():
 
 def test_floats_are_left_alone():
     batch = Batch(torch.zeros(2, 3, 4), torch.tensor([0, 1]))
-    assert embedded(nn.Flatten(), batch) is batch
+    assert embed_batch(nn.Flatten(), batch) is batch
 
 
 def test_a_model_that_cannot_embed_is_named():
     with pytest.raises(UnsupportedError, match="Flatten cannot be asked by their embeddings"):
-        embedded(nn.Flatten(), BATCH)
+        embed_batch(nn.Flatten(), BATCH)

@@ -16,10 +16,10 @@ from perdure.core.errors import UnsupportedError
 from perdure.models._adapted import bare
 from perdure.ops.position import to_sites
 
-__all__ = ["embedded"]
+__all__ = ["embed_batch"]
 
 
-def embedded(model: Callable[..., Tensor], batch: Batch) -> Batch:
+def embed_batch(model: Callable[..., Tensor], batch: Batch) -> Batch:
     """Put the embeddings of tokens in place of their ids, so that a gradient has something to hold on to.
 
     All of the batch comes to the device of the model.
@@ -40,7 +40,7 @@ def embedded(model: Callable[..., Tensor], batch: Batch) -> Batch:
         ...     def embed(self, ids):
         ...         return self(ids)
         >>> batch = Batch(torch.tensor([[0, 1]]), torch.tensor([0]), truth=torch.tensor([[True, False]]))
-        >>> embedded(Model(2, 3), batch).truth.int().tolist()
+        >>> embed_batch(Model(2, 3), batch).truth.int().tolist()
         [[[1, 1, 1], [0, 0, 0]]]
     """
     batch = _at(device_of(model), batch)
