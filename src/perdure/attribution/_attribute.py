@@ -37,7 +37,7 @@ from perdure.core.random import sub_seeds
 from perdure.core.registry import METHODS, name_of
 from perdure.core.target import Target
 from perdure.core.values import Values
-from perdure.models._embedded import embedded
+from perdure.models._embed import embed_batch
 from perdure.ops.baseline import check_at_baseline
 from perdure.ops.sequence import site_mask
 
@@ -142,7 +142,7 @@ def _unpack(
         return x, lengths, None  # type: ignore[return-value]  # checked by check_inputs
     if lengths is not None:
         raise SettingError("x is a batch, which has its own lengths", "pass lengths= only with a tensor")
-    batch = embedded(model, x)
+    batch = embed_batch(model, x)
     return batch.inputs, batch.lengths, batch
 
 
