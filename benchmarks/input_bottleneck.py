@@ -11,7 +11,7 @@ import torch
 from benchmarks.harness import Row
 from perdure.core.random import stream
 from perdure.core.registry import METRICS
-from perdure.ops.interval import bootstrap_interval
+from perdure.ops.bootstrap import bootstrap_interval
 from perdure.studies._bottleneck import Bottleneck
 from perdure.studies._table import run_study
 from perdure.studies.bottleneck_series import BottleneckSeries

@@ -23,7 +23,7 @@ from perdure.core.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from perdure.ops.groups import groups_of, spread
+from perdure.ops.segment import divide_evenly, number_groups
 from tests.cases import Constant, Linear, Opaque, convolutional, filled, perceptron, rectified, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 1, 0])
@@ -115,12 +115,12 @@ def test_the_shapley_methods_find_the_same_values():
 
 
 def test_groups_are_numbered_without_gaps():
-    assert groups_of(torch.zeros(1, 2, 4, 5), 2, "position").unique().tolist() == list(range(2 * 3))
-    assert groups_of(torch.zeros(1, 2, 4, 5), 2, "element").unique().tolist() == list(range(2 * 2 * 3))
-    assert groups_of(torch.zeros(1, 3, 64, 40), None, "position").unique().tolist() == list(range(8 * 5))
-    assert groups_of(torch.zeros(1, 3), None, "position").tolist() == [[0, 1, 2]]
-    groups = groups_of(torch.zeros(1, 5, 2), 2, "position")
-    assert spread(groups * 1.0, groups).sum() == 0 + 1 + 2
+    assert number_groups(torch.zeros(1, 2, 4, 5), 2, "position").unique().tolist() == list(range(2 * 3))
+    assert number_groups(torch.zeros(1, 2, 4, 5), 2, "element").unique().tolist() == list(range(2 * 2 * 3))
+    assert number_groups(torch.zeros(1, 3, 64, 40), None, "position").unique().tolist() == list(range(8 * 5))
+    assert number_groups(torch.zeros(1, 3), None, "position").tolist() == [[0, 1, 2]]
+    groups = number_groups(torch.zeros(1, 5, 2), 2, "position")
+    assert divide_evenly(groups * 1.0, groups).sum() == 0 + 1 + 2
 
 
 def test_lime_with_a_large_penalty_finds_nothing():

@@ -7,7 +7,7 @@ from torch import nn
 from perdure.attribution._attribute import attribute
 from perdure.attribution.extremal_perturbation import ExtremalPerturbation
 from perdure.core.errors import SettingError
-from perdure.ops.smooth_mask import SmoothMask
+from perdure.ops.smooth import SmoothMask
 from tests.cases import Linear, stream
 
 LABEL = torch.tensor([0, 1, 1, 0])

@@ -5,7 +5,7 @@ import torch
 
 from perdure.core.metric import Score
 from perdure.metrics._summarise import summarise
-from perdure.ops.interval import bootstrap_interval
+from perdure.ops.bootstrap import bootstrap_interval
 
 
 def test_means_between_the_ends_of_the_bootstrap_interval():

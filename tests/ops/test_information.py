@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from perdure.ops.information import Mask, capacity, capacity_slope, mask_of
+from perdure.ops.information import Mask, capacity, capacity_slope, mask_from_logits
 
 
 def drawn(*shape, seed=0):
@@ -28,15 +28,15 @@ def test_it_is_the_divergence_of_two_gaussians(mean):
 
 def test_the_slope_is_the_derivative():
     logit, x = (3 * drawn(500)).requires_grad_(), drawn(500, seed=1)
-    for prior in (None, mask_of(2 * drawn(500, seed=2))):
-        (slope,) = torch.autograd.grad(capacity(mask_of(logit), x, prior).sum(), logit)
-        mask = mask_of(logit.detach())
+    for prior in (None, mask_from_logits(2 * drawn(500, seed=2))):
+        (slope,) = torch.autograd.grad(capacity(mask_from_logits(logit), x, prior).sum(), logit)
+        mask = mask_from_logits(logit.detach())
         found = capacity_slope(mask, x, prior) * mask.keep * mask.drop
         torch.testing.assert_close(found, slope, rtol=1e-8, atol=1e-12)
 
 
 def test_a_prior_makes_it_cheaper_down_to_nothing():
-    x, keep = torch.ones(4, dtype=torch.float64), mask_of(torch.full((4,), 0.9, dtype=torch.float64).logit())
+    x, keep = torch.ones(4, dtype=torch.float64), mask_from_logits(torch.full((4,), 0.9, dtype=torch.float64).logit())
     m = torch.tensor([0.0, 0.5, 0.9, 0.99], dtype=torch.float64)
     assert [round(c, 2) for c in capacity(keep, x, Mask(m, 1 - m)).tolist()] == [2.21, 1.56, 0.39, 0.01]
 
@@ -45,14 +45,16 @@ def test_a_prior_makes_it_cheaper_down_to_nothing():
 def test_it_is_finite_and_not_negative_at_any_logit(dtype):
     logits = torch.linspace(-300, 300, 601, dtype=dtype)
     for x in (0.0, 1e-3, 5.0):
-        for prior in (None, mask_of(logits.flip(0)), mask_of(logits)):
-            found = capacity(mask_of(logits), torch.full_like(logits, x), prior)
+        for prior in (None, mask_from_logits(logits.flip(0)), mask_from_logits(logits)):
+            found = capacity(mask_from_logits(logits), torch.full_like(logits, x), prior)
             assert found.isfinite().all()
             assert (found >= 0).all()
-            assert capacity_slope(mask_of(logits), torch.full_like(logits, x), prior).isfinite().all()
+            assert capacity_slope(mask_from_logits(logits), torch.full_like(logits, x), prior).isfinite().all()
 
 
 def test_a_small_share_keeps_its_digits_in_single_precision():
     logit = torch.linspace(-12, -2, 50)
-    exact = capacity(mask_of(logit.double()), torch.tensor(2.0).double())
-    torch.testing.assert_close(capacity(mask_of(logit), torch.tensor(2.0)).double(), exact, rtol=1e-2, atol=1e-12)
+    exact = capacity(mask_from_logits(logit.double()), torch.tensor(2.0).double())
+    torch.testing.assert_close(
+        capacity(mask_from_logits(logit), torch.tensor(2.0)).double(), exact, rtol=1e-2, atol=1e-12
+    )

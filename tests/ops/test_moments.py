@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from perdure.ops.moments import merged, moments_of
+from perdure.ops.moments import merge_moments, moments_of
 from perdure.ops.sequence import length_mask, site_mask
 
 
@@ -12,7 +12,7 @@ from perdure.ops.sequence import length_mask, site_mask
 @pytest.mark.parametrize("cuts", [[40], [1, 39], [7, 8, 9, 16]])
 def test_cuts_do_not_matter(shape, cuts):
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0)).relu() + 1e4
-    found = merged([moments_of(part) for part in torch.split(x, cuts)])
+    found = merge_moments([moments_of(part) for part in torch.split(x, cuts)])
     np.testing.assert_allclose(found.mean, x.double().numpy().mean(0), rtol=1e-12)
     np.testing.assert_allclose(found.deviation, x.double().numpy().std(0, ddof=1), rtol=1e-9)
     assert found.count == 40

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from perdure.ops.rank import average_precision, descending_rank, lowest, roc_area, top_share
+from perdure.ops.rank import average_precision, descending_rank, mark_lowest, mark_top, roc_area
 
 
 def drawn(seed, levels, dtype=torch.float32, shape=(6, 40)):
@@ -62,7 +62,7 @@ def test_turning_the_scores_round_mirrors_the_roc_area(seed, levels):
 def test_top_share_fills_exactly_the_places_and_treats_ties_alike(seed, levels):
     scores, truth, mask = drawn(seed, levels)
     count = (truth & mask).sum(1)
-    weights = top_share(scores, count, mask)
+    weights = mark_top(scores, count, mask)
     torch.testing.assert_close(weights.sum(1), count.float())
     assert (weights[~mask] == 0).all()
     for row, weight, valid in zip(scores, weights, mask, strict=True):
@@ -72,7 +72,7 @@ def test_top_share_fills_exactly_the_places_and_treats_ties_alike(seed, levels):
 
 
 def test_top_share_of_a_constant_is_even():
-    weights = top_share(torch.zeros(1, 8), torch.tensor([2]), torch.ones(1, 8, dtype=torch.bool))
+    weights = mark_top(torch.zeros(1, 8), torch.tensor([2]), torch.ones(1, 8, dtype=torch.bool))
     assert weights.tolist() == [[0.25] * 8]
 
 
@@ -87,6 +87,6 @@ def test_ranks_go_down_the_scores_and_then_up_the_index_with_padding_last(levels
 def test_the_lowest_are_as_many_as_asked_for():
     keys = torch.rand(3, 4, 9, generator=torch.Generator().manual_seed(0))
     count = torch.tensor([1, 5, 9, 2])
-    found = lowest(keys, count)
+    found = mark_lowest(keys, count)
     assert (found.sum(-1) == count).all()
     assert (keys.masked_fill(~found, -1).amax(-1) < keys.masked_fill(found, 2).amin(-1)).all()

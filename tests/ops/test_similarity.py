@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perdure.ops.agreement import top_jaccard
-from perdure.ops.similarity import SIMILARITIES, as_similarity, packed, top_similarity
+from perdure.ops.similarity import SIMILARITIES, as_similarity, pack_valid, top_similarity
 
 MEASURES = {**SIMILARITIES, "top-2 Jaccard": top_similarity(2)}
 
@@ -54,7 +54,7 @@ def test_a_measure_without_a_table_is_asked_pair_by_pair():
 def test_packing_changes_no_measure(name):
     values, mask = drawn(None)
     values = values.abs() if name == "Jensen-Shannon" else values
-    narrow, rows = packed(mask[3:6], values[:, 3:6])
+    narrow, rows = pack_valid(mask[3:6], values[:, 3:6])
     assert narrow.shape == (3, 3)
     torch.testing.assert_close(
         MEASURES[name].compare_all(rows, rows, narrow),

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError, ShapeError
-from perdure.ops.variance import shares, variance_components
+from perdure.ops.variance import variance_components, variance_fractions
 
 
 def planted(shape, deviations, generator):
@@ -54,7 +54,7 @@ def test_components_grow_with_the_square_of_the_unit_and_not_with_the_origin():
 
 
 def test_shares_of_nothing_are_zero():
-    assert set(shares(variance_components(torch.ones(2, 3), ("a", "b"))).values()) == {0.0}
+    assert set(variance_fractions(variance_components(torch.ones(2, 3), ("a", "b"))).values()) == {0.0}
 
 
 def test_what_cannot_be_decomposed_is_named():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perdure.core.errors import EmptyDataError, SettingError, ShapeError
-from perdure.ops.variance import shares
+from perdure.ops.variance import variance_fractions
 from perdure.stability.variance import split_variance
 from perdure.stability.vectors import Vectors
 
@@ -33,7 +33,7 @@ def explained(site=0.0, of_method=0.0, of_run=0.0, rest=0.0, samples=80, types=1
     [("site", SITE), ("of_method", OF_METHOD), ("of_run", OF_RUN), ("rest", REST)],
 )
 def test_a_single_source_gets_all_the_variance(planted, factors):
-    found = shares(split_variance(explained(**{planted: 1.0})))
+    found = variance_fractions(split_variance(explained(**{planted: 1.0})))
     assert found[factors] > 0.97
 
 
@@ -43,7 +43,7 @@ def test_two_sources_share_the_variance_as_their_ranks_do():
     n = made["a"][0].present.sum(1).double()
     ranks = 6 / (math.pi * (n + 1)) * (math.asin(0.75) + (n - 2) * math.asin(0.75 / 2))
     expected = ((n * ranks).sum() / n.sum()).item()
-    found = shares(split_variance(made))
+    found = variance_fractions(split_variance(made))
     assert found[SITE] == pytest.approx(expected, abs=0.025)  # three standard errors of 4300 sites
     assert found[OF_RUN] == pytest.approx(1 - expected, abs=0.025)
 

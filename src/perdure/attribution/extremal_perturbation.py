@@ -15,8 +15,7 @@ from perdure.core.precision import full_precision, in_single
 from perdure.core.query import Query, part
 from perdure.ops.baseline import Baseline, BaselineName, baseline_of, set_baseline
 from perdure.ops.position import to_positions, to_sites
-from perdure.ops.smooth import smoothing_matrix
-from perdure.ops.smooth_mask import SmoothMask
+from perdure.ops.smooth import SmoothMask, smoothing_matrix
 
 __all__ = ["ExtremalPerturbation"]
 

@@ -29,7 +29,7 @@ from perdure.core.precision import in_single
 from perdure.core.query import Query, part
 from perdure.core.target import Signed, in_nats
 from perdure.models._embed import embed_batch
-from perdure.ops.information import NATS_PER_BIT, Mask, mask_of
+from perdure.ops.information import NATS_PER_BIT, Mask, mask_from_logits
 from perdure.ops.moments import Moments
 from perdure.ops.position import Granularity, to_positions, to_sites
 
@@ -178,7 +178,7 @@ class InputIBA:
         found = optimise_mask(asked, natural, self._feature_search(), f"layer '{inside.layer}'")
         generator = make_generator(query.x, self._first_logit(found.nats, query.x, inside.layer), noise)
         if self.prior == "none":
-            return mask_of(generator.logit)
+            return mask_from_logits(generator.logit)
         if self.prior == "adversarial":
             weight = found.nats if self.compat == "published" else found.mask.keep
             return train_adversarial(query, inside.layer, asked.x, weight, generator)

@@ -17,7 +17,7 @@ from perdure.core.query import Query
 from perdure.core.random import stream
 from perdure.core.written import unset
 from perdure.metrics.vanishing import Vanishing
-from perdure.ops.interval import bootstrap_interval
+from perdure.ops.bootstrap import bootstrap_interval
 
 __all__ = ["WINDOWS", "over_time_evidence", "vanishing_of"]
 

@@ -23,8 +23,8 @@ from perdure.engine.fitted import SEEN
 from perdure.engine.summaries import stored_scores
 from perdure.metrics._summarise import summarise
 from perdure.models._embed import embed_batch
-from perdure.ops.information import NATS_PER_BIT, capacity, mask_of
-from perdure.ops.interval import bootstrap_interval
+from perdure.ops.bootstrap import bootstrap_interval
+from perdure.ops.information import NATS_PER_BIT, capacity, mask_from_logits
 from perdure.ops.sequence import lengths_of, site_mask
 from perdure.records.parts import finished_parts, write_part
 from perdure.records.scores import Case, score_table
@@ -102,7 +102,7 @@ def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIBA
 def _even(query: Query, noise: Noise, method: InputIBA) -> Tensor:
     """Count the bits that pass before the search, through the mask it starts from."""
     x = (query.x - noise.mean) / noise.deviation
-    nats = capacity(mask_of(torch.full_like(x, method.start)), x)
+    nats = capacity(mask_from_logits(torch.full_like(x, method.start)), x)
     return nats.masked_fill(~site_mask(query.mask, x), 0.0).flatten(1).sum(1) / NATS_PER_BIT
 
 

@@ -12,7 +12,7 @@ from perdure.audit.kind import Kind
 from perdure.core.batch import Batch
 from perdure.core.random import stream
 from perdure.metrics.vanishing import mass_by_distance
-from perdure.ops.interval import bootstrap_interval
+from perdure.ops.bootstrap import bootstrap_interval
 from perdure.ops.position import to_positions
 from perdure.ops.sequence import site_mask
 

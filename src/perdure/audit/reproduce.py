@@ -18,7 +18,7 @@ from perdure.core.registry import folder_name
 from perdure.core.verdict import write_verdict
 from perdure.data._splits import Splits
 from perdure.engine.pool import Progress
-from perdure.ops.variance import shares
+from perdure.ops.variance import variance_fractions
 from perdure.records.record import write_record
 from perdure.records.run import Run as Folder
 from perdure.stability.agreement import Agreement, RunExplanations
@@ -171,5 +171,5 @@ def _variance(told: Mapping[str, Sequence[RunExplanations]]) -> list[dict[str, A
     """Split the variance of ranks where there are methods to compare."""
     if len(told) < 2:
         return []
-    found = shares(split_variance({method: [run.vectors for run in runs] for method, runs in told.items()}))
+    found = variance_fractions(split_variance({method: [run.vectors for run in runs] for method, runs in told.items()}))
     return [{"part": part, "share": found[names]} for names, part in PARTS.items()]

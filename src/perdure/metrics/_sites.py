@@ -11,7 +11,7 @@ from torch import Tensor
 from perdure.core.attribution import Attribution
 from perdure.core.errors import DataError
 from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
-from perdure.ops.scale import by_largest, min_max
+from perdure.ops.scale import divide_by_largest, scale_to_unit
 from perdure.ops.sequence import site_mask
 
 __all__ = ["Sites", "check_both_kinds", "sites"]
@@ -36,12 +36,12 @@ class Sites:
     @property
     def scaled(self) -> Float[Tensor, "batch site"]:
         """The importance scaled to [0, 1] in each sample; a constant map becomes zero."""
-        return min_max(self.importance, self.valid)
+        return scale_to_unit(self.importance, self.valid)
 
     @property
     def heat(self) -> Float[Tensor, "batch site"]:
         """The positive part of the importance as a share of each sample's largest; zero stays zero."""
-        return by_largest(self.importance, self.valid)
+        return divide_by_largest(self.importance, self.valid)
 
     @property
     def given_heat(self) -> Float[Tensor, "batch site"]:

@@ -6,7 +6,7 @@ import torch
 
 from perdure.core.estimate import Estimate
 from perdure.core.metric import Score
-from perdure.ops.interval import bootstrap_interval
+from perdure.ops.bootstrap import bootstrap_interval
 
 __all__ = ["summarise"]
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from perdure.core.attribution import Attribution
 from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
-from perdure.ops.rank import top_share
+from perdure.ops.rank import mark_top
 
 __all__ = ["Enrichment"]
 
@@ -48,5 +48,5 @@ class Enrichment:
         """
         found = sites(attribution, self.absolute)
         size = found.truth.sum(1)
-        top = top_share(found.importance, size, found.valid)
+        top = mark_top(found.importance, size, found.valid)
         return Measurement((found.truth * found.scaled * (2 * top - 1)).sum(1) / size)

@@ -10,7 +10,7 @@ from perdure.core.check import check_choice
 from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
-from perdure.ops.rank import top_share
+from perdure.ops.rank import mark_top
 
 __all__ = ["HitRate"]
 
@@ -64,4 +64,4 @@ class HitRate:
         """
         found = sites(attribution, self.absolute, self.granularity)
         size = found.truth.sum(1)
-        return Measurement((top_share(found.importance, size, found.valid) * found.truth).sum(1) / size)
+        return Measurement((mark_top(found.importance, size, found.valid) * found.truth).sum(1) / size)

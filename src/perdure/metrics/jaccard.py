@@ -8,7 +8,7 @@ from typing import ClassVar
 from perdure.core.attribution import Attribution
 from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
-from perdure.ops.rank import top_share
+from perdure.ops.rank import mark_top
 
 __all__ = ["Jaccard"]
 
@@ -47,5 +47,5 @@ class Jaccard:
         """
         found = sites(attribution, self.absolute)
         size = found.truth.sum(1)
-        common = (top_share(found.importance, size, found.valid) * found.truth).sum(1)
+        common = (mark_top(found.importance, size, found.valid) * found.truth).sum(1)
         return Measurement(common / (2 * size - common))

@@ -18,9 +18,9 @@ from perdure.core.metric import Measurement
 from perdure.core.query import Query, part
 from perdure.core.random import stream
 from perdure.ops.correlation import spearman
+from perdure.ops.params import Redraw, group_into_stages, redraw
 from perdure.ops.position import Granularity, to_positions, valid_positions
-from perdure.ops.redraw import Redraw, redraw, stages_of
-from perdure.ops.scale import min_max
+from perdure.ops.scale import scale_to_unit
 from perdure.ops.sequence import site_mask
 from perdure.ops.ssim import ssim
 
@@ -112,7 +112,7 @@ class ParameterRandomisation:
             )
         model = copy_module(query.model)
         alike = []
-        for number, stage in enumerate(stages_of(model, self.redraw, self.stages), start=1):
+        for number, stage in enumerate(group_into_stages(model, self.redraw, self.stages), start=1):
             for name, parameter in stage:
                 redraw(parameter, self.redraw, stream(self.seed, "sanity_check", name))
             values = _explain(method, replace(query, model=model), f"the map after stage {number} of the sanity check")
@@ -137,7 +137,7 @@ class ParameterRandomisation:
         rows, where = [some.flatten(1) for some in pair], valid.flatten(1)
         if self.similarity != "ssim":
             return spearman(rows[0], rows[1], where)
-        images = [min_max(row, where).reshape(len(row), -1, *other.shape[2:]) for row in rows]
+        images = [scale_to_unit(row, where).reshape(len(row), -1, *other.shape[2:]) for row in rows]
         return ssim(images[0], images[1])
 
 

@@ -12,7 +12,7 @@ from perdure.core.check import check_choice
 from perdure.core.metric import Measurement
 from perdure.metrics._sites import sites
 from perdure.ops.position import Granularity
-from perdure.ops.rank import top_share
+from perdure.ops.rank import mark_top
 
 __all__ = ["Pointing"]
 
@@ -59,4 +59,4 @@ class Pointing:
         """
         found = sites(attribution, self.absolute, self.granularity)
         one = torch.ones_like(found.truth[:, 0], dtype=torch.int64)
-        return Measurement((top_share(found.importance, one, found.valid) * found.truth).sum(1))
+        return Measurement((mark_top(found.importance, one, found.valid) * found.truth).sum(1))

@@ -17,11 +17,11 @@ from perdure.core.random import child_seeds, uniform
 from perdure.metrics._along import NUMBERS, copies_at_once, layout_of
 from perdure.metrics._perturbation import Ranked, check_share, is_fixed, ranked
 from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed, set_baseline
+from perdure.ops.correlation import pearson
 from perdure.ops.curve import log_counts
-from perdure.ops.pearson import pearson
 from perdure.ops.position import Granularity
-from perdure.ops.rank import lowest
-from perdure.ops.scale import min_max
+from perdure.ops.rank import mark_lowest
+from perdure.ops.scale import scale_to_unit
 
 __all__ = ["SensitivityN"]
 
@@ -129,11 +129,11 @@ class SensitivityN:
         """Correlate at each size for some of the samples; give also the range of the target."""
         given = None if self.compat == "published" else query.seeds
         seeds = seeds_or_fixed(given, len(query.x))
-        worth = min_max(places.worth, places.valid)
+        worth = scale_to_unit(places.worth, places.valid)
         sums, values = [], []
         for number in range(sizes.shape[1]):
             keys = _keys(child_seeds(seeds, ("sensitivity_n", number)), self.masks, places)
-            chosen = lowest(keys, sizes[:, number])
+            chosen = mark_lowest(keys, sizes[:, number])
             sums.append(torch.einsum("mbs,bs->bm", chosen.to(worth), worth))
             values.append(_values(query, blank, places.spread(chosen)).T)
         drops = torch.cat(values)

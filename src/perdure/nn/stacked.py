@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.ops.lstm import lstm_outputs
+from perdure.nn._lstm import lstm_outputs
 
 __all__ = ["run_stacked_lstms"]
 

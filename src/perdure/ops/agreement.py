@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from perdure.ops.rank import top_share
+from perdure.ops.rank import mark_top
 
 __all__ = [
     "cosine",
@@ -64,7 +64,7 @@ def top_jaccard(
 
     .. math:: J = |A_k \cap B_k| / |A_k \cup B_k|
 
-    Ties at the last place share it, by weights as `top_share` gives them; then the smaller weights are added up over
+    Ties at the last place share it, by weights as `mark_top` gives them; then the smaller weights are added up over
     the larger ones.
 
     Args:
@@ -175,7 +175,7 @@ def top_weights(
     Returns:
         Weights in [0, 1], in double precision.
     """
-    return top_share(rows.double(), mask.sum(1).clamp(1, count), mask) * mask
+    return mark_top(rows.double(), mask.sum(1).clamp(1, count), mask) * mask
 
 
 def overlap(first: Float[Tensor, "batch site"], second: Float[Tensor, "batch site"]) -> Float[Tensor, " batch"]:

@@ -1,4 +1,4 @@
-"""Rank correlation between two rows of numbers."""
+"""Pearson and Spearman correlation of rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from torch import Tensor
 
 from perdure.ops.rank import ordering
 
-__all__ = ["centred_ranks", "mean_ranks", "spearman"]
+__all__ = ["centred_ranks", "mean_ranks", "pearson", "spearman"]
+
+ROUNDING = 8
+"""Multiples of the machine precision, times the largest number of a row, within which a row counts as constant."""
 
 
 def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
@@ -94,3 +97,31 @@ def centred_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch
         [[0.0, -1.0, 1.0]]
     """
     return (mean_ranks(scores, mask) - (mask.sum(1, keepdim=True) + 1) / 2).masked_fill(~mask, 0.0)
+
+
+def pearson(a: Float[Tensor, "row pair"], b: Float[Tensor, "row pair"]) -> Float[Tensor, " row"]:
+    """Correlate each row of one tensor with that of another; 0 where one of them is constant.
+
+    Args:
+        a: any finite numbers.
+        b: their partners, perhaps in another precision; a row that varies by no more than rounding is constant.
+
+    Returns:
+        The correlations, in [-1, 1] and double precision.
+
+    Example:
+        >>> a = torch.tensor([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]])
+        >>> [round(r, 6) for r in pearson(a, torch.tensor([[2.0, 4.0, 6.0], [1.0, 2.0, 3.0]])).tolist()]
+        [1.0, 0.0]
+    """
+    return (_standardise(a) * _standardise(b)).sum(1).clamp(-1, 1)
+
+
+def _standardise(rows: Tensor) -> Tensor:
+    """Centre rows and scale them to length 1; constant rows become zero."""
+    wide = rows.double()
+    wide = wide / wide.abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
+    centred = wide - wide.mean(1, keepdim=True)
+    spread = wide.amax(1, keepdim=True) - wide.amin(1, keepdim=True)
+    varies = spread > ROUNDING * torch.finfo(rows.dtype).eps
+    return torch.where(varies, centred, 0.0) / torch.where(varies, centred.norm(dim=1, keepdim=True), 1.0)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["NATS_PER_BIT", "Mask", "capacity", "capacity_slope", "mask_of"]
+__all__ = ["NATS_PER_BIT", "Mask", "capacity", "capacity_slope", "mask_from_logits"]
 
 NATS_PER_BIT = log(2.0)
 
@@ -30,7 +30,7 @@ class Mask:
     drop: Float[Tensor, "batch *site"]
 
 
-def mask_of(logit: Float[Tensor, "batch *site"]) -> Mask:
+def mask_from_logits(logit: Float[Tensor, "batch *site"]) -> Mask:
     """Turn logits into a mask.
 
     Args:
@@ -40,7 +40,7 @@ def mask_of(logit: Float[Tensor, "batch *site"]) -> Mask:
         The sigmoid of the logits, and that of their negative.
 
     Example:
-        >>> mask = mask_of(torch.tensor([0.0, 200.0]))
+        >>> mask = mask_from_logits(torch.tensor([0.0, 200.0]))
         >>> mask.keep.tolist(), bool(mask.drop[1] > 0)
         ([0.5, 1.0], True)
     """
@@ -68,8 +68,8 @@ def capacity(mask: Mask, x: Float[Tensor, "batch *site"], prior: Mask | None = N
         zhang2021inputiba
 
     Example:
-        >>> x, half = torch.tensor([2.0], dtype=torch.float64), mask_of(torch.zeros(1, dtype=torch.float64))
-        >>> round(capacity(half, x).item(), 6), round(capacity(half, x, mask_of(x + 100)).item(), 6)
+        >>> x, half = torch.tensor([2.0], dtype=torch.float64), mask_from_logits(torch.zeros(1, dtype=torch.float64))
+        >>> round(capacity(half, x).item(), 6), round(capacity(half, x, mask_from_logits(x + 100)).item(), 6)
         (0.818147, 0.0)
     """
     share, left = _shares(mask, prior)
@@ -93,7 +93,7 @@ def capacity_slope(
         Nats per unit of the share, for each site.
 
     Example:
-        >>> half = mask_of(torch.zeros(1))
+        >>> half = mask_from_logits(torch.zeros(1))
         >>> capacity_slope(half, torch.tensor([2.0])).item()
         3.5
     """

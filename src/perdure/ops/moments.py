@@ -8,7 +8,7 @@ from functools import reduce
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["Moments", "merged", "moments_of"]
+__all__ = ["Moments", "merge_moments", "moments_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def moments_of(x: Float[Tensor, "batch *site"], valid: Bool[Tensor, "batch *site
     return Moments(len(values), mean, (values - mean).square().sum(0), (values != 0).sum(0).double())
 
 
-def merged(parts: list[Moments]) -> Moments:
+def merge_moments(parts: list[Moments]) -> Moments:
     """Merge the moments of several batches; the result does not depend on how the samples were cut, up to rounding.
 
     Args:
@@ -76,7 +76,7 @@ def merged(parts: list[Moments]) -> Moments:
     Example:
         >>> import torch
         >>> x = torch.tensor([[0.0], [3.0], [0.0], [3.0], [3.0], [0.0], [0.0], [3.0], [0.0]])
-        >>> both = merged([moments_of(x[:2]), moments_of(x[2:])])
+        >>> both = merge_moments([moments_of(x[:2]), moments_of(x[2:])])
         >>> round(both.mean.item(), 6), round(both.deviation.item() ** 2, 6)
         (1.333333, 2.5)
     """

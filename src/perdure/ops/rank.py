@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["average_precision", "descending_rank", "lowest", "ordering", "roc_area", "top_share"]
+__all__ = ["average_precision", "descending_rank", "mark_lowest", "mark_top", "ordering", "roc_area"]
 
 
-def top_share(
+def mark_top(
     scores: Float[Tensor, "batch site"], count: Int[Tensor, " batch"], mask: Bool[Tensor, "batch site"]
 ) -> Float[Tensor, "batch site"]:
     """Mark the sites with the highest scores; ties share the last places equally.
@@ -28,7 +28,7 @@ def top_share(
 
     Example:
         >>> everywhere = torch.ones(1, 4, dtype=torch.bool)
-        >>> top_share(torch.tensor([[5.0, 1.0, 1.0, 0.0]]), torch.tensor([2]), everywhere).tolist()
+        >>> mark_top(torch.tensor([[5.0, 1.0, 1.0, 0.0]]), torch.tensor([2]), everywhere).tolist()
         [[1.0, 0.5, 0.5, 0.0]]
     """
     scores = scores.masked_fill(~mask, -torch.inf)
@@ -119,7 +119,7 @@ def descending_rank(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "bat
     return torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).to(order).expand_as(order))
 
 
-def lowest(keys: Float[Tensor, "*rows site"], count: Int[Tensor, "*rows"]) -> Bool[Tensor, "*rows site"]:
+def mark_lowest(keys: Float[Tensor, "*rows site"], count: Int[Tensor, "*rows"]) -> Bool[Tensor, "*rows site"]:
     """Mark the lowest numbers of each row: with random keys, a random subset.
 
     Args:
@@ -130,7 +130,7 @@ def lowest(keys: Float[Tensor, "*rows site"], count: Int[Tensor, "*rows"]) -> Bo
         True at the lowest.
 
     Example:
-        >>> lowest(torch.tensor([[0.3, 0.1, 0.2]]), torch.tensor([2])).tolist()
+        >>> mark_lowest(torch.tensor([[0.3, 0.1, 0.2]]), torch.tensor([2])).tolist()
         [[False, True, True]]
     """
     last = (count - 1).expand(keys.shape[:-1])[..., None]

@@ -6,10 +6,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["by_largest", "min_max"]
+__all__ = ["divide_by_largest", "scale_to_unit"]
 
 
-def by_largest(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
+def divide_by_largest(
+    values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
+) -> Float[Tensor, "batch site"]:
     """Give the positive part of each sample as a share of its highest valid site.
 
     Args:
@@ -20,7 +22,7 @@ def by_largest(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
         Numbers in [0, 1]; zero at sites that are not valid, and everywhere when no valid site is positive.
 
     Example:
-        >>> by_largest(torch.tensor([[2.0, 4.0, -3.0, 9.0]]), torch.tensor([[True, True, True, False]])).tolist()
+        >>> divide_by_largest(torch.tensor([[2.0, 4.0, -3.0, 9.0]]), torch.tensor([[True, True, True, False]])).tolist()
         [[0.5, 1.0, 0.0, 0.0]]
     """
     positive = values.clamp_min(0.0).masked_fill(~mask, 0.0)
@@ -28,7 +30,7 @@ def by_largest(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
     return torch.where(largest > 0, positive / largest, 0.0)
 
 
-def min_max(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
+def scale_to_unit(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
     """Scale each sample linearly so that its lowest valid site is 0 and its highest 1.
 
     Args:
@@ -39,7 +41,7 @@ def min_max(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"
         Numbers in [0, 1]; zero at sites that are not valid, and everywhere when a sample is constant.
 
     Example:
-        >>> min_max(torch.tensor([[2.0, 4.0, 3.0, 9.0]]), torch.tensor([[True, True, True, False]])).tolist()
+        >>> scale_to_unit(torch.tensor([[2.0, 4.0, 3.0, 9.0]]), torch.tensor([[True, True, True, False]])).tolist()
         [[0.0, 1.0, 0.5, 0.0]]
     """
     half = values / 2  # so that the range of any finite numbers is finite

@@ -25,7 +25,7 @@ from perdure.ops.agreement import (
 from perdure.ops.concordance import concordance
 from perdure.ops.correlation import centred_ranks, spearman
 
-__all__ = ["SIMILARITIES", "Measure", "Similarity", "as_similarity", "packed", "top_similarity"]
+__all__ = ["SIMILARITIES", "Measure", "Similarity", "as_similarity", "pack_valid", "top_similarity"]
 
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From the values of two runs and the mask, (row, site) each, to one number per row."""
@@ -112,7 +112,7 @@ def as_similarity(measure: Measure) -> Similarity:
     return next(known, Similarity(getattr(measure, "__name__", "similarity"), measure))
 
 
-def packed(mask: Bool[Tensor, "row site"], *values: Tensor) -> tuple[Tensor, ...]:
+def pack_valid(mask: Bool[Tensor, "row site"], *values: Tensor) -> tuple[Tensor, ...]:
     """Move the valid sites of each row to its front, and cut off what no row needs.
 
     Args:
@@ -123,7 +123,7 @@ def packed(mask: Bool[Tensor, "row site"], *values: Tensor) -> tuple[Tensor, ...
         The mask and the values with narrower rows.
 
     Example:
-        >>> mask, values = packed(torch.tensor([[False, True, True]]), torch.tensor([[0.0, 5.0, 6.0]]))
+        >>> mask, values = pack_valid(torch.tensor([[False, True, True]]), torch.tensor([[0.0, 5.0, 6.0]]))
         >>> mask.tolist(), values.tolist()
         ([[True, True]], [[5.0, 6.0]])
     """

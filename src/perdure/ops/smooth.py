@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import interpolate, pad, unfold
 
 from perdure.core.precision import full_precision
 
-__all__ = ["smooth_images", "smoothing_matrix"]
+__all__ = ["SmoothMask", "smooth_images", "smoothing_matrix"]
+
+TEMPERATURE = 0.05
+"""Of the smooth maximum, in units of the mask: a single full cell among a hundred empty ones keeps 1."""
+
+FAINTEST = 0.01
+"""Where the kernel is cut off."""
 
 
 @cache
@@ -63,3 +72,59 @@ def smooth_images(
         return x
     rows, columns = (smoothing_matrix(size, sigma).to(x) for size in x.shape[2:])
     return rows.T @ x @ columns if adjoint else rows @ x @ columns.T
+
+
+@dataclass(frozen=True)
+class SmoothMask:
+    r"""A family of masks that cannot be rougher than its kernel.
+
+    .. math:: m(u) = \operatorname{smax}_v \; k\big((u - v) / \sigma\big) \, c(v), \quad
+        k(z) = e^{-\max(0, |z| - 1)^2 / 4}, \quad
+        \operatorname{smax}_v f = \frac{\sum_v f_v e^{f_v / T}}{\sum_v e^{f_v / T}}
+
+    Unlike an average, a maximum lets a mask reach 1 and 0 with smooth flanks between them.
+
+    Args:
+        size: rows and columns of the mask.
+        cells: rows and columns of its cells, at most as many.
+        sigma: width of the kernel in cells; 0 for none.
+
+    Example:
+        >>> cells = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0]).reshape(1, 5, 1)
+        >>> SmoothMask((5, 1), (5, 1), sigma=1.0)(cells).flatten()
+        tensor([0.7788, 1.0000, 1.0000, 1.0000, 0.7788])
+    """
+
+    size: tuple[int, int]
+    cells: tuple[int, int]
+    sigma: float
+
+    def __call__(self, cells: Float[Tensor, "mask row column"]) -> Float[Tensor, "mask rows columns"]:
+        """Spread cells and resize them.
+
+        Args:
+            cells: values in [0, 1].
+
+        Returns:
+            The masks.
+        """
+        smooth = self._spread(cells)[:, None]
+        if self.size != self.cells:
+            smooth = interpolate(smooth, self.size, mode="bilinear", align_corners=False)
+        return smooth[:, 0]
+
+    def _spread(self, cells: Tensor) -> Tensor:
+        kernel = self._kernel().to(cells)
+        rows, columns = kernel.shape
+        around = pad(cells[:, None], (columns // 2, columns // 2, rows // 2, rows // 2))
+        near = unfold(around, (rows, columns)) * kernel.flatten()[:, None]
+        weights = (near / TEMPERATURE).softmax(1)
+        return (near * weights).sum(1).reshape(cells.shape)
+
+    def _kernel(self) -> Float[Tensor, "row column"]:
+        reach = int(self.sigma * (1 + 2 * math.sqrt(-math.log(FAINTEST))))
+        rows, columns = (torch.arange(-r, r + 1, dtype=torch.float64) for r in (min(reach, n - 1) for n in self.cells))
+        if reach == 0:
+            return torch.ones(1, 1)
+        distance = (rows[:, None].square() + columns.square()).sqrt() / self.sigma
+        return (-(distance - 1).clamp_min(0).square() / 4).exp()

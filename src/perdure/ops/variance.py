@@ -11,7 +11,7 @@ from torch import Tensor
 
 from perdure.core.errors import SettingError, ShapeError
 
-__all__ = ["shares", "variance_components"]
+__all__ = ["variance_components", "variance_fractions"]
 
 Effect = tuple[str, ...]
 """The factors of an effect; those of an interaction in the order of the axes."""
@@ -66,7 +66,7 @@ def variance_components(values: Float[Tensor, "*level"], factors: Sequence[str])
     return found
 
 
-def shares(components: dict[Effect, float]) -> dict[Effect, float]:
+def variance_fractions(components: dict[Effect, float]) -> dict[Effect, float]:
     """Give each component's share of their sum, negative estimates counted as zero.
 
     Args:
@@ -76,7 +76,7 @@ def shares(components: dict[Effect, float]) -> dict[Effect, float]:
         Shares that add up to 1; all zero when nothing varies.
 
     Example:
-        >>> shares({("row",): 3.0, ("column",): 1.0, ("row", "column"): -0.5})
+        >>> variance_fractions({("row",): 3.0, ("column",): 1.0, ("row", "column"): -0.5})
         {('row',): 0.75, ('column',): 0.25, ('row', 'column'): 0.0}
     """
     kept = {name: max(0.0, value) for name, value in components.items()}

@@ -17,8 +17,8 @@ from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.core.estimate import Estimate
 from perdure.core.threads import side_by_side
-from perdure.ops.pairs import FEWEST, pair_interval, pair_mean
-from perdure.ops.similarity import Measure, as_similarity, packed
+from perdure.ops.bootstrap import FEWEST, pair_interval, pair_mean
+from perdure.ops.similarity import Measure, as_similarity, pack_valid
 from perdure.stability.clusters import adjusted_rand, cluster_each_run
 from perdure.stability.null import Shuffle, shuffle_samples, shuffle_types
 from perdure.stability.vectors import Vectors
@@ -344,7 +344,7 @@ def compare_in_parts(
     parts = torch.split(present.sum(1).argsort(stable=True), rows)
 
     def table(part: Tensor) -> Tensor:
-        mask, a, b = packed(present[part], first[:, part], second[:, part])
+        mask, a, b = pack_valid(present[part], first[:, part], second[:, part])
         result: Tensor = as_similarity(measure).compare_all(a, a if first is second else b, mask).cpu()
         return result
 

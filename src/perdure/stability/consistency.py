@@ -16,9 +16,9 @@ from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError
 from perdure.core.estimate import Estimate
 from perdure.core.threads import side_by_side
+from perdure.ops.bootstrap import FEWEST
 from perdure.ops.consistency import mean_generalizability, relative_consistency
 from perdure.ops.correlation import spearman
-from perdure.ops.pairs import FEWEST
 from perdure.stability.agreement import NULL, RunExplanations, compare_in_parts, find_equal_predictions
 from perdure.stability.null import Shuffle, shuffle_types
 from perdure.stability.vectors import Vectors

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from perdure.core.estimate import Estimate
 from perdure.core.random import stream
-from perdure.ops.pairs import pair_mean
+from perdure.ops.bootstrap import pair_mean
 from perdure.ops.similarity import SIMILARITIES, Similarity, top_similarity
 from perdure.stability.agreement import (
     Agreement,

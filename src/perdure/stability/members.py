@@ -16,7 +16,7 @@ from perdure.core.estimate import Estimate
 from perdure.core.random import stream
 from perdure.data._splits import Splits
 from perdure.engine.piece import Engine
-from perdure.ops.interval import bootstrap_interval
+from perdure.ops.bootstrap import bootstrap_interval
 from perdure.training.attempts import failure
 from perdure.training.checkpoint import Info, is_finished, load_checkpoint, save_checkpoint
 from perdure.training.ensemble import train

@@ -26,7 +26,7 @@ from perdure.engine.fitted import prepared
 from perdure.landscape.barrier import measure_barrier
 from perdure.landscape.path import Chain, Path, space_evenly
 from perdure.landscape.route import KINDS, PathSearch, Route
-from perdure.ops.interval import bootstrap_interval
+from perdure.ops.bootstrap import bootstrap_interval
 from perdure.ops.similarity import Similarity
 from perdure.records.files import write_bytes, write_text
 from perdure.stability.agreement import RunExplanations

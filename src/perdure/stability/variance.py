@@ -32,7 +32,7 @@ def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, 
         vectors: Vectors of two or more runs by each of two or more methods, runs in one order, of the same sequences.
 
     Returns:
-        The components of variance by the names of their factors; `shares` of `perdure.ops.variance` returns fractions.
+        The components of variance by the names of their factors; `variance_fractions` returns their fractions of the sum.
 
     Raises:
         EmptyDataError: If no sequence has two types.
@@ -40,10 +40,10 @@ def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, 
         SettingError: with a single method or run.
 
     Example:
-        >>> from perdure.ops.variance import shares
+        >>> from perdure.ops.variance import variance_fractions
         >>> up, all_of = torch.arange(12.0).reshape(3, 4), torch.ones(3, 4, dtype=torch.bool)
         >>> result = split_variance({"a": [Vectors(up, all_of)] * 3, "b": [Vectors(up.exp(), all_of)] * 3})
-        >>> shares(result)["site",]
+        >>> variance_fractions(result)["site",]
         1.0
     """
     if not vectors:

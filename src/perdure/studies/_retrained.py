@@ -15,9 +15,9 @@ from torch import Tensor
 from perdure.core.errors import EmptyDataError
 from perdure.core.estimate import Estimate
 from perdure.core.random import stream
+from perdure.ops.bootstrap import pair_correlation, pair_interval, pair_mean
 from perdure.ops.correlation import spearman
-from perdure.ops.pairs import pair_correlation, pair_interval, pair_mean
-from perdure.ops.variance import shares as variance_shares
+from perdure.ops.variance import variance_fractions
 from perdure.stability.agreement import Agreement, RunExplanations, measure_sample_agreement
 from perdure.stability.along_path import measure_drift
 from perdure.stability.measures import (
@@ -157,7 +157,7 @@ def _rescale(agreement: Agreement) -> Tensor:
 
 def _split_variance(model: RetrainedModel) -> Iterator[Row]:
     vectors = {method: [run.vectors for run in model.runs(method)] for method in model.explanations}
-    fractions = variance_shares(split_variance(vectors))
+    fractions = variance_fractions(split_variance(vectors))
     for names, part in PARTS.items():
         yield from model.rows(Metric("", f"variance of ranks by {part}"), fractions[names], 0.0, 1.0)
 

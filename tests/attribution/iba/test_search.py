@@ -10,7 +10,7 @@ from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.query import Query, part
 from perdure.core.random import sub_seeds
 from perdure.core.target import LogProbability
-from perdure.ops.information import mask_of
+from perdure.ops.information import mask_from_logits
 from perdure.ops.sequence import length_mask
 from tests.cases import Constant, convolutional, recurrent, stream
 from tests.reference.bottleneck import search as slow_search
@@ -37,7 +37,9 @@ def natural(query):
 def test_it_is_the_slow_reference(kind, granularity, with_prior):
     query = asked(kind)
     search = dataclasses.replace(SEARCH, granularity=granularity)
-    prior = mask_of(torch.randn(query.x.shape, generator=stream(3), dtype=torch.float64)) if with_prior else None
+    prior = (
+        mask_from_logits(torch.randn(query.x.shape, generator=stream(3), dtype=torch.float64)) if with_prior else None
+    )
     found = optimise_mask(query, natural(query), search, "test", prior)
     noise = torch.stack([draw_noise(query, 4, f"test-{step}", True) for step in range(6)])
     for i in range(4):

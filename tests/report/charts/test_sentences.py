@@ -1,10 +1,20 @@
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perdure.core.text import Text
 from perdure.report.charts.heatmap import Limits
 from perdure.report.charts.palette import DARK, LIGHT
-from perdure.report.charts.sentences import colour_sentence, group_words, mark_words, sum_over_words
+from perdure.report.charts.sentences import (
+    colour_sentence,
+    group_words,
+    mark_words,
+    sum_over_words,
+    to_words,
+    word_spans,
+)
 from perdure.report.pages.samples import build_samples
 
 TEXT = Text(" Well, not <b>bad</b>!", ((1, 5), (7, 10), (11, 21), (21, 22)))
@@ -65,3 +75,21 @@ def test_a_page_shows_words_whole():
     piece = build_samples(np.zeros((2, 6)), {"model": MAPS}, None, ("a", "b"), TEXTS)
     assert [token.text for token in piece.rows[0][1][0].tokens] == ["not", " ", "acted!"]
     assert [token.text for token in piece.rows[1][1][0].tokens] == ["bad"]
+
+
+@given(st.text(" ab.", min_size=1, max_size=30))
+def test_every_token_counts_for_the_word_it_stands_in(text):
+    spans = tuple((i, i + 1) for i, sign in enumerate(text) if sign != " ")
+    values = torch.arange(1.0, len(spans) + 1)
+    words = to_words(values, Text(text, spans))
+    assert [text[first:last] for first, last in word_spans(Text(text, spans))] == text.split()
+    assert words.tolist() == [
+        sum(values[spans.index((i, i + 1))].item() for i in range(first, last))
+        for first, last in word_spans(Text(text, spans))
+    ]
+
+
+def test_padding_is_left_out_and_copies_are_kept_apart():
+    text = Text("so good", ((0, 2), (3, 5), (5, 7)))
+    values = torch.tensor([[1.0, 2.0, 3.0, 9.0], [0.0, 1.0, 1.0, 9.0]])
+    assert to_words(values, text).tolist() == [[1.0, 5.0], [0.0, 2.0]]

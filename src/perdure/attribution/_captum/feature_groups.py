@@ -12,8 +12,8 @@ from perdure.attribution._valid_steps import explain_each
 from perdure.core.check import check_choice, check_counts
 from perdure.core.query import Query
 from perdure.ops.baseline import Baseline, baseline_of, nan_errors, set_baseline
-from perdure.ops.groups import groups_of, spread
 from perdure.ops.position import Granularity
+from perdure.ops.segment import divide_evenly, number_groups
 
 __all__ = ["GroupAblation"]
 
@@ -71,7 +71,7 @@ class GroupAblation:
         raise NotImplementedError
 
     def _map(self, query: Query) -> Tensor:
-        groups = groups_of(query.x, self.window, self.granularity)
+        groups = number_groups(query.x, self.window, self.granularity)
         with nan_errors(self, query):
             values = self.attribute_groups(query, baseline_of(self.baseline, query), groups)
-        return spread(values, groups)
+        return divide_evenly(values, groups)

@@ -15,7 +15,7 @@ from perdure.core.layer import UpTo
 from perdure.core.precision import full_precision
 from perdure.core.query import Query, part
 from perdure.core.random import stream
-from perdure.ops.information import Mask, mask_of
+from perdure.ops.information import Mask, mask_from_logits
 
 __all__ = ["train_adversarial"]
 
@@ -67,7 +67,7 @@ def train_adversarial(
         _duel(one, layer, real, mine)
         for whole, found in zip(generator.parameters, mine.parameters, strict=True):
             whole[i : i + 1, :steps] = found
-    return mask_of(generator.logit)
+    return mask_from_logits(generator.logit)
 
 
 @dataclass(frozen=True, eq=False)

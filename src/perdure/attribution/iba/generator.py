@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from perdure.attribution.iba.search import Noise
-from perdure.ops.information import mask_of
+from perdure.ops.information import mask_from_logits
 from perdure.ops.position import shared_axis
 
 __all__ = ["Generator", "make_generator"]
@@ -51,7 +51,7 @@ class Generator:
         Returns:
             One generated input for each copy of the noise.
         """
-        mask = mask_of(self.logit)
+        mask = mask_from_logits(self.logit)
         return mask.keep * x + mask.drop * self._drawn(z)
 
     def pull_back(
@@ -70,7 +70,7 @@ class Generator:
         Returns:
             The gradients of logit, shift and scale, summed over copies.
         """
-        mask = mask_of(self.logit)
+        mask = mask_from_logits(self.logit)
         dropped = gradient * mask.drop * self.noise.deviation
         axes = _summed(x)
         return [

@@ -13,7 +13,7 @@ from perdure.attribution.iba.generator import Generator
 from perdure.attribution.iba.search import draw_noise
 from perdure.core.layer import UpTo
 from perdure.core.query import Query
-from perdure.ops.information import Mask, mask_of
+from perdure.ops.information import Mask, mask_from_logits
 
 __all__ = ["Features", "match_moments"]
 
@@ -62,7 +62,7 @@ def match_moments(query: Query, layer: str, features: Features, generator: Gener
         for parameter, slope in zip(generator.parameters, generator.pull_back(query.x, z, gradient), strict=True):
             parameter.grad = slope
         adam.step()
-    return mask_of(generator.logit)
+    return mask_from_logits(generator.logit)
 
 
 def _distance(features: Features) -> Callable[[Tensor], Tensor]:

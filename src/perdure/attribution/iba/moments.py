@@ -15,7 +15,7 @@ from perdure.core.call import side_inputs
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.layer import UpTo, default_layer, find_layer
-from perdure.ops.moments import Moments, merged, moments_of
+from perdure.ops.moments import Moments, merge_moments, moments_of
 from perdure.ops.sequence import lengths_of, site_mask
 
 __all__ = ["LayerMoments", "fit_input_moments", "fit_layer_moments", "noise_from_moments", "require_fitted"]
@@ -96,7 +96,9 @@ def fit_input_moments(batch: Batch) -> Moments:
         EmptyDataError: for fewer than two samples.
     """
     _check_two(batch)
-    return merged([moments_of(some.inputs, site_mask(some.mask, some.inputs)) for some in batches(batch, SAMPLES)])
+    return merge_moments(
+        [moments_of(some.inputs, site_mask(some.mask, some.inputs)) for some in batches(batch, SAMPLES)]
+    )
 
 
 def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> LayerMoments:
@@ -124,7 +126,7 @@ def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> Laye
     _check_two(batch)
     layer = default_layer(model) if layer is None else layer
     find_layer(model, layer)
-    return LayerMoments(layer, merged([_moments(model, layer, some) for some in batches(batch, SAMPLES)]))
+    return LayerMoments(layer, merge_moments([_moments(model, layer, some) for some in batches(batch, SAMPLES)]))
 
 
 def require_fitted(found: Found | None, method: str) -> Found:

@@ -12,7 +12,7 @@ from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import IndependentOutputError, SettingError, UnsupportedError
 from perdure.core.query import Query
 from perdure.core.random import child_seeds, normal
-from perdure.ops.information import Mask, capacity, capacity_slope, mask_of
+from perdure.ops.information import Mask, capacity, capacity_slope, mask_from_logits
 from perdure.ops.position import Granularity, position_shape, shared_axis
 from perdure.ops.sequence import site_mask
 from perdure.ops.smooth import smooth_images
@@ -189,7 +189,7 @@ def _target_drop(query: Query, noise: Noise, name: str) -> Tensor:
 
 
 def _smoothed(logit: Tensor, x: Tensor, search: MaskSearch) -> Mask:
-    mask = mask_of(logit)
+    mask = mask_from_logits(logit)
     if x.ndim == 4 and search.smoothing:
         mask = Mask(*(smooth_images(some, search.smoothing) for some in (mask.keep, mask.drop)))
     return Mask(mask.keep.expand_as(x), mask.drop.expand_as(x))
@@ -202,7 +202,7 @@ def _to_logit(slope: Float[Tensor, "batch *site"], logit: Tensor, search: MaskSe
         slope = slope.sum(axis, keepdim=True)
     if slope.ndim == 4 and search.smoothing:
         slope = smooth_images(slope, search.smoothing, adjoint=True)
-    mask = mask_of(logit)
+    mask = mask_from_logits(logit)
     return slope * mask.keep * mask.drop
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from torch import Tensor
 
 from perdure.core.text import Text
-from perdure.ops.words import to_words, word_spans
 from perdure.report.charts.figure import import_for_drawing
 from perdure.report.charts.heatmap import Limits, make_colour_map
 from perdure.report.charts.palette import DARK, LIGHT, Palette, contrast
 from perdure.report.numbers import format_number
 from perdure.report.pieces import Sentence, Token
 
-__all__ = ["colour_sentence", "group_words", "mark_words", "sum_over_words"]
+__all__ = ["colour_sentence", "group_words", "mark_words", "sum_over_words", "to_words", "word_spans"]
 
 
 def colour_sentence(
@@ -39,7 +40,7 @@ def colour_sentence(
         caption: Name of the map.
 
     Returns:
-    Coloured text; its tokens concatenated are the text.
+        Coloured text; its tokens concatenated are the text.
 
     Example:
         >>> coloured = colour_sentence(Text("not bad!", ((0, 3), (4, 7))), np.array([2.0, 0.0]), Limits(2.0, False))
@@ -129,3 +130,44 @@ def mark_words(truth: Bool[np.ndarray, "sample token"], texts: Sequence[Text]) -
     """
     marked: np.ndarray = np.nan_to_num(sum_over_words(truth.astype(float), texts)) > 0
     return marked
+
+
+def word_spans(text: Text) -> tuple[tuple[int, int], ...]:
+    """Find the words of a text: runs of characters without a blank, whatever the tokens are.
+
+    Args:
+        text: Text with its tokens.
+
+    Returns:
+        First character of each word, and the character after its last.
+
+    Example:
+        >>> word_spans(Text("not bad!", ((0, 3), (4, 7), (7, 8))))
+        ((0, 3), (4, 8))
+    """
+    return tuple(match.span() for match in re.finditer(r"\S+", text.text))
+
+
+def to_words(values: Float[Tensor, "*copies token"], text: Text) -> Float[Tensor, "*copies word"]:
+    """Sum the values of the tokens of each word; a token belongs to the word in which it begins.
+
+    Tokens without characters, such as the marks at both ends of a text, belong to no word.
+
+    Args:
+        values: Value of each token, followed by those of padding.
+        text: Text with the tokens.
+
+    Returns:
+        Value of each word of `word_spans`, zero for a word without a token.
+
+    Example:
+        >>> to_words(torch.tensor([1.0, 2.0, 3.0]), Text("not bad!", ((0, 3), (4, 7), (7, 8)))).tolist()
+        [1.0, 5.0]
+    """
+    words = word_spans(text)
+    ends = torch.tensor([last for _, last in words])
+    kept = [token for token, (first, last) in enumerate(text.spans) if last > first]
+    firsts = torch.tensor([text.spans[token][0] for token in kept], dtype=torch.int64)
+    place = torch.searchsorted(ends, firsts, right=True).to(values.device)
+    sums = values.new_zeros(*values.shape[:-1], len(words))
+    return sums.index_add(-1, place, values[..., kept])

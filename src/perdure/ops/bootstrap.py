@@ -1,4 +1,4 @@
-"""Numbers for pairs of things, such as the agreement of two runs: their mean and its interval over the things."""
+"""Bootstrap intervals of means over samples, and of means and correlations over pairs of runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,57 @@ from torch import Tensor
 from perdure.core.errors import EmptyDataError, SettingError, ShapeError
 from perdure.ops.correlation import mean_ranks
 
-__all__ = ["pair_correlation", "pair_interval", "pair_mean"]
+__all__ = ["bootstrap_interval", "pair_correlation", "pair_interval", "pair_mean"]
+
+ROWS = 2**20
+"""Numbers that are drawn and averaged at once."""
 
 FEWEST = 3
 """Things that an interval needs; two make a single pair, which does not vary when they are resampled."""
 
 CORRELATED = 5
 """Different pairs that a resampled correlation needs; of fewer, one is often perfect by chance."""
+
+
+def bootstrap_interval(
+    values: Float[Tensor, "sample *point"], generator: torch.Generator, draws: int = 2000, level: float = 0.95
+) -> tuple[Float[Tensor, "*point"], Float[Tensor, "*point"]]:
+    """Give the percentile bootstrap interval of the mean over samples.
+
+    Samples are drawn with replacement, whole: further axes, such as the points of a curve, are resampled
+    together, and each gets its own interval.
+
+    Args:
+        values: one number, or one row of numbers, per sample.
+        generator: the stream of the draws.
+        draws: resampled means.
+        level: the share of these means between low and high.
+
+    Returns:
+        Low and high, shaped like the mean.
+
+    Raises:
+        EmptyDataError: without samples.
+        SettingError: when the level is not between 0 and 1, or without draws.
+
+    Reference:
+        efron1979bootstrap
+
+    Example:
+        >>> low, high = bootstrap_interval(torch.full((8,), 3.0), torch.Generator())
+        >>> low.item(), high.item()
+        (3.0, 3.0)
+    """
+    if len(values) == 0:
+        raise EmptyDataError("there is no value to resample", "pass one value per sample, for at least one sample")
+    if not 0 < level < 1 or draws < 1:
+        raise SettingError(f"level={level} with draws={draws}", "give a level such as 0.95 and at least one draw")
+    rows = values.flatten(1) if values.ndim > 1 else values[:, None]
+    at_once = max(1, ROWS // rows.numel())
+    parts = (min(at_once, draws - start) for start in range(0, draws, at_once))
+    means = torch.cat([_resampled_means(rows, count, generator) for count in parts])
+    low, high = means.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=means.dtype).to(means), dim=0)
+    return low.reshape(values.shape[1:]), high.reshape(values.shape[1:])
 
 
 def pair_mean(pairs: Float[Tensor, "thing thing"]) -> float:
@@ -155,3 +199,8 @@ def _known(pairs: Tensor) -> Bool[Tensor, "thing thing"]:
             f"no pair of {len(pairs)} has a number", "compare at least two runs that predict alike for some samples"
         )
     return known
+
+
+def _resampled_means(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    index = torch.randint(len(rows), (count, len(rows)), generator=generator, device=generator.device)
+    return rows[index.to(rows.device)].mean(1)

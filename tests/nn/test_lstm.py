@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.ops.lstm import lstm_outputs
+from perdure.nn._lstm import lstm_outputs
 
 
 def draw(steps, hidden=3, batch=4):
