@@ -32,7 +32,7 @@ def split_variance(vectors: Mapping[str, Sequence[Vectors]]) -> dict[tuple[str, 
         vectors: Vectors of two or more runs by each of two or more methods, runs in one order, of the same sequences.
 
     Returns:
-        The components of variance by the names of their factors; `variance_fractions` returns their fractions of the sum.
+        The components of variance by the names of their factors; `variance_fractions` returns their fractions.
 
     Raises:
         EmptyDataError: If no sequence has two types.
