@@ -15,7 +15,7 @@ from benchmarks.harness import Row
 
 KILLS = 20
 MODEL = ("lstm:hidden_size=16", "boxes:size=60,train=40,validation=20,test=1280")
-SETTINGS = ("--changes", "epochs=1", "--method", "integrated_gradients")
+SETTINGS = ("--train-settings", "epochs=1", "--method", "integrated_gradients")
 
 
 def run() -> list[Row]:

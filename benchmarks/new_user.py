@@ -40,7 +40,7 @@ def run() -> list[Row]:
         (place / "own.py").write_text(OWN)
         seconds, record = audited(place, "own.py:make", "--out", "one")
         again, more = audited(place, "own.py:make", "--runs", "3", "--out", "one")
-        untrained, blank = audited(place, "own.py:make", "--changes", UNTRAINED, "--out", "blank")
+        untrained, blank = audited(place, "own.py:make", "--train-settings", UNTRAINED, "--out", "blank")
         weights = ("--weights", "one/models/own.py-make/model.safetensors")
         given, same = audited(place, "own.py:make", *weights, "--out", "given")
         page = (place / "one/report.html").stat().st_size

@@ -56,7 +56,9 @@ def audited(models, batch, folder, **settings):
     run = open_run(folder, {"data": "boxes"})
     candidates = [TrainedModel(name, model) for name, model in models.items()]
     splits = Splits(batch, batch, batch, ("down", "up"))
-    return audit(candidates, splits, AuditSettings(**{"methods": ("saliency",), "closely": 8, **settings}), run)
+    return audit(
+        candidates, splits, AuditSettings(**{"methods": ("saliency",), "faithfulness_samples": 8, **settings}), run
+    )
 
 
 def test_verdicts_of_known_models(tmp_path, test_batch):
@@ -117,14 +119,14 @@ def test_images_and_texts_are_judged_by_pixel_and_word(data, config, method, sha
     splits = data.load(0)
     model = config.build(splits.features, len(splits.classes), torch.Generator().manual_seed(0)).eval()
     run = open_run(tmp_path, {"data": "some"})
-    record = audit([TrainedModel("net", model)], splits, AuditSettings((method,), closely=4), run)
+    record = audit([TrainedModel("net", model)], splits, AuditSettings((method,), faithfulness_samples=4), run)
     assert len(record["models"][0]["verdicts"]) == verdicts
     assert record["models"][0]["verdicts"][-2]["question"].endswith("down to the input?")
     with np.load(tmp_path / "audit.npz") as arrays:
         assert arrays["map/net"].shape == shape
         assert arrays["truth"].shape == shape
     assert len(record["texts"]) == (6 if verdicts == 3 else 0)
-    again = audit([TrainedModel("net", model)], splits, AuditSettings((method,), closely=4), run)
+    again = audit([TrainedModel("net", model)], splits, AuditSettings((method,), faithfulness_samples=4), run)
     assert again == record
 
 
@@ -132,7 +134,7 @@ def test_pictures_without_a_truth_have_no_metric_of_all_samples(tmp_path):
     splits = Shapes(train=20, validation=4, test=6).load(0)
     splits = replace(splits, test=replace(splits.test, truth=None))
     model = SmallCNN(width=4).build(3, len(splits.classes), torch.Generator().manual_seed(0)).eval()
-    settings, run = AuditSettings(("grad_cam",), closely=2), open_run(tmp_path, {"data": "some"})
+    settings, run = AuditSettings(("grad_cam",), faithfulness_samples=2), open_run(tmp_path, {"data": "some"})
     record = audit([TrainedModel("net", model)], splits, settings, run)
     assert [one["number"]["name"] for one in record["scores"]] == [
         "insertion:points=16,granularity=position",

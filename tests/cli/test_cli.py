@@ -6,13 +6,15 @@ import warnings
 import duckdb
 import numpy as np
 import pytest
+import torch
 import typer
+from typer.testing import CliRunner
 
 from perdure.cli import main as cli
 from tests.cli.shell import run
 
 BOXES = "boxes:variant=middle,size=20,train=40,validation=20,test=20"
-QUICK = ["--changes", "epochs=2"]
+QUICK = ["--train-settings", "epochs=2"]
 COMMANDS = ("audit", "train", "explain", "evaluate", "report", "study", "list", "cite")
 
 
@@ -152,7 +154,7 @@ def test_audit_of_arrays_with_hostile_names(tmp_path, generator):
         (("train", "lstm", "boxs"), 3, "did you mean 'boxes'"),
         (("train", "lstm", "boxes:variant=early"), 3, "variant"),
         (("train", "lstm", "nowhere.npz"), 3, "nowhere.npz"),
-        (("train", "lstm", BOXES, "--changes", "epoch=3"), 3, "did you mean 'epochs'"),
+        (("train", "lstm", BOXES, "--train-settings", "epoch=3"), 3, "did you mean 'epochs'"),
         (("explain", "no/where", BOXES), 4, "holds no trained model"),
         (("explain", "lsmt", BOXES), 3, "did you mean 'lstm'"),
         (("evaluate", "nowhere"), 4, "not a run folder"),
@@ -219,6 +221,64 @@ def test_a_warning_is_told_once(capsys):
         "perdure: warning: padding is read",
         "perdure: warning: something else",
     ]
+
+
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [
+        (("--changes", "epochs=1"), "--train-settings"),
+        (("--setting=clean",), "--preset"),
+        (("--explained", "label"), "--explain-class"),
+    ],
+)
+def test_former_names_of_options_work_with_a_warning(former, present, tmp_path):
+    with pytest.warns(DeprecationWarning, match=f"option {former[0].partition('=')[0]} is now called {present}"):
+        run("explain", "lstm:hidden_size=2", BOXES, "--limit", "1", "--out", tmp_path, *QUICK, *former)
+
+
+def test_a_former_option_of_another_command_is_an_error():
+    assert "No such option" in CliRunner().invoke(cli.app, ["evaluate", "x", "--setting", "clean"]).output
+
+
+def test_users_see_the_warnings_about_former_names(trained, tmp_path):
+    run("explain", trained, BOXES, "--limit", "4", "--out", tmp_path)
+    command = [sys.executable, "-m", "perdure", "evaluate", tmp_path, "--metric", "roc", "--json"]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "perdure: warning: the metric 'roc' is now called 'auroc'" in outcome.stderr
+    assert list(json.loads(outcome.stdout)) == ["auroc"]
+    command = [sys.executable, "-m", "perdure", "explain", trained, BOXES, "--explained", "label", "--out", tmp_path]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "perdure: warning: the option --explained is now called --explain-class" in outcome.stderr
+
+
+def count_rows(monkeypatch):
+    """Record the rows of each call of a recurrent network."""
+    rows, forward = [], torch.nn.LSTM.forward
+
+    def counted(module, x, *rest):
+        rows.append(x.shape[0])
+        return forward(module, x, *rest)
+
+    monkeypatch.setattr(torch.nn.LSTM, "forward", counted)
+    return rows
+
+
+@pytest.mark.parametrize("command", ["audit", "reproduce", "path", "explain"])
+def test_the_batch_size_bounds_every_call_and_changes_no_identity(command, trained, tmp_path, monkeypatch):
+    few = ("--method", "gradient", "--out", tmp_path / "run", "--json")
+    if command in ("path", "reproduce"):
+        run("train", "lstm:hidden_size=4", BOXES, "--seeds", "2", "--out", tmp_path / "two", *QUICK)
+    arguments = {
+        "audit": (trained, BOXES, "--samples", "8"),
+        "reproduce": (tmp_path / "two", BOXES, "--samples", "8"),
+        "path": (*(tmp_path / f"two/seed-0000{i}" for i in range(2)), "--kind", "linear", "--points", "3"),
+        "explain": (trained, BOXES),
+    }[command]
+    rows = count_rows(monkeypatch)
+    run(command, *arguments, *few, "--batch-size", "3")
+    assert set(rows) <= {1, 2, 3}
+    assert 3 in rows
+    run(command, *arguments, *few)  # the same run, which is finished
 
 
 def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):

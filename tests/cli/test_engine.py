@@ -13,7 +13,7 @@ from perdure.records.run import read_run
 from tests.cli.shell import run
 
 DATA = "boxes:train=20,validation=10,test=20"
-MODEL = ("lstm:hidden_size=4", DATA, "--changes", "epochs=1")
+MODEL = ("lstm:hidden_size=4", DATA, "--train-settings", "epochs=1")
 
 
 def test_the_engine_that_is_asked_for():

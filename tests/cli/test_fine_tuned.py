@@ -11,7 +11,7 @@ transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "play")
-QUICK = ("--changes", "epochs=1", "--method", "gradient")
+QUICK = ("--train-settings", "epochs=1", "--method", "gradient")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,6 @@ def test_an_audit_of_a_base_model_asks_across_runs(base, data, tmp_path):
 
 
 def test_a_fine_tuned_run_reads_texts_in_the_tokens_of_its_model(base, data, tmp_path):
-    run("train", f"hf:{base}", data, "--changes", "epochs=1", "--out", tmp_path / "run")
+    run("train", f"hf:{base}", data, "--train-settings", "epochs=1", "--out", tmp_path / "run")
     run("explain", tmp_path / "run", data, "--method", "gradient", "--out", tmp_path / "maps")
     assert "vanishing" in run("evaluate", tmp_path / "maps", "--metric", "vanishing")

@@ -20,7 +20,7 @@ from perdure.records.run import open_run, read_run
 from tests.cli.shell import run
 
 BOXES = "boxes:variant=middle,size=20,train=40,validation=20,test=20"
-QUICK = ("--changes", "epochs=1")
+QUICK = ("--train-settings", "epochs=1")
 RED = "\x1b[31mred\x07\u202e\udc80"
 
 
@@ -116,12 +116,12 @@ def test_a_setting_that_a_remedy_names_is_shown_as_the_command_line_takes_it(tmp
 # default folders
 
 LSTM = ("lstm:hidden_size=4", BOXES)
-COMMON = (("--seed", "1"), ("--setting", "paper"), ("--changes", "epochs=7"), ("--method", "occlusion"))
+COMMON = (("--seed", "1"), ("--preset", "paper"), ("--train-settings", "epochs=7"), ("--method", "occlusion"))
 VARIANTS = {
     "explain": (
         *(LSTM, COMMON, "explain-lstm-hidden_size=4-boxes-variant=middle-size=20-train=40-validation=20-test=20-"),
         (("--weights", "{train}/seed-00000"), ("--weights", "{train}/seed-00001"), ("--split", "train")),
-        (("--limit", "3"), ("--explained", "label"), ("--target", "probability")),
+        (("--limit", "3"), ("--explain-class", "label"), ("--target", "probability")),
     ),
     "audit": (
         *(LSTM, COMMON, "audit-lstm-hidden_size=4-boxes-"),
@@ -143,7 +143,7 @@ VARIANTS = {
 SAME = {
     "explain": (("--workers", "2"), ("--seed", "0"), ("--method", "saliency")),
     "audit": (("--runs", "3"), ("--samples", "128"), ("--seed", "0")),
-    "train": (("--seeds", "3"), ("--setting", "clean")),
+    "train": (("--seeds", "3"), ("--preset", "clean")),
     "reproduce": (("--runs", "8"), ("--vary", "seed")),
     "path": (("--minutes", "1"), ("--align",), ("--kind", "linear", "--kind", "bezier", "--kind", "valley")),
     "study": (("--workers", "1"),),

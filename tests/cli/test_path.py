@@ -16,7 +16,7 @@ FEW = ["--kind", "linear", "--points", "3", "--samples", "8"]
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("train") / "run"
-    run("train", MODEL, EVENTS, "--seeds", "2", "--changes", "epochs=1", "--out", folder)
+    run("train", MODEL, EVENTS, "--seeds", "2", "--train-settings", "epochs=1", "--out", folder)
     return folder / "seed-00000", folder / "seed-00001"
 
 
@@ -82,7 +82,7 @@ def test_a_command_that_is_interrupted_gives_the_same_answer_when_it_is_started_
 
 
 def test_runs_that_no_path_can_join(seeds, tmp_path):
-    run("train", "gru:hidden_size=3", EVENTS, "--changes", "epochs=1", "--out", tmp_path / "gru")
+    run("train", "gru:hidden_size=3", EVENTS, "--train-settings", "epochs=1", "--out", tmp_path / "gru")
     message = run("path", seeds[0], tmp_path / "gru/seed-00000", *FEW, code=4)
     assert "the runs are of different architectures: " in message
     assert "is absent and" in message or "and absent" in message

@@ -14,7 +14,7 @@ from tests.cli.shell import run
 
 EVENTS = "planted_events:train=60,validation=20,test=12"
 MODEL = "attention:dense_size=4"
-QUICK = ["--changes", "epochs=1"]
+QUICK = ["--train-settings", "epochs=1"]
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def test_wrong_words_get_a_named_error_before_anything_is_trained(arguments, cau
 def test_an_audit_asks_when_it_is_told_to(tmp_path):
     boxes = "boxes:train=60,validation=20,test=24,size=20"
     arguments = ("audit", "lstm_mean_pooling:hidden_size=4", boxes, "--method", "gradient", "--samples", 8)
-    arguments = (*arguments, "--changes", "epochs=3,learning_rate=0.03", "--out", tmp_path, "--json")
+    arguments = (*arguments, "--train-settings", "epochs=3,learning_rate=0.03", "--out", tmp_path, "--json")
     first = json.loads(run(*arguments))["models"][0]
     assert first["verdicts"][-1]["answer"] == "not asked"
     record = json.loads(run(*arguments, "--runs", 3))  # the same audit goes on

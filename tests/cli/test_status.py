@@ -12,7 +12,7 @@ from perdure.records.plan import FOLDER, read_plans
 from tests.cli.shell import run
 
 DATA = "boxes:train=20,validation=10,test=20"
-MODEL = ("lstm:hidden_size=4", DATA, "--changes", "epochs=1")
+MODEL = ("lstm:hidden_size=4", DATA, "--train-settings", "epochs=1")
 
 
 def steps(folder):
@@ -30,7 +30,7 @@ def test_what_is_left_is_done_by_the_command_that_is_named(store, tmp_path):
     assert found["left"] is None
     assert done == {"training": (1, 1), "maps": (1, 1), "scores by vanishing": (1, 1)}
     line = found["commands"][0]["line"]
-    assert line == f"perdure explain {MODEL[0]} {DATA} --limit 10 --changes epochs=1 --out {folder}"
+    assert line == f"perdure explain {MODEL[0]} {DATA} --limit 10 --train-settings epochs=1 --out {folder}"
     run(*shlex.split(line)[1:])
     assert "nothing is left" in run("status", folder)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from perdure.core.errors import EngineError, RunFolderError, UnsupportedError
+from perdure.core.memory import limit_rows, row_bound
 from perdure.engine import local, piece
 from perdure.engine.local import InProcess, Processes
 from perdure.engine.pool import run_pieces
@@ -127,3 +128,14 @@ def test_work_that_cannot_be_sent_is_refused(tmp_path):
         run_pieces(lambda _: None, [0, 1], 2)
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(lambda _: None)
+
+
+def bound(folder: Path, piece: int) -> None:
+    (folder / str(piece)).write_text(str(row_bound()))
+
+
+def test_workers_keep_the_bound_on_rows(tmp_path):
+    with limit_rows(7):
+        run_pieces(partial(bound, tmp_path), range(2), Processes(2))
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"7"}
+    assert row_bound() is None

@@ -62,7 +62,7 @@ def audit(
         The record, also stored as `audit.json`, with its arrays in `audit.npz`.
     """
     kind, batch = kind_of(splits.test), select(splits.test, slice(0, settings.samples))
-    asked = Asked(batch, splits.train, kind, _metrics(batch, settings), settings.closely)
+    asked = Asked(batch, splits.train, kind, _metrics(batch, settings), settings.faithfulness_samples)
     found: dict[str, list[Explained]] = {}
     accuracy: dict[str, Estimate] = {}
     answers: dict[str, tuple[Verdict, ...]] = {}

@@ -38,14 +38,14 @@ class Asked:
         seen: samples that a method may see before.
         kind: of the data.
         metrics: judges of all samples.
-        closely: how many samples, the first, are shown to judges that ask the model again.
+        faithfulness_samples: number of samples, the first, for metrics that call the model again.
     """
 
     batch: Batch
     seen: Batch
     kind: Kind
     metrics: tuple[Metric, ...]
-    closely: int
+    faithfulness_samples: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +94,14 @@ def explained(
         Maps and scores.
     """
     place = Path(folder_name(candidate.name)) / folder_name(method)
-    maps, scores, closely = (folder / room / place for room in ("maps", "scores", "close"))
+    maps, scores, close_scores = (folder / room / place for room in ("maps", "scores", "close"))
     model, batch, made = candidate.model, asked.batch, prepared(METHODS.make(method), candidate.model, asked.seen)
-    shard = asked.closely
+    shard = asked.faithfulness_samples
     explain(Explaining(model, batch, made, maps, candidate.name, seed=case.seed, shard=shard), progress=progress)
     if asked.metrics:  # pictures without a truth have none
         judge(Judging(model, batch, maps, asked.metrics, scores, case, made))
     if close:
-        judge(Judging(model, batch, maps, close, closely, case, made, DRAWS), first=1)
+        judge(Judging(model, batch, maps, close, close_scores, case, made, DRAWS), first=1)
     found = stored_scores(scores) if asked.metrics else {}
     return Explained(
         candidate.name,
@@ -109,5 +109,5 @@ def explained(
         torch.cat([part.attribution.values for part in read_attributions(maps)]),
         found,
         score_numbers(found, case.seed),
-        score_numbers(stored_scores(closely), case.seed) if close else {},
+        score_numbers(stored_scores(close_scores), case.seed) if close else {},
     )

@@ -19,7 +19,7 @@ class AuditSettings:
         methods: attribution methods by registry name, with settings; the verdicts rest on the first.
         metrics: judges by registry name, in addition to those the verdicts need.
         samples: test samples to explain, at most.
-        closely: samples, the first of these, that the second verdict looks at, for which the model is asked again.
+        faithfulness_samples: number of these samples, the first, for the faithfulness metrics of the second verdict.
         runs: training runs of each model, for the verdict across runs; 0 does not ask.
         seed: of the data, the training and all that is drawn.
     """
@@ -27,7 +27,7 @@ class AuditSettings:
     methods: tuple[str, ...] = SERIES.methods
     metrics: tuple[str, ...] = ()
     samples: int = 128
-    closely: int = 32
+    faithfulness_samples: int = 32
     runs: int = 0
     seed: int = 0
 
@@ -36,6 +36,6 @@ class AuditSettings:
             raise SettingError("the audit has no attribution method", "name at least one, such as 'saliency'")
         if self.samples < 1:
             raise SettingError(f"the audit explains {self.samples} samples", "explain at least one sample")
-        check_counts(closely=self.closely)
+        check_counts(faithfulness_samples=self.faithfulness_samples)
         if self.runs and self.runs < 2:
             raise SettingError(f"runs={self.runs} leaves nothing to compare", "ask for at least two, better five; or 0")

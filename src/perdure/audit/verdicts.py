@@ -104,7 +104,7 @@ def _evidence(
     close = {unset(name): number for name, number in found.close.items()}
     judged = {field: replace(close[metric], name=NAMES.get(metric, metric)) for field, metric in CLOSE.items()}
     method = InputIBA(granularity=asked.kind.granularity, copies=COPIES, smoothing=0.0)
-    few = select(asked.batch, slice(0, min(SAMPLES, asked.closely)))
+    few = select(asked.batch, slice(0, min(SAMPLES, asked.faithfulness_samples)))
     place_of_bits = folder / "information" / folder_name(candidate.name)
     score = information(candidate.model, few, asked.seen, method, case=case, folder=place_of_bits)
     bits, kept = information_numbers(score, case.seed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.folder import default_folder
 from perdure.cli.model_source import ModelSource
 from perdure.cli.models import read_by, resolve_all
@@ -24,12 +24,12 @@ from perdure.cli.sources import (
     MODEL,
     OUT,
     OUTPUTS,
+    PRESET,
     SEED,
-    SETTING,
-    TRAINING,
+    TRAIN_SETTINGS,
     WEIGHTS,
     load_data,
-    training,
+    make_training,
 )
 from perdure.records.plan import Wanted
 
@@ -62,12 +62,13 @@ def audit(
         int, typer.Option(help="Training runs of each named model, to ask whether another shows the same; 0: none.")
     ] = 0,
     seed: SEED = 0,
-    setting: SETTING = "clean",
-    changes: TRAINING = "",
+    preset: PRESET = "clean",
+    train_settings: TRAIN_SETTINGS = "",
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
     device: DEVICE = "cpu",
+    batch_size: BATCH_SIZE = None,  # noqa: ARG001 - in effect by its callback
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -86,7 +87,7 @@ def audit(
     for room, given in ((METHODS, method), (METRICS, metric)):
         for name in given:
             room.make(name)
-    how, sources = training(setting, changes), resolve_all(names, weights, outputs)
+    how, sources = make_training(preset, train_settings), resolve_all(names, weights, outputs)
     splits = read_by(sources, load_data(data, seed))
     methods = tuple(method) or kind_of(splits.test).methods
     settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)

@@ -21,6 +21,15 @@ def _there(device: str) -> str:
     return device
 
 
+def _limit_rows(context: typer.Context, most: int | None) -> int | None:
+    """Bound the rows of each call of a model while the command runs."""
+    if most is not None:
+        from perdure.core.memory import limit_rows
+
+        context.with_resource(limit_rows(most))
+    return most
+
+
 ENGINE = Annotated[str, typer.Option(help="What shares out the work: 'local', or 'ray' for many machines.")]
 WORKERS = Annotated[
     int, typer.Option(help="Processes that share the work, with one core each; the results do not depend on it.")
@@ -31,7 +40,11 @@ RAY_ADDRESS = Annotated[
 ]
 BATCH_SIZE = Annotated[
     int | None,
-    typer.Option(min=1, help="Most rows in one call of the model, perturbed copies included; fewer need less memory."),
+    typer.Option(
+        min=1,
+        callback=_limit_rows,
+        help="Maximum rows in one call of the model, perturbed copies included; fewer need less memory.",
+    ),
 ]
 DEVICE = Annotated[
     str,

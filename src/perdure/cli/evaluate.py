@@ -37,7 +37,7 @@ def evaluate(
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
     device: DEVICE = "cpu",
-    batch_size: BATCH_SIZE = None,
+    batch_size: BATCH_SIZE = None,  # noqa: ARG001 - in effect by its callback
     as_json: JSON = False,
 ) -> None:
     """Judge stored maps; every score comes with its null and its ceiling.
@@ -76,7 +76,7 @@ def evaluate(
         scores = run / "scores" / folder_name(name)
         with bar(f"scoring by {name}") as progress:
             judge(
-                Judging(explained, batch, run / "maps", (made,), scores, case, method, batch_size=batch_size),
+                Judging(explained, batch, run / "maps", (made,), scores, case, method),
                 shared,
                 progress,
             )

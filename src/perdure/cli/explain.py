@@ -18,14 +18,14 @@ from perdure.cli.sources import (
     MODEL,
     OUT,
     OUTPUTS,
+    PRESET,
     SEED,
-    SETTING,
-    TRAINING,
+    TRAIN_SETTINGS,
     WEIGHTS,
     load_batch,
     load_data,
+    make_training,
     other_samples,
-    training,
 )
 
 __all__ = ["ExplainSettings", "explain"]
@@ -73,20 +73,20 @@ def explain(
     method: Annotated[str, typer.Option(help="A name from 'perdure list methods', with settings.")] = "saliency",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     limit: Annotated[int | None, typer.Option(help="Explain the first samples only.")] = None,
-    explained: Annotated[
-        str, typer.Option(help="Explain the class of the 'prediction' or of the 'label'.")
+    explain_class: Annotated[
+        str, typer.Option(help="Class to explain: the 'prediction' or the 'label'.")
     ] = "prediction",
     target: Annotated[
         str, typer.Option(help="Explain its logit, probability, log_probability, log_odds or margin.")
     ] = "logit",
     seed: SEED = 0,
-    setting: SETTING = "clean",
-    changes: TRAINING = "",
+    preset: PRESET = "clean",
+    train_settings: TRAIN_SETTINGS = "",
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
     device: DEVICE = "cpu",
-    batch_size: BATCH_SIZE = None,
+    batch_size: BATCH_SIZE = None,  # noqa: ARG001 - in effect by its callback
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -105,10 +105,10 @@ def explain(
     from perdure.records.run import open_run
     from perdure.stability.checks import check_methods
 
-    check_choice("explained", explained, ("prediction", "label"))
+    check_choice("explain_class", explain_class, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))
     shared = chosen_engine(engine, workers, ray_address)
-    source, made, how = resolve(model, weights, outputs), METHODS.make(method), training(setting, changes)
+    source, made, how = resolve(model, weights, outputs), METHODS.make(method), make_training(preset, train_settings)
     splits = read_by((source,), load_data(data, seed))
     batch = load_batch(splits, split, limit)
     untrained = source.untrained(splits, device)
@@ -118,7 +118,7 @@ def explain(
         context, f"explain-{model}-{data}-{method}-{split}", "model", "data", "method", "split"
     )
     kept = None if weights is None else str(weights)
-    samples = (data, with_digests(method, made), split, limit, seed, explained, target)
+    samples = (data, with_digests(method, made), split, limit, seed, explain_class, target)
     open_run(folder, vars(ExplainSettings(model, kept, *samples, device, asdict(how), source.described)))
     training_of = [Wanted("training", "model/model.yaml")] * (source.load is None)
     keep_plan(context, folder, *training_of, Wanted("maps", "maps/part-*.parquet", shard_count(batch)))
@@ -126,7 +126,7 @@ def explain(
         trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress, device=device)
     maps = folder / "maps"
     fitted = prepared(made, trained, other_samples(splits, split))
-    work = Explaining(trained, batch, fitted, maps, model, split, seed, explained, target, batch_size)  # type: ignore[arg-type]
+    work = Explaining(trained, batch, fitted, maps, model, split, seed, explain_class, target)  # type: ignore[arg-type]
     with bar("explaining") as progress:
         run_explain(work, shared, progress)
     if as_json:

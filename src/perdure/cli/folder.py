@@ -9,7 +9,7 @@ import typer
 
 __all__ = ["default_folder"]
 
-ELSEWHERE = frozenset({"as_json", "engine", "minutes", "out", "ray_address", "workers"})
+ELSEWHERE = frozenset({"as_json", "batch_size", "engine", "minutes", "out", "ray_address", "workers"})
 """Parameters that change where and how long a command works, and none of its results."""
 
 LONGEST = 120

@@ -6,9 +6,10 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from perdure.cli.audit import audit
 from perdure.cli.catalogue import cite, show
@@ -22,7 +23,14 @@ from perdure.cli.reproduce import reproduce
 from perdure.cli.status import status
 from perdure.cli.study import study
 from perdure.cli.train import train
-from perdure.core.errors import CheckpointError, DependencyError, PartError, PerdureError, RunFolderError
+from perdure.core.errors import (
+    CheckpointError,
+    DependencyError,
+    PartError,
+    PerdureError,
+    RenamedWarning,
+    RunFolderError,
+)
 
 __all__ = ["app", "exit_code", "main"]
 
@@ -33,6 +41,28 @@ again to go on)."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
+
+FORMER_OPTIONS = {"--setting": "--preset", "--changes": "--train-settings", "--explained": "--explain-class"}
+"""Former names of options, which work for one release."""
+
+
+class Command(TyperCommand):
+    """A command that also takes its options by their former names, with a warning."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Replace former names before the arguments are parsed."""
+        options = {name for parameter in self.params for name in parameter.opts}
+        return super().parse_args(ctx, [_replace_former(argument, options) for argument in args])
+
+
+def _replace_former(argument: str, options: set[str]) -> str:
+    name, equals, value = argument.partition("=")
+    present = FORMER_OPTIONS.get(name)
+    if present is None or present not in options:
+        return argument
+    warnings.warn(f"the option {name} is now called {present}", RenamedWarning, stacklevel=2)
+    return f"{present}{equals}{value}"
+
 
 app = typer.Typer(
     name="perdure",
@@ -55,7 +85,7 @@ for command, name in (
     (show, "list"),
     (cite, "cite"),
 ):
-    app.command(name)(command)
+    app.command(name, cls=Command)(command)
 
 
 def _version(asked: bool) -> None:
@@ -79,6 +109,7 @@ def options(
 def main() -> None:
     """Run the command line; a named error becomes a message and an exit code, never a traceback."""
     warnings.showwarning = _teller()
+    warnings.simplefilter("default", RenamedWarning)  # Python hides deprecations outside __main__
     guard_terminal()
     try:
         with written():

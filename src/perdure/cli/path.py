@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import busy, print_json, print_table, say
-from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.folder import default_folder
 from perdure.cli.models import factory_of
 from perdure.cli.pages import record_and_page, write_page
@@ -54,6 +54,7 @@ def path(
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
     device: DEVICE = "cpu",
+    batch_size: BATCH_SIZE = None,  # noqa: ARG001 - in effect by its callback
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:

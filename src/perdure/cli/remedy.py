@@ -21,7 +21,7 @@ def on_command_line(remedy: str) -> str:
 
     Example:
         >>> on_command_line("name the column of samples with id=")
-        'On the command line: NAME:id=value, of training: --changes id=value.'
+        'On the command line: NAME:id=value, of training: --train-settings id=value.'
         >>> on_command_line("take the logits out: perdure.Adapted(model)")
         'On the command line: let the factory, file.py:function, return the wrapped model.'
         >>> on_command_line("check the path")
@@ -34,4 +34,4 @@ def on_command_line(remedy: str) -> str:
     setting = None if "perdure." in remedy else SETTING.search(remedy)
     if setting is None:
         return ""
-    return f"On the command line: NAME:{setting[0]}value, of training: --changes {setting[0]}value."
+    return f"On the command line: NAME:{setting[0]}value, of training: --train-settings {setting[0]}value."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
+from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.folder import default_folder
 from perdure.cli.model_source import ModelSource
 from perdure.cli.models import factory_of, read_by, resolve
@@ -22,12 +22,12 @@ from perdure.cli.sources import (
     METHOD,
     OUT,
     OUTPUTS,
+    PRESET,
     SEED,
-    SETTING,
-    TRAINING,
+    TRAIN_SETTINGS,
     load_data,
+    make_training,
     read_as,
-    training,
 )
 from perdure.core.errors import SettingError
 from perdure.records.folders import MODEL, misplaced
@@ -66,9 +66,10 @@ def reproduce(
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
     device: DEVICE = "cpu",
+    batch_size: BATCH_SIZE = None,  # noqa: ARG001 - in effect by its callback
     seed: SEED = 0,
-    setting: SETTING = "clean",
-    changes: TRAINING = "",
+    preset: PRESET = "clean",
+    train_settings: TRAIN_SETTINGS = "",
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
@@ -91,7 +92,7 @@ def reproduce(
     for name in method:
         METHODS.make(name)
     shared = chosen_engine(engine, workers, ray_address)
-    how, splits = training(setting, changes), load_data(data, seed)
+    how, splits = make_training(preset, train_settings), load_data(data, seed)
     there, source = _found(model, folders, runs, outputs)
     config = source.architecture if source else factory_of(factory, outputs)
     example, splits = _example(source, there, config, splits, device)

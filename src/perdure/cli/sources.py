@@ -27,15 +27,15 @@ __all__ = [
     "MODEL",
     "OUT",
     "OUTPUTS",
+    "PRESET",
     "SEED",
-    "SETTING",
-    "TRAINING",
+    "TRAIN_SETTINGS",
     "WEIGHTS",
     "load_batch",
     "load_data",
+    "make_training",
     "other_samples",
     "read_as",
-    "training",
 ]
 
 MODEL = Annotated[
@@ -79,8 +79,12 @@ OUT = Annotated[
 ]
 SEED = Annotated[int, typer.Option(help="Seed of all that is drawn.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-SETTING = Annotated[str, typer.Option(help="How to train: 'clean', or 'paper' as published for input-cell attention.")]
-TRAINING = Annotated[str, typer.Option(help="Changes to the training setting: epochs=20,learning_rate=0.003.")]
+PRESET = Annotated[
+    str, typer.Option(help="Training settings: 'clean', or 'paper' as published for input-cell attention.")
+]
+TRAIN_SETTINGS = Annotated[
+    str, typer.Option(help="Training settings that differ from the preset: epochs=20,learning_rate=0.003.")
+]
 
 READERS = {".npz": "arrays", ".csv": "table", ".tsv": "table", ".parquet": "table", ".jsonl": "text_table"}
 """Dataset that reads a file of each suffix; a table of text may be compressed."""
@@ -194,25 +198,20 @@ def read_as(model: nn.Module, splits: Splits) -> Splits:
     return splits if reader is None else reader(splits)
 
 
-def training(setting: str, changes: str) -> Training:
-    """Put a training setting together.
+def make_training(preset: str, train_settings: str) -> Training:
+    """Make the training settings.
 
     Args:
-        setting: "clean" or "paper".
-        changes: field values, as on the command line.
+        preset: "clean" or "paper".
+        train_settings: Fields that differ from the preset, as on the command line.
 
     Returns:
-        The setting.
+        The settings.
 
     Raises:
-        SettingError: for an unknown setting, field or value.
+        SettingError: For an unknown preset, field or value.
     """
-    from dataclasses import asdict
+    from perdure.core.registry import settings_of
+    from perdure.training.settings import make_training as make
 
-    from perdure.core.check import check_choice
-    from perdure.core.registry import settings_of, validated
-    from perdure.training.settings import CLEAN, PAPER, Training
-
-    check_choice("setting", setting, ("clean", "paper"))
-    base = CLEAN if setting == "clean" else PAPER
-    return Training(**validated(Training, {**asdict(base), **settings_of(changes)}, "training"))
+    return make(preset, **settings_of(train_settings))

@@ -12,7 +12,7 @@ from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engi
 from perdure.cli.folder import default_folder
 from perdure.cli.models import asks_for_code, read_by, resolve
 from perdure.cli.plan import keep_plan
-from perdure.cli.sources import DATA, JSON, MODEL, OUT, OUTPUTS, SEED, SETTING, TRAINING, load_data, training
+from perdure.cli.sources import DATA, JSON, MODEL, OUT, OUTPUTS, PRESET, SEED, TRAIN_SETTINGS, load_data, make_training
 
 __all__ = ["train"]
 
@@ -24,8 +24,8 @@ def train(
     outputs: OUTPUTS = None,
     seed: SEED = 0,
     seeds: Annotated[int, typer.Option(help="Training runs, with the seeds that follow --seed.")] = 1,
-    setting: SETTING = "clean",
-    changes: TRAINING = "",
+    preset: PRESET = "clean",
+    train_settings: TRAIN_SETTINGS = "",
     engine: ENGINE = "local",
     workers: WORKERS = 1,
     ray_address: RAY_ADDRESS = None,
@@ -42,7 +42,7 @@ def train(
     from perdure.training.ensemble import Runs
 
     shared = chosen_engine(engine, workers, ray_address)
-    source, how = resolve(model, outputs=outputs), training(setting, changes)
+    source, how = resolve(model, outputs=outputs), make_training(preset, train_settings)
     config, splits = source.trainable, read_by((source,), load_data(data, seed))
     source.untrained(splits, device)
     folder = out or default_folder(context, f"train-{model}-{data}-{seed}", "model", "data", "seed", "seeds")

@@ -25,6 +25,7 @@ __all__ = [
     "PartialInputWarning",
     "PerdureError",
     "ProbabilityWarning",
+    "RenamedWarning",
     "RunFolderError",
     "SettingError",
     "ShapeError",
@@ -253,4 +254,11 @@ class LeftOutWarning(UserWarning):
 
     The message counts and names them: row numbers that a program wrote as a first column, files in class folders that
     are no pictures.
+    """
+
+
+class RenamedWarning(DeprecationWarning):
+    """A former name is used: of an entry of a registry, or of an option of the command line.
+
+    It works for one release; the message gives the present name.
     """

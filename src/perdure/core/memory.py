@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -16,7 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from perdure.core.errors import SettingError
 
-__all__ = ["available_memory", "keep_freed_memory", "limited_memory"]
+__all__ = ["available_memory", "keep_freed_memory", "limit_rows", "limited_memory", "row_bound"]
+
+_ROWS: ContextVar[int | None] = ContextVar("rows", default=None)
 
 LARGEST = 31 * 2**20
 """Bytes, just below the 32 MiB that glibc learns from at most."""
@@ -50,6 +53,40 @@ def limited_memory() -> Iterator[None]:
     """
     with _Allocations(available_memory()):
         yield
+
+
+@contextmanager
+def limit_rows(most: int | None) -> Iterator[None]:
+    """Bound the rows of each call of a model where no other batch size is given; results do not depend on it.
+
+    The engines pass the bound to their workers.
+
+    Args:
+        most: Maximum number of rows in a call, perturbed copies included; None for no bound.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        SettingError: If the maximum is below 1.
+
+    Example:
+        >>> with limit_rows(3):
+        ...     row_bound()
+        3
+    """
+    if most is not None and most < 1:
+        raise SettingError(f"batch_size is {most}", "pass a number of at least 1")
+    token = _ROWS.set(most)
+    try:
+        yield
+    finally:
+        _ROWS.reset(token)
+
+
+def row_bound() -> int | None:
+    """Return the maximum number of rows that `limit_rows` set; None for no bound."""
+    return _ROWS.get()
 
 
 class _Allocations(TorchDispatchMode):

@@ -17,7 +17,7 @@ from perdure.core.cached_forward import CachedForward
 from perdure.core.call import NO_SIDE, Side, call_model, side_inputs, side_of
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
-from perdure.core.memory import keep_freed_memory
+from perdure.core.memory import keep_freed_memory, row_bound
 from perdure.core.short_repr import ShortRepr
 from perdure.core.target import Target, label_target, select_target
 
@@ -347,6 +347,8 @@ def row_limit(x: Float[Tensor, "batch *site"]) -> int:
         >>> row_limit(torch.zeros(1, 50, 20)), row_limit(torch.zeros(1, 3, 224, 224))
         (2048, 27)
     """
+    if (bound := row_bound()) is not None:
+        return bound
     numbers = NUMBERS if x.device.type == "cpu" else NUMBERS_ON_DEVICE
     return max(1, min(MOST_ROWS, numbers // x[0].numel()))
 

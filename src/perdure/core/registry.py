@@ -15,7 +15,7 @@ from functools import cache
 from importlib import import_module, metadata, resources
 from typing import Any
 
-from perdure.core.errors import SettingError, UnknownNameError
+from perdure.core.errors import RenamedWarning, SettingError, UnknownNameError
 
 __all__ = [
     "DATASETS",
@@ -149,9 +149,7 @@ class Registry:
         """
         if name in self.aliases:
             present = self.aliases[name]
-            warnings.warn(
-                f"the {self.noun} '{name}' is now called '{present}'", DeprecationWarning, stacklevel=_outside()
-            )
+            warnings.warn(f"the {self.noun} '{name}' is now called '{present}'", RenamedWarning, stacklevel=_outside())
             return present
         names = self.names()
         if name not in names:

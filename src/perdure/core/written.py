@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
-from perdure.core.registry import name_of
+from perdure.core.registry import METRICS, name_of
 from perdure.core.values import Values
 
 __all__ = ["unset", "with_digests", "written"]
@@ -50,7 +50,8 @@ def with_digests(text: str, thing: Any) -> str:
         value = getattr(thing, field.name)
         if isinstance(value, Values) and value.source and str(value) not in text:
             text = text.replace(f"={value.source}", f"={value}")
-    return text
+    name, colon, settings = text.partition(":")
+    return f"{METRICS.aliases.get(name, name)}{colon}{settings}"  # a former name is stored as the present one
 
 
 def unset(text: str) -> str:

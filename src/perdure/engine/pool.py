@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from perdure.core.memory import limit_rows, row_bound
 from perdure.engine.local import InProcess, Processes
 from perdure.engine.piece import Engine, Work
 
@@ -31,8 +33,30 @@ def run_pieces(work: Work, pieces: Sequence[int], workers: int | Engine = 1, pro
     """
     report = progress or _quiet
     report(0, len(pieces))
-    for done, _ in enumerate(_engine(workers, len(pieces)).run(work, pieces), start=1):
+    for done, _ in enumerate(_engine(workers, len(pieces)).run(_keep_limit(work), pieces), start=1):
         report(done, len(pieces))
+
+
+@dataclass(frozen=True)
+class _LimitedWork:
+    """Work in another process with the bound on rows of this one.
+
+    Args:
+        work: Piece of work.
+        rows: Maximum number of rows in each call of a model.
+    """
+
+    work: Work
+    rows: int
+
+    def __call__(self, piece: int) -> object:
+        with limit_rows(self.rows):
+            return self.work(piece)
+
+
+def _keep_limit(work: Work) -> Work:
+    rows = row_bound()
+    return work if rows is None else _LimitedWork(work, rows)
 
 
 def _engine(workers: int | Engine, pieces: int) -> Engine:

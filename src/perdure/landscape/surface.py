@@ -21,6 +21,7 @@ from perdure.core.copy import copy_module
 from perdure.core.device import device_of
 from perdure.core.errors import NonFiniteError
 from perdure.core.evaluation import evaluation
+from perdure.core.memory import row_bound
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
 
@@ -78,6 +79,12 @@ class ModelLoss:
         """Number of samples."""
         return len(self.batch)
 
+    @property
+    def _rows(self) -> int:
+        # batch normalisation estimates its statistics from each call, so that a bound would change the loss
+        bound = None if _find_normalisations(self.model) else row_bound()
+        return self.rows if bound is None else min(self.rows, bound)
+
     def losses(self, params: Params) -> Float[Tensor, " sample"]:
         """Compute the loss of each sample.
 
@@ -89,7 +96,7 @@ class ModelLoss:
         """
         with evaluation(self.model), torch.no_grad():
             state = {**params, **self._statistics(params)}
-            parts = [self._losses(state, part) for part in batches(self.batch, self.rows)]
+            parts = [self._losses(state, part) for part in batches(self.batch, self._rows)]
         return torch.cat(parts).cpu()
 
     def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
@@ -109,7 +116,7 @@ class ModelLoss:
         chosen = self.batch if some is None else select(self.batch, some)
         total = [torch.zeros_like(weight) for weight in params.values()]
         with evaluation(self.model), _estimate_statistics(self.model), torch.enable_grad():
-            for part in batches(chosen, self.rows):
+            for part in batches(chosen, self._rows):
                 share = self._losses({**leaves, **_reset_statistics(self.model)}, part).sum() / len(chosen)
                 result = torch.autograd.grad(share, list(leaves.values()), allow_unused=True, materialize_grads=True)
                 total = [sum_ + new for sum_, new in zip(total, result, strict=True)]
@@ -137,7 +144,7 @@ class ModelLoss:
         result = _reset_statistics(self.model)
         if result:
             with _estimate_statistics(self.model):
-                for part in batches(self.batch, self.rows):
+                for part in batches(self.batch, self._rows):
                     self._losses({**params, **result}, part)
         return result
 

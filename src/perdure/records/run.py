@@ -21,6 +21,9 @@ from perdure.records.files import clear_unfinished, is_unfinished, write_text
 from perdure.records.folders import RUN, misplaced
 from perdure.records.place import place, reached
 
+FORMER = {"closely": "faithfulness_samples"}
+"""Settings of run folders of version 0.1 that have another name since."""
+
 __all__ = ["Run", "config_digest", "flat", "open_run", "read_run"]
 
 _FILE = RUN
@@ -123,6 +126,7 @@ def _read(path: Path, stored: Any) -> Run:
         raise TypeError("config and environment are not settings by name")
     if stored["digest"] != config_digest(config):
         raise ValueError("the digest is not that of the settings")
+    config = {FORMER.get(name, name): value for name, value in config.items()}
     return Run(path, config, str(stored["perdure"]), str(stored["created"]), environment)
 
 

@@ -10,6 +10,7 @@ from perdure.core.batch import Batch
 from perdure.core.call import call_model, side_inputs, side_of
 from perdure.core.device import device_of
 from perdure.core.evaluation import evaluation
+from perdure.core.memory import row_bound
 from perdure.ops.sequence import lengths_of
 
 __all__ = ["accuracy", "errors", "outputs", "predict"]
@@ -30,7 +31,7 @@ def predict(model: nn.Module, batch: Batch, batch_size: int | None = None) -> Fl
     Returns:
         Logits, on the device of the model.
     """
-    rows = batch_size or max(1, min(_ROWS, _NUMBERS // batch.inputs[0].numel()))
+    rows = batch_size or row_bound() or max(1, min(_ROWS, _NUMBERS // batch.inputs[0].numel()))
     with evaluation(model), torch.no_grad():
         return torch.cat([outputs(model, batch, slice(at, at + rows)) for at in range(0, len(batch), rows)])
 

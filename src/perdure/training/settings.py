@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
+from perdure.core.registry import validated
 
-__all__ = ["CLEAN", "PAPER", "Training"]
+__all__ = ["CLEAN", "PAPER", "Training", "make_training"]
 
 
 @dataclass(frozen=True)
@@ -80,3 +81,25 @@ PAPER = Training(
 )
 """As published for input-cell attention, but selected on validation samples where the published code selects on the
 test set. The checks come every 10 steps for plain recurrent networks and every 3 for input-cell attention."""
+
+
+def make_training(preset: str = "clean", **settings: Any) -> Training:
+    """Make training settings from a preset.
+
+    Args:
+        preset: "clean" for `CLEAN`, or "paper" for `PAPER`.
+        **settings: Fields of `Training` that differ from the preset.
+
+    Returns:
+        The settings.
+
+    Raises:
+        SettingError: For an unknown preset, field or value.
+
+    Example:
+        >>> make_training("paper", epochs=3).epochs, make_training().min_steps
+        (3, 10)
+    """
+    presets = {"clean": CLEAN, "paper": PAPER}
+    check_choice("preset", preset, tuple(presets))
+    return Training(**validated(Training, {**asdict(presets[preset]), **settings}, "training"))
