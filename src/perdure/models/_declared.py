@@ -9,6 +9,7 @@ from perdure.core.binding import SAMPLES, assume_outputs, outputs_at
 from perdure.core.call import side_inputs
 from perdure.core.errors import UnsupportedError
 from perdure.core.outputs import ONE, Outputs, check_outputs, declared_outputs
+from perdure.core.query import row_limit
 from perdure.models._adapted import Adapted, adapted
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
@@ -66,7 +67,8 @@ def declare_found(model: nn.Module, batch: Batch) -> nn.Module:
     """
     few = embed_batch(model, select(batch, slice(0, SAMPLES)))
     lengths = lengths_of(few.mask)
-    scaled = outputs_at(model, few.inputs, lengths, side_inputs(model, few.inputs, lengths), SAMPLES)
+    side = side_inputs(model, few.inputs, lengths)
+    scaled = outputs_at(model, few.inputs, lengths, side, row_limit(few.inputs))
     known = declared_outputs(model)
     if known is not None:
         check_outputs(scaled(1.0).detach(), known)
