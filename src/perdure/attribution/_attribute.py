@@ -163,7 +163,16 @@ def _attribute(
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     seed, before = generator.initial_seed(), random_state(x.device)
     seeds = sub_seeds(generator, len(x))
-    query = build_query(model, x, target, lengths=lengths, batch_size=batch_size, seeds=seeds, cached=cached)
+    query = build_query(
+        model,
+        x,
+        target,
+        lengths=lengths,
+        batch_size=batch_size,
+        seeds=seeds,
+        cached=cached,
+        keep_graph=len(x) <= SAMPLES and getattr(made, "differentiates_at_x", False),
+    )
     at_once = query.rows if batch_size is not None else min(query.rows, SAMPLES)
     inconsistent = _warn_if_inconsistent(query, lengths)
     results = [_explain(made, part(query, slice(i, i + at_once))) for i in range(0, len(x), at_once)]

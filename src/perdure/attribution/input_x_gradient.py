@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -23,6 +24,8 @@ class InputXGradient:
     Reference:
         shrikumar2017learning
     """
+
+    differentiates_at_x: ClassVar[bool] = True
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Differentiate once.

@@ -10,9 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.binding import bind_predicted, bind_target, outputs_at
-from perdure.core.cached_forward import CachedForward
+from perdure.core.cached_forward import CachedForward, forward_with_graph
 from perdure.core.call import Side, call_in_parts, call_model, side_inputs, side_of
 from perdure.core.check import check_lengths
+from perdure.core.consistency import is_known_consistent
 from perdure.core.errors import PerdureError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.labels import as_target
@@ -32,6 +33,7 @@ def build_query(
     batch_size: int | None = None,
     seeds: Tensor | None = None,
     cached: CachedForward | None = None,
+    keep_graph: bool = False,
 ) -> Query:
     """Check model, inputs and target against each other, by a forward pass of the first sample.
 
@@ -43,6 +45,9 @@ def build_query(
         batch_size: Maximum number of rows in one call of the model; None for a number that suits the size of a sample.
         seeds: One seed per sample, for methods that draw.
         cached: The forward pass of x, if it was computed before.
+        keep_graph: Whether to check by a forward pass of all samples and keep its graph, for methods that
+            differentiate at x. It needs samples that fit into one call, and a model that passed the check of its first
+            sample before.
 
     Returns:
         The query, with the target bound to what the model returns.
@@ -64,6 +69,8 @@ def build_query(
         mask = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None]
     _check_device(model, x)
     side, rows = side_inputs(model, x, lengths), row_limit(x) if batch_size is None else batch_size
+    if cached is None and keep_graph and len(x) <= rows and is_known_consistent(model, x, lengths, side, rows):
+        cached = forward_with_graph(model, x, lengths, side)
     logits = _first_output(model, x, lengths, side) if cached is None else cached.outputs
     scaled = outputs_at(model, x, lengths, side, rows)
     if isinstance(requested, str):

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.call import call_model, side_inputs
+from perdure.core.call import Side, call_model, side_inputs
 from perdure.core.evaluation import evaluation
 
 __all__ = ["CachedForward", "forward_with_graph"]
@@ -29,7 +29,10 @@ class CachedForward:
 
 
 def forward_with_graph(
-    model: Callable[..., Tensor], x: Float[Tensor, "batch *site"], lengths: Int[Tensor, " batch"] | None = None
+    model: Callable[..., Tensor],
+    x: Float[Tensor, "batch *site"],
+    lengths: Int[Tensor, " batch"] | None = None,
+    side: Side | None = None,
 ) -> CachedForward:
     """Compute the outputs of a model and keep the autograd graph.
 
@@ -40,6 +43,7 @@ def forward_with_graph(
         model: Model called as `model(x)`, or as `model(x, lengths=lengths)` with lengths; its state is restored.
         x: Inputs; not written to.
         lengths: Number of valid steps of each sample.
+        side: Side inputs of each sample; None for those that the model finds for x.
 
     Returns:
         Outputs and graph, on the device of x.
@@ -50,4 +54,5 @@ def forward_with_graph(
     """
     leaf = x.detach().clone().requires_grad_()
     with evaluation(model), torch.enable_grad():
-        return CachedForward(leaf, call_model(model, leaf, lengths, side_inputs(model, x, lengths)))
+        side = side_inputs(model, x, lengths) if side is None else side
+        return CachedForward(leaf, call_model(model, leaf, lengths, side))

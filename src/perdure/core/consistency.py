@@ -14,7 +14,7 @@ from perdure.core.call import Side, call_in_parts, side_of
 from perdure.core.errors import PerdureError, UnsupportedError
 from perdure.core.evaluation import evaluation
 
-__all__ = ["find_inconsistency", "random_state", "set_random_state"]
+__all__ = ["find_inconsistency", "is_known_consistent", "random_state", "set_random_state"]
 
 STATE = "from call to call: it keeps a state or draws at random, also in evaluation mode"
 MIXED = "next to other samples: it mixes the samples of a call"
@@ -53,11 +53,7 @@ def find_inconsistency(
         >>> find_inconsistency(lambda x: x - x.mean(0), x, None, {}, 2)
         'next to other samples: it mixes the samples of a call'
     """
-    kind = (tuple(x.shape[1:]), x.dtype, x.device, lengths is None, tuple(side), rows > 1)
-    try:
-        known = _CHECKED.setdefault(model, {})
-    except TypeError:  # a callable that has no hash or no weak reference
-        known = {}
+    kind, known = _kind(x, lengths, side, rows), _results_of(model)
     if kind not in known:
         index = torch.tensor([0, min(1, len(x) - 1)])
         pair = torch.cat([x[:1], x[1:2] if len(x) > 1 else x[:1] / 2])
@@ -68,6 +64,39 @@ def find_inconsistency(
             )
         set_random_state(before)
     return known[kind]
+
+
+def is_known_consistent(
+    model: Callable[..., Tensor],
+    x: Float[Tensor, "batch *site"],
+    lengths: Int[Tensor, " batch"] | None,
+    side: Side,
+    rows: int,
+) -> bool:
+    """Return whether an earlier call of `find_inconsistency` found that samples of this shape do not mix.
+
+    Args:
+        model: As in `find_inconsistency`.
+        x: As in `find_inconsistency`.
+        lengths: As in `find_inconsistency`.
+        side: As in `find_inconsistency`.
+        rows: As in `find_inconsistency`.
+
+    Returns:
+        False also if nothing was checked before.
+    """
+    return _results_of(model).get(_kind(x, lengths, side, rows), STATE) is None
+
+
+def _kind(x: Tensor, lengths: Tensor | None, side: Side, rows: int) -> Hashable:
+    return (tuple(x.shape[1:]), x.dtype, x.device, lengths is None, tuple(side), rows > 1)
+
+
+def _results_of(model: Callable[..., Tensor]) -> dict[Hashable, str | None]:
+    try:
+        return _CHECKED.setdefault(model, {})
+    except TypeError:  # a callable that has no hash or no weak reference
+        return {}
 
 
 def _describe(model: Callable[..., Tensor], pair: Tensor, lengths: Tensor | None, side: Side, rows: int) -> str | None:

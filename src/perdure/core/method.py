@@ -43,7 +43,11 @@ def as_output(output: Tensor | MethodOutput) -> MethodOutput:
 
 @runtime_checkable
 class Method(Protocol):
-    """A frozen dataclass of hyperparameters with a `scores` method."""
+    """A frozen dataclass of hyperparameters with a `scores` method.
+
+    A method that computes `query.gradient(query.x)` may set the class variable `differentiates_at_x`; a forward pass
+    of x that is needed before, for checks or for the predicted class, is then computed once.
+    """
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"] | MethodOutput:
         """Attribute the target of a query to its inputs.

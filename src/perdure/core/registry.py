@@ -218,6 +218,8 @@ def settings_of(text: str) -> dict[str, Any]:
         >>> settings_of("steps=50,window=[1, 5]")
         {'steps': 50, 'window': [1, 5]}
     """
+    if not text:
+        return {}
     import yaml
 
     from perdure.core.plain_yaml import load_yaml

@@ -75,7 +75,8 @@ class Explaining:
         batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
         inputs, lengths = embed_batch(self.model, batch).inputs, lengths_of(batch.mask)
         fits = len(batch) <= (row_limit(inputs) if self.batch_size is None else self.batch_size)
-        cached = forward_with_graph(self.model, inputs, lengths) if fits else None
+        reuses = fits and getattr(self.method, "differentiates_at_x", False)
+        cached = forward_with_graph(self.model, inputs, lengths) if reuses else None
         outputs = predict(self.model, batch, self.batch_size) if cached is None else cached.outputs.detach()
         prediction = predicted_class(outputs, declared_outputs(self.model) or "logits")
         explained = prediction if self.explained == "prediction" else batch.label
