@@ -16,8 +16,8 @@ from perdure.core.random import seed_libraries, sub_seeds
 from perdure.data.boxes import Boxes
 from perdure.interop.captum import as_captum
 from perdure.models._presets import PRESETS
-from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 TARGET, SAMPLES, SIZE, STEPS, UNIT = 1e-6, 8, 40, 50, "largest difference"
 WINDOW = (2, 5)

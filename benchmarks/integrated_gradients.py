@@ -17,8 +17,8 @@ from benchmarks.harness import Row, interleaved
 from perdure.core.errors import CompletenessWarning
 from perdure.data.boxes import Boxes
 from perdure.models._presets import PRESETS
-from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 SEED = 103
 GAP, CAPTUM_STEPS, TARGET = 1e-3, 50, 0.5

@@ -16,8 +16,8 @@ from perdure.landscape.surface import CountedSurface, ModelLoss
 from perdure.landscape.symmetry import find_symmetries
 from perdure.models.attention import Attention
 from perdure.ops.params import Params, params_of
-from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 __all__ = ["ALLOWED", "POINTS", "Arm", "Task", "quick_arms", "task_of"]
 

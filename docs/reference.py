@@ -36,7 +36,7 @@ LIBRARY = {
         "perdure.report.show",
     ),
     "nn": ("perdure.nn.input_attention",),
-    "training": ("perdure.training.settings", "perdure.training.ensemble", "perdure.training.checkpoint"),
+    "training": ("perdure.training.settings", "perdure.training.train", "perdure.training.checkpoint"),
     "attribution": ("perdure.attribution.iba.search", "perdure.attribution.iba.moments"),
     "reproducibility": (),
     "landscape": (),

@@ -3,8 +3,8 @@
 import perdure
 from perdure.data.boxes import Boxes
 from perdure.models._presets import PRESETS
-from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 splits = Boxes("latter", train=200, test=50, size=20).load(seed=0)
 model = train(PRESETS["lstm"], splits, CLEAN, seed=0).model

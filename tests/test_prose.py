@@ -23,6 +23,7 @@ CLEAN = (
     "src/perdure/interop",
     "src/perdure/nn",
     "src/perdure/report",
+    "src/perdure/training",
     "src/perdure/studies/__init__.py",
     "src/perdure/studies/_bottleneck.py",
     "src/perdure/studies/_cell.py",
@@ -40,6 +41,7 @@ CLEAN = (
     "src/perdure/studies/necessary_boxes.py",
     "tests/interop",
     "tests/nn",
+    "tests/training",
 )
 """Files and folders without a banned word."""
 

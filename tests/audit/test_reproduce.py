@@ -22,8 +22,8 @@ from perdure.stability.agreement import RunExplanations
 from perdure.stability.checks import check_comparable
 from perdure.stability.members import Ensemble
 from perdure.stability.vectors import Vectors
-from perdure.training.attempts import _FAILED
 from perdure.training.checkpoint import load_checkpoint, save_checkpoint
+from perdure.training.many import _FAILED
 
 SMALL = PlantedEvents(train=40, validation=10, test=20)
 METHODS = ("attention", "gradient")

@@ -14,9 +14,9 @@ from perdure.core.copy import copy_module, without_graphs
 from perdure.core.errors import UnsupportedError
 from perdure.landscape.surface import ModelLoss
 from perdure.metrics._evaluate import evaluate
-from perdure.training.fit import fit
+from perdure.training.batches import shuffle_batches
+from perdure.training.loop import fit
 from perdure.training.settings import Training
-from perdure.training.source import shuffled
 
 X = torch.randn(8, 6, generator=torch.Generator().manual_seed(0))
 
@@ -116,7 +116,7 @@ def test_models_train_are_redrawn_and_are_put_on_a_surface(name):
     model, batch = used(name), Batch(X[:, None], torch.arange(8) % 2)
     explained = nn.Sequential(nn.Flatten(), model).eval()
     before = copy.copy(explained.state_dict())
-    fitted = fit(explained, shuffled(batch, 4), batch, Training(epochs=1), torch.Generator().manual_seed(0))
+    fitted = fit(explained, shuffle_batches(batch, 4), batch, Training(epochs=1), torch.Generator().manual_seed(0))
     assert fitted.model(X[:, None]).shape == (8, 2)
     attribution = attribute(explained, batch.inputs, "gradient", target=1)
     assert evaluate(attribution, "parameter_randomisation").values.isfinite().all()
@@ -128,4 +128,4 @@ def test_a_frozen_model_is_refused_for_training_in_words():
     frozen = deprecated(lambda: torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(6, 2)).eval())))
     batch = Batch(X, torch.arange(8) % 2)
     with pytest.raises(UnsupportedError, match="no weights that can be trained"):
-        fit(frozen, shuffled(batch, 4), batch, Training(epochs=1), torch.Generator().manual_seed(0))
+        fit(frozen, shuffle_batches(batch, 4), batch, Training(epochs=1), torch.Generator().manual_seed(0))

@@ -19,8 +19,8 @@ from perdure.metrics._evaluate import evaluate
 from perdure.models._presets import model_config
 from perdure.ops.params import params_of
 from perdure.stability.members import Ensemble
-from perdure.training.ensemble import Runs
 from perdure.training.settings import Training
+from perdure.training.train import Runs
 from tests.away import AWAY, Away, away
 
 METHOD_NAMES = (

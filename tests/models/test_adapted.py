@@ -11,7 +11,7 @@ from torch import nn
 
 from perdure.attribution._attribute import attribute
 from perdure.core.errors import PaddingWarning, SettingError, ShapeError, UnsupportedError
-from perdure.models._adapted import Adapted, adapted, bare
+from perdure.models._adapted import Adapted, adapt, unwrap
 from perdure.models.recurrent import Recurrent
 
 X = torch.arange(12.0).reshape(2, 3, 2)
@@ -172,10 +172,10 @@ def test_what_cannot_be_one_output_is_named():
 
 def test_a_model_that_knows_how_it_is_asked_is_left_alone():
     ours = Recurrent(hidden_size=2).build(2, 2, torch.Generator())
-    assert adapted(ours) is ours
-    once = adapted(Answers(torch.neg))
-    assert adapted(once) is once
-    assert bare(Adapted(Adapted(ours))) is ours
+    assert adapt(ours) is ours
+    once = adapt(Answers(torch.neg))
+    assert adapt(once) is once
+    assert unwrap(Adapted(Adapted(ours))) is ours
 
 
 def test_an_adapted_model_is_explained_copied_and_sent_to_another_process():

@@ -9,9 +9,9 @@ from perdure.core.errors import LengthError, SettingError, ShapeError
 from perdure.data.planted_events import PlantedEvents
 from perdure.models._presets import model_config
 from perdure.models.attention import AMAZON, IMDB, Attention
-from perdure.training.ensemble import train
 from perdure.training.predict import accuracy
 from perdure.training.settings import Training
+from perdure.training.train import train
 from tests.models.networks import count, on_meta
 from tests.reference.attention_loop import attend
 

@@ -7,9 +7,9 @@ from perdure.data.planted_events import PlantedEvents
 from perdure.models._presets import model_config
 from perdure.models.attention import AMAZON, IMDB
 from perdure.models.hierarchical import Hierarchical
-from perdure.training.ensemble import train
 from perdure.training.predict import accuracy
 from perdure.training.settings import Training
+from perdure.training.train import train
 from tests.models.networks import count, on_meta
 from tests.models.test_attention import dead_kernel, running, second_biases
 from tests.reference.attention_loop import attend_in_two_levels

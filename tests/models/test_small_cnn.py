@@ -6,8 +6,8 @@ from perdure.core.layer import UpTo, default_layer
 from perdure.data.shapes import Shapes
 from perdure.models._presets import model_config
 from perdure.models.small_cnn import SmallCNN
-from perdure.training.ensemble import train
 from perdure.training.settings import Training
+from perdure.training.train import train
 from tests.models.networks import count, runs_of_relus
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import PaddingWarning, PartialInputWarning, UnsupportedError
-from perdure.models._adapted import bare
+from perdure.models._adapted import unwrap
 from perdure.models._answers import check_answers
 from perdure.models._embed import embed_batch
 from perdure.models._token_model import TokenModel
@@ -43,7 +43,7 @@ def test_embeddings_give_the_logits_of_their_ids_with_and_without_padding():
     check_answers(model, BATCH, 2)
     for lengths in (None, LENGTHS):
         assert torch.equal(model(embed_batch(model, BATCH).inputs, LENGTHS), model(IDS, lengths))
-    assert bare(model) is model.model
+    assert unwrap(model) is model.model
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(other(model.embed(IDS), LENGTHS), model(IDS, LENGTHS))
 

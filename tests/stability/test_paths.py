@@ -26,8 +26,8 @@ from perdure.report.pages.paths import read_paths
 from perdure.stability.path_record import PathSettings
 from perdure.stability.paths import PathBudget, find_paths
 from perdure.training.checkpoint import save_checkpoint
-from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 SPLITS = PlantedEvents(train=60, validation=20, test=24, shortest=6, longest=8, fillers=2).load(0)
 SETTINGS = PathSettings(methods=("attention", "gradient"), points=4, samples=12, align=False)

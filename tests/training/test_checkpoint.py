@@ -135,7 +135,7 @@ def test_code_in_a_pickle_does_not_run(tmp_path, name, save):
 
 def test_a_whole_model_is_refused(tmp_path):
     torch.save(nn.Linear(2, 1), tmp_path / "model.pt")
-    with pytest.raises(CheckpointError, match="could run foreign code"):
+    with pytest.raises(CheckpointError, match="could run untrusted code"):
         load_weights(tmp_path / "model.pt")
 
 
@@ -194,7 +194,7 @@ def wide(features, classes):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """A checkpoint of a factory whose file tells when it is imported."""
+    """A checkpoint of a factory whose file records that it is imported."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "own_sum.py").write_text(OWN.format(marker=tmp_path / "imported"))
     config = Factory(f"{tmp_path / 'own_sum.py'}:make")
@@ -215,11 +215,13 @@ def test_the_weights_of_a_factory_have_the_names_of_its_author(own):
 
 @pytest.mark.parametrize("config", [None, CONFIG])
 def test_a_checkpoint_cannot_have_a_factory_run(own, config):
-    """Whoever hands a checkpoint over may have named any file in it, so nothing is imported that was not asked for."""
+    """A checkpoint may name any file, so nothing is imported that the caller did not name."""
     _, _, folder = own
     sys.modules["own_sum"], before = None, sys.modules["own_sum"]
     (folder / "imported").unlink()
-    with pytest.raises(CheckpointError, match=r"cannot have code run by itself. Remedy: where you trust.*--weights"):
+    with pytest.raises(
+        CheckpointError, match=r"a checkpoint alone never runs code. Remedy: where you trust.*--weights"
+    ):
         load_checkpoint(folder / "run", config)
     assert not (folder / "imported").exists()
     sys.modules["own_sum"] = before
@@ -239,7 +241,7 @@ def test_weights_that_another_factory_made_are_named(own):
         load_checkpoint(folder / "run", Factory(config.source.replace(":make", ":wide")))
 
 
-def _wrapped(pattern):
+def _wrap_names(pattern):
     return {pattern.format(*name.split(".")): value for name, value in _network().state_dict().items()}
 
 
@@ -262,7 +264,7 @@ PATTERNS = (
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("within", [lambda state: state, lambda state: {"epoch": 3, "state_dict": state}])
 def test_the_weights_of_a_wrapped_model_are_loaded_and_it_is_named(tmp_path, pattern, within):
-    torch.save(within(_wrapped(pattern)), tmp_path / "w.pt")
+    torch.save(within(_wrap_names(pattern)), tmp_path / "w.pt")
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     with pytest.warns(CheckpointWarning, match=rf"'{pattern.format(0, 'weight')}' is loaded as '0\.weight'"):
         load_into(model, tmp_path / "w.pt")
@@ -270,6 +272,6 @@ def test_the_weights_of_a_wrapped_model_are_loaded_and_it_is_named(tmp_path, pat
 
 
 def test_the_weights_of_a_wrapped_model_that_do_not_fit_without_it_either(tmp_path):
-    torch.save({**_wrapped("module.{}.{}"), "module.2.weight": torch.zeros(1)}, tmp_path / "w.pt")
+    torch.save({**_wrap_names("module.{}.{}"), "module.2.weight": torch.zeros(1)}, tmp_path / "w.pt")
     with pytest.raises(CheckpointError, match=r"all names begin with 'module\.'.*without it they do not fit either"):
         load_into(_network(), tmp_path / "w.pt")

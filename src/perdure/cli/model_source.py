@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from perdure.core.abilities import Architecture
     from perdure.data._splits import Splits
-    from perdure.training.course import Progress
+    from perdure.training.loop import Progress
     from perdure.training.settings import Training
 
 __all__ = ["ModelSource"]
@@ -88,12 +88,12 @@ class ModelSource:
         """
         from perdure.core.random import stream
         from perdure.models._answers import check_answers
-        from perdure.models._typed import told_types
+        from perdure.models._event_types import resolve_event_types
 
         if self.load is not None:
             model = self.load(splits)
         else:
-            config = told_types(self.trainable, splits)
+            config = resolve_event_types(self.trainable, splits)
             model = config.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
         model = model.to(device)
         check_answers(model, splits.train, len(splits.classes))

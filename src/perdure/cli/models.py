@@ -211,7 +211,7 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
     import torch
 
     from perdure.core.memory import limited_memory
-    from perdure.models._typed import told_types
+    from perdure.models._event_types import resolve_event_types
     from perdure.training.checkpoint import load_checkpoint, load_into, load_weights
 
     folder = _trained(weights)
@@ -224,7 +224,7 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
     @cache
     def load(splits: Splits) -> nn.Module:
         with limited_memory():
-            model = told_types(config, splits).build(splits.features, len(splits.classes), torch.Generator())
+            model = resolve_event_types(config, splits).build(splits.features, len(splits.classes), torch.Generator())
         load_into(model, weights)
         return model.eval()
 

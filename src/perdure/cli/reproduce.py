@@ -142,13 +142,13 @@ def train_runs(
         The folder of each run by its name.
     """
     from perdure.engine.pool import run_pieces
-    from perdure.training.attempts import Attempts
-    from perdure.training.ensemble import Runs
+    from perdure.training.many import TrainingJobs
+    from perdure.training.train import Runs
 
     vary, folder, shared = where
     runs = Runs(source.trainable, splits, how, folder, None, vary, seeds[0], device)  # type: ignore[arg-type]
     with bar(f"training {source.name}") as progress:
-        run_pieces(Attempts(runs), seeds, shared, progress)
+        run_pieces(TrainingJobs(runs), seeds, shared, progress)
     return {f"{vary} {one}": runs.place(one) for one in seeds}
 
 

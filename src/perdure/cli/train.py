@@ -39,7 +39,7 @@ def train(
     from perdure.records.plan import Wanted
     from perdure.records.run import open_run
     from perdure.training.checkpoint import load_checkpoint
-    from perdure.training.ensemble import Runs
+    from perdure.training.train import Runs
 
     shared = chosen_engine(engine, workers, ray_address)
     source, how = resolve(model, outputs=outputs), make_training(preset, train_settings)

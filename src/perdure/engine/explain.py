@@ -38,17 +38,17 @@ class Explaining:
     """The explanation of a batch, shard by shard.
 
     Args:
-        model: a trained classifier.
-        batch: the samples.
-        method: how to explain them.
-        folder: where the parts go.
-        model_name: for the record.
-        split: of the samples, for the record.
-        seed: of the model's training and of what the method draws.
-        explained: whether to explain the predicted class of each sample or its label.
-        target: name of what is explained of that class, such as "logit" or "probability".
-        batch_size: most rows in one call of the model; None for a number that suits the size of a sample.
-        shard: samples in a part; fixed, so that the results do not depend on how the work is shared out.
+        model: A trained classifier.
+        batch: The samples.
+        method: How to explain them.
+        folder: Where the parts go.
+        model_name: For the record.
+        split: Of the samples, for the record.
+        seed: Of the model's training and of what the method draws.
+        explained: Whether to explain the predicted class of each sample or its label.
+        target: Name of what is explained of that class, such as "logit" or "probability".
+        batch_size: Most rows in one call of the model; None for a number that suits the size of a sample.
+        shard: Samples in a part; fixed, so that the results do not depend on how the work is shared out.
     """
 
     model: nn.Module
@@ -67,7 +67,7 @@ class Explaining:
         """Explain one shard.
 
         Args:
-            index: number of the shard.
+            index: Number of the shard.
 
         Returns:
             A function that stores the maps.
@@ -103,9 +103,9 @@ def explain(work: Explaining, workers: int | Engine = 1, progress: Progress | No
     """Explain all shards that are not finished.
 
     Args:
-        work: what to explain, and how.
-        workers: processes that share the shards, or an engine; the results are the same for any.
-        progress: told after each shard.
+        work: What to explain, and how.
+        workers: Processes that share the shards, or an engine; the results are the same for any.
+        progress: Told after each shard.
     """
     done = finished_parts(work.folder)
     todo = [index for index in range(shard_count(work.batch, work.shard)) if index not in done]
@@ -116,8 +116,8 @@ def shard_count(batch: Batch, shard: int = SHARD) -> int:
     """Count the parts that the explanation of a batch will have.
 
     Args:
-        batch: the samples.
-        shard: samples in a part.
+        batch: The samples.
+        shard: Samples in a part.
 
     Returns:
         The number.

@@ -21,9 +21,9 @@ def prepared(method: Method, model: nn.Module, batch: Batch) -> Method:
     The same model and samples give the same method, so one that was fitted to explain can be made again to judge.
 
     Args:
-        method: of any kind.
-        model: that will be explained.
-        batch: samples like those that will be explained, of which none should be; the first 1000 are shown.
+        method: Of any kind.
+        model: That will be explained.
+        batch: Samples like those that will be explained, of which none should be; the first 1000 are shown.
 
     Returns:
         A method that can explain the model.

@@ -39,15 +39,15 @@ class Judging:
     """The judgement of stored maps, part by part.
 
     Args:
-        model: the classifier that was explained.
-        batch: the samples that were explained, in any order.
-        maps: the folder of the stored maps.
-        metrics: the judges.
-        folder: where the scores go, one part for each part of maps.
-        case: what is judged, for the record.
-        fitted: the method that made the maps, if it had to see samples before, for metrics that explain again.
-        draws: random maps per sample, for the null.
-        batch_size: most rows in one call of the model; None for a number that suits the size of a sample.
+        model: The classifier that was explained.
+        batch: The samples that were explained, in any order.
+        maps: The folder of the stored maps.
+        metrics: The judges.
+        folder: Where the scores go, one part for each part of maps.
+        case: What is judged, for the record.
+        fitted: The method that made the maps, if it had to see samples before, for metrics that explain again.
+        draws: Random maps per sample, for the null.
+        batch_size: Most rows in one call of the model; None for a number that suits the size of a sample.
     """
 
     model: nn.Module
@@ -64,7 +64,7 @@ class Judging:
         """Judge one part and store the scores.
 
         Args:
-            index: number of the part.
+            index: Number of the part.
         """
         stored = read_maps(part_path(self.maps, index))
         attribution = self._with_source(stored)
@@ -114,7 +114,7 @@ def default_metrics(batch: Batch) -> tuple[str, ...]:
     """Choose the metrics that can judge a batch.
 
     Args:
-        batch: with or without truth.
+        batch: With or without truth.
 
     Returns:
         Registry names; the words of texts and the pixels of images are judged as a whole.
@@ -129,10 +129,10 @@ def judge(work: Judging, workers: int | Engine = 1, progress: Progress | None = 
     """Judge all parts that are not finished.
 
     Args:
-        work: what to judge, and by what.
-        workers: processes that share the parts, or an engine.
-        progress: told after each part.
-        first: judge only so many parts, the first ones; None for all.
+        work: What to judge, and by what.
+        workers: Processes that share the parts, or an engine.
+        progress: Told after each part.
+        first: Judge only so many parts, the first ones; None for all.
     """
     done = finished_parts(work.folder)
     parts = list(part_paths(work.maps))[:first]

@@ -31,8 +31,8 @@ class InProcess:
         """Do every piece once.
 
         Args:
-            work: does a piece.
-            pieces: the numbers of the pieces.
+            work: Does a piece.
+            pieces: The numbers of the pieces.
 
         Yields:
             The number of each piece when its result is stored.
@@ -55,7 +55,7 @@ class Processes:
     """Share the pieces among processes; those that a dying process had under way are done again.
 
     Args:
-        workers: how many.
+        workers: How many.
     """
 
     workers: int
@@ -64,15 +64,15 @@ class Processes:
         """Do every piece once.
 
         Args:
-            work: does a piece; picklable.
-            pieces: the numbers of the pieces.
+            work: Does a piece; picklable.
+            pieces: The numbers of the pieces.
 
         Yields:
             The number of each piece when its result is stored.
 
         Raises:
-            EngineError: when processes die again and again while they work on the same piece.
-            UnsupportedError: when the work cannot be sent to another process.
+            EngineError: When processes die again and again while they work on the same piece.
+            UnsupportedError: When the work cannot be sent to another process.
         """
         waiting, deaths = deque(pieces), Counter[int]()
         while waiting:

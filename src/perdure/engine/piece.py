@@ -44,8 +44,8 @@ def do(work: Work, piece: int) -> int:
     """Do one piece to its end.
 
     Args:
-        work: what to do.
-        piece: the number of the piece.
+        work: What to do.
+        piece: The number of the piece.
 
     Returns:
         The number of the piece.
@@ -58,8 +58,8 @@ def begin(work: Work, piece: int) -> Callable[[], object] | None:
     """Do one piece, up to the storing of its result.
 
     Args:
-        work: what to do.
-        piece: the number of the piece.
+        work: What to do.
+        piece: The number of the piece.
 
     Returns:
         What stores the result; None when that is done.
@@ -73,8 +73,8 @@ def finish(rest: Callable[[], object], piece: int) -> int:
     """Store the result of a piece.
 
     Args:
-        rest: what `begin` returned.
-        piece: the number of the piece.
+        rest: What `begin` returned.
+        piece: The number of the piece.
 
     Returns:
         The number of the piece.

@@ -22,14 +22,14 @@ def run_pieces(work: Work, pieces: Sequence[int], workers: int | Engine = 1, pro
     out, so that every piece has one thread: the engine and the number of its workers change nothing but the time.
 
     Args:
-        work: does one piece and stores its result, or returns a function that stores it; picklable when there are
+        work: Does one piece and stores its result, or returns a function that stores it; picklable when there are
             several workers.
-        pieces: the numbers of the pieces.
-        workers: processes, where 1 works in this one; or an engine.
-        progress: told after each piece.
+        pieces: The numbers of the pieces.
+        workers: Processes, where 1 works in this one; or an engine.
+        progress: Told after each piece.
 
     Raises:
-        Exception: the first failure, after the pieces under way are finished; a note tells in which piece.
+        Exception: The first failure, after the pieces under way are finished; a note tells in which piece.
     """
     report = progress or _quiet
     report(0, len(pieces))

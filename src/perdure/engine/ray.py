@@ -31,8 +31,8 @@ class Ray:
     on several machines the run folder must be one that all of them reach, such as s3://bucket/run.
 
     Args:
-        workers: actors, with one core each.
-        address: of a running cluster, or "auto" for the one of this machine; None starts Ray here and ends it after.
+        workers: Actors, with one core each.
+        address: Of a running cluster, or "auto" for the one of this machine; None starts Ray here and ends it after.
     """
 
     workers: int = 2
@@ -42,15 +42,15 @@ class Ray:
         """Do every piece once.
 
         Args:
-            work: does a piece.
-            pieces: the numbers of the pieces.
+            work: Does a piece.
+            pieces: The numbers of the pieces.
 
         Yields:
             The number of each piece when its result is stored.
 
         Raises:
-            DependencyError: when Ray is not installed.
-            EngineError: when there is no cluster at the address, or actors die again and again.
+            DependencyError: When Ray is not installed.
+            EngineError: When there is no cluster at the address, or actors die again and again.
         """
         with _joined(self.address, self.workers) as ray:
             shared = [ray.put(without_graphs(work))]

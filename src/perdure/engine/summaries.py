@@ -25,13 +25,13 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
     """Read the scores of a folder, all parts together.
 
     Args:
-        folder: where `judge` wrote them.
+        folder: Where `judge` wrote them.
 
     Returns:
         One score per metric, its further numbers in `aux`.
 
     Raises:
-        PartError: when a part is missing or damaged.
+        PartError: When a part is missing or damaged.
     """
     table = read_parts(folder)
     columns: dict[str, dict[str, Tensor]] = {}
@@ -48,8 +48,8 @@ def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Estimate]
     """Average scores over their samples, with bootstrap intervals.
 
     Args:
-        scores: by metric.
-        seed: of the bootstrap.
+        scores: By metric.
+        seed: Of the bootstrap.
 
     Returns:
         One number per metric, between its null and its ceiling.

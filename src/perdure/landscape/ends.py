@@ -14,8 +14,8 @@ from perdure.landscape.align import Alignment, align
 from perdure.landscape.symmetry import find_symmetries
 from perdure.ops.params import Params, params_of
 from perdure.records.run import read_run
-from perdure.training.attempts import failure
 from perdure.training.checkpoint import Info, load_checkpoint
+from perdure.training.many import read_failure
 
 __all__ = ["PathEnds", "align_ends", "find_recorded_data", "load_ends"]
 
@@ -117,7 +117,7 @@ def find_recorded_data(folder: Path) -> tuple[str, int] | None:
 
 def _check_trained(*folders: Path) -> None:
     for folder in folders:
-        reason = failure(folder)
+        reason = read_failure(folder)
         if reason is not None:
             raise CheckpointError(
                 f"{folder} has no model, as its training failed: {reason}", "give a run of another seed"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from perdure.core.batch import Batch, batches, select
@@ -22,8 +22,10 @@ from perdure.core.device import device_of
 from perdure.core.errors import NonFiniteError
 from perdure.core.evaluation import evaluation
 from perdure.core.memory import row_bound
+from perdure.core.outputs import Outputs
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
+from perdure.training.loss import classification_loss, detect_kind
 
 __all__ = ["MINIBATCH", "CountCallback", "CountedSurface", "ModelLoss", "Surface", "count_passes"]
 
@@ -47,7 +49,7 @@ class Surface(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ModelLoss:
-    """The cross-entropy of a model on a batch of samples, with any weights put in.
+    """The negative log-likelihood of a model on a batch of samples, with any weights put in.
 
     The model is run in evaluation mode and stays as it is. Statistics of batch normalisation belong to the weights
     they were estimated with, so they are estimated afresh at each point, ends included, from the samples of the loss.
@@ -92,7 +94,7 @@ class ModelLoss:
             params: Weights of the model.
 
         Returns:
-            Cross-entropies in nats, without a graph, on the CPU.
+            Negative log-likelihoods in nats, without a graph, on the CPU.
         """
         with evaluation(self.model), torch.no_grad():
             state = {**params, **self._statistics(params)}
@@ -139,6 +141,10 @@ class ModelLoss:
         made.load_state_dict(state, strict=False)
         return made
 
+    @cached_property
+    def _kind(self) -> Outputs:
+        return detect_kind(self.model, self.batch)
+
     def _statistics(self, params: Params) -> Params:
         """Estimate the statistics of batch normalisation with these weights."""
         result = _reset_statistics(self.model)
@@ -156,8 +162,8 @@ class ModelLoss:
             outputs: Tensor = functional_call(self.model, there, (x,), named)
             return outputs
 
-        logits = call_model(model_at, part.inputs.to(device), lengths_of(part.mask))
-        return cross_entropy(logits, part.label.to(device), reduction="none")
+        outputs = call_model(model_at, part.inputs.to(device), lengths_of(part.mask))
+        return classification_loss(outputs, self._kind, part.label.to(device), reduction="none")
 
 
 def _find_normalisations(model: nn.Module) -> list[tuple[str, BatchNorm]]:

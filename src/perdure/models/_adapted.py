@@ -18,7 +18,7 @@ from perdure.core.errors import PaddingWarning, PerdureError, SettingError, Shap
 from perdure.core.outputs import ONE, Outputs, as_classes, check_outputs
 from perdure.ops.sequence import last_valid, length_mask
 
-__all__ = ["Adapted", "Layout", "OneOutput", "adapted", "bare"]
+__all__ = ["Adapted", "Layout", "OneOutput", "adapt", "unwrap"]
 
 Layout = Literal["channels_last", "channels_first"]
 
@@ -50,12 +50,12 @@ class Adapted(nn.Module):
     tensor, its `logits` if it has some, or the one tensor (batch, classes) in it.
 
     Args:
-        model: the model; it is kept, not copied.
-        output: name or position of the logits in an output that holds several tensors; None finds them.
+        model: The model; it is kept, not copied.
+        output: Name or position of the logits in an output that holds several tensors; None finds them.
         layout: "channels_first" for a model that reads series as (batch, feature, time).
-        step: of a model with an output for every step, the one to look at: a number, negative ones from the end of
+        step: Of a model with an output for every step, the one to look at: a number, negative ones from the end of
             the padded series, or "last", the last valid step.
-        given: further arguments of `forward` by name, which are not explained. A tensor with one row for each of the
+        given: Further arguments of `forward` by name, which are not explained. A tensor with one row for each of the
             samples that are explained goes with its samples through every method and metric; one whose first axis is
             1 is repeated for each sample; anything else is passed as it is, the same for all samples.
         outputs: What the model returns: "logits" or "probabilities" (they sum to one) of classes that exclude each
@@ -67,8 +67,8 @@ class Adapted(nn.Module):
             "probability".
 
     Raises:
-        UnsupportedError: when `forward` asks for more than it would be told.
-        SettingError: for an unknown layout or kind of outputs, or when `outputs` and `binary` are both given.
+        UnsupportedError: When `forward` asks for more than it would be told.
+        SettingError: For an unknown layout or kind of outputs, or when `outputs` and `binary` are both given.
 
     Example:
         >>> class Model(nn.Module):
@@ -109,16 +109,16 @@ class Adapted(nn.Module):
         """Ask the model.
 
         Args:
-            x: its inputs, series as (batch, time, feature).
-            lengths: valid steps of each sample; None when all are.
-            side: given arguments with one row for each row of x, by name.
+            x: Its inputs, series as (batch, time, feature).
+            lengths: Valid steps of each sample; None when all are.
+            side: Given arguments with one row for each row of x, by name.
 
         Returns:
             Logits.
 
         Raises:
-            UnsupportedError: when there are no logits in its output, or several tensors may be them.
-            ShapeError: when a step is to be looked at, but there is no output for every step; or when a model that is
+            UnsupportedError: When there are no logits in its output, or several tensors may be them.
+            ShapeError: When a step is to be looked at, but there is no output for every step; or when a model that is
                 binary has more than one output; or when a given tensor has neither one row nor one per sample.
         """
         found = self._outputs(self._read(x), {**self._padding(x, lengths), **self._fixed(x, side)}, side)
@@ -158,14 +158,14 @@ class Adapted(nn.Module):
         """Find the given arguments that have one row per sample.
 
         Args:
-            x: all samples that are explained.
-            lengths: valid steps of each sample; None when all are.
+            x: All samples that are explained.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             Their rows, by name.
 
         Raises:
-            UnsupportedError: when a tensor with as many rows as there are samples may also be the same for all.
+            UnsupportedError: When a tensor with as many rows as there are samples may also be the same for all.
         """
         rows = {
             name: value.to(x.device)
@@ -252,28 +252,28 @@ class Adapted(nn.Module):
         return last_valid(logits, None if lengths is None else length_mask(lengths.to(logits.device), logits.shape[1]))
 
 
-def adapted(model: nn.Module) -> nn.Module:
-    """Adapt a model, unless it is adapted already or speaks one of the protocols, so that it knows how it is asked.
+def adapt(model: nn.Module) -> nn.Module:
+    """Adapt a model, unless it is adapt already or speaks one of the protocols, so that it knows how it is asked.
 
     Args:
-        model: any.
+        model: Any.
 
     Returns:
-        The model, or the model adapted by what its `forward` takes.
+        The model, or the model adapt by what its `forward` takes.
     """
     return model if isinstance(model, Adapted | HasEmbedding | HasAttention | Resumable) else Adapted(model)
 
 
-def bare(model: nn.Module) -> nn.Module:
+def unwrap(model: nn.Module) -> nn.Module:
     """Take the adapter off, so that weights have the names that their author knows.
 
     Args:
-        model: adapted or not.
+        model: Adapted or not.
 
     Returns:
         The model as its author wrote it.
     """
-    return bare(model.model) if isinstance(model, Adapted) else model
+    return unwrap(model.model) if isinstance(model, Adapted) else model
 
 
 def _pads(lengths: Tensor, x: Tensor) -> bool:
@@ -320,7 +320,7 @@ def _told(model: nn.Module, given: Mapping[str, Any]) -> dict[str, bool]:
     """Find the arguments that tell of padding, and whether the model insists on them.
 
     Raises:
-        UnsupportedError: when it insists on anything else.
+        UnsupportedError: When it insists on anything else.
     """
     _, *others = inspect.signature(model.forward if isinstance(model, nn.Module) else model).parameters.values()
     named = [one for one in others if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]

@@ -15,7 +15,7 @@ from perdure.core.call import call_model, side_inputs
 from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError
 from perdure.core.evaluation import evaluation
 from perdure.core.foreign import foreign
-from perdure.models._adapted import Adapted, bare
+from perdure.models._adapted import Adapted, unwrap
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 
@@ -30,15 +30,15 @@ def check_answers(model: nn.Module, batch: Batch, classes: int) -> None:
     """Check that a model gives logits (batch, classes), and from embeddings the same as from token ids.
 
     Args:
-        model: as it will be explained.
-        batch: samples like those that will be explained.
-        classes: how many there are.
+        model: As it will be explained.
+        batch: Samples like those that will be explained.
+        classes: How many there are.
 
     Raises:
-        UnsupportedError: when the model raises, gives no tensor, lives on several devices, or answers otherwise when
+        UnsupportedError: When the model raises, gives no tensor, lives on several devices, or answers otherwise when
             it is asked by embeddings.
-        ShapeError: when its outputs have another shape.
-        NonFiniteError: when they are not finite.
+        ShapeError: When its outputs have another shape.
+        NonFiniteError: When they are not finite.
     """
     devices = sorted({str(weight.device) for weight in model.parameters()})
     if len(devices) > 1:
@@ -92,13 +92,13 @@ def _check_outputs(model: nn.Module, logits: Tensor, batch: Batch, classes: int)
     wanted = (len(batch), classes)
     if logits.shape != wanted:
         raise ShapeError(
-            f"{type(bare(model)).__name__} gives outputs of shape {tuple(logits.shape)} for {len(batch)} samples of "
+            f"{type(unwrap(model)).__name__} gives outputs of shape {tuple(logits.shape)} for {len(batch)} samples of "
             f"{classes} classes",
             _advice(tuple(logits.shape), batch, classes),
         )
     if not torch.isfinite(logits).all():
         raise NonFiniteError(
-            f"{type(bare(model)).__name__} gives NaN or infinity", "check its weights, and the scale of the data"
+            f"{type(unwrap(model)).__name__} gives NaN or infinity", "check its weights, and the scale of the data"
         )
 
 

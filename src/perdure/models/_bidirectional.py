@@ -19,10 +19,10 @@ class Bidirectional(nn.Module):
     module, and padding needs no packing. The last output needs a single step of the backward direction.
 
     Args:
-        kind: the recurrence.
-        features: of each step.
-        hidden_size: width of the state, in each direction.
-        layers: pairs on top of each other.
+        kind: The recurrence.
+        features: Of each step.
+        hidden_size: Width of the state, in each direction.
+        layers: Pairs on top of each other.
     """
 
     def __init__(self, kind: Kind, features: int, hidden_size: int, layers: int) -> None:
@@ -38,8 +38,8 @@ class Bidirectional(nn.Module):
         """Run both directions over all steps.
 
         Args:
-            x: the series.
-            mask: true at valid steps; None when all are.
+            x: The series.
+            mask: True at valid steps; None when all are.
 
         Returns:
             The outputs of both directions at each step; at padded steps they mean nothing.
@@ -54,8 +54,8 @@ class Bidirectional(nn.Module):
         """Give the outputs at the last valid step, of which the backward direction has read this step only.
 
         Args:
-            x: the series.
-            mask: true at valid steps; None when all are.
+            x: The series.
+            mask: True at valid steps; None when all are.
 
         Returns:
             The same as `forward` at that step.
@@ -73,9 +73,9 @@ class Bidirectional(nn.Module):
         """Put the backward direction of the last layer beside the forward one, at the last valid step.
 
         Args:
-            x: what the last layer reads.
-            ahead: the outputs of its forward direction.
-            mask: true at valid steps; None when all are.
+            x: What the last layer reads.
+            ahead: The outputs of its forward direction.
+            mask: True at valid steps; None when all are.
 
         Returns:
             The same as `last`.
@@ -94,11 +94,11 @@ def recurrence(
     """Make a recurrence that reads in one direction or in both.
 
     Args:
-        kind: of the recurrence.
-        features: of each step.
-        hidden_size: width of the state, in each direction.
-        layers: on top of each other.
-        both_ways: whether to read backwards too.
+        kind: Of the recurrence.
+        features: Of each step.
+        hidden_size: Width of the state, in each direction.
+        layers: On top of each other.
+        both_ways: Whether to read backwards too.
 
     Returns:
         The recurrence; one direction is torch's own module.

@@ -10,7 +10,7 @@ from perdure.core.call import side_inputs
 from perdure.core.errors import UnsupportedError
 from perdure.core.outputs import ONE, Outputs, check_outputs, declared_outputs
 from perdure.core.query import row_limit
-from perdure.models._adapted import Adapted, adapted
+from perdure.models._adapted import Adapted, adapt
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 
@@ -21,14 +21,14 @@ def declare(model: nn.Module, outputs: Outputs | None) -> nn.Module:
     """Declare what a model returns.
 
     Args:
-        model: any; an earlier declaration is replaced.
-        outputs: a kind, as in `Adapted`; None leaves the model as it is.
+        model: Any; an earlier declaration is replaced.
+        outputs: A kind, as in `Adapted`; None leaves the model as it is.
 
     Returns:
-        The model, adapted where it has no calling convention of perdure.
+        The model, adapt where it has no calling convention of perdure.
 
     Raises:
-        UnsupportedError: when one output for two classes is declared of a model with methods of such a convention.
+        UnsupportedError: When one output for two classes is declared of a model with methods of such a convention.
 
     Example:
         >>> declare(nn.Linear(2, 3), "independent_logits").outputs
@@ -36,7 +36,7 @@ def declare(model: nn.Module, outputs: Outputs | None) -> nn.Module:
     """
     if outputs is None:
         return model
-    model = adapted(model)
+    model = adapt(model)
     if isinstance(model, Adapted):
         model.declared, model.binary = outputs, None
     elif outputs in ONE:
@@ -53,17 +53,17 @@ def declare_found(model: nn.Module, batch: Batch) -> nn.Module:
     """Declare what a model without a declaration returns on some samples, so that it is found, and warned of, once.
 
     Args:
-        model: returns (batch, classes).
-        batch: samples.
+        model: Returns (batch, classes).
+        batch: Samples.
 
     Returns:
         The model with a declaration.
 
     Raises:
-        UnsupportedError: when the outputs contradict an earlier declaration.
+        UnsupportedError: When the outputs contradict an earlier declaration.
 
     Warns:
-        OutputsWarning: when what the model returns is assumed.
+        OutputsWarning: When what the model returns is assumed.
     """
     few = embed_batch(model, select(batch, slice(0, SAMPLES)))
     lengths = lengths_of(few.mask)
@@ -80,7 +80,7 @@ def outputs_of(model: nn.Module) -> Outputs | None:
     """Read the declaration of a model as it was made.
 
     Args:
-        model: of any kind.
+        model: Of any kind.
 
     Returns:
         The kind; None without a declaration.

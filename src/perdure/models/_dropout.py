@@ -27,7 +27,7 @@ class Dropout(nn.Dropout):
         """Drop sites in training; pass the input on in evaluation.
 
         Args:
-            input: any shape.
+            input: Any shape.
 
         Returns:
             The same shape.

@@ -13,7 +13,7 @@ from perdure.core.abilities import HasEmbedding
 from perdure.core.batch import Batch
 from perdure.core.device import device_of
 from perdure.core.errors import UnsupportedError
-from perdure.models._adapted import bare
+from perdure.models._adapted import unwrap
 from perdure.ops.position import to_sites
 
 __all__ = ["embed_batch"]
@@ -25,15 +25,15 @@ def embed_batch(model: Callable[..., Tensor], batch: Batch) -> Batch:
     All of the batch comes to the device of the model.
 
     Args:
-        model: embeds its tokens, as the protocol `HasEmbedding` says.
-        batch: texts; a batch whose inputs are floats keeps them.
+        model: Embeds its tokens, as the protocol `HasEmbedding` says.
+        batch: Texts; a batch whose inputs are floats keeps them.
 
     Returns:
         The samples with inputs (batch, time, feature), without a graph; the truth of a token holds for all
         features of its embedding. All else is kept.
 
     Raises:
-        UnsupportedError: when the inputs are token ids and the model cannot embed them.
+        UnsupportedError: When the inputs are token ids and the model cannot embed them.
 
     Example:
         >>> class Model(torch.nn.Embedding):
@@ -67,4 +67,4 @@ def _at(device: torch.device, batch: Batch) -> Batch:
 
 
 def _name(model: Callable[..., Tensor]) -> str:
-    return type(bare(model) if isinstance(model, nn.Module) else model).__name__
+    return type(unwrap(model) if isinstance(model, nn.Module) else model).__name__

@@ -24,10 +24,10 @@ class Encoded:
     """What an encoder knows of series.
 
     Args:
-        steps: the output at each step; without meaning at padded ones.
-        output: that at the last valid step.
-        cell: the cell state of the last LSTM there.
-        mask: true at valid steps.
+        steps: The output at each step; without meaning at padded ones.
+        output: That at the last valid step.
+        cell: The cell state of the last LSTM there.
+        mask: True at valid steps.
     """
 
     steps: Float[Tensor, "batch time unit"]
@@ -40,11 +40,11 @@ class Encoder(nn.Module):
     """Read series with a linear layer and LSTMs on top of each other.
 
     Args:
-        features: of each step.
-        dense_size: outputs of the linear layer.
-        hidden_sizes: width of each LSTM.
-        normalise: whether what each LSTM reads is normalised over the batch; for the second LSTM twice, as published.
-        dropout: share of what the second and later LSTMs read that is dropped in training.
+        features: Of each step.
+        dense_size: Outputs of the linear layer.
+        hidden_sizes: Width of each LSTM.
+        normalise: Whether what each LSTM reads is normalised over the batch; for the second LSTM twice, as published.
+        dropout: Share of what the second and later LSTMs read that is dropped in training.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Encoder(nn.Module):
         """Draw all weights afresh, as Keras does.
 
         Args:
-            generator: the stream to draw from.
+            generator: The stream to draw from.
         """
         nn.init.xavier_uniform_(self.dense.weight, generator=generator)
         nn.init.zeros_(self.dense.bias)
@@ -77,8 +77,8 @@ class Encoder(nn.Module):
         """Read series.
 
         Args:
-            x: the series; what stands behind its valid steps does not matter.
-            lengths: valid steps of each sample; None when all are.
+            x: The series; what stands behind its valid steps does not matter.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             The outputs, and the state after the last valid step.
@@ -115,8 +115,8 @@ def draw_recurrent(layer: nn.LSTM | nn.LSTMCell, generator: torch.Generator) -> 
     """Draw the weights of an LSTM as Keras does: Xavier uniform, orthogonal where recurrent, forget biases of 1.
 
     Args:
-        layer: gets the weights; every other bias is zero.
-        generator: the stream to draw from.
+        layer: Gets the weights; every other bias is zero.
+        generator: The stream to draw from.
     """
     for name, weight in layer.named_parameters():
         if name.startswith("weight_ih"):

@@ -28,9 +28,9 @@ class Loaded:
     """A model with its tokenizer.
 
     Args:
-        model: with a head that classifies, in evaluation mode.
-        tokenizer: that belongs to it.
-        missing: weights that were not there, and are drawn from the global random state of torch.
+        model: With a head that classifies, in evaluation mode.
+        tokenizer: That belongs to it.
+        missing: Weights that were not there, and are drawn from the global random state of torch.
     """
 
     model: Any
@@ -42,14 +42,14 @@ def folder_of(source: str) -> Path:
     """Find the files of a model.
 
     Args:
-        source: a folder, or an id on the hub, which is looked for in the cache first.
+        source: A folder, or an id on the hub, which is looked for in the cache first.
 
     Returns:
         The folder.
 
     Raises:
-        DependencyError: without transformers or the package for the hub.
-        DataError: when an id is not in the cache and the hub cannot be reached.
+        DependencyError: Without transformers or the package for the hub.
+        DataError: When an id is not in the cache and the hub cannot be reached.
     """
     folder = Path(source).expanduser()
     if folder.is_dir():
@@ -62,7 +62,7 @@ def classifies(folder: Path) -> bool:
     """Tell whether a folder holds a text classifier, by what it says of itself, and not what one may begin from.
 
     Args:
-        folder: of the files.
+        folder: Of the files.
 
     Returns:
         True when it has weights, and names a head for sequence classification or none at all.
@@ -79,15 +79,15 @@ def loaded(folder: Path, classes: int | None = None) -> Loaded:
     """Load a model that classifies texts.
 
     Args:
-        folder: of its files; without weights all are drawn.
-        classes: outputs of its head; None for those that its configuration names.
+        folder: Of its files; without weights all are drawn.
+        classes: Outputs of its head; None for those that its configuration names.
 
     Returns:
         The model and its tokenizer.
 
     Raises:
-        DependencyError: without the package transformers.
-        CheckpointError: when the folder cannot be used.
+        DependencyError: Without the package transformers.
+        CheckpointError: When the folder cannot be used.
     """
     transformers = _transformers()
     given = GIVEN if classes is None else {**GIVEN, "num_labels": classes}

@@ -32,10 +32,10 @@ class Reader:
     """How a text classifier reads: its tokens, and the names of its classes.
 
     Args:
-        digest: of the tokens; readers with the same one read alike.
-        classes: names, in the order of the outputs.
-        longest: the most tokens that the model reads; further ones are cut off, which is logged.
-        tokenizer: of the package transformers.
+        digest: Of the tokens; readers with the same one read alike.
+        classes: Names, in the order of the outputs.
+        longest: The most tokens that the model reads; further ones are cut off, which is logged.
+        tokenizer: Of the package transformers.
     """
 
     digest: str
@@ -49,14 +49,14 @@ class Reader:
         """Turn texts into token ids.
 
         Args:
-            texts: as they were written.
+            texts: As they were written.
 
         Returns:
             The ids, padded at the end, the mask of valid tokens, and where the tokens stand; tokens that stand for no
             character, such as the first one of BERT, have an empty place.
 
         Raises:
-            EmptyDataError: without texts.
+            EmptyDataError: Without texts.
         """
         if not texts:
             raise EmptyDataError("there is no text", "give at least one to each of training, validation and test")
@@ -75,7 +75,7 @@ class Reader:
         """Make the types of tokens as the tokenizer does, where some of them are not zero.
 
         Args:
-            mask: true at valid tokens.
+            mask: True at valid tokens.
 
         Returns:
             `token_type_ids`, or nothing.
@@ -115,13 +115,13 @@ class Reader:
         their labels take that of the outputs; event types are left out.
 
         Args:
-            splits: of texts.
+            splits: Of texts.
 
         Returns:
             The same samples.
 
         Raises:
-            UnsupportedError: when the data are no texts.
+            UnsupportedError: When the data are no texts.
         """
         order = _order(splits.classes, self.classes)
         train, validation, test = (self._read(one, order) for one in (splits.train, splits.validation, splits.test))
@@ -145,16 +145,16 @@ def text_classifier(source: str) -> TextClassifier:
     """Load a text classifier of Hugging Face; no code that comes with it runs.
 
     Args:
-        source: a folder with its files, or its id on the hub, which is looked for in the cache first.
+        source: A folder with its files, or its id on the hub, which is looked for in the cache first.
 
     Returns:
         The model in evaluation mode on the CPU.
 
     Raises:
-        DependencyError: without the package transformers.
-        DataError: when an id is not in the cache and the hub cannot be reached.
-        CheckpointError: when the folder holds no text classifier.
-        UnsupportedError: when its tokenizer cannot tell where a token stands.
+        DependencyError: Without the package transformers.
+        DataError: When an id is not in the cache and the hub cannot be reached.
+        CheckpointError: When the folder holds no text classifier.
+        UnsupportedError: When its tokenizer cannot tell where a token stands.
     """
     folder = folder_of(source)
     found = loaded(folder)
@@ -175,15 +175,15 @@ def reader_of(tokenizer: Any, model: Any, source: str) -> Reader:
     """Describe how a text classifier reads.
 
     Args:
-        tokenizer: of the package transformers.
-        model: that reads its tokens.
-        source: what to call both in a message.
+        tokenizer: Of the package transformers.
+        model: That reads its tokens.
+        source: What to call both in a message.
 
     Returns:
         The reader.
 
     Raises:
-        UnsupportedError: when the tokenizer cannot tell where a token stands.
+        UnsupportedError: When the tokenizer cannot tell where a token stands.
     """
     if not tokenizer.is_fast:
         raise UnsupportedError(

@@ -107,13 +107,13 @@ class Lookups(TorchFunctionMode):
     itself, such as a first token for all, keep the embedding of the layer.
 
     Args:
-        model: holds the layer; other layers with the same weights are replaced as well.
-        name: name of the layer of embeddings.
-        ids: token ids; the model gets `model_ids`, a copy that it may write to.
-        x: embeddings in their place.
+        model: Holds the layer; other layers with the same weights are replaced as well.
+        name: Name of the layer of embeddings.
+        ids: Token ids; the model gets `model_ids`, a copy that it may write to.
+        x: Embeddings in their place.
 
     Raises:
-        UnsupportedError: during the run, where the model looks the weights of the layer up without calling it, or
+        UnsupportedError: During the run, where the model looks the weights of the layer up without calling it, or
             calls it with numbers that are computed from the ids.
     """
 
@@ -155,10 +155,10 @@ class Lookups(TorchFunctionMode):
         """Run a function of torch, and note what becomes of the ids.
 
         Args:
-            func: the function.
-            types: of its arguments.
-            args: its arguments.
-            kwargs: its arguments by name.
+            func: The function.
+            types: Of its arguments.
+            args: Its arguments.
+            kwargs: Its arguments by name.
 
         Returns:
             What the function returns.

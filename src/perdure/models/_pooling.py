@@ -19,8 +19,8 @@ class Pooled:
     """What is known of a stretch of steps.
 
     Args:
-        value: the pooled outputs; without meaning where the count is zero.
-        count: how many valid steps went in.
+        value: The pooled outputs; without meaning where the count is zero.
+        count: How many valid steps went in.
     """
 
     value: Float[Tensor, "batch feature"]
@@ -32,8 +32,8 @@ def pool(kind: str, outputs: Float[Tensor, "batch time feature"], mask: Bool[Ten
 
     Args:
         kind: "last", "mean" or "max".
-        outputs: of a recurrence.
-        mask: true at valid steps, which come first; None when all are.
+        outputs: Of a recurrence.
+        mask: True at valid steps, which come first; None when all are.
 
     Returns:
         The value over the valid steps, with their number.
@@ -54,9 +54,9 @@ def join(kind: str, before: Pooled | None, after: Pooled) -> Pooled:
     """Pool two stretches that follow each other, from what is known of each.
 
     Args:
-        kind: the pooling of both.
-        before: the earlier stretch; None when there is none.
-        after: the later stretch.
+        kind: The pooling of both.
+        before: The earlier stretch; None when there is none.
+        after: The later stretch.
 
     Returns:
         What `pool` gives for both stretches in one piece.
@@ -103,9 +103,9 @@ class SelfAttentionPooling(nn.Module):
     .. math:: A = \mathrm{softmax}(W_2 \tanh(W_1 H^\top)), \quad M = A H
 
     Args:
-        input_size: features of an output, u.
-        attention_size: width of the hidden layer of the score.
-        hops: rows of attention.
+        input_size: Features of an output, u.
+        attention_size: Width of the hidden layer of the score.
+        hops: Rows of attention.
 
     Reference:
         lin2017selfattentive
@@ -128,7 +128,7 @@ class SelfAttentionPooling(nn.Module):
         """Draw the weights afresh, Xavier uniform.
 
         Args:
-            generator: the stream to draw from; torch's own when None.
+            generator: The stream to draw from; torch's own when None.
         """
         for layer in (self.input_layer, self.hop_layer):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
@@ -139,8 +139,8 @@ class SelfAttentionPooling(nn.Module):
         """Pool the valid steps.
 
         Args:
-            outputs: of a recurrence.
-            mask: true at valid steps; None when all are.
+            outputs: Of a recurrence.
+            mask: True at valid steps; None when all are.
 
         Returns:
             The means of all hops, hop after hop.
@@ -153,8 +153,8 @@ class SelfAttentionPooling(nn.Module):
         """Give the attention to each step.
 
         Args:
-            outputs: of a recurrence.
-            mask: true at valid steps; None when all are.
+            outputs: Of a recurrence.
+            mask: True at valid steps; None when all are.
 
         Returns:
             Weights that sum to one over the valid steps of each hop.

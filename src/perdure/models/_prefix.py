@@ -19,9 +19,9 @@ class PrefixState:
     """What a recurrent classifier knows before a step.
 
     Args:
-        hidden: state of the recurrence, (layers, batch, hidden_size), or two of them; None before the first step.
-        pooled: of the steps so far; None before the first step.
-        remaining: valid steps that follow, for each sample; None when all are.
+        hidden: State of the recurrence, (layers, batch, hidden_size), or two of them; None before the first step.
+        pooled: Of the steps so far; None before the first step.
+        remaining: Valid steps that follow, for each sample; None when all are.
     """
 
     hidden: Tensor | tuple[Tensor, ...] | None
@@ -39,11 +39,11 @@ def prefix_states(
     """Run a recurrence once, stretch by stretch, and keep the state before some steps.
 
     Args:
-        recurrence: a unidirectional RNN, GRU or LSTM.
+        recurrence: A unidirectional RNN, GRU or LSTM.
         pooling: "last", "mean" or "max".
-        x: the series.
-        starts: ascending steps.
-        lengths: valid steps of each sample; None when all are.
+        x: The series.
+        starts: Ascending steps.
+        lengths: Valid steps of each sample; None when all are.
 
     Returns:
         One state per start.
@@ -65,10 +65,10 @@ def pooled_from(
     """Go on from a state with several versions of the remaining steps, and pool all steps.
 
     Args:
-        recurrence: the one that gave the state.
-        pooling: as for the state.
-        state: one of `prefix_states`.
-        x: the remaining steps.
+        recurrence: The one that gave the state.
+        pooling: As for the state.
+        state: One of `prefix_states`.
+        x: The remaining steps.
 
     Returns:
         One row for each copy and sample, copies outermost.

@@ -46,14 +46,14 @@ def model_config(text: str) -> Architecture:
     """Read a model written as on the command line.
 
     Args:
-        text: a name of `NAMED` or a file of this room, with settings behind it: "lstm:hidden_size=5,layers=2".
+        text: A name of `NAMED` or a file of this room, with settings behind it: "lstm:hidden_size=5,layers=2".
 
     Returns:
         The settings of the model.
 
     Raises:
-        UnknownNameError: when no model has this name, with the nearest ones.
-        SettingError: when a setting has an unknown name or a wrong value.
+        UnknownNameError: When no model has this name, with the nearest ones.
+        SettingError: When a setting has an unknown name or a wrong value.
 
     Example:
         >>> dataclasses.asdict(model_config("gru:hidden_size=5"))["cell"]

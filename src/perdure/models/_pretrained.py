@@ -29,19 +29,19 @@ def pretrained(
     """Make a published model.
 
     Args:
-        name: of timm, such as "vgg16.tv_in1k", or of torchvision, as in "torchvision/vgg16".
-        weights: download the published weights, or take them from the cache; otherwise they are random, from the
+        name: Of timm, such as "vgg16.tv_in1k", or of torchvision, as in "torchvision/vgg16".
+        weights: Download the published weights, or take them from the cache; otherwise they are random, from the
             global random state.
-        classes: number of outputs; None for that of the published weights.
-        channels: of the images; None for the published three, which all models of torchvision read.
+        classes: Number of outputs; None for that of the published weights.
+        channels: Of the images; None for the published three, which all models of torchvision read.
 
     Returns:
         The model in evaluation mode.
 
     Raises:
-        DependencyError: when timm or torchvision is missing.
-        UnknownNameError: when neither knows the name.
-        CheckpointError: when the weights can neither be downloaded nor found in the cache.
+        DependencyError: When timm or torchvision is missing.
+        UnknownNameError: When neither knows the name.
+        CheckpointError: When the weights can neither be downloaded nor found in the cache.
 
     Notes:
         ReLUs of these models may work in place, so that a hook sees what the layer after it left. `VGG16` and
@@ -83,7 +83,7 @@ def ensure_torchvision() -> bool:
         Whether the two had to be declared; detection models then do not work.
 
     Raises:
-        DependencyError: when torchvision is missing.
+        DependencyError: When torchvision is missing.
     """
     try:
         _package("torchvision")

@@ -18,8 +18,8 @@ class RowIndex:
     """The rows of a table, ordered by a key of their numbers.
 
     Args:
-        key: ascending keys.
-        row: the row of each key.
+        key: Ascending keys.
+        row: The row of each key.
     """
 
     key: Int[Tensor, " row"]
@@ -31,8 +31,8 @@ class RowIndex:
         """Find the row that equals each point in all its numbers.
 
         Args:
-            table: the rows.
-            x: points, in the precision of the table or a wider one.
+            table: The rows.
+            x: Points, in the precision of the table or a wider one.
 
         Returns:
             A row for each point, whether it equals the point, and whether it is the only row that does.
@@ -55,7 +55,7 @@ def row_index(table: Float[Tensor, "row feature"]) -> RowIndex:
     """Order the rows of a table by a key of their numbers.
 
     Args:
-        table: the rows.
+        table: The rows.
 
     Returns:
         What finds them again.

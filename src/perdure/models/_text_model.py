@@ -33,8 +33,8 @@ class TextClassifier(nn.Module):
     model whose tokenizer pads at the start gets it there, unless it never looks ahead, and padding at the end is right.
 
     Args:
-        model: text classifier of the package transformers.
-        reader: its tokens.
+        model: Text classifier of the package transformers.
+        reader: Its tokens.
     """
 
     def __init__(self, model: nn.Module, reader: Reader) -> None:
@@ -46,14 +46,14 @@ class TextClassifier(nn.Module):
         """Look tokens up.
 
         Args:
-            ids: token ids.
+            ids: Token ids.
 
         Returns:
             Their embeddings, before positions are added.
 
         Raises:
-            ShapeError: when the ids are no whole numbers (batch, time).
-            VocabularyError: when one lies outside the vocabulary.
+            ShapeError: When the ids are no whole numbers (batch, time).
+            VocabularyError: When one lies outside the vocabulary.
         """
         embedding = self._layer
         check_ids(ids, embedding.num_embeddings)
@@ -70,15 +70,15 @@ class TextClassifier(nn.Module):
         """Classify texts.
 
         Args:
-            x: token ids, or their embeddings.
-            lengths: valid tokens of each text; None when all are.
+            x: Token ids, or their embeddings.
+            lengths: Valid tokens of each text; None when all are.
             side: `token_ids`, the ids of the texts that the embeddings belong to.
 
         Returns:
             Logits.
 
         Raises:
-            UnsupportedError: when the model depends on ids in a way that embeddings of no token leave open.
+            UnsupportedError: When the model depends on ids in a way that embeddings of no token leave open.
         """
         lengths = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
         mask = length_mask(lengths.to(x.device), x.shape[1])
@@ -94,17 +94,17 @@ class TextClassifier(nn.Module):
         """Find the ids of texts that are given by their embeddings.
 
         Args:
-            x: token ids, or embeddings of all texts that are explained.
-            lengths: valid tokens of each text; None when all are.
+            x: Token ids, or embeddings of all texts that are explained.
+            lengths: Valid tokens of each text; None when all are.
 
         Returns:
             `token_ids`, one row per text; nothing where x holds ids or embeddings of no token.
 
         Raises:
-            UnsupportedError: when the model computes something else from embeddings than from their ids.
+            UnsupportedError: When the model computes something else from embeddings than from their ids.
 
         Warns:
-            PaddingWarning: when the outputs for a text change with its padding.
+            PaddingWarning: When the outputs for a text change with its padding.
         """
         ids = self._ids.find(self._layer, x, lengths) if x.is_floating_point() else None
         if ids is None:
@@ -158,7 +158,7 @@ class TextClassifier(nn.Module):
         """Make up ids for embeddings of no token: a word that is no mark.
 
         Raises:
-            UnsupportedError: where texts hold a mark by which the model finds their end.
+            UnsupportedError: Where texts hold a mark by which the model finds their end.
         """
         marks, config = set(self.reader.tokenizer.all_special_ids), self.model.config
         mark = config.eos_token_id if config.is_encoder_decoder else self._padding if self._is_decoder else None  # type: ignore[union-attr]

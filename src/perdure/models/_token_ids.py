@@ -30,7 +30,7 @@ class TokenIds:
         """Keep ids that were embedded.
 
         Args:
-            ids: token ids.
+            ids: Token ids.
         """
         self._embedded.append(ids.detach().clone())
 
@@ -40,15 +40,15 @@ class TokenIds:
         """Find the ids of embeddings.
 
         Args:
-            layer: layer of embeddings.
-            x: embeddings.
-            lengths: valid tokens of each sample; behind them, what is no embedding is taken for padding.
+            layer: Layer of embeddings.
+            x: Embeddings.
+            lengths: Valid tokens of each sample; behind them, what is no embedding is taken for padding.
 
         Returns:
             The ids; None where an embedding is that of no token, or of several that were not embedded before.
 
         Raises:
-            ShapeError: when the embeddings have another shape than those of the layer.
+            ShapeError: When the embeddings have another shape than those of the layer.
         """
         if x.ndim != 3 or x.shape[2] != layer.embedding_dim:
             raise ShapeError(

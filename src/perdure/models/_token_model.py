@@ -31,13 +31,13 @@ class TokenModel(Adapted):
     padding it gets, as in `Adapted`.
 
     Args:
-        model: called with ids (batch, time); it is kept, not copied. It may be an `Adapted` one.
-        embedding: the name of the layer that embeds tokens; None where there is only one `nn.Embedding`, or where the
+        model: Called with ids (batch, time); it is kept, not copied. It may be an `Adapted` one.
+        embedding: The name of the layer that embeds tokens; None where there is only one `nn.Embedding`, or where the
             model has a method `get_input_embeddings`, as those of transformers.
-        output: name or position of the logits in an output that holds several tensors; None finds them.
+        output: Name or position of the logits in an output that holds several tensors; None finds them.
 
     Raises:
-        UnsupportedError: when there is no such layer, or more than one may be it.
+        UnsupportedError: When there is no such layer, or more than one may be it.
 
     Example:
         >>> words = nn.Embedding.from_pretrained(torch.tensor([[1.0], [2.0], [4.0]]))
@@ -56,7 +56,7 @@ class TokenModel(Adapted):
         """Look tokens up.
 
         Args:
-            ids: token ids.
+            ids: Token ids.
 
         Returns:
             Their embeddings.
@@ -74,16 +74,16 @@ class TokenModel(Adapted):
         """Compute the logits.
 
         Args:
-            x: token ids, or embeddings in their place.
-            lengths: valid tokens of each sample; None when all are.
-            side: side inputs of each sample; `token_ids` are the ids of the samples that the embeddings belong to.
+            x: Token ids, or embeddings in their place.
+            lengths: Valid tokens of each sample; None when all are.
+            side: Side inputs of each sample; `token_ids` are the ids of the samples that the embeddings belong to.
 
         Returns:
             Logits.
 
         Raises:
-            ShapeError: when the embeddings have another shape than those of the layer.
-            UnsupportedError: when the model reads the ids and those of the embeddings are not known, when it does not
+            ShapeError: When the embeddings have another shape than those of the layer.
+            UnsupportedError: When the model reads the ids and those of the embeddings are not known, when it does not
                 call the layer, or when there are no logits.
         """
         known = side.pop(TOKEN_IDS, None)
@@ -107,18 +107,18 @@ class TokenModel(Adapted):
         """Find the ids of samples that are given by their embeddings, and check that both have the same outputs.
 
         Args:
-            x: token ids, or embeddings of all samples that are explained.
-            lengths: valid tokens of each sample; None when all are.
+            x: Token ids, or embeddings of all samples that are explained.
+            lengths: Valid tokens of each sample; None when all are.
 
         Returns:
             `token_ids` and what is given, one row per sample.
 
         Raises:
-            UnsupportedError: when the model reads the ids and those of the embeddings are not known, or when it
+            UnsupportedError: When the model reads the ids and those of the embeddings are not known, or when it
                 computes something else from embeddings than from ids.
 
         Warns:
-            PartialInputWarning: when the model looks the ids up in a second table as well.
+            PartialInputWarning: When the model looks the ids up in a second table as well.
         """
         if not x.is_floating_point():
             return super().side_inputs(x, lengths)

@@ -17,8 +17,8 @@ def built(make: Callable[[], Network], generator: torch.Generator) -> Network:
     """Make a network with weights drawn from a generator; the global random state is neither read nor changed.
 
     Args:
-        make: makes it, with any weights.
-        generator: the stream of the weights; the network is made on its device.
+        make: Makes it, with any weights.
+        generator: The stream of the weights; the network is made on its device.
 
     Returns:
         A new network in training mode.
@@ -38,8 +38,8 @@ def draw_weights(model: nn.Module, generator: torch.Generator) -> None:
     A layer without a ReLU behind it gets the same; biases are zero, normalisations are the identity.
 
     Args:
-        model: gets the weights.
-        generator: the stream to draw from.
+        model: Gets the weights.
+        generator: The stream to draw from.
 
     Reference:
         he2015delving

@@ -24,15 +24,15 @@ class Attention:
     The decoder, an LSTM that starts from the last state of the encoder, takes one step with z as its input.
 
     Args:
-        dense_size: outputs of the linear layer that reads the series.
-        hidden_sizes: width of each LSTM of the encoder; the last is also that of attention and decoder.
-        normalise: whether what each LSTM reads is normalised over the batch.
-        dropout: share of what the second and later LSTMs read that is dropped in training.
-        types: how many of the last features are the event types of a step, which the encoder does not read; None for
+        dense_size: Outputs of the linear layer that reads the series.
+        hidden_sizes: Width of each LSTM of the encoder; the last is also that of attention and decoder.
+        normalise: Whether what each LSTM reads is normalised over the batch.
+        dropout: Share of what the second and later LSTMs read that is dropped in training.
+        types: How many of the last features are the event types of a step, which the encoder does not read; None for
             as many as the data has.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
 
     Reference:
         ger2020reproducibility
@@ -60,9 +60,9 @@ class Attention:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: of each step, event types included.
-            classes: number of outputs.
-            generator: the stream of the weights; the network is made on its device.
+            features: Of each step, event types included.
+            classes: Number of outputs.
+            generator: The stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
@@ -87,8 +87,8 @@ class Attended:
     """What attention made of series.
 
     Args:
-        context: the weighted mean of the outputs.
-        steps: the weight of each step; zero at padded ones.
+        context: The weighted mean of the outputs.
+        steps: The weight of each step; zero at padded ones.
     """
 
     context: Float[Tensor, "batch unit"]
@@ -99,9 +99,9 @@ class AttentionClassifier(nn.Module):
     """The network of an `Attention`: encoder, attention, one decoder step and a linear head.
 
     Args:
-        config: the settings.
-        features: of each step, event types included.
-        classes: number of outputs.
+        config: The settings.
+        features: Of each step, event types included.
+        classes: Number of outputs.
 
     Example:
         >>> model = Attention(4, (5,)).build(3, 2, torch.Generator().manual_seed(0))
@@ -135,7 +135,7 @@ class AttentionClassifier(nn.Module):
         """Draw all weights afresh, as Keras does.
 
         Args:
-            generator: the stream to draw from.
+            generator: The stream to draw from.
         """
         self.encoder.reset_parameters(generator)
         draw_recurrent(self.decoder, generator)
@@ -151,15 +151,15 @@ class AttentionClassifier(nn.Module):
         """Classify series.
 
         Args:
-            x: the series; what stands behind its valid steps does not matter.
-            lengths: valid steps of each sample; None when all are.
+            x: The series; what stands behind its valid steps does not matter.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             Logits.
 
         Raises:
-            ShapeError: when x is not (batch, time, features).
-            LengthError: when a length is not in 1..time.
+            ShapeError: When x is not (batch, time, features).
+            LengthError: When a length is not in 1..time.
         """
         encoded = self.encode(x, lengths)
         output = self.decoder(self.attend(encoded, x).context, (encoded.output, encoded.cell))[0]
@@ -172,8 +172,8 @@ class AttentionClassifier(nn.Module):
         """Give the attention of the prediction to each step.
 
         Args:
-            x: the series.
-            lengths: valid steps of each sample; None when all are.
+            x: The series.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             Weights that sum to one for each sample.
@@ -184,8 +184,8 @@ class AttentionClassifier(nn.Module):
         """Run the encoder on all features but the event types.
 
         Args:
-            x: the series.
-            lengths: valid steps of each sample; None when all are.
+            x: The series.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             What the attention reads.
@@ -198,8 +198,8 @@ class AttentionClassifier(nn.Module):
         """Attend to the steps of series.
 
         Args:
-            encoded: from `encode`.
-            x: the series.
+            encoded: From `encode`.
+            x: The series.
 
         Returns:
             The context of the decoder, and the weights behind it.
@@ -213,7 +213,7 @@ class Score(nn.Module):
     r"""Score outputs of an encoder: :math:`v^\top \tanh(W h_T + U h_j + b)`.
 
     Args:
-        width: of an output, and of the hidden layer.
+        width: Of an output, and of the hidden layer.
     """
 
     def __init__(self, width: int) -> None:
@@ -226,7 +226,7 @@ class Score(nn.Module):
         """Draw the weights afresh, Xavier uniform; the bias is zero.
 
         Args:
-            generator: the stream to draw from.
+            generator: The stream to draw from.
         """
         for layer in (self.query, self.key, self.weight):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
@@ -238,8 +238,8 @@ class Score(nn.Module):
         """Score each output.
 
         Args:
-            last: the output at the end of its series.
-            outputs: what is scored.
+            last: The output at the end of its series.
+            outputs: What is scored.
 
         Returns:
             Scores, before any softmax.

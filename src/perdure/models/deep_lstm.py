@@ -22,13 +22,13 @@ class DeepLSTM:
     """Classify a text with several LSTMs on top of each other.
 
     Args:
-        embedding_size: numbers that stand for a word.
-        hidden_size: width of the state of each LSTM.
+        embedding_size: Numbers that stand for a word.
+        hidden_size: Width of the state of each LSTM.
         layers: LSTMs on top of each other.
-        dropout: share of embedding coordinates, and of what the head reads, dropped in training.
+        dropout: Share of embedding coordinates, and of what the head reads, dropped in training.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
 
     Reference:
         zhang2021inputiba
@@ -52,15 +52,15 @@ class DeepLSTM:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: words of the vocabulary, of which the first two are for unknown words and for padding.
-            classes: number of outputs.
-            generator: the stream of the weights; the network is made on its device.
+            features: Words of the vocabulary, of which the first two are for unknown words and for padding.
+            classes: Number of outputs.
+            generator: The stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
 
         Raises:
-            SettingError: for a vocabulary without a word.
+            SettingError: For a vocabulary without a word.
         """
         with torch.device("meta"):
             model = DeepLSTMClassifier(self, features, classes)
@@ -76,9 +76,9 @@ class DeepLSTMClassifier(nn.Module):
     bottleneck makes, changes the prediction.
 
     Args:
-        config: the settings.
-        features: words of the vocabulary.
-        classes: number of outputs.
+        config: The settings.
+        features: Words of the vocabulary.
+        classes: Number of outputs.
 
     Example:
         >>> model = DeepLSTM(5, 6).build(30, 2, torch.Generator().manual_seed(0)).eval()
@@ -114,7 +114,7 @@ class DeepLSTMClassifier(nn.Module):
         """Draw all weights afresh, as torch does; the embedding of padding is zero.
 
         Args:
-            generator: the stream to draw from.
+            generator: The stream to draw from.
         """
         nn.init.normal_(self.embedding.weight, generator=generator)
         nn.init.zeros_(self.embedding.weight[PAD].detach())
@@ -127,14 +127,14 @@ class DeepLSTMClassifier(nn.Module):
         """Look words up.
 
         Args:
-            ids: of the words.
+            ids: Of the words.
 
         Returns:
             Their embeddings, as `forward` takes them.
 
         Raises:
-            ShapeError: when the ids are no whole numbers (batch, time).
-            VocabularyError: when one lies outside the vocabulary.
+            ShapeError: When the ids are no whole numbers (batch, time).
+            VocabularyError: When one lies outside the vocabulary.
         """
         check_ids(ids, self.features)
         found: Tensor = self.embedding(ids)
@@ -148,16 +148,16 @@ class DeepLSTMClassifier(nn.Module):
         """Classify texts.
 
         Args:
-            x: token ids, or their embeddings; what stands behind the valid steps does not matter.
-            lengths: valid steps of each sample; None when all are.
+            x: Token ids, or their embeddings; what stands behind the valid steps does not matter.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             Logits.
 
         Raises:
-            ShapeError: when x is neither.
-            LengthError: when a length is not in 1..time: an empty text has no class.
-            VocabularyError: when an id lies outside the vocabulary.
+            ShapeError: When x is neither.
+            LengthError: When a length is not in 1..time: an empty text has no class.
+            VocabularyError: When an id lies outside the vocabulary.
         """
         if not x.is_floating_point():
             x = self.embed(x)

@@ -21,7 +21,7 @@ from perdure.core.errors import FactoryError, SettingError
 from perdure.core.foreign import foreign
 from perdure.core.outputs import Outputs
 from perdure.core.random import global_stream, stream
-from perdure.models._adapted import adapted
+from perdure.models._adapted import adapt
 from perdure.models._declared import declare
 
 __all__ = ["Factory", "is_factory", "own_random_state"]
@@ -45,7 +45,7 @@ class Factory:
         outputs: What the model returns, as in `Adapted`; None leaves it to its outputs.
 
     Raises:
-        SettingError: when the source names no function, or the kind of outputs is unknown.
+        SettingError: When the source names no function, or the kind of outputs is unknown.
 
     Reference:
         perdure
@@ -64,15 +64,15 @@ class Factory:
         """Call the function; the global random state is left alone.
 
         Args:
-            features: what the model reads: features of a step, channels of an image, words of a vocabulary.
-            classes: number of outputs.
-            generator: the stream of the weights; the model is moved to its device.
+            features: What the model reads: features of a step, channels of an image, words of a vocabulary.
+            classes: Number of outputs.
+            generator: The stream of the weights; the model is moved to its device.
 
         Returns:
             A new model in training mode.
 
         Raises:
-            FactoryError: when the function cannot be found, raises, or gives no model.
+            FactoryError: When the function cannot be found, raises, or gives no model.
         """
         with own_random_state(stream(0, "import")):
             make = self._found()
@@ -85,14 +85,14 @@ class Factory:
             raise FactoryError(
                 f"the factory '{self.source}' gives {type(model).__name__}", "let it return a torch.nn.Module"
             )
-        return declare(adapted(model), self.outputs).to(generator.device).train()
+        return declare(adapt(model), self.outputs).to(generator.device).train()
 
     @property
     def code(self) -> str:
         """Sixteen digits of the hash of the file, so that a run can tell whether it has changed.
 
         Raises:
-            FactoryError: when there is no such file.
+            FactoryError: When there is no such file.
         """
         return sha256(self._file().read_bytes()).hexdigest()[:16]
 
@@ -137,7 +137,7 @@ class Factory:
         """List the arguments that a function is given.
 
         Raises:
-            FactoryError: when it insists on others.
+            FactoryError: When it insists on others.
         """
         named = inspect.signature(make).parameters.values()
         fixed = [one for one in named if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
@@ -154,7 +154,7 @@ def is_factory(text: str) -> bool:
     """Tell whether a text names a factory, and not a model with settings.
 
     Args:
-        text: as on the command line.
+        text: As on the command line.
 
     Returns:
         True for "file.py:function" and for a function of a module that can be found.
@@ -178,7 +178,7 @@ def own_random_state(generator: torch.Generator) -> Iterator[int]:
     """Let layers, which know only the global state of torch, draw from a seed of a generator.
 
     Args:
-        generator: the stream that the seed is drawn from.
+        generator: The stream that the seed is drawn from.
 
     Yields:
         The seed; afterwards the global state stands where it stood.

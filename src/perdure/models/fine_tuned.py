@@ -24,7 +24,7 @@ class FineTuned:
     differ by their head, the order of samples and dropout, as those of everyday fine-tuning do.
 
     Args:
-        source: a folder with the files, or their id on the hub, which is looked for in the cache first.
+        source: A folder with the files, or their id on the hub, which is looked for in the cache first.
 
     Reference:
         perdure
@@ -36,17 +36,17 @@ class FineTuned:
         """Load the model, and draw what is not there; the global random state is left alone.
 
         Args:
-            features: size of a vocabulary, which the model brings itself.
-            classes: number of outputs.
-            generator: the stream of the weights that are drawn; the model is moved to its device.
+            features: Size of a vocabulary, which the model brings itself.
+            classes: Number of outputs.
+            generator: The stream of the weights that are drawn; the model is moved to its device.
 
         Returns:
             A new model in training mode.
 
         Raises:
-            DependencyError: without the package transformers.
-            DataError: when an id is not in the cache and the hub cannot be reached.
-            CheckpointError: when the folder cannot be used.
+            DependencyError: Without the package transformers.
+            DataError: When an id is not in the cache and the hub cannot be reached.
+            CheckpointError: When the folder cannot be used.
         """
         del features
         with own_random_state(generator):

@@ -29,15 +29,15 @@ class Hierarchical(Attention):
     of no type gets no attention, though the encoder has read it.
 
     Args:
-        dense_size: outputs of the linear layer that reads the series.
-        hidden_sizes: width of each LSTM of the encoder; the last is also that of attention and decoder.
-        normalise: whether what each LSTM reads is normalised over the batch.
-        dropout: share of what the second and later LSTMs read that is dropped in training.
-        types: how many of the last features are event types, which the encoder does not read; 0 when all features
+        dense_size: Outputs of the linear layer that reads the series.
+        hidden_sizes: Width of each LSTM of the encoder; the last is also that of attention and decoder.
+        normalise: Whether what each LSTM reads is normalised over the batch.
+        dropout: Share of what the second and later LSTMs read that is dropped in training.
+        types: How many of the last features are event types, which the encoder does not read; 0 when all features
             are event types and are read. None learns from the data which of both it is; without data it is as 0.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
 
     Reference:
         ger2020reproducibility
@@ -61,9 +61,9 @@ class HierarchicalClassifier(AttentionClassifier):
     events and not the number of types.
 
     Args:
-        config: the settings.
-        features: of each step, event types included.
-        classes: number of outputs.
+        config: The settings.
+        features: Of each step, event types included.
+        classes: Number of outputs.
 
     Example:
         >>> model = Hierarchical(4, (5,)).build(3, 2, torch.Generator().manual_seed(0))
@@ -83,8 +83,8 @@ class HierarchicalClassifier(AttentionClassifier):
         """Give the attention of the prediction to each event type.
 
         Args:
-            x: the series.
-            lengths: valid steps of each sample; None when all are.
+            x: The series.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             Weights that sum to one for each sample, zero where a type does not occur; all zero without any event.
@@ -96,8 +96,8 @@ class HierarchicalClassifier(AttentionClassifier):
         """Attend to the steps of each type, then to the types.
 
         Args:
-            encoded: from `encode`.
-            x: the series.
+            encoded: From `encode`.
+            x: The series.
 
         Returns:
             The context of the decoder, and the weights behind it: of a step, the sum over its types.

@@ -20,7 +20,7 @@ class Published:
     Its weights are drawn; published ones come from a local file, and nothing is downloaded.
 
     Args:
-        name: of timm, such as "resnet18", or of torchvision, as in "torchvision/vgg16".
+        name: Of timm, such as "resnet18", or of torchvision, as in "torchvision/vgg16".
 
     Reference:
         perdure
@@ -32,16 +32,16 @@ class Published:
         """Build the model with weights drawn from a generator; the global random state is left alone.
 
         Args:
-            features: channels of the images; models of torchvision read three.
-            classes: number of outputs.
-            generator: the stream of the weights; the model is moved to its device.
+            features: Channels of the images; models of torchvision read three.
+            classes: Number of outputs.
+            generator: The stream of the weights; the model is moved to its device.
 
         Returns:
             A new model in training mode.
 
         Raises:
-            DependencyError: when timm or torchvision is missing.
-            UnknownNameError: when neither knows the name.
+            DependencyError: When timm or torchvision is missing.
+            UnknownNameError: When neither knows the name.
         """
         with own_random_state(generator):
             model = pretrained(self.name, weights=False, classes=classes, channels=features)

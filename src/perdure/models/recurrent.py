@@ -32,20 +32,20 @@ class Recurrent:
     """Classify a series with a recurrent network.
 
     Args:
-        cell: the recurrence.
-        hidden_size: width of its state, in each direction.
-        layers: recurrences on top of each other.
-        bidirectional: whether a second recurrence reads backwards.
-        pooling: what the head reads of the outputs of all steps.
+        cell: The recurrence.
+        hidden_size: Width of its state, in each direction.
+        layers: Recurrences on top of each other.
+        bidirectional: Whether a second recurrence reads backwards.
+        pooling: What the head reads of the outputs of all steps.
         input_attention: "none", or the reduction of the input-cell attention that the recurrence reads.
-        attention_size: width of the hidden layer of attention scores, in the input and in the pooling.
-        hops: rows of attention, in the input and in the pooling.
-        position: position term of the input-cell attention.
-        input_dropout: share of inputs dropped in training.
-        output_dropout: share of pooled features dropped in training.
+        attention_size: Width of the hidden layer of attention scores, in the input and in the pooling.
+        hops: Rows of attention, in the input and in the pooling.
+        position: Position term of the input-cell attention.
+        input_dropout: Share of inputs dropped in training.
+        output_dropout: Share of pooled features dropped in training.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
 
     Notes:
         Pooling "last" takes the outputs at the last valid step, in a bidirectional network those of both directions,
@@ -91,9 +91,9 @@ class Recurrent:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: of each step.
-            classes: number of outputs.
-            generator: the stream of the weights; the network is made on its device.
+            features: Of each step.
+            classes: Number of outputs.
+            generator: The stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
@@ -109,9 +109,9 @@ class RecurrentClassifier(nn.Module):
     """The network of a `Recurrent`: dropout, input-cell attention, recurrence, pooling, dropout and a linear head.
 
     Args:
-        config: the settings.
-        features: of each step.
-        classes: number of outputs.
+        config: The settings.
+        features: Of each step.
+        classes: Number of outputs.
 
     Example:
         >>> model = Recurrent(hidden_size=5).build(3, 2, torch.Generator().manual_seed(0))
@@ -143,7 +143,7 @@ class RecurrentClassifier(nn.Module):
         """Draw all weights afresh: attention as its own class says, all else as torch does.
 
         Args:
-            generator: the stream to draw from.
+            generator: The stream to draw from.
         """
         for attention in (self.input_attention, self.self_attention):
             if attention is not None:
@@ -158,15 +158,15 @@ class RecurrentClassifier(nn.Module):
         """Classify series.
 
         Args:
-            x: the series; what stands behind its valid steps does not matter.
-            lengths: valid steps of each sample; None when all are.
+            x: The series; what stands behind its valid steps does not matter.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             Logits.
 
         Raises:
-            ShapeError: when x is not (batch, time, features).
-            LengthError: when a length is not in 1..time.
+            ShapeError: When x is not (batch, time, features).
+            LengthError: When a length is not in 1..time.
         """
         read, mask = self.read(x, lengths)
         if isinstance(self.recurrence, Bidirectional) and self.config.pooling == "last":
@@ -179,15 +179,15 @@ class RecurrentClassifier(nn.Module):
         """Prepare what the recurrence reads: the first part of `forward`.
 
         Args:
-            x: the series.
-            lengths: valid steps of each sample; None when all are.
+            x: The series.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             The input of the recurrence, and the mask of valid steps; None when all are.
 
         Raises:
-            ShapeError: when x is not (batch, time, features).
-            LengthError: when a length is not in 1..time.
+            ShapeError: When x is not (batch, time, features).
+            LengthError: When a length is not in 1..time.
         """
         check_series(x, self.features, lengths)
         mask = None if lengths is None else length_mask(lengths.to(x.device), x.shape[1])
@@ -209,9 +209,9 @@ class RecurrentClassifier(nn.Module):
         """Classify from the outputs of the `lstm` of a stackable network: the last part of `forward`.
 
         Args:
-            read: what the recurrence reads, from `read`.
-            ahead: the outputs of the `lstm` for it.
-            mask: from `read`.
+            read: What the recurrence reads, from `read`.
+            ahead: The outputs of the `lstm` for it.
+            mask: From `read`.
 
         Returns:
             Logits.
@@ -226,8 +226,8 @@ class RecurrentClassifier(nn.Module):
         """Give the attention of the prediction to each step, mean over hops.
 
         Args:
-            x: the series.
-            lengths: valid steps of each sample; None when all are.
+            x: The series.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             With self-attention pooling its weights; with input-cell attention and pooling "last" what the last valid
@@ -251,9 +251,9 @@ class RecurrentClassifier(nn.Module):
         """Run once and keep the state before some steps; for evaluation mode, as dropout is left out.
 
         Args:
-            x: the series.
-            starts: ascending steps.
-            lengths: valid steps of each sample; None when all are.
+            x: The series.
+            starts: Ascending steps.
+            lengths: Valid steps of each sample; None when all are.
 
         Returns:
             One state per start.
@@ -267,8 +267,8 @@ class RecurrentClassifier(nn.Module):
         """Go on from a state with several versions of the remaining steps.
 
         Args:
-            state: one of `prefix_states`.
-            x: the remaining steps.
+            state: One of `prefix_states`.
+            x: The remaining steps.
 
         Returns:
             Logits, equal to those of the whole series.

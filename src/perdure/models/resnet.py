@@ -26,7 +26,7 @@ class ResNet:
         depth: 18 layers, in blocks of two, or 50, in blocks of three.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
 
     Reference:
         he2016deep
@@ -49,9 +49,9 @@ class ResNet:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: channels of the images.
-            classes: number of outputs.
-            generator: the stream of the weights; the network is made on its device.
+            features: Channels of the images.
+            classes: Number of outputs.
+            generator: The stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
@@ -63,9 +63,9 @@ class ResNetClassifier(nn.Module):
     """The network of a `ResNet`: a stem, `layer1` to `layer4`, the mean over the image, and a linear head `fc`.
 
     Args:
-        config: the settings.
-        channels: of the images.
-        classes: number of outputs.
+        config: The settings.
+        channels: Of the images.
+        classes: Number of outputs.
 
     Example:
         >>> with torch.device("meta"):
@@ -96,13 +96,13 @@ class ResNetClassifier(nn.Module):
         """Classify images.
 
         Args:
-            x: the images.
+            x: The images.
 
         Returns:
             Logits.
 
         Raises:
-            ShapeError: when x is not (batch, channels, rows, columns).
+            ShapeError: When x is not (batch, channels, rows, columns).
         """
         check_images(x, self.channels)
         z = self.maxpool(self.relu(self.bn1(self.conv1(x))))
@@ -115,9 +115,9 @@ class BasicBlock(nn.Module):
     """Two convolutions of 3x3. Every ReLU of a block is a module of its own, so that it can be hooked by name.
 
     Args:
-        read: channels it reads.
-        width: channels of its convolutions.
-        stride: of the first one.
+        read: Channels it reads.
+        width: Channels of its convolutions.
+        stride: Of the first one.
     """
 
     expansion = 1
@@ -136,7 +136,7 @@ class BasicBlock(nn.Module):
         """Add something to what is read.
 
         Args:
-            x: the channels.
+            x: The channels.
 
         Returns:
             The sum, rectified.
@@ -150,9 +150,9 @@ class Bottleneck(nn.Module):
     """A convolution of 3x3 between two of 1x1, on a quarter of the channels.
 
     Args:
-        read: channels it reads.
-        width: channels of its convolution of 3x3.
-        stride: of that one.
+        read: Channels it reads.
+        width: Channels of its convolution of 3x3.
+        stride: Of that one.
     """
 
     expansion = 4
@@ -175,7 +175,7 @@ class Bottleneck(nn.Module):
         """Add something to what is read.
 
         Args:
-            x: the channels.
+            x: The channels.
 
         Returns:
             The sum, rectified.

@@ -24,12 +24,12 @@ class SmallCNN:
     """Classify small images with a few blocks of convolution, ReLU and max pooling.
 
     Args:
-        width: channels of the first block; the others have twice as many.
-        blocks: each halves rows and columns.
-        pooling: what the head reads of each channel of the last block, wherever it lies in the image.
+        width: Channels of the first block; the others have twice as many.
+        blocks: Each halves rows and columns.
+        pooling: What the head reads of each channel of the last block, wherever it lies in the image.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
     """
 
     width: int = 32
@@ -44,9 +44,9 @@ class SmallCNN:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: channels of the images.
-            classes: number of outputs.
-            generator: the stream of the weights; the network is made on its device.
+            features: Channels of the images.
+            classes: Number of outputs.
+            generator: The stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
@@ -60,9 +60,9 @@ class SmallCNNClassifier(nn.Module):
     Every ReLU is a module of its own and makes a new tensor, so that a hook sees what each layer gave.
 
     Args:
-        config: the settings.
-        channels: of the images.
-        classes: number of outputs.
+        config: The settings.
+        channels: Of the images.
+        classes: Number of outputs.
 
     Example:
         >>> model = SmallCNN(width=4).build(3, 2, torch.Generator().manual_seed(0))
@@ -88,13 +88,13 @@ class SmallCNNClassifier(nn.Module):
         """Classify images.
 
         Args:
-            x: the images, of any size that the blocks leave something of.
+            x: The images, of any size that the blocks leave something of.
 
         Returns:
             Logits.
 
         Raises:
-            ShapeError: when x is not (batch, channels, rows, columns), or an image is too small.
+            ShapeError: When x is not (batch, channels, rows, columns), or an image is too small.
         """
         check_images(x, self.channels, self.smallest)
         logits: Tensor = self.head(self.pool(self.features(x)).flatten(1))

@@ -28,10 +28,10 @@ class VGG16:
     """Classify images with sixteen layers: thirteen convolutions, three linear ones.
 
     Args:
-        dropout: share of the hidden units of the linear layers dropped in training.
+        dropout: Share of the hidden units of the linear layers dropped in training.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
 
     Reference:
         simonyan2015very
@@ -56,9 +56,9 @@ class VGG16:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: channels of the images.
-            classes: number of outputs.
-            generator: the stream of the weights; the network is made on its device.
+            features: Channels of the images.
+            classes: Number of outputs.
+            generator: The stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
@@ -73,9 +73,9 @@ class VGG16Classifier(nn.Module):
     what a hook on `features.17` keeps there is rectified by the time it is read.
 
     Args:
-        config: the settings.
-        channels: of the images.
-        classes: number of outputs.
+        config: The settings.
+        channels: Of the images.
+        classes: Number of outputs.
 
     Example:
         >>> with torch.device("meta"):
@@ -107,13 +107,13 @@ class VGG16Classifier(nn.Module):
         """Classify images.
 
         Args:
-            x: the images, of 32x32 pixels or more.
+            x: The images, of 32x32 pixels or more.
 
         Returns:
             Logits.
 
         Raises:
-            ShapeError: when x is not (batch, channels, rows, columns), or an image is too small.
+            ShapeError: When x is not (batch, channels, rows, columns), or an image is too small.
         """
         check_images(x, self.channels, 2 ** len(STAGES))
         logits: Tensor = self.classifier(self.avgpool(self.features(x)).flatten(1))

@@ -33,16 +33,16 @@ class StoredMaps:
     """The maps of one part, as they were before they were stored.
 
     Args:
-        attribution: values, padded with zeros, and how they came about.
-        id: the name of each sample.
-        label: the class of each sample.
-        prediction: the class the model gave to it.
-        explained: the class whose output the map explains.
-        length: valid steps of each sample.
-        truth: the sites known to matter, false at padded steps; None when unknown.
-        split: the split the samples belong to.
-        model: name of the model.
-        seed: of the training run of that model.
+        attribution: Values, padded with zeros, and how they came about.
+        id: The name of each sample.
+        label: The class of each sample.
+        prediction: The class the model gave to it.
+        explained: The class whose output the map explains.
+        length: Valid steps of each sample.
+        truth: The sites known to matter, false at padded steps; None when unknown.
+        split: The split the samples belong to.
+        model: Name of the model.
+        seed: Of the training run of that model.
     """
 
     attribution: Attribution
@@ -73,14 +73,14 @@ def attribution_table(
     Narrower floats than 32 bits are widened, which keeps their values.
 
     Args:
-        attribution: the maps of a batch.
-        batch: the samples they explain; its inputs are not stored. Its truth may tell of the tokens of texts,
+        attribution: The maps of a batch.
+        batch: The samples they explain; its inputs are not stored. Its truth may tell of the tokens of texts,
             (batch, time), where the maps tell of the features of their embeddings.
-        prediction: the class the model gives to each sample.
-        explained: the class whose output each map explains.
-        split: the split the samples belong to.
-        model: name of the model.
-        seed: of the training run of that model.
+        prediction: The class the model gives to each sample.
+        explained: The class whose output each map explains.
+        split: The split the samples belong to.
+        model: Name of the model.
+        seed: Of the training run of that model.
 
     Returns:
         Columns sample_id, split, model, seed, method, target, label, prediction, explained, length, shape,
@@ -124,13 +124,13 @@ def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:
     """Read all maps of a folder, bit-equal to those that were stored.
 
     Args:
-        folder: the run folder of `perdure explain`, or the folder of the parts, which is `maps` in it.
+        folder: The run folder of `perdure explain`, or the folder of the parts, which is `maps` in it.
 
     Returns:
         One entry per part, in the order of their numbers, since each part has its own provenance.
 
     Raises:
-        PartError: when a part is damaged or holds no maps, or there is none; the message names the folder that has
+        PartError: When a part is damaged or holds no maps, or there is none; the message names the folder that has
             some.
     """
     folder = place(folder)
@@ -145,13 +145,13 @@ def read_maps(path: Path) -> StoredMaps:
     """Read the maps of one part, bit-equal to those that were stored.
 
     Args:
-        path: its file.
+        path: Its file.
 
     Returns:
         The maps.
 
     Raises:
-        PartError: when the part is damaged or holds no maps.
+        PartError: When the part is damaged or holds no maps.
     """
     table = read_part(path)
     if _KEY not in (table.schema.metadata or {}):

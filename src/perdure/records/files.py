@@ -28,13 +28,13 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     stores show as a whole or not at all.
 
     Args:
-        path: the name of the finished file; missing folders are made.
+        path: The name of the finished file; missing folders are made.
 
     Yields:
         A binary file to write to.
 
     Raises:
-        RunFolderError: when the system cannot write, as on a full disk or without permission.
+        RunFolderError: When the system cannot write, as on a full disk or without permission.
     """
     if not is_local(path):
         buffer = io.BytesIO()
@@ -65,11 +65,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file, or leave what was there.
 
     Args:
-        path: the name of the file.
-        data: its content.
+        path: The name of the file.
+        data: Its content.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: When the system cannot write.
     """
     with atomic(path) as file:
         file.write(data)
@@ -79,11 +79,11 @@ def write_text(path: Path, text: str) -> None:
     """Write a whole text file in UTF-8, or leave what was there.
 
     Args:
-        path: the name of the file.
-        text: its content.
+        path: The name of the file.
+        text: Its content.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: When the system cannot write.
     """
     write_bytes(path, text.encode())
 
@@ -92,7 +92,7 @@ def is_unfinished(path: Path) -> bool:
     """Tell whether a file is what a killed process left half written.
 
     Args:
-        path: any file.
+        path: Any file.
 
     Returns:
         True for temporary files of `atomic`.
@@ -104,7 +104,7 @@ def clear_unfinished(folder: Path) -> None:
     """Remove what killed processes left half written.
 
     Args:
-        folder: searched with all folders inside; no other process may be writing there. Stores hold no such files.
+        folder: Searched with all folders inside; no other process may be writing there. Stores hold no such files.
     """
     if not is_local(folder):
         return

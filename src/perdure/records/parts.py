@@ -23,8 +23,8 @@ def part_path(folder: Path, index: int) -> Path:
     """Name the file of a part.
 
     Args:
-        folder: where the parts of one table live.
-        index: number of the part.
+        folder: Where the parts of one table live.
+        index: Number of the part.
 
     Returns:
         The path, whether it exists or not.
@@ -40,7 +40,7 @@ def part_paths(folder: Path) -> dict[int, Path]:
     """Find the part files, whole or damaged.
 
     Args:
-        folder: where the parts of one table live; may not exist yet.
+        folder: Where the parts of one table live; may not exist yet.
 
     Returns:
         Paths by number of the part, ascending.
@@ -54,15 +54,15 @@ def write_part(folder: Path, index: int, table: pa.Table) -> Path:
     """Write one part, whole or not at all; the same table gives the same bytes.
 
     Args:
-        folder: where the parts of one table live.
-        index: number of the part; an older part of this number is replaced.
-        table: the rows.
+        folder: Where the parts of one table live.
+        index: Number of the part; an older part of this number is replaced.
+        table: The rows.
 
     Returns:
         Where it is.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: When the system cannot write.
     """
     columns = [_column(field) for field in table.schema]
     floats = [name for name, kind in columns if pa.types.is_floating(kind)]
@@ -79,7 +79,7 @@ def finished_parts(folder: Path) -> set[int]:
     """Find the parts that need not be computed again.
 
     Args:
-        folder: where the parts of one table live; may not exist yet.
+        folder: Where the parts of one table live; may not exist yet.
 
     Returns:
         The numbers of the readable parts; a warning names each unreadable one.
@@ -98,7 +98,7 @@ def damage(path: Path) -> str | None:
     """Tell whether a part can be read, by what its file says of itself.
 
     Args:
-        path: its file.
+        path: Its file.
 
     Returns:
         What is wrong; None for a whole one.
@@ -114,13 +114,13 @@ def read_part(path: Path) -> pa.Table:
     """Read one part.
 
     Args:
-        path: its file.
+        path: Its file.
 
     Returns:
         The rows.
 
     Raises:
-        PartError: when the file is truncated or damaged.
+        PartError: When the file is truncated or damaged.
     """
     try:
         return pq.ParquetFile(readable(path)).read()
@@ -135,13 +135,13 @@ def read_parts(folder: Path) -> pa.Table:
     """Read all parts of a table, in the order of their numbers.
 
     Args:
-        folder: where the parts live.
+        folder: Where the parts live.
 
     Returns:
         All rows.
 
     Raises:
-        PartError: when there is no part, one is damaged, or their columns differ.
+        PartError: When there is no part, one is damaged, or their columns differ.
     """
     tables = [read_part(path) for path in part_paths(folder).values()]
     if not tables:

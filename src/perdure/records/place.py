@@ -19,14 +19,14 @@ def place(name: Path | str) -> Path:
     """Find the path of a folder or file, of this machine or of a store.
 
     Args:
-        name: a path, or a URL that fsspec knows, such as s3://bucket/run.
+        name: A path, or a URL that fsspec knows, such as s3://bucket/run.
 
     Returns:
         The path; that of a store behaves like one of this machine.
 
     Raises:
-        DependencyError: when the package that speaks to this store is missing.
-        RunFolderError: when there is no such kind of store, it cannot be reached, or the URL names no folder of it.
+        DependencyError: When the package that speaks to this store is missing.
+        RunFolderError: When there is no such kind of store, it cannot be reached, or the URL names no folder of it.
 
     Example:
         >>> place("runs/a") / "maps", is_local(place("memory://a"))
@@ -63,7 +63,7 @@ def is_local(path: Path) -> bool:
     """Tell whether a path is one of this machine.
 
     Args:
-        path: from `place`.
+        path: From `place`.
 
     Returns:
         False for stores.
@@ -75,7 +75,7 @@ def exists(path: Path) -> bool:
     """Check whether there is a file or folder, whatever text the path was made from.
 
     Args:
-        path: from `place`.
+        path: From `place`.
 
     Returns:
         False also where the text is too long for a path, or cannot be one.
@@ -95,13 +95,13 @@ def reached(path: Path) -> Iterator[None]:
     """Name what keeps a folder or store from being read.
 
     Args:
-        path: from `place`; named in the message.
+        path: From `place`; named in the message.
 
     Yields:
         Nothing.
 
     Raises:
-        RunFolderError: when the system or the store refuses.
+        RunFolderError: When the system or the store refuses.
     """
     if not is_local(path):
         with foreign(RunFolderError, f"{path}: the store", "check the address, the credentials and the network"):
@@ -119,7 +119,7 @@ def readable(path: Path) -> Path | IO[bytes]:
     """Prepare a file for libraries that know the paths of this machine only.
 
     Args:
-        path: from `place`.
+        path: From `place`.
 
     Returns:
         The path, or the file of a store, open for reading.

@@ -26,9 +26,9 @@ class Wanted:
     """Files that a command writes one by one.
 
     Args:
-        name: what they are, in a word.
-        pattern: of their paths in the run folder; a star stands for anything but a slash.
-        count: how many there will be.
+        name: What they are, in a word.
+        pattern: Of their paths in the run folder; a star stands for anything but a slash.
+        count: How many there will be.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Plan:
     """What a command set out to write.
 
     Args:
-        words: its name and arguments, with `FOLDER` for the run folder.
-        wanted: the files, in the order in which they are written.
+        words: Its name and arguments, with `FOLDER` for the run folder.
+        wanted: The files, in the order in which they are written.
     """
 
     words: tuple[str, ...]
@@ -53,11 +53,11 @@ def write_plan(folder: Path, plan: Plan) -> None:
     """Keep the plan of a command in its run folder, in place of an earlier one of the same command.
 
     Args:
-        folder: of the run.
-        plan: what is set out.
+        folder: Of the run.
+        plan: What is set out.
 
     Raises:
-        RunFolderError: when the folder cannot be written, or what is there is no plan.
+        RunFolderError: When the folder cannot be written, or what is there is no plan.
     """
     plans = {one.words[0]: one for one in read_plans(folder)} | {plan.words[0]: plan}
     write_text(folder / _FILE, dump_yaml([_stored(one) for one in plans.values()]))
@@ -67,13 +67,13 @@ def read_plans(folder: Path) -> tuple[Plan, ...]:
     """Read the plans of the commands that wrote into a run folder.
 
     Args:
-        folder: of the run.
+        folder: Of the run.
 
     Returns:
         One plan for each command, the first one first; none where runs were made without the command line.
 
     Raises:
-        RunFolderError: when the file was not written by perdure.
+        RunFolderError: When the file was not written by perdure.
     """
     path = folder / _FILE
     if not path.exists():

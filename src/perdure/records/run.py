@@ -34,10 +34,10 @@ class Run:
     """A folder that holds the results of one configuration.
 
     Args:
-        path: the folder.
-        config: all settings the results follow from, as plain values.
-        version: of perdure, when the run began.
-        created: when the run began, ISO 8601 in UTC.
+        path: The folder.
+        config: All settings the results follow from, as plain values.
+        version: Of perdure, when the run began.
+        created: When the run began, ISO 8601 in UTC.
         environment: Python, torch, platform and threads of the machine it began on.
     """
 
@@ -52,7 +52,7 @@ def config_digest(config: Mapping[str, Any]) -> str:
     """Hash a configuration, whatever the order of its settings.
 
     Args:
-        config: settings; dataclasses and paths may be among the values.
+        config: Settings; dataclasses and paths may be among the values.
 
     Returns:
         Twelve hexadecimal digits.
@@ -68,14 +68,14 @@ def open_run(path: Path | str, config: Mapping[str, Any]) -> Run:
     """Begin a run in a new or empty folder, or go on with the run of the same configuration there.
 
     Args:
-        path: the folder, or the URL of one, such as s3://bucket/run.
-        config: all settings the results follow from.
+        path: The folder, or the URL of one, such as s3://bucket/run.
+        config: All settings the results follow from.
 
     Returns:
         The run; half-written files of a killed process are gone.
 
     Raises:
-        RunFolderError: when the folder holds another run or foreign files, or cannot be written.
+        RunFolderError: When the folder holds another run or foreign files, or cannot be written.
     """
     path = place(path)
     with reached(path):
@@ -98,13 +98,13 @@ def read_run(path: Path | str) -> Run:
     """Read what a run folder says of itself.
 
     Args:
-        path: the folder.
+        path: The folder.
 
     Returns:
         The run.
 
     Raises:
-        RunFolderError: when it is not a run folder, or its description was changed since it was written.
+        RunFolderError: When it is not a run folder, or its description was changed since it was written.
     """
     path = place(path)
     with reached(path):
@@ -134,8 +134,8 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Name nested settings by their path.
 
     Args:
-        settings: values, or settings again, by name.
-        prefix: of all names.
+        settings: Values, or settings again, by name.
+        prefix: Of all names.
 
     Returns:
         Values by path.

@@ -17,11 +17,11 @@ class Case:
     """What was judged.
 
     Args:
-        study: name of the study or command.
-        dataset: name of the dataset.
-        model: name of the model.
-        method: name of the attribution method.
-        seed: of the training run of the model.
+        study: Name of the study or command.
+        dataset: Name of the dataset.
+        model: Name of the model.
+        method: Name of the attribution method.
+        seed: Of the training run of the model.
     """
 
     study: str
@@ -37,9 +37,9 @@ def score_table(score: Score, ids: tuple[str, ...], case: Case) -> pa.Table:
     Further numbers of the metric follow as rows of their own, named `metric.number`, without null and ceiling.
 
     Args:
-        score: of one metric on some samples; its name keeps the settings that are not the usual ones.
-        ids: the names of the samples.
-        case: what was judged.
+        score: Of one metric on some samples; its name keeps the settings that are not the usual ones.
+        ids: The names of the samples.
+        case: What was judged.
 
     Returns:
         Columns study, dataset, model, method, seed, metric, sample_id, value, null, ceiling and curve; the last is

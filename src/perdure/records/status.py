@@ -29,10 +29,10 @@ class Step:
     """How far a command is with one kind of file.
 
     Args:
-        name: what the files are.
-        done: how many are there, whole.
-        of: how many there will be.
-        failed: in whose place there is a note of a failure.
+        name: What the files are.
+        done: How many are there, whole.
+        of: How many there will be.
+        failed: In whose place there is a note of a failure.
     """
 
     name: str
@@ -51,8 +51,8 @@ class Command:
     """How far a command is.
 
     Args:
-        line: to type, to go on.
-        steps: in the order in which they are done.
+        line: To type, to go on.
+        steps: In the order in which they are done.
     """
 
     line: str
@@ -69,12 +69,12 @@ class Status:
     """What a run folder says of itself.
 
     Args:
-        run: its settings, and where and when it began.
-        kind: the command that began it; None where it was not one of the command line.
-        commands: that wrote into it, the first one first.
-        failures: causes, by the path of what failed or is damaged.
-        pictures: paths of pages, figures and tables.
-        written: when a file was written last, ISO 8601 in UTC; None where the store does not tell.
+        run: Its settings, and where and when it began.
+        kind: The command that began it; None where it was not one of the command line.
+        commands: That wrote into it, the first one first.
+        failures: Causes, by the path of what failed or is damaged.
+        pictures: Paths of pages, figures and tables.
+        written: When a file was written last, ISO 8601 in UTC; None where the store does not tell.
     """
 
     run: Run
@@ -94,13 +94,13 @@ def read_status(path: Path | str) -> Status:
     """Look at what a run folder holds; nothing is computed, and nothing but files of the folder is read.
 
     Args:
-        path: the folder, or the URL of one.
+        path: The folder, or the URL of one.
 
     Returns:
         What is done, what failed and what is left.
 
     Raises:
-        RunFolderError: when it is no run folder.
+        RunFolderError: When it is no run folder.
     """
     run, plans = read_run(path), read_plans(place(path))
     with reached(run.path):

@@ -17,11 +17,11 @@ from perdure.core.random import stream
 from perdure.data._splits import Splits
 from perdure.engine.piece import Engine
 from perdure.ops.bootstrap import bootstrap_interval
-from perdure.training.attempts import failure
 from perdure.training.checkpoint import Info, is_finished, load_checkpoint, save_checkpoint
-from perdure.training.ensemble import train
+from perdure.training.many import read_failure
 from perdure.training.predict import predict
 from perdure.training.settings import Training
+from perdure.training.train import train
 
 __all__ = [
     "Ensemble",
@@ -206,7 +206,7 @@ def find_failures(ensemble: Ensemble) -> dict[str, str]:
     Returns:
         Why, by name of the run.
     """
-    reasons = {name: failure(folder) for name, folder in ensemble.folders.items()}
+    reasons = {name: read_failure(folder) for name, folder in ensemble.folders.items()}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 

@@ -28,8 +28,8 @@ from perdure.report.show import show
 from perdure.studies._cell import measure_accuracy
 from perdure.studies._figures import draw_methods
 from perdure.studies._table import Cell, CellResult, Row
-from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 __all__ = ["EVERYWHERE", "PUBLISHED", "Bottleneck"]
 

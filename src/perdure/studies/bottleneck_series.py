@@ -14,8 +14,8 @@ from perdure.data.boxes import Boxes
 from perdure.models._presets import PRESETS
 from perdure.studies._bottleneck import EVERYWHERE, PUBLISHED, Bottleneck
 from perdure.studies.necessary_boxes import TRAINING
-from perdure.training.ensemble import train
-from perdure.training.source import fresh
+from perdure.training.batches import draw_batches
+from perdure.training.train import train
 
 __all__ = ["BottleneckSeries"]
 
@@ -65,7 +65,7 @@ class BottleneckSeries(Bottleneck):
         size = {"size": 20, "validation": 20, "test": 20} if self.smoke else {"validation": 2000}
         boxes = Boxes("middle", "necessary", **size)
         training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
-        source = fresh(boxes.draw, training.batch_size, 5 if self.smoke else 100)
+        source = draw_batches(boxes.draw, training.batch_size, 5 if self.smoke else 100)
         splits = boxes.load(seed)
         config = replace(PRESETS[self.model], hidden_size=16, hops=8)
         return train(config, splits, training, seed, source).model, splits

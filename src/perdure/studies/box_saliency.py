@@ -17,8 +17,8 @@ from perdure.models._presets import PRESETS
 from perdure.studies._cell import explain_and_evaluate, measure_accuracy
 from perdure.studies._figures import draw_means, draw_moving_box_means
 from perdure.studies._table import Cell, CellResult, Row
+from perdure.training.many import train_together
 from perdure.training.settings import PAPER, Training
-from perdure.training.together import train_together
 
 __all__ = ["ISMAIL_2019_TABLE_1", "BoxSaliency", "list_ismail_2019"]
 

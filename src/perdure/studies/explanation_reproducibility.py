@@ -17,8 +17,8 @@ from perdure.core.threads import one_thread
 from perdure.data._splits import Splits
 from perdure.landscape.path import connect_linearly
 from perdure.landscape.surface import ModelLoss
+from perdure.models._event_types import resolve_event_types
 from perdure.models._presets import model_config
-from perdure.models._typed import told_types
 from perdure.ops.params import flatten, params_of, unflatten
 from perdure.stability.along_path import explain_along_path
 from perdure.stability.path_record import make_explainer, select_inputs
@@ -37,8 +37,8 @@ from perdure.studies._paths import (
 )
 from perdure.studies._retrained import RetrainedModel, compare_runs
 from perdure.studies._table import Cell, CellResult, Row
-from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 __all__ = ["ExplanationReproducibility"]
 
@@ -182,4 +182,6 @@ class ExplanationReproducibility:
     def _config(self, model: str) -> Architecture:
         """Build the settings of a model with the number of event types if the data have further features."""
         config, types = model_config(model), len(self._splits.types)
-        return told_types(replace(config, types=types) if 0 < types < self._splits.features else config, self._splits)
+        return resolve_event_types(
+            replace(config, types=types) if 0 < types < self._splits.features else config, self._splits
+        )

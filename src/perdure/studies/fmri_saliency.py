@@ -25,9 +25,9 @@ from perdure.report.charts.study_charts import draw_removal
 from perdure.studies._cell import explain_and_evaluate, measure_accuracy
 from perdure.studies._figures import draw_means
 from perdure.studies._table import Cell, CellResult, Row
-from perdure.training.ensemble import train
 from perdure.training.predict import accuracy
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 __all__ = ["FMRISaliency", "mark_delayed"]
 

@@ -14,9 +14,9 @@ from perdure.models._presets import PRESETS
 from perdure.studies._cell import explain_and_evaluate, measure_accuracy
 from perdure.studies._figures import draw_mean_maps, draw_means
 from perdure.studies._table import Cell, CellResult, Row
-from perdure.training.ensemble import train
+from perdure.training.batches import draw_batches
 from perdure.training.settings import Training
-from perdure.training.source import fresh
+from perdure.training.train import train
 
 __all__ = ["NecessaryBoxes"]
 
@@ -66,10 +66,10 @@ class NecessaryBoxes:
         return [Cell(name, model, seed) for model in self.models for seed in seeds for name in sets]
 
     def work(self, cell: Cell) -> CellResult:
-        """Train a network on fresh samples, explain test samples and evaluate the maps."""
+        """Train a network on draw_batches samples, explain test samples and evaluate the maps."""
         boxes = self._boxes(cell.dataset)
         training = replace(TRAINING, epochs=1) if self.smoke else TRAINING
-        source = fresh(boxes.draw, training.batch_size, 5 if self.smoke else 100)
+        source = draw_batches(boxes.draw, training.batch_size, 5 if self.smoke else 100)
         splits = boxes.load(cell.seed)
         config = replace(PRESETS[cell.model], hidden_size=16, hops=8)
         model = train(config, splits, training, cell.seed, source).model

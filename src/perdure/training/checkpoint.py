@@ -1,4 +1,4 @@
-"""Checkpoints: weights in safetensors beside a description in YAML; nothing in them can run."""
+"""Checkpoints: weights in safetensors and a description in YAML; nothing in them can run."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from perdure.core.memory import limited_memory
 from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.core.registry import MODELS, name_of
 from perdure.data._splits import Splits
-from perdure.models._adapted import bare
-from perdure.models._typed import told_types
+from perdure.models._adapted import unwrap
+from perdure.models._event_types import resolve_event_types
 from perdure.models.factory import Factory
 from perdure.records.files import write_bytes, write_text
 from perdure.records.folders import MODEL, misplaced
@@ -48,16 +48,16 @@ _VOCABULARY = "vocabulary.txt"
 
 @dataclass(frozen=True)
 class Info:
-    """What a checkpoint says of its model.
+    """The description of a model in its checkpoint.
 
     Args:
-        config: the architecture.
-        features: what the model reads, as `Splits.features` counts it.
-        classes: names, in the order of the outputs.
-        extra: whatever was stored with it, such as accuracy and seed.
-        digest: of the weights.
-        versions: of perdure, torch and Python that wrote it.
-        vocabulary: the words of a model of texts, in the order of their ids; else empty.
+        config: Architecture.
+        features: Number of features that the model reads, as in `Splits.features`.
+        classes: Names of the classes, in the order of the outputs.
+        extra: Values stored with it, such as accuracy and seed.
+        digest: Digest of the weights.
+        versions: Versions of perdure, torch and Python that wrote it.
+        vocabulary: Words of a model of texts, in the order of their ids; else empty.
     """
 
     config: Architecture
@@ -72,21 +72,21 @@ class Info:
 def save_checkpoint(
     folder: Path, model: nn.Module, config: Architecture, splits: Splits, extra: Mapping[str, Any]
 ) -> None:
-    """Store a trained model; the description comes last, so a checkpoint that has one is whole.
+    """Store a trained model; the description is written last, so a checkpoint that has one is complete.
 
     Args:
-        folder: for the files; an older checkpoint there is replaced.
-        model: built from `config`.
-        config: its architecture; kept as the data completes it.
-        splits: the data it was trained on; the names of classes and the vocabulary are kept.
-        extra: plain values to keep with it, such as accuracy and seed.
+        folder: Folder of the files; an older checkpoint there is replaced.
+        model: Model built from `config`.
+        config: Architecture of the model; stored as the data complete it.
+        splits: Data it was trained on, of which the names of classes and the vocabulary are stored.
+        extra: Plain values to store with it, such as accuracy and seed.
 
     Raises:
-        RunFolderError: when the system cannot write.
+        RunFolderError: When the system cannot write.
     """
-    config = told_types(config, splits)
-    weights = {name: value.detach().cpu().contiguous() for name, value in bare(model).state_dict().items()}
-    described = {
+    config = resolve_event_types(config, splits)
+    weights = {name: value.detach().cpu().contiguous() for name, value in unwrap(model).state_dict().items()}
+    description = {
         "model": {"name": name_of(config), **dataclasses.asdict(config)},
         "features": splits.features,
         "classes": list(splits.classes),
@@ -98,17 +98,17 @@ def save_checkpoint(
     write_bytes(folder / _WEIGHTS, safetensors.torch.save(weights))
     if splits.vocabulary:
         write_text(folder / _VOCABULARY, "\n".join(splits.vocabulary) + "\n")
-    write_text(folder / _INFO, dump_yaml(described))
+    write_text(folder / _INFO, dump_yaml(description))
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether a folder holds a checkpoint that was written to its end.
+    """Return whether a folder holds a complete checkpoint.
 
     Args:
-        folder: where it would be.
+        folder: Folder of the checkpoint.
 
     Returns:
-        True when it is there.
+        True when its description exists.
     """
     return exists(folder / _INFO)
 
@@ -116,24 +116,24 @@ def is_finished(folder: Path) -> bool:
 def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> tuple[nn.Module, Info]:
     """Load a model that was stored by `save_checkpoint`.
 
-    A checkpoint may come from anyone, so the factory that it names is never looked for, let alone run: a model of your
-    own is built by the factory that you give.
+    A checkpoint is not trusted, so the factory that it names is never imported or run: your own model is built by
+    the factory that you pass.
 
     Args:
-        folder: of its files.
-        config: the factory of a model of your own; other checkpoints do without.
+        folder: Folder of the files.
+        config: Factory of your own model; other checkpoints need none.
 
     Returns:
-        The model in evaluation mode on the CPU, and what is known of it.
+        The model in evaluation mode on the CPU, and its description.
 
     Raises:
-        CheckpointError: when a file is missing, changed or does not fit the other, or when only a factory, which is not
-            given, could build the model.
+        CheckpointError: When a file is missing, changed or does not fit the other, or when the model needs a factory
+            and none is passed.
     """
     folder = place(folder)
     info = _info(folder / _INFO)
     if isinstance(info.config, Factory):
-        info = dataclasses.replace(info, config=_trusted(config, info.config, folder))
+        info = dataclasses.replace(info, config=_require_factory(config, info.config, folder))
     subject, remedy = f"{folder / _INFO} describes a model that", "restore the file, or train the model again"
     with foreign(CheckpointError, subject, remedy), limited_memory():
         model = info.config.build(info.features, len(info.classes), torch.Generator())
@@ -147,16 +147,16 @@ def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> t
 
 
 def load_weights(path: Path | str) -> dict[str, Tensor]:
-    """Read weights without running any code they may bring.
+    """Read weights without running any code in their file.
 
     Args:
-        path: a safetensors file, or a state dict written by `torch.save`.
+        path: Safetensors file, or state dict written by `torch.save`.
 
     Returns:
         Tensors by name, on the CPU.
 
     Raises:
-        CheckpointError: when the file is missing, damaged, or holds anything but tensors by name.
+        CheckpointError: When the file is missing, damaged, or holds anything but tensors by name.
     """
     path = place(path)
     try:
@@ -167,53 +167,53 @@ def load_weights(path: Path | str) -> dict[str, Tensor]:
         raise CheckpointError(f"cannot read {path}: {error.strerror}", "check the path") from error
     except UnpicklingError as error:
         raise CheckpointError(
-            f"{path} is a pickle with more than tensors in it, or damaged; loading it could run foreign code",
+            f"{path} is a pickle with more than tensors in it, or damaged; loading it could run untrusted code",
             f"{_AGAIN}, where you trust the file",
         ) from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged or of an unknown format: {error}", _AGAIN) from error
     if isinstance(weights, Mapping):
         weights = next((weights[key] for key in STATES if isinstance(weights.get(key), Mapping)), weights)
-    if not (isinstance(weights, Mapping) and all(isinstance(some, Tensor) for some in weights.values())):
+    if not (isinstance(weights, Mapping) and all(isinstance(value, Tensor) for value in weights.values())):
         raise CheckpointError(f"{path} does not hold tensors by name", _AGAIN)
     return dict(weights)
 
 
 def load_into(model: nn.Module, path: Path | str) -> None:
-    """Give a model the weights of a file; it is changed only when all of them fit.
+    """Load the weights of a file into a model, which is changed only when all of them fit.
 
     Args:
-        model: gets the weights.
-        path: as in `load_weights`.
+        model: Model that receives the weights.
+        path: File, as in `load_weights`.
 
     Raises:
-        CheckpointError: when the file cannot be read, or a tensor is missing, left over or of another shape.
+        CheckpointError: When the file cannot be read, or a tensor is missing, left over or of another shape.
     """
-    model = bare(model)
-    wanted = model.state_dict()
-    weights = _without_wrapper(load_weights(path), wanted, path)
-    misfits = [f"'{name}' is missing" for name in wanted.keys() - weights.keys()]
-    misfits += [f"'{name}' is not in the model" for name in weights.keys() - wanted.keys()]
+    model = unwrap(model)
+    expected = model.state_dict()
+    weights = _without_wrapper(load_weights(path), expected, path)
+    misfits = [f"'{name}' is missing" for name in expected.keys() - weights.keys()]
+    misfits += [f"'{name}' is not in the model" for name in weights.keys() - expected.keys()]
     misfits += [
-        f"'{name}' has shape {tuple(weights[name].shape)} in the file and {tuple(wanted[name].shape)} in the model"
-        for name in wanted.keys() & weights.keys()
-        if weights[name].shape != wanted[name].shape
+        f"'{name}' has shape {tuple(weights[name].shape)} in the file and {tuple(expected[name].shape)} in the model"
+        for name in expected.keys() & weights.keys()
+        if weights[name].shape != expected[name].shape
     ]
     if misfits:
         shown = "; ".join(sorted(misfits)[:6]) + (f"; and {len(misfits) - 6} more" if len(misfits) > 6 else "")
         raise CheckpointError(
             f"the tensors in {path} do not fit the model: {shown}",
-            _misfit_remedy(weights, wanted),
+            _misfit_remedy(weights, expected),
         )
     model.load_state_dict(weights)
 
 
-def _without_wrapper(weights: dict[str, Tensor], wanted: Mapping[str, Tensor], path: Path | str) -> dict[str, Tensor]:
-    """Leave out the names of modules that a model was wrapped in, where its tensors then have the names wanted."""
+def _without_wrapper(weights: dict[str, Tensor], expected: Mapping[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+    """Remove the names of modules that a model was wrapped in, where its tensors then have the expected names."""
     names = list(weights)
-    if weights.keys() == wanted.keys():
+    if weights.keys() == expected.keys():
         return weights
-    renamed = next((some for some in _unwrapped(names) if set(some) == set(wanted)), None)
+    renamed = next((short for short in _unwrap_names(names) if set(short) == set(expected)), None)
     if renamed is None:
         return weights
     warnings.warn(
@@ -224,8 +224,8 @@ def _without_wrapper(weights: dict[str, Tensor], wanted: Mapping[str, Tensor], p
     return dict(zip(renamed, weights.values(), strict=True))
 
 
-def _unwrapped(names: list[str]) -> Iterator[list[str]]:
-    """Leave out one part after the other that all names begin with, and what wrappers add anywhere."""
+def _unwrap_names(names: list[str]) -> Iterator[list[str]]:
+    """Yield names without the parts of wrappers, and then without one common first part after another."""
     for wrappers in ((), WRAPPERS[:1], WRAPPERS):
         short = [".".join(part for part in name.split(".") if part not in wrappers) for name in names]
         if len(set(short)) < len(names):
@@ -236,9 +236,9 @@ def _unwrapped(names: list[str]) -> Iterator[list[str]]:
             yield short
 
 
-def _misfit_remedy(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+def _misfit_remedy(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     first = {name.split(".")[0] for name in weights}
-    if len(first) == 1 and not first & {name.split(".")[0] for name in wanted}:
+    if len(first) == 1 and not first & {name.split(".")[0] for name in expected}:
         return (
             f"all names begin with '{first.pop()}.', as those of a wrapped model, and without it they do not fit "
             "either: build the model with the settings it was trained with, or store the state_dict of the model inside"
@@ -246,12 +246,12 @@ def _misfit_remedy(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) 
     return "build the model with the settings it was trained with"
 
 
-def _trusted(given: Architecture | None, named: Factory, folder: Path) -> Factory:
-    """Take the factory of the caller, never that of the file."""
+def _require_factory(given: Architecture | None, named: Factory, folder: Path) -> Factory:
+    """Return the factory of the caller, never that of the file."""
     if isinstance(given, Factory):
         return given if given.outputs else dataclasses.replace(given, outputs=named.outputs)
     raise CheckpointError(
-        f"{folder} holds the weights of a factory, '{named.source}', and a checkpoint cannot have code run by itself",
+        f"{folder} holds the weights of a factory, '{named.source}', and a checkpoint alone never runs code",
         f"where you trust that code, name it: {named.source} with --weights {folder} to audit or explain, "
         f"--model {named.source} in other commands, load_checkpoint(folder, Factory({named.source!r})) in Python",
     )

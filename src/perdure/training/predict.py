@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from perdure.core.batch import Batch
 from perdure.core.call import call_model, side_inputs, side_of
 from perdure.core.device import device_of
+from perdure.core.errors import LabelError
 from perdure.core.evaluation import evaluation
 from perdure.core.memory import row_bound
+from perdure.core.outputs import DECLARE, Outputs, declared_outputs, predicted_class
 from perdure.ops.sequence import lengths_of
 
 __all__ = ["accuracy", "errors", "outputs", "predict"]
@@ -24,60 +26,74 @@ def predict(model: nn.Module, batch: Batch, batch_size: int | None = None) -> Fl
     """Compute the outputs of a model in evaluation mode; the model is left as it was.
 
     Args:
-        model: called as `model(x)`, or as `model(x, lengths=lengths)` when the batch has a mask.
-        batch: the samples.
-        batch_size: most samples in one call; None for a number that suits their size.
+        model: Model; called as `model(x)`, or as `model(x, lengths=lengths)` when the batch has a mask.
+        batch: Samples.
+        batch_size: Most samples in one call; None for a number that suits their size.
 
     Returns:
-        Logits, on the device of the model.
+        Outputs, on the device of the model.
     """
     rows = batch_size or row_bound() or max(1, min(_ROWS, _NUMBERS // batch.inputs[0].numel()))
     with evaluation(model), torch.no_grad():
         return torch.cat([outputs(model, batch, slice(at, at + rows)) for at in range(0, len(batch), rows)])
 
 
-def outputs(model: nn.Module, batch: Batch, some: slice = slice(None)) -> Float[Tensor, "some classes"]:
-    """Call a model as it is on some samples.
+def outputs(model: nn.Module, batch: Batch, index: slice = slice(None)) -> Float[Tensor, "selected classes"]:
+    """Call a model, in its present mode, on selected samples.
 
     Args:
-        model: as in `predict`.
-        batch: the samples, on any device.
-        some: which of them.
+        model: Model, called as in `predict`.
+        batch: Samples, on any device.
+        index: Samples to select.
 
     Returns:
-        Logits, on the device of the model.
+        Outputs, on the device of the model.
     """
     x, lengths = batch.inputs.to(device_of(model)), lengths_of(batch.mask)
     lengths = None if lengths is None else lengths.to(x.device)
-    side = side_of(side_inputs(model, x, lengths), some)
-    return call_model(model, x[some], None if lengths is None else lengths[some], side)
+    side = side_of(side_inputs(model, x, lengths), index)
+    return call_model(model, x[index], None if lengths is None else lengths[index], side)
 
 
-def errors(logits: Float[Tensor, "batch classes"], batch: Batch) -> int:
-    """Count the samples whose largest logit is not that of their label.
+def errors(outputs: Float[Tensor, "batch output"], batch: Batch, kind: Outputs = "logits") -> int:
+    """Count the samples whose predicted class is not their label.
 
     Args:
-        logits: the outputs of a model.
-        batch: the samples.
+        outputs: Outputs of a classifier.
+        batch: Samples.
+        kind: Kind of the outputs.
 
     Returns:
-        Their number.
+        The number.
+
+    Example:
+        >>> errors(torch.tensor([[0.4], [0.9]]), Batch(torch.zeros(2, 1), torch.tensor([0, 0])), "probability")
+        1
     """
-    return int((logits.argmax(1) != batch.label.to(logits.device)).sum())
+    return int((predicted_class(outputs, kind) != batch.label.to(outputs.device)).sum())
 
 
 def accuracy(model: nn.Module, batch: Batch) -> float:
-    """Measure how often the largest logit is that of the label.
+    """Measure how often the predicted class is the label.
 
     Args:
-        model: as in `predict`.
-        batch: the samples.
+        model: Classifier, called as in `predict`.
+        batch: Samples.
 
     Returns:
-        A share, from 0 to 1.
+        A fraction, from 0 to 1.
+
+    Raises:
+        LabelError: When the model has one output and does not declare what it is, or returns numbers.
 
     Example:
         >>> accuracy(nn.Identity(), Batch(torch.eye(4), torch.tensor([0, 1, 2, 0])))
         0.75
     """
-    return (len(batch) - errors(predict(model, batch), batch)) / len(batch)
+    result, kind = predict(model, batch), declared_outputs(model)
+    if kind is None and result.shape[1] == 1:
+        raise LabelError(
+            f"{type(model).__name__} has one output, a logit, a probability or a number, so it predicts no class",
+            f"for a classifier of two classes {DECLARE.format('logit')} or 'probability'",
+        )
+    return (len(batch) - errors(result, batch, kind or "logits")) / len(batch)

@@ -14,26 +14,28 @@ __all__ = ["CLEAN", "PAPER", "Training", "make_training"]
 
 @dataclass(frozen=True)
 class Training:
-    """How a model is trained: Adam, with checks along the way that choose the best weights.
+    """Settings of training by Adam, with checks that choose the best weights.
 
     Args:
-        epochs: the most passes over the training samples.
-        batch_size: samples of one step.
-        min_steps: the fewest steps of an epoch; a training set with fewer is gone through several times in each.
-        learning_rate: of Adam, at its highest.
-        weight_decay: decoupled from the gradient, as in AdamW.
-        schedule: "constant", or "one_cycle": up over the first 30 % of all steps, then down to zero.
-        clip: the largest norm of a gradient; None leaves gradients alone.
-        loss: "cross_entropy", or "published": cross-entropy of the softmax of the softmax, as in the code of
-            the input-cell attention paper.
-        check_every: steps from one check on the validation samples to the next; None checks after each epoch.
-        select: which weights are best, those of the lowest validation loss or of the highest validation accuracy;
+        epochs: Most passes over the training samples.
+        batch_size: Samples of one step.
+        min_steps: Fewest steps of an epoch; a smaller training set is passed several times in each.
+        learning_rate: Learning rate of Adam, at its highest.
+        weight_decay: Weight decay, decoupled from the gradient as in AdamW.
+        schedule: Schedule of the learning rate: "constant", or "one_cycle": up over the first 30 % of all steps, then
+            down to zero.
+        clip: Largest norm of a gradient; None leaves gradients unchanged.
+        loss: Loss: "cross_entropy", the negative log-likelihood under what the model declares or is found to return,
+            or "published": cross-entropy of the softmax of the softmax, as in the code of the input-cell attention
+            paper.
+        check_every: Steps from one check on the validation samples to the next; None checks after each epoch.
+        select: Criterion of the best weights, the lowest validation loss or the highest validation accuracy;
             the earliest of equals.
-        patience: checks without a better one after which training ends; None goes on.
-        stop_at: training accuracy at which training ends; None goes on.
+        patience: Checks without a better one after which training ends; None for no limit.
+        stop_at: Training accuracy at which training ends; None for no limit.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: For a value that cannot be used.
 
     Reference:
         ismail2019inputcell

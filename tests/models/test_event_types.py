@@ -7,13 +7,13 @@ import torch
 
 from perdure.core.errors import SettingError
 from perdure.data.planted_events import PlantedEvents
-from perdure.models._typed import told_types
+from perdure.models._event_types import resolve_event_types
 from perdure.models.attention import Attention
 from perdure.models.hierarchical import Hierarchical
 from perdure.models.recurrent import Recurrent
 from perdure.training.checkpoint import load_checkpoint, save_checkpoint
-from perdure.training.ensemble import train
 from perdure.training.settings import CLEAN
+from perdure.training.train import train
 
 FEW = PlantedEvents(train=12, validation=4, test=4, shortest=6, longest=8, fillers=2)
 SMALL = Hierarchical(3, (3,))
@@ -32,15 +32,15 @@ def with_vectors(splits):
 @pytest.mark.parametrize("together", [1, 2])
 def test_the_types_of_the_data_are_told(together):
     splits = replace(FEW, together=together).load(0)
-    assert told_types(SMALL, splits) == replace(SMALL, types=0)
-    assert told_types(SMALL, with_vectors(splits)) == replace(SMALL, types=10)
-    assert told_types(Attention(types=None), with_vectors(splits)).types == 10
+    assert resolve_event_types(SMALL, splits) == replace(SMALL, types=0)
+    assert resolve_event_types(SMALL, with_vectors(splits)) == replace(SMALL, types=10)
+    assert resolve_event_types(Attention(types=None), with_vectors(splits)).types == 10
 
 
 def test_settings_that_say_it_and_other_models_are_left_alone():
     splits = FEW.load(0)
     for config in (replace(SMALL, types=3), replace(SMALL, types=0), Attention(), Recurrent()):
-        assert told_types(config, splits) is config
+        assert resolve_event_types(config, splits) is config
 
 
 def test_data_without_types_is_named():

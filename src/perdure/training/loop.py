@@ -1,4 +1,4 @@
-"""The course of a training: what one step follows from, what the checks found, and when it is over."""
+"""The training loop: the weights that do best on the validation samples."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 from perdure.core.batch import Batch
 from perdure.core.check import check_label, check_read
 from perdure.core.copy import copy_module
+from perdure.core.device import device_of
 from perdure.core.errors import NonFiniteError, SettingError, UnsupportedError
-from perdure.training.predict import errors, predict
+from perdure.core.outputs import ONE, as_classes, probability
+from perdure.core.random import global_stream
+from perdure.training.batches import BatchSource
+from perdure.training.loss import classification_loss, detect_kind
+from perdure.training.predict import errors, outputs, predict
 from perdure.training.settings import Training
-from perdure.training.source import Source
 
-__all__ = ["Check", "Course", "Fitted", "Predict", "Progress"]
+__all__ = ["Check", "Fitted", "Predict", "Progress", "TrainingState", "fit"]
+
 
 Progress = Callable[[int, int], None]
-"""Told how many steps are done, and how many there are at most."""
+"""Function of the number of steps done and the most there can be."""
 
 Predict = Callable[[nn.Module, Batch], Tensor]
 """Computes the outputs of a model in evaluation mode, as `predict` does."""
@@ -31,13 +36,13 @@ Predict = Callable[[nn.Module, Batch], Tensor]
 
 @dataclass(frozen=True)
 class Check:
-    """A look at the model during training.
+    """An evaluation of the model during training.
 
     Args:
-        step: optimiser steps so far.
-        loss: mean training loss of the steps since the last check, with dropout.
-        validation_loss: mean over the validation samples.
-        validation_accuracy: share of validation samples whose largest logit is that of their label.
+        step: Number of optimiser steps so far.
+        loss: Mean training loss of the steps since the last check, with dropout.
+        validation_loss: Mean loss over the validation samples.
+        validation_accuracy: Fraction of validation samples whose predicted class is their label.
     """
 
     step: int
@@ -48,12 +53,12 @@ class Check:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A trained model and how it got there.
+    """A trained model with its history.
 
     Args:
-        model: in evaluation mode, with the best weights.
-        history: the checks, in order.
-        best: position in `history` of the check whose weights the model has.
+        model: Model in evaluation mode, with the best weights.
+        history: Checks, in order.
+        best: Index in `history` of the check whose weights the model has.
     """
 
     model: nn.Module
@@ -61,32 +66,34 @@ class Fitted:
     best: int
 
 
-class Course:
-    """One training under way; a loop gives it the outputs of its model for each of its batches.
+class TrainingState:
+    """State of a training run: its step, its history of validation, and early stopping.
 
-    A step is `loss`, a backward pass, and `learn`. The course itself draws only from its generator: the order of
-    the samples, and once the seed of dropout.
+    A step is `loss`, a backward pass, and `learn`. Random draws come only from the generator: the order of the
+    samples, and once the seed of dropout.
 
     Args:
-        model: where training starts; a copy is trained.
-        source: the training samples.
-        validation: the samples to choose by.
-        settings: how to train.
-        generator: the stream of shuffling, drawing and dropout.
+        model: Model to start from; a copy is trained.
+        source: Source of the training samples.
+        validation: Samples that the best weights are chosen on.
+        settings: Settings of training.
+        generator: Stream of shuffling, drawing and dropout.
 
     Raises:
-        DataError: when inputs are not usable.
-        SettingError: when training is to stop at a training accuracy, but there is no training set.
-        UnsupportedError: when the model cannot be copied, or has no weights to train.
+        DataError: When inputs are not usable.
+        SettingError: When training is to stop at a training accuracy, but there is no training set.
+        UnsupportedError: When the model cannot be copied, has no weights to train, or returns numbers.
+        LabelError: When the model has one output and does not declare what it is.
     """
 
     def __init__(
-        self, model: nn.Module, source: Source, validation: Batch, settings: Training, generator: torch.Generator
+        self, model: nn.Module, source: BatchSource, validation: Batch, settings: Training, generator: torch.Generator
     ) -> None:
         _check_data(source, validation, settings)
         self.model = _copy_for_training(model)
         self.step, self.total = 0, settings.epochs * source.steps
         self.is_over = False
+        self.kind = detect_kind(self.model, validation)
         self.dropout_seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
         self._source, self._validation, self._settings, self._generator = source, validation, settings, generator
         self._optimiser = torch.optim.AdamW(
@@ -98,7 +105,7 @@ class Course:
         self._best, self._weights = 0, _weights(self.model)
 
     def batches(self) -> Iterator[Batch]:
-        """Draw the batches of all steps, until the course is over.
+        """Draw the batches of all steps, until training is over.
 
         Yields:
             The samples of a step.
@@ -109,31 +116,31 @@ class Course:
                 if self.is_over:
                     return
 
-    def loss(self, logits: Float[Tensor, "batch classes"], batch: Batch) -> Float[Tensor, ""]:
-        """Begin a step: compute and note its loss, and forget the gradients of the step before.
+    def loss(self, outputs: Float[Tensor, "batch classes"], batch: Batch) -> Float[Tensor, ""]:
+        """Begin a step: compute and record its loss, and reset the gradients.
 
         Args:
-            logits: the outputs of the model.
-            batch: the samples of the step.
+            outputs: Outputs of the model.
+            batch: Samples of the step.
 
         Returns:
-            The loss, to go backward from.
+            The loss, with its graph.
 
         Raises:
-            NonFiniteError: when it is NaN or infinite.
+            NonFiniteError: When it is NaN or infinite.
         """
         self.step += 1
-        loss = _loss(logits, batch, self._settings)
+        loss = self._loss(outputs, batch)
         self._losses.append(_finite(loss, "training", self.step, self._settings))
         self._optimiser.zero_grad()
         return loss
 
     def learn(self, batch: Batch, predict: Predict = predict) -> bool:
-        """End a step: change the weights by their gradients, and check the model when that is due.
+        """End a step: update the weights by their gradients, and check the model when that is due.
 
         Args:
-            batch: the samples of the step.
-            predict: how the checks ask the model.
+            batch: Samples of the step.
+            predict: Function that computes the outputs for the checks.
 
         Returns:
             Whether there was a check.
@@ -148,8 +155,8 @@ class Course:
         self.is_over = self._is_out_of_patience() or self._is_learnt(batch, predict)
         return True
 
-    def fitted(self) -> Fitted:
-        """Give the model its best weights.
+    def finish(self) -> Fitted:
+        """Restore the best weights.
 
         Returns:
             The trained copy with its history.
@@ -158,10 +165,10 @@ class Course:
         return Fitted(self.model.eval(), tuple(self._history), self._best)
 
     def _check(self, predict: Predict) -> None:
-        """Look at the model, and keep its weights when it is the best so far."""
-        logits = predict(self.model, self._validation)
-        loss = _finite(_loss(logits, self._validation, self._settings), "validation", self.step, self._settings)
-        right = len(self._validation) - errors(logits, self._validation)
+        """Evaluate the model, and keep its weights when it is the best so far."""
+        outputs = predict(self.model, self._validation)
+        loss = _finite(self._loss(outputs, self._validation), "validation", self.step, self._settings)
+        right = len(self._validation) - errors(outputs, self._validation, self.kind)
         mean = sum(self._losses) / len(self._losses)
         self._losses.clear()
         self._history.append(Check(self.step, mean, loss, right / len(self._validation)))
@@ -173,12 +180,20 @@ class Course:
         return patience is not None and len(self._history) - 1 - self._best >= patience
 
     def _is_learnt(self, batch: Batch, predict: Predict) -> bool:
-        """Tell whether the training accuracy is reached; errors in the last batch alone may rule it out."""
+        """Return whether the training accuracy is reached; errors in the last batch alone may rule it out."""
         whole, stop_at = self._source.whole, self._settings.stop_at
         if stop_at is None or whole is None:
             return False
-        at_most = ((len(whole) - errors(predict(self.model, part), part)) / len(whole) for part in (batch, whole))
-        return all(share >= stop_at for share in at_most)
+        wrong = (errors(predict(self.model, part), part, self.kind) for part in (batch, whole))
+        return all((len(whole) - count) / len(whole) >= stop_at for count in wrong)
+
+    def _loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        classes = 2 if self.kind in ONE else outputs.shape[1]
+        check_label(batch.label, len(batch), classes)
+        label = batch.label.to(outputs.device)
+        if self._settings.loss == "published":
+            return cross_entropy(probability(*as_classes(outputs, self.kind)), label)
+        return classification_loss(outputs, self.kind, label)
 
 
 def _copy_for_training(model: nn.Module) -> nn.Module:
@@ -196,25 +211,19 @@ def _rate(optimiser: torch.optim.Optimizer, settings: Training, total: int) -> L
     return OneCycleLR(optimiser, settings.learning_rate, total_steps=total + 1, cycle_momentum=False)
 
 
-def _loss(logits: Tensor, batch: Batch, settings: Training) -> Tensor:
-    check_label(batch.label, len(batch), logits.shape[1])
-    scores = logits.softmax(1) if settings.loss == "published" else logits
-    return cross_entropy(scores, batch.label.to(logits.device))
-
-
 def _is_better(check: Check, best: Check, settings: Training) -> bool:
     if settings.select == "accuracy":
         return check.validation_accuracy > best.validation_accuracy
     return check.validation_loss < best.validation_loss
 
 
-def _check_data(source: Source, validation: Batch, settings: Training) -> None:
+def _check_data(source: BatchSource, validation: Batch, settings: Training) -> None:
     check_read(validation.inputs, "the validation inputs")
     if source.whole is not None:
         check_read(source.whole.inputs, "the training inputs")
     elif settings.stop_at is not None:
         raise SettingError(
-            f"stop_at is {settings.stop_at}, but samples are drawn afresh, so there is no training set",
+            f"stop_at is {settings.stop_at}, but new samples are drawn for each step, so there is no training set",
             "leave stop_at out, or train on a fixed set",
         )
 
@@ -231,3 +240,42 @@ def _finite(loss: Tensor, name: str, step: int, settings: Training) -> float:
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def fit(
+    model: nn.Module,
+    source: BatchSource,
+    validation: Batch,
+    settings: Training,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Train a copy of a model and keep the weights that do best on the validation samples.
+
+    All random draws, dropout included, follow from the generator; the global random state is neither read nor
+    changed.
+
+    Args:
+        model: Model to start from; not modified.
+        source: Source of the training samples.
+        validation: Samples that the best weights are chosen on.
+        settings: Settings of training.
+        generator: Stream of shuffling, drawing and dropout.
+        progress: Function that is called after each check, and at the end.
+
+    Returns:
+        The trained copy with its history.
+
+    Raises:
+        DataError: When inputs or labels are not usable; `NonFiniteError` when the loss becomes NaN or infinite.
+        SettingError: When training is to stop at a training accuracy, but there is no training set.
+    """
+    state = TrainingState(model, source, validation, settings, generator)
+    with global_stream(torch.Generator().manual_seed(state.dropout_seed), device_of(model)):
+        for batch in state.batches():
+            torch.autograd.backward(state.loss(outputs(state.model, batch), batch))
+            if state.learn(batch) and progress:
+                progress(state.step, state.total)
+    if progress:
+        progress(state.total, state.total)
+    return state.finish()

@@ -7,10 +7,10 @@ from torch import nn
 
 from perdure.core.batch import Batch, select
 from perdure.core.errors import LabelError, NonFiniteError, SettingError
-from perdure.training.fit import fit
+from perdure.training.batches import draw_batches, shuffle_batches
+from perdure.training.loop import fit
 from perdure.training.predict import accuracy
 from perdure.training.settings import PAPER, Training
-from perdure.training.source import fresh, shuffled
 
 from .conftest import series
 
@@ -59,7 +59,7 @@ def constant(label, count=4):
 def test_it_learns_a_problem_that_can_be_learnt():
     train, validation = series(200, 0), series(100, 1)
     settings = Training(epochs=40, batch_size=20, learning_rate=1e-2)
-    fitted = fit(Last(), shuffled(train, 20), validation, settings, generator())
+    fitted = fit(Last(), shuffle_batches(train, 20), validation, settings, generator())
     assert not fitted.model.training
     assert fitted.history[0].validation_loss > fitted.history[fitted.best].validation_loss
     assert accuracy(fitted.model, series(500, 2)) > 0.95
@@ -68,13 +68,13 @@ def test_it_learns_a_problem_that_can_be_learnt():
 def test_the_seed_alone_decides_and_the_global_state_is_not_touched():
     train, validation, model = series(40, 0), series(20, 1), Last(dropout=0.5)
     before, state = weights(model), torch.get_rng_state()
-    first = fit(model, shuffled(train, 10), validation, SHORT, generator(3))
+    first = fit(model, shuffle_batches(train, 10), validation, SHORT, generator(3))
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(weights(model), before)
     assert model.training
     torch.rand(7)
-    second = fit(model, shuffled(train, 10), validation, SHORT, generator(3))
-    other = fit(model, shuffled(train, 10), validation, SHORT, generator(4))
+    second = fit(model, shuffle_batches(train, 10), validation, SHORT, generator(3))
+    other = fit(model, shuffle_batches(train, 10), validation, SHORT, generator(4))
     assert torch.equal(weights(first.model), weights(second.model))
     assert first.history == second.history
     assert not torch.equal(weights(first.model), weights(other.model))
@@ -83,7 +83,7 @@ def test_the_seed_alone_decides_and_the_global_state_is_not_touched():
 def test_the_state_is_given_back_after_a_failure():
     state = torch.get_rng_state()
     with pytest.raises(NonFiniteError):
-        fit(Bias(float("nan"), 0.0), shuffled(constant(0), 4), constant(0), SHORT, generator())
+        fit(Bias(float("nan"), 0.0), shuffle_batches(constant(0), 4), constant(0), SHORT, generator())
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -91,7 +91,7 @@ def test_the_steps_are_those_of_adam():
     train = series(12, 0)
     ours = fit(
         Last(),
-        shuffled(train, 12),
+        shuffle_batches(train, 12),
         series(4, 1),
         replace(SHORT, epochs=1, learning_rate=1e-3, weight_decay=0.1, clip=0.01),
         generator(),
@@ -116,9 +116,13 @@ def test_without_decay_it_is_plain_adam_bit_for_bit():
 
 
 def test_the_published_loss_takes_the_softmax_twice():
-    clean = fit(Bias(2.0, 0.0), shuffled(constant(0), 4), constant(1), replace(SHORT, epochs=1), generator())
+    clean = fit(Bias(2.0, 0.0), shuffle_batches(constant(0), 4), constant(1), replace(SHORT, epochs=1), generator())
     paper = fit(
-        Bias(2.0, 0.0), shuffled(constant(0), 4), constant(1), replace(SHORT, epochs=1, loss="published"), generator()
+        Bias(2.0, 0.0),
+        shuffle_batches(constant(0), 4),
+        constant(1),
+        replace(SHORT, epochs=1, loss="published"),
+        generator(),
     )
     p = torch.tensor([2.0, 0.0]).softmax(0)
     assert clean.history[0].loss == pytest.approx(-p.log()[0].item(), abs=1e-6)
@@ -126,9 +130,9 @@ def test_the_published_loss_takes_the_softmax_twice():
 
 
 def test_the_best_weights_are_kept_and_patience_ends_training():
-    """Training pulls towards class 0, validation wants class 1: the first check is the best."""
+    """Training pulls towards class 0, the validation labels are class 1: the first check is the best."""
     settings = Training(epochs=50, batch_size=4, learning_rate=0.1, patience=3)
-    fitted = fit(Bias(0.0, 0.0), shuffled(constant(0), 4), constant(1), settings, generator())
+    fitted = fit(Bias(0.0, 0.0), shuffle_batches(constant(0), 4), constant(1), settings, generator())
     assert fitted.best == 0
     assert [check.step for check in fitted.history] == [1, 2, 3, 4]
     assert fitted.model.logits.tolist() == pytest.approx([0.1, -0.1], abs=1e-4)
@@ -138,7 +142,7 @@ def test_selection_by_accuracy_keeps_the_earliest_of_equals():
     """All checks are right; the loss falls until the last one."""
     settings = Training(epochs=4, batch_size=4, learning_rate=0.1, select="accuracy", patience=None)
     by_accuracy, by_loss = (
-        fit(Bias(0.1, 0.0), shuffled(constant(0), 4), constant(0), replace(settings, select=select), generator())
+        fit(Bias(0.1, 0.0), shuffle_batches(constant(0), 4), constant(0), replace(settings, select=select), generator())
         for select in ("accuracy", "loss")
     )
     assert [check.validation_accuracy for check in by_accuracy.history] == [1.0] * 4
@@ -149,7 +153,7 @@ def test_checks_come_every_few_steps_and_at_the_end():
     seen = []
     settings = Training(epochs=2, batch_size=10, check_every=3, patience=None)
     progress = lambda done, total: seen.append((done, total))  # noqa: E731
-    fitted = fit(Last(), shuffled(series(40, 0), 10), series(20, 1), settings, generator(), progress)
+    fitted = fit(Last(), shuffle_batches(series(40, 0), 10), series(20, 1), settings, generator(), progress)
     assert [check.step for check in fitted.history] == [3, 6, 8]
     assert seen == [(3, 8), (6, 8), (8, 8), (8, 8)]
 
@@ -157,7 +161,7 @@ def test_checks_come_every_few_steps_and_at_the_end():
 def test_training_stops_when_the_training_set_is_learnt():
     train = series(40, 0)
     settings = replace(PAPER, batch_size=10, learning_rate=1e-2, check_every=3)
-    fitted = fit(Last(), shuffled(train, 10), train, settings, generator())
+    fitted = fit(Last(), shuffle_batches(train, 10), train, settings, generator())
     reached = [check.validation_accuracy == 1.0 for check in fitted.history]
     assert reached == [False] * (len(reached) - 1) + [True]
     assert len(reached) > 1
@@ -165,21 +169,21 @@ def test_training_stops_when_the_training_set_is_learnt():
 
 @pytest.mark.parametrize(("stop_at", "steps"), [(0.75, 1), (0.76, 5)])
 def test_the_training_accuracy_is_that_of_the_whole_set(stop_at, steps):
-    """Three of four labels are 0 and the model says 0, so 75 % is reached and more is not."""
+    """Three of four labels are 0 and the model predicts 0, so 75 % is reached and more is not."""
     train = Batch(torch.zeros(4, 1), torch.tensor([0, 0, 1, 0]))
     settings = Training(epochs=5, batch_size=4, stop_at=stop_at, patience=None)
-    fitted = fit(Bias(1.0, 0.0), shuffled(train, 4), constant(0), settings, generator())
+    fitted = fit(Bias(1.0, 0.0), shuffle_batches(train, 4), constant(0), settings, generator())
     assert fitted.history[-1].step == steps
 
 
-def test_one_cycle_knows_the_number_of_steps(monkeypatch):
+def test_one_cycle_uses_the_number_of_steps(monkeypatch):
     rates = []
     step = torch.optim.AdamW.step
     monkeypatch.setattr(
         torch.optim.AdamW, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1]
     )
     settings = Training(epochs=5, batch_size=10, learning_rate=0.1, schedule="one_cycle", patience=None)
-    fit(Last(), shuffled(series(40, 0), 10), series(20, 1), settings, generator())
+    fit(Last(), shuffle_batches(series(40, 0), 10), series(20, 1), settings, generator())
     assert len(rates) == 20
     assert rates.index(max(rates)) == 6
     assert max(rates) == pytest.approx(0.1, rel=0.01)
@@ -191,37 +195,37 @@ def test_samples_can_be_drawn_afresh():
         return select(series(1000, 0), torch.randint(1000, (count,), generator=generator))
 
     settings = Training(epochs=5, learning_rate=1e-2)
-    first, second = (fit(Last(), fresh(draw, 50, 20), series(100, 1), settings, generator()) for _ in range(2))
+    first, second = (fit(Last(), draw_batches(draw, 50, 20), series(100, 1), settings, generator()) for _ in range(2))
     assert accuracy(first.model, series(500, 2)) > 0.9
     assert torch.equal(weights(first.model), weights(second.model))
 
 
 def test_a_training_accuracy_needs_a_training_set():
-    with pytest.raises(SettingError, match="drawn afresh"):
-        fit(Last(), fresh(lambda count, _: series(count, 0), 4, 2), series(4, 1), PAPER, generator())
+    with pytest.raises(SettingError, match="drawn for each step"):
+        fit(Last(), draw_batches(lambda count, _: series(count, 0), 4, 2), series(4, 1), PAPER, generator())
 
 
 def test_a_diverging_loss_names_the_step_and_the_remedy():
     train = Batch(torch.randn(20, 3, generator=generator()), torch.arange(20) % 2)
     settings = Training(epochs=50, batch_size=20, learning_rate=1e38)
     with pytest.raises(NonFiniteError, match=r"loss is (nan|inf) at step \d+.*learning rate, now 1e\+38"):
-        fit(nn.Linear(3, 2), shuffled(train, 20), train, settings, generator())
+        fit(nn.Linear(3, 2), shuffle_batches(train, 20), train, settings, generator())
 
 
 def test_bad_data_is_named_before_training():
     good, bad = series(4, 0), series(4, 0)
     bad.inputs[1, 2, 0] = torch.nan
     with pytest.raises(NonFiniteError, match="training inputs"):
-        fit(Last(), shuffled(bad, 4), good, SHORT, generator())
+        fit(Last(), shuffle_batches(bad, 4), good, SHORT, generator())
     with pytest.raises(NonFiniteError, match="validation inputs"):
-        fit(Last(), shuffled(good, 4), bad, SHORT, generator())
+        fit(Last(), shuffle_batches(good, 4), bad, SHORT, generator())
     with pytest.raises(LabelError, match="is 2, but the model has 2 outputs"):
-        fit(Last(), shuffled(replace(good, label=good.label + 1), 4), good, SHORT, generator())
+        fit(Last(), shuffle_batches(replace(good, label=good.label + 1), 4), good, SHORT, generator())
 
 
 def test_the_copy_does_not_share_weights():
     model = Last()
-    fitted = fit(model, shuffled(series(10, 0), 10), series(4, 1), replace(SHORT, epochs=1), generator())
+    fitted = fit(model, shuffle_batches(series(10, 0), 10), series(4, 1), replace(SHORT, epochs=1), generator())
     kept = copy.deepcopy(model.state_dict())
     with torch.no_grad():
         fitted.model.head.weight.zero_()

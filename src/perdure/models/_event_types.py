@@ -11,26 +11,26 @@ from perdure.data._event_marks import marked_types
 from perdure.data._splits import Splits
 from perdure.models.attention import Attention
 
-__all__ = ["told_types"]
+__all__ = ["resolve_event_types"]
 
 
-def told_types(config: Architecture, splits: Splits) -> Architecture:
+def resolve_event_types(config: Architecture, splits: Splits) -> Architecture:
     """Let the data say how many features are event types, where the settings leave that open.
 
     Args:
-        config: of any architecture.
-        splits: what it is trained on.
+        config: Of any architecture.
+        splits: What it is trained on.
 
     Returns:
         The settings with a number of types: 0 where all features are types. Others are as they were.
 
     Raises:
-        SettingError: when the types are left open, and the data has none.
+        SettingError: When the types are left open, and the data has none.
 
     Example:
         >>> from perdure.data.planted_events import PlantedEvents
         >>> from perdure.models.hierarchical import Hierarchical
-        >>> told_types(Hierarchical(), PlantedEvents(train=2, validation=1, test=1).load(0)).types
+        >>> resolve_event_types(Hierarchical(), PlantedEvents(train=2, validation=1, test=1).load(0)).types
         0
     """
     if not isinstance(config, Attention) or config.types is not None:
