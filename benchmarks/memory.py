@@ -14,7 +14,7 @@ from benchmarks.harness import Row
 from perdure.attribution.saliency import Saliency
 from perdure.core.batch import Batch
 from perdure.core.random import stream
-from perdure.engine.explain import Explaining, explain
+from perdure.engine.explain import ExplainJob, explain
 from perdure.models._presets import model_config
 
 SMALL, GROWTH, STEPS, FEATURES, TARGET = 2_000, 10, 100, 10, 0.10
@@ -66,7 +66,7 @@ def _measure(size: int) -> dict[str, float]:
     batch = Batch(x, torch.zeros(size, dtype=torch.int64))
     before = _megabytes("VmRSS")
     with tempfile.TemporaryDirectory() as folder:
-        explain(Explaining(model, batch, Saliency(), Path(folder), "lstm"))
+        explain(ExplainJob(model, batch, Saliency(), Path(folder), "lstm"))
     peak = _megabytes("VmHWM")
     return {"beyond_data": peak - x.numel() * x.element_size() / 1e6, "added": peak - before}
 

@@ -17,7 +17,7 @@ from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.core.batch import Batch
 from perdure.core.random import stream
 from perdure.data.planted_text import PlantedText
-from perdure.engine.explain import Explaining, explain
+from perdure.engine.explain import ExplainJob, explain
 from perdure.models._presets import model_config
 
 SENTENCES, REPEATS, TARGET = 2000, 3, 0.10
@@ -49,7 +49,7 @@ def run() -> list[Row]:
 def _explain(model: nn.Module, batch: Batch, folder: Path) -> tuple[float, float]:
     """Measure seconds of the whole, and those inside forward and backward passes."""
     with _clock(model) as spent:
-        whole = _seconds(lambda: explain(Explaining(model, batch, InputXGradient(), folder, "model")))
+        whole = _seconds(lambda: explain(ExplainJob(model, batch, InputXGradient(), folder, "model")))
     return whole, sum(spent)
 
 

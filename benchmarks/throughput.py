@@ -13,7 +13,7 @@ from benchmarks.harness import Row, best_ratio, interleaved
 from perdure.attribution.saliency import Saliency
 from perdure.core.batch import Batch
 from perdure.core.random import stream
-from perdure.engine.explain import Explaining, explain
+from perdure.engine.explain import ExplainJob, explain
 from perdure.models._presets import model_config
 
 SERIES, STEPS, FEATURES, SHARD, REPEATS, TARGET = 20_000, 100, 10, 128, 3, 0.9
@@ -32,7 +32,7 @@ def _row(name: str, batch: Batch) -> Row:
         places = (Path(folder) / str(i) for i in count())
         seconds = interleaved(
             {
-                "ours": lambda: explain(Explaining(model, batch, Saliency(), next(places), name, shard=SHARD)),
+                "ours": lambda: explain(ExplainJob(model, batch, Saliency(), next(places), name, shard=SHARD)),
                 "bare": lambda: _bare(model, batch.inputs),
             },
             REPEATS,

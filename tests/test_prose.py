@@ -23,6 +23,8 @@ CLEAN = (
     "src/perdure/interop",
     "src/perdure/nn",
     "src/perdure/report",
+    "src/perdure/engine",
+    "src/perdure/records",
     "src/perdure/training",
     "src/perdure/studies/__init__.py",
     "src/perdure/studies/_bottleneck.py",
@@ -39,8 +41,10 @@ CLEAN = (
     "src/perdure/studies/fmri_saliency.py",
     "src/perdure/studies/mnist_saliency.py",
     "src/perdure/studies/necessary_boxes.py",
+    "tests/engine",
     "tests/interop",
     "tests/nn",
+    "tests/records",
     "tests/training",
 )
 """Files and folders without a banned word."""

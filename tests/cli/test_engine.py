@@ -5,7 +5,7 @@ import pytest
 
 from perdure.cli.engine import chosen_engine
 from perdure.core.errors import SettingError
-from perdure.engine.local import InProcess, Processes
+from perdure.engine.pool import InProcess, Processes
 from perdure.engine.ray import Ray
 from perdure.records.attributions import read_attributions
 from perdure.records.place import place

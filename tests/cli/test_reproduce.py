@@ -7,7 +7,7 @@ from perdure.audit.settings import AuditSettings
 from perdure.cli import reproduce as reproduce_module
 from perdure.cli.audit import _runs
 from perdure.cli.model_source import ModelSource
-from perdure.engine.local import InProcess
+from perdure.engine.pool import InProcess
 from perdure.models.recurrent import Recurrent
 from perdure.training.settings import CLEAN
 from tests.cli.shell import run

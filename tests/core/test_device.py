@@ -13,7 +13,7 @@ from perdure.core.query import Query
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.target import Logit
 from perdure.data._splits import Splits
-from perdure.engine.fitted import prepared
+from perdure.engine.explain import fit_method
 from perdure.landscape.surface import ModelLoss
 from perdure.metrics._evaluate import evaluate
 from perdure.models._presets import model_config
@@ -81,7 +81,7 @@ def test_the_pretended_device_refuses_what_was_left_behind():
 def test_a_method_explains_on_another_device_as_on_the_cpu(name, model, batch):
     def maps(device):
         model.to(device)
-        method = prepared(METHODS.make(name), model, batch)
+        method = fit_method(METHODS.make(name), model, batch)
         found = attribute(model, batch.inputs.to(device), method, target=batch.label)
         assert found.provenance.device == device
         assert found.values.device == device_of(model)
@@ -153,7 +153,7 @@ def test_runs_are_trained_explained_and_compared_on_another_device_as_on_the_cpu
 @pytest.mark.skipif(not HAS_CARD, reason="this torch finds no CUDA device")
 @pytest.mark.parametrize("name", METHOD_NAMES)
 def test_a_graphics_card_explains_as_the_cpu(name, model, batch):
-    method = prepared(METHODS.make(name), model, batch)
+    method = fit_method(METHODS.make(name), model, batch)
     here = attribute(model, batch.inputs, method, target=batch.label).values
     there = attribute(model.to("cuda"), batch.inputs.to("cuda"), method, target=batch.label).values
     torch.testing.assert_close(there.cpu(), here, rtol=1e-3, atol=1e-4)  # sums of a graphics card are in another order

@@ -10,9 +10,8 @@ import torch
 from torch import nn
 
 from perdure.core.batch import Batch
-from perdure.engine.explain import Explaining
-from perdure.engine.piece import Engine
-from perdure.engine.pool import run_pieces
+from perdure.engine.explain import ExplainJob
+from perdure.engine.pool import Engine, run_pieces
 from perdure.records.parts import finished_parts
 from perdure.records.run import open_run
 
@@ -37,7 +36,7 @@ def run(folder: Path, workers: int | Engine, seconds: float = 0.0, wrap: Callabl
     model = nn.Sequential(nn.Flatten(), nn.Linear(15, 2))
     for weight in model.parameters():
         nn.init.normal_(weight, generator=generator)
-    work = Explaining(model, Batch(x, torch.zeros(len(x)).long()), Slow(seconds), folder / "maps", "linear", shard=4)
+    work = ExplainJob(model, Batch(x, torch.zeros(len(x)).long()), Slow(seconds), folder / "maps", "linear", shard=4)
     run_pieces(wrap(work), [i for i in range(SHARDS) if i not in finished_parts(work.folder)], workers)
 
 

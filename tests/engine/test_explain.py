@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from perdure.attribution._attribute import attribute
+from perdure.attribution.gradient import Gradient
+from perdure.attribution.input_iba import InputIBA
 from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.attribution.random import Random
 from perdure.attribution.saliency import Saliency
@@ -13,8 +15,8 @@ from perdure.attribution.smooth_grad import SmoothGrad
 from perdure.core.batch import Batch, select
 from perdure.core.errors import NonFiniteError, PartError
 from perdure.data.planted_text import PlantedText
-from perdure.engine.explain import Explaining, explain
-from perdure.engine.judge import Judging, default_metrics, judge
+from perdure.engine.evaluate import EvaluateJob, default_metrics, evaluate_maps
+from perdure.engine.explain import SEEN, ExplainJob, explain, fit_method
 from perdure.engine.summaries import score_numbers, stored_scores
 from perdure.metrics.auroc import AUROC
 from perdure.metrics.vanishing import Vanishing
@@ -45,7 +47,7 @@ def batch(generator):
 
 
 def work(batch, folder, method=None, **changes):
-    return Explaining(Sum(), batch, method or Random(), folder, "sum", shard=4, **changes)
+    return ExplainJob(Sum(), batch, method or Random(), folder, "sum", shard=4, **changes)
 
 
 def contents(folder):
@@ -102,7 +104,7 @@ def test_the_label_or_the_prediction_is_explained(batch, tmp_path):
 def test_scores_follow_their_samples(batch, tmp_path):
     explain(work(batch, tmp_path / "maps", Saliency()))
     mixed = select(batch, torch.arange(9, -1, -1))
-    judge(Judging(Sum(), mixed, tmp_path / "maps", (AUROC(), Vanishing()), tmp_path / "scores", CASE))
+    evaluate_maps(EvaluateJob(Sum(), mixed, tmp_path / "maps", (AUROC(), Vanishing()), tmp_path / "scores", CASE))
     scores = stored_scores(tmp_path / "scores")
     assert scores["auroc"].values.tolist() == [0.5] * 10
     assert scores["auroc"].ceiling.tolist() == [1.0] * 10
@@ -114,7 +116,9 @@ def test_scores_follow_their_samples(batch, tmp_path):
 def test_maps_of_other_data_are_refused(batch, tmp_path):
     explain(work(batch, tmp_path / "maps"))
     with pytest.raises(PartError, match="sample '000009'"):
-        judge(Judging(Sum(), select(batch, slice(0, 9)), tmp_path / "maps", (AUROC(),), tmp_path / "scores", CASE))
+        evaluate_maps(
+            EvaluateJob(Sum(), select(batch, slice(0, 9)), tmp_path / "maps", (AUROC(),), tmp_path / "scores", CASE)
+        )
 
 
 def test_metrics_with_truth_need_a_truth(batch):
@@ -122,17 +126,31 @@ def test_metrics_with_truth_need_a_truth(batch):
     assert default_metrics(Batch(batch.inputs, batch.label)) == ("vanishing",)
 
 
-def test_texts_are_asked_for_by_their_embeddings(tmp_path):
-    """A shard holds what the door of attribution gives for the embeddings, and is judged against their truth."""
+def test_texts_are_explained_by_their_embeddings(tmp_path):
+    """A shard holds what `attribute` returns for the embeddings, and is evaluated against their truth."""
     splits = PlantedText(train=1, validation=1, test=6).load(0)
     model = DeepLSTM(3, 4, 2).build(splits.features, 2, torch.Generator().manual_seed(0)).eval()
     maps = tmp_path / "maps"
-    explain(Explaining(model, splits.test, InputXGradient(), maps, "lstm", explained="label", shard=4))
+    explain(ExplainJob(model, splits.test, InputXGradient(), maps, "lstm", explained="label", shard=4))
     stored = read_attributions(maps)
     seen = embed_batch(model, splits.test)
-    asked = {"target": seen.label, "lengths": seen.mask.sum(1)}
-    values = attribute(model, seen.inputs, InputXGradient(), **asked).values
+    settings = {"target": seen.label, "lengths": seen.mask.sum(1)}
+    values = attribute(model, seen.inputs, InputXGradient(), **settings).values
     torch.testing.assert_close(torch.cat([part.attribution.values for part in stored]), values)
     assert torch.cat([part.truth for part in stored]).equal(seen.truth)
-    judge(Judging(model, splits.test, maps, (AUROC(),), tmp_path / "scores", CASE))
+    evaluate_maps(EvaluateJob(model, splits.test, maps, (AUROC(),), tmp_path / "scores", CASE))
     assert stored_scores(tmp_path / "scores")["auroc"].ceiling.eq(1).all()
+
+
+def test_methods_that_need_no_samples_and_fitted_ones_are_returned(generator):
+    batch = Batch(torch.randn(4, 3, 2, generator=generator), torch.zeros(4).long())
+    assert fit_method(Gradient(), nn.Flatten(), batch) == Gradient()
+    fitted = fit_method(InputIBA(), nn.Flatten(), batch)
+    assert fit_method(fitted, nn.Flatten(), batch) is fitted
+
+
+def test_a_method_is_fitted_to_at_most_a_thousand_samples():
+    x = torch.zeros(SEEN + 500, 1, 1)
+    x[SEEN:] = 1e6
+    fitted = fit_method(InputIBA(), nn.Flatten(), Batch(x, torch.zeros(len(x)).long()))
+    assert fitted.inputs.mean.abs().max() == 0

@@ -14,7 +14,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def killed(folder, workers, parts):
+def kill_after(folder, workers, parts):
     """Start the run, kill it as soon as there are so many parts, and wait until its workers are gone too."""
     command = [sys.executable, "-m", "tests.engine.slow_explain", str(folder), str(workers)]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
@@ -27,7 +27,7 @@ def killed(folder, workers, parts):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_nothing_is_lost_or_doubled_by_a_kill(tmp_path, workers):
-    killed(tmp_path / "killed", workers, 3)
+    kill_after(tmp_path / "killed", workers, 3)
     left = len(list((tmp_path / "killed" / "maps").glob("part-*")))
     assert 3 <= left < SHARDS
     run(tmp_path / "killed", 1)

@@ -10,9 +10,8 @@ import torch
 
 from perdure.core.errors import EngineError, RunFolderError, UnsupportedError
 from perdure.core.memory import limit_rows, row_bound
-from perdure.engine import local, piece
-from perdure.engine.local import InProcess, Processes
-from perdure.engine.pool import run_pieces
+from perdure.engine import pool
+from perdure.engine.pool import InProcess, Processes, run_pieces
 
 
 def write(folder: Path, piece: int) -> None:
@@ -83,7 +82,7 @@ def test_a_failure_is_raised_with_its_piece_and_finished_pieces_stay(tmp_path, w
     with pytest.raises(ValueError, match="piece 3") as caught:
         run_pieces(partial(work, tmp_path), [0, 3], workers)
     assert done(tmp_path) == {"0": "0"}
-    assert caught.value.__notes__ == ["this came up in part 3; finished parts are kept"]
+    assert caught.value.__notes__ == ["this happened in part 3; finished parts are kept"]
 
 
 def test_every_piece_has_one_thread(tmp_path):
@@ -98,7 +97,7 @@ def test_every_piece_has_one_thread(tmp_path):
 
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_what_may_pass_is_tried_again(tmp_path, monkeypatch, wrapped):
-    monkeypatch.setattr(piece, "WAITS", (0, 0))
+    monkeypatch.setattr(pool, "WAITS", (0, 0))
     run_pieces(partial(stumble, tmp_path, wrapped), [0, 1])
     assert done(tmp_path) == {"0": "0", "1": "1"}
 
@@ -118,7 +117,7 @@ def test_pieces_of_a_killed_worker_are_done_again(tmp_path):
 
 
 def test_a_piece_that_kills_its_workers_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "DEATHS", 1)
+    monkeypatch.setattr(pool, "DEATHS", 1)
     with pytest.raises(EngineError, match=r"died 1 times while they worked on part .*1.*finished parts are kept"):
         run_pieces(partial(die, tmp_path), [1, 0], Processes(1))
 

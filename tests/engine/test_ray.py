@@ -40,10 +40,10 @@ def test_a_failure_is_raised_as_it_was(tmp_path):
     pytest.importorskip("ray")
     with pytest.raises(ValueError, match="piece 3") as caught:
         run_pieces(partial(write, tmp_path), [0, 3], Ray(1))
-    assert caught.value.__notes__ == ["this came up in part 3; finished parts are kept"]
+    assert caught.value.__notes__ == ["this happened in part 3; finished parts are kept"]
 
 
-def test_nobody_answers():
+def test_no_cluster_responds():
     pytest.importorskip("ray")
     with pytest.raises(EngineError, match=r"Ray cannot be reached at 127.0.0.1:1: .*ray start --head"):
         run_pieces(print, [0], Ray(1, "127.0.0.1:1"))

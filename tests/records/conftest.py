@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 def small_disk():
-    """Let the kernel refuse to write any file beyond 256 bytes, as a full disk does."""
+    """Make the kernel reject writes to any file beyond 256 bytes, as a full disk does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (256, hard))
     yield

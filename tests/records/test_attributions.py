@@ -27,7 +27,7 @@ def maps(seed=0, dtype=torch.float32, padded=True, truth=True):
     return Attribution(values, ("batch", "time", "feature"), PROVENANCE), batch
 
 
-def stored(folder, attribution, batch, index=0, seed=0):
+def store(folder, attribution, batch, index=0, seed=0):
     given = torch.tensor([1, 1, 0])
     table = attribution_table(attribution, batch, given, 1 - given, split="test", model="lstm", seed=seed)
     write_part(folder, index, table)
@@ -37,7 +37,7 @@ def stored(folder, attribution, batch, index=0, seed=0):
 @pytest.mark.parametrize("padded", [True, False])
 def test_maps_come_back_bit_equal(tmp_path, dtype, padded):
     attribution, batch = maps(0, dtype, padded)
-    stored(tmp_path, attribution, batch)
+    store(tmp_path, attribution, batch)
     (back,) = read_attributions(tmp_path)
     assert back.attribution.values.dtype == dtype
     assert torch.equal(back.attribution.values, attribution.values)
@@ -54,7 +54,7 @@ def test_the_truth_of_tokens_is_stored_once_and_comes_back_for_all_features(tmp_
     attribution, batch = maps()
     tokens = torch.rand(3, 5, generator=torch.Generator().manual_seed(1)) < 0.5
     text = replace(batch, inputs=torch.zeros(3, 5, dtype=torch.int64), truth=tokens & batch.mask)
-    stored(tmp_path, attribution, text)
+    store(tmp_path, attribution, text)
     (back,) = read_attributions(tmp_path)
     assert torch.equal(back.truth, text.truth[..., None].expand(3, 5, 2))
     assert [len(row) for row in read_parts(tmp_path)["truth"].to_pylist()] == LENGTHS.tolist()
@@ -62,7 +62,7 @@ def test_the_truth_of_tokens_is_stored_once_and_comes_back_for_all_features(tmp_
 
 def test_half_precision_keeps_its_values(tmp_path):
     attribution, batch = maps(0, torch.bfloat16)
-    stored(tmp_path, attribution, batch)
+    store(tmp_path, attribution, batch)
     (back,) = read_attributions(tmp_path)
     assert torch.equal(back.attribution.values.bfloat16(), attribution.values)
 
@@ -70,7 +70,7 @@ def test_half_precision_keeps_its_values(tmp_path):
 def test_images_keep_their_axes(tmp_path):
     values = torch.randn(3, 2, 4, 5, generator=torch.Generator().manual_seed(0))
     image = Attribution(values, ("batch", "channel", "row", "column"), PROVENANCE)
-    stored(tmp_path, image, Batch(torch.zeros(3, 2, 4, 5), torch.tensor([0, 1, 1])))
+    store(tmp_path, image, Batch(torch.zeros(3, 2, 4, 5), torch.tensor([0, 1, 1])))
     (back,) = read_attributions(tmp_path)
     assert torch.equal(back.attribution.values, values)
     assert back.truth is None
@@ -80,7 +80,7 @@ def test_each_part_keeps_its_own_provenance(tmp_path):
     for index, method in enumerate(("gradient", "random")):
         attribution, batch = maps(index, truth=index == 0)
         provenance = Provenance(method, {}, "logit", 0, {}, "abc", 1, 1)
-        stored(tmp_path, Attribution(attribution.values, attribution.dims, provenance), batch, index, seed=index)
+        store(tmp_path, Attribution(attribution.values, attribution.dims, provenance), batch, index, seed=index)
     first, second = read_attributions(tmp_path)
     assert (first.attribution.provenance.method, second.attribution.provenance.method) == ("gradient", "random")
     assert (first.seed, second.seed) == (0, 1)
@@ -91,7 +91,7 @@ def test_each_part_keeps_its_own_provenance(tmp_path):
 
 def test_duckdb_and_pandas_read_the_parts(tmp_path):
     attribution, batch = maps()
-    stored(tmp_path, attribution, batch)
+    store(tmp_path, attribution, batch)
     (row,) = duckdb.sql(
         f"select avg(len(attribution)), sum(list_sum(attribution)) from '{tmp_path}/*.parquet'"
     ).fetchall()

@@ -27,7 +27,7 @@ def test_paths_and_urls():
     assert str(place("memory://a/b") / "c") == "memory://a/b/c"
 
 
-def test_a_run_in_a_store_is_opened_and_gone_on_with(store):
+def test_a_run_in_a_store_is_opened_and_resumed(store):
     run = open_run(store, {"data": "boxes"})
     assert open_run(store, {"data": "boxes"}) == read_run(store) == run
     with pytest.raises(RunFolderError, match="data is 'boxes' there and 'else' here"):
@@ -60,16 +60,16 @@ def test_foreign_files_of_a_store_are_left_alone(store):
 
 
 def test_a_store_that_takes_nothing_is_named(store, monkeypatch):
-    """Stores have errors of their own, which are no OSError."""
+    """Stores have separate errors, which are no OSError."""
 
     class NoCredentialsError(Exception):
         pass
 
-    def refuse(*_):
+    def reject(*_):
         raise NoCredentialsError("unable to locate credentials")
 
     folder = place(store)
-    monkeypatch.setattr(type(folder), "write_bytes", refuse)
+    monkeypatch.setattr(type(folder), "write_bytes", reject)
     cause = r"cannot write memory://.*/a\.txt: the store raises NoCredentialsError: unable to locate credentials"
     with pytest.raises(RunFolderError, match=cause):
         write_text(folder / "a.txt", "x")

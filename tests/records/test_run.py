@@ -39,7 +39,7 @@ def test_the_file_is_readable_without_perdure(tmp_path):
     assert stored["config"]["training"]["epochs"] == 3
 
 
-def test_the_same_settings_go_on_and_clear_what_a_kill_left(tmp_path):
+def test_the_same_settings_resume_and_clear_what_a_kill_left(tmp_path):
     run = open_run(tmp_path, CONFIG)
     (tmp_path / ".part-00001.parquet.9.perdure-tmp").touch()
     (tmp_path / "part-00000.parquet").touch()

@@ -14,7 +14,7 @@ def score(curve=None, aux=()):
     return Score("auroc", *numbers, curve, dict(aux))
 
 
-def test_every_row_says_what_was_judged():
+def test_every_row_names_what_was_evaluated():
     table = score_table(score(), ("a", "b"), CASE)
     assert table.column_names == COLUMNS
     assert table.slice(1).to_pylist()[0] == {
@@ -37,5 +37,5 @@ def test_scores_with_and_without_curves_share_one_folder(tmp_path):
     write_part(tmp_path, 1, score_table(score(torch.ones(2, 3)), ("c", "d"), CASE))
     assert read_parts(tmp_path)["sample_id"].to_pylist() == ["a", "b", "c", "d"]
     parts = f"'{tmp_path}/*.parquet'"
-    found = duckdb.sql(f"select avg(value), avg(\"null\") from {parts} where metric = 'auroc'").fetchall()
-    assert found == [(torch.tensor([0.1, 0.2]).double().mean().item(), 0.5)]
+    result = duckdb.sql(f"select avg(value), avg(\"null\") from {parts} where metric = 'auroc'").fetchall()
+    assert result == [(torch.tensor([0.1, 0.2]).double().mean().item(), 0.5)]

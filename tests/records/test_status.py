@@ -1,4 +1,4 @@
-"""What a run folder says of itself, whatever state it was left in."""
+"""The status of a run folder, in any state."""
 
 import subprocess
 import sys
@@ -10,12 +10,12 @@ from perdure.core.errors import RunFolderError
 from perdure.records.files import write_text
 from perdure.records.parts import write_part
 from perdure.records.place import place
-from perdure.records.plan import FOLDER, Plan, Wanted, read_plans, write_plan
+from perdure.records.plan import FOLDER, ExpectedFiles, Plan, read_plans, write_plan
 from perdure.records.run import open_run
 from perdure.records.status import read_status
 
-MAPS = Plan(("explain", "lstm", "my data.csv", "--out", FOLDER), (Wanted("maps", "maps/part-*.parquet", 3),))
-PAGE = Plan(("evaluate", FOLDER), (Wanted("page", "report.html"),))
+MAPS = Plan(("explain", "lstm", "my data.csv", "--out", FOLDER), (ExpectedFiles("maps", "maps/part-*.parquet", 3),))
+PAGE = Plan(("evaluate", FOLDER), (ExpectedFiles("page", "report.html"),))
 TABLE = pa.table({"value": [1.0]})
 
 
@@ -25,55 +25,55 @@ def folder(request, tmp_path):
     return open_run(path, {"data": "boxes"}).path
 
 
-def test_parts_are_counted_and_the_first_unfinished_command_is_the_one_to_go_on_with(folder):
+def test_parts_are_counted_and_the_first_unfinished_command_is_the_one_to_resume(folder):
     write_plan(folder, MAPS)
     write_plan(folder, PAGE)
     for part in (0, 2):
         write_part(folder / "maps", part, TABLE)
     write_part(folder / "maps" / "deeper", 1, TABLE)  # which the pattern does not mean
-    found = read_status(folder)
-    assert found.kind == "explain"
-    assert [(step.done, step.of, step.finished) for command in found.commands for step in command.steps] == [
+    status = read_status(folder)
+    assert status.kind == "explain"
+    assert [(step.done, step.of, step.finished) for command in status.commands for step in command.steps] == [
         (2, 3, False),
         (0, 1, False),
     ]
-    assert found.left == f"perdure explain lstm 'my data.csv' --out {folder}"
+    assert status.left == f"perdure explain lstm 'my data.csv' --out {folder}"
     write_part(folder / "maps", 1, TABLE)
     assert read_status(folder).left == f"perdure evaluate {folder}"
     write_text(folder / "report.html", "x")
-    found = read_status(folder)
-    assert found.left is None
-    assert found.pictures == ("report.html",)
+    status = read_status(folder)
+    assert status.left is None
+    assert status.pictures == ("report.html",)
 
 
 def test_a_damaged_part_is_not_done_and_is_named(folder):
     write_plan(folder, MAPS)
     whole = write_part(folder / "maps", 0, TABLE).read_bytes()
     (folder / "maps/part-00001.parquet").write_bytes(whole[:20])
-    found = read_status(folder)
-    assert found.commands[0].steps[0].done == 1
-    assert list(found.failures) == ["maps/part-00001.parquet"]
+    status = read_status(folder)
+    assert status.commands[0].steps[0].done == 1
+    assert list(status.failures) == ["maps/part-00001.parquet"]
 
 
 def test_a_failed_training_is_named_and_not_waited_for(folder):
-    write_plan(folder, Plan(("reproduce", "lstm"), (Wanted("trainings", "runs/seed-*/model.yaml", 2),)))
+    write_plan(folder, Plan(("reproduce", "lstm"), (ExpectedFiles("trainings", "runs/seed-*/model.yaml", 2),)))
     write_text(folder / "runs/seed-00000/model.yaml", "x")
     write_text(folder / "runs/seed-00001/failed.txt", "the loss is NaN\nand more\n")
-    found = read_status(folder)
-    (step,) = found.commands[0].steps
+    status = read_status(folder)
+    (step,) = status.commands[0].steps
     assert (step.done, step.failed, step.finished) == (1, 1, True)
-    assert found.failures == {"runs/seed-00001": "the loss is NaN"}
+    assert status.failures == {"runs/seed-00001": "the loss is NaN"}
 
 
-def test_when_something_was_written_is_told(tmp_path):
+def test_when_something_was_written_is_reported(tmp_path):
     open_run(tmp_path, {})
-    found = read_status(tmp_path)
-    assert found.kind is None
-    assert found.written >= found.run.created
+    status = read_status(tmp_path)
+    assert status.kind is None
+    assert status.written >= status.run.created
 
 
-def test_a_command_asked_again_replaces_its_own_plan_only(folder):
-    more = Plan(("explain", "gru"), (Wanted("maps", "maps/part-*.parquet", 9),))
+def test_a_repeated_command_replaces_only_its_plan(folder):
+    more = Plan(("explain", "gru"), (ExpectedFiles("maps", "maps/part-*.parquet", 9),))
     for plan in (MAPS, PAGE, more):
         write_plan(folder, plan)
     assert read_plans(folder) == (more, PAGE)

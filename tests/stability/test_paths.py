@@ -11,7 +11,7 @@ import torch
 
 from perdure.core.errors import SettingError, UnknownNameError
 from perdure.data.planted_events import PlantedEvents
-from perdure.engine.piece import do
+from perdure.engine.pool import do
 from perdure.landscape.barrier import measure_barrier
 from perdure.landscape.curve import CurveSettings
 from perdure.landscape.ends import load_ends

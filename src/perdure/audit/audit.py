@@ -23,10 +23,10 @@ from perdure.core.metric import Metric
 from perdure.core.registry import METRICS, folder_name
 from perdure.core.verdict import Verdict, write_verdict
 from perdure.data._splits import Splits
-from perdure.engine.judge import default_metrics
+from perdure.engine.evaluate import default_metrics
 from perdure.models._declared import declare_found, outputs_of
 from perdure.records.record import write_record
-from perdure.records.run import Run
+from perdure.records.run import RunFolder
 from perdure.records.scores import Case
 from perdure.stability.members import Ensemble, TrainedModel, describe_not_learned, estimate_accuracy, has_learned
 
@@ -39,7 +39,7 @@ def audit(
     candidates: Sequence[TrainedModel],
     splits: Splits,
     settings: AuditSettings,
-    run: Run,
+    run: RunFolder,
     progress: Callable[[int, int], None] | None = None,
     runs: Mapping[str, Ensemble | str] = NONE,
 ) -> Mapping[str, Any]:

@@ -15,9 +15,8 @@ from perdure.core.batch import Batch
 from perdure.core.estimate import Estimate
 from perdure.core.metric import Metric, Score
 from perdure.core.registry import METHODS, folder_name
-from perdure.engine.explain import Explaining, explain
-from perdure.engine.fitted import prepared
-from perdure.engine.judge import Judging, judge
+from perdure.engine.evaluate import EvaluateJob, evaluate_maps
+from perdure.engine.explain import ExplainJob, explain, fit_method
 from perdure.engine.summaries import score_numbers, stored_scores
 from perdure.records.attributions import read_attributions
 from perdure.records.scores import Case
@@ -26,7 +25,7 @@ from perdure.stability.members import TrainedModel
 __all__ = ["Asked", "Explained", "explained"]
 
 DRAWS = 1
-"""Random maps per sample where a judge asks the model again: their mean over samples is what is shown."""
+"""Random maps per sample where a metric calls the model again: their mean over samples is what is shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +78,7 @@ def explained(
     close: tuple[Metric, ...] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Explained:
-    """Explain and judge what is not yet in the folder, then read all of it.
+    """Explain and evaluate what is not yet in the folder, then read all of it.
 
     Args:
         candidate: the model.
@@ -95,13 +94,13 @@ def explained(
     """
     place = Path(folder_name(candidate.name)) / folder_name(method)
     maps, scores, close_scores = (folder / room / place for room in ("maps", "scores", "close"))
-    model, batch, made = candidate.model, asked.batch, prepared(METHODS.make(method), candidate.model, asked.seen)
+    model, batch, made = candidate.model, asked.batch, fit_method(METHODS.make(method), candidate.model, asked.seen)
     shard = asked.faithfulness_samples
-    explain(Explaining(model, batch, made, maps, candidate.name, seed=case.seed, shard=shard), progress=progress)
+    explain(ExplainJob(model, batch, made, maps, candidate.name, seed=case.seed, shard=shard), progress=progress)
     if asked.metrics:  # pictures without a truth have none
-        judge(Judging(model, batch, maps, asked.metrics, scores, case, made))
+        evaluate_maps(EvaluateJob(model, batch, maps, asked.metrics, scores, case, made))
     if close:
-        judge(Judging(model, batch, maps, close, close_scores, case, made, DRAWS), first=1)
+        evaluate_maps(EvaluateJob(model, batch, maps, close, close_scores, case, made, DRAWS), first=1)
     found = stored_scores(scores) if asked.metrics else {}
     return Explained(
         candidate.name,

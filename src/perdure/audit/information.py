@@ -19,7 +19,7 @@ from perdure.core.metric import Score
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
 from perdure.core.target import LogProbability, Probability
-from perdure.engine.fitted import SEEN
+from perdure.engine.explain import SEEN
 from perdure.engine.summaries import stored_scores
 from perdure.metrics._summarise import summarise
 from perdure.models._embed import embed_batch

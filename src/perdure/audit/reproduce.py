@@ -20,7 +20,7 @@ from perdure.data._splits import Splits
 from perdure.engine.pool import Progress
 from perdure.ops.variance import variance_fractions
 from perdure.records.record import write_record
-from perdure.records.run import Run as Folder
+from perdure.records.run import RunFolder as Folder
 from perdure.stability.agreement import Agreement, RunExplanations
 from perdure.stability.checks import check_comparable
 from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_runs, find_noisy_methods, name_types

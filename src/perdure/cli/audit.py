@@ -31,12 +31,12 @@ from perdure.cli.sources import (
     load_data,
     make_training,
 )
-from perdure.records.plan import Wanted
+from perdure.records.plan import ExpectedFiles
 
 if TYPE_CHECKING:
     from perdure.audit.settings import AuditSettings
     from perdure.data._splits import Splits
-    from perdure.engine.piece import Engine
+    from perdure.engine.pool import Engine
     from perdure.stability.members import Ensemble, TrainedModel
     from perdure.training.settings import Training
 
@@ -122,12 +122,12 @@ def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[
     return TrainedModel(source.name, model)
 
 
-def _trainings(named: int, runs: int) -> Iterator[Wanted]:
+def _trainings(named: int, runs: int) -> Iterator[ExpectedFiles]:
     """Name the trainings of an audit of some named models."""
     if named:
-        yield Wanted("trainings", "models/*/model.yaml", named)
+        yield ExpectedFiles("trainings", "models/*/model.yaml", named)
     if named and runs > 1:
-        yield Wanted("further trainings", "runs/*/seed-*/model.yaml", named * (runs - 1))
+        yield ExpectedFiles("further trainings", "runs/*/seed-*/model.yaml", named * (runs - 1))
 
 
 def _runs(

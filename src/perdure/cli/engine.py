@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from perdure.engine.piece import Engine
+    from perdure.engine.pool import Engine
 
 __all__ = ["BATCH_SIZE", "DEVICE", "ENGINE", "RAY_ADDRESS", "WORKERS", "chosen_engine"]
 
@@ -68,7 +68,7 @@ def chosen_engine(engine: str, workers: int, address: str | None) -> Engine:
     """
     from perdure.core.check import check_choice, check_counts
     from perdure.core.errors import SettingError
-    from perdure.engine.local import InProcess, Processes
+    from perdure.engine.pool import InProcess, Processes
     from perdure.engine.ray import Ray
 
     check_choice("engine", engine, ("local", "ray"))

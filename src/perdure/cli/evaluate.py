@@ -1,4 +1,4 @@
-"""`perdure evaluate`: judge the maps of an explaining run."""
+"""`perdure evaluate`: evaluate the maps of an explaining run."""
 
 from __future__ import annotations
 
@@ -46,11 +46,10 @@ def evaluate(
     """
     from perdure.core.registry import METHODS, METRICS, folder_name
     from perdure.core.written import with_digests
-    from perdure.engine.explain import shard_count
-    from perdure.engine.fitted import prepared
-    from perdure.engine.judge import Judging, default_metrics, judge
+    from perdure.engine.evaluate import EvaluateJob, default_metrics, evaluate_maps
+    from perdure.engine.explain import fit_method, shard_count
     from perdure.engine.summaries import score_numbers, stored_scores
-    from perdure.records.plan import Wanted
+    from perdure.records.plan import ExpectedFiles
     from perdure.records.scores import Case
     from perdure.training.settings import Training
 
@@ -60,7 +59,7 @@ def evaluate(
     splits, how = read_by((source,), load_data(asked["data"], asked["seed"])), Training(**asked["training"])
     explained = source.trained(splits, how, seed=asked["seed"], folder=run / "model", device=device)
     batch = load_batch(splits, asked["split"], asked["limit"])
-    method = prepared(METHODS.make(asked["method"]), explained, other_samples(splits, asked["split"]))
+    method = fit_method(METHODS.make(asked["method"]), explained, other_samples(splits, asked["split"]))
     names = tuple(metric) or default_metrics(batch)
     if not names:
         raise SettingError(f"no metric is asked for, and {asked['data']} has no truth", "name one: --metric insertion")
@@ -69,14 +68,14 @@ def evaluate(
     case = Case("evaluate", asked["data"], asked["model"], asked["method"], asked["seed"])
     parts = shard_count(batch)
     _tell_unfinished(run, parts)
-    scored = [Wanted(f"scores by {name}", f"scores/{folder_name(name)}/part-*.parquet", parts) for name in names]
+    scored = [ExpectedFiles(f"scores by {name}", f"scores/{folder_name(name)}/part-*.parquet", parts) for name in names]
     keep_plan(context, run, *scored)
     numbers: dict[str, Estimate] = {}
     for made, name in zip(judges, names, strict=True):
         scores = run / "scores" / folder_name(name)
         with bar(f"scoring by {name}") as progress:
-            judge(
-                Judging(explained, batch, run / "maps", (made,), scores, case, method),
+            evaluate_maps(
+                EvaluateJob(explained, batch, run / "maps", (made,), scores, case, method),
                 shared,
                 progress,
             )

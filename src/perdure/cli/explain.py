@@ -98,10 +98,9 @@ def explain(
     from perdure.core.registry import METHODS
     from perdure.core.target import LABEL_TARGETS
     from perdure.core.written import with_digests
-    from perdure.engine.explain import Explaining, shard_count
+    from perdure.engine.explain import ExplainJob, fit_method, shard_count
     from perdure.engine.explain import explain as run_explain
-    from perdure.engine.fitted import prepared
-    from perdure.records.plan import Wanted
+    from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
     from perdure.stability.checks import check_methods
 
@@ -120,13 +119,13 @@ def explain(
     kept = None if weights is None else str(weights)
     samples = (data, with_digests(method, made), split, limit, seed, explain_class, target)
     open_run(folder, vars(ExplainSettings(model, kept, *samples, device, asdict(how), source.described)))
-    training_of = [Wanted("training", "model/model.yaml")] * (source.load is None)
-    keep_plan(context, folder, *training_of, Wanted("maps", "maps/part-*.parquet", shard_count(batch)))
+    training_of = [ExpectedFiles("training", "model/model.yaml")] * (source.load is None)
+    keep_plan(context, folder, *training_of, ExpectedFiles("maps", "maps/part-*.parquet", shard_count(batch)))
     with bar(f"{source.doing(folder / 'model')} {model}") as progress:
         trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress, device=device)
     maps = folder / "maps"
-    fitted = prepared(made, trained, other_samples(splits, split))
-    work = Explaining(trained, batch, fitted, maps, model, split, seed, explain_class, target)  # type: ignore[arg-type]
+    fitted = fit_method(made, trained, other_samples(splits, split))
+    work = ExplainJob(trained, batch, fitted, maps, model, split, seed, explain_class, target)  # type: ignore[arg-type]
     with bar("explaining") as progress:
         run_explain(work, shared, progress)
     if as_json:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.cli.models import asks_for_code
 from perdure.core.errors import RunFolderError
-from perdure.records.plan import Wanted, read_plans
-from perdure.records.run import Run, read_run
+from perdure.records.plan import ExpectedFiles, read_plans
+from perdure.records.run import RunFolder, read_run
 from perdure.records.status import read_status
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ KINDS = ("audit", "reproduce", "path")
 """What has a page: a record KIND.json and its arrays KIND.npz."""
 
 
-def record_and_page(kind: str) -> tuple[Wanted, ...]:
+def record_and_page(kind: str) -> tuple[ExpectedFiles, ...]:
     """Name the files that a command with a page ends with.
 
     Args:
@@ -33,7 +33,7 @@ def record_and_page(kind: str) -> tuple[Wanted, ...]:
     Returns:
         The record and the page.
     """
-    return Wanted("record", f"{kind}.json"), Wanted("page", "report.html")
+    return ExpectedFiles("record", f"{kind}.json"), ExpectedFiles("page", "report.html")
 
 
 def write_page(folder: Path) -> Path:
@@ -49,7 +49,7 @@ def write_page(folder: Path) -> Path:
         RunFolderError: when the folder holds no finished record, or a damaged one.
     """
     from perdure.records.files import write_text
-    from perdure.records.record import read_record, undamaged
+    from perdure.records.record import damage_errors, read_record
     from perdure.report.pages.page import render
 
     run = read_run(folder)
@@ -57,7 +57,7 @@ def write_page(folder: Path) -> Path:
     if kind is None:
         raise RunFolderError(*_no_page(run))
     record, arrays = read_record(folder, kind)
-    with undamaged(folder, kind):
+    with damage_errors(folder, kind):
         page = render(_page(kind, record, arrays))
     write_text(folder / "report.html", page)
     return folder / "report.html"
@@ -76,7 +76,7 @@ def began(folder: Path) -> str:
     return plans[0].words[0] if plans else ""
 
 
-def _no_page(run: Run) -> tuple[str, str]:
+def _no_page(run: RunFolder) -> tuple[str, str]:
     """Say why a run has no page, and what shows its results."""
     kind = began(run.path)
     if kind in KINDS:
@@ -89,21 +89,21 @@ def _no_page(run: Run) -> tuple[str, str]:
     )
 
 
-def _after_explain(run: Run) -> str:
+def _after_explain(run: RunFolder) -> str:
     scores = shlex.join(("perdure", "evaluate", str(run.path), *_factory(run.config["model"], "--model")))
     weights = ("--weights", run.config["weights"]) if run.config["weights"] else ()
     audit = shlex.join(("perdure", "audit", run.config["model"], run.config["data"], *weights))
     return f"for the scores of its maps: {scores}; for a page with verdicts: {audit}"
 
 
-def _after_train(run: Run) -> str:
+def _after_train(run: RunFolder) -> str:
     folder, source = str(next(run.path.glob("seed-*/"), "FOLDER")), run.config["model"]["source"]
     own = isinstance(source, dict) and "code" in source
     model = (source["source"], run.config["data"], "--weights", folder) if own else (folder, run.config["data"])
     return f"for a page about a trained model: {shlex.join(('perdure', 'audit', *model))}"
 
 
-def _after_study(run: Run) -> str:
+def _after_study(run: RunFolder) -> str:
     status = read_status(run.path)
     shown = ", ".join(str(run.path / name) for name in status.pictures)
     return f"open {shown}" if shown else f"finish it first: {status.left}"
@@ -113,7 +113,7 @@ def _factory(model: str, option: str) -> tuple[str, ...]:
     return (option, model) if asks_for_code(model) else ()
 
 
-INSTEAD: Mapping[str, Callable[[Run], str]] = {
+INSTEAD: Mapping[str, Callable[[RunFolder], str]] = {
     "explain": _after_explain,
     "train": _after_train,
     "study": _after_study,

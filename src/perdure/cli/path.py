@@ -68,7 +68,7 @@ def path(
 
     from perdure.core.registry import METHODS
     from perdure.landscape.ends import find_recorded_data, load_ends
-    from perdure.records.plan import Wanted
+    from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
     from perdure.stability.path_record import PathSettings
     from perdure.stability.paths import PathBudget, find_paths
@@ -89,7 +89,7 @@ def path(
     folder = out or default_folder(context, f"path-{first}-{second}-{seed}", "first", "second", "seed")
     ends_of = {"ends": ends.names, "digests": ends.digests, "data": found[0], "data_seed": found[1]}
     run = open_run(folder, {**ends_of, **asdict(settings), "device": device})
-    keep_plan(context, folder, Wanted("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
+    keep_plan(context, folder, ExpectedFiles("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes
     with busy("checking both ends") as tell:
         record = find_paths(ends, splits, settings, run, PathBudget(seconds, tell, shared))

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from perdure.records.plan import FOLDER, Plan, Wanted, write_plan
+from perdure.records.plan import FOLDER, ExpectedFiles, Plan, write_plan
 
 __all__ = ["keep_plan"]
 
@@ -16,7 +16,7 @@ SILENT = ("out", "as_json")
 """Parameters that say where and how, not what."""
 
 
-def keep_plan(context: typer.Context, folder: Path, *wanted: Wanted) -> None:
+def keep_plan(context: typer.Context, folder: Path, *wanted: ExpectedFiles) -> None:
     """Keep in the run folder which command writes there, and what it will write.
 
     Args:

@@ -30,9 +30,9 @@ from perdure.cli.sources import (
     read_as,
 )
 from perdure.core.errors import SettingError
-from perdure.records.folders import MODEL, misplaced
+from perdure.records.folders import MODEL, wrong_folder_error
 from perdure.records.place import exists
-from perdure.records.plan import Wanted
+from perdure.records.plan import ExpectedFiles
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from perdure.core.abilities import Architecture
     from perdure.core.batch import Batch
     from perdure.data._splits import Splits
-    from perdure.engine.piece import Engine
+    from perdure.engine.pool import Engine
     from perdure.training.settings import Training
 
 __all__ = ["reproduce", "train_runs"]
@@ -104,7 +104,7 @@ def reproduce(
     folder = out or default_folder(context, f"reproduce-{model}-{data}-{vary}-{seed}", "model", "data", "vary", "seed")
     named = {"model": model, "described": source.described if source else digests, "data": data}
     run = open_run(folder, {**named, **asdict(settings), **made, "device": device})
-    trainings = [Wanted("trainings", f"runs/{vary}-*/model.yaml", runs)] * (source is not None)
+    trainings = [ExpectedFiles("trainings", f"runs/{vary}-*/model.yaml", runs)] * (source is not None)
     parts = len(methods) * shard_count(select(splits.test, slice(0, samples)))
     keep_plan(context, folder, *trainings, *_explained((len(there) or runs) * parts))
     if source:
@@ -181,9 +181,9 @@ def _example(
     return source.untrained(read, device), read
 
 
-def _explained(parts: int) -> tuple[Wanted, ...]:
+def _explained(parts: int) -> tuple[ExpectedFiles, ...]:
     """Name what is written once the runs are trained."""
-    return Wanted("maps", "maps/*/*/part-*.parquet", parts), *record_and_page("reproduce")
+    return ExpectedFiles("maps", "maps/*/*/part-*.parquet", parts), *record_and_page("reproduce")
 
 
 def _trained(folders: Sequence[Path]) -> dict[str, Path]:
@@ -193,11 +193,11 @@ def _trained(folders: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         if not exists(folder):
-            raise misplaced(SettingError, folder, "holds no trained run", MODEL)
+            raise wrong_folder_error(SettingError, folder, "holds no trained run", MODEL)
         inside = [path.parent for pattern in ("*", "runs/*") for path in sorted(folder.glob(f"{pattern}/model.yaml"))]
         some = [folder] if is_finished(folder) else inside
         if not some:
-            raise misplaced(SettingError, folder, "holds no trained run", MODEL)
+            raise wrong_folder_error(SettingError, folder, "holds no trained run", MODEL)
         for path in some:
             name = path.name.replace("-", " ", 1)
             found[name if name not in found else str(path)] = path

@@ -26,7 +26,7 @@ def status(
 
     Nothing is computed or changed; the folder may be one that another process is writing to.
     """
-    from perdure.records.run import flat
+    from perdure.records.run import flatten_settings
     from perdure.records.status import read_status
 
     found = read_status(run)
@@ -36,7 +36,7 @@ def status(
         there = {"commands": commands, "failures": found.failures, "pictures": found.pictures, "left": found.left}
         print_json(about | there)
         return
-    settings = [(name, _shown(value)) for name, value in flat(found.run.config).items()]
+    settings = [(name, _shown(value)) for name, value in flatten_settings(found.run.config).items()]
     print_table(f"{found.run.path} · {found.kind or 'made without the command line'}", ("setting", "value"), settings)
     say(f"\nbegun {found.run.created} by perdure {found.run.version}, last written {found.written or 'is not known'}\n")
     for command in found.commands:

@@ -34,7 +34,7 @@ def study(
     The same command goes on where it was interrupted.
     """
     from perdure.core.registry import STUDIES
-    from perdure.records.plan import Wanted
+    from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
     from perdure.studies._table import CONCLUSION, average_runs, run_study
 
@@ -45,8 +45,8 @@ def study(
     what = STUDIES.make(name, given)
     folder = out or default_folder(context, name + ("-smoke" if smoke else ""), "name", "smoke")
     open_run(folder, {"study": name.partition(":")[0], **asdict(what)})
-    cells = Wanted("cells", "cells/part-*.parquet", len(what.cells()))
-    keep_plan(context, folder, cells, Wanted("table", "table.csv"))
+    cells = ExpectedFiles("cells", "cells/part-*.parquet", len(what.cells()))
+    keep_plan(context, folder, cells, ExpectedFiles("table", "table.csv"))
     with bar(f"study {name}") as progress:
         rows = run_study(what, folder, shared, progress)
     if as_json:

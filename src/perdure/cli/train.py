@@ -36,7 +36,7 @@ def train(
     """Train a named model, once or from several seeds; each run is a function of its seed alone."""
     from perdure.core.registry import name_of
     from perdure.engine.pool import run_pieces
-    from perdure.records.plan import Wanted
+    from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
     from perdure.training.checkpoint import load_checkpoint
     from perdure.training.train import Runs
@@ -48,7 +48,7 @@ def train(
     folder = out or default_folder(context, f"train-{model}-{data}-{seed}", "model", "data", "seed", "seeds")
     described = {"name": name_of(config), **asdict(config), "source": source.described}
     open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(how), "device": device})
-    keep_plan(context, folder, Wanted("trainings", "seed-*/model.yaml", seeds))
+    keep_plan(context, folder, ExpectedFiles("trainings", "seed-*/model.yaml", seeds))
     runs = Runs(config, splits, how, folder, device=device)
     wanted = list(range(seed, seed + seeds))
     with bar(f"training {model}") as progress:

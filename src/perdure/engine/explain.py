@@ -14,41 +14,42 @@ from perdure.attribution._attribute import attribute, attribute_cached
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, select
 from perdure.core.cached_forward import forward_with_graph
-from perdure.core.method import Method
+from perdure.core.method import Method, NeedsFit
 from perdure.core.outputs import declared_outputs, predicted_class
 from perdure.core.query import row_limit
 from perdure.core.random import stream
 from perdure.core.target import LABEL_TARGETS
-from perdure.engine.piece import Engine
-from perdure.engine.pool import Progress, run_pieces
+from perdure.core.threads import one_thread
+from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import attribution_table
 from perdure.records.parts import finished_parts, write_part
 from perdure.training.predict import predict
 
-__all__ = ["SHARD", "Explaining", "explain", "shard_count"]
+__all__ = ["SEEN", "SHARD", "ExplainJob", "explain", "fit_method", "shard_count"]
+
 
 SHARD = 128
 """Samples in a part."""
 
 
 @dataclass(frozen=True, eq=False)
-class Explaining:
-    """The explanation of a batch, shard by shard.
+class ExplainJob:
+    """The explanation of a batch, in shards.
 
     Args:
-        model: A trained classifier.
-        batch: The samples.
-        method: How to explain them.
-        folder: Where the parts go.
-        model_name: For the record.
-        split: Of the samples, for the record.
-        seed: Of the model's training and of what the method draws.
+        model: Trained classifier.
+        batch: Samples.
+        method: Attribution method.
+        folder: Folder of the parts.
+        model_name: Name of the model, for the record.
+        split: Split of the samples, for the record.
+        seed: Seed of the model's training, and of the method's random draws.
         explained: Whether to explain the predicted class of each sample or its label.
-        target: Name of what is explained of that class, such as "logit" or "probability".
+        target: Target of that class, such as "logit" or "probability".
         batch_size: Most rows in one call of the model; None for a number that suits the size of a sample.
-        shard: Samples in a part; fixed, so that the results do not depend on how the work is shared out.
+        shard: Samples in a part; fixed, so that the results do not depend on the number of workers.
     """
 
     model: nn.Module
@@ -99,13 +100,13 @@ class Explaining:
         write_part(self.folder, index, table)
 
 
-def explain(work: Explaining, workers: int | Engine = 1, progress: Progress | None = None) -> None:
+def explain(work: ExplainJob, workers: int | Engine = 1, progress: Progress | None = None) -> None:
     """Explain all shards that are not finished.
 
     Args:
-        work: What to explain, and how.
-        workers: Processes that share the shards, or an engine; the results are the same for any.
-        progress: Told after each shard.
+        work: Job to do.
+        workers: Number of processes, or an engine; the results are the same for any.
+        progress: Function that is called after each shard.
     """
     done = finished_parts(work.folder)
     todo = [index for index in range(shard_count(work.batch, work.shard)) if index not in done]
@@ -116,7 +117,7 @@ def shard_count(batch: Batch, shard: int = SHARD) -> int:
     """Count the parts that the explanation of a batch will have.
 
     Args:
-        batch: The samples.
+        batch: Samples.
         shard: Samples in a part.
 
     Returns:
@@ -128,3 +129,33 @@ def shard_count(batch: Batch, shard: int = SHARD) -> int:
         2
     """
     return -(-len(batch) // shard)
+
+
+SEEN = 1000
+"""Most samples that a method is fitted to."""
+
+
+def fit_method(method: Method, model: nn.Module, batch: Batch) -> Method:
+    """Fit a method that needs samples; return any other unchanged.
+
+    The same model and samples give the same method, so a method can be fitted again for metrics that explain.
+
+    Args:
+        method: Attribution method.
+        model: Model that will be explained.
+        batch: Samples like those that will be explained, but not these; the first 1000 are used.
+
+    Returns:
+        A method that can explain the model.
+
+    Example:
+        >>> from perdure.attribution.input_iba import InputIBA
+        >>> import torch
+        >>> batch = Batch(torch.randn(4, 3, 2), torch.zeros(4).long())
+        >>> fit_method(InputIBA(), nn.Flatten(), batch).is_fitted
+        True
+    """
+    if not isinstance(method, NeedsFit) or method.is_fitted:
+        return method
+    with one_thread():
+        return method.fit(model, embed_batch(model, select(batch, slice(0, SEEN))))

@@ -1,4 +1,4 @@
-"""The engine of many machines: Ray."""
+"""An engine for many machines, by Ray."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ import torch
 from perdure.core.copy import without_graphs
 from perdure.core.errors import EngineError
 from perdure.core.optional import require
-from perdure.engine.piece import DEATHS, Work, do
+from perdure.engine.pool import DEATHS, Work, do
 
 __all__ = ["Ray"]
 
 
 @dataclass(frozen=True)
 class Ray:
-    """Share the pieces among Ray actors; those that a dying one had under way are done again.
+    """Divide the pieces among Ray actors; the unfinished pieces of an actor that dies are done again.
 
-    Each actor gets the work once, and then numbers of pieces. Results do not travel: the pieces store them, so that
-    on several machines the run folder must be one that all of them reach, such as s3://bucket/run.
+    Each actor receives the work once, and then numbers of pieces. The pieces store their results themselves, so on
+    several machines all of them must have access to the run folder, such as s3://bucket/run.
 
     Args:
-        workers: Actors, with one core each.
-        address: Of a running cluster, or "auto" for the one of this machine; None starts Ray here and ends it after.
+        workers: Number of actors, with one core each.
+        address: Address of a running cluster, or "auto" for that of this machine; None starts Ray for this call.
     """
 
     workers: int = 2
@@ -42,8 +42,8 @@ class Ray:
         """Do every piece once.
 
         Args:
-            work: Does a piece.
-            pieces: The numbers of the pieces.
+            work: Work that does a piece.
+            pieces: Numbers of the pieces.
 
         Yields:
             The number of each piece when its result is stored.
@@ -52,23 +52,23 @@ class Ray:
             DependencyError: When Ray is not installed.
             EngineError: When there is no cluster at the address, or actors die again and again.
         """
-        with _joined(self.address, self.workers) as ray:
+        with _connect(self.address, self.workers) as ray:
             shared = [ray.put(without_graphs(work))]
             actor = ray.remote(_Worker).options(num_cpus=1, max_restarts=-1, max_task_retries=DEATHS - 1)
             free = deque(actor.remote(Path.cwd()) for _ in range(min(self.workers, len(pieces))))
-            waiting, under_way = deque(pieces), dict[Any, tuple[int, Any]]()
-            while waiting or under_way:
+            waiting, in_progress = deque(pieces), dict[Any, tuple[int, Any]]()
+            while waiting or in_progress:
                 while waiting and free:
-                    piece, one = waiting.popleft(), free.popleft()
-                    under_way[one.do.remote(shared, piece)] = piece, one
-                for reference in ray.wait(list(under_way))[0]:
-                    piece, one = under_way.pop(reference)
+                    piece, worker = waiting.popleft(), free.popleft()
+                    in_progress[worker.do.remote(shared, piece)] = piece, worker
+                for reference in ray.wait(list(in_progress))[0]:
+                    piece, worker = in_progress.pop(reference)
                     yield _result(ray, reference, piece)
-                    free.append(one)
+                    free.append(worker)
 
 
 class _Worker:
-    """What does pieces on some machine."""
+    """An actor that does pieces on some machine."""
 
     def __init__(self, folder: Path) -> None:
         torch.set_num_threads(1)
@@ -83,7 +83,7 @@ class _Worker:
 
 
 def _result(ray: Any, reference: Any, piece: int) -> int:
-    """Wait for a piece; its own error is raised as it was."""
+    """Wait for a piece, and raise its error unchanged."""
     try:
         done: int = ray.get(reference)
         return done
@@ -92,13 +92,13 @@ def _result(ray: Any, reference: Any, piece: int) -> int:
     except ray.exceptions.RayActorError as error:
         raise EngineError(
             f"actors died {DEATHS} times while they worked on part {piece}: {str(error).splitlines()[0]}",
-            "look at the logs of Ray: too little memory is the usual cause; finished parts are kept",
+            "read the logs of Ray: too little memory is the usual cause; finished parts are kept",
         ) from error
 
 
 @contextmanager
-def _joined(address: str | None, workers: int) -> Iterator[Any]:
-    """Join a cluster, or start one on this machine; one that was joined before is used and left running."""
+def _connect(address: str | None, workers: int) -> Iterator[Any]:
+    """Connect to a cluster, or start one on this machine; an existing connection is used and left open."""
     ray = require("ray", extra="ray", purpose="the engine 'ray'")
     if ray.is_initialized():
         yield ray
@@ -107,7 +107,7 @@ def _joined(address: str | None, workers: int) -> Iterator[Any]:
         if address is None:
             ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=ERROR)
         else:
-            _knock(address)
+            _check_address(address)
             ray.init(address, log_to_driver=False, logging_level=ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         raise EngineError(
@@ -120,8 +120,8 @@ def _joined(address: str | None, workers: int) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _knock(address: str) -> None:
-    """Fail at once where nobody answers; Ray itself tries for minutes."""
+def _check_address(address: str) -> None:
+    """Fail at once where no cluster responds; Ray itself tries for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdigit():
         socket.create_connection((host, int(port)), timeout=5).close()

@@ -1,4 +1,4 @@
-"""Stored scores in a few numbers."""
+"""Summaries of stored scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
     """Read the scores of a folder, all parts together.
 
     Args:
-        folder: Where `judge` wrote them.
+        folder: Folder that `evaluate_maps` wrote.
 
     Returns:
         One score per metric, its further numbers in `aux`.
@@ -37,8 +37,8 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
     columns: dict[str, dict[str, Tensor]] = {}
     for name in pc.unique(table["metric"]).to_pylist():
         rows = table.filter(pc.equal(table["metric"], name))
-        found = {key: rows[key] for key in ("value", "null", "ceiling") if rows[key].null_count == 0}
-        columns[name] = {key: torch.tensor(column.to_pylist()) for key, column in found.items()}
+        present = {key: rows[key] for key in ("value", "null", "ceiling") if rows[key].null_count == 0}
+        columns[name] = {key: torch.tensor(column.to_pylist()) for key, column in present.items()}
         if rows["curve"].null_count == 0:
             columns[name]["curve"] = torch.tensor(rows["curve"].to_pylist())
     return {name: _score(name, columns) for name, column in columns.items() if "null" in column}
@@ -48,8 +48,8 @@ def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Estimate]
     """Average scores over their samples, with bootstrap intervals.
 
     Args:
-        scores: By metric.
-        seed: Of the bootstrap.
+        scores: Scores by metric.
+        seed: Seed of the bootstrap.
 
     Returns:
         One number per metric, between its null and its ceiling.
@@ -65,5 +65,5 @@ def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Estimate]
 def _score(name: str, columns: Mapping[str, Mapping[str, Tensor]]) -> Score:
     own = columns[name]
     start = f"{name}."
-    aux = {key.removeprefix(start): some["value"] for key, some in columns.items() if key.startswith(start)}
+    aux = {key.removeprefix(start): column["value"] for key, column in columns.items() if key.startswith(start)}
     return Score(name, own["value"], own["null"], own["ceiling"], own.get("curve"), aux)

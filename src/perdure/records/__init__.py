@@ -1,1 +1,1 @@
-"""The memory: run folders and Parquet parts; the only room that writes."""
+"""Run folders and Parquet parts; the only package that writes files of results."""

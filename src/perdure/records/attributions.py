@@ -18,9 +18,9 @@ from perdure.core.batch import Batch
 from perdure.core.errors import PartError
 from perdure.core.foreign import foreign
 from perdure.ops.position import to_sites
-from perdure.records.folders import PART, misplaced
+from perdure.records.folders import PART, wrong_folder_error
 from perdure.records.parts import part_paths, read_part
-from perdure.records.place import place, reached
+from perdure.records.place import place, read_errors
 
 __all__ = ["StoredMaps", "attribution_table", "read_attributions", "read_maps"]
 
@@ -30,19 +30,19 @@ _WIDE = (torch.float32, torch.float64)
 
 @dataclass(frozen=True, eq=False)
 class StoredMaps:
-    """The maps of one part, as they were before they were stored.
+    """The maps of one part, equal to those that were stored.
 
     Args:
-        attribution: Values, padded with zeros, and how they came about.
-        id: The name of each sample.
-        label: The class of each sample.
-        prediction: The class the model gave to it.
-        explained: The class whose output the map explains.
+        attribution: Values, padded with zeros, and their provenance.
+        id: Name of each sample.
+        label: Class of each sample.
+        prediction: Predicted class of each sample.
+        explained: Class whose output each map explains.
         length: Valid steps of each sample.
-        truth: The sites known to matter, false at padded steps; None when unknown.
-        split: The split the samples belong to.
+        truth: Elements known to matter, false at padded steps; None when unknown.
+        split: Split that the samples belong to.
         model: Name of the model.
-        seed: Of the training run of that model.
+        seed: Seed of the training run of that model.
     """
 
     attribution: Attribution
@@ -67,20 +67,20 @@ def attribution_table(
     model: str,
     seed: int,
 ) -> pa.Table:
-    """Lay attributions out as rows.
+    """Write attributions as rows of a table.
 
     The values of a sample are flat, in row-major order, without padded steps; `shape` gives their shape.
     Narrower floats than 32 bits are widened, which keeps their values.
 
     Args:
-        attribution: The maps of a batch.
-        batch: The samples they explain; its inputs are not stored. Its truth may tell of the tokens of texts,
-            (batch, time), where the maps tell of the features of their embeddings.
-        prediction: The class the model gives to each sample.
-        explained: The class whose output each map explains.
-        split: The split the samples belong to.
+        attribution: Maps of a batch.
+        batch: Samples that they explain; its inputs are not stored. Its truth may mark the tokens of texts,
+            (batch, time), where the maps have the features of their embeddings.
+        prediction: Predicted class of each sample.
+        explained: Class whose output each map explains.
+        split: Split that the samples belong to.
         model: Name of the model.
-        seed: Of the training run of that model.
+        seed: Seed of the training run of that model.
 
     Returns:
         Columns sample_id, split, model, seed, method, target, label, prediction, explained, length, shape,
@@ -90,8 +90,8 @@ def attribution_table(
         >>> record = Provenance("gradient", {}, "logit", None, {}, "none", 1, 1)
         >>> maps = Attribution(torch.ones(1, 3, 2), ("batch", "time", "feature"), record)
         >>> batch = Batch(torch.zeros(1, 3, 2), torch.tensor([0]), mask=torch.tensor([[True, True, False]]))
-        >>> one = torch.tensor([1])
-        >>> table = attribution_table(maps, batch, one, one, split="test", model="lstm", seed=0)
+        >>> label = torch.tensor([1])
+        >>> table = attribution_table(maps, batch, label, label, split="test", model="lstm", seed=0)
         >>> table["shape"].to_pylist(), table["attribution"].to_pylist()
         ([[2, 2]], [[1.0, 1.0, 1.0, 1.0]])
     """
@@ -124,7 +124,7 @@ def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:
     """Read all maps of a folder, bit-equal to those that were stored.
 
     Args:
-        folder: The run folder of `perdure explain`, or the folder of the parts, which is `maps` in it.
+        folder: Run folder of `perdure explain`, or the folder of the parts, which is `maps` in it.
 
     Returns:
         One entry per part, in the order of their numbers, since each part has its own provenance.
@@ -134,10 +134,10 @@ def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:
             some.
     """
     folder = place(folder)
-    with reached(folder):
+    with read_errors(folder):
         paths = part_paths(folder) or part_paths(folder / "maps")
     if not paths:
-        raise misplaced(PartError, folder, "holds no maps", PART)
+        raise wrong_folder_error(PartError, folder, "holds no maps", PART)
     return tuple(read_maps(path) for path in paths.values())
 
 
@@ -145,7 +145,7 @@ def read_maps(path: Path) -> StoredMaps:
     """Read the maps of one part, bit-equal to those that were stored.
 
     Args:
-        path: Its file.
+        path: File of the part.
 
     Returns:
         The maps.
@@ -156,7 +156,7 @@ def read_maps(path: Path) -> StoredMaps:
     table = read_part(path)
     if _KEY not in (table.schema.metadata or {}):
         raise PartError(f"{path} holds no attributions", "give the folder that 'perdure explain' wrote")
-    remedy = "delete this file and run the same command again; only this part is computed anew"
+    remedy = "delete this file and run the same command again; only this part is computed again"
     with foreign(PartError, f"{path} is damaged: its reader", remedy):
         return _maps(table)
 
@@ -165,8 +165,8 @@ def _maps(table: pa.Table) -> StoredMaps:
     about: dict[str, Any] = json.loads(table.schema.metadata[_KEY])
     numbers = {name: torch.tensor(table[name].to_pylist()) for name in ("label", "prediction", "explained", "length")}
     layout, site = (numbers["length"], about["steps"]), table["shape"][0].as_py()[1:]
-    values, record = _padded(table["attribution"], *layout, site), Provenance(**about["provenance"])
-    truth = None if table["truth"].null_count else _padded(table["truth"], *layout, about.get("truth_site", site))
+    values, record = _pad(table["attribution"], *layout, site), Provenance(**about["provenance"])
+    truth = None if table["truth"].null_count else _pad(table["truth"], *layout, about.get("truth_site", site))
     return StoredMaps(
         attribution=Attribution(values, tuple(about["dims"]), record),
         id=tuple(table["sample_id"].to_pylist()),
@@ -194,9 +194,9 @@ def _lists(values: Tensor, mask: Tensor | None) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets.numpy(), pa.int32()), pa.array(kept.flatten().numpy()))
 
 
-def _padded(column: pa.ChunkedArray, length: Tensor, steps: int, site: list[int]) -> Tensor:
+def _pad(column: pa.ChunkedArray, length: Tensor, steps: int, site: list[int]) -> Tensor:
     """Undo `_lists`."""
     flat = torch.from_numpy(column.combine_chunks().flatten().to_numpy(zero_copy_only=False).copy())
-    padded = torch.zeros(len(length), steps, *site, dtype=flat.dtype)
-    padded[torch.arange(steps) < length[:, None]] = flat.reshape(-1, *site)
-    return padded
+    result = torch.zeros(len(length), steps, *site, dtype=flat.dtype)
+    result[torch.arange(steps) < length[:, None]] = flat.reshape(-1, *site)
+    return result

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Write files that are either complete or absent."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _UNFINISHED = ".perdure-tmp"
 def atomic(path: Path) -> Iterator[BinaryIO]:
     """Open a file that appears under its name only when it is complete.
 
-    It is written under a temporary name in the same folder, brought to the disk and renamed. When anything
-    fails the temporary file goes and what stood at `path` before stays. To a store it is sent in one piece, which
-    stores show as a whole or not at all.
+    It is written under a temporary name in the same folder, flushed to the disk and renamed. After a failure the
+    temporary file is removed and an earlier file at `path` is kept. To a store it is sent in one piece, which stores
+    show as a whole or not at all.
 
     Args:
-        path: The name of the finished file; missing folders are made.
+        path: Name of the finished file; missing folders are made.
 
     Yields:
         A binary file to write to.
@@ -62,11 +62,11 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file, or leave what was there.
+    """Write a complete file, or keep the earlier one.
 
     Args:
-        path: The name of the file.
-        data: Its content.
+        path: Name of the file.
+        data: Content of the file.
 
     Raises:
         RunFolderError: When the system cannot write.
@@ -76,11 +76,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file in UTF-8, or leave what was there.
+    """Write a complete text file in UTF-8, or keep the earlier one.
 
     Args:
-        path: The name of the file.
-        text: Its content.
+        path: Name of the file.
+        text: Content of the file.
 
     Raises:
         RunFolderError: When the system cannot write.
@@ -89,10 +89,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Tell whether a file is what a killed process left half written.
+    """Return whether a file is one that a killed process left incomplete.
 
     Args:
-        path: Any file.
+        path: File.
 
     Returns:
         True for temporary files of `atomic`.
@@ -101,10 +101,10 @@ def is_unfinished(path: Path) -> bool:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove what killed processes left half written.
+    """Remove the incomplete files of killed processes.
 
     Args:
-        folder: Searched with all folders inside; no other process may be writing there. Stores hold no such files.
+        folder: Folder to search with all folders inside; no other process may be writing there. Stores have none.
     """
     if not is_local(folder):
         return

@@ -1,4 +1,4 @@
-"""What a folder is, for readers that are given another folder than the one they read."""
+"""Describe a folder, for readers of a folder of another kind."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perdure.core.errors import PerdureError
-from perdure.records.place import reached, readable
+from perdure.records.place import read_errors, readable
 
-__all__ = ["describe", "misplaced"]
+__all__ = ["describe", "wrong_folder_error"]
 
 RUN, MODEL, PART = "run.yaml", "model.yaml", "part-*.parquet"
 """What marks a run folder, a trained model, and maps or scores."""
@@ -23,22 +23,22 @@ NAMED = 3
 """How many folders a message names."""
 
 
-def misplaced(error: type[PerdureError], folder: Path, lack: str, mark: str) -> PerdureError:
-    """Make the error of a reader whose folder is another than it reads, with the folder that is meant.
+def wrong_folder_error(error: type[PerdureError], folder: Path, lack: str, mark: str) -> PerdureError:
+    """Make the error of a reader of a folder of the wrong kind, with the folder that is meant.
 
     Args:
         error: The class of the error.
-        folder: What was given.
-        lack: What is wrong with it, such as "is not a run folder".
+        folder: Folder that was given.
+        lack: Defect of the folder, such as "is not a run folder".
         mark: Name of the file that marks it, or a pattern.
 
     Returns:
         The error, to be raised.
     """
-    with reached(folder):
+    with read_errors(folder):
         cause = f"{folder} {lack}: {describe(folder)}"
         inside = list(dict.fromkeys(path.parent for path in _inside(folder, mark)))
-        above = next((one for one in folder.parents[:ABOVE] if next(one.glob(mark), None)), None)
+        above = next((parent for parent in folder.parents[:ABOVE] if next(parent.glob(mark), None)), None)
     if inside:
         return error(cause, f"give {'the folder' if len(inside) == 1 else 'one of the folders'} in it: {_few(inside)}")
     return error(
@@ -71,7 +71,7 @@ def describe(folder: Path) -> str:
 
 
 def _inside(folder: Path, mark: str) -> Iterator[Path]:
-    """Search the folders inside; those of a run lie deeper than others are searched."""
+    """Search the folders inside, one level deeper in a run folder."""
     if not folder.is_dir():
         return
     for depth in range(1, 4 if (folder / RUN).exists() else 3):

@@ -1,4 +1,4 @@
-"""Parts: results in Parquet files that appear one by one, each whole or absent."""
+"""Parts of results in Parquet files that appear one by one, each complete or absent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from perdure.records.place import readable
 __all__ = ["damage", "finished_parts", "part_path", "part_paths", "read_part", "read_parts", "write_part"]
 
 _ROWS = 64
-"""Rows of a row group: a reader of few samples decodes little."""
+"""Rows of a row group: so that reading few samples decodes little."""
 
 
 def part_path(folder: Path, index: int) -> Path:
-    """Name the file of a part.
+    """Return the path of a part.
 
     Args:
-        folder: Where the parts of one table live.
+        folder: Folder of the parts of one table.
         index: Number of the part.
 
     Returns:
@@ -40,7 +40,7 @@ def part_paths(folder: Path) -> dict[int, Path]:
     """Find the part files, whole or damaged.
 
     Args:
-        folder: Where the parts of one table live; may not exist yet.
+        folder: Folder of the parts of one table; may not exist yet.
 
     Returns:
         Paths by number of the part, ascending.
@@ -51,15 +51,15 @@ def part_paths(folder: Path) -> dict[int, Path]:
 
 
 def write_part(folder: Path, index: int, table: pa.Table) -> Path:
-    """Write one part, whole or not at all; the same table gives the same bytes.
+    """Write one part, completely or not at all; the same table gives the same bytes.
 
     Args:
-        folder: Where the parts of one table live.
+        folder: Folder of the parts of one table.
         index: Number of the part; an older part of this number is replaced.
-        table: The rows.
+        table: Rows.
 
     Returns:
-        Where it is.
+        The path of its file.
 
     Raises:
         RunFolderError: When the system cannot write.
@@ -76,10 +76,10 @@ def write_part(folder: Path, index: int, table: pa.Table) -> Path:
 
 
 def finished_parts(folder: Path) -> set[int]:
-    """Find the parts that need not be computed again.
+    """Find the parts that are finished.
 
     Args:
-        folder: Where the parts of one table live; may not exist yet.
+        folder: Folder of the parts of one table; may not exist yet.
 
     Returns:
         The numbers of the readable parts; a warning names each unreadable one.
@@ -95,13 +95,13 @@ def finished_parts(folder: Path) -> set[int]:
 
 
 def damage(path: Path) -> str | None:
-    """Tell whether a part can be read, by what its file says of itself.
+    """Check whether the file of a part can be opened.
 
     Args:
-        path: Its file.
+        path: File of the part.
 
     Returns:
-        What is wrong; None for a whole one.
+        The defect; None for a complete part.
     """
     try:
         with pq.ParquetFile(readable(path)):
@@ -114,7 +114,7 @@ def read_part(path: Path) -> pa.Table:
     """Read one part.
 
     Args:
-        path: Its file.
+        path: File of the part.
 
     Returns:
         The rows.
@@ -127,7 +127,7 @@ def read_part(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise PartError(
             f"{path} is truncated or damaged: {error}",
-            "delete this file and run the same command again; only this part is computed anew",
+            "delete this file and run the same command again; only this part is computed again",
         ) from error
 
 
@@ -135,7 +135,7 @@ def read_parts(folder: Path) -> pa.Table:
     """Read all parts of a table, in the order of their numbers.
 
     Args:
-        folder: Where the parts live.
+        folder: Folder of the parts.
 
     Returns:
         All rows.

@@ -1,4 +1,4 @@
-"""Where results go: a folder of this machine, or the URL of a store that many machines reach."""
+"""Paths of results: on this machine, or in a store that many machines use."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from urllib.request import url2pathname
 from perdure.core.errors import DependencyError, RunFolderError
 from perdure.core.foreign import foreign
 
-__all__ = ["exists", "is_local", "place", "reached", "readable"]
+__all__ = ["exists", "is_local", "place", "read_errors", "readable"]
 
 
 def place(name: Path | str) -> Path:
     """Find the path of a folder or file, of this machine or of a store.
 
     Args:
-        name: A path, or a URL that fsspec knows, such as s3://bucket/run.
+        name: Path, or URL of a store that fsspec supports, such as s3://bucket/run.
 
     Returns:
         The path; that of a store behaves like one of this machine.
 
     Raises:
-        DependencyError: When the package that speaks to this store is missing.
+        DependencyError: When the package for this store is missing.
         RunFolderError: When there is no such kind of store, it cannot be reached, or the URL names no folder of it.
 
     Example:
@@ -45,25 +45,26 @@ def place(name: Path | str) -> Path:
     try:
         from upath import UPath
 
-        found = UPath(name)
-        found.fs  # noqa: B018
+        path = UPath(name)
+        path.fs  # noqa: B018
     except ImportError as error:
         raise DependencyError(
-            f"{name} cannot be reached: {error}", "pip install 'perdure[remote]', and s3fs for s3:// or gcsfs for gs://"
+            f"{name} cannot be reached: {error}",
+            "pip install 'perdure[remote]', and s3fs for s3:// or gcsfs for gs://",
         ) from error
     except ValueError as error:
         remedy = "give a path, or a URL such as s3://bucket/run"
         raise RunFolderError(f"{name} is no URL of a known store: {error}", remedy) from error
     except OSError as error:
         raise RunFolderError(f"{name} cannot be reached: {error}", "check the address and the network") from error
-    return cast("Path", found)
+    return cast("Path", path)
 
 
 def is_local(path: Path) -> bool:
-    """Tell whether a path is one of this machine.
+    """Return whether a path is on this machine.
 
     Args:
-        path: From `place`.
+        path: Path from `place`.
 
     Returns:
         False for stores.
@@ -72,10 +73,10 @@ def is_local(path: Path) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Check whether there is a file or folder, whatever text the path was made from.
+    """Return whether there is a file or folder, for any text that the path was made from.
 
     Args:
-        path: From `place`.
+        path: Path from `place`.
 
     Returns:
         False also where the text is too long for a path, or cannot be one.
@@ -91,17 +92,17 @@ def exists(path: Path) -> bool:
 
 
 @contextmanager
-def reached(path: Path) -> Iterator[None]:
-    """Name what keeps a folder or store from being read.
+def read_errors(path: Path) -> Iterator[None]:
+    """Raise a named error where a folder or store cannot be read.
 
     Args:
-        path: From `place`; named in the message.
+        path: Path from `place`; named in the message.
 
     Yields:
         Nothing.
 
     Raises:
-        RunFolderError: When the system or the store refuses.
+        RunFolderError: When the system or the store cannot read it.
     """
     if not is_local(path):
         with foreign(RunFolderError, f"{path}: the store", "check the address, the credentials and the network"):
@@ -116,10 +117,10 @@ def reached(path: Path) -> Iterator[None]:
 
 
 def readable(path: Path) -> Path | IO[bytes]:
-    """Prepare a file for libraries that know the paths of this machine only.
+    """Prepare a file for libraries that support only paths on this machine.
 
     Args:
-        path: From `place`.
+        path: Path from `place`.
 
     Returns:
         The path, or the file of a store, open for reading.

@@ -1,4 +1,4 @@
-"""The plan of a command: what it set out to write into a run folder, and the words to go on with."""
+"""The plan of a command: the files it writes into a run folder, and the words that resume it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perdure.core.errors import RunFolderError
 from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.records.files import write_text
 
-__all__ = ["FOLDER", "Plan", "Wanted", "read_plans", "write_plan"]
+__all__ = ["FOLDER", "ExpectedFiles", "Plan", "read_plans", "write_plan"]
 
 FOLDER = "{folder}"
 """Stands for the run folder among the words of a plan, since folders are moved."""
@@ -22,13 +22,13 @@ _FILE = "plan.yaml"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExpectedFiles:
     """Files that a command writes one by one.
 
     Args:
-        name: What they are, in a word.
-        pattern: Of their paths in the run folder; a star stands for anything but a slash.
-        count: How many there will be.
+        name: Name of the kind of file.
+        pattern: Pattern of their paths in the run folder; a star matches anything but a slash.
+        count: Number of files when the command is finished.
     """
 
     name: str
@@ -38,36 +38,36 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command set out to write.
+    """The files that a command writes.
 
     Args:
-        words: Its name and arguments, with `FOLDER` for the run folder.
-        wanted: The files, in the order in which they are written.
+        words: Name and arguments of the command, with `FOLDER` for the run folder.
+        wanted: Files, in the order in which they are written.
     """
 
     words: tuple[str, ...]
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[ExpectedFiles, ...]
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Keep the plan of a command in its run folder, in place of an earlier one of the same command.
+    """Store the plan of a command in its run folder, in place of an earlier one of the same command.
 
     Args:
-        folder: Of the run.
-        plan: What is set out.
+        folder: Folder of the run.
+        plan: Plan to store.
 
     Raises:
         RunFolderError: When the folder cannot be written, or what is there is no plan.
     """
-    plans = {one.words[0]: one for one in read_plans(folder)} | {plan.words[0]: plan}
-    write_text(folder / _FILE, dump_yaml([_stored(one) for one in plans.values()]))
+    plans = {earlier.words[0]: earlier for earlier in read_plans(folder)} | {plan.words[0]: plan}
+    write_text(folder / _FILE, dump_yaml([_to_plain(item) for item in plans.values()]))
 
 
 def read_plans(folder: Path) -> tuple[Plan, ...]:
     """Read the plans of the commands that wrote into a run folder.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
 
     Returns:
         One plan for each command, the first one first; none where runs were made without the command line.
@@ -79,19 +79,21 @@ def read_plans(folder: Path) -> tuple[Plan, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(_read(one) for one in load_yaml(path.read_text(encoding="utf-8")))
+        return tuple(_read(item) for item in load_yaml(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
         raise RunFolderError(
             f"{path} was not written by perdure, or was changed since: {error!r}",
-            "delete it: nothing but 'perdure status' reads it",
+            "delete it: only 'perdure status' reads it",
         ) from error
 
 
-def _stored(plan: Plan) -> dict[str, Any]:
-    return {"words": list(plan.words), "wanted": [asdict(one) for one in plan.wanted]}
+def _to_plain(plan: Plan) -> dict[str, Any]:
+    return {"words": list(plan.words), "wanted": [asdict(files) for files in plan.wanted]}
 
 
 def _read(stored: Mapping[str, Any]) -> Plan:
-    wanted = tuple(Wanted(str(one["name"]), str(one["pattern"]), int(one["count"])) for one in stored["wanted"])
-    first, *others = map(str, stored["words"])
-    return Plan((first, *others), wanted)
+    files = tuple(
+        ExpectedFiles(str(item["name"]), str(item["pattern"]), int(item["count"])) for item in stored["wanted"]
+    )
+    first, *rest = map(str, stored["words"])
+    return Plan((first, *rest), files)

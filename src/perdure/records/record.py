@@ -1,4 +1,4 @@
-"""Records of pages: a JSON file and its arrays, which are read as they were written or not at all."""
+"""Records of pages: a JSON file and its arrays, which are read unchanged or not at all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy as np
 from perdure.core.errors import RunFolderError
 from perdure.core.foreign import foreign
 from perdure.records.files import write_bytes, write_text
-from perdure.records.place import exists, reached
+from perdure.records.place import exists, read_errors
 
-__all__ = ["read_record", "undamaged", "write_record"]
+__all__ = ["damage_errors", "read_record", "write_record"]
 
 _DIGEST = "digest"
 
@@ -64,9 +64,9 @@ def read_record(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.n
     lost = [file for file in files if not exists(file)]
     if lost:
         raise RunFolderError(f"{lost[0]} is missing", _remedy(folder))
-    with reached(folder):
+    with read_errors(folder):
         text, packed = (file.read_bytes() for file in files)
-    with undamaged(folder, kind):
+    with damage_errors(folder, kind):
         record = json.loads(text)
         digest = record.pop(_DIGEST, None)
         if digest not in (None, _digest(record, packed)):  # records of version 0.1 have no digest
@@ -76,8 +76,8 @@ def read_record(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.n
 
 
 @contextmanager
-def undamaged(folder: Path, kind: str) -> Iterator[None]:
-    """Name whatever fails where a record is read or drawn, since anyone may have written it.
+def damage_errors(folder: Path, kind: str) -> Iterator[None]:
+    """Raise a named error where a record cannot be read or drawn, since its source is not trusted.
 
     Args:
         folder: Folder of the run.

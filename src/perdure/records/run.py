@@ -1,4 +1,4 @@
-"""The run folder: what was asked, by which software, on which machine."""
+"""The run folder: its settings, its software and its machine."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ import yaml
 from perdure.core.errors import RunFolderError
 from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.records.files import clear_unfinished, is_unfinished, write_text
-from perdure.records.folders import RUN, misplaced
-from perdure.records.place import place, reached
+from perdure.records.folders import RUN, wrong_folder_error
+from perdure.records.place import place, read_errors
 
 FORMER = {"closely": "faithfulness_samples"}
 """Settings of run folders of version 0.1 that have another name since."""
 
-__all__ = ["Run", "config_digest", "flat", "open_run", "read_run"]
+__all__ = ["RunFolder", "config_digest", "flatten_settings", "open_run", "read_run"]
 
 _FILE = RUN
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolder:
     """A folder that holds the results of one configuration.
 
     Args:
-        path: The folder.
-        config: All settings the results follow from, as plain values.
-        version: Of perdure, when the run began.
-        created: When the run began, ISO 8601 in UTC.
+        path: Folder.
+        config: All settings that the results depend on, as plain values.
+        version: Version of perdure, when the run began.
+        created: Time when the run began, ISO 8601 in UTC.
         environment: Python, torch, platform and threads of the machine it began on.
     """
 
@@ -64,21 +64,21 @@ def config_digest(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(_plain(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def open_run(path: Path | str, config: Mapping[str, Any]) -> Run:
-    """Begin a run in a new or empty folder, or go on with the run of the same configuration there.
+def open_run(path: Path | str, config: Mapping[str, Any]) -> RunFolder:
+    """Begin a run in a new or empty folder, or resume the run of the same configuration there.
 
     Args:
-        path: The folder, or the URL of one, such as s3://bucket/run.
-        config: All settings the results follow from.
+        path: Folder, or its URL, such as s3://bucket/run.
+        config: All settings that the results depend on.
 
     Returns:
-        The run; half-written files of a killed process are gone.
+        The run; incomplete files of a killed process are removed.
 
     Raises:
-        RunFolderError: When the folder holds another run or foreign files, or cannot be written.
+        RunFolderError: When the folder holds another run or other files, or cannot be written.
     """
     path = place(path)
-    with reached(path):
+    with read_errors(path):
         begun = (path / _FILE).exists()
         if not begun:
             _check_free(path)
@@ -89,16 +89,16 @@ def open_run(path: Path | str, config: Mapping[str, Any]) -> Run:
         return run
     clear_unfinished(path)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    run = Run(path, _plain(config), metadata.version("perdure"), now, _environment())
-    write_text(path / _FILE, _described(run))
+    run = RunFolder(path, _plain(config), metadata.version("perdure"), now, _environment())
+    write_text(path / _FILE, _dump(run))
     return run
 
 
-def read_run(path: Path | str) -> Run:
-    """Read what a run folder says of itself.
+def read_run(path: Path | str) -> RunFolder:
+    """Read the description of a run folder.
 
     Args:
-        path: The folder.
+        path: Folder.
 
     Returns:
         The run.
@@ -107,10 +107,10 @@ def read_run(path: Path | str) -> Run:
         RunFolderError: When it is not a run folder, or its description was changed since it was written.
     """
     path = place(path)
-    with reached(path):
+    with read_errors(path):
         stored = (path / _FILE).read_bytes() if (path / _FILE).is_file() else None
     if stored is None:
-        raise misplaced(RunFolderError, path, "is not a run folder", _FILE)
+        raise wrong_folder_error(RunFolderError, path, "is not a run folder", _FILE)
     try:
         return _read(path, load_yaml(stored.decode()))
     except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
@@ -120,37 +120,39 @@ def read_run(path: Path | str) -> Run:
         ) from error
 
 
-def _read(path: Path, stored: Any) -> Run:
+def _read(path: Path, stored: Any) -> RunFolder:
     config, environment = stored["config"], stored["environment"]
     if not (isinstance(config, dict) and isinstance(environment, dict)):
         raise TypeError("config and environment are not settings by name")
     if stored["digest"] != config_digest(config):
         raise ValueError("the digest is not that of the settings")
     config = {FORMER.get(name, name): value for name, value in config.items()}
-    return Run(path, config, str(stored["perdure"]), str(stored["created"]), environment)
+    return RunFolder(path, config, str(stored["perdure"]), str(stored["created"]), environment)
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Name nested settings by their path.
 
     Args:
-        settings: Values, or settings again, by name.
-        prefix: Of all names.
+        settings: Values or nested settings, by name.
+        prefix: Prefix of all names.
 
     Returns:
         Values by path.
 
     Example:
-        >>> flat({"seed": 0, "training": {"epochs": 3}})
+        >>> flatten_settings({"seed": 0, "training": {"epochs": 3}})
         {'seed': 0, 'training.epochs': 3}
     """
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in settings.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return found
+        result |= (
+            flatten_settings(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+        )
+    return result
 
 
-def _described(run: Run) -> str:
+def _dump(run: RunFolder) -> str:
     stored = {
         "perdure": run.version,
         "created": run.created,
@@ -171,24 +173,24 @@ def _check_free(path: Path) -> None:
         raise RunFolderError(f"{path} holds files that are no run of perdure: {names}", remedy)
 
 
-def _check_same(run: Run, config: Mapping[str, Any]) -> None:
-    there = flat({"perdure": run.version, **run.config})
-    here = flat({"perdure": metadata.version("perdure"), **config})
-    names = sorted(name for name in there.keys() | here.keys() if there.get(name, ...) != here.get(name, ...))
+def _check_same(run: RunFolder, config: Mapping[str, Any]) -> None:
+    stored = flatten_settings({"perdure": run.version, **run.config})
+    given = flatten_settings({"perdure": metadata.version("perdure"), **config})
+    names = sorted(name for name in stored.keys() | given.keys() if stored.get(name, ...) != given.get(name, ...))
     if names:
-        shown = "; ".join(f"{n} is {_shown(there, n)} there and {_shown(here, n)} here" for n in names[:6])
+        shown = "; ".join(f"{n} is {_show(stored, n)} there and {_show(given, n)} here" for n in names[:6])
         more = f"; and {len(names) - 6} more" if len(names) > 6 else ""
         raise RunFolderError(
             f"{run.path} holds another run: {shown}{more}", "give another folder, or the settings of that run"
         )
 
 
-def _shown(settings: Mapping[str, Any], name: str) -> str:
+def _show(settings: Mapping[str, Any], name: str) -> str:
     return repr(settings[name]) if name in settings else "absent"
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn settings into what YAML and JSON can hold."""
+    """Convert settings to plain values of YAML and JSON."""
     plain: dict[str, Any] = json.loads(json.dumps(config, default=_as_plain))
     return plain
 
@@ -202,7 +204,7 @@ def _as_plain(value: Any) -> Any:
 
 
 def _environment() -> dict[str, Any]:
-    import torch  # what is only read does without
+    import torch  # not needed to read a run
 
     return {
         "python": platform.python_version(),

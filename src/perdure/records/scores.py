@@ -14,14 +14,14 @@ __all__ = ["Case", "score_table"]
 
 @dataclass(frozen=True)
 class Case:
-    """What was judged.
+    """The names of what was evaluated.
 
     Args:
         study: Name of the study or command.
         dataset: Name of the dataset.
         model: Name of the model.
         method: Name of the attribution method.
-        seed: Of the training run of the model.
+        seed: Seed of the training run of the model.
     """
 
     study: str
@@ -32,14 +32,14 @@ class Case:
 
 
 def score_table(score: Score, ids: tuple[str, ...], case: Case) -> pa.Table:
-    """Lay a score out as rows.
+    """Write a score as rows of a table.
 
-    Further numbers of the metric follow as rows of their own, named `metric.number`, without null and ceiling.
+    Further numbers of the metric follow as separate rows, named `metric.number`, without null and ceiling.
 
     Args:
-        score: Of one metric on some samples; its name keeps the settings that are not the usual ones.
-        ids: The names of the samples.
-        case: What was judged.
+        score: Score of one metric on some samples; its name contains the settings that are not the default.
+        ids: Names of the samples.
+        case: The names of what was evaluated.
 
     Returns:
         Columns study, dataset, model, method, seed, metric, sample_id, value, null, ceiling and curve; the last is

@@ -1,4 +1,4 @@
-"""What a run folder says is done, and what is left."""
+"""The status of a run folder: what is done, and what is left."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from pathlib import Path
 
 from perdure.records.files import is_unfinished
 from perdure.records.parts import damage
-from perdure.records.place import place, reached
-from perdure.records.plan import FOLDER, Plan, Wanted, read_plans
-from perdure.records.run import Run, read_run
+from perdure.records.place import place, read_errors
+from perdure.records.plan import FOLDER, ExpectedFiles, Plan, read_plans
+from perdure.records.run import RunFolder, read_run
 
 __all__ = ["Command", "Status", "Step", "read_status"]
 
 FAILED = "failed.txt"
-"""What a training that failed leaves in place of a checkpoint."""
+"""File that a failed training writes instead of a checkpoint."""
 
 SHOWN = (".html", ".png", ".csv", ".md")
-"""Suffixes of what people look at."""
+"""Suffixes of pages, figures and tables."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """How far a command is with one kind of file.
+    """The progress of a command with one kind of file.
 
     Args:
-        name: What the files are.
-        done: How many are there, whole.
-        of: How many there will be.
-        failed: In whose place there is a note of a failure.
+        name: Name of the kind of file.
+        done: Number of complete files.
+        of: Number of files when the command is finished.
+        failed: Number of files in place of which there is a note of a failure.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Command:
-    """How far a command is.
+    """The progress of a command.
 
     Args:
-        line: To type, to go on.
-        steps: In the order in which they are done.
+        line: Command line that resumes it.
+        steps: Steps, in the order in which they are done.
     """
 
     line: str
@@ -66,18 +66,18 @@ class Command:
 
 @dataclass(frozen=True)
 class Status:
-    """What a run folder says of itself.
+    """The status of a run folder.
 
     Args:
-        run: Its settings, and where and when it began.
-        kind: The command that began it; None where it was not one of the command line.
-        commands: That wrote into it, the first one first.
-        failures: Causes, by the path of what failed or is damaged.
+        run: Settings of the run, and where and when it began.
+        kind: Command that began it; None where it began in Python.
+        commands: Commands that wrote into it, in order.
+        failures: Causes of failure or damage, by path.
         pictures: Paths of pages, figures and tables.
-        written: When a file was written last, ISO 8601 in UTC; None where the store does not tell.
+        written: Time of the last write, ISO 8601 in UTC; None where the store does not report it.
     """
 
-    run: Run
+    run: RunFolder
     kind: str | None
     commands: tuple[Command, ...]
     failures: Mapping[str, str]
@@ -86,15 +86,15 @@ class Status:
 
     @property
     def left(self) -> str | None:
-        """The command to go on with; None when all are finished."""
+        """The command to resume; None when all are finished."""
         return next((command.line for command in self.commands if not command.finished), None)
 
 
 def read_status(path: Path | str) -> Status:
-    """Look at what a run folder holds; nothing is computed, and nothing but files of the folder is read.
+    """Read the status of a run folder; nothing is computed, and only files of the folder are read.
 
     Args:
-        path: The folder, or the URL of one.
+        path: Folder, or its URL.
 
     Returns:
         What is done, what failed and what is left.
@@ -103,7 +103,7 @@ def read_status(path: Path | str) -> Status:
         RunFolderError: When it is no run folder.
     """
     run, plans = read_run(path), read_plans(place(path))
-    with reached(run.path):
+    with read_errors(run.path):
         files = {name: file for name, file in _files(run.path) if not is_unfinished(file)}
         failures = {name.rpartition("/")[0]: _first_line(file) for name, file in files.items() if file.name == FAILED}
     damaged = {name: cause for name, file in files.items() if file.suffix == ".parquet" and (cause := damage(file))}
@@ -128,13 +128,13 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 def _command(plan: Plan, folder: Path, files: Sequence[str]) -> Command:
     words = ("perdure", *(str(folder) if word == FOLDER else word for word in plan.words))
     words = tuple(word if word.isprintable() else ascii(word) for word in words)
-    return Command(shlex.join(words), tuple(_step(one, files) for one in plan.wanted))
+    return Command(shlex.join(words), tuple(_step(expected, files) for expected in plan.wanted))
 
 
-def _step(wanted: Wanted, files: Sequence[str]) -> Step:
+def _step(wanted: ExpectedFiles, files: Sequence[str]) -> Step:
     done = sum(_fits(name, wanted.pattern) for name in files)
-    beside = wanted.pattern.rpartition("/")[0] + f"/{FAILED}"
-    failed = sum(_fits(name, beside) for name in files)
+    note = wanted.pattern.rpartition("/")[0] + f"/{FAILED}"
+    failed = sum(_fits(name, note) for name in files)
     return Step(wanted.name, min(done, wanted.count), wanted.count, failed)
 
 

@@ -14,7 +14,7 @@ from perdure.core.errors import EmptyDataError
 from perdure.core.registry import METHODS
 from perdure.data._event_marks import types_in
 from perdure.data._splits import Splits
-from perdure.engine.fitted import prepared
+from perdure.engine.explain import fit_method
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 from perdure.stability.agreement import RunExplanations
@@ -90,6 +90,6 @@ def check_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in methods:
-            method = prepared(METHODS.make(name), model, few)
+            method = fit_method(METHODS.make(name), model, few)
             first = None if lengths is None else lengths[:1]
             attribute(model, few.inputs[:1], method, target=few.label[:1], lengths=first)

@@ -17,10 +17,8 @@ from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
 from perdure.data._event_marks import marked_types
 from perdure.data._splits import Splits
-from perdure.engine.explain import Explaining, explain
-from perdure.engine.fitted import prepared
-from perdure.engine.piece import Engine
-from perdure.engine.pool import Progress, run_pieces
+from perdure.engine.explain import ExplainJob, explain, fit_method
+from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
 from perdure.records.attributions import read_attributions
@@ -83,9 +81,9 @@ class ExplainRunsJob:
         run, method, room = self.jobs[index]
         name, folder = self.runs[run]
         model = load_checkpoint(folder, self.config)[0].to(self.device)
-        made = prepared(METHODS.make(method), model, self.seen)
+        made = fit_method(METHODS.make(method), model, self.seen)
         seed = self.seed + run + (AGAIN if room == "again" else 0)
-        explain(Explaining(model, self.batch, made, self.folder(run, method, room), name, seed=seed))
+        explain(ExplainJob(model, self.batch, made, self.folder(run, method, room), name, seed=seed))
 
     def folder(self, run: int, method: str, room: str = "maps") -> Path:
         """Name the folder of the maps of a run.
@@ -134,7 +132,7 @@ def find_noisy_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -
     lengths, label = lengths_of(few.mask), few.label[:FEW]
 
     def values(name: str, seed: int) -> Tensor:
-        method = prepared(METHODS.make(name), model, few)
+        method = fit_method(METHODS.make(name), model, few)
         first = None if lengths is None else lengths[:FEW]
         drawn = stream(seed, "noisy")
         return attribute(model, few.inputs[:FEW], method, target=label, lengths=first, generator=drawn).values

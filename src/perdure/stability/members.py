@@ -15,7 +15,7 @@ from perdure.core.errors import CheckpointError, EmptyDataError
 from perdure.core.estimate import Estimate
 from perdure.core.random import stream
 from perdure.data._splits import Splits
-from perdure.engine.piece import Engine
+from perdure.engine.pool import Engine
 from perdure.ops.bootstrap import bootstrap_interval
 from perdure.training.checkpoint import Info, is_finished, load_checkpoint, save_checkpoint
 from perdure.training.many import read_failure

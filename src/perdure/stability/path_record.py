@@ -22,7 +22,7 @@ from perdure.core.method import Method
 from perdure.core.random import stream
 from perdure.core.registry import METHODS, folder_name
 from perdure.data._splits import Splits
-from perdure.engine.fitted import prepared
+from perdure.engine.explain import fit_method
 from perdure.landscape.barrier import measure_barrier
 from perdure.landscape.path import Chain, Path, space_evenly
 from perdure.landscape.route import KINDS, PathSearch, Route
@@ -248,7 +248,7 @@ def make_explainer(name: str, shown: PathInputs, seed: int) -> Explainer:
 
 
 def _fit_method(name: str, seen: Batch, model: nn.Module) -> Method:
-    return prepared(METHODS.make(name), model, seen)
+    return fit_method(METHODS.make(name), model, seen)
 
 
 def _measure_drifts(

@@ -13,14 +13,12 @@ import numpy as np
 from perdure.core.registry import folder_name
 from perdure.core.threads import one_thread
 from perdure.data._splits import Splits
-from perdure.engine.local import InProcess
-from perdure.engine.piece import Engine
-from perdure.engine.pool import run_pieces
+from perdure.engine.pool import Engine, InProcess, run_pieces
 from perdure.landscape.ends import PathEnds, align_ends
 from perdure.landscape.route import PathSearch, find_route
 from perdure.landscape.surface import ModelLoss
 from perdure.records.record import write_record
-from perdure.records.run import Run
+from perdure.records.run import RunFolder
 from perdure.stability.checks import check_methods
 from perdure.stability.path_record import PathInputs, PathSettings, explain_along_route, measure_height, select_inputs
 
@@ -47,7 +45,7 @@ class PathBudget:
 
 
 def find_paths(
-    ends: PathEnds, splits: Splits, settings: PathSettings, run: Run, watch: PathBudget | None = None
+    ends: PathEnds, splits: Splits, settings: PathSettings, run: RunFolder, watch: PathBudget | None = None
 ) -> Mapping[str, Any]:
     """Find paths between two training runs, predict and explain along them, and store the results in the run folder.
 
@@ -114,7 +112,7 @@ def _describe_alignment(ends: PathEnds) -> dict[str, float] | None:
     return None if ends.alignment is None else {"before": ends.alignment.before, "after": ends.alignment.after}
 
 
-def _write_subtitle(run: Run, settings: PathSettings, samples: int) -> str:
+def _write_subtitle(run: RunFolder, settings: PathSettings, samples: int) -> str:
     methods = ", ".join(settings.methods)
     return f"{run.config['data']} · {methods} · {samples} test samples · {settings.points} points"
 

@@ -20,7 +20,7 @@ from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.random import stream
 from perdure.core.registry import folder_name
 from perdure.data._splits import Splits
-from perdure.engine.piece import Engine
+from perdure.engine.pool import Engine
 from perdure.landscape.align import align
 from perdure.landscape.surface import ModelLoss
 from perdure.landscape.symmetry import UnitLayer, find_symmetries

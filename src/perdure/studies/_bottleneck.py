@@ -20,7 +20,7 @@ from perdure.core.random import stream
 from perdure.core.registry import DATASETS, METHODS, METRICS
 from perdure.core.target import Logit
 from perdure.data._splits import Splits
-from perdure.engine.fitted import prepared
+from perdure.engine.explain import fit_method
 from perdure.metrics._evaluate import evaluate
 from perdure.models._embed import embed_batch
 from perdure.models._presets import model_config
@@ -111,7 +111,7 @@ class Bottleneck:
         for name, text in self.methods.items():
             if self.smoke and name not in SMOKE:
                 continue
-            method = prepared(METHODS.make(text), model, splits.train)
+            method = fit_method(METHODS.make(text), model, splits.train)
             start = time.perf_counter()
             result = attribute(model, batch.inputs, method, target=query.target, lengths=query.lengths)
             seconds = (time.perf_counter() - start) / len(batch)

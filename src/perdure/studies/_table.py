@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from perdure.core.registry import name_of
-from perdure.engine.piece import Engine
-from perdure.engine.pool import Progress, run_pieces
+from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.records.files import write_bytes, write_text
 from perdure.records.parts import finished_parts, read_parts, write_part
 from perdure.records.place import readable

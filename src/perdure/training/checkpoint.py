@@ -30,7 +30,7 @@ from perdure.models._adapted import unwrap
 from perdure.models._event_types import resolve_event_types
 from perdure.models.factory import Factory
 from perdure.records.files import write_bytes, write_text
-from perdure.records.folders import MODEL, misplaced
+from perdure.records.folders import MODEL, wrong_folder_error
 from perdure.records.place import exists, place
 
 __all__ = ["Info", "is_finished", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
@@ -262,7 +262,7 @@ _AGAIN = "store the weights again, with safetensors.torch.save_file(model.state_
 
 def _info(path: Path) -> Info:
     if not exists(path):
-        raise misplaced(CheckpointError, path.parent, "holds no trained model", _INFO)
+        raise wrong_folder_error(CheckpointError, path.parent, "holds no trained model", _INFO)
     try:
         stored = load_yaml(path.read_text(encoding="utf-8"))
         fields = dict(stored["model"])

@@ -1,4 +1,4 @@
-"""Judge stored maps with many metrics, part by part."""
+"""Evaluate stored maps with many metrics, part by part."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
 from perdure.core.registry import METHODS, METRICS, name_of
 from perdure.core.target import LABEL_TARGETS
-from perdure.engine.piece import Engine
-from perdure.engine.pool import Progress, run_pieces
+from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.metrics._evaluate import evaluate
 from perdure.models._embed import embed_batch
 from perdure.records.attributions import StoredMaps, read_maps
 from perdure.records.parts import finished_parts, part_path, part_paths, write_part
 from perdure.records.scores import Case, score_table
 
-__all__ = ["Judging", "default_metrics", "judge"]
+__all__ = ["EvaluateJob", "default_metrics", "evaluate_maps"]
 
 IN_TIME = ("vanishing",)
 WITH_TRUTH = ("auprc", "auroc", "weighted_jaccard")
@@ -35,17 +34,17 @@ BY_POSITION = ("auprc:granularity=position", "auroc:granularity=position", "hit_
 
 
 @dataclass(frozen=True, eq=False)
-class Judging:
-    """The judgement of stored maps, part by part.
+class EvaluateJob:
+    """The evaluation of stored maps, part by part.
 
     Args:
-        model: The classifier that was explained.
-        batch: The samples that were explained, in any order.
-        maps: The folder of the stored maps.
-        metrics: The judges.
-        folder: Where the scores go, one part for each part of maps.
-        case: What is judged, for the record.
-        fitted: The method that made the maps, if it had to see samples before, for metrics that explain again.
+        model: Classifier that was explained.
+        batch: Samples that were explained, in any order.
+        maps: Folder of the stored maps.
+        metrics: Metrics to compute.
+        folder: Folder of the scores, one part for each part of maps.
+        case: Names of what is evaluated, for the record.
+        fitted: Method of the maps, if it was fitted to samples, for metrics that explain again.
         draws: Random maps per sample, for the null.
         batch_size: Most rows in one call of the model; None for a number that suits the size of a sample.
     """
@@ -61,7 +60,7 @@ class Judging:
     batch_size: int | None = None
 
     def __call__(self, index: int) -> None:
-        """Judge one part and store the scores.
+        """Evaluate one part and store the scores.
 
         Args:
             index: Number of the part.
@@ -80,8 +79,8 @@ class Judging:
         unknown = [name for name in stored.id if name not in places]
         if unknown:
             raise PartError(
-                f"the maps in {self.maps} explain sample '{unknown[0]}', which the data does not hold",
-                "judge with the data and the seed that were explained",
+                f"the maps in {self.maps} explain sample '{unknown[0]}', which the data do not contain",
+                "use the data and the seed that were explained",
             )
         batch = embed_batch(self.model, select(self.batch, [places[name] for name in stored.id]))
         record = stored.attribution.provenance
@@ -91,7 +90,7 @@ class Judging:
         return Attribution(values, source=query, truth=batch.truth, method=self._method(record))
 
     def _method(self, record: Provenance) -> Method | None:
-        """Make the method of stored maps again, where a metric asks for it."""
+        """Make the method of stored maps again, where a metric needs it."""
         if not any(isinstance(metric, NeedsMethod) and metric.needs_method for metric in self.metrics):
             return None
         made: Method = METHODS.make(record.method, record.fields)
@@ -100,24 +99,24 @@ class Judging:
         if self.fitted is None:
             raise UnsupportedError(
                 f"method '{record.method}' was fitted to data, which is not stored with its maps in {self.maps}",
-                "fit it again and give it to Judging as fitted=",
+                "fit it again and give it to EvaluateJob as fitted=",
             )
         return self.fitted
 
 
 def _seeds(record: Provenance, samples: int) -> Tensor:
-    """Derive the seeds of the samples of a part as the door of attribution did."""
+    """Derive the seeds of the samples of a part as `attribute` did."""
     return sub_seeds(torch.Generator().manual_seed(record.seed or 0), samples)
 
 
 def default_metrics(batch: Batch) -> tuple[str, ...]:
-    """Choose the metrics that can judge a batch.
+    """Choose the metrics that are defined for a batch.
 
     Args:
-        batch: With or without truth.
+        batch: Samples, with or without truth.
 
     Returns:
-        Registry names; the words of texts and the pixels of images are judged as a whole.
+        Registry names; the words of texts and the pixels of images are evaluated as a whole.
     """
     has_time = batch.inputs.ndim != 4
     whole = not has_time or not batch.inputs.is_floating_point()
@@ -125,14 +124,16 @@ def default_metrics(batch: Batch) -> tuple[str, ...]:
     return (*IN_TIME * has_time, *known)
 
 
-def judge(work: Judging, workers: int | Engine = 1, progress: Progress | None = None, first: int | None = None) -> None:
-    """Judge all parts that are not finished.
+def evaluate_maps(
+    work: EvaluateJob, workers: int | Engine = 1, progress: Progress | None = None, first: int | None = None
+) -> None:
+    """Evaluate all parts that are not finished.
 
     Args:
-        work: What to judge, and by what.
-        workers: Processes that share the parts, or an engine.
-        progress: Told after each part.
-        first: Judge only so many parts, the first ones; None for all.
+        work: Job to do.
+        workers: Number of processes, or an engine.
+        progress: Function that is called after each part.
+        first: Number of parts to evaluate, from the first; None for all.
     """
     done = finished_parts(work.folder)
     parts = list(part_paths(work.maps))[:first]
