@@ -29,7 +29,7 @@ def threads(folder: Path, piece: int) -> None:
 
 
 def once(folder: Path, piece: int) -> bool:
-    """Tell whether this is the first time that a piece is tried, in any process."""
+    """Return whether this is the first time that a piece is tried, in any process."""
     marks = folder / f"tried-{piece}"
     first = not marks.exists()
     marks.touch()
