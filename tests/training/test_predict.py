@@ -1,7 +1,10 @@
+import pytest
 import torch
 from torch import nn
 
+import perdure
 from perdure.core.batch import Batch
+from perdure.core.errors import LabelError, ShapeError
 from perdure.training.predict import accuracy, errors, predict
 
 
@@ -47,3 +50,30 @@ def test_large_samples_go_through_in_small_pieces():
 
 def test_errors_count_wrong_labels():
     assert errors(torch.eye(3), Batch(torch.zeros(3, 1), torch.tensor([0, 2, 2]))) == 1
+
+
+ONE_OUTPUT = Batch(torch.tensor([[-2.0], [3.0], [0.25], [0.75]]), torch.tensor([0, 1, 1, 0]))
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (perdure.Adapted(nn.Identity(), outputs="logit"), 0.75),
+        (perdure.Adapted(nn.Sigmoid(), outputs="probability"), 0.75),
+    ],
+)
+def test_one_output_for_two_classes_predicts_both(model, expected):
+    assert accuracy(model, ONE_OUTPUT) == expected
+
+
+@pytest.mark.parametrize(
+    "model", [perdure.Adapted(nn.Identity(), outputs="numbers"), nn.Identity()], ids=["declared", "undeclared"]
+)
+def test_numbers_predict_no_class(model):
+    with pytest.raises(LabelError, match="Remedy"):
+        accuracy(model, ONE_OUTPUT)
+
+
+def test_outputs_at_every_step_predict_no_class():
+    with pytest.raises(ShapeError, match="step=-1"):
+        accuracy(nn.Identity(), Batch(torch.zeros(2, 3, 4), torch.tensor([0, 1])))

@@ -16,6 +16,7 @@ from perdure.attribution.input_iba import InputIBA
 from perdure.core.batch import Batch, select
 from perdure.core.estimate import Estimate
 from perdure.core.metric import Score
+from perdure.core.outputs import predict_classes
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
 from perdure.core.target import LogProbability, Probability
@@ -62,7 +63,8 @@ def information(
     """
     if 0 not in finished_parts(folder):
         fitted = method.fit(model, select(training, slice(0, SEEN)))
-        score = _measure(model, embed_batch(model, batch), predict(model, batch).argmax(1), fitted, case.seed)
+        predicted = predict_classes(model, predict(model, batch))
+        score = _measure(model, embed_batch(model, batch), predicted, fitted, case.seed)
         write_part(folder, 0, score_table(score, batch.id, case))
     return stored_scores(folder)["information"]
 

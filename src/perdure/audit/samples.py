@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perdure.core.batch import Batch
+from perdure.core.outputs import predict_classes
 from perdure.stability.members import TrainedModel
 from perdure.training.predict import predict
 
@@ -45,7 +46,7 @@ def titles(candidates: Sequence[TrainedModel], batch: Batch, classes: Sequence[s
     Returns:
         One title per sample.
     """
-    taken = [(one.name, predict(one.model, batch).argmax(1).tolist()) for one in candidates]
+    taken = [(one.name, predict_classes(one.model, predict(one.model, batch)).tolist()) for one in candidates]
     found = []
     for place, label in enumerate(batch.label.tolist()):
         wrong = [(name, classes[some[place]]) for name, some in taken if some[place] != label]

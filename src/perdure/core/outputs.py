@@ -22,6 +22,7 @@ __all__ = [
     "log_odds",
     "log_probability",
     "margins",
+    "predict_classes",
     "predicted_class",
     "probability",
     "within_unit",
@@ -314,7 +315,41 @@ def predicted_class(outputs: Float[Tensor, "sample output"], kind: Outputs) -> I
     """
     if kind == "numbers":
         raise LabelError("the model returns numbers, which predict no class", "give the number of the output, target=0")
+    if outputs.shape[1] == 1 and kind.startswith("independent"):
+        kind = "logit" if kind == "independent_logits" else "probability"
     return as_classes(outputs, kind)[0].argmax(1)
+
+
+def predict_classes(model: object, outputs: Float[Tensor, "sample output"]) -> Int[Tensor, " sample"]:
+    """Find the class that a model predicts for each sample, by its declaration; else by its largest output.
+
+    Args:
+        model: Any callable.
+        outputs: Its outputs.
+
+    Returns:
+        Classes, on the device of the outputs.
+
+    Raises:
+        LabelError: for numbers, and for one output without a declaration.
+        ShapeError: when outputs are not (sample, output).
+
+    Example:
+        >>> predict_classes(None, torch.tensor([[0.2, 0.8], [3.0, 0.0]])).tolist()
+        [1, 0]
+    """
+    if outputs.ndim != 2:
+        raise ShapeError(
+            f"the model returns shape {tuple(outputs.shape[1:])} for each sample, not one number for each class",
+            "choose a step or an output, perdure.Adapted(model, step=-1) or output=, with (batch, classes)",
+        )
+    kind = declared_outputs(model)
+    if kind is None and outputs.shape[1] == 1:
+        raise LabelError(
+            "the model has one output, a logit, a probability or a number, so it predicts no class",
+            f"for a classifier of two classes {DECLARE.format('logit')} or 'probability'",
+        )
+    return predicted_class(outputs, kind or "logits")
 
 
 def _classified(outputs: Tensor, kind: Outputs) -> tuple[Tensor, Outputs]:

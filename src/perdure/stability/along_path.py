@@ -16,6 +16,7 @@ from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.core.method import Method
+from perdure.core.outputs import predict_classes
 from perdure.core.random import stream
 from perdure.core.target import Logit
 from perdure.landscape.surface import ModelLoss
@@ -87,8 +88,8 @@ def evaluate_along_path(surface: ModelLoss, points: Sequence[Params], batch: Bat
     Returns:
         Loss, accuracy, F1 and predictions at each point.
     """
-    logits = torch.stack([predict(surface.model_at(point), batch).cpu() for point in points])
-    predicted, classes = logits.argmax(2), logits.shape[2]
+    pairs = [_predict(surface.model_at(point), batch) for point in points]
+    predicted, classes = torch.stack([labels for labels, _ in pairs]), pairs[0][1]
     losses = torch.stack([surface.losses(point).double().mean() for point in points])
     right = (predicted == batch.label.cpu()).double().mean(1)
     scores = torch.tensor([compute_f1(labels, batch.label, classes) for labels in predicted], dtype=torch.float64)
@@ -134,9 +135,15 @@ def compute_f1(predicted: Int[Tensor, " sample"], label: Int[Tensor, " sample"],
     return float(f1_score(label.cpu(), predicted.cpu(), average=average, zero_division=0.0))
 
 
+def _predict(model: nn.Module, batch: Batch) -> tuple[Int[Tensor, " sample"], int]:
+    """Predict the class of each sample, and count the classes."""
+    outputs = predict(model, batch).cpu()
+    return predict_classes(model, outputs), max(2, outputs.shape[1])
+
+
 def _explain_point(model: nn.Module, batch: Batch, explainer: Explainer, point: int, is_end: bool) -> RunExplanations:
     method, shown = explainer.method(model), embed_batch(model, batch)
-    predicted = predict(model, batch).argmax(1).cpu()
+    predicted = _predict(model, batch)[0]
 
     def vectors(use: str) -> Vectors:
         result = attribute(

@@ -13,6 +13,7 @@ from perdure.core.abilities import Architecture
 from perdure.core.batch import Batch
 from perdure.core.errors import CheckpointError, EmptyDataError
 from perdure.core.estimate import Estimate
+from perdure.core.outputs import predict_classes
 from perdure.core.random import stream
 from perdure.data._splits import Splits
 from perdure.engine.pool import Engine
@@ -94,7 +95,7 @@ def estimate_accuracy(model: nn.Module, batch: Batch, seed: int) -> Estimate:
     Returns:
         The fraction of correct predictions with its interval over samples.
     """
-    right = (predict(model, batch).argmax(1).cpu() == batch.label).double()
+    right = (predict_classes(model, predict(model, batch)).cpu() == batch.label).double()
     low, high = bootstrap_interval(right, stream(seed, "bootstrap", "accuracy"))
     value, interval = right.mean().item(), (low.item(), high.item())
     most = batch.label.bincount().max().item() / len(batch)

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from perdure.core.batch import Batch
 from perdure.core.call import call_model, side_inputs, side_of
 from perdure.core.device import device_of
-from perdure.core.errors import LabelError
 from perdure.core.evaluation import evaluation
 from perdure.core.memory import row_bound
-from perdure.core.outputs import DECLARE, Outputs, declared_outputs, predicted_class
+from perdure.core.outputs import Outputs, predict_classes, predicted_class
 from perdure.ops.sequence import lengths_of
 
 __all__ = ["accuracy", "errors", "outputs", "predict"]
@@ -90,10 +89,5 @@ def accuracy(model: nn.Module, batch: Batch) -> float:
         >>> accuracy(nn.Identity(), Batch(torch.eye(4), torch.tensor([0, 1, 2, 0])))
         0.75
     """
-    result, kind = predict(model, batch), declared_outputs(model)
-    if kind is None and result.shape[1] == 1:
-        raise LabelError(
-            f"{type(model).__name__} has one output, a logit, a probability or a number, so it predicts no class",
-            f"for a classifier of two classes {DECLARE.format('logit')} or 'probability'",
-        )
-    return (len(batch) - errors(result, batch, kind or "logits")) / len(batch)
+    predicted = predict_classes(model, predict(model, batch))
+    return int((predicted == batch.label.to(predicted.device)).sum()) / len(batch)
