@@ -30,7 +30,6 @@ LIBRARY = {
         "perdure.core.batch",
         "perdure.core.method",
         "perdure.core.abilities",
-        "perdure.core.layer",
         "perdure.models._adapted",
         "perdure.models._token_model",
         "perdure.report.show",

@@ -11,7 +11,7 @@ from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError
-from perdure.core.verdict import Verdict
+from perdure.core.estimate import Verdict
 from perdure.data._splits import Splits
 from perdure.data.boxes import Boxes
 from perdure.data.planted_text import PlantedText

@@ -10,8 +10,7 @@ from perdure.audit.ensemble_picture import choose_clusters, collect_ensemble_arr
 from perdure.audit.reproduce import ReproduceSettings, reproduce
 from perdure.audit.retrained import compare_retrained
 from perdure.core.errors import CheckpointError, EmptyDataError, LengthError, SettingError
-from perdure.core.estimate import read_estimate
-from perdure.core.verdict import read_verdict
+from perdure.core.estimate import read_estimate, read_verdict
 from perdure.data.planted_events import PlantedEvents
 from perdure.data.shapes import Shapes
 from perdure.models.attention import Attention

@@ -13,7 +13,7 @@ from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import CompletenessWarning, NonFiniteError, SettingError
 from perdure.core.registry import METHODS, METRICS
-from perdure.core.written import with_digests, written
+from perdure.core.spec import add_digests, format_spec
 from perdure.metrics._evaluate import evaluate
 from tests.cases import filled, stream
 
@@ -124,7 +124,7 @@ def test_it_travels_is_compared_and_is_written_as_it_is_read(registry, name, tmp
         assert pickle.loads(pickle.dumps(thing)) == thing == make(registry, name, form)
         assert hash(thing) == hash(make(registry, name, form)) or name == "captum"
         assert thing != make(registry, name, 8)
-        assert registry.make(written(thing)) == thing
+        assert registry.make(format_spec(thing)) == thing
 
 
 @pytest.mark.parametrize("name", METHOD_NAMES)
@@ -176,10 +176,10 @@ def test_a_record_of_a_file_holds_its_digest(tmp_path):
     np.save(path, np.array([19.0, 1010.0]))
     text = f"occlusion:window=2,baseline={path}"
     made = METHODS.make(text)
-    recorded = with_digests(text, made)
+    recorded = add_digests(text, made)
     assert recorded == f"{text}#{made.baseline.digest}"
     assert METHODS.make(recorded) == made
-    assert with_digests(recorded, made) == recorded
+    assert add_digests(recorded, made) == recorded
     np.save(path, np.array([19.0, 1011.0]))
     with pytest.raises(SettingError, match="holds other numbers"):
         METHODS.make(recorded)

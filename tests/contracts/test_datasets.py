@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from perdure.core.batch import PAD, SPECIAL, UNKNOWN
 from perdure.core.registry import DATASETS
-from perdure.core.text import PAD, SPECIAL, UNKNOWN
 from tests.data.files import (
     event_arrays,
     reviews,

@@ -15,7 +15,8 @@ from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
 from perdure.core.method import NeedsFit
-from perdure.core.registry import METHODS, name_of
+from perdure.core.registry import METHODS
+from perdure.core.spec import name_of
 from tests.cases import convolutional, perceptron, rectified, recurrent, stream
 
 

@@ -9,7 +9,8 @@ import torch
 
 from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.core.metric import Measurement
-from perdure.core.registry import METRICS, name_of
+from perdure.core.registry import METRICS
+from perdure.core.spec import name_of
 from perdure.core.target import Probability
 from perdure.metrics._evaluate import evaluate
 from tests.metrics.attributions import Weighted, known_maps, series, trial_of

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from perdure.core.check import check_ids, check_read
+from perdure.core.check import check_ids, check_readable
 from perdure.core.errors import EmptyDataError, NonFiniteError, ShapeError, VocabularyError
 
 IDS = torch.tensor([[2, 0, 1], [4, 3, 1]])
@@ -9,8 +9,8 @@ IDS = torch.tensor([[2, 0, 1], [4, 3, 1]])
 
 def test_token_ids_inside_the_vocabulary_pass():
     check_ids(IDS, 5)
-    check_read(IDS)
-    check_read(IDS.double())
+    check_readable(IDS)
+    check_readable(IDS.double())
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_other_token_ids_are_named(ids, error, message):
 
 def test_what_a_model_cannot_read_is_named():
     with pytest.raises(NonFiniteError):
-        check_read(torch.tensor([[torch.nan]]))
+        check_readable(torch.tensor([[torch.nan]]))
     with pytest.raises(VocabularyError):
-        check_read(-IDS)
+        check_readable(-IDS)
     with pytest.raises(ShapeError, match=r"torch.bool"):
-        check_read(IDS > 1)
+        check_readable(IDS > 1)

@@ -6,7 +6,7 @@ import torch
 from perdure.attribution._attribute import attribute
 from perdure.audit.retrained import compare_retrained
 from perdure.core.attribution import Attribution
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.device import check_device, device_of, devices
 from perdure.core.errors import SettingError
 from perdure.core.query import Query
@@ -130,7 +130,7 @@ def unfused(monkeypatch):
 
 @pytest.mark.usefixtures("unfused")
 def test_runs_are_trained_explained_and_compared_on_another_device_as_on_the_cpu(batch, tmp_path):
-    several = select(batch, [0, 1, 1, 1])  # one class is the most frequent, which both runs learn first
+    several = slice_batch(batch, [0, 1, 1, 1])  # one class is the most frequent, which both runs learn first
     splits, config = Splits(several, several, several, ("no", "yes")), model_config("lstm:hidden_size=2")
 
     settings = Training(epochs=20, min_steps=1, learning_rate=0.03)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from perdure.core.errors import NonFiniteError
-from perdure.core.estimate import Estimate, read_estimate, write_estimate
+from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict, write_estimate, write_verdict
 
 AUPRC = Estimate(0.13, 0.24, 1.0, (0.12, 0.14), 20, "AUPRC", higher_is_better=True)
 
@@ -36,3 +36,11 @@ def test_a_number_that_is_not_finite_is_refused(field, value):
 def test_an_interval_that_is_not_finite_is_refused(interval):
     with pytest.raises(NonFiniteError, match="end of 'AUPRC'"):
         replace(AUPRC, interval=interval)
+
+
+NUMBER = Estimate(0.13, 0.24, 1.0, (0.12, 0.14), 20, "AUPRC", higher_is_better=True)
+
+
+def test_a_verdict_survives_json():
+    verdict = Verdict("over time?", "vanishes", "bad", "It vanishes.", (NUMBER,))
+    assert read_verdict(json.loads(json.dumps(write_verdict(verdict)))) == verdict

@@ -10,7 +10,7 @@ import perdure
 from perdure.core.attribution import Attribution
 from perdure.core.errors import LabelError, OutputsWarning, PerdureError, ProbabilityWarning, ShapeError
 from perdure.core.outputs import detect_outputs, is_affine, log_odds, log_probability, margins, probability
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.core.target import Logit, LogOdds, LogProbability, Margin, Probability
 from tests.cases import stream
 
@@ -207,7 +207,7 @@ def test_a_query_made_by_hand_finds_the_kind_and_its_parts_keep_it():
     query = Query(SOFTMAX, X, Probability(LABEL))
     expected = SOFTMAX(X).gather(1, LABEL[:, None])[:, 0]
     torch.testing.assert_close(query.value(X), expected)
-    torch.testing.assert_close(part(query, torch.tensor([4, 1])).value(X[[4, 1]]), expected[[4, 1]])
+    torch.testing.assert_close(slice_query(query, torch.tensor([4, 1])).value(X[[4, 1]]), expected[[4, 1]])
     score = perdure.evaluate(Attribution(X, source=Query(SOFTMAX, X, Probability(LABEL))), "deletion:points=3")
     torch.testing.assert_close(score.curve[:, 0], expected)
 

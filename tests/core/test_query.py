@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
-from perdure.core.evaluation import evaluation
-from perdure.core.query import Query, part
+from perdure.core.forward import evaluation
+from perdure.core.query import Query, slice_query
 from perdure.core.target import Logit
 from tests.cases import Constant, Linear, Opaque, perceptron, recurrent, stream
 
@@ -49,7 +49,7 @@ def test_passes_count_samples():
     asked = query(perceptron())
     asked.value(X.expand(4, -1, -1))
     asked.gradient(X)
-    part(asked, slice(2)).gradient(X[:2])
+    slice_query(asked, slice(2)).gradient(X[:2])
     assert (asked.passes.forward, asked.passes.backward) == (12 + 3 + 2, 3 + 2)
 
 
@@ -57,7 +57,7 @@ def test_a_part_takes_samples_in_any_order_and_often():
     asked = query(Opaque().eval(), SERIES, MASK)
     whole = asked.value(SERIES)
     index = torch.tensor([2, 0, 0, 1])
-    some = part(asked, index)
+    some = slice_query(asked, index)
     torch.testing.assert_close(some.value(some.x), whole[index])
 
 
@@ -104,7 +104,7 @@ def test_an_heir_of_a_target_goes_with_its_samples():
 
     order = torch.tensor([2, 0, 1])
     asked = query(perceptron(), target=Lead(LABEL))
-    torch.testing.assert_close(part(asked, order).value(X[order]), asked.value(X)[order])
+    torch.testing.assert_close(slice_query(asked, order).value(X[order]), asked.value(X)[order])
 
 
 def test_evaluation_leaves_every_mode_and_no_hook_behind_even_after_an_error():
@@ -130,7 +130,7 @@ def test_cudnn_is_off_only_inside_recurrent_modules(monkeypatch):
     model.head.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.enabled))
     before = torch.backends.cudnn.enabled
     query(model, SERIES).value(SERIES)
-    assert seen == [False, before]
+    assert set(zip(seen[::2], seen[1::2], strict=True)) == {(False, before)}
     assert torch.backends.cudnn.enabled == before
 
 
@@ -142,7 +142,7 @@ def test_lists_of_functions_are_models_too():
 
 def test_a_part_of_a_part_keeps_the_positions_among_all_samples():
     query = Query(lambda x: x, torch.arange(8.0)[:, None], lambda outputs: outputs[:, 0])
-    some = part(part(query, slice(2, 7)), torch.tensor([4, 0, 0]))
+    some = slice_query(slice_query(query, slice(2, 7)), torch.tensor([4, 0, 0]))
     positions, count = some.positions
     assert (positions.tolist(), count) == ([6, 2, 2], 8)
-    assert part(query, slice(0, 8)).positions[0].tolist() == list(range(8))
+    assert slice_query(query, slice(0, 8)).positions[0].tolist() == list(range(8))

@@ -4,7 +4,8 @@ from importlib import resources
 import pytest
 
 from perdure.core.errors import SettingError, UnknownNameError
-from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, folder_name, name_of, settings_of
+from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES
+from perdure.core.spec import name_of, parse_settings, slug
 
 ROOMS = (METHODS, METRICS, DATASETS, STUDIES)
 
@@ -68,12 +69,12 @@ def test_a_number_stays_a_number_where_one_belongs():
 @pytest.mark.parametrize("text", ["a=[1", "a", "a=1,b"])
 def test_settings_that_cannot_be_read(text):
     with pytest.raises(SettingError, match="write name=value"):
-        settings_of(text)
+        parse_settings(text)
 
 
 def test_settings_of_nothing_and_of_null():
-    assert settings_of("") == {}
-    assert settings_of("a=None,b=null") == {"a": None, "b": None}
+    assert parse_settings("") == {}
+    assert parse_settings("a=None,b=null") == {"a": None, "b": None}
 
 
 def test_a_plugin_is_found_by_its_entry_point(monkeypatch):
@@ -91,4 +92,4 @@ def test_a_plugin_is_found_by_its_entry_point(monkeypatch):
 
 
 def test_folder_names_stay_inside_their_folder():
-    assert "/" not in folder_name("../../x:y=1")
+    assert "/" not in slug("../../x:y=1")

@@ -12,7 +12,7 @@ from perdure.attribution.input_x_gradient import InputXGradient
 from perdure.attribution.random import Random
 from perdure.attribution.saliency import Saliency
 from perdure.attribution.smooth_grad import SmoothGrad
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import NonFiniteError, PartError
 from perdure.data.planted_text import PlantedText
 from perdure.engine.evaluate import EvaluateJob, default_metrics, evaluate_maps
@@ -103,7 +103,7 @@ def test_the_label_or_the_prediction_is_explained(batch, tmp_path):
 
 def test_scores_follow_their_samples(batch, tmp_path):
     explain(work(batch, tmp_path / "maps", Saliency()))
-    mixed = select(batch, torch.arange(9, -1, -1))
+    mixed = slice_batch(batch, torch.arange(9, -1, -1))
     evaluate_maps(EvaluateJob(Sum(), mixed, tmp_path / "maps", (AUROC(), Vanishing()), tmp_path / "scores", CASE))
     scores = stored_scores(tmp_path / "scores")
     assert scores["auroc"].values.tolist() == [0.5] * 10
@@ -117,7 +117,9 @@ def test_maps_of_other_data_are_refused(batch, tmp_path):
     explain(work(batch, tmp_path / "maps"))
     with pytest.raises(PartError, match="sample '000009'"):
         evaluate_maps(
-            EvaluateJob(Sum(), select(batch, slice(0, 9)), tmp_path / "maps", (AUROC(),), tmp_path / "scores", CASE)
+            EvaluateJob(
+                Sum(), slice_batch(batch, slice(0, 9)), tmp_path / "maps", (AUROC(),), tmp_path / "scores", CASE
+            )
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from perdure.core.errors import EngineError, RunFolderError, UnsupportedError
-from perdure.core.memory import limit_rows, row_bound
+from perdure.core.resources import limit_rows, row_bound
 from perdure.engine import pool
 from perdure.engine.pool import InProcess, Processes, run_pieces
 

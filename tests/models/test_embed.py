@@ -2,9 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.core.batch import Batch
+from perdure.core.batch import Batch, Text
 from perdure.core.errors import UnsupportedError
-from perdure.core.text import Text
 from perdure.models._embed import embed_batch
 from perdure.models.deep_lstm import DeepLSTM
 

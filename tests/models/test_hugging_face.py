@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from perdure.attribution._attribute import attribute
-from perdure.core.batch import Batch
+from perdure.core.batch import Batch, Text
 from perdure.core.errors import CheckpointError, DataError, DependencyError, UnsupportedError
-from perdure.core.text import Text
 from perdure.data import hub
 from perdure.data._splits import Splits
 from perdure.models import _from_transformers as from_transformers

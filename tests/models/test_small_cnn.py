@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from perdure.attribution._layer import UpToLayer, default_layer
 from perdure.core.errors import EmptyDataError, SettingError, ShapeError
-from perdure.core.layer import UpTo, default_layer
 from perdure.data.shapes import Shapes
 from perdure.models._presets import model_config
 from perdure.models.small_cnn import SmallCNN
@@ -19,7 +19,7 @@ def test_its_size_is_known_and_the_middle_layer_sees_a_grid_of_16():
     model = made()
     assert count(model) == (3 * 9 + 1) * 32 + (32 * 9 + 1) * 64 + (64 * 9 + 1) * 64 + (64 + 1) * 4
     assert default_layer(model) == "features.3"
-    assert UpTo(model, "features.4")(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 16, 16)
+    assert UpToLayer(model, "features.4")(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 16, 16)
 
 
 def test_every_relu_is_a_module_of_its_own_and_not_in_place():

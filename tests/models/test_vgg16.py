@@ -3,8 +3,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from perdure.attribution._layer import default_layer
 from perdure.core.errors import CheckpointError, SettingError, ShapeError
-from perdure.core.layer import default_layer
 from perdure.models import vgg16
 from perdure.models.vgg16 import VGG16, VGG16Classifier
 from perdure.training.checkpoint import load_into

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from perdure.core.batch import Batch
 from perdure.core.errors import NonFiniteError, SettingError, ShapeError
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.metrics.insertion import Insertion
 from perdure.ops.baseline import NAMES, baseline_of, check_at_baseline
 
@@ -100,12 +100,12 @@ def test_a_tensor_may_be_a_sample_or_one_row_for_each():
     assert torch.equal(made(X[1])[0], X[1])
     rows = Insertion(baseline=X + 1).baseline
     assert torch.equal(baseline_of(rows, query()), X + 1)
-    assert torch.equal(baseline_of(rows, part(query(), torch.tensor([1, 1, 0]))), (X + 1)[[1, 1, 0]])
+    assert torch.equal(baseline_of(rows, slice_query(query(), torch.tensor([1, 1, 0]))), (X + 1)[[1, 1, 0]])
 
 
 def test_a_baseline_is_cut_to_the_steps_of_a_sample_as_the_sample_is():
     rows = Insertion(baseline=X + 1).baseline
-    first = part(query(mask=MASK), slice(0, 1))
+    first = slice_query(query(mask=MASK), slice(0, 1))
     cut = Query(first.model, X[:1, :2], first.target, MASK[:1, :2], among=first.among)
     assert torch.equal(baseline_of(rows, cut), (X + 1)[:1, :2])
 

@@ -3,9 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from perdure.core.estimate import Estimate
-from perdure.core.text import Text
-from perdure.core.verdict import Verdict
+from perdure.core.batch import Text
+from perdure.core.estimate import Estimate, Verdict
 from perdure.report.charts.vanishing import Band
 from perdure.report.pages.audit import AuditedModel, AuditPicture, ScoreRow
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 import perdure
-from perdure.core.batch import Batch
+from perdure.core.batch import Batch, Text
 from perdure.core.errors import NonFiniteError, SettingError, ShapeError
-from perdure.core.text import Text
 from perdure.report.show import show
 
 from .conftest import HOSTILE

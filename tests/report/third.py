@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from perdure.core.estimate import Estimate, write_estimate
-from perdure.core.registry import folder_name
-from perdure.core.verdict import Verdict, write_verdict
+from perdure.core.estimate import Estimate, Verdict, write_estimate, write_verdict
+from perdure.core.spec import slug
 from perdure.report.charts.figure import new_figure, to_png
 from perdure.report.pieces import Picture
 
@@ -30,7 +29,7 @@ def reproduction(runs=4, methods=("attention", "gradient"), samples=60, types=("
     family = np.arange(runs) % 2
     arrays = {"alike": np.where(np.eye(runs) > 0, 1.0, 0.93), "label": draw.integers(0, 2, samples)}
     for i, method in enumerate(methods):
-        folder = folder_name(method)
+        folder = slug(method)
         for j, measure in enumerate(MEASURES):
             noise = draw.normal(0, 0.04, (runs, runs))
             pairs = 0.75 - 0.4 * (family[:, None] != family) - 0.05 * (i + j) + (noise + noise.T) / 2
@@ -92,7 +91,7 @@ def paths(kinds=KINDS, methods=("attention", "gradient"), samples=60, points=17,
         noise = {"increase": height - 0.01, "noise": 0.04, "inside_noise": height < 0.04}
         rows.append({"kind": kind, "barrier": barrier, **noise, **cost})
         for method in methods:
-            place = f"{folder_name(kind)}/{folder_name(method)}"
+            place = f"{slug(kind)}/{slug(method)}"
             fall = np.column_stack([1 - way * 0.5, 0.5 + way * 0.5]) - 0.05 * i + draw.normal(0, 0.01, (points, 2))
             for measure in MEASURES[:3]:
                 arrays[f"drift/{place}/{measure}"] = fall
@@ -101,7 +100,7 @@ def paths(kinds=KINDS, methods=("attention", "gradient"), samples=60, points=17,
             start, leaves = draw.integers(0, 3, samples), draw.random(samples) * 2
             arrays[f"flow/{place}"] = np.where(way[:, None] > leaves, (start + 1) % 3, start)
             arrays[f"top/{place}"] = draw.normal(0, 0.01, (points, len(types))) + np.outer(way, np.arange(len(types)))
-            arrays[f"top_types/{folder_name(method)}"] = np.arange(len(types))
+            arrays[f"top_types/{slug(method)}"] = np.arange(len(types))
     return {
         "title": "What lies between two trainings?",
         "subtitle": "seed 0 and seed 1 of the attention model on planted_events",

@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from perdure.core.batch import Batch
-from perdure.core.threads import one_thread
+from perdure.core.resources import single_thread
 from perdure.data._splits import Splits
 
 
 @pytest.fixture(name="one_thread")
 def alone():
-    with one_thread():
+    with single_thread():
         yield
 
 

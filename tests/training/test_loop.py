@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import LabelError, NonFiniteError, SettingError
 from perdure.training.batches import draw_batches, shuffle_batches
 from perdure.training.loop import fit
@@ -142,8 +142,8 @@ def test_selection_by_accuracy_keeps_the_earliest_of_equals():
     """All checks are right; the loss falls until the last one."""
     settings = Training(epochs=4, batch_size=4, learning_rate=0.1, select="accuracy", patience=None)
     by_accuracy, by_loss = (
-        fit(Bias(0.1, 0.0), shuffle_batches(constant(0), 4), constant(0), replace(settings, select=select), generator())
-        for select in ("accuracy", "loss")
+        fit(Bias(0.1, 0.0), shuffle_batches(constant(0), 4), constant(0), replace(settings, select=rule), generator())
+        for rule in ("accuracy", "loss")
     )
     assert [check.validation_accuracy for check in by_accuracy.history] == [1.0] * 4
     assert (by_accuracy.best, by_loss.best) == (0, 3)
@@ -192,7 +192,7 @@ def test_one_cycle_uses_the_number_of_steps(monkeypatch):
 
 def test_samples_can_be_drawn_afresh():
     def draw(count, generator):
-        return select(series(1000, 0), torch.randint(1000, (count,), generator=generator))
+        return slice_batch(series(1000, 0), torch.randint(1000, (count,), generator=generator))
 
     settings = Training(epochs=5, learning_rate=1e-2)
     first, second = (fit(Last(), draw_batches(draw, 50, 20), series(100, 1), settings, generator()) for _ in range(2))

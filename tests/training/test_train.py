@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from perdure.core.batch import batches
+from perdure.core.batch import split_batch
 from perdure.core.digest import model_digest
 from perdure.core.errors import SettingError
 from perdure.models.recurrent import Recurrent
@@ -58,7 +58,7 @@ def test_finished_runs_are_kept(splits, tmp_path):
 
 def test_a_given_source_replaces_the_training_split(splits, tmp_path):
     empty = replace(splits, train=replace(splits.train, inputs=torch.zeros_like(splits.train.inputs)))
-    source = BatchSource(lambda _: batches(splits.train, 10), 4)
+    source = BatchSource(lambda _: split_batch(splits.train, 10), 4)
     settings = replace(SETTINGS, epochs=20, learning_rate=1e-2)
     assert train(CONFIG, empty, settings, 0, source).history[-1].validation_accuracy > 0.9
     assert train(CONFIG, empty, settings, 0).history[-1].validation_accuracy <= 0.6

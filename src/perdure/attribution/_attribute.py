@@ -17,9 +17,7 @@ from torch import Tensor
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.build_query import build_query
-from perdure.core.cached_forward import CachedForward
-from perdure.core.call import NO_SIDE
-from perdure.core.check import all_finite, check_counts, check_inputs
+from perdure.core.check import all_finite, check_counts, check_generator, check_inputs, check_object
 from perdure.core.consistency import find_inconsistency, random_state, set_random_state
 from perdure.core.digest import model_digest
 from perdure.core.errors import (
@@ -30,11 +28,12 @@ from perdure.core.errors import (
     ShapeError,
     UnsupportedError,
 )
-from perdure.core.given import check_generator, check_made
+from perdure.core.forward import NO_SIDE, CachedForward
 from perdure.core.method import Method, MethodOutput, as_output
-from perdure.core.query import Passes, Query, part
+from perdure.core.query import PassCount, Query, slice_query
 from perdure.core.random import sub_seeds
-from perdure.core.registry import METHODS, name_of
+from perdure.core.registry import METHODS
+from perdure.core.spec import name_of
 from perdure.core.target import Target
 from perdure.core.values import Values
 from perdure.models._embed import embed_batch
@@ -175,7 +174,7 @@ def _attribute(
     )
     at_once = query.rows if batch_size is not None else min(query.rows, SAMPLES)
     inconsistent = _warn_if_inconsistent(query, lengths)
-    results = [_explain(made, part(query, slice(i, i + at_once))) for i in range(0, len(x), at_once)]
+    results = [_explain(made, slice_query(query, slice(i, i + at_once))) for i in range(0, len(x), at_once)]
     values = torch.cat([result.values for result in results])
     values = values if query.mask is None else values.masked_fill(~site_mask(query.mask, x), 0.0)
     _check_values(values, query, made)
@@ -195,7 +194,7 @@ def _attribute(
         device=str(x.device),
     )
     aux = {name: torch.cat([result.aux[name] for result in results]) for name in results[0].aux}
-    source = dataclasses.replace(query, passes=Passes(), cached=None)
+    source = dataclasses.replace(query, passes=PassCount(), cached=None)
     return Attribution(values, _dims(x), provenance, aux, source, made)
 
 
@@ -204,7 +203,7 @@ def _dims(x: Tensor) -> tuple[str, ...]:
 
 
 def _check_settings(method: object, generator: object, batch_size: int | None) -> None:
-    check_made(method, "scores", "method")
+    check_object(method, "scores", "method")
     check_generator(generator)
     check_counts(batch_size=1 if batch_size is None else batch_size)
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError
 from perdure.core.query import Query
-from perdure.core.registry import AnyForm
-from perdure.core.values import Values, values_of
+from perdure.core.spec import AnyForm
+from perdure.core.values import Values, read_values
 
 __all__ = ["Background", "match_background", "set_background"]
 
@@ -31,7 +31,7 @@ def set_background(settings: Any) -> None:
     """
     if settings.background is None:
         return
-    value = values_of(settings.background, "background")
+    value = read_values(settings.background, "background")
     if not isinstance(value, Values):
         raise SettingError(f"background is {value}", "give samples shaped like the inputs")
     object.__setattr__(settings, "background", value)

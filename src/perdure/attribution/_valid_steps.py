@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 
 __all__ = ["explain_by_length", "explain_each"]
 
@@ -47,7 +47,7 @@ def explain_by_length(query: Query, scores: Callable[[Query], Tensor]) -> Float[
 def _explain_groups(query: Query, groups: list[Tensor], scores: Callable[[Query], Tensor]) -> Tensor:
     values = torch.zeros_like(query.x)
     for index in groups:
-        group = part(query, index)
+        group = slice_query(query, index)
         if group.lengths is not None and group.mask is not None:
             steps = int(group.lengths[0])
             group = replace(group, x=group.x[:, :steps], mask=group.mask[:, :steps])

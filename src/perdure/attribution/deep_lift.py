@@ -17,7 +17,7 @@ from perdure.attribution._captum.rescale_rule import (
     with_single_weights,
 )
 from perdure.attribution._valid_steps import explain_each
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 
 __all__ = ["DeepLIFT"]
@@ -77,7 +77,7 @@ class DeepLIFT:
         """Explain as many samples at once as fit into a call together with their baselines."""
         size = query.rows // 2
         parts = (slice(i, i + size) for i in range(0, len(query.x), size))
-        return torch.cat([self._map(part(query, index)) for index in parts])
+        return torch.cat([self._map(slice_query(query, index)) for index in parts])
 
     def _map(self, query: Query) -> Tensor:
         start = baseline_of(self.baseline, query)

@@ -12,7 +12,7 @@ from perdure.attribution._valid_steps import explain_by_length
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.precision import full_precision, in_single
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.ops.baseline import Baseline, BaselineName, baseline_of, set_baseline
 from perdure.ops.position import to_positions, to_sites
 from perdure.ops.smooth import SmoothMask, smoothing_matrix
@@ -98,7 +98,7 @@ class ExtremalPerturbation:
 
     def _in_parts(self, query: Query) -> Tensor:
         samples = max(1, MASKS // len(self.areas))
-        parts = (part(query, slice(i, i + samples)) for i in range(0, len(query.x), samples))
+        parts = (slice_query(query, slice(i, i + samples)) for i in range(0, len(query.x), samples))
         return torch.cat([self._map(some) for some in parts])
 
     def _map(self, query: Query) -> Tensor:

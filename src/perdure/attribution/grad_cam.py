@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from perdure.attribution._captum.forward_module import as_forward_module, import_captum, make_leaf, require_module
+from perdure.attribution._layer import find_layer
 from perdure.attribution._valid_steps import explain_by_length
 from perdure.core.errors import UnsupportedError
-from perdure.core.layer import find_layer
 from perdure.core.query import Query
 from perdure.ops.position import position_shape, shared_axis, to_sites
 

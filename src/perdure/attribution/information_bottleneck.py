@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from perdure.attribution._layer import query_layer
 from perdure.attribution.iba.moments import LayerMoments, fit_layer_moments, require_fitted
 from perdure.attribution.iba.search import MaskSearch, optimise_mask
 from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
-from perdure.core.layer import beyond
 from perdure.core.method import MethodOutput
 from perdure.core.precision import in_single
 from perdure.core.query import Query
@@ -103,7 +103,7 @@ class InformationBottleneck:
         """
         inside = require_fitted(self.inside, "information_bottleneck")
         query = in_single(query)
-        asked = beyond(replace(query, target=in_nats(query.bound)), inside.layer)
+        asked = query_layer(replace(query, target=in_nats(query.bound)), inside.layer)
         found = optimise_mask(asked, inside.noise(asked.x), self._search(), f"layer '{inside.layer}'")
         bits = input_map(found.nats, query.x, inside.layer) / NATS_PER_BIT
         return MethodOutput(bits, {"bits": bits.flatten(1).sum(1)})

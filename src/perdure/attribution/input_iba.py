@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perdure.attribution._layer import query_layer
 from perdure.attribution.iba.adversarial import train_adversarial
 from perdure.attribution.iba.generator import make_generator
 from perdure.attribution.iba.matching import Features, match_moments
@@ -23,10 +24,9 @@ from perdure.attribution.iba.search import MaskResult, MaskSearch, Noise, optimi
 from perdure.attribution.information_bottleneck import input_map
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
-from perdure.core.layer import beyond
 from perdure.core.method import MethodOutput
 from perdure.core.precision import in_single
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.core.target import Signed, in_nats
 from perdure.models._embed import embed_batch
 from perdure.ops.information import NATS_PER_BIT, Mask, mask_from_logits
@@ -173,7 +173,7 @@ class InputIBA:
 
     def _prior(self, query: Query, inside: LayerMoments, noise: Noise) -> Mask:
         """Learn what is cheap to keep."""
-        asked = beyond(query, inside.layer)
+        asked = query_layer(query, inside.layer)
         natural = inside.noise(asked.x)
         found = optimise_mask(asked, natural, self._feature_search(), f"layer '{inside.layer}'")
         generator = make_generator(query.x, self._first_logit(found.nats, query.x, inside.layer), noise)
@@ -216,7 +216,7 @@ class InputIBA:
 def _for_and_against(query: Query) -> Query:
     """Ask about each sample twice: what speaks for its target, and what against it."""
     samples = torch.arange(len(query.x))
-    twice = part(query, samples.repeat_interleave(2))
+    twice = slice_query(query, samples.repeat_interleave(2))
     return replace(twice, target=Signed(twice.target, torch.tensor([1.0, -1.0]).repeat(len(samples))))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from perdure.core.check import check_counts
 from perdure.core.errors import CompletenessWarning, SettingError
 from perdure.core.precision import full_precision, widen
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.quadrature import gauss_legendre, neighbour_rules, spline_rule
 
@@ -158,7 +158,7 @@ def _evaluated(query: Query, start: Tensor, members: Tensor, nodes: Tensor, grad
     places = torch.full_like(nodes, -1, dtype=torch.long)
     places[line, column] = torch.arange(len(gradients), len(gradients) + len(line))
     for row, at in zip(torch.split(line, query.rows), torch.split(column, query.rows), strict=True):
-        asked, origin = part(query, members[row]), start[members[row]]
+        asked, origin = slice_query(query, members[row]), start[members[row]]
         way = asked.x - origin
         share = nodes[row, at].to(way).reshape(-1, *[1] * (way.ndim - 1))
         value, gradient = asked.value_and_gradient(torch.addcmul(origin, share, way))

@@ -13,7 +13,7 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.method import Method, NeedsFit, as_output
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.core.random import child_seeds, normal
 from perdure.core.registry import METHODS
 from perdure.ops.sequence import site_mask
@@ -102,7 +102,7 @@ def _range(query: Query) -> Tensor:
 
 def _noisy(query: Query, deviation: Tensor, copies: Tensor) -> Query:
     """Replace each sample by some noisy copies, which follow one another, so that falling lengths keep falling."""
-    folded = part(query, torch.arange(len(query.x)).repeat_interleave(len(copies)))
+    folded = slice_query(query, torch.arange(len(query.x)).repeat_interleave(len(copies)))
     seeds = torch.stack([child_seeds(query.seeds, int(k)) for k in copies], 1).flatten()
     noise = normal(seeds, tuple(query.x.shape[1:]), query.x)
     noisy = folded.x + deviation.repeat_interleave(len(copies), 0) * noise

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.core.estimate import Estimate
-from perdure.core.verdict import Level, Verdict
+from perdure.core.estimate import Estimate, Level, Verdict
 from perdure.stability.agreement import FEW
 from perdure.stability.members import has_learned
 

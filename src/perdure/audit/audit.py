@@ -17,11 +17,11 @@ from perdure.audit.retrained import HOW, compare_retrained
 from perdure.audit.samples import extent, titles
 from perdure.audit.settings import AuditSettings
 from perdure.audit.verdicts import plainly, verdicts
-from perdure.core.batch import Batch, select
-from perdure.core.estimate import Estimate, write_estimate
+from perdure.core.batch import Batch, slice_batch
+from perdure.core.estimate import Estimate, Verdict, write_estimate, write_verdict
 from perdure.core.metric import Metric
-from perdure.core.registry import METRICS, folder_name
-from perdure.core.verdict import Verdict, write_verdict
+from perdure.core.registry import METRICS
+from perdure.core.spec import slug
 from perdure.data._splits import Splits
 from perdure.engine.evaluate import default_metrics
 from perdure.models._declared import declare_found, outputs_of
@@ -61,7 +61,7 @@ def audit(
     Returns:
         The record, also stored as `audit.json`, with its arrays in `audit.npz`.
     """
-    kind, batch = kind_of(splits.test), select(splits.test, slice(0, settings.samples))
+    kind, batch = kind_of(splits.test), slice_batch(splits.test, slice(0, settings.samples))
     asked = Asked(batch, splits.train, kind, _metrics(batch, settings), settings.faithfulness_samples)
     found: dict[str, list[Explained]] = {}
     accuracy: dict[str, Estimate] = {}
@@ -88,7 +88,7 @@ def audit(
             for name, some in answers.items()
         ],
         "scores": _scores(found),
-        "labels": titles(candidates, select(batch, slice(0, SHOWN)), splits.classes),
+        "labels": titles(candidates, slice_batch(batch, slice(0, SHOWN)), splits.classes),
         "features": splits.feature_names,
         "texts": [asdict(text) for text in batch.text[:SHOWN]],
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
@@ -131,7 +131,7 @@ def _across(
     name, accuracy = of
     if not (isinstance(ensemble, str) or has_learned(accuracy)):
         return Verdict(QUESTION, "not learned", "none", describe_not_learned(accuracy))
-    place = folder / "across" / folder_name(name)
+    place = folder / "across" / slug(name)
     return compare_retrained(ensemble, splits, settings.samples, settings.methods[0], place, settings.seed)
 
 

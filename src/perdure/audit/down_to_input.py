@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.core.estimate import Estimate
-from perdure.core.verdict import Level, Verdict
+from perdure.core.estimate import Estimate, Level, Verdict
 from perdure.stability.members import describe_not_learned, has_learned
 
 __all__ = ["DownToInput", "down_to_input"]

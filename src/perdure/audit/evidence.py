@@ -15,7 +15,7 @@ from perdure.core.estimate import Estimate
 from perdure.core.metric import Measurement
 from perdure.core.query import Query
 from perdure.core.random import stream
-from perdure.core.written import unset
+from perdure.core.spec import strip_settings
 from perdure.metrics.vanishing import Vanishing
 from perdure.ops.bootstrap import bootstrap_interval
 
@@ -59,7 +59,7 @@ def over_time_evidence(found: Explained, occluded: Explained, batch: Batch, accu
         len(values),
         "share in the earliest quarter",
     )
-    known = next((number for name, number in found.numbers.items() if unset(name) == "auroc"), None)
+    known = next((number for name, number in found.numbers.items() if strip_settings(name) == "auroc"), None)
     return OverTime(accuracy, index, reach, "occlusion" if batch.truth is None else "truth", known)
 
 

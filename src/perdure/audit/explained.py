@@ -14,7 +14,8 @@ from perdure.audit.kind import Kind
 from perdure.core.batch import Batch
 from perdure.core.estimate import Estimate
 from perdure.core.metric import Metric, Score
-from perdure.core.registry import METHODS, folder_name
+from perdure.core.registry import METHODS
+from perdure.core.spec import slug
 from perdure.engine.evaluate import EvaluateJob, evaluate_maps
 from perdure.engine.explain import ExplainJob, explain, fit_method
 from perdure.engine.summaries import score_numbers, stored_scores
@@ -92,7 +93,7 @@ def explained(
     Returns:
         Maps and scores.
     """
-    place = Path(folder_name(candidate.name)) / folder_name(method)
+    place = Path(slug(candidate.name)) / slug(method)
     maps, scores, close_scores = (folder / room / place for room in ("maps", "scores", "close"))
     model, batch, made = candidate.model, asked.batch, fit_method(METHODS.make(method), candidate.model, asked.seen)
     shard = asked.faithfulness_samples

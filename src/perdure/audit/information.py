@@ -13,7 +13,7 @@ from perdure.attribution._attribute import attribute
 from perdure.attribution.iba.moments import noise_from_moments, require_fitted
 from perdure.attribution.iba.search import Noise, draw_noise
 from perdure.attribution.input_iba import InputIBA
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.estimate import Estimate
 from perdure.core.metric import Score
 from perdure.core.outputs import predict_classes
@@ -62,7 +62,7 @@ def information(
         `everything`.
     """
     if 0 not in finished_parts(folder):
-        fitted = method.fit(model, select(training, slice(0, SEEN)))
+        fitted = method.fit(model, slice_batch(training, slice(0, SEEN)))
         predicted = predict_classes(model, predict(model, batch))
         score = _measure(model, embed_batch(model, batch), predicted, fitted, case.seed)
         write_part(folder, 0, score_table(score, batch.id, case))

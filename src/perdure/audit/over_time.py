@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.core.estimate import Estimate
-from perdure.core.verdict import Verdict
+from perdure.core.estimate import Estimate, Verdict
 from perdure.stability.members import describe_not_learned, has_learned
 
 __all__ = ["OverTime", "over_time"]

@@ -10,12 +10,11 @@ import numpy as np
 
 from perdure.audit.ensemble_picture import choose_clusters, collect_ensemble_arrays
 from perdure.audit.retrained import weigh_agreement
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
-from perdure.core.estimate import read_estimate, write_estimate
-from perdure.core.registry import folder_name
-from perdure.core.verdict import write_verdict
+from perdure.core.estimate import read_estimate, write_estimate, write_verdict
+from perdure.core.spec import slug
 from perdure.data._splits import Splits
 from perdure.engine.pool import Progress
 from perdure.ops.variance import variance_fractions
@@ -70,7 +69,7 @@ class ReproduceSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.methods or len({folder_name(method) for method in self.methods}) < len(self.methods):
+        if not self.methods or len({slug(method) for method in self.methods}) < len(self.methods):
             raise SettingError(f"the methods are {self.methods}", "name at least one method, and each once")
         check_counts(samples=self.samples, top=self.top)
 
@@ -99,7 +98,7 @@ def reproduce(
     """
     every = load_members(ensemble, splits, settings.seed)
     some = select_learned(every)
-    batch, types = select(splits.test, slice(0, settings.samples)), name_types(splits)
+    batch, types = slice_batch(splits.test, slice(0, settings.samples)), name_types(splits)
     again = find_noisy_methods(some[0].model, settings.methods, splits.train)
     places = tuple((one.name, one.folder) for one in every)
     how = ensemble.config, ensemble.device
@@ -150,7 +149,7 @@ def _measured(
     clusters: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     for method, runs in told.items():
-        name, found = folder_name(method), choose_clusters(runs[0].vectors.values, method)
+        name, found = slug(method), choose_clusters(runs[0].vectors.values, method)
         pairs = _pairs(runs, method, found.count, settings)
         numbers = [agreement.estimate for agreement in pairs] + estimate_consistency(runs, batch.label, settings.seed)
         agreements += [{"method": method, "number": write_estimate(number)} for number in numbers]

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from perdure.audit.across_runs import AcrossRuns, across_runs, not_asked
-from perdure.core.batch import select
+from perdure.core.batch import slice_batch
 from perdure.core.errors import EmptyDataError
-from perdure.core.estimate import Estimate
-from perdure.core.verdict import Verdict
+from perdure.core.estimate import Estimate, Verdict
 from perdure.data._splits import Splits
 from perdure.ops.similarity import SIMILARITIES
 from perdure.stability.checks import check_comparable
@@ -43,7 +42,7 @@ def compare_retrained(
     try:
         every = load_members(ensemble, splits, seed)
         some = select_learned(every)
-        batch, types = select(splits.test, slice(0, samples)), name_types(splits)
+        batch, types = slice_batch(splits.test, slice(0, samples)), name_types(splits)
         again = find_noisy_methods(some[0].model, (method,), splits.train)
         places = tuple((one.name, one.folder) for one in some)
         how = ensemble.config, ensemble.device

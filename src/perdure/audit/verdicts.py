@@ -12,11 +12,9 @@ from perdure.audit.evidence import over_time_evidence
 from perdure.audit.explained import Asked, Explained
 from perdure.audit.information import COPIES, SAMPLES, information, information_numbers
 from perdure.audit.over_time import over_time
-from perdure.core.batch import select
-from perdure.core.estimate import Estimate
-from perdure.core.registry import folder_name
-from perdure.core.verdict import Verdict
-from perdure.core.written import unset
+from perdure.core.batch import slice_batch
+from perdure.core.estimate import Estimate, Verdict
+from perdure.core.spec import slug, strip_settings
 from perdure.models._embed import embed_batch
 from perdure.records.scores import Case
 from perdure.stability.members import TrainedModel
@@ -101,11 +99,11 @@ def _evidence(
     candidate: TrainedModel, found: Explained, asked: Asked, accuracy: Estimate, place: tuple[Case, Path]
 ) -> DownToInput:
     case, folder = place
-    close = {unset(name): number for name, number in found.close.items()}
+    close = {strip_settings(name): number for name, number in found.close.items()}
     judged = {field: replace(close[metric], name=NAMES.get(metric, metric)) for field, metric in CLOSE.items()}
     method = InputIBA(granularity=asked.kind.granularity, copies=COPIES, smoothing=0.0)
-    few = select(asked.batch, slice(0, min(SAMPLES, asked.faithfulness_samples)))
-    place_of_bits = folder / "information" / folder_name(candidate.name)
+    few = slice_batch(asked.batch, slice(0, min(SAMPLES, asked.faithfulness_samples)))
+    place_of_bits = folder / "information" / slug(candidate.name)
     score = information(candidate.model, few, asked.seen, method, case=case, folder=place_of_bits)
     bits, kept = information_numbers(score, case.seed)
     return DownToInput(accuracy, bits=bits, kept=kept, **judged)

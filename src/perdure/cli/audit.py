@@ -112,11 +112,11 @@ def audit(
 
 
 def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> TrainedModel:
-    from perdure.core.registry import folder_name
+    from perdure.core.spec import slug
     from perdure.stability.members import TrainedModel
 
     folder, device = where
-    place = folder / "models" / folder_name(source.name)
+    place = folder / "models" / slug(source.name)
     with bar(f"{source.doing(place)} {source.name}") as progress:
         model = source.trained(splits, how, seed=seed, folder=place, progress=progress, device=device)
     return TrainedModel(source.name, model)
@@ -135,12 +135,12 @@ def _runs(
 ) -> Ensemble | str:
     """Train a model again with the seeds that follow, or say why that cannot be."""
     from perdure.cli.reproduce import train_runs
-    from perdure.core.registry import folder_name
+    from perdure.core.spec import slug
     from perdure.stability.members import Ensemble
 
     if source.load is not None:
         return f"How '{source.name}' was trained is not known here, so it was not trained again. {GIVEN}"
-    (folder, shared, device), name = where, folder_name(source.name)
+    (folder, shared, device), name = where, slug(source.name)
     seeds = range(asked.seed + 1, asked.seed + asked.runs)
     further = train_runs(source, splits, how, seeds, ("seed", folder / "runs" / name, shared), device)
     return Ensemble({f"seed {asked.seed}": folder / "models" / name, **further}, source.architecture, shared, device)

@@ -16,7 +16,8 @@ import typer
 
 from perdure.cli.console import print_json, print_table, say
 from perdure.core.errors import UnknownNameError
-from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Registry, name_of
+from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Registry
+from perdure.core.spec import name_of
 
 __all__ = ["cite", "show"]
 

@@ -24,7 +24,7 @@ def _there(device: str) -> str:
 def _limit_rows(context: typer.Context, most: int | None) -> int | None:
     """Bound the rows of each call of a model while the command runs."""
     if most is not None:
-        from perdure.core.memory import limit_rows
+        from perdure.core.resources import limit_rows
 
         context.with_resource(limit_rows(most))
     return most

@@ -44,8 +44,8 @@ def evaluate(
 
     Without --metric: vanishing, and the metrics with truth where the data has one.
     """
-    from perdure.core.registry import METHODS, METRICS, folder_name
-    from perdure.core.written import with_digests
+    from perdure.core.registry import METHODS, METRICS
+    from perdure.core.spec import add_digests, slug
     from perdure.engine.evaluate import EvaluateJob, default_metrics, evaluate_maps
     from perdure.engine.explain import fit_method, shard_count
     from perdure.engine.summaries import score_numbers, stored_scores
@@ -64,15 +64,15 @@ def evaluate(
     if not names:
         raise SettingError(f"no metric is asked for, and {asked['data']} has no truth", "name one: --metric insertion")
     judges = [METRICS.make(name) for name in names]
-    names = tuple(with_digests(name, made) for name, made in zip(names, judges, strict=True))
+    names = tuple(add_digests(name, made) for name, made in zip(names, judges, strict=True))
     case = Case("evaluate", asked["data"], asked["model"], asked["method"], asked["seed"])
     parts = shard_count(batch)
     _tell_unfinished(run, parts)
-    scored = [ExpectedFiles(f"scores by {name}", f"scores/{folder_name(name)}/part-*.parquet", parts) for name in names]
+    scored = [ExpectedFiles(f"scores by {name}", f"scores/{slug(name)}/part-*.parquet", parts) for name in names]
     keep_plan(context, run, *scored)
     numbers: dict[str, Estimate] = {}
     for made, name in zip(judges, names, strict=True):
-        scores = run / "scores" / folder_name(name)
+        scores = run / "scores" / slug(name)
         with bar(f"scoring by {name}") as progress:
             evaluate_maps(
                 EvaluateJob(explained, batch, run / "maps", (made,), scores, case, method),
@@ -105,7 +105,7 @@ def _asked(run: Path) -> dict[str, Any]:
     Raises:
         RunFolderError: when the run did not explain, or a setting cannot be one that 'perdure explain' wrote.
     """
-    from perdure.core.registry import validated
+    from perdure.core.spec import validate_settings
     from perdure.records.run import read_run
     from perdure.training.settings import Training
 
@@ -114,8 +114,8 @@ def _asked(run: Path) -> dict[str, Any]:
         named = f"is a run of 'perdure {kind}' and " if kind else ""
         raise RunFolderError(f"{run} {named}holds no explanations", "give the folder that 'perdure explain' wrote")
     try:
-        checked = validated(ExplainSettings, config, str(run))
-        return {**checked, "training": validated(Training, checked["training"], f"{run}: training")}
+        checked = validate_settings(ExplainSettings, config, str(run))
+        return {**checked, "training": validate_settings(Training, checked["training"], f"{run}: training")}
     except SettingError as error:
         raise RunFolderError(error.cause, "restore run.yaml, or explain again in a new folder") from error
 

@@ -96,8 +96,8 @@ def explain(
     """
     from perdure.core.check import check_choice
     from perdure.core.registry import METHODS
+    from perdure.core.spec import add_digests
     from perdure.core.target import LABEL_TARGETS
-    from perdure.core.written import with_digests
     from perdure.engine.explain import ExplainJob, fit_method, shard_count
     from perdure.engine.explain import explain as run_explain
     from perdure.records.plan import ExpectedFiles
@@ -117,7 +117,7 @@ def explain(
         context, f"explain-{model}-{data}-{method}-{split}", "model", "data", "method", "split"
     )
     kept = None if weights is None else str(weights)
-    samples = (data, with_digests(method, made), split, limit, seed, explain_class, target)
+    samples = (data, add_digests(method, made), split, limit, seed, explain_class, target)
     open_run(folder, vars(ExplainSettings(model, kept, *samples, device, asdict(how), source.described)))
     training_of = [ExpectedFiles("training", "model/model.yaml")] * (source.load is None)
     keep_plan(context, folder, *training_of, ExpectedFiles("maps", "maps/part-*.parquet", shard_count(batch)))

@@ -29,9 +29,9 @@ def default_folder(context: typer.Context, readable: str, *spelled: str) -> Path
     Returns:
         The folder, in `runs`.
     """
-    from perdure.core.registry import folder_name
+    from perdure.core.spec import slug
 
-    name = folder_name(readable)
+    name = slug(readable)
     left = ELSEWHERE | set(spelled)
     given = {str(one.name): context.params[str(one.name)] for one in context.command.params if _is_given(context, one)}
     identity = [f"{key}={value}" for key, value in sorted(given.items()) if key not in left]

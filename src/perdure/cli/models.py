@@ -70,9 +70,9 @@ def resolve_all(
     Raises:
         SettingError: when a model is named twice.
     """
-    from perdure.core.registry import folder_name
+    from perdure.core.spec import slug
 
-    if len({folder_name(text) for text in texts}) < len(texts):
+    if len({slug(text) for text in texts}) < len(texts):
         raise SettingError(f"a model is named twice among {', '.join(texts)}", "compare different models")
     return resolve(texts[0], weights, outputs), *map(resolve, texts[1:])
 
@@ -210,7 +210,7 @@ def _with_weights(text: str, config: Architecture, weights: Path) -> ModelSource
 
     import torch
 
-    from perdure.core.memory import limited_memory
+    from perdure.core.resources import limited_memory
     from perdure.models._event_types import resolve_event_types
     from perdure.training.checkpoint import load_checkpoint, load_into, load_weights
 

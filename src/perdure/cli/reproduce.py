@@ -82,7 +82,7 @@ def reproduce(
 
     from perdure.audit.reproduce import ReproduceSettings
     from perdure.audit.reproduce import reproduce as run_reproduce
-    from perdure.core.batch import select
+    from perdure.core.batch import slice_batch
     from perdure.core.registry import METHODS
     from perdure.engine.explain import shard_count
     from perdure.records.run import open_run
@@ -105,7 +105,7 @@ def reproduce(
     named = {"model": model, "described": source.described if source else digests, "data": data}
     run = open_run(folder, {**named, **asdict(settings), **made, "device": device})
     trainings = [ExpectedFiles("trainings", f"runs/{vary}-*/model.yaml", runs)] * (source is not None)
-    parts = len(methods) * shard_count(select(splits.test, slice(0, samples)))
+    parts = len(methods) * shard_count(slice_batch(splits.test, slice(0, samples)))
     keep_plan(context, folder, *trainings, *_explained((len(there) or runs) * parts))
     if source:
         there = train_runs(source, splits, how, range(seed, seed + runs), (vary, folder / "runs", shared), device)
@@ -209,7 +209,7 @@ def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
     from perdure.audit.kind import kind_of
     from perdure.core.abilities import HasAttention
     from perdure.core.device import device_of
-    from perdure.core.evaluation import evaluation
+    from perdure.core.forward import evaluation
 
     shown = None
     if isinstance(model, HasAttention) and batch.inputs.ndim == 3:

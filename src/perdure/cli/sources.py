@@ -160,7 +160,7 @@ def load_batch(splits: Splits, split: str, limit: int | None) -> Batch:
     Raises:
         SettingError: for another split, or a limit below 1.
     """
-    from perdure.core.batch import select
+    from perdure.core.batch import slice_batch
     from perdure.core.check import check_choice, check_counts
 
     check_choice("split", split, ("train", "validation", "test"))
@@ -168,7 +168,7 @@ def load_batch(splits: Splits, split: str, limit: int | None) -> Batch:
     if limit is None:
         return batch
     check_counts(limit=limit)
-    return select(batch, slice(0, limit))
+    return slice_batch(batch, slice(0, limit))
 
 
 def other_samples(splits: Splits, split: str) -> Batch:
@@ -211,7 +211,7 @@ def make_training(preset: str, train_settings: str) -> Training:
     Raises:
         SettingError: For an unknown preset, field or value.
     """
-    from perdure.core.registry import settings_of
+    from perdure.core.spec import parse_settings
     from perdure.training.settings import make_training as make
 
-    return make(preset, **settings_of(train_settings))
+    return make(preset, **parse_settings(train_settings))

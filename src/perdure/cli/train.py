@@ -34,7 +34,7 @@ def train(
     as_json: JSON = False,
 ) -> None:
     """Train a named model, once or from several seeds; each run is a function of its seed alone."""
-    from perdure.core.registry import name_of
+    from perdure.core.spec import name_of
     from perdure.engine.pool import run_pieces
     from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run

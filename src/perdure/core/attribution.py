@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from perdure.core.batch import Text
 from perdure.core.errors import UnsupportedError
 from perdure.core.method import Method
 from perdure.core.query import Query
 from perdure.core.short_repr import ShortRepr
-from perdure.core.text import Text
 
 if TYPE_CHECKING:
     import pandas

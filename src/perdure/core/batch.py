@@ -1,4 +1,4 @@
-"""The batch: samples with what is known of them."""
+"""The batch: samples with their labels, and the sentences behind token ids."""
 
 from __future__ import annotations
 
@@ -11,9 +11,39 @@ from torch import Tensor
 
 from perdure.core.errors import EmptyDataError
 from perdure.core.short_repr import ShortRepr
-from perdure.core.text import Text
 
-__all__ = ["Batch", "batches", "select"]
+__all__ = ["PAD", "SPECIAL", "UNKNOWN", "Batch", "Text", "slice_batch", "split_batch"]
+
+UNKNOWN, PAD = 0, 1
+"""Ids that every vocabulary has: of words that it lacks, and of what stands behind the end of a text."""
+
+SPECIAL = ("<unk>", "<pad>")
+"""How a vocabulary calls these two."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A sentence and its tokens.
+
+    Args:
+        text: the sentence as it was written.
+        spans: first character of each token and the one behind its last, in the order of the tokens; empty for tokens
+            that stand for no character.
+        pieces: whether tokens may be pieces of words, which are put together where words are shown.
+
+    Example:
+        >>> Text("not bad!", ((0, 3), (4, 7), (7, 8))).tokens
+        ('not', 'bad', '!')
+    """
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+    pieces: bool = False
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens as they were written."""
+        return tuple(self.text[first:last] for first, last in self.spans)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +86,7 @@ class Batch(ShortRepr):
         return None if self.mask is None else self.mask.sum(1)
 
 
-def select(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:
+def slice_batch(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:
     """Take some samples of a batch.
 
     Args:
@@ -68,7 +98,7 @@ def select(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:
 
     Example:
         >>> batch = Batch(torch.zeros(3, 2, 1), torch.tensor([0, 1, 2]))
-        >>> select(batch, [2, 0]).label.tolist()
+        >>> slice_batch(batch, [2, 0]).label.tolist()
         [2, 0]
     """
     if isinstance(index, slice):
@@ -79,7 +109,7 @@ def select(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:
     return Batch(**taken)  # type: ignore[arg-type]
 
 
-def batches(batch: Batch, size: int) -> Iterator[Batch]:
+def split_batch(batch: Batch, size: int) -> Iterator[Batch]:
     """Cut a batch into pieces of at most `size` samples, in order.
 
     Args:
@@ -90,7 +120,7 @@ def batches(batch: Batch, size: int) -> Iterator[Batch]:
         The pieces.
     """
     for start in range(0, len(batch), size):
-        yield select(batch, slice(start, start + size))
+        yield slice_batch(batch, slice(start, start + size))
 
 
 def _cut(value: Tensor | tuple[object, ...] | None, index: slice) -> Tensor | tuple[object, ...] | None:

@@ -10,10 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.call import Side, call_in_parts, side_of
 from perdure.core.check import check_label
 from perdure.core.errors import LabelError, OutputsWarning, ProbabilityWarning, ShapeError
-from perdure.core.evaluation import evaluation
+from perdure.core.forward import Side, call_in_batches, evaluation, slice_side
 from perdure.core.labels import as_labels
 from perdure.core.outputs import (
     DECLARE,
@@ -76,11 +75,11 @@ def outputs_at(
 
     def scaled(factor: float) -> Tensor:
         few = x[: SAMPLES if factor == 1.0 else PROBED].detach().clone()
-        steps, beside = None if lengths is None else lengths[: len(few)], side_of(side, slice(len(few)))
+        steps, beside = None if lengths is None else lengths[: len(few)], slice_side(side, slice(len(few)))
         with evaluation(model), torch.enable_grad():
             few = few.requires_grad_()
             points = few if factor == 1 else (few + 1) * factor - 1  # zeros are moved too
-            return call_in_parts(model, points, steps, beside, rows)
+            return call_in_batches(model, points, steps, beside, rows)
 
     return scaled
 

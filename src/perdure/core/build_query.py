@@ -10,15 +10,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.binding import bind_predicted, bind_target, outputs_at
-from perdure.core.cached_forward import CachedForward, forward_with_graph
-from perdure.core.call import Side, call_in_parts, call_model, side_inputs, side_of
 from perdure.core.check import check_lengths
 from perdure.core.consistency import is_known_consistent
 from perdure.core.errors import PerdureError, UnsupportedError
-from perdure.core.evaluation import evaluation
-from perdure.core.labels import as_target
-from perdure.core.query import Passes, Query, row_limit
-from perdure.core.rows import check_rows
+from perdure.core.forward import (
+    CachedForward,
+    Side,
+    call_in_batches,
+    call_model,
+    evaluation,
+    forward_with_graph,
+    side_inputs,
+    slice_side,
+)
+from perdure.core.labels import as_target, check_rows
+from perdure.core.query import PassCount, Query, row_limit
 from perdure.core.target import AtStep, Logit, Target, label_target
 
 __all__ = ["build_query"]
@@ -63,7 +69,7 @@ def build_query(
         4
     """
     requested = as_target(target, len(x))
-    mask, passes = None, Passes()
+    mask, passes = None, PassCount()
     if lengths is not None:
         check_lengths(lengths, x)
         mask = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None]
@@ -98,7 +104,7 @@ def _check_device(model: Callable[..., Tensor], x: Tensor) -> None:
 def _first_output(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side) -> Tensor:
     with evaluation(model), torch.no_grad():
         try:
-            return call_model(model, x[:1], None if lengths is None else lengths[:1], side_of(side, slice(1)))
+            return call_model(model, x[:1], None if lengths is None else lengths[:1], slice_side(side, slice(1)))
         except (TypeError, ValueError, RuntimeError) as error:
             known = _name_misfit(error, model, x) or _only_together(error, model, x, lengths, side)
             if known is None:
@@ -124,7 +130,7 @@ def _only_together(
 def _outputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None, side: Side, rows: int) -> Tensor:
     """Compute the outputs of all samples, which give the predicted class of each."""
     with evaluation(model), torch.no_grad():
-        return call_in_parts(model, x, lengths, side, rows)
+        return call_in_batches(model, x, lengths, side, rows)
 
 
 def _name_misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> UnsupportedError | None:

@@ -25,7 +25,7 @@ __all__ = [
     "check_inputs",
     "check_label",
     "check_lengths",
-    "check_read",
+    "check_readable",
     "check_series",
     "check_truth",
 ]
@@ -137,7 +137,7 @@ def check_ids(ids: Tensor, words: int | None = None, name: str = "x") -> None:
         )
 
 
-def check_read(x: Tensor, name: str = "x") -> None:
+def check_readable(x: Tensor, name: str = "x") -> None:
     """Check that inputs can be read by a model: finite floats with a batch axis, or token ids.
 
     Args:
@@ -298,3 +298,44 @@ def check_counts(**counts: int) -> None:
     for name, value in counts.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise SettingError(f"{name} is {value!r}", "give a whole number of at least 1")
+
+
+def check_object(thing: object, verb: str, noun: str) -> None:
+    """Check that a thing is an object that can do its work, not its class or something else.
+
+    Args:
+        thing: what was given.
+        verb: the function that it must have.
+        noun: what to call it.
+
+    Raises:
+        SettingError: otherwise.
+
+    Example:
+        >>> check_object(dict, "scores", "method")
+        Traceback (most recent call last):
+        perdure.core.errors.SettingError: the method is the class dict. Remedy: make one of it: dict(...).
+    """
+    if isinstance(thing, type):
+        raise SettingError(f"the {noun} is the class {thing.__name__}", f"make one of it: {thing.__name__}(...)")
+    if not callable(getattr(thing, verb, None)):
+        raise SettingError(
+            f"the {noun} is {type(thing).__name__}, which has no '{verb}'",
+            f"give a name, of perdure.{noun.upper()}S.names(), or an object of ours or yours",
+        )
+
+
+def check_generator(generator: object) -> None:
+    """Check that a stream of random numbers is one.
+
+    Args:
+        generator: what was given; None for a fresh one.
+
+    Raises:
+        SettingError: otherwise.
+    """
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise SettingError(
+            f"generator={generator!r:.40} is no torch.Generator",
+            "give a stream, for example torch.Generator().manual_seed(3)",
+        )

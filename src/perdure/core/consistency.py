@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from perdure.core.call import Side, call_in_parts, side_of
 from perdure.core.errors import PerdureError, UnsupportedError
-from perdure.core.evaluation import evaluation
+from perdure.core.forward import Side, call_in_batches, evaluation, slice_side
 
 __all__ = ["find_inconsistency", "is_known_consistent", "random_state", "set_random_state"]
 
@@ -60,7 +59,7 @@ def find_inconsistency(
         before = random_state(x.device)
         with evaluation(model), torch.no_grad():
             known[kind] = _describe(
-                model, pair, None if lengths is None else lengths[index], side_of(side, index), min(rows, 2)
+                model, pair, None if lengths is None else lengths[index], slice_side(side, index), min(rows, 2)
             )
         set_random_state(before)
     return known[kind]
@@ -100,9 +99,9 @@ def _results_of(model: Callable[..., Tensor]) -> dict[Hashable, str | None]:
 
 
 def _describe(model: Callable[..., Tensor], pair: Tensor, lengths: Tensor | None, side: Side, rows: int) -> str | None:
-    alone = call_in_parts(model, pair, lengths, side, 1)
+    alone = call_in_batches(model, pair, lengths, side, 1)
     try:
-        together = call_in_parts(model, pair, lengths, side, rows)
+        together = call_in_batches(model, pair, lengths, side, rows)
     except PerdureError:
         raise
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
@@ -113,7 +112,7 @@ def _describe(model: Callable[..., Tensor], pair: Tensor, lengths: Tensor | None
         ) from error
     if _are_same(alone, together, model, pair):
         return None
-    again = call_in_parts(model, pair, lengths, side, 1)
+    again = call_in_batches(model, pair, lengths, side, 1)
     return MIXED if rows > 1 and _are_same(alone, again, model, pair) else STATE
 
 

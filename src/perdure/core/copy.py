@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from perdure.core.errors import UnsupportedError
-from perdure.core.foreign import foreign
+from perdure.core.errors import UnsupportedError, user_code_errors
 
 __all__ = ["copy_module", "without_graphs"]
 
@@ -48,7 +47,7 @@ def copy_module(model: Model) -> Model:
     if not isinstance(model, nn.Module):
         return copy.deepcopy(model)
     _check_initialised(model)
-    with foreign(UnsupportedError, f"copying {type(model).__name__}", lambda: _remedy(model)):
+    with user_code_errors(UnsupportedError, f"copying {type(model).__name__}", lambda: _remedy(model)):
         result = copy.deepcopy(model, _substitutes(model))
     for weight in result.parameters():
         if not weight.is_leaf:  # torch.jit copies weights with a graph, and no optimiser takes those
@@ -146,7 +145,7 @@ def _remedy(model: nn.Module) -> str:
 
 def _can_copy(value: object, copies: Mapping[int, Any]) -> bool:
     try:
-        with foreign(UnsupportedError, "copying", ""):
+        with user_code_errors(UnsupportedError, "copying", ""):
             copy.deepcopy(value, dict(copies))
     except UnsupportedError:
         return False

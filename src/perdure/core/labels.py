@@ -1,4 +1,4 @@
-"""Labels as users pass them: class numbers of any integer type, one for all samples, or the predicted class."""
+"""Labels and targets as users pass them: class numbers, one for all samples, the predicted class, or a function."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from numbers import Integral
 from typing import Final, Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from perdure.core.errors import LabelError
 from perdure.core.target import Target
 
-__all__ = ["PREDICTED", "as_labels", "as_target"]
+__all__ = ["PREDICTED", "as_labels", "as_target", "check_rows"]
 
 PREDICTED: Final = "predicted"
 """Short for the class that the model predicts for each sample."""
@@ -95,3 +95,31 @@ def _number(value: Integral) -> int:
     if abs(number) >= LARGEST:
         raise LabelError(f"the label is {number}", "give the number of a class")
     return number
+
+
+def check_rows(target: Target, logits: Float[Tensor, "one classes"]) -> None:
+    """Refuse a function that does not treat each sample by itself, as samples are asked about in other orders too.
+
+    Args:
+        target: a function from outputs to one scalar per sample.
+        logits: the outputs of one sample, of which others are made up.
+
+    Raises:
+        LabelError: when one of several samples has another value than alone, or none.
+
+    Example:
+        >>> labels = torch.tensor([0, 1, 1])
+        >>> check_rows(lambda logits: logits[torch.arange(3), labels], torch.tensor([[3.0, 4.0]]))
+        Traceback (most recent call last):
+        perdure.core.errors.LabelError: the target does not give a sample alone the value that it has among others...
+    """
+    rows = torch.cat([logits, logits / 2, logits / 3])
+    try:
+        among, alone = target(rows), torch.cat([target(row) for row in rows.split(1)])
+    except (RuntimeError, IndexError, ValueError):
+        among, alone = rows, rows[:0]
+    if among.shape != alone.shape or not torch.allclose(among, alone, rtol=1e-3, atol=1e-6, equal_nan=True):
+        raise LabelError(
+            "the target does not give a sample alone the value that it has among others",
+            "let it treat each row by itself; one that knows labels inherits from perdure.Logit and reads self.label",
+        )

@@ -13,15 +13,13 @@ from torch import Tensor
 
 from perdure.core.abilities import HasAttention, Resumable
 from perdure.core.binding import Scaled, bind_target, outputs_at
-from perdure.core.cached_forward import CachedForward
-from perdure.core.call import NO_SIDE, Side, call_model, side_inputs, side_of
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
-from perdure.core.evaluation import evaluation
-from perdure.core.memory import keep_freed_memory, row_bound
+from perdure.core.forward import NO_SIDE, CachedForward, Side, call_model, evaluation, side_inputs, slice_side
+from perdure.core.resources import keep_freed_memory, row_bound
 from perdure.core.short_repr import ShortRepr
 from perdure.core.target import Target, label_target, select_target
 
-__all__ = ["Passes", "Query", "part", "row_limit"]
+__all__ = ["PassCount", "Query", "row_limit", "slice_query"]
 
 FEWEST_ROWS, MOST_ROWS = 4, 2048
 NUMBERS, NUMBERS_ON_DEVICE = 2**18, 2**24
@@ -31,7 +29,7 @@ numbers and 140 to 185 ms with 32 to 64; recurrent networks gain from many rows.
 
 
 @dataclass
-class Passes:
+class PassCount:
     """Counts the samples that went forward and backward through the model."""
 
     forward: int = 0
@@ -63,7 +61,7 @@ class Query(ShortRepr):
     mask: Bool[Tensor, "batch time"] | None = None
     seeds: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64), repr=False)
     batch_size: int | None = field(default=None, repr=False)
-    passes: Passes = field(default_factory=Passes)
+    passes: PassCount = field(default_factory=PassCount)
     cached: CachedForward | None = field(default=None, repr=False)
     side: Side | None = field(default=None, repr=False)
     among: tuple[Int[Tensor, " batch"], int] | None = field(default=None, repr=False)
@@ -255,7 +253,7 @@ class Query(ShortRepr):
         """Split into queries about at most `rows` samples, with their points, which get an axis of copies."""
         copies, rows = points if points.ndim > self.x.ndim else points[None], self.rows
         parts = (slice(i, i + rows) for i in range(0, len(self.x), rows))
-        return [(part(self, some), copies[:, some]) for some in parts]
+        return [(slice_query(self, some), copies[:, some]) for some in parts]
 
     def _pieces(self, points: Tensor) -> tuple[Tensor, ...]:
         """Split points into pieces of at most `rows` rows."""
@@ -272,11 +270,11 @@ class Query(ShortRepr):
         copies, samples = points.shape[:2]
         self.passes.forward += copies * samples
         if self.lengths is None:
-            side = side_of(self.side or NO_SIDE, torch.arange(samples).repeat(copies))
+            side = slice_side(self.side or NO_SIDE, torch.arange(samples).repeat(copies))
             return call_model(self.model, points.flatten(0, 1), None, side).unflatten(0, (copies, samples))
         # The copies of a sample follow one another, so that falling lengths, as torch packs them, keep falling.
         index = torch.arange(samples).repeat_interleave(copies)
-        rows, side = points.transpose(0, 1).flatten(0, 1), side_of(self.side or NO_SIDE, index)
+        rows, side = points.transpose(0, 1).flatten(0, 1), slice_side(self.side or NO_SIDE, index)
         outputs = call_model(self.model, rows, self.lengths[index], side)
         return outputs.unflatten(0, (samples, copies)).transpose(0, 1)
 
@@ -359,7 +357,7 @@ def _is_bound(target: Target) -> bool:
     return inner is None or inner.outputs is not None
 
 
-def part(query: Query, index: slice | Tensor) -> Query:
+def slice_query(query: Query, index: slice | Tensor) -> Query:
     """Ask about some of the samples; the work still counts for the whole question.
 
     Args:
@@ -374,7 +372,7 @@ def part(query: Query, index: slice | Tensor) -> Query:
     mask = None if query.mask is None else query.mask[index]
     target = select_target(query.bound, index)
     seeds = query.seeds[index] if len(query.seeds) else query.seeds
-    side = side_of(query.side or NO_SIDE, index)
+    side = slice_side(query.side or NO_SIDE, index)
     positions, count = query.positions
     among = (positions[index.to(positions.device) if isinstance(index, Tensor) else index], count)
     x = query.x[index]

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import re
 import sys
-import typing
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata, resources
 from typing import Any
 
-from perdure.core.errors import RenamedWarning, SettingError, UnknownNameError
+from perdure.core.errors import RenamedWarning, UnknownNameError
+from perdure.core.spec import belongs_to, parse_settings, suggest, validate_settings
 
-__all__ = [
-    "DATASETS",
-    "METHODS",
-    "METRICS",
-    "MODELS",
-    "STUDIES",
-    "AnyForm",
-    "Entry",
-    "Registry",
-    "folder_name",
-    "name_of",
-    "settings_of",
-    "validated",
-]
-
-
-class AnyForm:
-    """Marks a field, as `Annotated[type, AnyForm()]`, whose class reads its value by itself, whatever form it has."""
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
-        """Take the value as it is."""
-        from pydantic_core import core_schema
-
-        return core_schema.any_schema()
+__all__ = ["DATASETS", "METHODS", "METRICS", "MODELS", "STUDIES", "Entry", "Registry"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +70,7 @@ class Registry:
             text = inspect.getdoc(self.load(name)) or ""
         else:
             tree = ast.parse(path.read_text(encoding="utf-8"))
-            classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and _matches(n.name, name)]
+            classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and belongs_to(n.name, name)]
             text = ast.get_docstring(classes[0]) or "" if classes else ""
         return Entry(name, text.split("\n", 1)[0], _reference(text))
 
@@ -114,7 +90,7 @@ class Registry:
         if name not in self._files():
             return self._plugins()[name].load()
         module = import_module(f"perdure.{self.package}.{name}")
-        return next(value for key, value in vars(module).items() if _matches(key, name) and isinstance(value, type))
+        return next(value for key, value in vars(module).items() if belongs_to(key, name) and isinstance(value, type))
 
     def make(self, name: str, settings: Mapping[str, Any] | None = None) -> Any:
         """Make the object of a name from settings, which may be text.
@@ -132,8 +108,8 @@ class Registry:
         """
         name, _, text = name.partition(":")
         cls = self.load(name)
-        given = {**settings_of(text), **(settings or {})}
-        return cls(**validated(cls, given, f"{self.noun} '{self.resolve(name)}'"))
+        given = {**parse_settings(text), **(settings or {})}
+        return cls(**validate_settings(cls, given, f"{self.noun} '{self.resolve(name)}'"))
 
     def resolve(self, name: str) -> str:
         """Check a name, and replace a former one.
@@ -153,7 +129,7 @@ class Registry:
             return present
         names = self.names()
         if name not in names:
-            raise UnknownNameError(f"no {self.noun} is called '{name}'", _instead(name, names))
+            raise UnknownNameError(f"no {self.noun} is called '{name}'", suggest(name, names))
         return name
 
     def seed_name(self, name: str) -> str:
@@ -186,131 +162,12 @@ MODELS = Registry("models", "model", "perdure.models")
 STUDIES = Registry("studies", "study", "perdure.studies")
 
 
-def folder_name(name: str) -> str:
-    """Turn the name of a model or method into that of a folder.
-
-    Args:
-        name: any text.
-
-    Returns:
-        The same without signs that file systems dislike.
-
-    Example:
-        >>> folder_name("lstm:hidden_size=5")
-        'lstm-hidden_size=5'
-    """
-    return re.sub(r"[^\w.=-]+", "-", name).strip("-.")
-
-
-def settings_of(text: str) -> dict[str, Any]:
-    """Parse settings written as on the command line.
-
-    Args:
-        text: such as "steps=50,baseline=zero,window=[1, 5]"; may be empty.
-
-    Returns:
-        Values by field name, as YAML reads them; a number such as 1.10, which may be the name of a layer, stays text.
-
-    Raises:
-        SettingError: when the text cannot be read.
-
-    Example:
-        >>> settings_of("steps=50,window=[1, 5]")
-        {'steps': 50, 'window': [1, 5]}
-    """
-    if not text:
-        return {}
-    import yaml
-
-    from perdure.core.plain_yaml import load_yaml
-
-    remedy = "write name=value, with commas between several"
-    mapping = "{" + re.sub(r"(?<![\w.])(\w+)=", r"\1: ", text) + "}"
-    try:
-        found = load_yaml(mapping)
-    except yaml.YAMLError:
-        raise SettingError(f"cannot read the settings {text!r}", remedy) from None
-    if None in found.values() and not re.search(r"=\s*(null|~|None)", text):
-        raise SettingError(f"a setting in {text!r} has no value", remedy)
-    tree: Any = yaml.compose(mapping, yaml.SafeLoader)
-    written = {name.value: node.value for name, node in tree.value}
-    found.update({key: written[key] for key, value in found.items() if _loses(value, written.get(key))})
-    return {key: None if value == "None" else value for key, value in found.items()}
-
-
-def _loses(value: object, written: object) -> bool:
-    """Whether a number with a point does not tell any more how it was written."""
-    return isinstance(value, float) and bool(re.fullmatch(r"\d+\.\d+", str(written))) and str(value) != written
-
-
-def name_of(thing: object) -> str:
-    """Return the registry name of an object: that of its file, or its class name in snake case.
-
-    Args:
-        thing: A method, metric, dataset or model configuration.
-
-    Returns:
-        The name.
-
-    Example:
-        >>> class InputXGradient: ...
-        >>> name_of(InputXGradient())
-        'input_x_gradient'
-    """
-    cls = type(thing)
-    file = cls.__module__.rpartition(".")[2]
-    if _matches(cls.__name__, file):
-        return file
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
-
-
-def _matches(cls: str, name: str) -> bool:
-    """Whether a class belongs to a name: `InputIBA` to `input_iba`."""
-    return cls.lower() == name.replace("_", "")
-
-
 def _outside() -> int:
     """Count the frames up to the first one outside the package, to which a warning is attributed."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("perdure."):
         frame, level = frame.f_back, level + 1
     return level
-
-
-def validated(cls: type, given: Mapping[str, Any], subject: str) -> dict[str, Any]:
-    """Turn given values into the types of the fields of a frozen class of settings.
-
-    Args:
-        cls: the class.
-        given: values by field name; text is read as the type of its field, and a number as text where that is text.
-        subject: what to call it in messages.
-
-    Returns:
-        The same names with values of the right type.
-
-    Raises:
-        SettingError: for an unknown name, a wrong value, or a missing one that has no default.
-    """
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-    hints = typing.get_type_hints(cls, include_extras=True)
-    known = [f.name for f in fields(cls) if f.init]
-    config = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
-    values = {}
-    for key, value in given.items():
-        if key not in known:
-            raise SettingError(f"{subject} has no setting '{key}'", _instead(key, known))
-        try:
-            values[key] = TypeAdapter(hints[key], config=config).validate_python(value)
-        except ValidationError as error:
-            raise SettingError(
-                f"{subject} has {key}={value!r}: {error.errors()[0]['msg']}",
-                f"give {inspect.formatannotation(hints[key])}",
-            ) from None
-    missing = [f.name for f in fields(cls) if f.name not in given and f.default is f.default_factory is MISSING]
-    if missing:
-        raise SettingError(f"{subject} needs a {missing[0]}", f"write {missing[0]}= and its value after the name")
-    return values
 
 
 @cache
@@ -327,11 +184,3 @@ def _plugins(package: str) -> dict[str, metadata.EntryPoint]:
 def _reference(text: str) -> str:
     found = re.search(r"^Reference:\n\s+(\w+)", text, re.MULTILINE)
     return found[1] if found else ""
-
-
-def _instead(name: str, known: Sequence[str]) -> str:
-    """Name what is like it, or all there is."""
-    near = " or ".join(f"'{one}'" for one in difflib.get_close_matches(name, known, 3, 0.5))
-    if near:
-        return f"did you mean {near}?"
-    return f"choose from {', '.join(known)}" if known else "leave it out"

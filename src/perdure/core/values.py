@@ -16,10 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from perdure.core.batch import Batch
-from perdure.core.errors import SettingError, ShapeError
-from perdure.core.foreign import foreign
+from perdure.core.errors import SettingError, ShapeError, user_code_errors
 
-__all__ = ["Values", "values_of"]
+__all__ = ["Values", "read_values"]
 
 SHORT = 16
 """Most numbers that are written one by one in a name."""
@@ -82,7 +81,7 @@ class Values:
     __repr__ = __str__
 
 
-def values_of(given: Any, name: str) -> Values | float:
+def read_values(given: Any, name: str) -> Values | float:
     """Read numbers in any of the forms in which a setting may hold them.
 
     Args:
@@ -98,8 +97,8 @@ def values_of(given: Any, name: str) -> Values | float:
             another kind, or changed since its digest was written.
 
     Example:
-        >>> values_of("1.5", "baseline"), values_of([20, 1013], "baseline"), values_of("[20.0, 1013.0]", "baseline")
-        (1.5, [20.0, 1013.0], [20.0, 1013.0])
+        >>> read_values("1.5", "baseline"), read_values([20, 1013], "baseline")
+        (1.5, [20.0, 1013.0])
     """
     if isinstance(given, Values):
         return given
@@ -117,7 +116,7 @@ def values_of(given: Any, name: str) -> Values | float:
 def _tensor(given: Any, name: str) -> Tensor:
     if isinstance(given, bool | str) or not isinstance(given, NUMERIC):
         raise SettingError(f"{name} is {given!r}", f"give {_forms()}")
-    with foreign(SettingError, f"{name}={_cut(given)}", f"give {_forms()}"):
+    with user_code_errors(SettingError, f"{name}={_cut(given)}", f"give {_forms()}"):
         tensor = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given, dtype=np.float64))
     if tensor.numel() == 0 or tensor.is_complex() or tensor.dtype == torch.bool:
         raise SettingError(f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}", f"give {_forms()}")
@@ -143,7 +142,7 @@ def _stored(text: str, name: str) -> tuple[Tensor, str]:
             f"{name} is {text!r}" + (", a tensor that is known by its digest alone" if known else ""),
             "give the tensor itself" if known else f"give {_forms()}",
         )
-    with foreign(
+    with user_code_errors(
         SettingError, f"reading {name}={path}", f"give the path of one array of numbers, saved as {' or '.join(FILES)}"
     ):
         tensor = _from_safetensors(path) if path.endswith(".safetensors") else _from_numpy(path)

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from perdure.core.batch import SPECIAL
 from perdure.core.errors import DataError, DependencyError, EmptyDataError
 from perdure.core.optional import require
 from perdure.core.random import stream
-from perdure.core.text import SPECIAL
 from perdure.data.planted_events import NO_EVENT
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from perdure.core.errors import DataError
-from perdure.core.memory import available_memory
 from perdure.core.printable import printable
+from perdure.core.resources import available_memory
 
 __all__ = ["COMPRESSED", "FAILURES", "check_fits", "named_errors", "unpack"]
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import DataError, EmptyDataError, LabelError
 from perdure.core.printable import printable
 from perdure.core.random import stream
@@ -89,7 +89,7 @@ def published(parts: Mapping[str, Batch], classes: tuple[str, ...], held_out: fl
         return part(next(iter(parts.values())), classes, None, seed)
     pool = parts["train"]
     train, validation = stratify(pool.label, (1 - held_out, held_out), stream(seed, name))
-    return Splits(select(pool, train), select(pool, validation), parts["test"], classes)
+    return Splits(slice_batch(pool, train), slice_batch(pool, validation), parts["test"], classes)
 
 
 def check_classes(splits: Splits) -> None:
@@ -134,4 +134,4 @@ def _marked(batch: Batch, classes: tuple[str, ...], marks: Sequence[str], seed: 
     for name, rows in zip(PARTS, (train, validation, test), strict=True):
         if not len(rows):
             raise EmptyDataError(f"'split' marks no sample as '{name}'", "mark some, or leave 'split' out")
-    return Splits(select(batch, train), select(batch, validation), select(batch, test), classes)
+    return Splits(slice_batch(batch, train), slice_batch(batch, validation), slice_batch(batch, test), classes)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import EmptyDataError, SettingError, VocabularyError
 from perdure.core.random import stream
 from perdure.ops.sequence import site_mask
@@ -81,7 +81,7 @@ def split(
             f"{len(batch)} samples split into parts of {', '.join(str(len(part)) for part in parts)}",
             "give more samples, so that training, validation and test each get one",
         )
-    train, validation, test = (select(batch, part) for part in parts)
+    train, validation, test = (slice_batch(batch, part) for part in parts)
     return Splits(train, validation, test, classes)
 
 

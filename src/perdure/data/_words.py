@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from perdure.core.batch import PAD, SPECIAL, Text
 from perdure.core.errors import EmptyDataError, LengthError, SettingError
 from perdure.core.optional import require
-from perdure.core.text import PAD, SPECIAL, Text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

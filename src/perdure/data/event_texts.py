@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, cat
 from torch.nn.functional import one_hot
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
@@ -118,7 +118,7 @@ class EventTexts:
 
     def _few(self, batch: Batch, seed: int) -> Batch:
         share = min(1.0, self.texts / len(batch))
-        return select(batch, stratify(batch.label, (share, 1 - share), stream(seed, "event_texts"))[0])
+        return slice_batch(batch, stratify(batch.label, (share, 1 - share), stream(seed, "event_texts"))[0])
 
 
 def _mask(batch: Batch) -> Tensor:

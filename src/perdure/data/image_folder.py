@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import CorruptFileWarning, DataError, EmptyDataError, SettingError, ShapeError
 from perdure.core.printable import printable
@@ -139,7 +139,7 @@ class ImageFolder:
         if validation is None:
             kept, held = stratify(train.label, (1 - HELD_OUT, HELD_OUT), stream(seed, "image_folder"))
             _check_any(held, "train")
-            train, validation = select(train, kept), select(train, held)
+            train, validation = slice_batch(train, kept), slice_batch(train, held)
         return Splits(train, validation, parts["test"], classes.names)
 
     def _drawn(self, pictures: list[Picture], classes: Classes, generator: torch.Generator) -> list[Picture]:

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import torch
 
-from perdure.core.batch import Batch
+from perdure.core.batch import PAD, SPECIAL, Batch, Text
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
-from perdure.core.text import PAD, SPECIAL, Text
 from perdure.data._splits import Splits
 
 __all__ = ["PlantedText"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, LabelError, LengthError, UnknownNameError
 from perdure.core.optional import require
@@ -74,7 +74,7 @@ class Sktime:
             _batch(part, series.to_numpy(), [classes.index(str(one)) for one in label])
             for part, (series, label) in zip(("train", "test"), read, strict=True)
         )
-        train, validation = (select(pool, some) for some in hold_out(pool.label, seed))
+        train, validation = (slice_batch(pool, some) for some in hold_out(pool.label, seed))
         splits = Splits(train, validation, test, tuple(classes))
         check_classes(splits)
         return standardise(splits, per_step=False) if self.standardise else splits

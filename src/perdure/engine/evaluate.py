@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution, Provenance
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import PartError, UnsupportedError
 from perdure.core.method import Method, NeedsFit
 from perdure.core.metric import Metric, NeedsMethod
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
-from perdure.core.registry import METHODS, METRICS, name_of
+from perdure.core.registry import METHODS, METRICS
+from perdure.core.spec import name_of
 from perdure.core.target import LABEL_TARGETS
 from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.metrics._evaluate import evaluate
@@ -82,7 +83,7 @@ class EvaluateJob:
                 f"the maps in {self.maps} explain sample '{unknown[0]}', which the data do not contain",
                 "use the data and the seed that were explained",
             )
-        batch = embed_batch(self.model, select(self.batch, [places[name] for name in stored.id]))
+        batch = embed_batch(self.model, slice_batch(self.batch, [places[name] for name in stored.id]))
         record = stored.attribution.provenance
         target = LABEL_TARGETS[record.target](stored.explained)
         query = Query(self.model, batch.inputs, target, batch.mask, _seeds(record, len(batch)))

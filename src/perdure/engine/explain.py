@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute, attribute_cached
 from perdure.core.attribution import Attribution
-from perdure.core.batch import Batch, select
-from perdure.core.cached_forward import forward_with_graph
+from perdure.core.batch import Batch, slice_batch
+from perdure.core.forward import forward_with_graph
 from perdure.core.method import Method, NeedsFit
 from perdure.core.outputs import declared_outputs, predicted_class
 from perdure.core.query import row_limit
 from perdure.core.random import stream
+from perdure.core.resources import single_thread
 from perdure.core.target import LABEL_TARGETS
-from perdure.core.threads import one_thread
 from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
@@ -73,7 +73,7 @@ class ExplainJob:
         Returns:
             A function that stores the maps.
         """
-        batch = select(self.batch, slice(index * self.shard, (index + 1) * self.shard))
+        batch = slice_batch(self.batch, slice(index * self.shard, (index + 1) * self.shard))
         inputs, lengths = embed_batch(self.model, batch).inputs, lengths_of(batch.mask)
         fits = len(batch) <= (row_limit(inputs) if self.batch_size is None else self.batch_size)
         reuses = fits and getattr(self.method, "differentiates_at_x", False)
@@ -157,5 +157,5 @@ def fit_method(method: Method, model: nn.Module, batch: Batch) -> Method:
     """
     if not isinstance(method, NeedsFit) or method.is_fitted:
         return method
-    with one_thread():
-        return method.fit(model, embed_batch(model, select(batch, slice(0, SEEN))))
+    with single_thread():
+        return method.fit(model, embed_batch(model, slice_batch(batch, slice(0, SEEN))))

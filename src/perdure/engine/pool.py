@@ -21,8 +21,7 @@ import torch
 
 from perdure.core.copy import without_graphs
 from perdure.core.errors import EngineError, PerdureError, UnsupportedError
-from perdure.core.memory import limit_rows, row_bound
-from perdure.core.threads import one_thread
+from perdure.core.resources import limit_rows, row_bound, single_thread
 
 __all__ = ["DEATHS", "Engine", "InProcess", "Processes", "Progress", "Work", "begin", "do", "finish", "run_pieces"]
 
@@ -140,7 +139,7 @@ class InProcess:
         Yields:
             The number of each piece when its result is stored.
         """
-        with one_thread(), ThreadPoolExecutor(1) as behind:
+        with single_thread(), ThreadPoolExecutor(1) as behind:
             storing: Future[int] | None = None
             for piece in pieces:
                 store = begin(work, piece)

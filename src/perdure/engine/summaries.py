@@ -14,7 +14,7 @@ from perdure.core.estimate import Estimate
 from perdure.core.metric import Score
 from perdure.core.random import stream
 from perdure.core.registry import METRICS
-from perdure.core.written import unset
+from perdure.core.spec import strip_settings
 from perdure.metrics._summarise import summarise
 from perdure.records.parts import read_parts
 
@@ -56,7 +56,7 @@ def score_numbers(scores: Mapping[str, Score], seed: int) -> dict[str, Estimate]
     """
     numbers = {}
     for name, score in scores.items():
-        better = METRICS.load(unset(name)).higher_is_better
+        better = METRICS.load(strip_settings(name)).higher_is_better
         summary = summarise(score, stream(seed, "bootstrap", name))
         numbers[name] = replace(summary, name=name, higher_is_better=better)
     return numbers

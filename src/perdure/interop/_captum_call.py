@@ -11,11 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.core.call import NO_SIDE, Side, call_model, side_of
 from perdure.core.errors import LabelError, SettingError, ShapeError, UnsupportedError
-from perdure.core.evaluation import evaluation
+from perdure.core.forward import NO_SIDE, Side, call_model, evaluation, slice_side
 from perdure.core.method import Method
-from perdure.core.registry import name_of
+from perdure.core.spec import name_of
 
 __all__ = [
     "BoundModel",
@@ -224,7 +223,7 @@ def parse_target(
     """
     with evaluation(whole), torch.no_grad():
         valid = None if lengths is None else lengths[:1]
-        shape = tuple(whole.outputs(x[:1], valid, **side_of(whole.side, slice(1))).shape[1:])
+        shape = tuple(whole.outputs(x[:1], valid, **slice_side(whole.side, slice(1))).shape[1:])
     indices = [_ravel_index(index, shape) for index in _expand_target(target, len(x))]
     return torch.tensor(indices, device=x.device), shape
 

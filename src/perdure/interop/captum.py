@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from perdure.attribution._attribute import attribute
-from perdure.core.call import side_inputs, side_of
+from perdure.core.forward import side_inputs, slice_side
 from perdure.core.method import Method
 from perdure.core.optional import require
 from perdure.core.outputs import declared_outputs
@@ -108,13 +108,13 @@ class CaptumExplainer(CaptumAttribution):  # type: ignore[misc]
         extra, generator = check_extra(additional_forward_args, len(x)), torch.Generator().manual_seed(self.seed)
         groups = _split_batch(x, start, extra)
         side = side_inputs(self.forward_func, x, lengths)
-        first = BoundModel(self.forward_func, *_select_rows(groups[0], start, extra), side_of(side, groups[0]))
+        first = BoundModel(self.forward_func, *_select_rows(groups[0], start, extra), slice_side(side, groups[0]))
         label, shape = parse_target(target, first, x, lengths)
         maps = []
         for rows in groups:
             offset, further = _select_rows(rows, start, extra)
             model = bind_model(
-                self.forward_func, BoundModel(self.forward_func, offset, further, side_of(side, rows)), shape
+                self.forward_func, BoundModel(self.forward_func, offset, further, slice_side(side, rows)), shape
             )
             part = x[rows] if offset is None else x[rows] - offset
             valid = None if lengths is None else lengths[rows]

@@ -14,14 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution
-from perdure.core.call import NO_SIDE, Side, call_model
 from perdure.core.copy import copy_module
 from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
-from perdure.core.evaluation import evaluation
+from perdure.core.forward import NO_SIDE, Side, call_model, evaluation
 from perdure.core.method import Method
 from perdure.core.metric import Measurement
 from perdure.core.optional import require
-from perdure.core.query import Passes, Query, part
+from perdure.core.query import PassCount, Query, slice_query
 from perdure.core.random import seed_libraries
 from perdure.interop.quantus import QuantusExplainer
 from perdure.ops.baseline import seeds_or_fixed
@@ -165,7 +164,7 @@ class _Sided(nn.Module):
 class _ImageModel(nn.Module):
     """A model of images in any dtype whose passes are counted."""
 
-    def __init__(self, model: Any, like: Tensor, passes: Passes) -> None:
+    def __init__(self, model: Any, like: Tensor, passes: PassCount) -> None:
         super().__init__()
         self.model, self.dtype, self.site, self.passes = model, like.dtype, like.shape[1:], passes
         self.training = False
@@ -206,7 +205,7 @@ def _find_class(name: str) -> Any:
 def _select_sample(attribution: Attribution, index: int) -> Attribution:
     """Select one sample, cut to its valid steps."""
     seeds = seeds_or_fixed(attribution.query.seeds, len(attribution.values))
-    query: Query = part(replace(attribution.query, seeds=seeds), slice(index, index + 1))
+    query: Query = slice_query(replace(attribution.query, seeds=seeds), slice(index, index + 1))
     steps = query.x.shape[1] if query.lengths is None else int(query.lengths[0])
     truth = None if attribution.truth is None else attribution.truth[index : index + 1, :steps]
     cut = replace(query, x=query.x[:, :steps], mask=None)

@@ -14,15 +14,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
-from perdure.core.batch import Batch, batches, select
-from perdure.core.call import call_model
+from perdure.core.batch import Batch, slice_batch, split_batch
 from perdure.core.check import all_finite
 from perdure.core.copy import copy_module
 from perdure.core.device import device_of
 from perdure.core.errors import NonFiniteError
-from perdure.core.evaluation import evaluation
-from perdure.core.memory import row_bound
+from perdure.core.forward import call_model, evaluation
 from perdure.core.outputs import Outputs
+from perdure.core.resources import row_bound
 from perdure.ops.params import Params
 from perdure.ops.sequence import lengths_of
 from perdure.training.loss import classification_loss, detect_kind
@@ -98,7 +97,7 @@ class ModelLoss:
         """
         with evaluation(self.model), torch.no_grad():
             state = {**params, **self._statistics(params)}
-            parts = [self._losses(state, part) for part in batches(self.batch, self._rows)]
+            parts = [self._losses(state, part) for part in split_batch(self.batch, self._rows)]
         return torch.cat(parts).cpu()
 
     def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
@@ -115,10 +114,10 @@ class ModelLoss:
             NonFiniteError: If it is NaN or infinite.
         """
         leaves = {name: weight.detach().clone().requires_grad_() for name, weight in params.items()}
-        chosen = self.batch if some is None else select(self.batch, some)
+        chosen = self.batch if some is None else slice_batch(self.batch, some)
         total = [torch.zeros_like(weight) for weight in params.values()]
         with evaluation(self.model), _estimate_statistics(self.model), torch.enable_grad():
-            for part in batches(chosen, self._rows):
+            for part in split_batch(chosen, self._rows):
                 share = self._losses({**leaves, **_reset_statistics(self.model)}, part).sum() / len(chosen)
                 result = torch.autograd.grad(share, list(leaves.values()), allow_unused=True, materialize_grads=True)
                 total = [sum_ + new for sum_, new in zip(total, result, strict=True)]
@@ -150,7 +149,7 @@ class ModelLoss:
         result = _reset_statistics(self.model)
         if result:
             with _estimate_statistics(self.model):
-                for part in batches(self.batch, self._rows):
+                for part in split_batch(self.batch, self._rows):
                     self._losses({**params, **result}, part)
         return result
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.ops.perturb import renumber_changes, replace_first
 
 __all__ = ["copies_at_once", "layout_of", "values_along"]
@@ -48,7 +48,7 @@ def layout_of(query: Query) -> torch.memory_format:
     plain, together = torch.contiguous_format, torch.channels_last
     if query.x.ndim != 4 or query.x.device.type != "cpu" or not _convolves(query.model):
         return plain
-    two = part(query, torch.tensor([0, 0]))
+    two = slice_query(query, torch.tensor([0, 0]))
     try:
         found = two.value(two.x.contiguous(memory_format=together))
     except RuntimeError:
@@ -83,7 +83,7 @@ def values_along(
     for some in inputs.split(copies_at_once(query) * len(query.x)):
         mine = some // many
         points = replace_first(start[mine], end[mine], rank[mine], some % many)
-        values.append(part(query, mine.to(query.seeds.device)).value(points))
+        values.append(slice_query(query, mine.to(query.seeds.device)).value(points))
     return torch.cat(values)[index].double()
 
 

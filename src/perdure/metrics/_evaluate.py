@@ -12,14 +12,21 @@ from torch import Tensor
 
 from perdure.core.attribution import Attribution
 from perdure.core.build_query import build_query
-from perdure.core.check import check_counts, check_inputs, check_truth
-from perdure.core.errors import ConstantScoreError, NonFiniteError, SettingError, ShapeError, UnsupportedError
-from perdure.core.given import check_attribution, check_generator, check_made
+from perdure.core.check import check_counts, check_generator, check_inputs, check_object, check_truth
+from perdure.core.errors import (
+    ConstantScoreError,
+    LabelError,
+    LengthError,
+    NonFiniteError,
+    SettingError,
+    ShapeError,
+    UnsupportedError,
+)
 from perdure.core.metric import Measurement, Metric, NeedsMethod, Score
 from perdure.core.random import sub_seeds, uniform
-from perdure.core.registry import METRICS, name_of
+from perdure.core.registry import METRICS
+from perdure.core.spec import format_spec, name_of
 from perdure.core.target import Target
-from perdure.core.written import written
 from perdure.metrics._sites import check_both_kinds
 from perdure.ops.baseline import check_at_baseline
 from perdure.ops.sequence import site_mask
@@ -121,7 +128,7 @@ def evaluate(
         raise SettingError(f"draws={draws}", "pass one random map per sample or more; five are enough for a mean")
     check_generator(generator)
     made: Metric = METRICS.make(metric) if isinstance(metric, str) else metric
-    check_made(made, "measure", "metric")
+    check_object(made, "measure", "metric")
     subject = _with_source(attribution, model, x, target, lengths)
     subject = subject if truth is None else dataclasses.replace(subject, truth=truth)
     _check(subject, made)
@@ -136,7 +143,7 @@ def evaluate(
     _check_changes(made, measured, random)
     null = torch.stack([item.values for item in random]).mean(0)
     ceiling = _ceiling(subject, made, [measured, *random])
-    return Score(written(made), measured.values, null, ceiling, measured.curve, measured.aux)
+    return Score(format_spec(made), measured.values, null, ceiling, measured.curve, measured.aux)
 
 
 def _with_source(
@@ -169,7 +176,7 @@ def _with_source(
 
 
 def _check(attribution: Attribution, metric: Metric) -> None:
-    check_attribution(attribution)
+    _check_attribution(attribution)
     x = attribution.query.x
     if attribution.values.shape != x.shape:
         raise ShapeError(
@@ -234,3 +241,44 @@ def _ceiling(attribution: Attribution, metric: Metric, every: Sequence[Measureme
     if attribution.truth is None or not metric.needs_truth:
         return torch.full_like(measured.values, metric.best)
     return _measure(attribution, metric, attribution.truth.to(attribution.values.dtype)).values
+
+
+def _check_attribution(attribution: object) -> None:
+    """Check the parts of an attribution that a metric reads; the shape of the map is checked by `evaluate`.
+
+    Args:
+        attribution: The attribution.
+
+    Raises:
+        SettingError: If it is not an attribution, or its method is a name.
+        ShapeError: If its map or inputs are not floating point tensors.
+        LabelError: If its target is not a function of the outputs.
+        LengthError: If its mask does not fit the steps of its inputs.
+    """
+    if not isinstance(attribution, Attribution):
+        raise SettingError(
+            f"{type(attribution).__name__} is not an attribution",
+            "pass the result of perdure.attribute, or a map shaped like the inputs with model=, x= and target=",
+        )
+    query, values = attribution.query, attribution.values
+    if not isinstance(values, Tensor):
+        raise ShapeError(
+            f"the map is {type(values).__name__}", "pass the tensor; that of an attribution is its .values"
+        )
+    check_inputs(query.x, "x of the query")
+    if not callable(query.target):
+        raise LabelError(
+            f"the target of the query is {type(query.target).__name__}",
+            "pass a function of the outputs, such as perdure.Logit(labels)",
+        )
+    if query.mask is not None and (query.mask.shape != query.x.shape[:2] or query.mask.dtype != torch.bool):
+        raise LengthError(
+            f"the mask of the query has shape {tuple(query.mask.shape)} and dtype {query.mask.dtype} for inputs "
+            f"{tuple(query.x.shape)}",
+            "pass (batch, time), true at valid steps: torch.arange(time) < lengths[:, None]",
+        )
+    if isinstance(attribution.method, str):
+        raise SettingError(
+            f"the method of the attribution is the name '{attribution.method}'",
+            f"pass the method itself: perdure.METHODS.make('{attribution.method}')",
+        )

@@ -15,7 +15,7 @@ from perdure.core.copy import copy_module
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError
 from perdure.core.method import Method, as_output
 from perdure.core.metric import Measurement
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.core.random import stream
 from perdure.ops.correlation import spearman
 from perdure.ops.params import Redraw, group_into_stages, redraw
@@ -143,7 +143,7 @@ class ParameterRandomisation:
 
 def _explain(method: Method, query: Query, name: str) -> Tensor:
     parts = (slice(i, i + query.rows) for i in range(0, len(query.x), query.rows))
-    values = torch.cat([as_output(method.scores(part(query, index))).values.detach() for index in parts])
+    values = torch.cat([as_output(method.scores(slice_query(query, index))).values.detach() for index in parts])
     values = values.masked_fill(~site_mask(query.mask, values), 0.0)
     check_inputs(values, name)
     return values

@@ -12,7 +12,7 @@ from torch import Tensor
 from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice, check_counts
 from perdure.core.metric import Measurement
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.core.random import child_seeds, uniform
 from perdure.metrics._along import NUMBERS, copies_at_once, layout_of
 from perdure.metrics._perturbation import Ranked, check_share, is_fixed, ranked
@@ -104,7 +104,7 @@ class SensitivityN:
         curves, ranges = [], []
         for some in torch.split(torch.arange(len(query.x), device=query.x.device), at_once):
             mine = Ranked(places.worth[some], places.valid[some], places.shape)
-            found = self._curve(part(query, some.to(query.seeds.device)), mine, blank[some], sizes[some])
+            found = self._curve(slice_query(query, some.to(query.seeds.device)), mine, blank[some], sizes[some])
             curves.append(found[0])
             ranges.append(found[1])
         curve, (low, high) = torch.cat(curves), torch.cat(ranges, 1)

@@ -12,9 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.abilities import HasAttention, HasEmbedding, Resumable
-from perdure.core.call import call_model, side_inputs
 from perdure.core.check import check_choice
 from perdure.core.errors import PaddingWarning, PerdureError, SettingError, ShapeError, UnsupportedError
+from perdure.core.forward import call_model, side_inputs
 from perdure.core.outputs import ONE, Outputs, as_classes, check_outputs
 from perdure.ops.sequence import last_valid, length_mask
 

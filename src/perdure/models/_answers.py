@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from perdure.core.abilities import HasEmbedding
-from perdure.core.batch import Batch, select
-from perdure.core.call import call_model, side_inputs
-from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError
-from perdure.core.evaluation import evaluation
-from perdure.core.foreign import foreign
+from perdure.core.batch import Batch, slice_batch
+from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError, user_code_errors
+from perdure.core.forward import call_model, evaluation, side_inputs
 from perdure.models._adapted import Adapted, unwrap
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
@@ -45,7 +43,7 @@ def check_answers(model: nn.Module, batch: Batch, classes: int) -> None:
         raise UnsupportedError(
             f"the weights of {type(model).__name__} lie on {', '.join(devices)}", "move the model to one device"
         )
-    few = select(batch, slice(0, SAMPLES))
+    few = slice_batch(batch, slice(0, SAMPLES))
     few = replace(few, inputs=few.inputs.to(devices[0] if devices else few.inputs.device))
     logits = _asked(model, few, classes)
     _check_outputs(model, logits, few, classes)
@@ -56,7 +54,7 @@ def check_answers(model: nn.Module, batch: Batch, classes: int) -> None:
 def _asked(model: nn.Module, batch: Batch, classes: int) -> Tensor:
     subject = f"the model, asked with inputs {tuple(batch.inputs.shape)},"
     remedy = partial(_remedy, model, batch, classes)
-    with evaluation(model), torch.no_grad(), foreign(UnsupportedError, subject, remedy):
+    with evaluation(model), torch.no_grad(), user_code_errors(UnsupportedError, subject, remedy):
         logits = _call(model, batch)
     if not isinstance(logits, Tensor):
         raise UnsupportedError(

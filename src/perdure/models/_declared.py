@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.binding import SAMPLES, assume_outputs, outputs_at
-from perdure.core.call import side_inputs
 from perdure.core.errors import UnsupportedError
+from perdure.core.forward import side_inputs
 from perdure.core.outputs import ONE, Outputs, check_outputs, declared_outputs
 from perdure.core.query import row_limit
 from perdure.models._adapted import Adapted, adapt
@@ -65,7 +65,7 @@ def declare_found(model: nn.Module, batch: Batch) -> nn.Module:
     Warns:
         OutputsWarning: When what the model returns is assumed.
     """
-    few = embed_batch(model, select(batch, slice(0, SAMPLES)))
+    few = embed_batch(model, slice_batch(batch, slice(0, SAMPLES)))
     lengths = lengths_of(few.mask)
     side = side_inputs(model, few.inputs, lengths)
     scaled = outputs_at(model, few.inputs, lengths, side, row_limit(few.inputs))

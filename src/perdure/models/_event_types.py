@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from perdure.core.abilities import Architecture
 from perdure.core.errors import SettingError
-from perdure.core.registry import name_of
+from perdure.core.spec import name_of
 from perdure.data._event_marks import marked_types
 from perdure.data._splits import Splits
 from perdure.models.attention import Attention

@@ -14,9 +14,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from perdure.core.batch import Batch
+from perdure.core.batch import Batch, Text
 from perdure.core.errors import CheckpointError, EmptyDataError, UnsupportedError
-from perdure.core.text import Text
 from perdure.data._splits import Splits
 from perdure.models._from_transformers import folder_of, loaded
 from perdure.models._text_model import TextClassifier

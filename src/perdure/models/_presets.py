@@ -7,7 +7,8 @@ import difflib
 
 from perdure.core.abilities import Architecture
 from perdure.core.errors import UnknownNameError
-from perdure.core.registry import MODELS, name_of, settings_of
+from perdure.core.registry import MODELS
+from perdure.core.spec import name_of, parse_settings
 from perdure.models.attention import AMAZON, IMDB
 from perdure.models.deep_lstm import DeepLSTM
 from perdure.models.hierarchical import Hierarchical
@@ -69,5 +70,5 @@ def model_config(text: str) -> Architecture:
     preset = NAMED.get(name)
     base = {} if preset is None else dataclasses.asdict(preset)
     kind = name if preset is None else name_of(preset)
-    config: Architecture = MODELS.make(kind, {**base, **settings_of(settings)})
+    config: Architecture = MODELS.make(kind, {**base, **parse_settings(settings)})
     return config

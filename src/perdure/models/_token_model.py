@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.errors import PaddingWarning, PartialInputWarning, UnsupportedError
-from perdure.core.evaluation import evaluation
+from perdure.core.forward import evaluation
 from perdure.models._adapted import Adapted
 from perdure.models._lookups import Lookups
 from perdure.models._token_ids import TOKEN_IDS, TokenIds

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from perdure.core.batch import PAD, SPECIAL
 from perdure.core.check import check_counts, check_ids, check_series
 from perdure.core.errors import SettingError
-from perdure.core.text import PAD, SPECIAL
 from perdure.models._dropout import Dropout
 from perdure.ops.sequence import last_valid, length_mask
 

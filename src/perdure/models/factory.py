@@ -17,8 +17,7 @@ import torch
 from torch import nn
 
 from perdure.core.check import check_choice
-from perdure.core.errors import FactoryError, SettingError
-from perdure.core.foreign import foreign
+from perdure.core.errors import FactoryError, SettingError, user_code_errors
 from perdure.core.outputs import Outputs
 from perdure.core.random import global_stream, stream
 from perdure.models._adapted import adapt
@@ -79,7 +78,9 @@ class Factory:
         with own_random_state(generator) as seed:
             known = {"features": features, "classes": classes, "generator": generator, "seed": seed}
             arguments = {name: known[name] for name in self._named(make)}
-            with foreign(FactoryError, f"the factory '{self.source}'", "mend it, and run the same command again"):
+            with user_code_errors(
+                FactoryError, f"the factory '{self.source}'", "mend it, and run the same command again"
+            ):
                 model = make(**arguments)
         if not isinstance(model, nn.Module):
             raise FactoryError(
@@ -101,7 +102,9 @@ class Factory:
         file: Path | None = Path(place).expanduser()
         if not place.endswith(".py"):
             _let_import(Path.cwd())
-            with foreign(FactoryError, f"the package of '{self.source}'", "mend it, or name a file: file.py:function"):
+            with user_code_errors(
+                FactoryError, f"the package of '{self.source}'", "mend it, or name a file: file.py:function"
+            ):
                 spec = find_spec(place)
             file = Path(spec.origin) if spec and spec.origin else None
         if file is None or not file.is_file():
@@ -118,7 +121,7 @@ class Factory:
         if place.endswith(".py"):
             _let_import(file.parent)
             module = file.stem
-        with foreign(FactoryError, f"importing '{place}'", "mend the file; it must import without arguments"):
+        with user_code_errors(FactoryError, f"importing '{place}'", "mend the file; it must import without arguments"):
             imported = import_module(module)
         if Path(imported.__file__ or "").resolve() != file:
             raise FactoryError(

@@ -17,8 +17,8 @@ from perdure.core.errors import IndependentOutputError, NonFiniteError, SettingE
 from perdure.core.precision import full_precision
 from perdure.core.query import Query
 from perdure.core.random import child_seeds, normal
-from perdure.core.registry import AnyForm, name_of
-from perdure.core.values import Values, values_of
+from perdure.core.spec import AnyForm, name_of
+from perdure.core.values import Values, read_values
 from perdure.ops.position import shared_axis
 from perdure.ops.sequence import site_mask
 
@@ -63,7 +63,7 @@ def set_baseline(settings: Any, names: tuple[BaselineName, ...] = NAMES) -> None
     if isinstance(given, Batch):
         given = Values(_mean_of(given))
     try:
-        value = values_of(given, "baseline")
+        value = read_values(given, "baseline")
     except SettingError as error:
         if not isinstance(given, str):
             raise

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
-from perdure.core.errors import PartError
-from perdure.core.foreign import foreign
+from perdure.core.errors import PartError, user_code_errors
 from perdure.ops.position import to_sites
 from perdure.records.folders import PART, wrong_folder_error
 from perdure.records.parts import part_paths, read_part
@@ -157,7 +156,7 @@ def read_maps(path: Path) -> StoredMaps:
     if _KEY not in (table.schema.metadata or {}):
         raise PartError(f"{path} holds no attributions", "give the folder that 'perdure explain' wrote")
     remedy = "delete this file and run the same command again; only this part is computed again"
-    with foreign(PartError, f"{path} is damaged: its reader", remedy):
+    with user_code_errors(PartError, f"{path} is damaged: its reader", remedy):
         return _maps(table)
 
 

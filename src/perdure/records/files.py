@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from perdure.core.errors import RunFolderError
-from perdure.core.foreign import foreign
+from perdure.core.errors import RunFolderError, user_code_errors
 from perdure.records.place import is_local
 
 __all__ = ["atomic", "clear_unfinished", "is_unfinished", "write_bytes", "write_text"]
@@ -40,7 +39,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
         buffer = io.BytesIO()
         yield buffer
         remedy = "check the address, the permission and the network, and run the same command again; " + KEPT
-        with foreign(RunFolderError, f"cannot write {path}: the store", remedy):
+        with user_code_errors(RunFolderError, f"cannot write {path}: the store", remedy):
             path.write_bytes(buffer.getvalue())
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")

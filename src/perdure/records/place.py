@@ -9,8 +9,7 @@ from typing import IO, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from perdure.core.errors import DependencyError, RunFolderError
-from perdure.core.foreign import foreign
+from perdure.core.errors import DependencyError, RunFolderError, user_code_errors
 
 __all__ = ["exists", "is_local", "place", "read_errors", "readable"]
 
@@ -105,7 +104,9 @@ def read_errors(path: Path) -> Iterator[None]:
         RunFolderError: When the system or the store cannot read it.
     """
     if not is_local(path):
-        with foreign(RunFolderError, f"{path}: the store", "check the address, the credentials and the network"):
+        with user_code_errors(
+            RunFolderError, f"{path}: the store", "check the address, the credentials and the network"
+        ):
             yield
         return
     try:

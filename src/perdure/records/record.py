@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from perdure.core.errors import RunFolderError
-from perdure.core.foreign import foreign
+from perdure.core.errors import RunFolderError, user_code_errors
 from perdure.records.files import write_bytes, write_text
 from perdure.records.place import exists, read_errors
 
@@ -89,7 +88,7 @@ def damage_errors(folder: Path, kind: str) -> Iterator[None]:
     Raises:
         RunFolderError: When the record is not one that perdure wrote.
     """
-    with foreign(RunFolderError, f"{folder / kind}.json is damaged: its reader", _remedy(folder)):
+    with user_code_errors(RunFolderError, f"{folder / kind}.json is damaged: its reader", _remedy(folder)):
         yield
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from perdure.core.registry import folder_name
+from perdure.core.spec import slug
 
 __all__ = ["find_original_name", "select_prefix", "shorten_names"]
 
@@ -51,7 +51,7 @@ def find_original_name(folder: str, names: Sequence[str]) -> str:
         >>> find_original_name("top-3-Jaccard", ["Spearman", "top-3 Jaccard"])
         'top-3 Jaccard'
     """
-    return next((name for name in names if name == folder or folder_name(name) == folder), folder)
+    return next((name for name in names if name == folder or slug(name) == folder), folder)
 
 
 def select_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from perdure.core.estimate import Estimate
-from perdure.core.verdict import Verdict
+from perdure.core.estimate import Estimate, Verdict
 
 __all__ = [
     "Card",

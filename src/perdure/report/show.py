@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from perdure.core.attribution import Attribution
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_counts, check_inputs
 from perdure.core.errors import SettingError, ShapeError
 from perdure.core.target import label_target
@@ -96,7 +96,7 @@ def show(
                 "pass the explained samples in the same order",
             )
         check_inputs(values, f"the map '{name}'")
-    few = select(batch, slice(0, limit))
+    few = slice_batch(batch, slice(0, limit))
     piece = build_samples(
         _blank_padding(few.inputs, few),
         {name: _blank_padding(_sum_positions(values[:limit], few), few) for name, values in named.items()},

@@ -16,7 +16,7 @@ from torch import Tensor
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, ShapeError
 from perdure.core.estimate import Estimate
-from perdure.core.threads import side_by_side
+from perdure.core.resources import map_threads
 from perdure.ops.bootstrap import FEWEST, pair_interval, pair_mean
 from perdure.ops.similarity import Measure, as_similarity, pack_valid
 from perdure.stability.clusters import adjusted_rand, cluster_each_run
@@ -348,4 +348,4 @@ def compare_in_parts(
         result: Tensor = as_similarity(measure).compare_all(a, a if first is second else b, mask).cpu()
         return result
 
-    yield from zip(parts, side_by_side(table, parts), strict=True)
+    yield from zip(parts, map_threads(table, parts), strict=True)

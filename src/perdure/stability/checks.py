@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import EmptyDataError
 from perdure.core.registry import METHODS
 from perdure.data._event_marks import types_in
@@ -85,7 +85,7 @@ def check_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> Non
     Raises:
         UnsupportedError: If a method cannot explain the model.
     """
-    few = embed_batch(model, select(batch, slice(0, SEEN)))
+    few = embed_batch(model, slice_batch(batch, slice(0, SEEN)))
     lengths = lengths_of(few.mask)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, SettingError
-from perdure.core.threads import side_by_side
+from perdure.core.resources import map_threads
 
 __all__ = [
     "ClusterScan",
@@ -127,7 +127,7 @@ def cluster_each_run(several: Sequence[Float[Tensor, "sample type"]], count: int
         SettingError: If there are not that many sequences.
     """
     with _limit_threads():
-        return list(side_by_side(lambda values: cluster_vectors(values, count, seed), several))
+        return list(map_threads(lambda values: cluster_vectors(values, count, seed), several))
 
 
 def scan_cluster_counts(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int) -> ClusterScan:

@@ -15,7 +15,7 @@ from torch import Tensor
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError
 from perdure.core.estimate import Estimate
-from perdure.core.threads import side_by_side
+from perdure.core.resources import map_threads
 from perdure.ops.bootstrap import FEWEST
 from perdure.ops.consistency import mean_generalizability, relative_consistency
 from perdure.ops.correlation import spearman
@@ -197,7 +197,7 @@ def _estimate(
     null, runs, interval = fmean(value(other) for other in others), times.shape[1], None
     if isnan(value(result)) or isnan(null):
         return None
-    drawn = torch.tensor(list(side_by_side(resampled, times)))
+    drawn = torch.tensor(list(map_threads(resampled, times)))
     drawn = drawn[~drawn.isnan()].double()
     if runs >= FEWEST and len(drawn):
         low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()

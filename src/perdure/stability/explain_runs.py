@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from perdure.attribution._attribute import attribute
 from perdure.core.abilities import Architecture
 from perdure.core.attribution import Attribution
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.random import stream
-from perdure.core.registry import METHODS, folder_name
+from perdure.core.registry import METHODS
+from perdure.core.spec import slug
 from perdure.data._event_marks import marked_types
 from perdure.data._splits import Splits
 from perdure.engine.explain import ExplainJob, explain, fit_method
@@ -96,7 +97,7 @@ class ExplainRunsJob:
         Returns:
             The folder.
         """
-        return self.place / room / folder_name(self.runs[run][0]) / folder_name(method)
+        return self.place / room / slug(self.runs[run][0]) / slug(method)
 
 
 def explain_runs(
@@ -128,7 +129,7 @@ def find_noisy_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -
     Returns:
         The methods whose maps of two streams differ.
     """
-    few = embed_batch(model, select(batch, slice(0, SEEN)))
+    few = embed_batch(model, slice_batch(batch, slice(0, SEEN)))
     lengths, label = lengths_of(few.mask), few.label[:FEW]
 
     def values(name: str, seed: int) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from perdure.core.threads import one_thread
+from perdure.core.resources import single_thread
 from perdure.stability.vectors import Vectors
 
 __all__ = ["Shuffle", "shuffle_samples", "shuffle_types"]
@@ -57,7 +57,7 @@ def shuffle_samples(vectors: Vectors, generator: torch.Generator) -> Vectors:
     return Vectors(_shuffle_rows(vectors.values.T, vectors.present.T, generator).T.contiguous(), vectors.present)
 
 
-@one_thread()
+@single_thread()
 def _shuffle_rows(rows: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
     """Shuffle the valid values of each row; other values keep their positions."""
     keys = torch.rand(rows.shape, generator=generator, device=generator.device).to(rows.device)

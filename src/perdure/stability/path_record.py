@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
 from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.method import Method
 from perdure.core.random import stream
-from perdure.core.registry import METHODS, folder_name
+from perdure.core.registry import METHODS
+from perdure.core.spec import slug
 from perdure.data._splits import Splits
 from perdure.engine.explain import fit_method
 from perdure.landscape.barrier import measure_barrier
@@ -136,7 +137,7 @@ def select_inputs(splits: Splits, samples: int) -> PathInputs:
     Returns:
         The first test samples, with event types where they have any.
     """
-    return PathInputs(splits, select(splits.test, slice(0, samples)), name_types(splits))
+    return PathInputs(splits, slice_batch(splits.test, slice(0, samples)), name_types(splits))
 
 
 def measure_height(search: PathSearch, route: Route) -> float:
@@ -195,13 +196,13 @@ def _explain_along(
         runs = explain_along_path(search.surface, points, shown.batch, make_explainer(name, shown, settings.seed))
         if kind == settings.kinds[0]:  # all kinds have the same ends
             check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
-        place = f"{kind}/{folder_name(name)}"
+        place = f"{kind}/{slug(name)}"
         numbers, found = _measure_drifts(runs, name, place, stream(settings.seed, "along", kind, name))
         agreements += [{"kind": kind, "method": name, "number": write_estimate(number)} for number in numbers]
         followed = follow_clusters(runs, settings.clusters, stream(settings.seed, "flow", kind, name))
         arrays |= found | {f"ari/{place}": followed.ari.numpy(), f"flow/{place}": followed.label.numpy()}
         top = _find_top_types(runs[0].vectors)
-        arrays[f"top_types/{folder_name(name)}"] = top.numpy()
+        arrays[f"top_types/{slug(name)}"] = top.numpy()
         arrays[f"top/{place}"] = np.stack([_average_types(run.vectors)[top].numpy() for run in runs])
     return {"kind": _record_kind(search, route, null), "agreements": agreements}, arrays
 

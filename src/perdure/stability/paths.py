@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from perdure.core.registry import folder_name
-from perdure.core.threads import one_thread
+from perdure.core.resources import single_thread
+from perdure.core.spec import slug
 from perdure.data._splits import Splits
 from perdure.engine.pool import Engine, InProcess, run_pieces
 from perdure.landscape.ends import PathEnds, align_ends
@@ -75,11 +75,11 @@ def find_paths(
     surface = ModelLoss(ends.model, splits.train)
     search = PathSearch(surface, ends, run.path, watch.seconds, report, settings.allowed, settings.seed)
     shown = select_inputs(splits, settings.samples)
-    with one_thread():
+    with single_thread():
         null = measure_height(search, find_route(search, "linear"))
     lay = partial(_find_and_explain, search, settings, shown, null)
     run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.report(f"{done} of {of} paths"))
-    with one_thread():
+    with single_thread():
         found = [
             explain_along_route(search, find_route(search, kind), settings, shown, null) for kind in settings.kinds
         ]
@@ -130,7 +130,7 @@ def _write_answer(
     low = f"The lowest path, {best['kind']}, has a barrier of {value:.3g} nats, {noise}"
     text = f"{low}; that of the straight line is {null:.3g}."
     row = next((row for row in agreements if row["kind"] == best["kind"] and row["number"]["name"] == "Spearman"), None)
-    place = "" if row is None else f"{best['kind']}/{folder_name(row['method'])}"
+    place = "" if row is None else f"{best['kind']}/{slug(row['method'])}"
     far = math.nan if row is None else float(arrays[f"drift/{place}/Spearman"][-1, 0])
     if row is None or math.isnan(far):
         return f"{text} No sample is predicted alike by {' and '.join(ends.names)}."

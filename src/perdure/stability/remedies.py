@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from perdure.core.batch import select
+from perdure.core.batch import slice_batch
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, SettingError, UnsupportedError
 from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.random import stream
-from perdure.core.registry import folder_name
+from perdure.core.spec import slug
 from perdure.data._splits import Splits
 from perdure.engine.pool import Engine
 from perdure.landscape.align import align
@@ -178,11 +178,11 @@ def average_weights(runs: Sequence[EnsembleMember], splits: Splits, folder: Path
 def _average_pair(
     first: EnsembleMember, second: EnsembleMember, layers: Sequence[UnitLayer], splits: Splits, folder: Path
 ) -> Path:
-    place = folder / folder_name(f"{first.name} with {second.name}")
+    place = folder / slug(f"{first.name} with {second.name}")
     if not is_finished(place):
         one = params_of(first.model)
         moved = align(one, params_of(second.model), layers).params
-        surface = ModelLoss(first.model, select(splits.train, slice(0, NORMALISED)))
+        surface = ModelLoss(first.model, slice_batch(splits.train, slice(0, NORMALISED)))
         model = surface.model_at(interpolate(one, moved, 0.5))
         save_checkpoint(place, model, first.config, splits, {"of": [first.name, second.name]})
     return place

@@ -13,7 +13,7 @@ from torch import nn
 
 from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
-from perdure.core.batch import select
+from perdure.core.batch import slice_batch
 from perdure.core.metric import Score
 from perdure.core.query import Query
 from perdure.core.random import stream
@@ -103,7 +103,7 @@ class Bottleneck:
     def work(self, cell: Cell) -> CellResult:
         """Train a network, explain test samples with every method, and evaluate the maps."""
         model, splits = self.train_model(cell.seed)
-        batch = embed_batch(model, select(splits.test, slice(0, 2 if self.smoke else self.samples)))
+        batch = embed_batch(model, slice_batch(splits.test, slice(0, 2 if self.smoke else self.samples)))
         query = Query(model, batch.inputs, Logit(batch.label), batch.mask)
         rows = [measure_accuracy(model, splits.test, cell)]
         values: dict[str, np.ndarray] = {}
@@ -121,7 +121,7 @@ class Bottleneck:
             values |= {f"{name}/{metric}": score.values.numpy() for metric, score in scores.items()}
             maps[name] = result.detach()
         if cell.seed == self.first_seed:
-            samples = select(splits.test, slice(0, len(batch)))
+            samples = slice_batch(splits.test, slice(0, len(batch)))
             values[GALLERY] = np.array(show(maps, samples, classes=splits.classes, limit=SHOWN).html)
         return CellResult(rows, values)
 

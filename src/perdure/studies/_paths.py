@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.core.batch import select
+from perdure.core.batch import slice_batch
 from perdure.core.random import stream
-from perdure.core.registry import folder_name
+from perdure.core.spec import slug
 from perdure.landscape.align import align
 from perdure.landscape.barrier import measure_barrier
 from perdure.landscape.curve import CurveSettings, fit_bezier
@@ -58,7 +58,7 @@ AT = 13
 
 def select_search_samples(surface: ModelLoss) -> ModelLoss:
     """Select the samples on which paths are searched."""
-    return replace(surface, batch=select(surface.batch, slice(0, SEARCHED)))
+    return replace(surface, batch=slice_batch(surface.batch, slice(0, SEARCHED)))
 
 
 def align_to(surface: ModelLoss, first: Params, second: Params) -> Params:
@@ -177,7 +177,7 @@ def to_arrays(explanations: Mapping[str, Sequence[RunExplanations]]) -> dict[str
         "predicted": torch.stack([run.predicted for run in points]).numpy(),
     }
     for method, runs in explanations.items():
-        name, again = folder_name(method), [run.again.values for run in runs if run.again is not None]
+        name, again = slug(method), [run.again.values for run in runs if run.again is not None]
         arrays[f"values/{name}"] = torch.stack([run.vectors.values for run in runs]).numpy()
         arrays[f"again/{name}"] = torch.stack(again).numpy()
     return arrays
@@ -193,7 +193,7 @@ def read_run_explanations(arrays: Mapping[str, np.ndarray], method: str) -> list
     Returns:
         Explanations of each point; the ends also have repeated explanations.
     """
-    name, present = folder_name(method), torch.from_numpy(arrays["present"])
+    name, present = slug(method), torch.from_numpy(arrays["present"])
     values, again = (torch.from_numpy(arrays[f"{kind}/{name}"]) for kind in ("values", "again"))
     ends = {0: again[0], len(values) - 1: again[-1]}
     return [

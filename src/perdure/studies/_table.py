@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 import pyarrow as pa
 
-from perdure.core.registry import name_of
+from perdure.core.spec import name_of
 from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.records.files import write_bytes, write_text
 from perdure.records.parts import finished_parts, read_parts, write_part

@@ -13,7 +13,7 @@ from perdure.core.abilities import Architecture
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
 from perdure.core.registry import DATASETS
-from perdure.core.threads import one_thread
+from perdure.core.resources import single_thread
 from perdure.data._splits import Splits
 from perdure.landscape.path import connect_linearly
 from perdure.landscape.surface import ModelLoss
@@ -99,7 +99,7 @@ class ExplanationReproducibility:
         splits = self._splits
         training = replace(CLEAN, epochs=1) if self.smoke else CLEAN
         following = self._following(cell.seed)
-        with one_thread():
+        with single_thread():
             models = [train(self._config(cell.model), splits, training, seed).model for seed in (cell.seed, following)]
             surface, (first, other) = ModelLoss(models[0], splits.train), map(params_of, models)
             paths = connect(surface, first, align_to(surface, first, other), cell.seed, self.smoke)
@@ -153,7 +153,7 @@ class ExplanationReproducibility:
         built = self._config(model).build(self._splits.features, len(self._splits.classes), stream(0))
         like = params_of(built)
         weights = [unflatten(torch.from_numpy(of_run["weights"]), like) for of_run in stored]
-        with one_thread():
+        with single_thread():
             heights = {"linear": measure_linear_barriers(ModelLoss(built, self._splits.train), weights)}
         for kind in KINDS[1:]:
             heights[kind] = torch.full_like(heights["linear"], torch.nan)

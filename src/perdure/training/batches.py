@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 
 __all__ = ["BatchSource", "draw_batches", "shuffle_batches"]
 
@@ -68,7 +68,7 @@ def draw_batches(draw: Callable[[int, torch.Generator], Batch], size: int, steps
 def _shuffle(batch: Batch, size: int, passes: int, generator: torch.Generator) -> Iterator[Batch]:
     for _ in range(passes):
         for positions in torch.split(torch.randperm(len(batch), generator=generator), size):
-            yield select(batch, positions)
+            yield slice_batch(batch, positions)
 
 
 def _draw(

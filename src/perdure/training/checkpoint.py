@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from perdure.core.abilities import Architecture
 from perdure.core.digest import model_digest
-from perdure.core.errors import CheckpointError, CheckpointWarning, SettingError, UnknownNameError
-from perdure.core.foreign import foreign
-from perdure.core.memory import limited_memory
+from perdure.core.errors import CheckpointError, CheckpointWarning, SettingError, UnknownNameError, user_code_errors
 from perdure.core.plain_yaml import dump_yaml, load_yaml
-from perdure.core.registry import MODELS, name_of
+from perdure.core.registry import MODELS
+from perdure.core.resources import limited_memory
+from perdure.core.spec import name_of
 from perdure.data._splits import Splits
 from perdure.models._adapted import unwrap
 from perdure.models._event_types import resolve_event_types
@@ -135,7 +135,7 @@ def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> t
     if isinstance(info.config, Factory):
         info = dataclasses.replace(info, config=_require_factory(config, info.config, folder))
     subject, remedy = f"{folder / _INFO} describes a model that", "restore the file, or train the model again"
-    with foreign(CheckpointError, subject, remedy), limited_memory():
+    with user_code_errors(CheckpointError, subject, remedy), limited_memory():
         model = info.config.build(info.features, len(info.classes), torch.Generator())
     load_into(model, folder / _WEIGHTS)
     if model_digest(model) != info.digest:

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
 from perdure.core.batch import Batch
-from perdure.core.check import check_label, check_read
+from perdure.core.check import check_label, check_readable
 from perdure.core.copy import copy_module
 from perdure.core.device import device_of
 from perdure.core.errors import NonFiniteError, SettingError, UnsupportedError
@@ -218,9 +218,9 @@ def _is_better(check: Check, best: Check, settings: Training) -> bool:
 
 
 def _check_data(source: BatchSource, validation: Batch, settings: Training) -> None:
-    check_read(validation.inputs, "the validation inputs")
+    check_readable(validation.inputs, "the validation inputs")
     if source.whole is not None:
-        check_read(source.whole.inputs, "the training inputs")
+        check_readable(source.whole.inputs, "the training inputs")
     elif settings.stop_at is not None:
         raise SettingError(
             f"stop_at is {settings.stop_at}, but new samples are drawn for each step, so there is no training set",

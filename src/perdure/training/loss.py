@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, cross_entropy, nll_loss, one_hot
 from torch.nn.functional import binary_cross_entropy_with_logits as binary_cross_entropy_of_logits
 
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.binding import PROBED, SAMPLES, find_outputs
 from perdure.core.device import device_of
 from perdure.core.errors import LabelError, OutputsWarning, UnsupportedError
-from perdure.core.evaluation import evaluation
-from perdure.core.memory import row_bound
+from perdure.core.forward import evaluation
 from perdure.core.outputs import DECLARE, Outputs, as_classes, check_outputs, declared_outputs, log_probability
 from perdure.core.random import global_stream
+from perdure.core.resources import row_bound
 from perdure.training.predict import outputs
 
 __all__ = ["classification_loss", "detect_kind"]
@@ -47,13 +47,13 @@ def detect_kind(model: nn.Module, batch: Batch) -> Outputs:
         >>> detect_kind(model, Batch(torch.randn(4, 2), torch.zeros(4).long()))
         'probabilities'
     """
-    few = select(batch, slice(0, min(SAMPLES, row_bound() or SAMPLES)))
+    few = slice_batch(batch, slice(0, min(SAMPLES, row_bound() or SAMPLES)))
 
     def compute_scaled(factor: float) -> Tensor:
         if factor == 1 or not few.inputs.is_floating_point():  # token ids cannot be scaled
             return outputs(model, few)
         inputs = (few.inputs[:PROBED] + 1) * factor - 1
-        return outputs(model, replace(select(few, slice(0, PROBED)), inputs=inputs))
+        return outputs(model, replace(slice_batch(few, slice(0, PROBED)), inputs=inputs))
 
     device = device_of(model)
     with global_stream(torch.Generator().manual_seed(0), device), evaluation(model), torch.enable_grad():

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import NonFiniteError
-from perdure.core.memory import limited_memory
 from perdure.core.random import stream
-from perdure.core.threads import one_thread
+from perdure.core.resources import limited_memory, single_thread
 from perdure.data._splits import Splits
 from perdure.models.recurrent import Recurrent, RecurrentClassifier
 from perdure.nn.stacked import run_stacked_lstms
@@ -55,7 +54,7 @@ def train_together(
     shapes = {(data.train.inputs.shape, data.train.mask is None, len(data.classes)) for data in splits}
     if not config.stackable or len(shapes) > 1:
         return [train(config, data, settings, seed) for data, seed in zip(splits, seeds, strict=True)]
-    with one_thread(), torch.random.fork_rng([]):
+    with single_thread(), torch.random.fork_rng([]):
         lanes = [_make_lane(config, data, settings, seed) for data, seed in zip(splits, seeds, strict=True)]
         paths = [lane.state.batches() for lane in lanes]
         while step := [(lane, batch) for lane, path in zip(lanes, paths, strict=True) for batch in islice(path, 1)]:

@@ -7,11 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.batch import Batch
-from perdure.core.call import call_model, side_inputs, side_of
 from perdure.core.device import device_of
-from perdure.core.evaluation import evaluation
-from perdure.core.memory import row_bound
+from perdure.core.forward import call_model, evaluation, side_inputs, slice_side
 from perdure.core.outputs import Outputs, predict_classes, predicted_class
+from perdure.core.resources import row_bound
 from perdure.ops.sequence import lengths_of
 
 __all__ = ["accuracy", "errors", "outputs", "predict"]
@@ -50,7 +49,7 @@ def outputs(model: nn.Module, batch: Batch, index: slice = slice(None)) -> Float
     """
     x, lengths = batch.inputs.to(device_of(model)), lengths_of(batch.mask)
     lengths = None if lengths is None else lengths.to(x.device)
-    side = side_of(side_inputs(model, x, lengths), index)
+    side = slice_side(side_inputs(model, x, lengths), index)
     return call_model(model, x[index], None if lengths is None else lengths[index], side)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import SettingError
-from perdure.core.registry import validated
+from perdure.core.spec import validate_settings
 
 __all__ = ["CLEAN", "PAPER", "Training", "make_training"]
 
@@ -104,4 +104,4 @@ def make_training(preset: str = "clean", **settings: Any) -> Training:
     """
     presets = {"clean": CLEAN, "paper": PAPER}
     check_choice("preset", preset, tuple(presets))
-    return Training(**validated(Training, {**asdict(presets[preset]), **settings}, "training"))
+    return Training(**validate_settings(Training, {**asdict(presets[preset]), **settings}, "training"))

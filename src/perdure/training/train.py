@@ -9,12 +9,11 @@ from typing import Literal, get_args
 import torch
 
 from perdure.core.abilities import Architecture
-from perdure.core.batch import Batch, select
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_choice
 from perdure.core.errors import SettingError
-from perdure.core.memory import limited_memory
 from perdure.core.random import stream
-from perdure.core.threads import one_thread
+from perdure.core.resources import limited_memory, single_thread
 from perdure.data._splits import Splits
 from perdure.models._event_types import resolve_event_types
 from perdure.training.batches import BatchSource, shuffle_batches
@@ -136,7 +135,7 @@ def train(
     with limited_memory():
         model = resolve_event_types(config, splits).build(splits.features, len(splits.classes), stream(seed, "weights"))
     source = source or shuffle_batches(splits.train, settings.batch_size, settings.min_steps)
-    with one_thread():
+    with single_thread():
         return fit(model.to(device), source, splits.validation, settings, stream(seed, "training"), progress)
 
 
@@ -158,4 +157,4 @@ def resample(batch: Batch, generator: torch.Generator) -> Batch:
         >>> len(result), 55 < len(result.label.unique()) < 72  # about 1 - 1/e of them
         (100, True)
     """
-    return select(batch, torch.randint(len(batch), (len(batch),), generator=generator))
+    return slice_batch(batch, torch.randint(len(batch), (len(batch),), generator=generator))

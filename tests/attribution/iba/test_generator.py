@@ -12,7 +12,7 @@ from perdure.attribution.iba.moments import fit_input_moments, fit_layer_moments
 from perdure.attribution.iba.search import Noise
 from perdure.core.batch import Batch
 from perdure.core.errors import EmptyDataError, ShapeError, UnknownNameError, UnsupportedError
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.core.random import sub_seeds
 from perdure.core.target import LogProbability
 from perdure.ops.sequence import length_mask
@@ -74,7 +74,7 @@ def test_a_duel_belongs_to_its_sample(kind, monkeypatch):
     def keep(index):
         made = make_generator(query.x[index], torch.zeros_like(query.x[index]), natural())
         return adversarial.train_adversarial(
-            part(query, index), layer, z[index], torch.full_like(z[index], 0.5), made
+            slice_query(query, index), layer, z[index], torch.full_like(z[index], 0.5), made
         ).keep
 
     whole = keep(slice(0, 3))

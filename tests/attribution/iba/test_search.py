@@ -7,7 +7,7 @@ import torch
 
 from perdure.attribution.iba.search import MaskSearch, Noise, draw_noise, optimise_mask
 from perdure.core.errors import SettingError, UnsupportedError
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.core.random import sub_seeds
 from perdure.core.target import LogProbability
 from perdure.ops.information import mask_from_logits
@@ -43,7 +43,7 @@ def test_it_is_the_slow_reference(kind, granularity, with_prior):
     found = optimise_mask(query, natural(query), search, "test", prior)
     noise = torch.stack([draw_noise(query, 4, f"test-{step}", True) for step in range(6)])
     for i in range(4):
-        one = part(query, slice(i, i + 1))
+        one = slice_query(query, slice(i, i + 1))
         lengths = {} if one.lengths is None else {"lengths": one.lengths.expand(4)}
 
         def target(points, one=one, lengths=lengths):
@@ -67,7 +67,7 @@ def test_many_samples_are_one_by_one(kind, smoothing):
     search = dataclasses.replace(SEARCH, smoothing=smoothing)
     whole = optimise_mask(query, natural(query), search, "test")
     for i in range(4):
-        alone = optimise_mask(part(query, slice(i, i + 1)), natural(query), search, "test")
+        alone = optimise_mask(slice_query(query, slice(i, i + 1)), natural(query), search, "test")
         torch.testing.assert_close(whole.mask.keep[i], alone.mask.keep[0], rtol=0, atol=1e-5)
         torch.testing.assert_close(whole.nats[i], alone.nats[0], rtol=1e-5, atol=1e-5)
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.core.text import Text
+from perdure.core.batch import Text
 from perdure.report.charts.heatmap import Limits
 from perdure.report.charts.palette import DARK, LIGHT
 from perdure.report.charts.sentences import (

@@ -4,8 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from perdure.core.estimate import write_estimate
-from perdure.core.verdict import write_verdict
+from perdure.core.estimate import write_estimate, write_verdict
 from perdure.report.pages.audit import build_audit_page, read_audit
 from perdure.report.pages.page import render
 from perdure.report.pieces import Gallery, Sentences

@@ -17,9 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.core.call import NO_SIDE, Side, call_in_parts, side_of
 from perdure.core.errors import IndependentOutputError, UnsupportedError
-from perdure.core.evaluation import evaluation, run_eagerly
+from perdure.core.forward import NO_SIDE, Side, call_in_batches, evaluation, run_eagerly, slice_side
 from perdure.core.optional import require
 from perdure.core.query import Query
 
@@ -50,7 +49,7 @@ class ForwardModule(nn.Module):
         query = self.query
         query.passes.forward += len(rows)
         # Captum draws in single precision, whatever the dtype of the inputs
-        logits = call_in_parts(self.model, rows.to(query.x.dtype), *self._of_rows(len(rows)), query.rows)
+        logits = call_in_batches(self.model, rows.to(query.x.dtype), *self._of_rows(len(rows)), query.rows)
         values = torch.cat([query.bound(copy) for copy in torch.split(logits, len(query.x))])
         if torch.is_grad_enabled():
             query.passes.backward += len(rows)
@@ -62,7 +61,7 @@ class ForwardModule(nn.Module):
         """Give lengths and side inputs of rows that are copies of the batch, one after the other."""
         query, lengths = self.query, self.query.lengths
         index = torch.arange(len(query.x)).repeat(rows // len(query.x))
-        return None if lengths is None else lengths[index], side_of(query.side or NO_SIDE, index)
+        return None if lengths is None else lengths[index], slice_side(query.side or NO_SIDE, index)
 
 
 @contextmanager

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perdure.attribution._layer import UpToLayer
 from perdure.attribution.iba.critic import make_critic
 from perdure.attribution.iba.generator import Generator
-from perdure.core.layer import UpTo
 from perdure.core.precision import full_precision
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 from perdure.core.random import stream
 from perdure.ops.information import Mask, mask_from_logits
 
@@ -62,7 +62,7 @@ def train_adversarial(
         steps = query.x.shape[1] if query.mask is None else int(query.mask[i].sum())
         logit, shift, scale = (some[i : i + 1, :steps].clone() for some in generator.parameters)
         mine = Generator(logit, shift, scale, generator.noise)
-        one = replace(part(query, slice(i, i + 1)), x=query.x[i : i + 1, :steps], mask=None)
+        one = replace(slice_query(query, slice(i, i + 1)), x=query.x[i : i + 1, :steps], mask=None)
         real = _Real(features[i], weight[i]) if query.mask is None else _Real(features[i, :steps], weight[i, :steps])
         _duel(one, layer, real, mine)
         for whole, found in zip(generator.parameters, mine.parameters, strict=True):
@@ -107,7 +107,7 @@ class _Real:
 def _duel(query: Query, layer: str, real: _Real, generator: Generator) -> None:
     """Train critic and generator in turn; the tensors of the generator are written to."""
     draws = stream(int(query.seeds[0]), "generator")
-    inside = replace(query, model=UpTo(query.model, layer))  # type: ignore[arg-type]
+    inside = replace(query, model=UpToLayer(query.model, layer))  # type: ignore[arg-type]
     critic = make_critic(real.features, draws)
     judge = torch.optim.RMSprop(critic.parameters(), CRITIC_RATE)
     rates = (LOGIT_RATE[query.x.ndim], SHIFT_RATE, SCALE_RATE)

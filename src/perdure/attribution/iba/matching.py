@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.attribution._layer import UpToLayer
 from perdure.attribution.iba.generator import Generator
 from perdure.attribution.iba.search import draw_noise
-from perdure.core.layer import UpTo
 from perdure.core.query import Query
 from perdure.ops.information import Mask, mask_from_logits
 
@@ -55,7 +55,7 @@ def match_moments(query: Query, layer: str, features: Features, generator: Gener
         The mask of the generator.
     """
     adam = torch.optim.Adam(generator.parameters, LEARNING_RATE)
-    part_way = replace(query, model=UpTo(query.model, layer))  # type: ignore[arg-type]
+    part_way = replace(query, model=UpToLayer(query.model, layer))  # type: ignore[arg-type]
     for step in range(STEPS):
         z = draw_noise(query, COPIES, f"generator-{step}", paired=True)
         gradient = part_way.pull_back(generator.points(query.x, z), _distance(features))

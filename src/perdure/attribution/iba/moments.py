@@ -9,12 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perdure.attribution._layer import UpToLayer, default_layer, find_layer
 from perdure.attribution.iba.search import Noise
-from perdure.core.batch import Batch, batches
-from perdure.core.call import side_inputs
+from perdure.core.batch import Batch, split_batch
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
-from perdure.core.evaluation import evaluation
-from perdure.core.layer import UpTo, default_layer, find_layer
+from perdure.core.forward import evaluation, side_inputs
 from perdure.ops.moments import Moments, merge_moments, moments_of
 from perdure.ops.sequence import lengths_of, site_mask
 
@@ -97,7 +96,7 @@ def fit_input_moments(batch: Batch) -> Moments:
     """
     _check_two(batch)
     return merge_moments(
-        [moments_of(some.inputs, site_mask(some.mask, some.inputs)) for some in batches(batch, SAMPLES)]
+        [moments_of(some.inputs, site_mask(some.mask, some.inputs)) for some in split_batch(batch, SAMPLES)]
     )
 
 
@@ -126,7 +125,7 @@ def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> Laye
     _check_two(batch)
     layer = default_layer(model) if layer is None else layer
     find_layer(model, layer)
-    return LayerMoments(layer, merge_moments([_moments(model, layer, some) for some in batches(batch, SAMPLES)]))
+    return LayerMoments(layer, merge_moments([_moments(model, layer, some) for some in split_batch(batch, SAMPLES)]))
 
 
 def require_fitted(found: Found | None, method: str) -> Found:
@@ -161,6 +160,6 @@ def _check_two(batch: Batch) -> None:
 def _moments(model: nn.Module, layer: str, batch: Batch) -> Moments:
     with evaluation(model), torch.no_grad():
         lengths = lengths_of(batch.mask)
-        z = UpTo(model, layer)(batch.inputs, lengths, **side_inputs(model, batch.inputs, lengths))
+        z = UpToLayer(model, layer)(batch.inputs, lengths, **side_inputs(model, batch.inputs, lengths))
     mask = batch.mask if z.ndim == 3 and batch.mask is not None and z.shape[1] == batch.mask.shape[1] else None
     return moments_of(z, site_mask(mask, z))

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from perdure.core.text import Text
+from perdure.core.batch import Text
 from perdure.report.charts.figure import import_for_drawing
 from perdure.report.charts.heatmap import Limits, make_colour_map
 from perdure.report.charts.palette import DARK, LIGHT, Palette, contrast

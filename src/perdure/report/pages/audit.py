@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from perdure.core.estimate import Estimate, read_estimate
-from perdure.core.text import Text
-from perdure.core.verdict import Verdict, read_verdict
+from perdure.core.batch import Text
+from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict
 from perdure.report.charts.heatmap import (
     COVERED,
     UNIFORM_UNIT,

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from perdure.core.estimate import Estimate, read_estimate
-from perdure.core.registry import folder_name
+from perdure.core.spec import slug
 from perdure.report.charts.figure import draw_picture
 from perdure.report.charts.flow import compute_leaving_fraction, draw_flow
 from perdure.report.charts.path_curves import Chart, Curve, SmallCharts, draw_loss, draw_small_charts
@@ -319,11 +319,11 @@ def _kind(row: Mapping[str, Any]) -> PathKind:
 
 
 def _by_kind(what: str, kinds: list[str], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {kind: arrays[f"{what}/{folder_name(kind)}"] for kind in kinds if f"{what}/{folder_name(kind)}" in arrays}
+    return {kind: arrays[f"{what}/{slug(kind)}"] for kind in kinds if f"{what}/{slug(kind)}" in arrays}
 
 
 def _views(kind: str, method: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> PathViews:
-    place = f"{folder_name(kind)}/{folder_name(method)}"
+    place = f"{slug(kind)}/{slug(method)}"
     measures = [row["number"]["name"] for row in record["agreements"]]
     drift, neighbour = (
         {
@@ -336,4 +336,4 @@ def _views(kind: str, method: str, record: Mapping[str, Any], arrays: Mapping[st
 
 
 def _type_names(method: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    return tuple(record["types"][int(i)] for i in arrays.get(f"top_types/{folder_name(method)}", ()))
+    return tuple(record["types"][int(i)] for i in arrays.get(f"top_types/{slug(method)}", ()))

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from perdure.core.estimate import Estimate, read_estimate
-from perdure.core.registry import folder_name
-from perdure.core.verdict import Verdict, read_verdict
+from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict
+from perdure.core.spec import slug
 from perdure.report.charts.clusters import ClusterScan, compute_moved_fraction, draw_cluster_panels, draw_cluster_scan
 from perdure.report.charts.figure import draw_picture
 from perdure.report.charts.heatmap import draw_colour_scale
@@ -296,7 +295,7 @@ def read_reproduction(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray
 
 
 def _method(name: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> MethodRuns:
-    folder = folder_name(name)
+    folder = slug(name)
     measures = [row["number"]["name"] for row in record["agreements"]]
     scan, types = record.get("clusters", {}).get(name), arrays.get(f"top_types/{folder}", ())
     return MethodRuns(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from perdure.core.text import Text
+from perdure.core.batch import Text
 from perdure.report.charts.heatmap import (
     COVERED,
     UNIFORM_UNIT,

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from perdure.core.call import NO_SIDE, call_in_parts, call_model
 from perdure.core.errors import UnknownNameError, UnsupportedError
-from perdure.core.evaluation import evaluation, run_eagerly
+from perdure.core.forward import NO_SIDE, call_in_batches, call_model, evaluation, run_eagerly
 from perdure.core.precision import widen
-from perdure.core.query import Query, part
+from perdure.core.query import Query, slice_query
 
-__all__ = ["Beyond", "UpTo", "beyond", "default_layer", "find_layer"]
+__all__ = ["FromLayer", "UpToLayer", "default_layer", "find_layer", "query_layer"]
 
 COMPILED = "_orig_mod."
 """What torch.compile puts before the names of modules."""
@@ -85,7 +84,7 @@ def default_layer(model: nn.Module) -> str:
     return names[int(-(-len(names) * DEPTH // 1)) - 1]
 
 
-class UpTo(nn.Module):
+class UpToLayer(nn.Module):
     """The first part of a model: it computes what a layer gives, and nothing behind it.
 
     Args:
@@ -93,7 +92,7 @@ class UpTo(nn.Module):
         layer: name of the last module that runs.
 
     Example:
-        >>> UpTo(nn.Sequential(nn.Flatten(), nn.Softmax(1)), "0")(torch.ones(1, 2, 2))
+        >>> UpToLayer(nn.Sequential(nn.Flatten(), nn.Softmax(1)), "0")(torch.ones(1, 2, 2))
         tensor([[1., 1., 1., 1.]])
     """
 
@@ -128,7 +127,7 @@ class UpTo(nn.Module):
         raise _unused(self.layer)
 
 
-class Beyond(nn.Module):
+class FromLayer(nn.Module):
     """The last part of a model: what it makes of the output of a layer.
 
     The outputs of the layer are replaced. Where a model reads the final state of a recurrence, that state becomes
@@ -175,7 +174,7 @@ class Beyond(nn.Module):
         return outputs
 
 
-def beyond(query: Query, layer: str) -> Query:
+def query_layer(query: Query, layer: str) -> Query:
     """Ask the same question about the output of a layer.
 
     Args:
@@ -194,17 +193,19 @@ def beyond(query: Query, layer: str) -> Query:
             f"the model is a {type(query.model).__name__}, so its layers cannot be found",
             "pass a torch.nn.Module, or a method that needs no layer",
         )
-    some = query if len(query.x) > 1 else part(query, torch.tensor([0, 0]))  # convolutions round one alone otherwise
+    some = (
+        query if len(query.x) > 1 else slice_query(query, torch.tensor([0, 0]))
+    )  # convolutions round one alone otherwise
     query.passes.forward += len(some.x)
     with evaluation(query.model), torch.no_grad():
-        z = call_in_parts(UpTo(query.model, layer), some.x, some.lengths, some.side or NO_SIDE, query.rows)
+        z = call_in_batches(UpToLayer(query.model, layer), some.x, some.lengths, some.side or NO_SIDE, query.rows)
     if len(z) != len(some.x) or not z.is_floating_point():
         raise UnsupportedError(
             f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(some.x)} samples",
             "name a layer whose output has one row per sample",
         )
     side = {**(query.side or NO_SIDE), BEFORE: query.x}
-    return replace(query, model=Beyond(query.model, layer), x=z[: len(query.x)], side=side, target=query.bound)
+    return replace(query, model=FromLayer(query.model, layer), x=z[: len(query.x)], side=side, target=query.bound)
 
 
 class _Reached(Exception):  # noqa: N818 - it is no error

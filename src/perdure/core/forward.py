@@ -1,23 +1,91 @@
-"""Calls of a model on data: on copies, with one row of outputs for each row of inputs.
+"""Calls of a model: in evaluation mode, on copies of the data, with one row of outputs for each row of inputs.
 
 Side inputs of a sample are what the model reads in addition to the inputs that are explained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from perdure.core.abilities import HasSideInputs
 from perdure.core.errors import LengthError, PerdureError, ShapeError, UnsupportedError
-from perdure.core.evaluation import evaluation
 
-__all__ = ["NO_SIDE", "Side", "call_in_parts", "call_model", "side_inputs", "side_of"]
+__all__ = [
+    "NO_SIDE",
+    "CachedForward",
+    "Side",
+    "call_in_batches",
+    "call_model",
+    "evaluation",
+    "forward_with_graph",
+    "run_eagerly",
+    "side_inputs",
+    "slice_side",
+]
+
+
+def run_eagerly() -> AbstractContextManager[object]:
+    """Run compiled models without their compiled code, which calls no hooks that were added after it was made.
+
+    Returns:
+        A context; nothing is compiled where `torch.compile` has not been imported.
+    """
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+@contextmanager
+def evaluation(model: Callable[..., Tensor]) -> Iterator[None]:
+    """Put a model in evaluation mode for a while, and leave it as it was.
+
+    cuDNN cannot run a recurrent backward pass in evaluation mode, so it is switched off during the calls of
+    recurrent modules, and only there. Parameters keep their flags and gradients.
+
+    Args:
+        model: any callable; only modules have a mode.
+
+    Yields:
+        Nothing.
+    """
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    training = [module for module in model.modules() if getattr(module, "training", False)]  # frozen ones have none
+    with ExitStack() as stack:
+        for module in training:
+            module.training = False
+        for module in model.modules():
+            if isinstance(module, nn.RNNBase):
+                _without_cudnn(module, stack)
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True
+
+
+def _without_cudnn(module: nn.RNNBase, stack: ExitStack) -> None:
+    """Switch cuDNN off around each call of a module, until the stack closes."""
+    flags: list[bool] = []
+
+    def enter(*_: object) -> None:
+        flags.append(torch.backends.cudnn.enabled)
+        torch.backends.cudnn.enabled = False
+
+    def leave(*_: object) -> None:
+        torch.backends.cudnn.enabled = flags.pop()
+
+    stack.callback(module.register_forward_pre_hook(enter).remove)
+    stack.callback(module.register_forward_hook(leave, always_call=True).remove)
+
 
 Side = Mapping[str, Tensor]
 """Side inputs by the names of the arguments of the model: tensors with one row per sample."""
@@ -48,7 +116,7 @@ def side_inputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None 
         return model.side_inputs(x, lengths)
 
 
-def side_of(side: Side, index: slice | Tensor) -> Side:
+def slice_side(side: Side, index: slice | Tensor) -> Side:
     """Select the side inputs of some samples.
 
     Args:
@@ -59,7 +127,7 @@ def side_of(side: Side, index: slice | Tensor) -> Side:
         The side inputs of these samples.
 
     Example:
-        >>> side_of({"age": torch.tensor([[20.0], [60.0]])}, torch.tensor([1, 1]))
+        >>> slice_side({"age": torch.tensor([[20.0], [60.0]])}, torch.tensor([1, 1]))
         {'age': tensor([[60.],
                 [60.]])}
     """
@@ -124,7 +192,7 @@ def call_model(
     return outputs[:, None] if outputs.ndim == 1 else outputs
 
 
-def call_in_parts(
+def call_in_batches(
     model: Callable[..., Any], x: Float[Tensor, "row *site"], lengths: Int[Tensor, " row"] | None, side: Side, rows: int
 ) -> Float[Tensor, "row *output"]:
     """Call a model as `call_model` does, on a limited number of rows at a time.
@@ -141,7 +209,7 @@ def call_in_parts(
     """
     parts = [slice(i, i + rows) for i in range(0, len(x), rows)]
     return torch.cat(
-        [call_model(model, x[i], None if lengths is None else lengths[i], side_of(side, i)) for i in parts]
+        [call_model(model, x[i], None if lengths is None else lengths[i], slice_side(side, i)) for i in parts]
     )
 
 
@@ -179,3 +247,46 @@ def _rows_remedy(outputs: Tensor, x: Tensor) -> str:
     if outputs.ndim > 1 and x.ndim > 1 and len(outputs) == x.shape[1]:
         return "make its layers with batch_first=True, so that samples come first"
     return "let it return one row for each sample, (batch, classes)"
+
+
+@dataclass(frozen=True, eq=False)
+class CachedForward:
+    """The outputs of a model for some inputs, with the autograd graph between them.
+
+    Args:
+        x: Inputs, a leaf of the graph.
+        outputs: Outputs of the model.
+    """
+
+    x: Float[Tensor, "batch *site"]
+    outputs: Float[Tensor, "batch classes"]
+
+
+def forward_with_graph(
+    model: Callable[..., Tensor],
+    x: Float[Tensor, "batch *site"],
+    lengths: Int[Tensor, " batch"] | None = None,
+    side: Side | None = None,
+) -> CachedForward:
+    """Compute the outputs of a model and keep the autograd graph.
+
+    A caller that needs the prediction before it can choose a target saves a forward pass when the method
+    differentiates at the inputs themselves.
+
+    Args:
+        model: Model called as `model(x)`, or as `model(x, lengths=lengths)` with lengths; its state is restored.
+        x: Inputs; not written to.
+        lengths: Number of valid steps of each sample.
+        side: Side inputs of each sample; None for those that the model finds for x.
+
+    Returns:
+        Outputs and graph, on the device of x.
+
+    Example:
+        >>> forward_with_graph(torch.nn.Flatten(), torch.ones(1, 2)).outputs.tolist()
+        [[1.0, 1.0]]
+    """
+    leaf = x.detach().clone().requires_grad_()
+    with evaluation(model), torch.enable_grad():
+        side = side_inputs(model, x, lengths) if side is None else side
+        return CachedForward(leaf, call_model(model, leaf, lengths, side))

@@ -1,15 +1,16 @@
-"""Memory: how much there is, and what the allocator does with what is freed."""
+"""Memory and threads of the process."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,7 +18,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from perdure.core.errors import SettingError
 
-__all__ = ["available_memory", "keep_freed_memory", "limit_rows", "limited_memory", "row_bound"]
+__all__ = [
+    "available_memory",
+    "keep_freed_memory",
+    "limit_rows",
+    "limited_memory",
+    "map_threads",
+    "row_bound",
+    "single_thread",
+]
 
 _ROWS: ContextVar[int | None] = ContextVar("rows", default=None)
 
@@ -163,3 +172,48 @@ def _address_space() -> int:
         return limit - pages * resource.getpagesize()
     except (ImportError, OSError, ValueError):
         return _UNLIMITED
+
+
+Piece = TypeVar("Piece")
+Found = TypeVar("Found")
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Keep torch to one thread for a while.
+
+    Threads that share a small operation wait for each other longer than they work, the more so beside other programs.
+
+    Yields:
+        Nothing.
+
+    Example:
+        >>> with single_thread():
+        ...     torch.get_num_threads()
+        1
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def map_threads(work: Callable[[Piece], Found], pieces: Iterable[Piece]) -> Iterator[Found]:
+    """Work on as many pieces at a time as torch has threads, with one thread each.
+
+    Args:
+        work: what to do with a piece; it gains where most of it runs in torch, numpy or scikit-learn.
+        pieces: what to work on.
+
+    Yields:
+        What is found for each piece, in their order.
+
+    Example:
+        >>> list(map_threads(torch.sum, [torch.ones(2), torch.ones(3)]))
+        [tensor(2.), tensor(3.)]
+    """
+    cores = torch.get_num_threads()
+    with single_thread(), ThreadPoolExecutor(cores) as threads:
+        yield from threads.map(work, pieces)

@@ -6,9 +6,9 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from perdure.attribution._attribute import attribute
+from perdure.attribution._layer import BEFORE, FromLayer, UpToLayer, default_layer, find_layer, query_layer
 from perdure.core.batch import Batch
 from perdure.core.errors import UnknownNameError, UnsupportedError
-from perdure.core.layer import BEFORE, Beyond, UpTo, beyond, default_layer, find_layer
 from perdure.core.method import NeedsFit
 from perdure.core.query import Query
 from perdure.core.registry import METHODS
@@ -66,9 +66,9 @@ def test_going_on_from_the_layer_is_the_model(name):
     model = make()
     asked = {} if lengths is None else {"lengths": lengths}
     with torch.no_grad():
-        z = UpTo(model, layer)(x, **asked)
+        z = UpToLayer(model, layer)(x, **asked)
         assert z.shape[:2] in ((3, 7), (3, 3))
-        torch.testing.assert_close(Beyond(model, layer)(z, **asked, **{BEFORE: x}), model(x, **asked))
+        torch.testing.assert_close(FromLayer(model, layer)(z, **asked, **{BEFORE: x}), model(x, **asked))
 
 
 @for_all
@@ -77,7 +77,7 @@ def test_the_gradient_at_the_layer_is_that_of_the_model(name):
     make, layer, x, lengths = MODELS[name]
     model = make().double()
     mask = None if lengths is None else torch.arange(7) < lengths[:, None]
-    inner = beyond(Query(model, x.double(), target, mask), layer)
+    inner = query_layer(Query(model, x.double(), target, mask), layer)
     slope, step = inner.gradient(inner.x), 1e-6 * torch.randn(inner.x.shape, generator=stream(1), dtype=torch.float64)
     change = inner.value(inner.x + step) - inner.value(inner.x - step)
     torch.testing.assert_close(change, 2 * (slope * step).flatten(1).sum(1), rtol=1e-4, atol=1e-12)
@@ -85,7 +85,7 @@ def test_the_gradient_at_the_layer_is_that_of_the_model(name):
 
 
 def test_copies_of_a_batch_are_asked_at_once():
-    inner = beyond(Query(recurrent(), series(), target), "recurrence")
+    inner = query_layer(Query(recurrent(), series(), target), "recurrence")
     points = torch.stack([inner.x, 2 * inner.x])
     torch.testing.assert_close(inner.value(points)[1], inner.value(2 * inner.x))
 
@@ -93,14 +93,14 @@ def test_copies_of_a_batch_are_asked_at_once():
 def test_an_activation_in_place_does_not_change_what_was_read():
     model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(inplace=True), nn.Linear(8, 2))
     x = torch.randn(5, 2, generator=stream())
-    assert (UpTo(model, "0")(x) < 0).any()
+    assert (UpToLayer(model, "0")(x) < 0).any()
 
 
 @for_all
 def test_nothing_of_the_model_changes(name):
     make, layer, x, lengths = MODELS[name]
     model = make()
-    inner = beyond(Query(model, x, target, None if lengths is None else torch.arange(7) < lengths[:, None]), layer)
+    inner = query_layer(Query(model, x, target, None if lengths is None else torch.arange(7) < lengths[:, None]), layer)
     inner.gradient(inner.x)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
     assert all(weight.grad is None for weight in model.parameters())
@@ -112,9 +112,9 @@ def test_unknown_unused_and_repeated_layers_are_named():
     shared = nn.Linear(2, 2)
     twice = nn.Sequential(shared, nn.Sequential(shared))
     with pytest.raises(UnsupportedError, match="2 times"):
-        Beyond(twice, "0")(torch.zeros(1, 2), **{BEFORE: torch.zeros(1, 2)})
+        FromLayer(twice, "0")(torch.zeros(1, 2), **{BEFORE: torch.zeros(1, 2)})
     with pytest.raises(UnsupportedError, match="cannot be found"):
-        beyond(Query(lambda x: x, torch.zeros(1, 2), target), "0")
+        query_layer(Query(lambda x: x, torch.zeros(1, 2), target), "0")
 
     class Idle(nn.Module):
         def __init__(self):
@@ -125,7 +125,7 @@ def test_unknown_unused_and_repeated_layers_are_named():
             return self.head(x)
 
     with pytest.raises(UnsupportedError, match="does not run"):
-        UpTo(Idle(), "idle")(torch.zeros(1, 2))
+        UpToLayer(Idle(), "idle")(torch.zeros(1, 2))
 
 
 def test_the_default_layer_is_the_published_one():

@@ -1,4 +1,4 @@
-"""Memory that a pass frees is there for the next one."""
+"""Memory is checked before it is taken and kept between passes, and threads are restored."""
 
 import platform
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.core.memory import limited_memory
+from perdure.core.resources import limited_memory, map_threads, single_thread
 from perdure.models._presets import model_config
 
 PROGRAM = """
@@ -40,7 +40,7 @@ def test_passes_in_a_fresh_process_do_not_ask_the_system_for_memory() -> None:
     ["lstm:hidden_size=1000000000", "gru:hidden_size=1000000", "vgg16", "attention_imdb:dense_size=100000000"],
 )
 def test_a_model_beyond_the_memory_is_refused_before_it_is_taken(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure.core.memory.available_memory", lambda: 10**8)
+    monkeypatch.setattr("perdure.core.resources.available_memory", lambda: 10**8)
     with (
         pytest.raises(SettingError, match=r"the weights of the model need .* GB of memory or more, but only 0.10 GB"),
         limited_memory(),
@@ -53,3 +53,29 @@ def test_a_model_within_the_memory_gets_the_same_weights() -> None:
         limited = model_config("lstm").build(3, 2, torch.Generator().manual_seed(0))
     plain = model_config("lstm").build(3, 2, torch.Generator().manual_seed(0))
     assert all(torch.equal(one, other) for one, other in zip(limited.parameters(), plain.parameters(), strict=True))
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_torch_has_its_threads_back_even_after_an_error(two_threads):
+    with pytest.raises(ZeroDivisionError), single_thread():
+        1 // (torch.get_num_threads() - 1)
+    assert torch.get_num_threads() == 2
+
+
+def test_pieces_come_in_order_and_have_one_thread_each(two_threads):
+    found = list(map_threads(lambda piece: (piece, torch.get_num_threads()), range(20)))
+    assert found == [(piece, 1) for piece in range(20)]
+    assert torch.get_num_threads() == 2
+
+
+def test_an_error_of_a_piece_arrives(two_threads):
+    with pytest.raises(ZeroDivisionError):
+        list(map_threads(lambda piece: 1 // piece, [1, 0]))
+    assert torch.get_num_threads() == 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from perdure.core.registry import METHODS, METRICS
-from perdure.core.written import unset, written
+from perdure.core.spec import format_spec, strip_settings
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,14 @@ from perdure.core.written import unset, written
 )
 def test_a_name_is_written_as_it_would_be_asked_for(text):
     made = METRICS.make(text)
-    assert METRICS.make(written(made)) == made
-    assert unset(written(made)) == unset(text)
+    assert METRICS.make(format_spec(made)) == made
+    assert strip_settings(format_spec(made)) == strip_settings(text)
 
 
 def test_a_usual_setting_is_not_written():
-    assert written(METRICS.make("insertion:points=64")) == "insertion"
-    assert written(METHODS.make("occlusion:window=[1, 5]")) == "occlusion:window=[1, 5]"
-    assert METHODS.make(written(METHODS.make("occlusion:window=[1, 5]"))).window == (1, 5)
+    assert format_spec(METRICS.make("insertion:points=64")) == "insertion"
+    assert format_spec(METHODS.make("occlusion:window=[1, 5]")) == "occlusion:window=[1, 5]"
+    assert METHODS.make(format_spec(METHODS.make("occlusion:window=[1, 5]"))).window == (1, 5)
 
 
 def test_what_has_no_settings_has_a_name():
@@ -37,5 +37,5 @@ def test_what_has_no_settings_has_a_name():
 
     class Bare: ...
 
-    assert written(MyMetric(3)) == "my_metric:needed=3"
-    assert written(Bare()) == "bare"
+    assert format_spec(MyMetric(3)) == "my_metric:needed=3"
+    assert format_spec(Bare()) == "bare"
