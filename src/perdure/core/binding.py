@@ -148,7 +148,7 @@ def bind_target(target: Target, model: object, batch: int, first: Tensor, scaled
     Raises:
         LabelError: when labels or steps do not fit the outputs.
         ShapeError: when outputs are not (batch, classes).
-        UnsupportedError: when the outputs contradict their declaration.
+        UnsupportedError: when the outputs contradict their declaration, and for probabilities of numbers.
 
     Warns:
         OutputsWarning: when what the model returns is assumed.
@@ -170,7 +170,10 @@ def bind_target(target: Target, model: object, batch: int, first: Tensor, scaled
         kind = _assume(found, table.shape[1], raw=isinstance(inner, Logit))
     else:
         check_outputs(table, kind)
-    return with_label_target(target, copy_target(inner, outputs=kind))
+    inner = copy_target(inner, outputs=kind)
+    if kind == "numbers":
+        select_target(inner, slice(len(table)))(table.detach())  # numbers have no probabilities: raises before all work
+    return with_label_target(target, inner)
 
 
 def bind_predicted(model: object, outputs: Tensor, scaled: Scaled) -> Logit:
