@@ -1,1 +1,1 @@
-"""Seconds and bytes: what perdure costs, beside slow references and peers, in one run."""
+"""Seconds and bytes: what perdure costs, next to slow references and peers, in one run."""

@@ -15,18 +15,22 @@ from perdure.stability.measures import choose_similarities, compare_clusters, co
 from perdure.stability.vectors import Vectors
 
 RUNS, SAMPLES, TYPES, CORES, TARGET = 10, 10_000, 500, 2, 60.0
-SHARES = {"a fifth of the types in a sample": 0.2, "all types in every sample": 1.0}
+FRACTIONS = {"a fifth of the types in a sample": 0.2, "all types in every sample": 1.0}
 """Texts of up to 128 events hold at most a quarter of 500 types; the other case is the worst there is."""
 
 
 def run() -> list[Row]:
     torch.set_num_threads(CORES)
-    return [row for case, share in SHARES.items() for row in _case(case, share)]
+    return [row for case, fraction in FRACTIONS.items() for row in _case(case, fraction)]
 
 
-def _case(case: str, share: float) -> list[Row]:
-    runs, label = _drawn(share)
-    similarities = {one.name: one for method in ("attention", "gradient") for one in choose_similarities(method, 3)}
+def _case(case: str, fraction: float) -> list[Row]:
+    runs, label = _draw_runs(fraction)
+    similarities = {
+        similarity.name: similarity
+        for method in ("attention", "gradient")
+        for similarity in choose_similarities(method, 3)
+    }
     work: dict[str, Callable[[], object]] = {
         **{name: partial(compare_samples, runs, similarity, 0) for name, similarity in similarities.items()},
         "ARI and AMI, 2 clusters": lambda: compare_clusters(runs, 2, 0),
@@ -44,10 +48,10 @@ def _case(case: str, share: float) -> list[Row]:
     return rows + [Row(name, case, value, None, value, "", None) for name, value in seconds.items()]
 
 
-def _drawn(share: float) -> tuple[list[RunExplanations], torch.Tensor]:
-    """Draw runs that share half of what they say, and predict alike for nine samples in ten."""
+def _draw_runs(fraction: float) -> tuple[list[RunExplanations], torch.Tensor]:
+    """Draw runs whose explanations have half in common, and that agree on nine predictions in ten."""
     generator = stream(0, "agreement")
-    present = torch.rand(SAMPLES, TYPES, generator=generator) < share
+    present = torch.rand(SAMPLES, TYPES, generator=generator) < fraction
     label = torch.randint(2, (SAMPLES,), generator=generator)
     shared = torch.rand(SAMPLES, TYPES, generator=generator)
     runs = []

@@ -16,7 +16,7 @@ MINUTES = 60
 DISTANCE = 0.02
 DEFINED = [name for name in SETS if name != "mixed"]
 KEPT = Path("runs/box_saliency")
-"""The results stay here to be looked at."""
+"""Folder of the results, which are kept."""
 
 
 def run() -> list[Row]:

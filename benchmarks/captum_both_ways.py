@@ -52,16 +52,16 @@ def _rows(model: nn.Module, x: Tensor, label: Tensor, background: Tensor) -> lis
     }
     rows = []
     for name, (method, expected) in ours_from_captum.items():
-        found = perdure.attribute(model, x, method, target=label).values
-        rows.append(_row(f"Captum's {name} as ours", case, found, expected))
+        values = perdure.attribute(model, x, method, target=label).values
+        rows.append(_row(f"Captum's {name} as ours", case, values, expected))
     for name, (method, references, expected) in captum_from_ours.items():
-        found = as_captum(method, model).attribute(x, references, label)
-        rows.append(_row(f"our {name} as Captum's", case, found, expected))
+        values = as_captum(method, model).attribute(x, references, label)
+        rows.append(_row(f"our {name} as Captum's", case, values, expected))
     return rows
 
 
 def _gradient_shap(model: nn.Module, x: Tensor, label: Tensor, background: Tensor) -> Tensor:
-    """Ask Captum itself for one sample after the other, with its random streams set to those of the samples."""
+    """Compute maps by Captum, one sample after the other, with its random streams set to those of the samples."""
     seeds, maps = sub_seeds(torch.Generator().manual_seed(0), len(x)), []
     for i in range(len(x)):
         query = Query(model, x[i : i + 1], lambda logits: logits[:, 0], seeds=seeds[i : i + 1])
@@ -71,7 +71,7 @@ def _gradient_shap(model: nn.Module, x: Tensor, label: Tensor, background: Tenso
     return torch.cat(maps).detach()
 
 
-def _row(capability: str, case: str, found: Tensor, expected: Tensor) -> Row:
-    gap = (found - expected.to(found)).abs().max().item()
+def _row(capability: str, case: str, values: Tensor, expected: Tensor) -> Row:
+    gap = (values - expected.to(values)).abs().max().item()
     largest = expected.abs().max().item()
     return Row(capability, f"{case}; largest value {largest:.2g}", gap, None, gap, "<= 1e-6", gap <= TARGET, UNIT)

@@ -14,24 +14,24 @@ from typing import Any
 
 import torch
 
-__all__ = ["Row", "best_ratio", "interleaved", "write"]
+__all__ = ["Row", "best_ratio", "interleave", "write"]
 
 RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measured number beside its target.
+    """One measured number with its target.
 
     Args:
-        capability: what is measured.
-        case: on what.
-        ours: our number, with its unit in `unit`.
-        peer: the number of the reference or peer; None when there is none.
-        ratio: what the target is about.
-        target: as text, with the direction.
-        meets: whether the ratio meets the target; None for a row that only informs.
-        unit: of ours and peer.
+        capability: Quantity that is measured.
+        case: Data and settings.
+        ours: Number of perdure, with its unit in `unit`.
+        peer: Number of the reference or peer; None when there is none.
+        ratio: Number that the target bounds.
+        target: Bound, as text with its direction.
+        meets: Whether the ratio meets the target; None for a row that only informs.
+        unit: Unit of ours and peer.
     """
 
     capability: str
@@ -44,12 +44,12 @@ class Row:
     unit: str = "s"
 
 
-def interleaved(functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+def interleave(functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
     """Time functions in turn, so that a slow moment of the machine hits all of them.
 
     Args:
-        functions: by name; each is called once before the clock starts.
-        repeats: timed calls of each.
+        functions: Functions by name; each is called once before the clock starts.
+        repeats: Number of timed calls of each.
 
     Returns:
         Seconds of each call.

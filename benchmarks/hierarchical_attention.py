@@ -1,4 +1,4 @@
-"""Hierarchical attention over 2,500 types: peak memory and result beside the dense form of the paper."""
+"""Hierarchical attention over 2,500 types: peak memory and result, compared with the dense form of the paper."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def run() -> list[Row]:
     steps = torch.randn(SEQUENCES, STEPS, WIDTH, generator=generator)
     encoded = Encoded(steps, steps[:, -1], steps[:, -1], torch.ones(SEQUENCES, STEPS, dtype=torch.bool))
     with torch.no_grad():
-        found, ours = _peak(lambda: model.attend(encoded, x).context)
-        peer, far = _dense(model, encoded, x, found)
-    case = f"{TYPES} types, {SEQUENCES} sequences of {STEPS} steps, {WIDTH} units; tensors beside inputs and outputs"
+        context, ours = _peak(lambda: model.attend(encoded, x).context)
+        peer, far = _dense(model, encoded, x, context)
+    case = f"{TYPES} types, {SEQUENCES} sequences of {STEPS} steps, {WIDTH} units; tensors without inputs and outputs"
     met = ours / peer <= SHARE and far <= NEAR
     rows = [
         Row(
@@ -46,14 +46,14 @@ def run() -> list[Row]:
     return [*rows, Row("inputs, of which the types are a part in both forms", case, inputs, None, 1.0, "", None, "MB")]
 
 
-def _dense(model: HierarchicalClassifier, encoded: Encoded, x: Tensor, found: Tensor) -> tuple[float, float]:
+def _dense(model: HierarchicalClassifier, encoded: Encoded, x: Tensor, context: Tensor) -> tuple[float, float]:
     """Measure the dense form on a few sequences at a time; its memory follows their number, as every tensor does."""
     peak, far = 0.0, 0.0
     for at in range(0, len(x), AT_ONCE):
         part = slice(at, at + AT_ONCE)
         few = Encoded(encoded.steps[part], encoded.output[part], encoded.cell[part], encoded.mask[part])
-        context, bytes_ = _peak(lambda few=few, part=part: dense_context(model, few, x[part, :, -TYPES:]))  # type: ignore[misc]
-        far = max(far, float((context - found[part]).abs().max()))
+        dense, bytes_ = _peak(lambda few=few, part=part: dense_context(model, few, x[part, :, -TYPES:]))  # type: ignore[misc]
+        far = max(far, float((dense - context[part]).abs().max()))
         peak = max(peak, bytes_ * len(x) / AT_ONCE)
     return peak, far
 
@@ -66,11 +66,11 @@ class _Ledger(TorchDispatchMode):
         self.now, self.peak, self.known = 0, 0, {}  # type: ignore[var-annotated]
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        before = {one.untyped_storage()._cdata for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)}
+        before = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
         out = func(*args, **(kwargs or {}))
-        for one in tree_leaves(out):
-            if isinstance(one, Tensor) and (key := one.untyped_storage()._cdata) not in before | self.known.keys():
-                self._enter(key, one)
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor) and (key := leaf.untyped_storage()._cdata) not in before | self.known.keys():
+                self._enter(key, leaf)
         return out
 
     def _enter(self, key: int, tensor: Tensor) -> None:
@@ -87,5 +87,5 @@ class _Ledger(TorchDispatchMode):
 def _peak(function: Callable[[], Tensor]) -> tuple[Tensor, float]:
     """Give a result and the most bytes of new tensors that lived at once."""
     with _Ledger() as ledger:
-        found = function()
-    return found, float(ledger.peak)
+        output = function()
+    return output, float(ledger.peak)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from benchmarks.harness import Row, best_ratio, interleaved
+from benchmarks.harness import Row, best_ratio, interleave
 
 
 def run() -> list[Row]:
@@ -18,7 +18,7 @@ def run() -> list[Row]:
         name: lambda command=command: subprocess.run(command, capture_output=True, check=True)
         for name, command in commands.items()
     }
-    seconds = interleaved(calls, 5)
+    seconds = interleave(calls, 5)
     rows = []
     for name in ("perdure", "perdure, used"):
         ratio = best_ratio(seconds, name, "torch")

@@ -1,4 +1,4 @@
-"""The studies of the input bottleneck: quality of the default beside the published form, on runs that chose nothing."""
+"""The studies of the input bottleneck: quality of the default and of the published form, on runs that chose nothing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from perdure.studies.bottleneck_vision import BottleneckVision
 
 HIT_RATE = 0.90
 TARGETED = ("planted_text", "shapes")
-"""Where the default must not be worse than the published form; series are told for the record."""
+"""Where the default must not be worse than the published form; series are reported only."""
 KEPT = Path("runs/input_bottleneck")
-"""The results stay here to be looked at."""
+"""Folder of the results, which are kept."""
 
 
 def run() -> list[Row]:
@@ -31,16 +31,16 @@ def run() -> list[Row]:
 
 
 def rows_of(study: Bottleneck) -> list[Row]:
-    """Run a study, and list what it found."""
+    """Run a study, and list its results."""
     folder = KEPT / study.dataset
     run_study(study, folder, workers=2)
-    found: dict[str, list[np.ndarray]] = {}
+    arrays_by_name: dict[str, list[np.ndarray]] = {}
     for index in range(len(study.cells())):
         with np.load(folder / "arrays" / f"cell-{index:05d}.npz", allow_pickle=False) as arrays:
             for name in arrays.files:
                 if "/" in name:
-                    found.setdefault(name, []).append(arrays[name])
-    return _rows(study, {name: np.concatenate(some) for name, some in found.items()})
+                    arrays_by_name.setdefault(name, []).append(arrays[name])
+    return _rows(study, {name: np.concatenate(parts) for name, parts in arrays_by_name.items()})
 
 
 def _rows(study: Bottleneck, values: dict[str, np.ndarray]) -> list[Row]:
@@ -50,9 +50,9 @@ def _rows(study: Bottleneck, values: dict[str, np.ndarray]) -> list[Row]:
     if dataset == "planted_text":
         ours = float(values["input_iba/hit_rate"].mean())
         rows.append(Row("hit@k of the default", dataset, ours, None, ours, ">= 0.9", ours >= HIT_RATE, ""))
-    for name, some in values.items():
+    for name, scores in values.items():
         method, metric = name.split("/")
-        rows.append(Row(metric, f"{dataset}, {method}", float(some.mean()), None, float(some.mean()), "", None, ""))
+        rows.append(Row(metric, f"{dataset}, {method}", float(scores.mean()), None, float(scores.mean()), "", None, ""))
     return rows
 
 

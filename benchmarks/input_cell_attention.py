@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.harness import Row, best_ratio, interleaved
+from benchmarks.harness import Row, best_ratio, interleave
 from benchmarks.peers import LoopedInputCellAttention
 from perdure.nn import InputCellAttention
 from perdure.ops.scan import causal_softmax_average
@@ -45,7 +45,7 @@ def _against_loop(case: tuple[int, int, int, int], target: float) -> Row:
     x = torch.randn(batch, steps, features, requires_grad=True)
     assert torch.allclose(looped(x), lstm(attention(x))[0], atol=1e-5)
     functions = {"ours": _step(lambda x: lstm(attention(x))[0], x), "loop": _step(looped, x)}
-    seconds = interleaved(functions, 12 if steps < 200 else 4)
+    seconds = interleave(functions, 12 if steps < 200 else 4)
     ratio = best_ratio(seconds, "loop", "ours")
     ours, peer = (min(seconds[name]) for name in ("ours", "loop"))
     name = "input-cell attention + LSTM against a loop over time"
@@ -56,14 +56,14 @@ def _against_lstm(inputs: bool) -> Row:
     """Compare a training pass, which needs no gradient of the inputs, or a pass that explains, which does.
 
     The matrix products alone (1.4 and 1.8 Gflop, at the 60 to 100 Gflop/s that small ones reach on two cores whose
-    peak is 131) take 18 and 23 ms beside an LSTM of 48 to 53 ms: no arrangement of these products gets below about
+    peak is 131) take 18 and 23 ms next to an LSTM of 48 to 53 ms: no arrangement of these products gets below about
     1.35 and 1.45. Memory is no limit, for all that is kept fits into the last cache.
     """
     batch, steps, features, hidden = LSTM_CASE
     attention, lstm = _models(features, hidden)
     x = torch.randn(batch, steps, features, requires_grad=inputs)
     functions = {"ours": _step(lambda x: lstm(attention(x))[0], x), "lstm": _step(lambda x: lstm(x)[0], x)}
-    seconds = interleaved(functions, 40)
+    seconds = interleave(functions, 40)
     ratio = best_ratio(seconds, "ours", "lstm")
     ours, peer = (min(seconds[name]) for name in ("ours", "lstm"))
     name = "input-cell attention + LSTM against nn.LSTM"
@@ -72,11 +72,11 @@ def _against_lstm(inputs: bool) -> Row:
 
 
 def _growth() -> list[Row]:
-    """Grow the series four times; the LSTM behind the attention is beside it, for it is not ours to mend."""
+    """Grow the series four times; the LSTM behind the attention is a separate row."""
     rows = []
     for name in ("attention", "lstm", "both"):
         short, long = _passes(name, SHORT), _passes(name, LONG)
-        seconds = interleaved({"short": short, "long": long}, 25)
+        seconds = interleave({"short": short, "long": long}, 25)
         ratio = best_ratio(seconds, "long", "short")
         meets = ratio <= GROWTH_TARGET if name == "attention" else None
         numbers = (min(seconds["long"]), min(seconds["short"]), ratio)
@@ -117,13 +117,13 @@ def _equality() -> list[Row]:
     """Compare values and gradients with the slow reference in float64, with random lengths.
 
     The scores are given, within +-1 and within +-200: in float32 a score of 200 is itself rounded to 1e-5. The
-    target is about the absolute difference; the one relative to values above one is beside it.
+    target is about the absolute difference; the one relative to values above one is a row as well.
     """
     rows = []
     for dtype, target in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
         for reduction in ("mean", "matrix"):
-            found = [_difference(dtype, reduction, scale) for scale in (1.0, 200.0)]
-            away, relative = (max(pair[i] for pair in found) for i in (0, 1))
+            differences = [_difference(dtype, reduction, scale) for scale in (1.0, 200.0)]
+            away, relative = (max(pair[i] for pair in differences) for i in (0, 1))
             case = f"{str(dtype).split('.')[1]}, {reduction}, scores of +-1 and +-200; relative {relative:.2g}"
             meets = away <= target
             rows.append(Row("difference from the slow reference", case, away, None, away, f"<= {target:g}", meets, ""))

@@ -1,4 +1,4 @@
-"""InputIBA: exactness of its parts, time beside the published form, and a network of the size of VGG16."""
+"""InputIBA: exactness of its parts, time compared with the published form, and a network of the size of VGG16."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 import perdure
-from benchmarks.harness import Row, best_ratio, interleaved
+from benchmarks.harness import Row, best_ratio, interleave
 from perdure.core.batch import Batch
 from perdure.core.registry import METHODS
 from perdure.models._presets import model_config
@@ -45,8 +45,8 @@ def _formulas() -> Row:
     x = 3 * torch.randn(100_000, dtype=torch.float64)
     keep, m = (torch.rand(2, 100_000, dtype=torch.float64) * 0.998 + 0.001).unbind()
     away = 0.0
-    for prior, share in ((None, torch.zeros(())), (Mask(m, 1 - m), m)):
-        slow = kl_divergence(Normal(keep * x, 1 - keep), Normal(keep * share * x, 1 - keep * share))
+    for prior, fraction in ((None, torch.zeros(())), (Mask(m, 1 - m), m)):
+        slow = kl_divergence(Normal(keep * x, 1 - keep), Normal(keep * fraction * x, 1 - keep * fraction))
         away = max(away, (capacity(Mask(keep, 1 - keep), x, prior) - slow).abs().max().item())
     return Row("capacity against a closed form", "float64", away, None, away, "< 1e-10", away < 1e-10, "nats")
 
@@ -56,7 +56,7 @@ def _one_by_one(name: str, x: Tensor) -> list[Row]:
     model, label = _built(name, 3), torch.arange(6) % 4
     rows = []
     for prior in ("noise", "none", "moments", "adversarial"):
-        method = METHODS.make(f"input_iba:prior={prior},steps=10").fit(model, _seen(x))
+        method = METHODS.make(f"input_iba:prior={prior},steps=10").fit(model, _as_batch(x))
         together = perdure.attribute(model, x[:6], method, target=label).values
         alone = perdure.attribute(model, x[:6], method, target=label, batch_size=1).values
         away = (together - alone).abs().max().item()
@@ -65,21 +65,21 @@ def _one_by_one(name: str, x: Tensor) -> list[Row]:
     return rows
 
 
-def _seen(x: Tensor) -> Batch:
+def _as_batch(x: Tensor) -> Batch:
     return Batch(x, torch.zeros(len(x), dtype=torch.int64))
 
 
 def _speed(case: str, name: str, x: Tensor, data: str, target: float) -> Row:
     model = _built(name, 3 if x.ndim == 4 else 10)
-    published = METHODS.make(PUBLISHED[data]).fit(model, _seen(x))
-    default = METHODS.make("input_iba").fit(model, _seen(x))
+    published = METHODS.make(PUBLISHED[data]).fit(model, _as_batch(x))
+    default = METHODS.make("input_iba").fit(model, _as_batch(x))
 
     def explain(method: object, count: int) -> Callable[[], object]:
         label = torch.zeros(count, dtype=torch.int64)
         return lambda: perdure.attribute(model, x[:count], method, target=label)  # type: ignore[arg-type]
 
     functions = {"ours": explain(default, TOGETHER), "published": explain(published, ALONE)}
-    seconds = interleaved(functions, ROUNDS)
+    seconds = interleave(functions, ROUNDS)
     ratio = best_ratio(seconds, "published", "ours") * TOGETHER / ALONE
     ours, peer = min(seconds["ours"]) / TOGETHER, min(seconds["published"]) / ALONE
     what = "seconds per sample, default against the published form"
@@ -99,9 +99,9 @@ def _large() -> list[Row]:
 
 
 def _vgg16() -> tuple[float, float]:
-    """Explain one image in a process of its own, whose peak memory is then that of the explanation."""
+    """Explain one image in a separate process, whose peak memory is then that of the explanation."""
     model, x = _built("vgg16", 3, 1000), torch.randn(3, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    method = METHODS.make("input_iba").fit(model, _seen(x[1:]))
+    method = METHODS.make("input_iba").fit(model, _as_batch(x[1:]))
     start = time.perf_counter()
     perdure.attribute(model, x[:1], method, target=torch.tensor([0]))
     return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

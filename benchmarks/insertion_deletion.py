@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness import Row, best_ratio, interleaved
+from benchmarks.harness import Row, best_ratio, interleave
 from perdure.core.attribution import Attribution
 from perdure.core.query import Query
 from perdure.core.target import Logit
@@ -20,14 +20,14 @@ from perdure.metrics.insertion import Insertion
 
 BATCH, POINTS, TARGET = 8, 64, 3.0
 BACKGROUND = 0.8
-"""Share of the pixels of a picture that are black, as in scenes of a few shapes."""
+"""Fraction of black pixels of an image, as in scenes of a few shapes."""
 
 CALL = 64
 """Images in one call of the model, near the best for its caches."""
 
 
 class Series(nn.Module):
-    """A plain LSTM classifier that cannot go on from a state."""
+    """A plain LSTM classifier that cannot resume from a state."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,12 +63,12 @@ def _limit(threads: int) -> Row:
     model, x = images().eval(), torch.randn(CALL, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     passes = 2 * BATCH * (POINTS + 1)
 
-    def ask() -> None:
+    def run_passes() -> None:
         with torch.no_grad():
             for _ in range(passes // CALL):
                 model(x)
 
-    seconds = min(interleaved({"passes": ask}, 4)["passes"]) * passes / (passes // CALL * CALL)
+    seconds = min(interleave({"passes": run_passes}, 4)["passes"]) * passes / (passes // CALL * CALL)
     return Row("the passes alone", f"1024 pixels, CNN, {threads} threads", seconds, None, seconds, "informs", None)
 
 
@@ -80,7 +80,7 @@ def _row(threads: int, name: str, make: type[nn.Module], sites: tuple[int, ...],
         shown = torch.rand(BATCH, *sites[1:])[:, None] >= black if len(sites) == 3 else torch.ones(())
     x, values = x * shown, values * shown
     label = torch.zeros(BATCH, dtype=torch.long)
-    metrics = [some(points=POINTS, granularity="position") for some in (Insertion, Deletion)]
+    metrics = [metric(points=POINTS, granularity="position") for metric in (Insertion, Deletion)]
 
     def ours() -> Tensor:
         attribution = Attribution(values, source=Query(model, x, Logit(label)))
@@ -88,11 +88,11 @@ def _row(threads: int, name: str, make: type[nn.Module], sites: tuple[int, ...],
 
     def loop() -> Tensor:
         with torch.no_grad():
-            pairs = [_areas(model, one, map_, 0) for one, map_ in zip(x, values, strict=True)]
+            pairs = [_areas(model, sample, map_, 0) for sample, map_ in zip(x, values, strict=True)]
         return torch.tensor(pairs).T
 
     assert torch.allclose(ours(), loop(), atol=1e-5)
-    seconds = interleaved({"ours": ours, "loop": loop}, 4)
+    seconds = interleave({"ours": ours, "loop": loop}, 4)
     ratio = best_ratio(seconds, "loop", "ours")
     case = f"{name}, {POINTS} steps, batch {BATCH}, {threads} threads, against the loop"
     peer = min(seconds["loop"])
@@ -108,7 +108,7 @@ def _areas(model: nn.Module, x: Tensor, values: Tensor, label: int) -> tuple[flo
     ends = [(2 * k * total + steps) // (2 * steps) for k in range(steps + 1)]
     areas = []
     for start, end in ((torch.zeros_like(x), x), (x, torch.zeros_like(x))):
-        current, target = (some.movedim(axis, -1).flatten(0, -2).clone() for some in (start, end))
+        current, target = (ends.movedim(axis, -1).flatten(0, -2).clone() for ends in (start, end))
         shape = x.movedim(axis, -1).shape
         scores = []
         for before, until in zip([0, *ends], ends, strict=False):

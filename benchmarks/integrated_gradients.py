@@ -13,7 +13,7 @@ from captum.attr import IntegratedGradients as CaptumIntegratedGradients
 from torch import Tensor, nn
 
 import perdure
-from benchmarks.harness import Row, interleaved
+from benchmarks.harness import Row, interleave
 from perdure.core.errors import CompletenessWarning
 from perdure.data.boxes import Boxes
 from perdure.models._presets import PRESETS
@@ -38,7 +38,7 @@ def run() -> list[Row]:
     torch.set_num_threads(2)
     rows, strict, alike = [], [], []
     for name, hidden, variant in CASES:
-        model, x, label = _trained(name, hidden, variant)
+        model, x, label = _train_network(name, hidden, variant)
         captum = _gaps(model, x, label, _captum(model, x, label)).max().item()
         looser = max(GAP, captum)
         spent = {tolerance: _ours(model, x, label, tolerance) for tolerance in {GAP, looser}}
@@ -48,27 +48,27 @@ def run() -> list[Row]:
         within = (
             f"{(gaps <= GAP).double().mean():.0%} of samples within, largest gap {gaps.max():.2g}, Captum {captum:.2g}"
         )
-        rows.append(_counted("gradients to 1e-3", f"{case}; {within}", strict[-1]))
-        rows.append(_timed(case, model, x, label))
-    mean, easier = (sum(some) / len(some) for some in (strict, alike))
-    every = _counted("gradients to 1e-3", "mean over networks", mean)
+        rows.append(_count_row("gradients to 1e-3", f"{case}; {within}", strict[-1]))
+        rows.append(_time_row(case, model, x, label))
+    mean, easier = (sum(counts) / len(counts) for counts in (strict, alike))
+    every = _count_row("gradients to 1e-3", "mean over networks", mean)
     every = replace(every, target=f"<= {TARGET:g}", meets=every.ratio <= TARGET)
-    return [every, _counted("gradients to the larger of 1e-3 and Captum's gap", "mean over networks", easier), *rows]
+    return [every, _count_row("gradients to the larger of 1e-3 and Captum's gap", "mean over networks", easier), *rows]
 
 
-def _counted(capability: str, case: str, ours: float) -> Row:
+def _count_row(capability: str, case: str, ours: float) -> Row:
     return Row(capability, case, ours, CAPTUM_STEPS, ours / CAPTUM_STEPS, "", None, "gradients")
 
 
-def _timed(case: str, model: nn.Module, x: Tensor, label: Tensor) -> Row:
+def _time_row(case: str, model: nn.Module, x: Tensor, label: Tensor) -> Row:
     both = {"ours": lambda: _ours(model, x, label, GAP), "captum": lambda: _captum(model, x, label)}
-    ours, peer = (min(times) for times in interleaved(both, 2).values())
+    ours, peer = (min(times) for times in interleave(both, 2).values())
     return Row(
         "seconds to 1e-3, Captum's to its own gap", f"{case}; {len(x)} samples", ours, peer, ours / peer, "", None
     )
 
 
-def _trained(name: str, hidden: int, variant: str) -> tuple[nn.Module, Tensor, Tensor]:
+def _train_network(name: str, hidden: int, variant: str) -> tuple[nn.Module, Tensor, Tensor]:
     splits = Boxes(variant, train=600, size=60, test=32).load(SEED)
     model = train(replace(PRESETS[name], hidden_size=hidden), splits, CLEAN, SEED).model
     return model, splits.test.inputs, splits.test.label
@@ -82,8 +82,8 @@ def _ours(model: nn.Module, x: Tensor, label: Tensor, tolerance: float) -> tuple
     """Give our gradients per sample and the gaps that are left."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompletenessWarning)
-        found = perdure.attribute(model, x, f"integrated_gradients:tolerance={tolerance}", target=label)
-    return found.provenance.backward / len(x), _gaps(model, x, label, found.values)
+        attribution = perdure.attribute(model, x, f"integrated_gradients:tolerance={tolerance}", target=label)
+    return attribution.provenance.backward / len(x), _gaps(model, x, label, attribution.values)
 
 
 def _gaps(model: nn.Module, x: Tensor, label: Tensor, values: Tensor) -> Tensor:

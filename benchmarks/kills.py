@@ -1,4 +1,4 @@
-"""`perdure explain` killed at random moments and started again, beside an undisturbed run."""
+"""`perdure explain` killed at random moments and started again, compared with an undisturbed run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _row(folder: Path, whole: Path, workers: int) -> Row:
     draws, kills, damaged = random.Random(workers), 0, 0
     while kills < KILLS:
         parts = draws.randrange(len(_contents(whole)))
-        kills += _killed(folder, workers, parts, draws.uniform(0, 0.2))
+        kills += _kill(folder, workers, parts, draws.uniform(0, 0.2))
         if len(_contents(folder / "maps")) == len(_contents(whole)) or kills == KILLS:
             _command(folder, workers).wait()
             damaged += _contents(folder / "maps") != _contents(whole)
@@ -39,8 +39,8 @@ def _row(folder: Path, whole: Path, workers: int) -> Row:
     return Row("runs that differ after kill -9 and resume", case, damaged, 0, damaged, "0", damaged == 0, "runs")
 
 
-def _killed(folder: Path, workers: int, parts: int, seconds: float) -> bool:
-    """Kill a run some seconds after it has so many parts; tell whether it was still at work."""
+def _kill(folder: Path, workers: int, parts: int, seconds: float) -> bool:
+    """Kill a run some seconds after it has so many parts; return whether it was still running."""
     with _command(folder, workers) as process:
         while process.poll() is None and len(_contents(folder / "maps")) < parts:
             time.sleep(0.01)

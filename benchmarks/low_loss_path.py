@@ -31,7 +31,7 @@ SHARE = 1 / 20
 BANDED = BandSettings(pivots=7, steps=60, learning_rate=0.005, batch_size=64, insertions=1)
 TRACKED = ValleySettings(longest=0.05, least=0.005, between=1)
 BETWEEN = 4
-"""Points on each piece of the tracked path where the bound is looked at, beside its ends; the tracking looks at one."""
+"""Points on each piece of the tracked path where the bound is checked, next to its ends; the tracking checks one."""
 PROBLEMS, SIZE, OUTER, INNER = 1000, 40, 20, 300
 """Of the direction problems; the published inner loop has 2000 steps, of which the first are compared."""
 
@@ -40,10 +40,10 @@ def run(budget: float = BUDGET) -> list[Row]:
     torch.set_num_threads(1)
     task = task_of(PAIRS[0])
     rows = [*_optimality(), _alignment(task)]
-    found: list[TrackingState] = []
+    states: list[TrackingState] = []
     arms, tracked = _ours(task)
-    peer = task.arm(lambda surface: _published(surface, task, budget, found))
-    rows += _published_rows(task, peer, found[0], budget)
+    peer = task.arm(lambda surface: _track_published(surface, task, budget, states))
+    rows += _published_rows(task, peer, states[0], budget)
     rows += [row for name, arm in arms.items() for row in _arm_rows(name, arm, peer)]
     return [*rows, *_best(arms, peer, budget), *_bound(task, tracked), *on_pairs()]
 
@@ -53,7 +53,7 @@ def _ours(task: Task) -> tuple[dict[str, Arm], TrackingState]:
 
     def track(surface: CountedSurface) -> Path:
         tracked.append(track_valley(surface, a, b, TRACKED))
-        return _completed(tracked[0], b)
+        return _complete(tracked[0], b)
 
     slow = {
         "valley": task.arm(track),
@@ -62,29 +62,29 @@ def _ours(task: Task) -> tuple[dict[str, Arm], TrackingState]:
     return quick_arms(task) | slow, tracked[0]
 
 
-def _completed(tracked: TrackingState, target: Params) -> Chain:
+def _complete(tracked: TrackingState, target: Params) -> Chain:
     """Go the rest of the way straight."""
     return Chain((*tracked.points, target)) if distance(tracked.points[-1], target) > 0 else tracked.path
 
 
-def _published(surface: CountedSurface, task: Task, budget: float, found: list[TrackingState]) -> Path:
+def _track_published(surface: CountedSurface, task: Task, budget: float, states: list[TrackingState]) -> Path:
     """Track as published; a path that did not arrive goes the rest of the way straight."""
     settings = PublishedSettings(ALLOWED, batch_size=256, evaluations=10**9, seconds=budget)
     generator, ends = stream(0, "published"), (task.first, task.second)
-    found.append(track_published_valley(surface, *ends, settings, generator, time.process_time))
-    return _completed(found[0], task.second)
+    states.append(track_published_valley(surface, *ends, settings, generator, time.process_time))
+    return _complete(states[0], task.second)
 
 
 def _published_rows(task: Task, peer: Arm, tracked: TrackingState, budget: float) -> list[Row]:
-    """Tell what the published tracking had and how far it came."""
+    """Return the rows of the published tracking: its time and the distance that is left."""
     left = distance(tracked.points[-1], task.second) / distance(task.first, task.second)
     floor = max(peer.barrier.losses[0], peer.barrier.losses[-1])
     case = f"{len(tracked.points)} points, {tracked.gradients} gradients, {tracked.evaluations} losses, {tracked.ended}"
     over = sum(loss > floor + ALLOWED for loss in tracked.losses)
     most = max(0.0, max(tracked.losses) - floor)
     return [
-        Row("published: seconds given", "as the target says", budget, BUDGET, budget / BUDGET, "= 1", budget == BUDGET),
-        Row("published: share of the distance left", case, left, None, left, "none", None, ""),
+        Row("published: seconds given", "as in the target", budget, BUDGET, budget / BUDGET, "= 1", budget == BUDGET),
+        Row("published: fraction of the distance left", case, left, None, left, "none", None, ""),
         Row("published: increase at its points so far", f"{ALLOWED} allowed", most, None, most, "none", None, "nats"),
         Row(
             "published: points above what was allowed", f"of {len(tracked.losses)}", over, None, over, "none", None, ""
@@ -93,25 +93,25 @@ def _published_rows(task: Task, peer: Arm, tracked: TrackingState, budget: float
 
 
 def _arm_rows(name: str, arm: Arm, peer: Arm) -> list[Row]:
-    """Put an arm beside the published tracking, whose barrier counts the rest of the way as straight."""
-    noise = f"{name}, noise {arm.barrier.noise:.2g}, looked for at {POINTS} points"
+    """Compare an arm with the published tracking, whose barrier counts the rest of the way as straight."""
+    noise = f"{name}, noise {arm.barrier.noise:.2g}, evaluated at {POINTS} points"
     return [
-        _beside("barrier: height", noise, arm.barrier.height, peer.barrier.height, "nats"),
-        _beside("barrier: increase", name, arm.barrier.increase, peer.barrier.increase, "nats"),
-        _beside("minibatch passes", name, arm.passes, peer.passes, "passes of 256"),
-        _beside("wall time", name, arm.seconds, peer.seconds, "s"),
-        _beside("processor time", name, arm.busy, peer.busy, "s"),
+        _compare("barrier: height", noise, arm.barrier.height, peer.barrier.height, "nats"),
+        _compare("barrier: increase", name, arm.barrier.increase, peer.barrier.increase, "nats"),
+        _compare("minibatch passes", name, arm.passes, peer.passes, "passes of 256"),
+        _compare("wall time", name, arm.seconds, peer.seconds, "s"),
+        _compare("processor time", name, arm.busy, peer.busy, "s"),
     ]
 
 
-def _beside(what: str, case: str, ours: float, peer: float, unit: str) -> Row:
+def _compare(what: str, case: str, ours: float, peer: float, unit: str) -> Row:
     return Row(what, case, ours, peer, ours / peer, "none", None, unit)
 
 
 def _best(arms: dict[str, Arm], peer: Arm, budget: float) -> list[Row]:
     """Take the arm that is quickest among those whose barrier is no higher; the straight line as it is is none.
 
-    The target is about the best; the best of those that take gradients is beside it.
+    The target is about the best; the best of those that take gradients is a row as well.
     """
     reached = {name: arm for name, arm in arms.items() if arm.barrier.height <= peer.barrier.height}
     reached.pop("straight line", None)
@@ -119,8 +119,8 @@ def _best(arms: dict[str, Arm], peer: Arm, budget: float) -> list[Row]:
         return [Row("cost to a barrier no higher", "no path of ours reaches it", 1.0, None, 1.0, "<= 1/20", False)]
     rows = []
     for learned in (False, True):
-        some = {name: arm for name, arm in reached.items() if arm.passes > 0 or not learned}
-        name, arm = min(some.items(), key=lambda one: one[1].busy)
+        candidates = {name: arm for name, arm in reached.items() if arm.passes > 0 or not learned}
+        name, arm = min(candidates.items(), key=lambda item: item[1].busy)
         case = f"{name}, height {arm.barrier.height:.2g} against {peer.barrier.height:.2g}, {budget:g} s given"
         for what, ours, other, unit in (
             ("minibatch passes", arm.passes, peer.passes, "passes of 256"),
@@ -136,22 +136,22 @@ def _best(arms: dict[str, Arm], peer: Arm, budget: float) -> list[Row]:
 def _alignment(task: Task) -> Row:
     """Compare the logits of all samples before and after the units were moved."""
     surface, moved = task.surface, align(task.first, task.second, find_symmetries(task.surface.model))
-    one, two = (predict(surface.model_at(params), surface.batch) for params in (task.second, moved.params))
-    away = float((one - two).abs().max())
+    before, after = (predict(surface.model_at(params), surface.batch) for params in (task.second, moved.params))
+    away = float((before - after).abs().max())
     case = f"logits of {surface.size} samples; distance {moved.before:.4g} before, {moved.after:.4g} after"
     return Row("alignment leaves the function", case, away, None, away, "<= 1e-5", away <= 1e-5, "")
 
 
 def _bound(task: Task, tracked: TrackingState) -> list[Row]:
-    """Look at the bound of our tracking at its points, anew, and on the pieces between them."""
+    """Check the bound of our tracking at its points, anew, and on the pieces between them."""
     losses = _means(task, tracked.points)
-    shares = [k / (BETWEEN + 1) for k in range(1, BETWEEN + 1)]
-    inner = [interpolate(one, two, t) for one, two in pairwise(tracked.points) for t in shares]
+    fractions = [k / (BETWEEN + 1) for k in range(1, BETWEEN + 1)]
+    inner = [interpolate(start, end, t) for start, end in pairwise(tracked.points) for t in fractions]
     rows = []
-    for where, found in (("at its points", losses), (f"between them, {BETWEEN} on each piece", _means(task, inner))):
-        over = int((found > tracked.level).sum())
-        excess = max(0.0, float(found.max()) - tracked.level)
-        case = f"{where}: {len(found)} of a level of {tracked.level:.3g}, {tracked.ended}; most above it {excess:.2g}"
+    for where, values in (("at its points", losses), (f"between them, {BETWEEN} on each piece", _means(task, inner))):
+        over = int((values > tracked.level).sum())
+        excess = max(0.0, float(values.max()) - tracked.level)
+        case = f"{where}: {len(values)} of a level of {tracked.level:.3g}, {tracked.ended}; most above it {excess:.2g}"
         rows.append(Row("bound on the loss along our valley: violated", case, over, None, over, "0", over == 0, ""))
     return rows
 
@@ -163,13 +163,13 @@ def _means(task: Task, points: tuple[Params, ...] | list[Params]) -> Tensor:
 def _optimality() -> list[Row]:
     """Draw direction problems: conditions of the optimum, then every iterate of the published loop for each."""
     generator = stream(0, "problems")
-    to, gradient, here = torch.randn(3, PROBLEMS, SIZE, generator=generator, dtype=torch.float64).unbind()
+    to, gradient, start = torch.randn(3, PROBLEMS, SIZE, generator=generator, dtype=torch.float64).unbind()
     descents = torch.rand(PROBLEMS, generator=generator, dtype=torch.float64) * 1.9 - 0.95
-    gradient, to = (one / one.norm(dim=1, keepdim=True) for one in (gradient, to))
+    gradient, to = (vector / vector.norm(dim=1, keepdim=True) for vector in (gradient, to))
     problems = zip(to, gradient, descents.tolist(), strict=True)
     exact = torch.stack([find_direction(*problem) for problem in problems])
     away = _conditions(exact, to, gradient, descents)
-    below, feasible = _iterates(exact, to, gradient, descents, here)
+    below, feasible = _iterates(exact, to, gradient, descents, start)
     case = f"{PROBLEMS} random problems of {SIZE} weights, float64"
     return [
         Row(
@@ -189,7 +189,7 @@ def _optimality() -> list[Row]:
 
 
 def _conditions(d: Tensor, to: Tensor, gradient: Tensor, descents: Tensor) -> float:
-    """Solve `to = a d + b gradient` and ask for a, b >= 0, |d| = 1, the slope, and b = 0 where there is slack."""
+    """Solve `to = a d + b gradient` subject to a, b >= 0, |d| = 1, the slope, and b = 0 where there is slack."""
     slack = -descents - (d * gradient).sum(1)
     active = slack < 1e-9
     basis = torch.stack([d, torch.where(active[:, None], gradient, 0.0)], 2)
@@ -199,9 +199,9 @@ def _conditions(d: Tensor, to: Tensor, gradient: Tensor, descents: Tensor) -> fl
     return float(torch.stack([stationary, signs, slopes, lengths]).amax().clamp_min(0))
 
 
-def _iterates(exact: Tensor, to: Tensor, gradient: Tensor, descents: Tensor, here: Tensor) -> tuple[float, float]:
+def _iterates(exact: Tensor, to: Tensor, gradient: Tensor, descents: Tensor, start: Tensor) -> tuple[float, float]:
     """Run the published loop on all problems at once, and compare every iterate that keeps the slope."""
-    way = here.clone().requires_grad_()
+    way = start.clone().requires_grad_()
     learner = torch.optim.Adam([way])
     best, multiplier, rate, feasible, most = (exact * to).sum(1), torch.ones(PROBLEMS, 1), 0.5, 0, -1.0
     for _ in range(OUTER):

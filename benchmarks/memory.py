@@ -22,8 +22,8 @@ SMALL, GROWTH, STEPS, FEATURES, TARGET = 2_000, 10, 100, 10, 0.10
 
 def run() -> list[Row]:
     measured = {size: [_in_a_new_process(size) for _ in range(2)] for size in (SMALL, GROWTH * SMALL)}
-    small, large = (min(one["beyond_data"] for one in measured[size]) for size in (SMALL, GROWTH * SMALL))
-    added = {size: min(one["added"] for one in measured[size]) for size in measured}
+    small, large = (min(record["beyond_data"] for record in measured[size]) for size in (SMALL, GROWTH * SMALL))
+    added = {size: min(record["added"] for record in measured[size]) for size in measured}
     case = f"lstm, {SMALL} and {GROWTH * SMALL} series of {STEPS} x {FEATURES}, saliency, a fresh process each"
     growth = large / small - 1
     return [
@@ -51,8 +51,8 @@ def run() -> list[Row]:
 
 
 def _in_a_new_process(size: int) -> dict[str, float]:
-    found = subprocess.run([sys.executable, "-m", "benchmarks.memory", str(size)], check=True, capture_output=True)
-    numbers: dict[str, float] = json.loads(found.stdout)
+    completed = subprocess.run([sys.executable, "-m", "benchmarks.memory", str(size)], check=True, capture_output=True)
+    numbers: dict[str, float] = json.loads(completed.stdout)
     return numbers
 
 
@@ -61,8 +61,8 @@ def _measure(size: int) -> dict[str, float]:
     torch.set_num_threads(1)
     model = model_config("lstm").build(FEATURES, 2, stream(0)).eval()
     x = torch.empty(size, STEPS, FEATURES)
-    for some in x.split(500):
-        some.normal_(generator=stream(0, "series"))
+    for part in x.split(500):
+        part.normal_(generator=stream(0, "series"))
     batch = Batch(x, torch.zeros(size, dtype=torch.int64))
     before = _megabytes("VmRSS")
     with tempfile.TemporaryDirectory() as folder:

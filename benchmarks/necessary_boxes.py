@@ -17,7 +17,7 @@ AREA, SHARE = 0.95, 0.97
 UNSEEN = 10
 """The training was chosen with runs 0 to 2 in sight; these runs chose nothing."""
 KEPT = Path("runs/necessary_boxes")
-"""The results stay here to be looked at."""
+"""Folder of the results, which are kept."""
 
 
 def run() -> list[Row]:
@@ -43,9 +43,9 @@ def _accuracy(numbers: Sequence[Number], name: str, model: str) -> Row:
     ours, bayes = (_mean(numbers, (name, model, "accuracy"), key) for key in ("value", "ceiling"))
     meets = ours / bayes >= SHARE if model == POSITIONAL else None
     case = f"{name}, {model}"
-    return Row("accuracy, beside the Bayes accuracy", case, ours, bayes, ours / bayes, ">= 0.97", meets, "")
+    return Row("accuracy, compared with the Bayes accuracy", case, ours, bayes, ours / bayes, ">= 0.97", meets, "")
 
 
 def _mean(numbers: Sequence[Number], wanted: tuple[str, str, str], key: str) -> float:
-    found = [getattr(n, key) for n in numbers if (n.dataset, n.model, n.metric) == wanted]
-    return float(np.mean(found))
+    values = [getattr(n, key) for n in numbers if (n.dataset, n.model, n.metric) == wanted]
+    return float(np.mean(values))

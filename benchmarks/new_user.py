@@ -1,4 +1,4 @@
-"""What a new user meets: a network of their own in a file, real series, one command, a page."""
+"""What a new user meets: a custom network in a file, real series, one command, a page."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Occlusion of a causal LSTM, going on from states, against Captum's at its best chunking."""
+"""Occlusion of a causal LSTM, resumed from states, against Captum's at its best chunking."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from captum.attr import Occlusion as CaptumOcclusion
 
 import perdure
-from benchmarks.harness import Row, best_ratio, interleaved
+from benchmarks.harness import Row, best_ratio, interleave
 from perdure.models.recurrent import Recurrent
 
 STEPS, FEATURES, HIDDEN, TARGET = 400, 100, 64, 1.8
@@ -34,7 +34,7 @@ def _row(batch: int) -> Row:
 
     assert torch.allclose(ours(), captum(16), atol=1e-5)
     peers = {f"captum {chunk}": lambda chunk=chunk: captum(chunk) for chunk in CHUNKS}
-    seconds = interleaved({"ours": ours, **peers}, 4)
+    seconds = interleave({"ours": ours, **peers}, 4)
     best = min(peers, key=lambda name: min(seconds[name]))
     ratio = best_ratio(seconds, best, "ours")
     case = f"T {STEPS}, window 1 step, batch {batch}, against {best}"

@@ -31,17 +31,17 @@ def run() -> list[Row]:
         places = (Path(folder) / str(i) for i in count())
         work = [_explain(model, splits.test, next(places)) for _ in range(REPEATS + 1)][1:]
     whole, passes = min(work)
-    share = 1 - passes / whole
+    fraction = 1 - passes / whole
     case = f"{SENTENCES} sentences, T {splits.test.inputs.shape[1]}, 4 LSTMs of 64, input x gradient"
     return [
         Row(
-            "share of time outside forward and backward passes",
+            "fraction of time outside forward and backward passes",
             case,
             whole,
             passes,
-            share,
+            fraction,
             f"<= {TARGET:.0%}",
-            share <= TARGET,
+            fraction <= TARGET,
         ),
     ]
 
@@ -59,16 +59,16 @@ def _clock(model: nn.Module) -> Iterator[list[float]]:
     spent: list[float] = []
     forward, backward = model.forward, torch.autograd.grad
 
-    def timed(function: Callable[..., object]) -> Callable[..., object]:
+    def measure_time(function: Callable[..., object]) -> Callable[..., object]:
         def call(*args: object, **settings: object) -> object:
             start = time.perf_counter()
-            found = function(*args, **settings)
+            result = function(*args, **settings)
             spent.append(time.perf_counter() - start)
-            return found
+            return result
 
         return call
 
-    model.forward, torch.autograd.grad = timed(forward), timed(backward)
+    model.forward, torch.autograd.grad = measure_time(forward), measure_time(backward)
     try:
         yield spent
     finally:

@@ -33,13 +33,13 @@ def costs_of(pair: tuple[int, int]) -> dict[str, Costs]:
     return {name: _costs(arm) for name, arm in quick_arms(task_of(pair)).items()}
 
 
-def rows_of(found: Mapping[tuple[int, int], Mapping[str, Costs]]) -> list[Row]:
-    """Give each number of each pair, then their mean with its interval; barriers beside those of the straight line."""
+def rows_of(costs_by_pair: Mapping[tuple[int, int], Mapping[str, Costs]]) -> list[Row]:
+    """Give each number of each pair, then their mean with its interval; barriers next to those of the straight line."""
     rows = []
-    for name in next(iter(found.values())):
+    for name in next(iter(costs_by_pair.values())):
         for what in UNITS:
-            values = {pair: some[name][what] for pair, some in found.items()}
-            straight = {pair: some["straight line"][what] for pair, some in found.items()}
+            values = {pair: costs[name][what] for pair, costs in costs_by_pair.items()}
+            straight = {pair: costs["straight line"][what] for pair, costs in costs_by_pair.items()}
             rows += [_row(what, f"{name}, seeds {a} and {b}", v, straight[a, b]) for (a, b), v in values.items()]
             low, high = _interval(list(values.values()))
             case = f"{name}, mean of {len(values)} pairs, 95 % interval {low:.3g} to {high:.3g} (Student's t)"

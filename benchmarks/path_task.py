@@ -27,7 +27,7 @@ ALLOWED = 0.05
 LEARNED = CurveSettings(steps=300, learning_rate=0.02, batch_size=64)
 ENOUGH = replace(LEARNED, allowed=ALLOWED)
 POINTS = 97
-"""At which a barrier is looked for, of every path alike."""
+"""Number of points at which the barrier of every path is evaluated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +35,11 @@ class Arm:
     """What a way to find a path came to.
 
     Args:
-        path: from one end to the other, complete.
-        seconds: of wall time.
-        busy: seconds of the processor; fewer where the machine had other work.
-        passes: of minibatches of 256 samples: a forward pass counts 1, a backward pass 2.
-        barrier: on the training loss.
+        path: Path from one end to the other, complete.
+        seconds: Seconds of wall time.
+        busy: Seconds of the processor; fewer where the machine had other work.
+        passes: Number of passes of minibatches of 256 samples: a forward pass counts 1, a backward pass 2.
+        barrier: Barrier on the training loss.
     """
 
     path: Path
@@ -54,9 +54,9 @@ class Task:
     """The same two ends for all.
 
     Args:
-        surface: the training loss.
-        first: weights of one training.
-        second: of the other.
+        surface: Training loss.
+        first: Weights of one training.
+        second: Weights of the other.
     """
 
     surface: ModelLoss
@@ -68,19 +68,19 @@ class Task:
         counted, begun, busy = CountedSurface(self.surface), time.perf_counter(), time.process_time()
         path = find(counted)
         seconds, busy = time.perf_counter() - begun, time.process_time() - busy
-        found = measure_barrier(self.surface, path, stream(0, "barrier"), POINTS)
+        barrier = measure_barrier(self.surface, path, stream(0, "barrier"), POINTS)
         print(
-            f"{seconds:.1f} s, processor {busy:.1f} s, {counted.passes:.0f} passes, height {found.height:.2g}",
+            f"{seconds:.1f} s, processor {busy:.1f} s, {counted.passes:.0f} passes, height {barrier.height:.2g}",
             flush=True,
         )
-        return Arm(path, seconds, busy, counted.passes, found)
+        return Arm(path, seconds, busy, counted.passes, barrier)
 
 
 def task_of(seeds: tuple[int, int]) -> Task:
     """Train two networks on the same data.
 
     Args:
-        seeds: of the trainings.
+        seeds: Seeds of the trainings.
 
     Returns:
         The task to join them.
@@ -101,7 +101,7 @@ def quick_arms(task: Task) -> dict[str, Arm]:
     """
     a, b = task.first, task.second
 
-    def aligned() -> Params:
+    def align_second() -> Params:
         return align(a, b, find_symmetries(task.surface.model)).params
 
     return {
@@ -111,6 +111,6 @@ def quick_arms(task: Task) -> dict[str, Arm]:
             lambda surface: fit_bezier(surface, a, b, stream(0, "path"), ENOUGH)
         ),
         "polychain": task.arm(lambda surface: fit_polychain(surface, a, b, stream(0, "path"), LEARNED)),
-        "align, straight line": task.arm(lambda _: connect_linearly(a, aligned())),
-        "align, bezier": task.arm(lambda surface: fit_bezier(surface, a, aligned(), stream(0, "path"), LEARNED)),
+        "align, straight line": task.arm(lambda _: connect_linearly(a, align_second())),
+        "align, bezier": task.arm(lambda surface: fit_bezier(surface, a, align_second(), stream(0, "path"), LEARNED)),
     }

@@ -45,7 +45,7 @@ def dense_context(model: HierarchicalClassifier, encoded: Encoded, types: Tensor
 
     Args:
         model: gives the weights of both levels.
-        encoded: what the attention reads.
+        encoded: Input of the attention.
         types: 1 at the type of each step, (batch, time, type).
 
     Returns:

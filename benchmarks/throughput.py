@@ -1,4 +1,4 @@
-"""Explaining 20,000 series through the engine, beside a bare loop of forward and backward passes."""
+"""Explaining 20,000 series through the engine, compared with a bare loop of forward and backward passes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness import Row, best_ratio, interleaved
+from benchmarks.harness import Row, best_ratio, interleave
 from perdure.attribution.saliency import Saliency
 from perdure.core.batch import Batch
 from perdure.core.random import stream
@@ -30,7 +30,7 @@ def _row(name: str, batch: Batch) -> Row:
     model = model_config(name).build(FEATURES, 2, stream(0)).eval()
     with tempfile.TemporaryDirectory() as folder:
         places = (Path(folder) / str(i) for i in count())
-        seconds = interleaved(
+        seconds = interleave(
             {
                 "ours": lambda: explain(ExplainJob(model, batch, Saliency(), next(places), name, shard=SHARD)),
                 "bare": lambda: _bare(model, batch.inputs),
@@ -38,7 +38,7 @@ def _row(name: str, batch: Batch) -> Row:
             REPEATS,
         )
     ratio = best_ratio(seconds, "bare", "ours")
-    ours, bare = (SERIES / min(seconds[one]) for one in ("ours", "bare"))
+    ours, bare = (SERIES / min(seconds[name]) for name in ("ours", "bare"))
     case = f"{name}, {SERIES} series of {STEPS} x {FEATURES}, saliency of the prediction, {SHARD} at once, one thread"
     return Row(
         "throughput of explain", case, ours, bare, ratio, f">= {TARGET} of bare passes", ratio >= TARGET, "series/s"
@@ -48,7 +48,7 @@ def _row(name: str, batch: Batch) -> Row:
 def _bare(model: nn.Module, x: Tensor) -> list[Tensor]:
     """Differentiate the largest logit of each sample, batch after batch; nothing is checked or stored."""
     maps = []
-    for some in x.split(SHARD):
-        leaf = some.clone().requires_grad_()
+    for part in x.split(SHARD):
+        leaf = part.clone().requires_grad_()
         maps.append(torch.autograd.grad(model(leaf).amax(1).sum(), leaf)[0].abs())
     return maps

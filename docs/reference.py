@@ -12,15 +12,15 @@ from sphinx.application import Sphinx
 import perdure.core.errors
 from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES, Registry
 
-ROOMS = {
-    "methods": ("Methods", "What explains: from a query to a map.", METHODS),
-    "metrics": ("Metrics", "What judges: from a trial to a score between null and ceiling.", METRICS),
-    "data": ("Data", "What is explained.", DATASETS),
+REGISTRIES = {
+    "methods": ("Methods", "From a model and inputs to a map.", METHODS),
+    "metrics": ("Metrics", "From a map to a score between null and ceiling.", METRICS),
+    "data": ("Data", "Samples, with truth where it is known.", DATASETS),
     "models": ("Models", "Networks that can be trained by name.", MODELS),
     "studies": ("Studies", "Experiments that one command repeats.", STUDIES),
 }
 LIBRARY = {
-    "doors": (
+    "api": (
         "perdure.attribution._attribute",
         "perdure.metrics._evaluate",
         "perdure.core.query",
@@ -37,16 +37,14 @@ LIBRARY = {
     "nn": ("perdure.nn.input_attention",),
     "training": ("perdure.training.settings", "perdure.training.train", "perdure.training.checkpoint"),
     "attribution": ("perdure.attribution.iba.search", "perdure.attribution.iba.moments"),
-    "reproducibility": (),
+    "stability": (),
     "landscape": (),
-    "ensemble": (),
-    "paths": (),
     "audit": (),
     "interop": (),
     "engine": (),
     "records": (),
 }
-"""Modules with a section of their own; none listed for a room means all of them."""
+"""Modules with a separate section; an empty tuple stands for all modules of the package."""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -57,7 +55,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def write(folder: Path) -> None:
-    """Write all pages; those that are as they were keep their dates, so that nothing is built again for them."""
+    """Write all pages; unchanged ones keep their dates, so that they are not built again."""
     pages = dict(_pages())
     for name, text in pages.items():
         path = folder / name
@@ -69,25 +67,25 @@ def write(folder: Path) -> None:
 
 
 def cite(_app: Sphinx, _what: str, _name: str, _thing: object, _options: object, lines: list[str]) -> None:
-    """Turn the keys under 'Reference:' into citations, and mathematics into what the builder knows."""
+    """Turn the keys under 'Reference:' into citations, and mathematics into directives of the builder."""
     text = "\n".join(lines)
     lines[:] = re.sub(r"^Reference:\n\s+(\w+)", r"**Reference:** :cite:p:`\1`", text, flags=re.MULTILINE).split("\n")
 
 
 def _pages() -> Iterator[tuple[str, str]]:
-    rooms = []
-    for name, (title, summary, room) in ROOMS.items():
-        entries = sorted(room.names())
-        yield f"{name}/index.md", _contents(title, summary, [(one, _summary(room, one)) for one in entries])
-        for one in entries:
-            yield f"{name}/{one}.md", _page(room, one)
-        rooms.append(f"{name}/index")
+    registries = []
+    for name, (title, summary, registry) in REGISTRIES.items():
+        entries = sorted(registry.names())
+        yield f"{name}/index.md", _contents(title, summary, [(entry, _summary(registry, entry)) for entry in entries])
+        for entry in entries:
+            yield f"{name}/{entry}.md", _page(registry, entry)
+        registries.append(f"{name}/index")
     for name, modules in LIBRARY.items():
         yield f"library/{name}.md", _library(name, modules or _modules(name))
     errors = [getattr(perdure.core.errors, name) for name in perdure.core.errors.__all__]
     yield (
         "errors/index.md",
-        _contents("Errors", "Each says its cause and its remedy.", [(e.__name__, _first(e)) for e in errors]),
+        _contents("Errors", "Each message has a cause and a remedy.", [(e.__name__, _first(e)) for e in errors]),
     )
     for error in errors:
         yield f"errors/{error.__name__}.md", _directive(error.__name__, "autoclass", _path(error))
@@ -95,12 +93,12 @@ def _pages() -> Iterator[tuple[str, str]]:
     library = [f"library/{name}" for name in LIBRARY]
     yield (
         "index.md",
-        _tree("Reference", "Made from the docstrings.", [*rooms, *library, "errors/index", "bibliography"]),
+        _tree("Reference", "Made from the docstrings.", [*registries, *library, "errors/index", "bibliography"]),
     )
 
 
-def _page(room: Registry, name: str) -> str:
-    cls = room.load(name)
+def _page(registry: Registry, name: str) -> str:
+    cls = registry.load(name)
     return _directive(name, "autoclass", _path(cls)) + f"\nSource: `{cls.__module__.replace('.', '/')}.py`\n"
 
 
@@ -122,13 +120,13 @@ def _tree(title: str, text: str, pages: Sequence[str], *, hidden: bool = False) 
     return f"# {title}\n\n{text}\n\n```{{toctree}}\n{options}\n" + "\n".join(pages) + "\n```\n"
 
 
-def _modules(room: str) -> list[str]:
-    folder = Path(perdure.core.errors.__file__).parents[1] / room
-    return [f"perdure.{room}.{path.stem}" for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
+def _modules(package: str) -> list[str]:
+    folder = Path(perdure.core.errors.__file__).parents[1] / package
+    return [f"perdure.{package}.{path.stem}" for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
 
 
-def _summary(room: Registry, name: str) -> str:
-    return next(entry.summary for entry in room.entries() if entry.name == name)
+def _summary(registry: Registry, name: str) -> str:
+    return next(entry.summary for entry in registry.entries() if entry.name == name)
 
 
 def _first(cls: type) -> str:

@@ -27,10 +27,10 @@ def test_outputs_and_gradients_are_those_of_torch(steps):
     ours, theirs = lstm_outputs(*inputs), of_torch(*inputs)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
     pull = torch.randn(ours.shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
-    for one, other in zip(
+    for values, expected in zip(
         torch.autograd.grad(ours, inputs, pull), torch.autograd.grad(theirs, inputs, pull), strict=True
     ):
-        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+        torch.testing.assert_close(values, expected, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("steps", [1, 5])

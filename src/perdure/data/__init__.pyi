@@ -1,4 +1,6 @@
 from ._splits import Splits as Splits
+from ._splits import slice_batch as slice_batch
+from ._splits import split as split
 from .amazon_polarity import AmazonPolarity as AmazonPolarity
 from .arrays import Arrays as Arrays
 from .boxes import Boxes as Boxes

@@ -15,7 +15,7 @@ from perdure.core.errors import EmptyDataError, SettingError, VocabularyError
 from perdure.core.random import stream
 from perdure.ops.sequence import site_mask
 
-__all__ = ["Splits", "split", "standardise", "stratify"]
+__all__ = ["Splits", "slice_batch", "split", "standardise", "stratify"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,8 +47,8 @@ class _Recurrence(torch.autograd.Function):
         gates = projected.clone(memory_format=torch.contiguous_format)
         cells, squashed, outputs = (torch.empty_like(gates[:, 0]) for _ in range(3))
         cell = output = torch.zeros_like(cells[0])
-        sums, doors = gates.flatten(1, 2), gates[:, :2]
-        for s, d, i, f, g, o, c, q, h in _steps(sums, doors, *gates.unbind(1), cells, squashed, outputs):
+        sums, gated = gates.flatten(1, 2), gates[:, :2]
+        for s, d, i, f, g, o, c, q, h in _steps(sums, gated, *gates.unbind(1), cells, squashed, outputs):
             s.addmm_(weight, output)
             d.sigmoid_()
             g.tanh_()
