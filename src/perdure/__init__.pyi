@@ -4,6 +4,14 @@ from . import metrics as metrics
 from . import models as models
 from . import nn as nn
 from .attribution._attribute import attribute as attribute
+from .audit.audit import audit as audit
+from .audit.path import PathReport as PathReport
+from .audit.path import path as path
+from .audit.reproduce import ReproduceSettings as ReproduceSettings
+from .audit.reproduce import reproduce as reproduce
+from .audit.reproduction import Reproduction as Reproduction
+from .audit.result import Audit as Audit
+from .audit.settings import AuditSettings as AuditSettings
 from .core.attribution import Attribution as Attribution
 from .core.attribution import Provenance as Provenance
 from .core.batch import Batch as Batch
@@ -23,5 +31,6 @@ from .metrics._evaluate import evaluate as evaluate
 from .models._adapted import Adapted as Adapted
 from .models._token_model import TokenModel as TokenModel
 from .report.show import show as show
+from .stability.path_record import PathSettings as PathSettings
 
 __version__: str

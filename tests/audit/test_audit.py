@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.audit.audit import audit
+from perdure.audit.audit import audit, run_audit, summarise_verdicts
+from perdure.audit.result import Audit
 from perdure.audit.settings import AuditSettings
-from perdure.audit.verdicts import plainly
 from perdure.core.batch import Batch
-from perdure.core.errors import SettingError
+from perdure.core.errors import RunFolderError, SettingError
 from perdure.core.estimate import Verdict
 from perdure.data._splits import Splits
 from perdure.data.boxes import Boxes
@@ -34,7 +34,7 @@ class Scaled(nn.Module):
 
 
 class LastStep(Scaled):
-    """Reads the last step only, whose sum tells the class."""
+    """Reads the last step only, whose sum determines the class."""
 
     def forward(self, x):
         return self.logits(x[:, -1].sum(1))
@@ -52,52 +52,107 @@ def test_batch():
     return Boxes("middle", train=2, validation=2, test=40, size=20).load(0).test
 
 
-def audited(models, batch, folder, **settings):
-    run = open_run(folder, {"data": "boxes"})
-    candidates = [TrainedModel(name, model) for name, model in models.items()]
+QUICK = AuditSettings(samples=8, faithfulness_samples=4)
+
+
+def compute_audit(models, batch, folder=None, **settings):
     splits = Splits(batch, batch, batch, ("down", "up"))
-    return audit(
-        candidates, splits, AuditSettings(**{"methods": ("saliency",), "faithfulness_samples": 8, **settings}), run
-    )
+    chosen = AuditSettings(**{"methods": ("saliency",), "faithfulness_samples": 8, **settings})
+    return audit(models, splits, settings=chosen, folder=folder)
 
 
-def test_verdicts_of_known_models(tmp_path, test_batch):
-    late = replace(test_batch, inputs=test_batch.inputs + 2.0 * (2 * test_batch.label - 1)[:, None, None])
-    record = audited({"last": LastStep(), "every": EveryStep()}, late, tmp_path)
-    answers = {model["name"]: model["verdicts"][0]["answer"] for model in record["models"]}
+def add_late_evidence(batch, **fields):
+    return replace(batch, inputs=batch.inputs + 2.0 * (2 * batch.label - 1)[:, None, None], **fields)
+
+
+def test_verdicts_of_known_models(test_batch):
+    result = compute_audit({"last": LastStep(), "every": EveryStep()}, add_late_evidence(test_batch))
+    answers = {model.name: model.methods[0].verdicts.over_time.answer for model in result.models}
     assert answers == {"last": "vanishes", "every": "reaches back"}
-    numbers = {(s["model"], s["number"]["name"]): s["number"] for s in record["scores"]}
+    numbers = {(m.name, score.name): score for m in result.models for score in m.methods[0].scores}
     similarity = numbers["every", "parameter_randomisation:granularity=element,stages=3"]
-    assert similarity["value"] == 1.0  # one weight has one saliency
-    assert numbers["last", "vanishing"]["value"] == pytest.approx(1.0)
-    assert numbers["every", "vanishing"]["value"] == pytest.approx(0.0, abs=1e-6)
-    assert numbers["every", "auroc"]["value"] == 0.5
+    assert similarity.value == 1.0  # one weight has one saliency
+    assert numbers["last", "vanishing"].value == pytest.approx(1.0)
+    assert numbers["every", "vanishing"].value == pytest.approx(0.0, abs=1e-6)
+    assert numbers["every", "auroc"].value == 0.5
 
 
-def test_what_is_stored_is_what_is_returned(tmp_path, test_batch):
-    record = audited({"every": EveryStep()}, test_batch, tmp_path, samples=10)
-    assert json.loads((tmp_path / "audit.json").read_text()) == json.loads(json.dumps(record))
+def test_the_stored_record_is_the_result(tmp_path, test_batch):
+    result = compute_audit({"every": EveryStep()}, test_batch, tmp_path, samples=10)
+    stored = json.loads((tmp_path / "audit.json").read_text())
+    stored.pop("digest")
+    assert stored == json.loads(json.dumps(result.to_dict()))
     with np.load(tmp_path / "audit.npz") as arrays:
         assert arrays["profile/every"].shape == (3, 20)
         assert arrays["profile/every"][0] == pytest.approx(np.full(20, 0.05))
         assert arrays["mean_truth"].sum() == test_batch.truth[0].sum()
-    assert record["subtitle"].endswith("10 test samples · 20 steps of 20 features")
+        assert Audit.from_dict(stored, dict(arrays)).to_dict() == stored
+    assert result.subtitle == "own data · saliency · 10 test samples · 20 steps of 20 features"
+    assert (tmp_path / "report.html").read_text() == result.html
 
 
-def test_whether_a_model_has_learned_its_task_does_not_depend_on_the_method(tmp_path, test_batch):
+def test_the_same_call_resumes_and_another_model_is_named(tmp_path, test_batch):
+    first = compute_audit({"every": EveryStep()}, test_batch, tmp_path, samples=10)
+    part = next(tmp_path.glob("maps/every/saliency/part-*.parquet"))
+    before = part.stat().st_mtime_ns
+    assert compute_audit({"every": EveryStep()}, test_batch, tmp_path, samples=10).to_dict() == first.to_dict()
+    assert part.stat().st_mtime_ns == before
+    with pytest.raises(RunFolderError, match=r"models.every is 'EveryStep \w+' there and 'LastStep"):
+        compute_audit({"every": LastStep()}, test_batch, tmp_path, samples=10)
+    with pytest.raises(RunFolderError, match="data_digest"):
+        compute_audit({"every": EveryStep()}, replace(test_batch, inputs=-test_batch.inputs), tmp_path, samples=10)
+
+
+def test_without_a_folder_nothing_is_left_behind_until_it_is_saved(tmp_path, monkeypatch, test_batch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    result = compute_audit(EveryStep(), test_batch, samples=4)
+    assert list(tmp_path.iterdir()) == []
+    page = result.save(tmp_path / "kept")
+    assert sorted(path.name for path in page.parent.iterdir()) == ["audit.json", "audit.npz", "report.html"]
+    assert result._repr_html_().startswith("<iframe")
+    assert repr(result) == f"Audit({result.answer!r})"
+    assert result.models[0].name == "EveryStep"
+
+
+def test_the_recommended_method_shows_what_the_prediction_needs(test_batch):
+    """Input x gradient of a linear model is exact; the inputs have one size, which no map can show instead."""
+    settings = {"methods": ("input_x_gradient",), "samples": 16, "faithfulness_samples": 16}
+    model = nn.Sequential(nn.Flatten(), nn.Linear(400, 2, bias=False))
+    weight = torch.linspace(-0.1, 0.1, 400)
+    model[1].weight.data = torch.stack([-weight, weight])
+    inputs = test_batch.inputs.sign()
+    batch = replace(test_batch, inputs=inputs, label=model(inputs).argmax(1), truth=None)
+    (audited,) = compute_audit(model, batch, **settings).models
+    assert audited.methods[0].verdicts.down_to_input.answer == "yes"
+    assert audited.recommended == "input_x_gradient"
+    assert [method.name for method in audited.methods] == ["input_x_gradient", "occlusion:window=1"]
+    assert audited.methods[0].passes == 2 * 16
+    assert audited.methods[0].seconds > 0
+    (blind,) = compute_audit(EveryStep(), test_batch, samples=8).models
+    assert blind.recommended is None
+
+
+def test_methods_are_those_of_the_modality_where_none_is_named(test_batch):
+    result = audit(EveryStep(), Splits(test_batch, test_batch, test_batch, ("down", "up")), settings=QUICK)
+    names = [method.name for method in result.models[0].methods]
+    assert names == ["saliency", "integrated_gradients:steps=32"]
+
+
+def test_whether_a_model_has_learned_its_task_does_not_depend_on_the_method(test_batch):
     guessed = torch.where(torch.arange(40) % 4 < 2, test_batch.label, 1 - test_batch.label)
-    record = audited({"every": EveryStep()}, replace(test_batch, label=guessed), tmp_path, samples=10)
-    assert record["answer"] == "every has not learned the task."
+    result = compute_audit({"every": EveryStep()}, replace(test_batch, label=guessed), samples=10)
+    assert result.answer == "every has not learned the task."
 
 
-def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_batch):
-    late = replace(test_batch, inputs=test_batch.inputs + 2.0 * (2 * test_batch.label - 1)[:, None, None], truth=None)
-    record = audited({"last": LastStep()}, late, tmp_path)
-    verdict, _, across = record["models"][0]["verdicts"]
-    assert across["answer"] == "not asked"
-    assert verdict["sentence"].startswith("Explained by ")
-    assert verdict["answer"] == "reaches back"  # the model reads nothing but the end, and the map says so
-    assert {score["method"] for score in record["scores"]} == {"saliency", "occlusion:window=1"}
+def test_without_truth_occlusion_locates_the_evidence(test_batch):
+    result = compute_audit({"last": LastStep()}, add_late_evidence(test_batch, truth=None))
+    verdicts = result.models[0].methods[0].verdicts
+    assert verdicts.across_runs.answer == "not tested"
+    assert "perdure.reproduce" in verdicts.across_runs.sentence
+    assert verdicts.over_time.sentence.startswith("Explained by ")
+    assert verdicts.over_time.answer == "reaches back"  # the model reads nothing but the end, as the map shows
+    assert [method.name for method in result.models[0].methods] == ["saliency", "occlusion:window=1"]
+    assert list(result.models[0].methods[1].verdicts) == []
 
 
 @pytest.mark.parametrize(
@@ -114,29 +169,28 @@ def test_without_truth_occlusion_says_where_the_evidence_lies(tmp_path, test_bat
     ],
     ids=["images", "texts"],
 )
-def test_images_and_texts_are_judged_by_pixel_and_word(data, config, method, shape, verdicts, tmp_path):
-    """Only data with an order in time is asked whether the explanation reaches back."""
+def test_images_and_texts_are_evaluated_by_pixel_and_word(data, config, method, shape, verdicts, tmp_path):
+    """Only data with an order in time has a verdict over time."""
     splits = data.load(0)
     model = config.build(splits.features, len(splits.classes), torch.Generator().manual_seed(0)).eval()
-    run = open_run(tmp_path, {"data": "some"})
-    record = audit([TrainedModel("net", model)], splits, AuditSettings((method,), faithfulness_samples=4), run)
-    assert len(record["models"][0]["verdicts"]) == verdicts
-    assert record["models"][0]["verdicts"][-2]["question"].endswith("down to the input?")
+    run, settings = open_run(tmp_path, {"data": "some"}), AuditSettings((method,), faithfulness_samples=4)
+    result = run_audit([TrainedModel("net", model)], splits, settings, run)
+    assert len(result.models[0].verdicts) == verdicts
+    assert result.models[0].methods[0].verdicts.down_to_input is not None
+    assert (result.models[0].methods[0].verdicts.over_time is None) == (verdicts == 2)
     with np.load(tmp_path / "audit.npz") as arrays:
         assert arrays["map/net"].shape == shape
         assert arrays["truth"].shape == shape
-    assert len(record["texts"]) == (6 if verdicts == 3 else 0)
-    again = audit([TrainedModel("net", model)], splits, AuditSettings((method,), faithfulness_samples=4), run)
-    assert again == record
+    assert len(result.texts) == (6 if verdicts == 3 else 0)
+    assert run_audit([TrainedModel("net", model)], splits, settings, run).to_dict() == result.to_dict()
 
 
-def test_pictures_without_a_truth_have_no_metric_of_all_samples(tmp_path):
+def test_images_without_a_truth_have_no_metric_of_all_samples():
     splits = Shapes(train=20, validation=4, test=6).load(0)
     splits = replace(splits, test=replace(splits.test, truth=None))
     model = SmallCNN(width=4).build(3, len(splits.classes), torch.Generator().manual_seed(0)).eval()
-    settings, run = AuditSettings(("grad_cam",), faithfulness_samples=2), open_run(tmp_path, {"data": "some"})
-    record = audit([TrainedModel("net", model)], splits, settings, run)
-    assert [one["number"]["name"] for one in record["scores"]] == [
+    result = audit({"net": model}, splits, settings=AuditSettings(("grad_cam",), faithfulness_samples=2))
+    assert [score.name for score in result.models[0].methods[0].scores] == [
         "insertion:points=16,granularity=position",
         "deletion:points=16,granularity=position",
         "sensitivity_n:masks=24,points=2,granularity=position",
@@ -144,29 +198,44 @@ def test_pictures_without_a_truth_have_no_metric_of_all_samples(tmp_path):
     ]
 
 
-def test_a_metric_asked_for_beside_the_usual_one_has_a_row_of_its_own(tmp_path, test_batch):
-    record = audited({"every": EveryStep()}, test_batch, tmp_path, samples=8, metrics=("insertion:points=4",))
-    names = [row["number"]["name"] for row in record["scores"]]
+def test_a_metric_next_to_the_usual_one_has_its_own_row(test_batch):
+    result = compute_audit({"every": EveryStep()}, test_batch, samples=8, metrics=("insertion:points=4",))
+    names = [score.name for score in result.models[0].methods[0].scores]
     assert "insertion:points=4" in names
     assert len(set(names)) == len(names)
 
 
-def test_accuracy_stands_between_the_most_frequent_class_and_one():
+def test_unusable_models_and_splits_are_named(test_batch):
+    splits = Splits(test_batch, test_batch, test_batch, ("down", "up"))
+    with pytest.raises(SettingError, match=r"the models are dict.*\{name: model\}"):
+        audit({}, splits)
+    with pytest.raises(SettingError, match=r"the model 'a' is str.*perdure\.load"):
+        audit({"a": "runs/seed-0"}, splits)
+    with pytest.raises(SettingError, match="the same folder"):
+        audit({"a b": EveryStep(), "a-b": EveryStep()}, splits)
+    with pytest.raises(SettingError, match=r"the splits are Batch.*perdure.data.Splits"):
+        audit(EveryStep(), test_batch)
+    with pytest.raises(SettingError, match=r"cannot be trained again.*perdure\.reproduce"):
+        audit(EveryStep(), splits, settings=AuditSettings(runs=3))
+
+
+def test_accuracy_lies_between_the_most_frequent_class_and_one():
     batch = Batch(torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]]), torch.tensor([0, 0, 1, 1]))
     number = estimate_accuracy(nn.Identity(), batch, 0)
     assert (number.value, number.null, number.ceiling) == (0.75, 0.5, 1.0)
     assert number.low < number.value < number.high
 
 
-def said(*answers):
-    return plainly([Verdict("?", answer, "none", ".") for answer in answers])
+def summarise(*answers):
+    return summarise_verdicts([Verdict("?", answer, "none", ".") for answer in answers])
 
 
 def test_verdicts_in_one_sentence():
-    assert said("not learned", "not learned", "not learned") == "has not learned the task"
-    assert said("yes", "not asked") == "the map shows what the prediction needs"
-    assert said("fades", "yes", "not asked") == "the explanation fades, and the map shows what the prediction needs"
-    three = said("fades", "yes", "no")
+    assert summarise("not learned", "not learned", "not learned") == "has not learned the task"
+    assert summarise("yes", "not tested") == "the map shows what the prediction needs"
+    two = summarise("fades", "yes", "not tested")
+    assert two == "the explanation fades, and the map shows what the prediction needs"
+    three = summarise("fades", "yes", "no")
     assert three.startswith("the explanation fades, the map shows what the prediction needs, and another training")
 
 
@@ -177,3 +246,5 @@ def test_settings_without_sense():
         AuditSettings(methods=())
     with pytest.raises(SettingError, match="0 samples"):
         AuditSettings(samples=0)
+    with pytest.raises(SettingError, match=r"pass a tuple: \('saliency',\)"):
+        AuditSettings(methods="saliency")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from perdure.audit.down_to_input import DownToInput, down_to_input
+from perdure.audit.down_to_input import EvidenceDownToInput, decide_down_to_input
 from perdure.core.estimate import Estimate
 
 
@@ -10,8 +10,8 @@ def number(name: str, value: float, null: float, ceiling: float) -> Estimate:
     return Estimate(value, null, ceiling, (value - 0.01, value + 0.01), name=name)
 
 
-def found(insertion=0.8, deletion=0.2, sensitivity=0.6, similarity=0.1, accuracy=0.95) -> DownToInput:
-    return DownToInput(
+def evidence(insertion=0.8, deletion=0.2, sensitivity=0.6, similarity=0.1, accuracy=0.95) -> EvidenceDownToInput:
+    return EvidenceDownToInput(
         number("accuracy", accuracy, 0.5, 1.0),
         number("insertion", insertion, 0.5, 1.0),
         number("deletion", deletion, 0.5, 0.0),
@@ -37,27 +37,30 @@ def found(insertion=0.8, deletion=0.2, sensitivity=0.6, similarity=0.1, accuracy
     ],
 )
 def test_the_answer_follows_the_rules(numbers, answer, level):
-    verdict = down_to_input(found(**numbers))
+    verdict = decide_down_to_input(evidence(**numbers))
     assert (verdict.answer, verdict.level) == (answer, level)
 
 
 def test_less_deletion_is_better():
-    assert "worse than a random map by deletion" in down_to_input(found(deletion=0.7)).sentence
-    assert "better than a random map by insertion, deletion and sensitivity-n." in down_to_input(found()).sentence
+    assert "worse than a random map by deletion" in decide_down_to_input(evidence(deletion=0.7)).sentence
+    assert (
+        "better than a random map by insertion, deletion and sensitivity-n."
+        in decide_down_to_input(evidence()).sentence
+    )
 
 
-def test_bits_are_told_and_do_not_enter_the_answer():
-    much = replace(found(), bits=number("bits", 3999.0, 0.0, 4000.0), kept=number("kept", 0.5, 0.5, 0.95))
-    assert down_to_input(much).answer == "yes"
-    assert "Of 4,000 bits the prediction needs about 120" in down_to_input(found()).sentence
+def test_bits_are_reported_and_do_not_change_the_answer():
+    much = replace(evidence(), bits=number("bits", 3999.0, 0.0, 4000.0), kept=number("kept", 0.5, 0.5, 0.95))
+    assert decide_down_to_input(much).answer == "yes"
+    assert "Of 4,000 bits the prediction needs about 120" in decide_down_to_input(evidence()).sentence
 
 
 def test_bits_with_which_the_prediction_is_lost_are_no_need():
-    lost = replace(found(), bits=number("bits", 0.098, 0.0, 58.0), kept=number("kept", 0.505, 0.5, 0.95))
-    sentence = down_to_input(lost).sentence
+    lost = replace(evidence(), bits=number("bits", 0.098, 0.0, 58.0), kept=number("kept", 0.505, 0.5, 0.95))
+    sentence = decide_down_to_input(lost).sentence
     assert "the prediction needs stays open: with the 0.1 that were found" in sentence
     assert "a probability of 0.51, no more than with none (0.50)" in sentence
 
 
 def test_a_model_at_chance_has_nothing_to_explain():
-    assert down_to_input(found(accuracy=0.505)).answer == "not learned"
+    assert decide_down_to_input(evidence(accuracy=0.505)).answer == "not learned"

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from perdure.attribution.input_iba import InputIBA
-from perdure.audit.information import information, information_numbers
+from perdure.audit.information import estimate_information, measure_information
 from perdure.core.batch import Batch
 from perdure.records.scores import Case
 
@@ -28,18 +28,18 @@ def batch(generator):
 
 def test_a_model_of_one_number_needs_a_small_part_of_the_bits(batch, tmp_path):
     method = InputIBA(granularity="element", copies=4, steps=60)
-    score = information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
+    score = measure_information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
     assert (score.values < 0.3 * score.ceiling).all()
     assert score.null.tolist() == [0.0] * 12
-    bits, kept = information_numbers(score, 0)
+    bits, kept = estimate_information(score, 0)
     assert bits.null < bits.low < bits.value < bits.high < bits.ceiling
     assert kept.null < 0.6
     assert kept.low > kept.null  # the few bits that are left are those that tell the class
     assert kept.ceiling == pytest.approx(ReadsOne()(batch.inputs).softmax(1).amax(1).mean().item())
 
 
-def test_what_was_found_is_not_searched_again(batch, tmp_path):
+def test_a_stored_result_is_not_searched_again(batch, tmp_path):
     method = InputIBA(steps=2, copies=2)
-    first = information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
-    again = information(nn.Identity(), batch, batch, method, case=CASE, folder=tmp_path)
+    first = measure_information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
+    again = measure_information(nn.Identity(), batch, batch, method, case=CASE, folder=tmp_path)
     assert torch.equal(first.values, again.values)

@@ -1,10 +1,10 @@
-"""What is said of samples, by models that always name the same class."""
+"""Titles and sizes of samples, by models that always predict the same class."""
 
 import pytest
 import torch
 from torch import nn
 
-from perdure.audit.samples import extent, titles
+from perdure.audit.samples import describe_size, title_samples
 from perdure.core.batch import Batch
 from perdure.stability.members import TrainedModel
 
@@ -21,11 +21,11 @@ class Always(nn.Module):
 LABEL = torch.tensor([0, 1])
 
 
-def test_only_mistakes_are_told_and_of_several_models_whose_they_are():
+def test_only_mistakes_are_named_with_the_model_where_there_are_several():
     batch = Batch(torch.zeros(2, 3, 1), LABEL, id=("a", "b"))
     yes, no = TrainedModel("one", Always(1)), TrainedModel("other", Always(0))
-    assert titles([yes], batch, ("no", "yes")) == ["a, class no, taken for yes", "b, class yes"]
-    assert titles([yes, no], batch, ("no", "yes")) == [
+    assert title_samples([yes], batch, ("no", "yes")) == ["a, class no, taken for yes", "b, class yes"]
+    assert title_samples([yes, no], batch, ("no", "yes")) == [
         "a, class no, taken for yes by one",
         "b, class yes, taken for no by other",
     ]
@@ -40,5 +40,5 @@ def test_only_mistakes_are_told_and_of_several_models_whose_they_are():
         (torch.zeros(2, 3, 8, 9), None, "3 x 8 x 9"),
     ],
 )
-def test_the_extent_is_that_of_one_sample(inputs, mask, words):
-    assert extent(Batch(inputs, LABEL, mask)) == words
+def test_the_size_is_that_of_one_sample(inputs, mask, words):
+    assert describe_size(Batch(inputs, LABEL, mask)) == words

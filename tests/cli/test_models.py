@@ -87,8 +87,7 @@ def test_a_trained_factory_is_used_by_its_name_and_the_folder_of_its_weights(pla
 
 
 def test_trained_runs_of_a_factory_are_compared_and_joined_by_who_names_it(place, monkeypatch):
-    for module in ("path", "reproduce"):
-        monkeypatch.setattr(f"perdure.cli.{module}.write_page", lambda folder: folder / "report.html")
+    monkeypatch.setattr("perdure.report.pages.write.write_page", lambda folder, _: folder / "report.html")
     run("train", place, SERIES, "--seeds", 2, "--out", "runs", *QUICK)
     few = ("--method", "gradient", "--samples", 4, "--json")
     path = ("path", "runs/seed-00000", "runs/seed-00001", "--kind", "linear", "--points", 3, *few)

@@ -23,7 +23,7 @@ def seeds(tmp_path_factory):
 @pytest.fixture
 def no_page(monkeypatch):
     """Draw no page."""
-    monkeypatch.setattr("perdure.cli.path.write_page", lambda folder: folder / "report.html")
+    monkeypatch.setattr("perdure.report.pages.write.write_page", lambda folder, _: folder / "report.html")
 
 
 def test_the_data_is_looked_up_and_attention_is_the_explanation(seeds, tmp_path):
@@ -75,7 +75,7 @@ def test_a_command_that_is_interrupted_gives_the_same_answer_when_it_is_started_
     found = json.loads(run(*asked, "--out", tmp_path / "cut", "--json"))
     assert 40 < len(calls) < 30 + 40
     for record in (whole, found):
-        for name in ("page", "provenance", "digest"):
+        for name in ("page", "provenance"):
             record.pop(name)
         record["kinds"][0].pop("seconds")
     assert found == whole

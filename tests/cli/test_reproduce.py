@@ -2,9 +2,8 @@ import json
 
 import pytest
 
-from perdure.audit import ensemble_picture
+from perdure.audit import ensemble_arrays
 from perdure.audit.settings import AuditSettings
-from perdure.cli import reproduce as reproduce_module
 from perdure.cli.audit import _runs
 from perdure.cli.model_source import ModelSource
 from perdure.engine.pool import InProcess
@@ -20,13 +19,13 @@ QUICK = ["--train-settings", "epochs=1"]
 @pytest.fixture(autouse=True)
 def few_counts(monkeypatch):
     """Save time where the number of clusters does not matter."""
-    monkeypatch.setattr(ensemble_picture, "COUNTS", range(2, 4))
+    monkeypatch.setattr(ensemble_arrays, "COUNTS", range(2, 4))
 
 
 @pytest.fixture
 def no_page(monkeypatch):
     """Save time where the page does not matter."""
-    monkeypatch.setattr(reproduce_module, "write_page", lambda folder: folder / "report.html")
+    monkeypatch.setattr("perdure.report.pages.write.write_page", lambda folder, _: folder / "report.html")
 
 
 @pytest.mark.parametrize("vary", ["seed", "bootstrap"])
@@ -100,7 +99,7 @@ def test_an_audit_asks_when_it_is_told_to(tmp_path):
     arguments = ("audit", "lstm_mean_pooling:hidden_size=4", boxes, "--method", "gradient", "--samples", 8)
     arguments = (*arguments, "--train-settings", "epochs=3,learning_rate=0.03", "--out", tmp_path, "--json")
     first = json.loads(run(*arguments))["models"][0]
-    assert first["verdicts"][-1]["answer"] == "not asked"
+    assert first["verdicts"][-1]["answer"] == "not tested"
     record = json.loads(run(*arguments, "--runs", 3))  # the same audit goes on
     assert record["models"][0]["verdicts"][:-1] == first["verdicts"][:-1]
     verdict = record["models"][0]["verdicts"][-1]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perdure.attribution._attribute import attribute
-from perdure.audit.retrained import compare_retrained
+from perdure.audit.across_runs import compare_runs
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.device import check_device, device_of, devices
@@ -140,7 +140,7 @@ def test_runs_are_trained_explained_and_compared_on_another_device_as_on_the_cpu
         for seed in range(2):
             runs(seed)
         ensemble = Ensemble({f"seed {seed}": runs.place(seed) for seed in range(2)}, device=device)
-        verdict = compare_retrained(ensemble, splits, 4, "gradient", tmp_path / device, 0)
+        verdict = compare_runs(ensemble, splits, 4, "gradient", tmp_path / device, 0)
         return [number.value for number in verdict.numbers]
 
     here = found("cpu")

@@ -3,15 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from perdure.audit.result import Audit, AuditedMethod, AuditedModel, Verdicts
 from perdure.core.batch import Text
 from perdure.core.estimate import Estimate, Verdict
-from perdure.report.charts.vanishing import Band
-from perdure.report.pages.audit import AuditedModel, AuditPicture, ScoreRow
 
 HOSTILE = "</script><script>window.hit = 1</script><img src=x onerror='window.hit = 2'> $x_{ %{x} <b>_"
 
 
-def picture(name: str = "LSTM", samples: int = 2) -> AuditPicture:
+def picture(name: str = "LSTM", samples: int = 2) -> Audit:
     """A small audit in which every text is `name` or holds it."""
     draw = np.random.default_rng(0)
     inputs, maps = draw.normal(size=(samples, 12, 5)), np.abs(draw.normal(size=(samples, 12, 5)))
@@ -20,48 +19,50 @@ def picture(name: str = "LSTM", samples: int = 2) -> AuditPicture:
     profile = np.arange(12.0, 0.0, -1.0) / 78
     number = Estimate(0.4, 0.2, 1.0, (0.3, 0.5), name=name, higher_is_better=True)
     verdict = Verdict(name, name, "bad", name, (number,))
-    return AuditPicture(
+    return Audit(
         title=name,
         subtitle=name,
         answer=name,
-        models=(AuditedModel(name, number, (verdict,)),),
-        scores=(ScoreRow(name, name, number),),
+        models=(AuditedModel(name, number, (AuditedMethod(name, (number,), Verdicts(down_to_input=verdict)),)),),
         provenance={name: {name: name}, "seed": 0},
-        profiles={name: Band(profile, profile * 0.9, profile * 1.1)},
-        mean_maps={name: maps.mean(0)},
-        inputs=inputs,
         labels=(name,) * samples,
-        maps={name: maps},
-        truth=truth,
-        truth_profile=truth[0].sum(1)[::-1] / truth[0].sum(),
-        mean_truth=truth[0],
+        arrays={
+            f"profile/{name}": np.stack([profile, profile * 0.9, profile * 1.1]),
+            f"mean_map/{name}": maps.mean(0),
+            "inputs": inputs,
+            f"map/{name}": maps,
+            "truth": truth,
+            "truth_profile": truth[0].sum(1)[::-1] / truth[0].sum(),
+            "mean_truth": truth[0],
+        },
     )
 
 
-def of_images(name: str = "CNN") -> AuditPicture:
+def of_images(name: str = "CNN") -> Audit:
     """The same of images."""
     draw = np.random.default_rng(0)
     truth = np.zeros((2, 8, 9), dtype=bool)
     truth[:, 2:5, 3:7] = True
-    inputs, maps = draw.normal(size=(2, 3, 8, 9)), {name: draw.normal(size=truth.shape)}
-    whole = {"profiles": {}, "mean_maps": {}, "truth_profile": None, "mean_truth": None}
-    return replace(picture(name), inputs=inputs, maps=maps, truth=truth, **whole)
+    inputs, maps = draw.normal(size=(2, 3, 8, 9)), draw.normal(size=truth.shape)
+    return replace(picture(name), arrays={"inputs": inputs, f"map/{name}": maps, "truth": truth})
 
 
-def of_texts(name: str = "LSTM", words: str = "Well, not bad!") -> AuditPicture:
+def of_texts(name: str = "LSTM", words: str = "Well, not bad!") -> Audit:
     """The same of texts, each of three tokens and a padded step."""
     spans = ((0, 1), (1, 2), (2, len(words)))
     maps = np.array([[0.5, -1.0, 3.0, np.nan]] * 2)
     truth = np.array([[False, True, False, False]] * 2)
-    texts, whole = (Text(words, spans),) * 2, {"mean_maps": {}, "mean_truth": None}
-    return replace(picture(name), inputs=np.zeros((2, 4)), maps={name: maps}, truth=truth, texts=texts, **whole)
+    series = picture(name)
+    profiles = {key: value for key, value in series.arrays.items() if "profile" in key}
+    arrays = {**profiles, "inputs": np.zeros((2, 4)), f"map/{name}": maps, "truth": truth}
+    return replace(series, arrays=arrays, texts=(Text(words, spans),) * 2)
 
 
 @pytest.fixture(scope="session")
-def audit() -> AuditPicture:
+def audit() -> Audit:
     return picture()
 
 
 @pytest.fixture(scope="session")
-def hostile() -> AuditPicture:
+def hostile() -> Audit:
     return picture(HOSTILE)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from perdure.audit.path import PathReport
 from perdure.core.errors import SettingError, UnknownNameError
 from perdure.data.planted_events import PlantedEvents
 from perdure.engine.pool import do
@@ -22,7 +23,6 @@ from perdure.landscape.tracking import ValleySettings
 from perdure.models.attention import Attention
 from perdure.ops.params import distance
 from perdure.records.run import open_run
-from perdure.report.pages.paths import read_paths
 from perdure.stability.path_record import PathSettings
 from perdure.stability.paths import PathBudget, find_paths
 from perdure.training.checkpoint import save_checkpoint
@@ -169,7 +169,7 @@ def test_a_tracking_out_of_time_says_so_and_goes_on_when_there_is_more(ends, tmp
 def test_the_page_can_be_read_from_what_is_stored(found):
     record, folder = found
     with np.load(folder / "path.npz", allow_pickle=False) as arrays:
-        picture = read_paths(json.loads((folder / "path.json").read_text()), dict(arrays))
+        picture = PathReport.from_dict(json.loads((folder / "path.json").read_text()), dict(arrays))
     assert picture.ends == ("seed-0", "seed-1")
     assert list(picture.views["bezier", "attention"].drift) == [
         row["number"]["name"] for row in record["agreements"] if (row["kind"], row["method"]) == ("bezier", "attention")

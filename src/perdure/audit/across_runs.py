@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from perdure.audit.result import QUESTIONS
+from perdure.core.batch import slice_batch
+from perdure.core.errors import EmptyDataError
 from perdure.core.estimate import Estimate, Level, Verdict
+from perdure.data._splits import Splits
+from perdure.ops.similarity import SIMILARITIES
 from perdure.stability.agreement import FEW
-from perdure.stability.members import has_learned
+from perdure.stability.checks import check_comparable
+from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_runs, find_noisy_methods, name_types
+from perdure.stability.measures import compare_samples, estimate_equal_predictions
+from perdure.stability.members import Ensemble, EnsembleMember, has_learned, load_members, select_learned
 
-__all__ = ["QUESTION", "AcrossRuns", "across_runs", "not_asked"]
+__all__ = [
+    "QUESTION",
+    "SINGLE",
+    "EvidenceAcrossRuns",
+    "compare_runs",
+    "decide_across_runs",
+    "skip_across_runs",
+    "summarise_runs",
+]
 
-QUESTION = "Would a retrained model be explained the same way?"
+QUESTION = QUESTIONS["across_runs"]
 
 Answer = Literal["yes", "partly", "no", "unclear"]
 
 LEVELS: dict[Answer, Level] = {"yes": "good", "partly": "warning", "unclear": "warning", "no": "bad"}
 
 SAME = 0.7
-"""Share of the way from null to ceiling from which explanations are the same: as the square of a correlation is the
-share of variance that two things have in common, two runs then share at least half of the variance of ranks."""
+"""Fraction of the way from null to ceiling from which explanations are the same: as the square of a correlation is the
+fraction of variance that two variables have in common, two runs then have at least half of the variance of ranks in
+common."""
 
 OTHER = 0.3
-"""Share below which they are others: two runs then share less than a tenth of the variance."""
+"""Fraction below which they are different: two runs then have less than a tenth of the variance in common."""
 
 ALIKE = 0.9
-"""Share of samples predicted alike below which a retrained model is another model, however it is explained."""
+"""Fraction of equal predictions below which a retrained model is another model, however it is explained."""
 
-ROOM = 0.1
-"""Distance of null and ceiling below which the method itself cannot tell one explanation from another."""
+RESOLUTION = 0.1
+"""Distance of null and ceiling below which the method itself cannot distinguish explanations."""
 
 TAILS: dict[Answer, str] = {
     "yes": "What one run shows is what another would show.",
@@ -37,19 +56,24 @@ TAILS: dict[Answer, str] = {
     "unclear": "Where the agreement of further runs would lie stays open.",
 }
 
+SINGLE = (
+    "One training run cannot answer this. Train the model more than once: perdure audit ... --runs 5; "
+    "in Python, pass the trained models to perdure.reproduce."
+)
+
 
 @dataclass(frozen=True)
-class AcrossRuns:
-    """What the verdict across runs rests on.
+class EvidenceAcrossRuns:
+    """Estimates behind the verdict across runs.
 
     Args:
-        accuracy: of the worst run that is compared.
-        agreement: mean rank correlation of the maps of two runs on samples that both predict alike; its null is that
+        accuracy: Accuracy of the worst run that is compared.
+        agreement: Mean rank correlation of the maps of two runs on samples with equal predictions; its null is that
             of shuffled maps, its ceiling that of a run with itself.
-        alike: share of samples that two runs predict alike.
-        runs: how many are compared.
-        method: whose maps they are.
-        left: names of the runs that are left out, as they have not learned the task.
+        alike: Fraction of equal predictions of two runs.
+        runs: Number of compared runs.
+        method: Attribution method of the maps.
+        left: Names of the excluded runs, which have not learned the task.
     """
 
     accuracy: Estimate
@@ -60,51 +84,55 @@ class AcrossRuns:
     left: tuple[str, ...] = ()
 
 
-def across_runs(found: AcrossRuns) -> Verdict:
+def decide_across_runs(evidence: EvidenceAcrossRuns) -> Verdict:
     """Place the agreement of runs on the way from null to ceiling, with its interval over runs.
 
-    The whole interval must lie where the answer says, and runs that predict otherwise are not the same: so few runs,
-    whose interval is wide, give no firm answer.
+    The whole interval must lie in the range of the answer, and runs with different predictions are not the same: so
+    few runs, whose interval is wide, give no firm answer.
 
     Args:
-        found: the numbers.
+        evidence: Estimates of the runs.
 
     Returns:
-        "not learned" when a run that is compared is no better than its null; else "yes", "partly", "no" or "unclear".
+        "not learned" when a compared run is no better than its null; else "yes", "partly", "no" or "unclear".
 
     Example:
         >>> accuracy, alike = (Estimate(0.98, 0.5, 1.0, (0.96, 0.99)) for _ in range(2))
         >>> agreement = Estimate(0.9, 0.0, 1.0, (0.85, 0.95))
-        >>> across_runs(AcrossRuns(accuracy, agreement, alike, 8, "gradient")).answer
+        >>> decide_across_runs(EvidenceAcrossRuns(accuracy, agreement, alike, 8, "gradient")).answer
         'yes'
     """
-    numbers = (found.agreement, found.alike)
-    if not has_learned(found.accuracy):
-        return Verdict(QUESTION, "not learned", "none", _nothing(found), numbers)
-    number = found.agreement
-    if number.ceiling - number.null < ROOM:
-        return Verdict(QUESTION, "unclear", "warning", _no_room(found), numbers)
-    answer = _answer(number)
-    if answer == "yes" and found.alike.low < ALIKE:
+    numbers = (evidence.agreement, evidence.alike)
+    if not has_learned(evidence.accuracy):
+        return Verdict(QUESTION, "not learned", "none", _describe_untrained(evidence), numbers)
+    number = evidence.agreement
+    if number.ceiling - number.null < RESOLUTION:
+        return Verdict(QUESTION, "unclear", "warning", _describe_noise(evidence), numbers)
+    answer = _find_answer(number)
+    if answer == "yes" and evidence.alike.low < ALIKE:
         answer = "partly"
-    return Verdict(
-        QUESTION, answer, LEVELS[answer], " ".join((_told(found), *_left(found), *_few(found), TAILS[answer])), numbers
+    sentences = (
+        _describe_agreement(evidence),
+        *_describe_excluded(evidence),
+        *_describe_few(evidence),
+        TAILS[answer],
     )
+    return Verdict(QUESTION, answer, LEVELS[answer], " ".join(sentences), numbers)
 
 
-def not_asked(why: str) -> Verdict:
-    """Say that the question was not put.
+def skip_across_runs(reason: str) -> Verdict:
+    """Return the verdict of a question that was not tested.
 
     Args:
-        why: and how to ask it.
+        reason: Reason, and how to test it.
 
     Returns:
-        A verdict that is none.
+        Verdict without numbers.
     """
-    return Verdict(QUESTION, "not asked", "none", why)
+    return Verdict(QUESTION, "not tested", "none", reason)
 
 
-def _answer(number: Estimate) -> Answer:
+def _find_answer(number: Estimate) -> Answer:
     low, high = (number.rescale(end) for end in (number.low, number.high))
     if low >= SAME:
         return "yes"
@@ -113,38 +141,96 @@ def _answer(number: Estimate) -> Answer:
     return "no" if low <= 0 or high < OTHER else "partly"
 
 
-def _told(found: AcrossRuns) -> str:
-    number, null = found.agreement, round(found.agreement.null, 2) + 0.0  # not "-0.00"
+def _describe_agreement(evidence: EvidenceAcrossRuns) -> str:
+    number, null = evidence.agreement, round(evidence.agreement.null, 2) + 0.0  # not "-0.00"
     return (
-        f"The maps of {found.method} by two of {found.runs} runs have a rank correlation of {number.value:.2f}, "
-        f"{max(0.0, number.rescale(number.value)):.0%} of the way from shuffled maps ({null:.2f}) to the same run "
-        f"asked twice ({number.ceiling:.2f}); {found.alike.value:.0%} of the samples are predicted alike."
+        f"The maps of {evidence.method} by two of {evidence.runs} runs have a rank correlation of {number.value:.2f}, "
+        f"{max(0.0, number.rescale(number.value)):.0%} of the way from shuffled maps ({null:.2f}) to a second "
+        f"explanation of the same run ({number.ceiling:.2f}); {evidence.alike.value:.0%} of the samples are predicted "
+        "alike."
     )
 
 
-def _nothing(found: AcrossRuns) -> str:
+def _describe_untrained(evidence: EvidenceAcrossRuns) -> str:
     return (
-        f"Fewer than two of {found.runs} runs are better than always naming the most frequent class "
-        f"({found.accuracy.null:.0%}): there is nothing to compare yet."
+        f"Fewer than two of {evidence.runs} runs are better than always naming the most frequent class "
+        f"({evidence.accuracy.null:.0%}): there is nothing to compare yet."
     )
 
 
-def _left(found: AcrossRuns) -> tuple[str, ...]:
-    if not found.left:
+def _describe_excluded(evidence: EvidenceAcrossRuns) -> tuple[str, ...]:
+    if not evidence.left:
         return ()
-    have = "has" if len(found.left) == 1 else "have"
-    return (f"Left out: {', '.join(found.left)}, which {have} not learned the task.",)
+    have = "has" if len(evidence.left) == 1 else "have"
+    return (f"Left out: {', '.join(evidence.left)}, which {have} not learned the task.",)
 
 
-def _few(found: AcrossRuns) -> tuple[str, ...]:
-    if found.runs == 2:
-        return ("Two runs make a single pair, which does not tell how far pairs differ.",)
-    return (f"{found.runs} runs are few: the interval holds all pairs of them.",) if found.runs < FEW else ()
+def _describe_few(evidence: EvidenceAcrossRuns) -> tuple[str, ...]:
+    if evidence.runs == 2:
+        return ("Two runs make a single pair, which does not show how far pairs differ.",)
+    few = evidence.runs < FEW
+    return (f"{evidence.runs} runs are few: the interval contains all pairs of them.",) if few else ()
 
 
-def _no_room(found: AcrossRuns) -> str:
-    number = found.agreement
+def _describe_noise(evidence: EvidenceAcrossRuns) -> str:
+    number = evidence.agreement
     return (
-        f"The same run asked twice scores {number.ceiling:.2f} and shuffled maps score {number.null:.2f}: the maps of "
-        f"{found.method} are constant or mostly noise, so that runs cannot be told apart by them."
+        f"A second explanation of the same run scores {number.ceiling:.2f} and shuffled maps score {number.null:.2f}: "
+        f"the maps of {evidence.method} are constant or mostly noise, so that they cannot distinguish runs."
     )
+
+
+def compare_runs(
+    ensemble: Ensemble | str, splits: Splits, samples: int, method: str, place: Path, seed: int
+) -> Verdict:
+    """Test whether a model would be explained the same way after another training.
+
+    Args:
+        ensemble: Runs of the model, or the reason why there are none.
+        splits: Data of all runs.
+        samples: Maximum number of test samples to explain.
+        method: Registry name, with settings.
+        place: Folder for the maps.
+        seed: Seed of noise, null and bootstrap.
+
+    Returns:
+        The verdict; "not tested" without two runs, or without comparable samples.
+    """
+    if isinstance(ensemble, str):
+        return skip_across_runs(ensemble)
+    try:
+        every = load_members(ensemble, splits, seed)
+        learned = select_learned(every)
+        batch, types = slice_batch(splits.test, slice(0, samples)), name_types(splits)
+        again = find_noisy_methods(learned[0].model, (method,), splits.train)
+        runs = tuple((member.name, member.source) for member in learned)
+        job = ExplainRunsJob(runs, (method,), again, batch, splits.train, place, seed, ensemble.config, ensemble.device)
+        explanations = explain_runs(job, count_types(splits), ensemble.workers)
+        check_comparable(explanations, [member.name for member in learned], splits, types)
+        agreement = compare_samples(explanations[method], SIMILARITIES["Spearman"], seed).estimate
+        alike = estimate_equal_predictions(explanations[method], seed).estimate
+    except EmptyDataError as error:
+        return skip_across_runs(f"It cannot be tested: {error}")
+    return summarise_runs(learned, every, (agreement, alike), method)
+
+
+def summarise_runs(
+    learned: Sequence[EnsembleMember],
+    every: Sequence[EnsembleMember],
+    estimates: tuple[Estimate, Estimate],
+    method: str,
+) -> Verdict:
+    """Decide how well the runs of an ensemble agree.
+
+    Args:
+        learned: Compared runs.
+        every: These and the excluded runs.
+        estimates: Rank correlation, and fraction of equal predictions.
+        method: Attribution method of the compared maps.
+
+    Returns:
+        The verdict.
+    """
+    worst = min((member.accuracy for member in learned), key=lambda accuracy: accuracy.low - accuracy.null)
+    left = tuple(member.name for member in every if member not in learned)
+    return decide_across_runs(EvidenceAcrossRuns(worst, *estimates, len(learned), method, left))

@@ -1,4 +1,4 @@
-"""How many bits of its input a prediction needs, and how well it does with them."""
+"""How many bits of its input a prediction needs, and its probability with them."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ from perdure.records.parts import finished_parts, write_part
 from perdure.records.scores import Case, score_table
 from perdure.training.predict import predict
 
-__all__ = ["COPIES", "SAMPLES", "information", "information_numbers"]
+__all__ = ["COPIES", "SAMPLES", "estimate_information", "measure_information"]
 
 SAMPLES = 16
-"""Samples, at most, that an audit squeezes; no answer rests on their mean."""
+"""Maximum number of samples whose mask an audit optimises; no answer depends on their mean."""
 
 COPIES = 4
-"""Draws of the noise, in the search and in the test of what it found."""
+"""Draws of the noise, in the search and in the test of its result."""
 
 
-def information(
+def measure_information(
     model: nn.Module, batch: Batch, training: Batch, method: InputIBA, *, case: Case, folder: Path
 ) -> Score:
-    r"""Squeeze the inputs of some samples, or read what was found before.
+    r"""Optimise the masks of some samples, or read the stored result.
 
-    The mask that `input_iba` finds lets some bits of the input pass and puts noise like the training samples in
-    the place of the others. The null is no bit at all; the ceiling is what passed before the search, through a
-    mask that is the same everywhere. Whether the bits are enough is tested with noise of its own.
+    The mask of `input_iba` transmits some bits of the input and replaces the others by noise with the moments of the
+    training samples. The null is no bit at all; the ceiling is the capacity before the search, of a mask that is the
+    same everywhere. A test with separate noise measures whether the bits are enough.
 
     Args:
-        model: a classifier, whose prediction is explained.
-        batch: the samples.
-        training: other samples, whose mean and deviation the noise has.
-        method: with no smoothing, so that its mask is the one that was searched.
-        case: for the record.
-        folder: where the result goes.
+        model: Classifier whose prediction is explained.
+        batch: Samples to measure.
+        training: Other samples, for the mean and standard deviation of the noise.
+        method: Method without smoothing, so that its mask is that of the search.
+        case: Names for the record.
+        folder: Folder of the result.
 
     Returns:
         Bits of each sample; in aux the probability of the predicted class `with_bits`, `without` any and with
@@ -69,12 +69,12 @@ def information(
     return stored_scores(folder)["information"]
 
 
-def information_numbers(score: Score, seed: int) -> tuple[Estimate, Estimate]:
-    """Average bits and what they are good for, with bootstrap intervals.
+def estimate_information(score: Score, seed: int) -> tuple[Estimate, Estimate]:
+    """Average the bits and the probability with them, with bootstrap intervals.
 
     Args:
-        score: of `information`.
-        seed: of the bootstrap.
+        score: Result of `measure_information`.
+        seed: Seed of the bootstrap.
 
     Returns:
         The bits, between none and those of an even mask; the probability that the prediction keeps, between that
@@ -92,27 +92,27 @@ def information_numbers(score: Score, seed: int) -> tuple[Estimate, Estimate]:
 def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIBA, seed: int) -> Score:
     generator = stream(seed, "information")
     target, lengths = LogProbability(predicted), lengths_of(batch.mask)
-    found = attribute(model, batch.inputs, method, target=target, lengths=lengths, generator=generator)
+    result = attribute(model, batch.inputs, method, target=target, lengths=lengths, generator=generator)
     noise = noise_from_moments(require_fitted(method.inputs, "input_iba"), batch.inputs, "the input")
     seeds = sub_seeds(stream(seed, "information", "test"), len(batch))
     query = Query(model, batch.inputs, Probability(predicted), batch.mask, seeds)
-    bits = found.aux["bits"].flatten(1).sum(1)
-    null, ceiling = torch.zeros_like(bits), _even(query, noise, method)
-    return Score("information", bits, null, ceiling, aux=_kept(query, noise, found.aux["mask"]))
+    bits = result.aux["bits"].flatten(1).sum(1)
+    null, ceiling = torch.zeros_like(bits), _count_bits_before(query, noise, method)
+    return Score("information", bits, null, ceiling, aux=_measure_probabilities(query, noise, result.aux["mask"]))
 
 
-def _even(query: Query, noise: Noise, method: InputIBA) -> Tensor:
-    """Count the bits that pass before the search, through the mask it starts from."""
+def _count_bits_before(query: Query, noise: Noise, method: InputIBA) -> Tensor:
+    """Count the bits that the initial mask of the search transmits."""
     x = (query.x - noise.mean) / noise.deviation
     nats = capacity(mask_from_logits(torch.full_like(x, method.start)), x)
     return nats.masked_fill(~site_mask(query.mask, x), 0.0).flatten(1).sum(1) / NATS_PER_BIT
 
 
-def _kept(query: Query, noise: Noise, mask: Tensor) -> Mapping[str, Tensor]:
-    """Ask for the predicted class with the bits that passed, without any, and with the input as it is."""
-    drawn = noise.mean + noise.deviation * draw_noise(query, COPIES, "information", paired=True)
+def _measure_probabilities(query: Query, noise: Noise, mask: Tensor) -> Mapping[str, Tensor]:
+    """Measure the probability of the predicted class with these bits, without any, and with the whole input."""
+    replacement = noise.mean + noise.deviation * draw_noise(query, COPIES, "information", paired=True)
     return {
-        "with_bits": query.value(mask * query.x + (1 - mask) * drawn).mean(0),
-        "without": query.value(drawn).mean(0),
+        "with_bits": query.value(mask * query.x + (1 - mask) * replacement).mean(0),
+        "without": query.value(replacement).mean(0),
         "everything": query.value(query.x),
     }

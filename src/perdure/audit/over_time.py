@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
+from torch import Tensor
+
+from perdure.audit.explain import ExplainedModel
+from perdure.audit.result import QUESTIONS
+from perdure.core.attribution import Attribution
+from perdure.core.batch import Batch
 from perdure.core.estimate import Estimate, Verdict
+from perdure.core.metric import Measurement
+from perdure.core.query import Query
+from perdure.core.random import stream
+from perdure.core.spec import strip_settings
+from perdure.metrics.vanishing import Vanishing
+from perdure.ops.bootstrap import bootstrap_interval
 from perdure.stability.members import describe_not_learned, has_learned
 
-__all__ = ["OverTime", "over_time"]
+__all__ = ["WINDOWS", "EvidenceOverTime", "collect_evidence_over_time", "decide_over_time", "measure_vanishing"]
 
-QUESTION = "Does the explanation reach back in time?"
+QUESTION = QUESTIONS["over_time"]
 
 VANISHES = 0.5
-"""Excess of the vanishing index, at its low end, from which saliency vanishes: a quarter of the series too late."""
+"""Excess of the vanishing index, at its low end, from which the map vanishes: a quarter of the series too late."""
 
 FADES = 0.15
 """Excess from which it fades: a thirteenth of the series too late."""
 
 TOO_LATE = {
     "vanishes": " What the model read early is missing from the map.",
-    "fades": " Early steps are shown weaker than they are.",
+    "fades": " Early steps are weaker in the map than in the model.",
 }
+
+WINDOWS = 20
+"""Stretches of time that occlusion leaves out, one after the other, when the data has no truth."""
+
+FLAT_REACH = 0.25
+"""Fraction of attribution in the earliest quarter of a flat map."""
 
 
 @dataclass(frozen=True)
-class OverTime:
-    """What the verdict over time rests on.
+class EvidenceOverTime:
+    """Estimates behind the verdict over time.
 
     Args:
-        accuracy: of the model on test samples; its null is the share of the most frequent class.
-        index: vanishing index of the explanation; its ceiling is the index of the evidence.
-        reach: share of attribution in the earliest quarter of the series; its ceiling is that of the evidence.
-        evidence: how the evidence is known: by the "truth" in the data, or by "occlusion", which asks the
-            model what happens without a stretch of time.
+        accuracy: Accuracy on test samples; its null is the frequency of the most frequent class.
+        index: Vanishing index of the explanation; its ceiling is the index of the evidence.
+        reach: Fraction of attribution in the earliest quarter of the series; its ceiling is that of the evidence.
+        evidence: Source of the evidence: the "truth" in the data, or "occlusion", which measures the change of the
+            output without a stretch of time.
         ranking: AUROC of the explanation against the truth; None when the truth is unknown.
     """
 
@@ -44,14 +63,14 @@ class OverTime:
     ranking: Estimate | None = None
 
 
-def over_time(found: OverTime) -> Verdict:
-    """Weigh where the attribution lies against where the evidence lies.
+def decide_over_time(evidence: EvidenceOverTime) -> Verdict:
+    """Compare the place of the attribution with that of the evidence.
 
-    The vanishing index v puts the attribution, on average, a share (1 - v) / 2 of the series before its end. What
-    counts is its excess over the index of the evidence, at the low end of its interval.
+    The vanishing index v puts the attribution, on average, a fraction (1 - v) / 2 of the series before its end. The
+    answer follows from its excess over the index of the evidence, at the low end of its interval.
 
     Args:
-        found: the numbers.
+        evidence: Estimates of the map and of the evidence.
 
     Returns:
         "not learned" when the accuracy is not above its null; else "vanishes", "fades" or "reaches back".
@@ -59,37 +78,89 @@ def over_time(found: OverTime) -> Verdict:
     Example:
         >>> accuracy = Estimate(0.98, 0.5, 1.0, (0.96, 0.99))
         >>> index, reach = (Estimate(value, 0.0, 0.0, (value, value)) for value in (0.94, 0.0))
-        >>> over_time(OverTime(accuracy, index, reach, "truth")).answer
+        >>> decide_over_time(EvidenceOverTime(accuracy, index, reach, "truth")).answer
         'vanishes'
     """
-    numbers = tuple(n for n in (found.index, found.reach, found.ranking) if n is not None)
-    if not has_learned(found.accuracy):
-        return Verdict(QUESTION, "not learned", "none", describe_not_learned(found.accuracy), numbers)
-    excess = found.index.low - found.index.ceiling
+    numbers = tuple(n for n in (evidence.index, evidence.reach, evidence.ranking) if n is not None)
+    if not has_learned(evidence.accuracy):
+        return Verdict(QUESTION, "not learned", "none", describe_not_learned(evidence.accuracy), numbers)
+    excess = evidence.index.low - evidence.index.ceiling
     if excess > FADES:
         answer = "vanishes" if excess > VANISHES else "fades"
         level: Literal["bad", "warning"] = "bad" if answer == "vanishes" else "warning"
-        return Verdict(QUESTION, answer, level, _where(found) + TOO_LATE[answer], numbers)
-    return Verdict(QUESTION, "reaches back", "good", _where(found) + _right(found.ranking), numbers)
+        return Verdict(QUESTION, answer, level, _describe_place(evidence) + TOO_LATE[answer], numbers)
+    sentence = _describe_place(evidence) + _describe_ranking(evidence.ranking)
+    return Verdict(QUESTION, "reaches back", "good", sentence, numbers)
 
 
-def _where(found: OverTime) -> str:
-    known = "the evidence lies" if found.evidence == "truth" else "the steps whose removal changes the output lie"
+def _describe_place(evidence: EvidenceOverTime) -> str:
+    subject = "the evidence lies" if evidence.evidence == "truth" else "the steps whose removal changes the output lie"
     return (
-        f"On average the attribution lies {_before_end(found.index.value):.0%} of the series before its end, while "
-        f"{known} {_before_end(found.index.ceiling):.0%} before it."
+        f"On average the attribution lies {_before_end(evidence.index.value):.0%} of the series before its end, while "
+        f"{subject} {_before_end(evidence.index.ceiling):.0%} before it."
     )
 
 
 def _before_end(index: float) -> float:
-    """Turn a vanishing index into a mean distance from the end, as a share of the series."""
+    """Convert a vanishing index to a mean distance from the end, as a fraction of the series."""
     return (1 - index) / 2
 
 
-def _right(ranking: Estimate | None) -> str:
+def _describe_ranking(ranking: Estimate | None) -> str:
     if ranking is None or ranking.low > ranking.null:
         return ""
     return (
         f" To reach back is not to be right: its AUROC against the truth is {ranking.value:.2f}, "
         f"no better than a random map ({ranking.null:.2f})."
     )
+
+
+def collect_evidence_over_time(
+    explained: ExplainedModel, occlusion: ExplainedModel, batch: Batch, accuracy: Estimate, seed: int
+) -> EvidenceOverTime:
+    """Place the estimates of the verdict over time between null and evidence.
+
+    Args:
+        explained: Explanation to test, with its vanishing score.
+        occlusion: Maps of the same model by occlusion; not used when the batch has a truth.
+        batch: Explained samples.
+        accuracy: Accuracy of the model.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        Estimates behind the verdict.
+    """
+    evidence = measure_vanishing(occlusion.maps if batch.truth is None else batch.truth.float(), batch)
+    index = replace(
+        explained.estimates["vanishing"],
+        name="vanishing index",
+        null=0.0,
+        ceiling=evidence.values.mean().item(),
+        higher_is_better=None,
+    )
+    values = explained.scores["vanishing"].aux["reach"]
+    low, high = bootstrap_interval(values, stream(seed, "bootstrap", "reach"))
+    reach = Estimate(
+        values.mean().item(),
+        FLAT_REACH,
+        evidence.aux["reach"].mean().item(),
+        (low.item(), high.item()),
+        len(values),
+        "fraction in the earliest quarter",
+    )
+    ranking = next((number for name, number in explained.estimates.items() if strip_settings(name) == "auroc"), None)
+    return EvidenceOverTime(accuracy, index, reach, "occlusion" if batch.truth is None else "truth", ranking)
+
+
+def measure_vanishing(maps: Tensor, batch: Batch) -> Measurement:
+    """Profile any maps of a batch over time.
+
+    Args:
+        maps: Attributions with the shape of the inputs.
+        batch: Explained samples.
+
+    Returns:
+        Vanishing index, profile and reach of each sample.
+    """
+    query = Query(torch.nn.Identity(), batch.inputs, torch.Tensor.double, batch.mask)
+    return Vanishing().measure(Attribution(maps.to(batch.inputs.device), source=query))

@@ -1,27 +1,35 @@
-"""The door of reproducibility: explain the same samples by every run of an ensemble, and see whether the runs agree."""
+"""Compare the explanations of the same samples by several training runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
-from perdure.audit.ensemble_picture import choose_clusters, collect_ensemble_arrays
-from perdure.audit.retrained import weigh_agreement
+from perdure.audit.across_runs import summarise_runs
+from perdure.audit.ensemble_arrays import choose_clusters, collect_ensemble_arrays
+from perdure.audit.inputs import DATA, check_splits, describe_models, digest_splits, name_models, open_folder
+from perdure.audit.modality import find_modality
+from perdure.audit.reproduction import Reproduction
+from perdure.core.abilities import HasAttention
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_counts
+from perdure.core.device import device_of
 from perdure.core.errors import SettingError
 from perdure.core.estimate import read_estimate, write_estimate, write_verdict
+from perdure.core.forward import evaluation
 from perdure.core.spec import slug
 from perdure.data._splits import Splits
-from perdure.engine.pool import Progress
+from perdure.engine.pool import Engine, Progress
 from perdure.ops.variance import variance_fractions
 from perdure.records.record import write_record
-from perdure.records.run import RunFolder as Folder
+from perdure.records.run import RunFolder
 from perdure.stability.agreement import Agreement, RunExplanations
-from perdure.stability.checks import check_comparable
+from perdure.stability.checks import check_comparable, check_methods
 from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_runs, find_noisy_methods, name_types
 from perdure.stability.measures import (
     choose_similarities,
@@ -40,8 +48,9 @@ from perdure.stability.members import (
 )
 from perdure.stability.remedies import measure_remedies
 from perdure.stability.variance import split_variance
+from perdure.training.checkpoint import load_checkpoint
 
-__all__ = ["ReproduceSettings", "reproduce"]
+__all__ = ["ReproduceSettings", "choose_methods", "reproduce", "run_reproduce"]
 
 PARTS = {
     ("site",): "sequence and type",
@@ -49,126 +58,237 @@ PARTS = {
     ("run", "site"): "training run",
     ("method", "run", "site"): "method and run, with noise",
 }
-"""What the components of variance of `split_variance` are called; the others are zero by construction."""
+"""Names of the components of variance of `split_variance`; the others are zero by construction."""
 
 
 @dataclass(frozen=True)
 class ReproduceSettings:
-    """What is asked of an ensemble.
+    """Methods and numbers of samples of a comparison of runs.
 
     Args:
-        methods: attribution methods by registry name, with settings; the verdict rests on the first.
-        samples: test samples to explain, at most.
-        top: how many types are the top ones whose overlap is measured.
-        seed: of all noise, nulls and bootstraps.
+        methods: Attribution methods by registry name, with settings; the verdict is about the first. None for the
+            methods that suit the data and the model.
+        samples: Maximum number of test samples to explain.
+        top: Number of top types whose overlap is measured.
+        seed: Seed of all noise, nulls and bootstraps.
+
+    Raises:
+        SettingError: Without a method or sample, or when a method is named twice.
     """
 
-    methods: tuple[str, ...]
+    methods: tuple[str, ...] | None = None
     samples: int = 128
     top: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.methods or len({slug(method) for method in self.methods}) < len(self.methods):
+        if isinstance(self.methods, str):
+            raise SettingError(f"the methods are the text '{self.methods}'", f"pass a tuple: ('{self.methods}',)")
+        methods = self.methods
+        if methods is not None and (not methods or len({slug(name) for name in methods}) < len(methods)):
             raise SettingError(f"the methods are {self.methods}", "name at least one method, and each once")
         check_counts(samples=self.samples, top=self.top)
 
 
 def reproduce(
+    runs: Mapping[str, nn.Module | Path | str] | Sequence[nn.Module | Path | str],
+    splits: Splits,
+    *,
+    settings: ReproduceSettings | None = None,
+    folder: Path | str | None = None,
+    workers: int | Engine = 1,
+    progress: Progress | None = None,
+) -> Reproduction:
+    """Test whether several training runs are explained the same way.
+
+    Args:
+        runs: Models of at least two training runs, better five or more, or the folders of `perdure train`; by name or
+            in a list.
+        splits: Data of all runs; the first test samples are explained, and methods are fitted on training samples.
+        settings: Methods and numbers of samples; None for those that suit the data.
+        folder: Folder for all results and the page; the same call resumes an interrupted comparison there. None for a
+            temporary folder, and no page until `Reproduction.save`.
+        workers: Number of processes, or an engine; results do not depend on it.
+        progress: Callback with the number of finished and of all explanations.
+
+    Returns:
+        The agreement of the runs. The remedy of averaged weights is measured for folders only.
+
+    Raises:
+        SettingError: For unusable settings, runs or splits.
+        EmptyDataError: With fewer than two usable runs, or when no sample has two types to compare.
+        CheckpointError: If a folder has no readable checkpoint, or its model was trained on other data.
+        RunFolderError: When the folder contains another comparison.
+    """
+    sources, settings = _name_sources(runs), settings or ReproduceSettings()
+    check_splits(splits)
+    models = {name: s if isinstance(s, nn.Module) else load_checkpoint(s)[0] for name, s in sources.items()}
+    first = next(iter(models.values()))
+    settings = replace(settings, methods=settings.methods or choose_methods(first, splits.test))
+    check_methods(first, settings.methods or (), splits.train)
+    described = describe_models(models)
+    config = {
+        "model": ", ".join(dict.fromkeys(type(model).__name__ for model in models.values())),
+        "runs": described,
+        "data": DATA,
+        "data_digest": digest_splits(splits),
+        **asdict(settings),
+    }
+    with open_folder(folder, config) as run:
+        result = run_reproduce(Ensemble(sources, workers=workers), splits, settings, run, progress)
+        if folder is not None:
+            result.save(run.path)
+    return result
+
+
+def _name_sources(
+    runs: Mapping[str, nn.Module | Path | str] | Sequence[nn.Module | Path | str],
+) -> dict[str, Path | nn.Module]:
+    """Name the runs of a list, folders by their own name where these differ."""
+    if isinstance(runs, nn.Module | Path | str):
+        raise SettingError("there is one run only", "pass at least two runs in a list or by name, better five or more")
+    if not isinstance(runs, Mapping):
+        names = [Path(item).name for item in runs if isinstance(item, Path | str)]
+        distinct = names if len(set(names)) == len(runs) else [f"run {i}" for i in range(len(runs))]
+        runs = dict(zip(distinct, runs, strict=True))
+    sources = {str(name): Path(item) if isinstance(item, str) else item for name, item in runs.items()}
+    name_models({name: nn.Identity() if isinstance(item, Path) else item for name, item in sources.items()})
+    return sources
+
+
+def choose_methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
+    """Choose the methods of a comparison: attention where the model has it, and gradients.
+
+    Args:
+        model: Any of the runs.
+        batch: Samples of the data.
+
+    Returns:
+        Registry names with settings.
+    """
+    weights = None
+    if isinstance(model, HasAttention) and batch.inputs.ndim == 3:
+        with evaluation(model):
+            weights = model.attention(batch.inputs[:1].to(device_of(model)))
+    if weights is None:
+        return find_modality(batch).methods
+    return ("attention", "gradient", "integrated_gradients:steps=32")
+
+
+def run_reproduce(
     ensemble: Ensemble,
     splits: Splits,
     settings: ReproduceSettings,
-    run: Folder,
+    run: RunFolder,
     progress: Progress | None = None,
-) -> Mapping[str, Any]:
-    """Measure whether the runs of an ensemble are explained the same way, and store it in the run folder.
+) -> Reproduction:
+    """Compare the explanations of an ensemble in a run folder.
 
     Args:
-        ensemble: the trained runs; those whose training failed are left out with a warning.
-        splits: the first test samples are explained; methods that must see samples before see training samples.
-        settings: what to ask.
-        run: the open run; finished explanations in it are not computed again.
-        progress: told after each run and method.
+        ensemble: Trained runs; those whose training failed are left out with a warning.
+        splits: Data, as in `reproduce`.
+        settings: Methods and numbers of samples.
+        run: Open run with the names of model and data in the configuration; finished explanations in it are not
+            computed again.
+        progress: Callback after each run and method.
 
     Returns:
-        The record, also stored as `reproduce.json`, with its arrays in `reproduce.npz`.
+        The agreement of the runs, also stored as `reproduce.json` and `reproduce.npz`.
 
     Raises:
-        EmptyDataError: with fewer than two usable runs, or when no sample has two types to compare.
+        EmptyDataError: With fewer than two usable runs, or when no sample has two types to compare.
     """
     every = load_members(ensemble, splits, settings.seed)
-    some = select_learned(every)
+    learned = select_learned(every)
+    methods = settings.methods or choose_methods(learned[0].model, splits.test)
     batch, types = slice_batch(splits.test, slice(0, settings.samples)), name_types(splits)
-    again = find_noisy_methods(some[0].model, settings.methods, splits.train)
-    places = tuple((one.name, one.folder) for one in every)
-    how = ensemble.config, ensemble.device
-    work = ExplainRunsJob(places, settings.methods, again, batch, splits.train, run.path, settings.seed, *how)
-    told = _of(some, every, explain_runs(work, count_types(splits), ensemble.workers, progress))
-    check_comparable(told, [one.name for one in some], splits, types)
-    record, arrays = _measured(told, batch, settings)
-    alike = estimate_equal_predictions(next(iter(told.values())), settings.seed)
+    again = find_noisy_methods(learned[0].model, methods, splits.train)
+    sources = tuple((member.name, member.source) for member in every)
+    job = ExplainRunsJob(
+        sources, methods, again, batch, splits.train, run.path, settings.seed, ensemble.config, ensemble.device
+    )
+    explanations = _select_runs(learned, every, explain_runs(job, count_types(splits), ensemble.workers, progress))
+    check_comparable(explanations, [member.name for member in learned], splits, types)
+    record, arrays = _measure_methods(explanations, batch, settings)
+    alike = estimate_equal_predictions(next(iter(explanations.values())), settings.seed)
     first = read_estimate(record["agreements"][0]["number"])
-    verdict = weigh_agreement(some, every, (first, alike.estimate), settings.methods[0])
+    verdict = summarise_runs(learned, every, (first, alike.estimate), methods[0])
     whole = {
         "title": f"{run.config['model']} on {run.config['data']}",
-        "subtitle": f"{len(some)} runs · {', '.join(settings.methods)} · {len(batch)} test samples",
+        "subtitle": f"{len(learned)} runs · {', '.join(methods)} · {len(batch)} test samples",
         "answer": f"{verdict.question} {verdict.answer.capitalize()}. {verdict.sentence}",
-        "runs": [{"name": m.name, "folder": str(m.folder), "accuracy": write_estimate(m.accuracy)} for m in some],
-        "failed": _left(some, every, ensemble),
-        "methods": list(settings.methods),
+        "runs": [_write_run(member) for member in learned],
+        "failed": _list_excluded(learned, every, ensemble),
+        "methods": list(methods),
         "verdict": write_verdict(verdict),
         **record,
         "alike": write_estimate(alike.estimate),
-        "remedies": measure_remedies(told, some, work, splits, ensemble.workers),
+        "remedies": measure_remedies(explanations, learned, job, splits, ensemble.workers),
         "types": list(types),
         "classes": list(splits.classes),
         "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
     }
-    pictured = {**arrays, "alike": alike.pairs.numpy(), "label": batch.label.numpy()}
-    return write_record(run.path, "reproduce", whole, pictured)
+    arrays = {**arrays, "alike": alike.pairs.numpy(), "label": batch.label.numpy()}
+    write_record(run.path, "reproduce", whole, arrays)
+    return Reproduction.from_dict(whole, arrays)
 
 
-def _of(
-    some: Sequence[EnsembleMember], every: Sequence[EnsembleMember], told: Mapping[str, Sequence[RunExplanations]]
+def _write_run(member: EnsembleMember) -> dict[str, Any]:
+    folder = str(member.source) if isinstance(member.source, Path) else None
+    return {"name": member.name, "folder": folder, "accuracy": write_estimate(member.accuracy)}
+
+
+def _select_runs(
+    learned: Sequence[EnsembleMember],
+    every: Sequence[EnsembleMember],
+    explanations: Mapping[str, Sequence[RunExplanations]],
 ) -> dict[str, list[RunExplanations]]:
-    """Keep what the runs say that are compared."""
-    return {method: [run for run, one in zip(runs, every, strict=True) if one in some] for method, runs in told.items()}
+    """Select the explanations of the compared runs."""
+    return {
+        method: [run for run, member in zip(runs, every, strict=True) if member in learned]
+        for method, runs in explanations.items()
+    }
 
 
-def _left(some: Sequence[EnsembleMember], every: Sequence[EnsembleMember], ensemble: Ensemble) -> list[dict[str, str]]:
-    """Say which runs are left out, and why."""
-    slow = {one.name: describe_not_learned(one.accuracy) for one in every if one not in some}
+def _list_excluded(
+    learned: Sequence[EnsembleMember], every: Sequence[EnsembleMember], ensemble: Ensemble
+) -> list[dict[str, str]]:
+    """List the runs that are not compared, with the reason."""
+    slow = {member.name: describe_not_learned(member.accuracy) for member in every if member not in learned}
     return [{"name": name, "reason": reason} for name, reason in {**find_failures(ensemble), **slow}.items()]
 
 
-def _measured(
-    told: Mapping[str, Sequence[RunExplanations]], batch: Batch, settings: ReproduceSettings
+def _measure_methods(
+    explanations: Mapping[str, Sequence[RunExplanations]], batch: Batch, settings: ReproduceSettings
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Measure every method, and all of them together."""
     agreements: list[dict[str, Any]] = []
     clusters: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
-    for method, runs in told.items():
-        name, found = slug(method), choose_clusters(runs[0].vectors.values, method)
-        pairs = _pairs(runs, method, found.count, settings)
+    for method, runs in explanations.items():
+        name, choice = slug(method), choose_clusters(runs[0].vectors.values, method)
+        pairs = _compare_pairs(runs, method, choice.count, settings)
         numbers = [agreement.estimate for agreement in pairs] + estimate_consistency(runs, batch.label, settings.seed)
         agreements += [{"method": method, "number": write_estimate(number)} for number in numbers]
         arrays |= {f"pairs/{name}/{agreement.estimate.name}": agreement.pairs.numpy() for agreement in pairs}
-        arrays |= collect_ensemble_arrays(runs, found, name)
-        clusters[method] = found.record
-    return {"agreements": agreements, "clusters": clusters, "variance": _variance(told)}, arrays
+        arrays |= collect_ensemble_arrays(runs, choice, name)
+        clusters[method] = choice.record
+    return {"agreements": agreements, "clusters": clusters, "variance": _list_variance(explanations)}, arrays
 
 
-def _pairs(runs: Sequence[RunExplanations], method: str, count: int, settings: ReproduceSettings) -> list[Agreement]:
-    found = [
+def _compare_pairs(
+    runs: Sequence[RunExplanations], method: str, count: int, settings: ReproduceSettings
+) -> list[Agreement]:
+    result = [
         compare_samples(runs, similarity, settings.seed) for similarity in choose_similarities(method, settings.top)
     ]
-    return found + (compare_clusters(runs, count, settings.seed) if count > 1 else [])
+    return result + (compare_clusters(runs, count, settings.seed) if count > 1 else [])
 
 
-def _variance(told: Mapping[str, Sequence[RunExplanations]]) -> list[dict[str, Any]]:
+def _list_variance(explanations: Mapping[str, Sequence[RunExplanations]]) -> list[dict[str, Any]]:
     """Split the variance of ranks where there are methods to compare."""
-    if len(told) < 2:
+    if len(explanations) < 2:
         return []
-    found = variance_fractions(split_variance({method: [run.vectors for run in runs] for method, runs in told.items()}))
-    return [{"part": part, "share": found[names]} for names, part in PARTS.items()]
+    components = split_variance({method: [run.vectors for run in runs] for method, runs in explanations.items()})
+    fractions = variance_fractions(components)
+    return [{"part": part, "share": fractions[names]} for names, part in PARTS.items()]

@@ -1,29 +1,42 @@
-"""What the page of an audit says of its samples: how large they are, and what the models make of each."""
+"""Descriptions and arrays of the samples that an audit shows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+from torch import Tensor
+
+from perdure.audit.explain import ExplainedModel
+from perdure.audit.modality import Modality
 from perdure.core.batch import Batch
 from perdure.core.outputs import predict_classes
+from perdure.core.random import stream
+from perdure.metrics.vanishing import mass_by_distance
+from perdure.ops.bootstrap import bootstrap_interval
+from perdure.ops.position import to_positions
+from perdure.ops.sequence import site_mask
 from perdure.stability.members import TrainedModel
 from perdure.training.predict import predict
 
-__all__ = ["extent", "titles"]
+__all__ = ["SHOWN", "collect_arrays", "describe_size", "title_samples"]
+
+SHOWN = 6
+"""Number of samples whose maps the page shows."""
 
 
-def extent(batch: Batch) -> str:
-    """Say how large the samples are, so that data which were read in a wrong way show at once.
+def describe_size(batch: Batch) -> str:
+    """Describe the size of the samples, which reveals data in a wrong layout.
 
     Args:
-        batch: the samples.
+        batch: Samples of any modality.
 
     Returns:
         Steps and features, tokens, or channels and pixels.
 
     Example:
         >>> import torch
-        >>> extent(Batch(torch.zeros(2, 5, 3), torch.zeros(2).long()))
+        >>> describe_size(Batch(torch.zeros(2, 5, 3), torch.zeros(2).long()))
         '5 steps of 3 features'
     """
     sizes = batch.inputs.shape[1:]
@@ -35,25 +48,84 @@ def extent(batch: Batch) -> str:
     return " x ".join(map(str, sizes))
 
 
-def titles(candidates: Sequence[TrainedModel], batch: Batch, classes: Sequence[str]) -> list[str]:
-    """Name each sample with its class, and with who takes it for another.
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def title_samples(models: Sequence[TrainedModel], batch: Batch, classes: Sequence[str]) -> list[str]:
+    """Title each sample with its class and the wrong predictions.
 
     Args:
-        candidates: the models.
-        batch: the samples.
-        classes: name of each class.
+        models: Models that predict the samples.
+        batch: Labelled samples.
+        classes: Names of the classes.
 
     Returns:
         One title per sample.
     """
-    taken = [(one.name, predict_classes(one.model, predict(one.model, batch)).tolist()) for one in candidates]
-    found = []
+    predictions = [
+        (trained.name, predict_classes(trained.model, predict(trained.model, batch)).tolist()) for trained in models
+    ]
+    result = []
     for place, label in enumerate(batch.label.tolist()):
-        wrong = [(name, classes[some[place]]) for name, some in taken if some[place] != label]
-        by = "".join(f", taken for {other}{f' by {name}' if len(taken) > 1 else ''}" for name, other in wrong)
-        found.append(f"{batch.id[place]}, class {classes[label]}{by}")
-    return found
+        wrong = [(name, classes[labels[place]]) for name, labels in predictions if labels[place] != label]
+        clauses = (f", taken for {other}{f' by {name}' if len(models) > 1 else ''}" for name, other in wrong)
+        result.append(f"{batch.id[place]}, class {classes[label]}{''.join(clauses)}")
+    return result
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def collect_arrays(
+    explained: Sequence[ExplainedModel], batch: Batch, modality: Modality, seed: int
+) -> Mapping[str, np.ndarray]:
+    """Collect the arrays of the page.
+
+    Args:
+        explained: One explanation per model.
+        batch: Explained samples.
+        modality: Modality of the data.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        Inputs, truth and maps of the shown samples, each word or pixel as a whole; for data in time also the profile
+        of each model, and for series its mean map.
+    """
+    result = {"inputs": _blank_padding(batch.inputs[:SHOWN].float(), batch)}
+    if batch.truth is not None:
+        result |= _collect_truth(batch.truth, batch, modality)
+    for item in explained:
+        result[f"map/{item.model}"] = _blank_padding(_sum_positions(item.maps[:SHOWN], modality), batch)
+        if modality.in_time:
+            result[f"profile/{item.model}"] = _estimate_band(_profile(item.maps, batch), seed)
+        if modality.in_time and modality.granularity == "element":
+            result[f"mean_map/{item.model}"] = item.maps.abs().mean(0).numpy()
+    return result
+
+
+def _collect_truth(truth: Tensor, batch: Batch, modality: Modality) -> dict[str, np.ndarray]:
+    result = {"truth": truth[:SHOWN].any(1).numpy() if truth.ndim == 4 else truth[:SHOWN].numpy()}
+    if modality.in_time:
+        steps = truth if truth.ndim == 3 else truth[..., None]
+        result["truth_profile"] = _profile(steps.float(), batch).mean(0).numpy()
+    if truth.ndim == 3 and (truth == truth[:1]).all():
+        result["mean_truth"] = truth[0].numpy()
+    return result
+
+
+def _sum_positions(maps: Tensor, modality: Modality) -> Tensor:
+    return to_positions(maps) if modality.granularity == "position" else maps
+
+
+def _profile(maps: Tensor, batch: Batch) -> Tensor:
+    return mass_by_distance(maps, site_mask(batch.mask, maps)[..., 0])
+
+
+def _estimate_band(profile: Tensor, seed: int) -> np.ndarray:
+    low, high = bootstrap_interval(profile, stream(seed, "bootstrap", "profile"))
+    return np.stack([profile.mean(0).numpy(), low.numpy(), high.numpy()])
+
+
+def _blank_padding(values: Tensor, batch: Batch) -> np.ndarray:
+    """Set padded steps to NaN, which is transparent on the page."""
+    mask = None if batch.mask is None else batch.mask[: len(values)]
+    blank: np.ndarray = values.masked_fill(~site_mask(mask, values), float("nan")).numpy()
+    return blank

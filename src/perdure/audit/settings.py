@@ -1,10 +1,9 @@
-"""What an audit looks at."""
+"""Settings of an audit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perdure.audit.kind import SERIES
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 
@@ -13,18 +12,26 @@ __all__ = ["AuditSettings"]
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """How an audit asks its questions.
+    """Methods, metrics and numbers of samples of an audit.
 
     Args:
-        methods: attribution methods by registry name, with settings; the verdicts rest on the first.
-        metrics: judges by registry name, in addition to those the verdicts need.
-        samples: test samples to explain, at most.
-        faithfulness_samples: number of these samples, the first, for the faithfulness metrics of the second verdict.
-        runs: training runs of each model, for the verdict across runs; 0 does not ask.
-        seed: of the data, the training and all that is drawn.
+        methods: Attribution methods by registry name, with settings; the verdicts are about the first. None for the
+            methods that suit the data: series, texts or images.
+        metrics: Metrics by registry name, in addition to those that the verdicts need.
+        samples: Maximum number of test samples to explain.
+        faithfulness_samples: Number of these samples for the metrics that need many forward passes.
+        runs: Training runs of each model on the command line, for the verdict across runs; 0 for none.
+        seed: Seed of the data, the training and all random draws.
+
+    Raises:
+        SettingError: Without a method or sample, or with a single run.
+
+    Example:
+        >>> AuditSettings(methods=("saliency",), samples=10).faithfulness_samples
+        32
     """
 
-    methods: tuple[str, ...] = SERIES.methods
+    methods: tuple[str, ...] | None = None
     metrics: tuple[str, ...] = ()
     samples: int = 128
     faithfulness_samples: int = 32
@@ -32,10 +39,14 @@ class AuditSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.methods:
+        if self.methods is not None and not self.methods:
             raise SettingError("the audit has no attribution method", "name at least one, such as 'saliency'")
+        if isinstance(self.methods, str):
+            raise SettingError(f"the methods are the text '{self.methods}'", f"pass a tuple: ('{self.methods}',)")
         if self.samples < 1:
             raise SettingError(f"the audit explains {self.samples} samples", "explain at least one sample")
         check_counts(faithfulness_samples=self.faithfulness_samples)
         if self.runs and self.runs < 2:
-            raise SettingError(f"runs={self.runs} leaves nothing to compare", "ask for at least two, better five; or 0")
+            raise SettingError(
+                f"runs={self.runs} leaves nothing to compare", "train at least two runs, better five; or 0"
+            )

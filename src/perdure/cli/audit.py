@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.console import bar, format_cells, print_json, print_table, say
 from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.folder import default_folder
 from perdure.cli.model_source import ModelSource
 from perdure.cli.models import read_by, resolve_all
-from perdure.cli.pages import record_and_page, write_page
+from perdure.cli.pages import record_and_page
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import (
     DATA,
@@ -34,6 +34,7 @@ from perdure.cli.sources import (
 from perdure.records.plan import ExpectedFiles
 
 if TYPE_CHECKING:
+    from perdure.audit.result import Audit
     from perdure.audit.settings import AuditSettings
     from perdure.data._splits import Splits
     from perdure.engine.pool import Engine
@@ -76,11 +77,12 @@ def audit(
 
     A named model is trained first; a trained folder is loaded. The same command goes on where it was interrupted.
     """
-    from perdure.audit.audit import audit as run_audit
-    from perdure.audit.kind import kind_of
+    from perdure.audit.audit import run_audit
+    from perdure.audit.modality import find_modality
     from perdure.audit.settings import AuditSettings
     from perdure.core.registry import METHODS, METRICS
     from perdure.records.run import open_run
+    from perdure.report.pages.write import write_page
     from perdure.stability.checks import check_methods
 
     names, shared = (model, *compare), chosen_engine(engine, workers, ray_address)
@@ -89,7 +91,7 @@ def audit(
             room.make(name)
     how, sources = make_training(preset, train_settings), resolve_all(names, weights, outputs)
     splits = read_by(sources, load_data(data, seed))
-    methods = tuple(method) or kind_of(splits.test).methods
+    methods = tuple(method) or find_modality(splits.test).methods
     settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)
     for one in sources:
         check_methods(one.untrained(splits, device), methods, splits.train)
@@ -103,12 +105,12 @@ def audit(
     candidates = [_candidate(one, splits, how, (folder, device), seed) for one in sources]
     further = {one.name: _runs(one, splits, how, (folder, shared, device), settings) for one in sources} if runs else {}
     with bar("explaining") as progress:
-        record = run_audit(candidates, splits, settings, run, progress, further)
-    page = write_page(folder)
+        result = run_audit(candidates, splits, settings, run, progress, further)
+    page = write_page(folder, result)
     if as_json:
-        print_json({**record, "page": str(page)})
+        print_json({**result.to_dict(), "page": str(page)})
     else:
-        _print(record, page)
+        _print(result, page)
 
 
 def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> TrainedModel:
@@ -146,19 +148,15 @@ def _runs(
     return Ensemble({f"seed {asked.seed}": folder / "models" / name, **further}, source.architecture, shared, device)
 
 
-def _print(record: Mapping[str, Any], page: Path) -> None:
+def _print(result: Audit, page: Path) -> None:
     rows = []
-    for model in record["models"]:
-        rows.append((model["name"], "", "accuracy", *_cells(model["accuracy"])))
-    for score in record["scores"]:
-        rows.append((score["model"], score["method"], score["number"]["name"], *_cells(score["number"])))
-    print_table(record["subtitle"], ("model", "method", "number", "value", "95 % interval", "null", "ceiling"), rows)
-    for model in record["models"]:
-        for verdict in model["verdicts"]:
-            say(f"\n{model['name']}: {verdict['question']} {verdict['answer'].upper()}\n  {verdict['sentence']}")
+    for model in result.models:
+        rows.append((model.name, "", "accuracy", *format_cells(model.accuracy)))
+    for model in result.models:
+        for method in model.methods:
+            rows += [(model.name, method.name, score.name, *format_cells(score)) for score in method.scores]
+    print_table(result.subtitle, ("model", "method", "number", "value", "95 % interval", "null", "ceiling"), rows)
+    for model in result.models:
+        for verdict in model.verdicts:
+            say(f"\n{model.name}: {verdict.question} {verdict.answer.upper()}\n  {verdict.sentence}")
     say(f"\npage: {page}")
-
-
-def _cells(number: dict[str, Any]) -> tuple[str, str, str, str]:
-    interval = "unknown" if number["low"] is None else f"{number['low']:.3f} to {number['high']:.3f}"
-    return f"{number['value']:.3f}", interval, f"{number['null']:.3f}", f"{number['ceiling']:.3f}"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -25,10 +25,14 @@ from rich.text import Text
 from perdure.core.errors import RunFolderError
 from perdure.core.printable import printable
 
+if TYPE_CHECKING:
+    from perdure.core.estimate import Estimate
+
 __all__ = [
     "bar",
     "busy",
     "flush",
+    "format_cells",
     "guard_terminal",
     "print_json",
     "print_table",
@@ -141,6 +145,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     with written():
         width = None if stdout.isatty() else 200
         Console(file=stdout, width=width, highlight=False).print(table)
+
+
+def format_cells(estimate: Estimate) -> tuple[str, str, str, str]:
+    """Format an estimate for a table.
+
+    Args:
+        estimate: Estimate with or without an interval.
+
+    Returns:
+        Value, interval, null and ceiling.
+    """
+    interval = "unknown" if estimate.interval is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
+    return f"{estimate.value:.3f}", interval, f"{estimate.null:.3f}", f"{estimate.ceiling:.3f}"
 
 
 def say(text: str) -> None:

@@ -1,11 +1,10 @@
-"""Pages: what a run folder holds, rendered; nothing is computed anew."""
+"""What shows the results of a run folder."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from perdure.cli.models import asks_for_code
 from perdure.core.errors import RunFolderError
@@ -13,15 +12,10 @@ from perdure.records.plan import ExpectedFiles, read_plans
 from perdure.records.run import RunFolder, read_run
 from perdure.records.status import read_status
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from perdure.report.pages.page import Page
-
-__all__ = ["began", "record_and_page", "write_page"]
+__all__ = ["began", "check_has_page", "record_and_page"]
 
 KINDS = ("audit", "reproduce", "path")
-"""What has a page: a record KIND.json and its arrays KIND.npz."""
+"""Commands with a page: each writes a record KIND.json and its arrays KIND.npz."""
 
 
 def record_and_page(kind: str) -> tuple[ExpectedFiles, ...]:
@@ -34,33 +28,6 @@ def record_and_page(kind: str) -> tuple[ExpectedFiles, ...]:
         The record and the page.
     """
     return ExpectedFiles("record", f"{kind}.json"), ExpectedFiles("page", "report.html")
-
-
-def write_page(folder: Path) -> Path:
-    """Render the page of a run from what its folder holds.
-
-    Args:
-        folder: of an audit, of `perdure reproduce` or of `perdure path`.
-
-    Returns:
-        Where the page is.
-
-    Raises:
-        RunFolderError: when the folder holds no finished record, or a damaged one.
-    """
-    from perdure.records.files import write_text
-    from perdure.records.record import damage_errors, read_record
-    from perdure.report.pages.page import render
-
-    run = read_run(folder)
-    kind = next((one for one in KINDS if (folder / f"{one}.json").exists()), None)
-    if kind is None:
-        raise RunFolderError(*_no_page(run))
-    record, arrays = read_record(folder, kind)
-    with damage_errors(folder, kind):
-        page = render(_page(kind, record, arrays))
-    write_text(folder / "report.html", page)
-    return folder / "report.html"
 
 
 def began(folder: Path) -> str:
@@ -76,17 +43,24 @@ def began(folder: Path) -> str:
     return plans[0].words[0] if plans else ""
 
 
-def _no_page(run: RunFolder) -> tuple[str, str]:
-    """Say why a run has no page, and what shows its results."""
+def check_has_page(folder: Path) -> None:
+    """Check that the command which began a run has a page, and has finished.
+
+    Args:
+        folder: Folder of the run.
+
+    Raises:
+        RunFolderError: When it has none, with the command that shows its results.
+    """
+    run = read_run(folder)
+    if any((folder / f"{kind}.json").exists() for kind in KINDS):
+        return
     kind = began(run.path)
     if kind in KINDS:
-        return f"'perdure {kind}' has not finished in {run.path}", f"run it again: {read_status(run.path).left}"
+        status = read_status(run.path)
+        raise RunFolderError(f"'perdure {kind}' has not finished in {run.path}", f"run it again: {status.left}")
     if kind in INSTEAD:
-        return f"{run.path} is a run of 'perdure {kind}', which has no page", INSTEAD[kind](run)
-    return (
-        f"{run.path} holds no record of an audit, a reproduction or paths",
-        "give the folder of 'perdure audit', 'perdure reproduce' or 'perdure path'",
-    )
+        raise RunFolderError(f"{run.path} is a run of 'perdure {kind}', which has no page", INSTEAD[kind](run))
 
 
 def _after_explain(run: RunFolder) -> str:
@@ -119,17 +93,3 @@ INSTEAD: Mapping[str, Callable[[RunFolder], str]] = {
     "study": _after_study,
 }
 """What shows the results of the commands without a page."""
-
-
-def _page(kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Page:
-    if kind == "audit":
-        from perdure.report.pages.audit import build_audit_page, read_audit
-
-        return build_audit_page(read_audit(record, arrays))
-    if kind == "reproduce":
-        from perdure.report.pages.reproduction import build_reproduction_page, read_reproduction
-
-        return build_reproduction_page(read_reproduction(record, arrays))
-    from perdure.report.pages.paths import build_paths_page, read_paths
-
-    return build_paths_page(read_paths(record, arrays))

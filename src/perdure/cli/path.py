@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,15 +11,14 @@ from perdure.cli.console import busy, print_json, print_table, say
 from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.folder import default_folder
 from perdure.cli.models import factory_of
-from perdure.cli.pages import record_and_page, write_page
+from perdure.cli.pages import record_and_page
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import FACTORY, JSON, METHOD, OUT, OUTPUTS, SEED, load_data, read_as
-from perdure.core.errors import SettingError, UnsupportedError
+from perdure.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from perdure.core.batch import Batch
+    from perdure.audit.path import MeasuredPath, PathReport
+    from perdure.core.estimate import Estimate
 
 __all__ = ["path"]
 
@@ -66,12 +64,14 @@ def path(
     import math
     from dataclasses import asdict
 
+    from perdure.audit.path import choose_path_methods, run_paths
     from perdure.core.registry import METHODS
     from perdure.landscape.ends import find_recorded_data, load_ends
     from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
+    from perdure.report.pages.write import write_page
     from perdure.stability.path_record import PathSettings
-    from perdure.stability.paths import PathBudget, find_paths
+    from perdure.stability.paths import PathBudget
     from perdure.training.checkpoint import load_checkpoint
 
     for name in method:
@@ -84,7 +84,7 @@ def path(
     splits = read_as(load_checkpoint(first, config)[0], load_data(*found))
     ends = load_ends(first, second, splits, config)
     ends.model.to(device)  # the weights between which paths are laid stay on the CPU
-    methods = tuple(method) or _methods(ends.model, splits.train)
+    methods = tuple(method) or choose_path_methods(ends.model, splits.train)
     settings = PathSettings(tuple(kind), methods, allowed, align, points, samples, seed=seed)
     folder = out or default_folder(context, f"path-{first}-{second}-{seed}", "first", "second", "seed")
     ends_of = {"ends": ends.names, "digests": ends.digests, "data": found[0], "data_seed": found[1]}
@@ -92,48 +92,33 @@ def path(
     keep_plan(context, folder, ExpectedFiles("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes
     with busy("checking both ends") as tell:
-        record = find_paths(ends, splits, settings, run, PathBudget(seconds, tell, shared))
-    page = write_page(folder)
+        report = run_paths(ends, splits, settings, run, PathBudget(seconds, tell, shared))
+    page = write_page(folder, report)
     if as_json:
-        print_json({**record, "page": str(page)})
+        print_json({**report.to_dict(), "page": str(page)})
     else:
-        _print(record, page)
+        _print(report, page)
 
 
-def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
-    """Choose attention where the model has it, else gradients."""
-    from perdure.stability.checks import check_methods
-
-    try:
-        check_methods(model, ("attention",), batch)
-    except UnsupportedError:
-        return ("gradient",)
-    return ("attention",)
-
-
-def _print(record: Mapping[str, Any], page: Path) -> None:
-    method = record["methods"][0]
-    alike = {
-        row["kind"]: row["number"]
-        for row in record["agreements"]
-        if row["method"] == method and row["number"]["name"] == "Spearman"
-    }
-    rows = [(*_costs(kind), _agreement(alike.get(kind["kind"])), kind["ended"]) for kind in record["kinds"]]
+def _print(report: PathReport, page: Path) -> None:
+    method = report.methods[0]
+    alike = {kind: number for kind, name, number in report.agreements if name == method and number.name == "Spearman"}
+    rows = [(*_costs(kind), _agreement(alike.get(kind.name)), kind.ended) for kind in report.kinds]
     columns = ("path", "barrier", "straight", "noise", "seconds", "passes", f"Spearman of {method}", "ended")
-    print_table(f"{record['title']} · {record['subtitle']}", columns, rows)
-    if record["aligned"]:
-        say(f"\nunits matched: distance {record['aligned']['before']:.2f}, then {record['aligned']['after']:.2f}")
-    for line in (record["remark"], record["answer"], f"page: {page}"):
+    print_table(f"{report.title} · {report.subtitle}", columns, rows)
+    if report.aligned:
+        before, after = report.aligned
+        say(f"\nunits matched: distance {before:.2f}, then {after:.2f}")
+    for line in (report.remark, report.answer, f"page: {page}"):
         if line:
             say(f"\n{line}")
 
 
-def _costs(kind: Mapping[str, Any]) -> tuple[str, ...]:
-    barrier = kind["barrier"]
-    losses = (f"{value:.4f}" for value in (barrier["value"], barrier["null"], kind["noise"]))
-    return (kind["kind"], *losses, f"{kind['seconds']:.1f}", f"{kind['passes']:.0f}")
+def _costs(kind: MeasuredPath) -> tuple[str, ...]:
+    losses = (f"{value:.4f}" for value in (kind.barrier.value, kind.barrier.null, kind.noise))
+    return (kind.name, *losses, f"{kind.seconds:.1f}", f"{kind.passes:.0f}")
 
 
-def _agreement(number: Mapping[str, Any] | None) -> str:
-    """Write the mean agreement with the first end along the path, with what chance gives."""
-    return "" if number is None else f"{number['value']:.3f} (chance {number['null']:.3f})"
+def _agreement(number: Estimate | None) -> str:
+    """Write the mean agreement with the first end along the path, with that of chance."""
+    return "" if number is None else f"{number.value:.3f} (chance {number.null:.3f})"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.console import print_json, say
-from perdure.cli.pages import write_page
+from perdure.cli.pages import check_has_page
 from perdure.cli.sources import JSON
 from perdure.records.place import place
 
@@ -27,6 +27,9 @@ def report(
     as_json: JSON = False,
 ) -> None:
     """Render the page of a run again from what its run folder holds; nothing is computed anew."""
+    from perdure.report.pages.write import write_page
+
+    check_has_page(run)
     page = write_page(run)
     if as_json:
         print_json({"page": str(page)})

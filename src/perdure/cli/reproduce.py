@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.console import bar, print_json, print_table, say
+from perdure.cli.console import bar, format_cells, print_json, print_table, say
 from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
 from perdure.cli.folder import default_folder
 from perdure.cli.model_source import ModelSource
 from perdure.cli.models import factory_of, read_by, resolve
-from perdure.cli.pages import record_and_page, write_page
+from perdure.cli.pages import record_and_page
 from perdure.cli.plan import keep_plan
 from perdure.cli.sources import (
     DATA,
@@ -37,8 +37,8 @@ from perdure.records.plan import ExpectedFiles
 if TYPE_CHECKING:
     from torch import nn
 
+    from perdure.audit.reproduction import Reproduction
     from perdure.core.abilities import Architecture
-    from perdure.core.batch import Batch
     from perdure.data._splits import Splits
     from perdure.engine.pool import Engine
     from perdure.training.settings import Training
@@ -80,12 +80,12 @@ def reproduce(
     """
     from dataclasses import asdict
 
-    from perdure.audit.reproduce import ReproduceSettings
-    from perdure.audit.reproduce import reproduce as run_reproduce
+    from perdure.audit.reproduce import ReproduceSettings, choose_methods, run_reproduce
     from perdure.core.batch import slice_batch
     from perdure.core.registry import METHODS
     from perdure.engine.explain import shard_count
     from perdure.records.run import open_run
+    from perdure.report.pages.write import write_page
     from perdure.stability.members import Ensemble, find_failures
     from perdure.training.checkpoint import load_checkpoint
 
@@ -96,7 +96,7 @@ def reproduce(
     there, source = _found(model, folders, runs, outputs)
     config = source.architecture if source else factory_of(factory, outputs)
     example, splits = _example(source, there, config, splits, device)
-    methods = tuple(method) or _methods(example, splits.test)
+    methods = tuple(method) or choose_methods(example, splits.test)
     _rehearse(example, methods, splits)
     settings = ReproduceSettings(methods, samples, top, seed)
     made = {"runs": runs, "vary": vary, "training": asdict(how)} if source else {}
@@ -112,12 +112,12 @@ def reproduce(
     ensemble = Ensemble(there, config, shared, device)
     keep_plan(context, folder, *trainings, *_explained((len(there) - len(find_failures(ensemble))) * parts))
     with bar("explaining") as progress:
-        record = run_reproduce(ensemble, splits, settings, run, progress)
-    page = write_page(folder)
+        result = run_reproduce(ensemble, splits, settings, run, progress)
+    page = write_page(folder, result)
     if as_json:
-        print_json({**record, "page": str(page)})
+        print_json({**result.to_dict(), "page": str(page)})
     else:
-        _print(record, page)
+        _print(result, page)
 
 
 def train_runs(
@@ -204,39 +204,19 @@ def _trained(folders: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _methods(model: nn.Module, batch: Batch) -> tuple[str, ...]:
-    """Choose the methods when none is named: attention where there is one, beside gradients."""
-    from perdure.audit.kind import kind_of
-    from perdure.core.abilities import HasAttention
-    from perdure.core.device import device_of
-    from perdure.core.forward import evaluation
-
-    shown = None
-    if isinstance(model, HasAttention) and batch.inputs.ndim == 3:
-        ask: HasAttention = model
-        with evaluation(model):
-            shown = ask.attention(batch.inputs[:1].to(device_of(model)))
-    return ("attention", "gradient", "integrated_gradients:steps=32") if shown is not None else kind_of(batch).methods
-
-
 def _rehearse(model: nn.Module, methods: Sequence[str], splits: Splits) -> None:
     from perdure.stability.checks import check_methods
 
     check_methods(model, methods, splits.train)
 
 
-def _print(record: Mapping[str, Any], page: Path) -> None:
+def _print(result: Reproduction, page: Path) -> None:
     columns = ("method", "agreement of runs", "value", "95 % interval", "null", "ceiling")
-    rows = [("", "predicted alike", *_cells(record["alike"]))]
-    rows += [(one["method"], one["number"]["name"], *_cells(one["number"])) for one in record["agreements"]]
-    rows += [(one["method"], f"Spearman, {one['remedy']}", *_cells(one["number"])) for one in record["remedies"]]
-    print_table(f"{record['title']} · {record['subtitle']}", columns, rows)
-    if record["variance"]:
-        told = ", ".join(f"{one['part']} {one['share']:.0%}" for one in record["variance"])
-        say(f"\nwhat ranks depend on: {told}")
-    say(f"\n{record['answer']}\n\npage: {page}")
-
-
-def _cells(number: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    interval = "unknown" if number["low"] is None else f"{number['low']:.3f} to {number['high']:.3f}"
-    return f"{number['value']:.3f}", interval, f"{number['null']:.3f}", f"{number['ceiling']:.3f}"
+    rows = [("", "predicted alike", *format_cells(result.alike))]
+    rows += [(method, number.name, *format_cells(number)) for method, number in result.agreements]
+    rows += [(method, f"Spearman, {remedy}", *format_cells(number)) for method, remedy, number in result.remedies]
+    print_table(f"{result.title} · {result.subtitle}", columns, rows)
+    if result.variance:
+        parts = ", ".join(f"{part} {fraction:.0%}" for part, fraction in result.variance)
+        say(f"\nwhat ranks depend on: {parts}")
+    say(f"\n{result.answer}\n\npage: {page}")

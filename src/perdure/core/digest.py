@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["model_digest"]
+__all__ = ["digest_tensors", "model_digest"]
 
 _REMEMBERED: WeakKeyDictionary[nn.Module, tuple[tuple[tuple[int, int], ...], str]] = WeakKeyDictionary()
 
@@ -36,11 +36,23 @@ def model_digest(model: Callable[..., Any]) -> str:
     version = tuple((value.data_ptr(), value._version) for value in state.values() if isinstance(value, Tensor))
     remembered = _REMEMBERED.get(model)
     if remembered is None or remembered[0] != version:
-        _REMEMBERED[model] = remembered = (version, _hash(state))
+        _REMEMBERED[model] = remembered = (version, digest_tensors(state))
     return remembered[1]
 
 
-def _hash(state: dict[str, Any]) -> str:
+def digest_tensors(state: Mapping[str, Any]) -> str:
+    """Hash names, shapes and values of tensors.
+
+    Args:
+        state: Tensors by name; of other values only the name counts.
+
+    Returns:
+        Sixteen hexadecimal digits.
+
+    Example:
+        >>> digest_tensors({"a": torch.ones(2)}) == digest_tensors({"a": torch.ones(1, 2)})
+        False
+    """
     digest = hashlib.sha256()
     for name, value in sorted(state.items()):
         digest.update(name.encode())

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from perdure.core.abilities import Architecture
+from perdure.core.digest import model_digest
 from perdure.core.errors import CheckpointError, RunFolderError, UnsupportedError
 from perdure.data._splits import Splits
 from perdure.landscape.align import Alignment, align
@@ -17,7 +18,7 @@ from perdure.records.run import read_run
 from perdure.training.checkpoint import Info, load_checkpoint
 from perdure.training.many import read_failure
 
-__all__ = ["PathEnds", "align_ends", "find_recorded_data", "load_ends"]
+__all__ = ["PathEnds", "align_ends", "find_recorded_data", "load_ends", "make_ends"]
 
 NAMED = 6
 """Largest number of differences in an error message."""
@@ -77,6 +78,31 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
         raise CheckpointError(f"{first} and {second} have the same weights", "give two runs with different seeds")
     names = (first.name, second.name) if first.name != second.name else (str(first), str(second))
     return PathEnds(names, model, (one.digest, two.digest), params_of(model), params_of(other))
+
+
+def make_ends(first: nn.Module, second: nn.Module, names: tuple[str, str] = ("first", "second")) -> PathEnds:
+    """Make the ends of a path of two models in memory.
+
+    Args:
+        first: Trained model.
+        second: Another one of the same architecture.
+        names: Names of both.
+
+    Returns:
+        The ends, as they were trained.
+
+    Raises:
+        CheckpointError: If tensors differ in name or shape, or all weights are the same.
+
+    Example:
+        >>> make_ends(nn.Linear(2, 1), nn.Linear(2, 1)).names
+        ('first', 'second')
+    """
+    _check_tensors(first.state_dict(), second.state_dict())
+    digests = model_digest(first), model_digest(second)
+    if digests[0] == digests[1]:
+        raise CheckpointError("both models have the same weights", "give two models with different seeds")
+    return PathEnds(names, first, digests, params_of(first), params_of(second))
 
 
 def align_ends(ends: PathEnds) -> PathEnds:

@@ -1,15 +1,11 @@
-"""Short names of runs, and names of arrays and folders."""
+"""Short names of runs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-
-from perdure.core.spec import slug
-
-__all__ = ["find_original_name", "select_prefix", "shorten_names"]
+__all__ = ["shorten_names"]
 
 
 def shorten_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -35,37 +31,3 @@ def _parts(name: str) -> tuple[str, str]:
     """Split a name before its last word or number."""
     end = re.search(r"(\d+|[^\W\d]+)$", name)
     return (name, "") if end is None else (name[: end.start()], end.group())
-
-
-def find_original_name(folder: str, names: Sequence[str]) -> str:
-    """Find the name from which the name of a folder or array was derived.
-
-    Args:
-        folder: Name of the folder or array.
-        names: Candidate names.
-
-    Returns:
-        First candidate with that folder, or the folder itself.
-
-    Example:
-        >>> find_original_name("top-3-Jaccard", ["Spearman", "top-3 Jaccard"])
-        'top-3 Jaccard'
-    """
-    return next((name for name in names if name == folder or slug(name) == folder), folder)
-
-
-def select_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Select the arrays whose names have a prefix.
-
-    Args:
-        prefix: Prefix of the names.
-        arrays: Arrays by name.
-
-    Returns:
-        Selected arrays by their names without the prefix.
-
-    Example:
-        >>> sorted(select_prefix("loss/", {"loss/valley": np.zeros(2), "f1/valley": np.zeros(2)}))
-        ['valley']
-    """
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

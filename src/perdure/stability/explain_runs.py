@@ -46,7 +46,7 @@ class ExplainRunsJob:
     Each run draws separate noise, so that runs do not agree because of common noise.
 
     Args:
-        runs: Names and folders of the trained models.
+        runs: Name of each trained model with its folder, or with the model itself.
         methods: Registry names, with settings.
         again: Methods that draw noise, which explain twice.
         batch: Samples.
@@ -57,7 +57,7 @@ class ExplainRunsJob:
         device: Device of the models, such as "cuda".
     """
 
-    runs: tuple[tuple[str, Path], ...]
+    runs: tuple[tuple[str, Path | nn.Module], ...]
     methods: tuple[str, ...]
     again: tuple[str, ...]
     batch: Batch
@@ -80,8 +80,8 @@ class ExplainRunsJob:
             index: Number of the job.
         """
         run, method, room = self.jobs[index]
-        name, folder = self.runs[run]
-        model = load_checkpoint(folder, self.config)[0].to(self.device)
+        name, source = self.runs[run]
+        model = source if isinstance(source, nn.Module) else load_checkpoint(source, self.config)[0].to(self.device)
         made = fit_method(METHODS.make(method), model, self.seen)
         seed = self.seed + run + (AGAIN if room == "again" else 0)
         explain(ExplainJob(model, self.batch, made, self.folder(run, method, room), name, seed=seed))

@@ -135,16 +135,16 @@ def describe_not_learned(accuracy: Estimate) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Folders of the runs of an ensemble, and the engine that explains them.
+    """Runs of an ensemble, and the engine that explains them.
 
     Args:
-        folders: Folders of the checkpoints by name of the run.
+        sources: Folder of the checkpoint, or the model itself, by name of the run.
         config: Factory of runs of a model of your own; other checkpoints do without.
         workers: Number of processes, or an engine; results do not depend on it.
         device: Device of the models, such as "cuda".
     """
 
-    folders: Mapping[str, Path]
+    sources: Mapping[str, Path | nn.Module]
     config: Architecture | None = None
     workers: int | Engine = 1
     device: str = "cpu"
@@ -156,16 +156,16 @@ class EnsembleMember:
 
     Args:
         name: Unique name, such as "seed 3".
-        folder: Folder of its checkpoint.
+        source: Folder of its checkpoint, or the model itself.
         model: Model in evaluation mode.
         config: Architecture.
         accuracy: Accuracy on all test samples.
     """
 
     name: str
-    folder: Path
+    source: Path | nn.Module
     model: nn.Module
-    config: Architecture
+    config: Architecture | None
     accuracy: Estimate
 
 
@@ -175,7 +175,7 @@ def load_members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Ensembl
     Their architectures may differ: what is compared are explanations of the same data.
 
     Args:
-        ensemble: Folders of the runs.
+        ensemble: Runs.
         splits: Data, the same for all.
         seed: Seed for the bootstrap of accuracies.
 
@@ -186,28 +186,28 @@ def load_members(ensemble: Ensemble, splits: Splits, seed: int) -> tuple[Ensembl
         EmptyDataError: with fewer than two usable runs.
         CheckpointError: If a checkpoint is missing or damaged, or its model was trained on other data.
     """
-    folders, failed = ensemble.folders, find_failures(ensemble)
+    sources, failed = ensemble.sources, find_failures(ensemble)
     for name, reason in failed.items():
         warnings.warn(f"run '{name}' is left out, as its training failed: {reason}", stacklevel=2)
-    if len(folders) - len(failed) < 2:
+    if len(sources) - len(failed) < 2:
         raise EmptyDataError(
-            f"{len(folders) - len(failed)} of {len(folders)} runs can be compared",
+            f"{len(sources) - len(failed)} of {len(sources)} runs can be compared",
             "train at least two, better five or more; mend those that failed",
         )
-    usable = {name: folder for name, folder in folders.items() if name not in failed}
-    return tuple(_load_member(name, folder, ensemble, splits, seed) for name, folder in usable.items())
+    usable = {name: source for name, source in sources.items() if name not in failed}
+    return tuple(_load_member(name, source, ensemble, splits, seed) for name, source in usable.items())
 
 
 def find_failures(ensemble: Ensemble) -> dict[str, str]:
     """Find the runs whose training failed.
 
     Args:
-        ensemble: Folders of the runs.
+        ensemble: Runs.
 
     Returns:
         Why, by name of the run.
     """
-    reasons = {name: read_failure(folder) for name, folder in ensemble.folders.items()}
+    reasons = {name: read_failure(source) for name, source in ensemble.sources.items() if isinstance(source, Path)}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
@@ -224,11 +224,13 @@ def select_learned(some: Sequence[EnsembleMember]) -> tuple[EnsembleMember, ...]
     return result if len(result) > 1 else tuple(some)
 
 
-def _load_member(name: str, folder: Path, ensemble: Ensemble, splits: Splits, seed: int) -> EnsembleMember:
-    model, info = load_checkpoint(folder, ensemble.config)
-    _check_same_data(folder, info, splits)
+def _load_member(name: str, source: Path | nn.Module, ensemble: Ensemble, splits: Splits, seed: int) -> EnsembleMember:
+    if isinstance(source, nn.Module):
+        return EnsembleMember(name, source, source, None, estimate_accuracy(source, splits.test, seed))
+    model, info = load_checkpoint(source, ensemble.config)
+    _check_same_data(source, info, splits)
     model = model.to(ensemble.device)
-    return EnsembleMember(name, folder, model, info.config, estimate_accuracy(model, splits.test, seed))
+    return EnsembleMember(name, source, model, info.config, estimate_accuracy(model, splits.test, seed))
 
 
 def _check_same_data(folder: Path, info: Info, splits: Splits) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from perdure.core.abilities import Architecture
 from perdure.core.batch import slice_batch
 from perdure.core.check import check_counts
 from perdure.core.errors import EmptyDataError, SettingError, UnsupportedError
@@ -169,14 +170,20 @@ def average_weights(runs: Sequence[EnsembleMember], splits: Splits, folder: Path
         differ, or for fewer than four runs, as there would be no two to compare.
     """
     layers = _find_layers(runs[0].model)
-    if layers is None or len(runs) < 4 or any(run.config != runs[0].config for run in runs):
+    config = runs[0].config  # None for a model without a checkpoint
+    if layers is None or config is None or len(runs) < 4 or any(run.config != config for run in runs):
         return {}
     pairs = zip(runs[::2], runs[1::2], strict=False)
-    return {f"{a.name} with {b.name}": _average_pair(a, b, layers, splits, folder) for a, b in pairs}
+    return {f"{a.name} with {b.name}": _average_pair(a, b, config, layers, splits, folder) for a, b in pairs}
 
 
 def _average_pair(
-    first: EnsembleMember, second: EnsembleMember, layers: Sequence[UnitLayer], splits: Splits, folder: Path
+    first: EnsembleMember,
+    second: EnsembleMember,
+    config: Architecture,
+    layers: Sequence[UnitLayer],
+    splits: Splits,
+    folder: Path,
 ) -> Path:
     place = folder / slug(f"{first.name} with {second.name}")
     if not is_finished(place):
@@ -184,7 +191,7 @@ def _average_pair(
         moved = align(one, params_of(second.model), layers).params
         surface = ModelLoss(first.model, slice_batch(splits.train, slice(0, NORMALISED)))
         model = surface.model_at(interpolate(one, moved, 0.5))
-        save_checkpoint(place, model, first.config, splits, {"of": [first.name, second.name]})
+        save_checkpoint(place, model, config, splits, {"of": [first.name, second.name]})
     return place
 
 

@@ -1,11 +1,9 @@
 import dataclasses
 import json
-from dataclasses import asdict
 
-import numpy as np
-
-from perdure.core.estimate import write_estimate, write_verdict
-from perdure.report.pages.audit import build_audit_page, read_audit
+from perdure.audit.result import QUESTIONS, Audit, Verdicts
+from perdure.core.estimate import Verdict, write_verdict
+from perdure.report.pages.audit import build_audit_page
 from perdure.report.pages.page import render
 from perdure.report.pieces import Gallery, Sentences
 from tests.report.conftest import HOSTILE, of_images, of_texts
@@ -25,52 +23,52 @@ def test_a_page_tells_its_story_in_order(audit):
 
 
 def test_the_audit_comes_back_from_json_and_arrays(audit):
-    record = {
-        "title": audit.title,
-        "subtitle": audit.subtitle,
-        "answer": audit.answer,
-        "labels": audit.labels,
-        "provenance": audit.provenance,
-        "models": [
-            {
-                "name": model.name,
-                "accuracy": write_estimate(model.accuracy),
-                "verdicts": [write_verdict(verdict) for verdict in model.verdicts],
-            }
-            for model in audit.models
-        ],
-        "scores": [{**vars(row), "number": write_estimate(row.number)} for row in audit.scores],
-    }
-    arrays = {"inputs": audit.inputs, "truth": audit.truth, "truth_profile": audit.truth_profile}
-    arrays["mean_truth"] = audit.mean_truth
-    for name, band in audit.profiles.items():
-        arrays[f"profile/{name}"] = np.stack([band.mean, band.low, band.high])
-    arrays |= {f"mean_map/{name}": values for name, values in audit.mean_maps.items()}
-    arrays |= {f"map/{name}": values for name, values in audit.maps.items()}
-    read = read_audit(json.loads(json.dumps(record)), arrays)
-    assert (read.models, read.scores) == (audit.models, audit.scores)
-    assert render(build_audit_page(read)) == render(build_audit_page(audit))
+    record = json.loads(json.dumps(audit.to_dict()))
+    read = Audit.from_dict(record, audit.arrays)
+    assert read.models == audit.models
+    assert read.to_dict() == record
+    assert read.html == audit.html == render(build_audit_page(audit))
+
+
+def test_a_record_of_version_0_1_has_the_verdicts_of_the_first_method(audit):
+    record = json.loads(json.dumps(audit.to_dict()))
+    verdicts = [write_verdict(Verdict(question, "yes", "good", ".")) for question in QUESTIONS.values()]
+    for model in record["models"]:
+        for name in ("methods", "recommended", "outputs"):
+            del model[name]
+        model["verdicts"] = verdicts
+    record["scores"].append({**record["scores"][0], "method": "other"})
+    (model,) = Audit.from_dict(record, audit.arrays).models
+    assert [(method.name, len(list(method.verdicts))) for method in model.methods] == [("LSTM", 3), ("other", 0)]
+    assert model.methods[0].verdicts.across_runs.question == QUESTIONS["across_runs"]
+    assert model.methods[0].seconds is model.methods[0].passes is None
+    assert model.recommended == "LSTM"
 
 
 def test_without_truth_nothing_is_outlined(audit):
-    blind = dataclasses.replace(audit, truth=None, truth_profile=None, mean_truth=None)
+    blind = dataclasses.replace(audit, arrays={k: v for k, v in audit.arrays.items() if "truth" not in k})
     galleries = [piece for s in build_audit_page(blind).sections for piece in s.pieces if isinstance(piece, Gallery)]
     panels = [panel for gallery in galleries for _, row in gallery.rows for panel in row]
     assert {panel.outline for panel in panels} == {""}
     assert [panel.caption for panel in galleries[1].rows[0][1]] == ["input", "LSTM"]
 
 
-def test_rows_of_one_metric_stand_together(audit):
-    row = audit.scores[0]
-    other = dataclasses.replace(row, number=dataclasses.replace(row.number, name="AUROC"))
-    table = build_audit_page(dataclasses.replace(audit, scores=(row, other, row))).sections[3].pieces[0]
+def test_rows_of_one_metric_are_grouped(audit):
+    (model,) = audit.models
+    number = model.methods[0].scores[0]
+    scores = (number, dataclasses.replace(number, name="AUROC"), number)
+    methods = (dataclasses.replace(model.methods[0], scores=scores),)
+    models = (dataclasses.replace(model, methods=methods),)
+    table = build_audit_page(dataclasses.replace(audit, models=models)).sections[3].pieces[0]
     assert [(group.name, len(group.rows)) for group in table.groups] == [("LSTM", 2), ("AUROC", 1)]
 
 
 def test_models_stand_side_by_side_for_each_question(audit):
     (model,) = audit.models
-    other = dataclasses.replace(model.verdicts[0], question="Why?")
-    models = tuple(dataclasses.replace(model, name=name, verdicts=(*model.verdicts, other)) for name in ("a", "b"))
+    (verdict,) = model.verdicts
+    verdicts = Verdicts(down_to_input=verdict, across_runs=dataclasses.replace(verdict, question="Why?"))
+    methods = (dataclasses.replace(model.methods[0], verdicts=verdicts),)
+    models = tuple(dataclasses.replace(model, name=name, methods=methods) for name in ("a", "b"))
     first, second = build_audit_page(dataclasses.replace(audit, models=models)).sections[0].pieces
     assert [card.subject for card in first.cards] == [card.subject for card in second.cards] == ["a", "b"]
     assert {card.verdict.question for card in second.cards} == {"Why?"}
@@ -98,12 +96,9 @@ def test_words_have_colours_and_are_never_markup():
     assert 'class="token truth"' in html
 
 
-def test_texts_come_back_from_json(audit):
+def test_texts_come_back_from_json():
     text = of_texts()
-    record = {"title": "", "subtitle": "", "answer": "", "labels": ["a", "b"], "provenance": {}}
-    record |= {"models": [], "scores": [], "texts": [asdict(one) for one in text.texts]}
-    read = read_audit(json.loads(json.dumps(record)), {"inputs": text.inputs, "map/LSTM": text.maps["LSTM"]})
-    assert read.texts == text.texts
+    assert Audit.from_dict(json.loads(json.dumps(text.to_dict())), text.arrays).texts == text.texts
 
 
 def test_features_are_named_where_there_is_room_and_names_are_never_markup(audit):
@@ -120,9 +115,5 @@ def test_features_are_named_where_there_is_room_and_names_are_never_markup(audit
     assert {panel.rows for panel in panels} == {names}
     assert {panel.ends for panel in panels} == {("step 1", "12")}
     assert HOSTILE not in render(page)
-    read = read_audit(
-        {"title": "", "subtitle": "", "answer": "", "labels": (), "provenance": {}, "models": (), "scores": ()}
-        | {"features": names},
-        {"inputs": audit.inputs},
-    )
-    assert read.features == names
+    record = json.loads(json.dumps(dataclasses.replace(audit, features=names).to_dict()))
+    assert Audit.from_dict(record, audit.arrays).features == names

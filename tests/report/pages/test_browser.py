@@ -5,10 +5,12 @@ import shutil
 
 import pytest
 
+from perdure.audit.path import PathReport
+from perdure.audit.reproduction import Reproduction
 from perdure.report.pages.audit import build_audit_page
 from perdure.report.pages.page import render
-from perdure.report.pages.paths import build_paths_page, read_paths
-from perdure.report.pages.reproduction import build_reproduction_page, read_reproduction
+from perdure.report.pages.paths import build_paths_page
+from perdure.report.pages.reproduction import build_reproduction_page
 from tests.report.conftest import HOSTILE, of_images, of_texts, picture
 from tests.report.third import paths, reproduction
 
@@ -136,10 +138,10 @@ def test_images_have_pixels_and_an_outline(browser, tmp_path):
 
 THIRD = {
     "retrained": lambda name: build_reproduction_page(
-        read_reproduction(*reproduction(runs=3, methods=(name,), samples=30, types=(name, "b"), name=name))
+        Reproduction.from_dict(*reproduction(runs=3, methods=(name,), samples=30, types=(name, "b"), name=name))
     ),
     "paths": lambda name: build_paths_page(
-        read_paths(*paths(kinds=("linear", "valley"), methods=(name,), points=5, types=(name, "b")))
+        PathReport.from_dict(*paths(kinds=("linear", "valley"), methods=(name,), points=5, types=(name, "b")))
     ),
 }
 

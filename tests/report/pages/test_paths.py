@@ -2,9 +2,10 @@ import json
 
 import pytest
 
+from perdure.audit.path import PathReport
 from perdure.report.charts.path_curves import SmallCharts
 from perdure.report.pages.page import render
-from perdure.report.pages.paths import build_paths_page, read_paths
+from perdure.report.pages.paths import build_paths_page
 from perdure.report.pieces import Prose
 from tests.report.conftest import HOSTILE
 from tests.report.third import KINDS, paths, undrawn
@@ -23,7 +24,7 @@ SECTIONS = [
 
 
 def page_of(record, arrays):
-    return build_paths_page(read_paths(json.loads(json.dumps(record)), arrays))
+    return build_paths_page(PathReport.from_dict(json.loads(json.dumps(record)), arrays))
 
 
 def section(page, title):

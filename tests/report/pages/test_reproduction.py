@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from perdure.audit.reproduction import Reproduction
 from perdure.report.pages.page import render
-from perdure.report.pages.reproduction import build_reproduction_page, read_reproduction
+from perdure.report.pages.reproduction import build_reproduction_page
 from perdure.report.pieces import Folds, Fractions, Numbers
 from tests.report.conftest import HOSTILE
 from tests.report.third import reproduction, undrawn
@@ -25,7 +26,7 @@ SECTIONS = [
 
 
 def page_of(record, arrays):
-    return build_reproduction_page(read_reproduction(json.loads(json.dumps(record)), arrays))
+    return build_reproduction_page(Reproduction.from_dict(json.loads(json.dumps(record)), arrays))
 
 
 def section(page, title):

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict
-from perdure.core.spec import slug
+from perdure.audit.reproduction import Reproduction
+from perdure.core.estimate import Estimate
 from perdure.report.charts.clusters import ClusterScan, compute_moved_fraction, draw_cluster_panels, draw_cluster_scan
 from perdure.report.charts.figure import draw_picture
 from perdure.report.charts.heatmap import draw_colour_scale
 from perdure.report.charts.matrix import Matrices, draw_agreement_matrix, find_agreement_limits, order_by_similarity
 from perdure.report.charts.palette import SERIES
 from perdure.report.charts.violin import draw_violins
-from perdure.report.names import find_original_name, select_prefix, shorten_names
+from perdure.report.names import shorten_names
 from perdure.report.numbers import format_number
 from perdure.report.pages.audit import KEY
 from perdure.report.pages.page import Page, Section
@@ -35,7 +31,7 @@ from perdure.report.pieces import (
     Prose,
 )
 
-__all__ = ["MethodRuns", "ReproductionPicture", "TrainedRun", "build_reproduction_page", "read_reproduction"]
+__all__ = ["build_reproduction_page"]
 
 GUIDE = Prose(
     (
@@ -50,11 +46,11 @@ GUIDE = Prose(
 )
 
 
-def build_reproduction_page(picture: ReproductionPicture) -> Page:
+def build_reproduction_page(picture: Reproduction) -> Page:
     """Build the page of a reproduction.
 
     Args:
-        picture: Data of the page.
+        picture: Comparison of training runs.
 
     Returns:
         Page for `render`.
@@ -74,12 +70,12 @@ def build_reproduction_page(picture: ReproductionPicture) -> Page:
     return Page(picture.title, picture.subtitle, picture.answer, tuple(s for s in sections if s.pieces))
 
 
-def _verdict(picture: ReproductionPicture) -> tuple[Piece, ...]:
+def _verdict(picture: Reproduction) -> tuple[Piece, ...]:
     subject = picture.methods[0].name if picture.methods else ""
     return (Cards((Card(subject, picture.verdict),)),)
 
 
-def _agreements(picture: ReproductionPicture) -> tuple[Piece, ...]:
+def _agreements(picture: Reproduction) -> tuple[Piece, ...]:
     """Group the methods by measure."""
     groups: dict[str, list[tuple[str, Estimate]]] = {}
     for method, number in picture.agreements:
@@ -92,7 +88,7 @@ def _numbers(groups: dict[str, list[tuple[str, Estimate]]], owner: str) -> tuple
     return (Numbers(made, owner),) if made else ()
 
 
-def _matrices(picture: ReproductionPicture) -> tuple[Piece, ...]:
+def _matrices(picture: Reproduction) -> tuple[Piece, ...]:
     """Draw every measure of every method, and equal predictions, in one order with one colour scale."""
     rows: dict[str, list[tuple[str, np.ndarray]]] = {}
     for method in picture.methods:
@@ -121,7 +117,7 @@ def _matrices(picture: ReproductionPicture) -> tuple[Piece, ...]:
     return (Matrices(drawings, draw_colour_scale(scale, "agreement of two runs"), note),)
 
 
-def _clusters(picture: ReproductionPicture) -> tuple[Piece, ...]:
+def _clusters(picture: Reproduction) -> tuple[Piece, ...]:
     names = [run.name for run in picture.runs]
     drawings = tuple(
         (method.name, _scatter(method.name, method.points, method.clusters, names))
@@ -133,7 +129,7 @@ def _clusters(picture: ReproductionPicture) -> tuple[Piece, ...]:
         "colour and marker are its cluster in the run of the panel. Outlined dots are in another cluster than in "
         "the first run. Only a subset of many samples is drawn; the percentages count all."
     )
-    scans = {method.name: method.scan for method in picture.methods if method.scan is not None}
+    scans = {method.name: ClusterScan(**vars(method.scan)) for method in picture.methods if method.scan is not None}
     if not scans:
         return (Folds(drawings, note),) if drawings else ()
     caption = "Number of clusters; the ring marks the chosen number. " + " ".join(
@@ -157,7 +153,7 @@ def _percent(fraction: float) -> str:
     return format_number(100 * float(fraction), "%")
 
 
-def _types(picture: ReproductionPicture) -> tuple[Piece, ...]:
+def _types(picture: Reproduction) -> tuple[Piece, ...]:
     drawings = tuple(
         (method.name, _violins(method.name, method.top, method.top_types, SERIES[i % len(SERIES)]))
         for i, method in enumerate(picture.methods)
@@ -176,7 +172,7 @@ def _violins(method: str, values: np.ndarray, types: tuple[str, ...], colour: st
     return draw_picture(partial(draw_violins, values, types, colour, f"value by {method}"), alt)
 
 
-def _variance(picture: ReproductionPicture) -> tuple[Piece, ...]:
+def _variance(picture: Reproduction) -> tuple[Piece, ...]:
     parts = tuple((part, fraction, SERIES[i % len(SERIES)]) for i, (part, fraction) in enumerate(picture.variance))
     note = (
         "Fractions of the variance of the ranks of types. The first part is common to all methods and runs; the part "
@@ -186,132 +182,17 @@ def _variance(picture: ReproductionPicture) -> tuple[Piece, ...]:
     return (Fractions(parts, note),) if parts else ()
 
 
-def _remedies(picture: ReproductionPicture) -> tuple[Piece, ...]:
+def _remedies(picture: Reproduction) -> tuple[Piece, ...]:
     groups: dict[str, list[tuple[str, Estimate]]] = {}
     for method, remedy, number in picture.remedies:
         groups.setdefault(f"{method} · {number.name}", []).append((remedy, number))
     return _numbers(groups, "remedy")
 
 
-def _accuracies(picture: ReproductionPicture) -> tuple[Piece, ...]:
+def _accuracies(picture: Reproduction) -> tuple[Piece, ...]:
     short = shorten_names([run.name for run in picture.runs])
     rows = tuple(
         (run.name if run.name.endswith(suffix) else f"{suffix} · {run.name}", run.accuracy)
         for suffix, run in zip(short, picture.runs, strict=True)
     )
     return (Numbers((NumberGroup(rows[0][1].name, rows),), "run"),) if rows else ()
-
-
-@dataclass(frozen=True)
-class TrainedRun:
-    """A run with the accuracy of its model."""
-
-    name: str
-    accuracy: Estimate
-
-
-@dataclass(frozen=True, eq=False)
-class MethodRuns:
-    """The explanations of all runs by one method.
-
-    Args:
-        name: Name of the method.
-        pairs: Agreement of each pair of runs, by measure; NaN on the diagonal.
-        points: Samples on the first two principal axes of the vectors of the first run; None when unknown.
-        clusters: Clusters of the samples in each run, matched to those of the first run.
-        scan: Choice of the number of clusters.
-        top: Values of the most important types in each run; NaN where absent.
-        top_types: Names of the most important types.
-    """
-
-    name: str
-    pairs: Mapping[str, Float[np.ndarray, "run run"]]
-    points: Float[np.ndarray, "sample 2"] | None = None
-    clusters: Int[np.ndarray, "run sample"] | None = None
-    scan: ClusterScan | None = None
-    top: Float[np.ndarray, "run sample type"] | None = None
-    top_types: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class ReproductionPicture:
-    """The data of the page of a reproduction.
-
-    Args:
-        title: Main heading.
-        subtitle: Model, data and number of runs.
-        answer: Result in one sentence.
-        runs: Runs in the order of all arrays.
-        methods: Methods in the order of the page.
-        verdict: Verdict of reproducibility of the first method.
-        agreements: Method and number; the name of the number is the measure.
-        alike: Fraction of samples for which two runs predict the same class.
-        alike_pairs: Fraction of equal predictions of each pair.
-        variance: Fraction of the variance of ranks by part; empty with one method.
-        remedies: Method, remedy and resulting agreement.
-        provenance: Provenance, possibly nested.
-    """
-
-    title: str
-    subtitle: str
-    answer: str
-    runs: tuple[TrainedRun, ...]
-    methods: tuple[MethodRuns, ...]
-    verdict: Verdict
-    agreements: tuple[tuple[str, Estimate], ...]
-    alike: Estimate
-    alike_pairs: Float[np.ndarray, "run run"] | None
-    variance: tuple[tuple[str, float], ...]
-    remedies: tuple[tuple[str, str, Estimate], ...]
-    provenance: Mapping[str, Any]
-
-
-def read_reproduction(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> ReproductionPicture:
-    """Read the data of a page from the JSON record and the arrays of a reproduction.
-
-    Args:
-        record: Title, subtitle, answer, runs (name, accuracy), methods, verdict, agreements (method, number), alike,
-            clusters by method, variance (part, share), remedies (method, remedy, number), types and provenance.
-        arrays: Array `alike`, and for each method `pairs/METHOD/MEASURE`, `points/METHOD`, `cluster/METHOD`,
-            `top/METHOD` and `top_types/METHOD`.
-
-    Returns:
-        All data of the page.
-    """
-    return ReproductionPicture(
-        title=record["title"],
-        subtitle=record["subtitle"],
-        answer=record["answer"],
-        runs=tuple(TrainedRun(run["name"], read_estimate(run["accuracy"])) for run in record["runs"]),
-        methods=tuple(_method(name, record, arrays) for name in record["methods"]),
-        verdict=read_verdict(record["verdict"]),
-        agreements=tuple((row["method"], read_estimate(row["number"])) for row in record["agreements"]),
-        alike=read_estimate(record["alike"]),
-        alike_pairs=arrays.get("alike"),
-        variance=tuple((row["part"], row["share"]) for row in record.get("variance", ())),
-        remedies=tuple((r["method"], r["remedy"], read_estimate(r["number"])) for r in record.get("remedies", ())),
-        provenance=record["provenance"],
-    )
-
-
-def _method(name: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> MethodRuns:
-    folder = slug(name)
-    measures = [row["number"]["name"] for row in record["agreements"]]
-    scan, types = record.get("clusters", {}).get(name), arrays.get(f"top_types/{folder}", ())
-    return MethodRuns(
-        name=name,
-        pairs={
-            find_original_name(measure, measures): values
-            for measure, values in select_prefix(f"pairs/{folder}/", arrays).items()
-        },
-        points=arrays.get(f"points/{folder}"),
-        clusters=arrays.get(f"cluster/{folder}"),
-        scan=None if scan is None else _scan(scan),
-        top=arrays.get(f"top/{folder}"),
-        top_types=tuple(record["types"][int(i)] for i in types),
-    )
-
-
-def _scan(record: Mapping[str, Any]) -> ClusterScan:
-    counts, silhouettes, inertias = (tuple(record[name]) for name in ("counts", "silhouettes", "inertias"))
-    return ClusterScan(record["count"], record["reason"], counts, silhouettes, inertias)

@@ -1,4 +1,4 @@
-"""What an audit asks of data of one kind."""
+"""Methods and metrics that suit series, texts and images."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from perdure.metrics.parameter_randomisation import ParameterRandomisation
 from perdure.metrics.sensitivity_n import SensitivityN
 from perdure.ops.position import Granularity
 
-__all__ = ["IMAGES", "SERIES", "TEXTS", "Kind", "kind_of"]
+__all__ = ["IMAGES", "SERIES", "TEXTS", "Modality", "find_modality"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class Modality:
     """A kind of data.
 
     Args:
-        methods: attribution methods that an audit uses when none is named.
-        in_time: whether the inputs have an order in time, so that explanations can vanish.
-        granularity: what is one input: each number, or all numbers of a word or pixel together.
+        methods: Default attribution methods of an audit.
+        in_time: Whether the inputs have an order in time, so that explanations can vanish.
+        granularity: Size of an element: each number, or all numbers of a word or pixel together.
     """
 
     methods: tuple[str, ...]
@@ -32,46 +32,46 @@ class Kind:
 
     @property
     def curves(self) -> tuple[Metric, ...]:
-        """Judges of all methods that ask the model a few times, as fine as their means over some samples need."""
+        """Metrics of all methods with few forward passes; their resolution suits means over some samples."""
         return Insertion(points=16, granularity=self.granularity), Deletion(points=16, granularity=self.granularity)
 
     @property
-    def close(self) -> tuple[Metric, ...]:
-        """All judges of the second verdict."""
+    def faithfulness(self) -> tuple[Metric, ...]:
+        """All metrics of the verdict down to the input."""
         sensitivity = SensitivityN(masks=24, points=2, granularity=self.granularity)
         return *self.curves, sensitivity, ParameterRandomisation(stages=3, granularity=self.granularity)
 
 
-SERIES = Kind(("saliency", "integrated_gradients:steps=32"), True, "element")
-TEXTS = Kind(("input_x_gradient", "integrated_gradients:steps=32"), True, "position")
-IMAGES = Kind(("integrated_gradients:steps=32", "grad_cam"), False, "position")
+SERIES = Modality(("saliency", "integrated_gradients:steps=32"), True, "element")
+TEXTS = Modality(("input_x_gradient", "integrated_gradients:steps=32"), True, "position")
+IMAGES = Modality(("integrated_gradients:steps=32", "grad_cam"), False, "position")
 
 
-def kind_of(batch: Batch) -> Kind:
-    """Tell what kind of data a batch holds by the shape of its inputs.
+def find_modality(batch: Batch) -> Modality:
+    """Find the modality of a batch by the shape of its inputs.
 
     Args:
-        batch: the samples.
+        batch: Samples of any modality.
 
     Returns:
-        The kind; series of a single step have no order in time.
+        Modality; series of a single step have no order in time.
 
     Raises:
-        UnsupportedError: for a table, or any other shape.
+        UnsupportedError: For a table, or any other shape.
 
     Example:
         >>> import torch
-        >>> kind_of(Batch(torch.zeros(2, 3, 8, 8), torch.zeros(2).long())).in_time
+        >>> find_modality(Batch(torch.zeros(2, 3, 8, 8), torch.zeros(2).long())).in_time
         False
     """
     if batch.inputs.ndim == 2 and not batch.inputs.is_floating_point():
         return TEXTS
     if batch.inputs.ndim == 3 and batch.inputs.shape[1] == 1:
         return replace(SERIES, in_time=False)
-    kinds = {3: SERIES, 4: IMAGES}
-    if batch.inputs.ndim not in kinds:
+    modalities = {3: SERIES, 4: IMAGES}
+    if batch.inputs.ndim not in modalities:
         raise UnsupportedError(
-            f"the audit does not know inputs of shape {tuple(batch.inputs.shape)}",
+            f"the audit does not support inputs of shape {tuple(batch.inputs.shape)}",
             "give series (batch, time, feature), images (batch, channel, row, column) or token ids (batch, time)",
         )
-    return kinds[batch.inputs.ndim]
+    return modalities[batch.inputs.ndim]

@@ -1,4 +1,4 @@
-"""What the page of an ensemble shows, as plain arrays."""
+"""Clusters and arrays of the explanations of an ensemble."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ COUNTS = range(2, 20)
 """Numbers of clusters to try, as in the paper."""
 
 TYPES = 6
-"""Types whose values are shown."""
+"""Number of types whose values are shown."""
 
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """Clusters of samples by what the first run says of them.
+    """Clusters of samples by their explanations in the first run.
 
     Args:
-        count: how many; 1 when there are too few different explanations for any.
-        reason: why so many, in words.
-        scan: what was tried; None when nothing could be.
+        count: Number of clusters; 1 when there are too few different explanations for any.
+        reason: Reason for this number.
+        scan: Tried numbers; None when none was possible.
     """
 
     count: int
@@ -39,7 +39,7 @@ class Clusters:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Give plain data for the record: the counts that have a silhouette, with silhouettes and inertias."""
+        """Plain data for the record: the counts that have a silhouette, with silhouettes and inertias."""
         widths = {} if self.scan is None else self.scan.silhouettes
         counts = [count for count, width in widths.items() if width == width]
         inertias = [] if self.scan is None else [self.scan.clusterings[count].inertia for count in counts]
@@ -57,11 +57,11 @@ def choose_clusters(values: Tensor, method: str) -> Clusters:
     """Choose the number of clusters by the silhouettes of the first run.
 
     Args:
-        values: its vectors, one per sample.
-        method: that made them, for the warning.
+        values: Vectors of this run, one per sample.
+        method: Method of the vectors, for the warning.
 
     Returns:
-        The choice; numbers of clusters that are not below that of different vectors are left out with a warning.
+        The choice; numbers of clusters that are not below the number of different vectors are left out with a warning.
     """
     different = len(torch.unique(values, dim=0))
     counts = [count for count in COUNTS if count < different]
@@ -73,42 +73,42 @@ def choose_clusters(values: Tensor, method: str) -> Clusters:
         )
     if not counts:
         return Clusters(1, f"there are only {different} different explanations", None)
-    found = scan_cluster_counts(values, counts, SEED)
-    return Clusters(found.chosen, found.reason, found)
+    scan = scan_cluster_counts(values, counts, SEED)
+    return Clusters(scan.chosen, scan.reason, scan)
 
 
 def collect_ensemble_arrays(runs: Sequence[RunExplanations], clusters: Clusters, method: str) -> dict[str, np.ndarray]:
     """Collect the arrays of one method.
 
     Args:
-        runs: what each says.
-        clusters: the number of clusters.
-        method: name of the folder of the method, behind which the arrays are named.
+        runs: Explanations of each run.
+        clusters: Number of clusters.
+        method: Folder of the method, for the names of the arrays.
 
     Returns:
-        The first run's vectors in the plane of their two main directions, the clusters of all runs under the numbers
-        of the first, and the values of the most important types, NaN where one does not occur.
+        The vectors of the first run on their two principal axes, the clusters of all runs with the numbers of the
+        first run, and the values of the most important types, NaN where one does not occur.
     """
     values = torch.stack([run.vectors.values for run in runs])
     present = runs[0].vectors.present
     top = find_important_types(values)
     return {
-        f"points/{method}": _plane(values[0]),
-        f"cluster/{method}": _clusters(values, clusters.count).numpy(),
+        f"points/{method}": _project(values[0]),
+        f"cluster/{method}": _match_clusters(values, clusters.count).numpy(),
         f"top/{method}": values[:, :, top].masked_fill(~present[:, top], torch.nan).numpy(),
         f"top_types/{method}": top.numpy(),
     }
 
 
 def find_important_types(values: Tensor, count: int = TYPES) -> Tensor:
-    """Find the types with the largest mean absolute values, each run and sample having the same say.
+    """Find the types with the largest mean absolute values; each run and sample has the same weight.
 
     Args:
-        values: (run, sample, type).
-        count: how many at most.
+        values: Vectors with shape (run, sample, type).
+        count: Maximum number of types.
 
     Returns:
-        Their numbers, the most important first.
+        Indices of the types, the most important first.
 
     Example:
         >>> find_important_types(torch.tensor([[[0.0, -9.0, 1.0]], [[0.0, -0.9, 0.1]]]), 2).tolist()
@@ -119,19 +119,19 @@ def find_important_types(values: Tensor, count: int = TYPES) -> Tensor:
     return mean.argsort(descending=True, stable=True)[:count]
 
 
-def _plane(values: Tensor) -> np.ndarray:
+def _project(values: Tensor) -> np.ndarray:
     from sklearn.decomposition import PCA
 
     rows = values.double().numpy()
     directions = min(2, *rows.shape)
     if (rows == rows[0]).all():  # nothing varies, and PCA would divide by that
         return np.zeros((len(rows), 2))
-    found = PCA(directions, svd_solver="full").fit_transform(rows)
-    return np.pad(found, ((0, 0), (0, 2 - directions)))
+    projected = PCA(directions, svd_solver="full").fit_transform(rows)
+    return np.pad(projected, ((0, 0), (0, 2 - directions)))
 
 
-def _clusters(values: Tensor, count: int) -> Tensor:
+def _match_clusters(values: Tensor, count: int) -> Tensor:
     if count == 1:
         return torch.zeros(values.shape[:2], dtype=torch.long)
-    labels = [cluster_vectors(one, count, SEED).label for one in values]
+    labels = [cluster_vectors(vectors, count, SEED).label for vectors in values]
     return torch.stack([labels[0], *(match_clusters(label, labels[0]) for label in labels[1:])])

@@ -1,0 +1,282 @@
+"""The typed result of an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from perdure.core.batch import Text
+from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict, write_estimate, write_verdict
+from perdure.records.record import write_record
+
+__all__ = ["QUESTIONS", "Audit", "AuditedMethod", "AuditedModel", "Result", "Verdicts"]
+
+QUESTIONS: Mapping[str, str] = {
+    "over_time": "Does the explanation reach back in time?",
+    "down_to_input": "Does the map show what the prediction needs, down to the input?",
+    "across_runs": "Would a retrained model be explained the same way?",
+}
+"""The question of each verdict."""
+
+VERSION = 2
+"""Version of the layout of `audit.json`; records of perdure 0.1 have none."""
+
+
+class Result:
+    """A result that writes itself as JSON, arrays and a page."""
+
+    kind: ClassVar[Literal["audit", "reproduce", "path"]]
+    arrays: Mapping[str, np.ndarray]
+
+    answer: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain data, as the JSON file contains it."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """Return the kind of result with its answer."""
+        return f"{type(self).__name__}({self.answer!r})"
+
+    @property
+    def html(self) -> str:
+        """The page as self-contained HTML."""
+        from perdure.report.pages.write import render_result
+
+        return render_result(self)
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the record, its arrays and the page.
+
+        Args:
+            folder: Folder for `KIND.json`, `KIND.npz` and `report.html`, where KIND is audit, reproduce or path.
+
+        Returns:
+            The path of the page.
+
+        Raises:
+            RunFolderError: When the system cannot write.
+        """
+        from perdure.report.pages.write import write_page
+
+        folder = Path(folder)
+        write_record(folder, self.kind, self.to_dict(), self.arrays)
+        return write_page(folder, self)
+
+    def _repr_html_(self) -> str:
+        """Draw the page in a notebook, in a frame of its style."""
+        from perdure.report.show import Rendering
+
+        return Rendering(self.html)._repr_html_()
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The answers to the three questions; None where a question was not tested for a method.
+
+    Args:
+        over_time: Whether the explanation reaches back in time; None for data without an order in time.
+        down_to_input: Whether the map shows what the prediction needs.
+        across_runs: Whether a retrained model would be explained the same way.
+    """
+
+    over_time: Verdict | None = None
+    down_to_input: Verdict | None = None
+    across_runs: Verdict | None = None
+
+    def __iter__(self) -> Any:
+        """Iterate over the verdicts that exist, in the order of the page."""
+        return (verdict for verdict in (self.over_time, self.down_to_input, self.across_runs) if verdict is not None)
+
+
+@dataclass(frozen=True)
+class AuditedMethod:
+    """The scores of one method on one model.
+
+    Args:
+        name: Registry name of the method, with settings.
+        scores: Means over the samples; the name of each is its metric.
+        verdicts: Verdicts on the maps of the method; today those of the first method, none for the others.
+        passes: Samples sent forward and backward through the model for the maps; None in records of 0.1.
+        seconds: Wall time of the maps; None in records of 0.1.
+    """
+
+    name: str
+    scores: tuple[Estimate, ...]
+    verdicts: Verdicts = Verdicts()
+    passes: int | None = None
+    seconds: float | None = None
+
+    @property
+    def is_trustworthy(self) -> bool:
+        """Whether the map shows what the prediction needs, and no other verdict is bad."""
+        down = self.verdicts.down_to_input
+        return down is not None and down.answer == "yes" and all(verdict.level != "bad" for verdict in self.verdicts)
+
+
+@dataclass(frozen=True)
+class AuditedModel:
+    """A model with its accuracy and methods.
+
+    Args:
+        name: Name of the model.
+        accuracy: Accuracy on all test samples.
+        methods: Methods in the order of the settings; a last one may be the occlusion that locates the evidence in
+            time where the data has no truth.
+        outputs: Declaration of the outputs of the model, such as "logits"; None in records of 0.1.
+    """
+
+    name: str
+    accuracy: Estimate
+    methods: tuple[AuditedMethod, ...]
+    outputs: str | None = None
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts on the first method, in the order of the page."""
+        return tuple(self.methods[0].verdicts) if self.methods else ()
+
+    @property
+    def recommended(self) -> str | None:
+        """Name of the first method whose map shows what the prediction needs while no other verdict is bad, or None.
+
+        Only methods with verdicts count, which is today the first one.
+        """
+        return next((method.name for method in self.methods if method.is_trustworthy), None)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Result):
+    """The result of an audit: verdicts and scores of the methods on each model.
+
+    Args:
+        title: Names of the models.
+        subtitle: Data, method and number of samples.
+        answer: Result in one sentence per model.
+        models: Models in the order of the page.
+        labels: Title of each shown sample.
+        provenance: Settings and versions, possibly nested.
+        arrays: `inputs` of the shown samples, and when known `truth`, `truth_profile` and `mean_truth`; for each model
+            `map/NAME`, and for data in time `profile/NAME` (mean, low, high) and `mean_map/NAME`.
+        features: Names of the features of series; empty for none.
+        texts: Texts of the token ids.
+    """
+
+    kind: ClassVar[Literal["audit"]] = "audit"
+
+    title: str
+    subtitle: str
+    answer: str
+    models: tuple[AuditedModel, ...]
+    labels: tuple[str, ...]
+    provenance: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+    features: tuple[str, ...] = ()
+    texts: tuple[Text, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the audit as plain data.
+
+        Returns:
+            Title, subtitle, answer, models (name, accuracy, recommended, methods, and the verdicts of the first
+            method as a list), scores by model and method, and what the page shows of the samples.
+        """
+        return {
+            "version": VERSION,
+            "title": self.title,
+            "subtitle": self.subtitle,
+            "answer": self.answer,
+            "models": [_write_model(model) for model in self.models],
+            "scores": [
+                {"model": model.name, "method": method.name, "number": write_estimate(number)}
+                for model in self.models
+                for method in model.methods
+                for number in method.scores
+            ],
+            "labels": list(self.labels),
+            "features": list(self.features),
+            "texts": [asdict(text) for text in self.texts],
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Audit:
+        """Read an audit from what `to_dict` wrote, or perdure 0.1.
+
+        Args:
+            record: Plain data of `audit.json`.
+            arrays: Arrays of `audit.npz`.
+
+        Returns:
+            The audit.
+        """
+        return cls(
+            title=record["title"],
+            subtitle=record["subtitle"],
+            answer=record["answer"],
+            models=tuple(_read_model(model, record["scores"]) for model in record["models"]),
+            labels=tuple(record["labels"]),
+            provenance=record["provenance"],
+            arrays=arrays,
+            features=tuple(record.get("features", ())),
+            texts=tuple(
+                Text(text["text"], tuple(map(tuple, text["spans"])), text["pieces"]) for text in record.get("texts", ())
+            ),
+        )
+
+
+def _write_model(model: AuditedModel) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "outputs": model.outputs,
+        "accuracy": write_estimate(model.accuracy),
+        "recommended": model.recommended,
+        "verdicts": [write_verdict(verdict) for verdict in model.verdicts],
+        "methods": [
+            {
+                "name": method.name,
+                "seconds": method.seconds,
+                "passes": method.passes,
+                "verdicts": {
+                    name: None if verdict is None else write_verdict(verdict)
+                    for name, verdict in vars(method.verdicts).items()
+                },
+            }
+            for method in model.methods
+        ],
+    }
+
+
+def _read_model(record: Mapping[str, Any], scores: list[Mapping[str, Any]]) -> AuditedModel:
+    rows: dict[str, list[Estimate]] = {}
+    for row in scores:
+        if row["model"] == record["name"]:
+            rows.setdefault(row["method"], []).append(read_estimate(row["number"]))
+    methods = record.get("methods")
+    if methods is None:  # perdure 0.1 stored the verdicts on the first method only
+        first = next(iter(rows), "")
+        verdicts = _sort_verdicts([read_verdict(verdict) for verdict in record["verdicts"]])
+        methods = [{"name": name, "verdicts": verdicts if name == first else Verdicts()} for name in rows or (first,)]
+    return AuditedModel(
+        record["name"],
+        read_estimate(record["accuracy"]),
+        tuple(_read_method(method, tuple(rows.get(method["name"], ()))) for method in methods),
+        record.get("outputs"),
+    )
+
+
+def _read_method(record: Mapping[str, Any], scores: tuple[Estimate, ...]) -> AuditedMethod:
+    verdicts = record["verdicts"]
+    if not isinstance(verdicts, Verdicts):
+        verdicts = Verdicts(**{name: value and read_verdict(value) for name, value in verdicts.items()})
+    return AuditedMethod(record["name"], scores, verdicts, record.get("passes"), record.get("seconds"))
+
+
+def _sort_verdicts(verdicts: list[Verdict]) -> Verdicts:
+    """Find the fields of the verdicts of perdure 0.1, which are a list."""
+    fields = {question: name for name, question in QUESTIONS.items()}
+    return Verdicts(**{fields[verdict.question]: verdict for verdict in verdicts})

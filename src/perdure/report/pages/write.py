@@ -1,0 +1,106 @@
+"""Write the page of a result, or of what its run folder contains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perdure.audit.path import PathReport
+from perdure.audit.reproduction import Reproduction
+from perdure.audit.result import Audit, Result
+from perdure.core.errors import RunFolderError
+from perdure.records.files import write_text
+from perdure.records.record import damage_errors, read_record
+from perdure.records.run import read_run
+from perdure.report.pages.audit import build_audit_page
+from perdure.report.pages.page import Page, render
+from perdure.report.pages.paths import build_paths_page
+from perdure.report.pages.reproduction import build_reproduction_page
+
+__all__ = ["KINDS", "find_kind", "read_result", "render_result", "write_page"]
+
+KINDS: Mapping[str, type[Audit | Reproduction | PathReport]] = {
+    "audit": Audit,
+    "reproduce": Reproduction,
+    "path": PathReport,
+}
+"""The results with a page, by the name of their files KIND.json and KIND.npz."""
+
+
+def write_page(folder: Path, result: Result | None = None) -> Path:
+    """Write the page of a result.
+
+    Args:
+        folder: Folder of the result; the page is `report.html` in it.
+        result: Result to render; None for the one that the folder contains.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunFolderError: When the folder contains no finished record, or a damaged one.
+    """
+    if result is None:
+        kind = find_kind(folder)
+        if kind is None:
+            raise RunFolderError(
+                f"{read_run(folder).path} contains no record of an audit, a reproduction or paths",
+                "give the folder of 'perdure audit', 'perdure reproduce' or 'perdure path'",
+            )
+        record, arrays = read_record(folder, kind)
+        with damage_errors(folder, kind):
+            html = render_result(read_result(kind, record, arrays))
+    else:
+        html = render_result(result)
+    write_text(folder / "report.html", html)
+    return folder / "report.html"
+
+
+def find_kind(folder: Path) -> str | None:
+    """Find the kind of result that a folder contains.
+
+    Args:
+        folder: Folder of a run.
+
+    Returns:
+        A key of `KINDS`, or None.
+    """
+    return next((kind for kind in KINDS if (folder / f"{kind}.json").exists()), None)
+
+
+def read_result(kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Result:
+    """Read a result from its record.
+
+    Args:
+        kind: Key of `KINDS`.
+        record: Plain data.
+        arrays: Arrays by name.
+
+    Returns:
+        The typed result.
+    """
+    return KINDS[kind].from_dict(record, arrays)
+
+
+def render_result(result: Result) -> str:
+    """Render the page of a result.
+
+    Args:
+        result: Audit, reproduction or paths.
+
+    Returns:
+        Self-contained HTML.
+    """
+    return render(_build_page(result))
+
+
+def _build_page(result: Result) -> Page:
+    if isinstance(result, Audit):
+        return build_audit_page(result)
+    if isinstance(result, Reproduction):
+        return build_reproduction_page(result)
+    assert isinstance(result, PathReport)
+    return build_paths_page(result)
