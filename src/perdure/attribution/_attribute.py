@@ -43,7 +43,7 @@ from perdure.ops.sequence import site_mask
 __all__ = ["attribute", "attribute_cached"]
 
 SAMPLES = 256
-"""Most samples as_output at once where no batch size is given."""
+"""Most samples explained at once where no batch size is given."""
 
 DIMS = {2: ("batch", "feature"), 3: ("batch", "time", "feature"), 4: ("batch", "channel", "row", "column")}
 
@@ -269,7 +269,7 @@ def _fields(method: Any) -> dict[str, Any]:
 def _recorded(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return _fields(value) | {"name": name_of(value)}
-    return value.recorded() if isinstance(value, Values) else value
+    return value.to_record() if isinstance(value, Values) else value
 
 
 _version = cache(metadata.version)

@@ -62,8 +62,8 @@ class SmoothGrad:
         """Let the inner method see samples, without noise.
 
         Args:
-            model: that will be as_output.
-            batch: samples like those that will be as_output, of which none should be.
+            model: that will be explained.
+            batch: samples like those that will be explained, of which none should be.
 
         Returns:
             The method for this model; the same one when the inner method needs no samples.

@@ -15,17 +15,17 @@ __all__ = ["Architecture", "HasAttention", "HasEmbedding", "HasSideInputs", "Res
 
 @runtime_checkable
 class HasEmbedding(Protocol):
-    """A model of token ids that can be asked on from their embeddings.
+    """A model of token ids that also accepts their embeddings.
 
     Called with whole numbers (batch, time) it embeds them; called with floats (batch, time, feature) it takes
-    them for embeddings. Explanations ask with embeddings.
+    them for embeddings. Explanations use embeddings.
     """
 
     def embed(self, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time feature"]:
-        """Look tokens up.
+        """Embed tokens.
 
         Args:
-            ids: of the tokens.
+            ids: Token ids.
 
         Returns:
             Their embeddings.
@@ -63,7 +63,7 @@ class Architecture(Protocol):
         """Build the network with weights drawn from a generator; the global random state is left alone.
 
         Args:
-            features: what it reads: features of a step or a row, channels of an image, words of a vocabulary.
+            features: Size of the input: features of a step or a row, channels of an image, words of a vocabulary.
             classes: number of outputs.
             generator: the stream of the weights; the network is made on its device.
 
@@ -75,7 +75,7 @@ class Architecture(Protocol):
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A causal model that can go on from the state it had before a step.
+    """A causal model that can resume from its state before a step.
 
     With it a change at step t costs only the steps from t on.
     """
@@ -99,10 +99,10 @@ class Resumable(Protocol):
         ...
 
     def resume(self, state: Any, x: Tensor) -> Tensor:
-        """Go on from a state.
+        """Resume from a state.
 
         Args:
-            state: of this model, before the first step of x.
+            state: State of this model before the first step of x.
             x: the remaining inputs, shape (copies, batch, rest, feature).
 
         Returns:

@@ -15,7 +15,7 @@ from perdure.core.short_repr import ShortRepr
 __all__ = ["PAD", "SPECIAL", "UNKNOWN", "Batch", "Text", "slice_batch", "split_batch"]
 
 UNKNOWN, PAD = 0, 1
-"""Ids that every vocabulary has: of words that it lacks, and of what stands behind the end of a text."""
+"""Ids of every vocabulary: of unknown words, and of the padding after the end of a text."""
 
 SPECIAL = ("<unk>", "<pad>")
 """How a vocabulary calls these two."""
@@ -51,7 +51,7 @@ class Batch(ShortRepr):
     """Samples, their labels, and the inputs known to matter.
 
     Args:
-        inputs: what the model reads: series (batch, time, feature), images (batch, channel, row, column), a table
+        inputs: Inputs of the model: series (batch, time, feature), images (batch, channel, row, column), a table
             (batch, feature), or the token ids of texts (batch, time) as whole numbers.
         label: the class of each sample.
         mask: true at valid steps; None when every step is valid.
@@ -87,10 +87,10 @@ class Batch(ShortRepr):
 
 
 def slice_batch(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:
-    """Take some samples of a batch.
+    """Select samples of a batch.
 
     Args:
-        batch: where to take from.
+        batch: Samples to select from.
         index: positions, or a slice.
 
     Returns:
@@ -110,10 +110,10 @@ def slice_batch(batch: Batch, index: Sequence[int] | Tensor | slice) -> Batch:
 
 
 def split_batch(batch: Batch, size: int) -> Iterator[Batch]:
-    """Cut a batch into pieces of at most `size` samples, in order.
+    """Split a batch into pieces of at most `size` samples, in order.
 
     Args:
-        batch: what to cut.
+        batch: Samples to split.
         size: samples in each piece; the last may hold fewer.
 
     Yields:

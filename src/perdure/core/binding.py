@@ -1,4 +1,4 @@
-"""Binding: a target learns what its model returns, found on the data where it is not declared, and is checked."""
+"""Bind a target to the kind of outputs of its model, declared or detected on the data, and check it."""
 
 from __future__ import annotations
 
@@ -73,19 +73,19 @@ def outputs_at(
         [[15.0, 15.0]]
     """
 
-    def scaled(factor: float) -> Tensor:
+    def compute(factor: float) -> Tensor:
         few = x[: SAMPLES if factor == 1.0 else PROBED].detach().clone()
-        steps, beside = None if lengths is None else lengths[: len(few)], slice_side(side, slice(len(few)))
+        steps, side_rows = None if lengths is None else lengths[: len(few)], slice_side(side, slice(len(few)))
         with evaluation(model), torch.enable_grad():
             few = few.requires_grad_()
             points = few if factor == 1 else (few + 1) * factor - 1  # zeros are moved too
-            return call_in_batches(model, points, steps, beside, rows)
+            return call_in_batches(model, points, steps, side_rows, rows)
 
-    return scaled
+    return compute
 
 
 def find_outputs(first: Float[Tensor, "sample output"], scaled: Scaled) -> Outputs | None:
-    """Find what a model returns; only where a first look does not decide are more outputs computed.
+    """Find what a model returns; only where the first outputs do not decide are more outputs computed.
 
     Args:
         first: outputs of the first samples.
@@ -166,8 +166,8 @@ def bind_target(target: Target, model: object, batch: int, first: Tensor, scaled
     kind = inner.outputs or declared_outputs(model)
     check_label(inner.label, batch, 2 if kind in ONE else table.shape[1])
     if kind is None:
-        found = find_outputs(table, lambda factor: _table(target, scaled(factor)))
-        kind = _assume(found, table.shape[1], raw=isinstance(inner, Logit))
+        result = find_outputs(table, lambda factor: _table(target, scaled(factor)))
+        kind = _assume(result, table.shape[1], raw=isinstance(inner, Logit))
     else:
         check_outputs(table, kind)
     inner = copy_target(inner, outputs=kind)
@@ -181,7 +181,7 @@ def bind_predicted(model: object, outputs: Tensor, scaled: Scaled) -> Logit:
 
     Args:
         model: its declaration counts, where it has one.
-        outputs: of all samples.
+        outputs: Outputs for all samples.
         scaled: computes more outputs where they are needed.
 
     Returns:
@@ -232,7 +232,7 @@ def _assume(kind: Outputs | None, width: int, *, raw: bool) -> Outputs:
     elif kind == "independent_probabilities":
         _warn(
             "the outputs of the model lie in [0, 1] on these data and do not sum to one, so each is taken as a "
-            f"probability of its own, as it is. To confirm it, {DECLARE.format('independent_probabilities')}; "
+            f"separate probability, as it is. To confirm it, {DECLARE.format('independent_probabilities')}; "
             "otherwise outputs='logits' or 'numbers'.",
             ProbabilityWarning,
         )

@@ -145,7 +145,7 @@ def _name_misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> U
     if isinstance(error, TypeError) and message.startswith(own + "missing"):
         return UnsupportedError(
             f"the model reads more than one input: {message}",
-            "perdure.Adapted(model, given={name: value}) fixes what is not as_output, and tells of padding by "
+            "perdure.Adapted(model, given={name: value}) fixes what is not explained, and passes padding as "
             "mask, attention_mask and other usual names",
         )
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None

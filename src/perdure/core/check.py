@@ -1,4 +1,4 @@
-"""Checks of what a user hands in; each failure names its cause and remedy."""
+"""Checks of arguments; each failure names its cause and remedy."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ __all__ = [
 
 
 def all_finite(x: Tensor) -> bool:
-    """Tell whether a tensor holds neither NaN nor infinity.
+    """Return whether a tensor contains neither NaN nor infinity.
 
-    Either would show in the sum, which is quick; a sum that overflows is looked into.
+    Either makes the sum non-finite, which is quick to compute; only then are all values inspected, as a sum may
+    overflow.
 
     Args:
         x: any floating point tensor.
@@ -54,7 +55,7 @@ def check_inputs(x: Tensor, name: str = "x", rank: int | None = None) -> None:
 
     Args:
         x: the inputs.
-        name: what to call them in a message.
+        name: Noun for messages.
         rank: the number of axes that is needed, None for two or more.
 
     Raises:
@@ -96,7 +97,7 @@ def _other_kind(x: Tensor) -> tuple[str, str] | None:
 
 
 def _floats(x: object) -> str:
-    """Say how to come by floats."""
+    """Suggest how to convert the input to floating point."""
     if not isinstance(x, Tensor):
         return "pass a floating point tensor, torch.as_tensor(x, dtype=torch.float32)"
     if x.is_quantized:
@@ -115,7 +116,7 @@ def check_ids(ids: Tensor, words: int | None = None, name: str = "x") -> None:
     Args:
         ids: the inputs.
         words: the size of the vocabulary; None when it is not known.
-        name: what to call them in a message.
+        name: Noun for messages.
 
     Raises:
         ShapeError: when they are no whole numbers (batch, time).
@@ -123,8 +124,8 @@ def check_ids(ids: Tensor, words: int | None = None, name: str = "x") -> None:
         VocabularyError: when an id is negative or beyond the vocabulary.
     """
     if not isinstance(ids, Tensor) or ids.dtype != torch.int64 or ids.ndim != 2:
-        found = f"{ids.dtype} of shape {tuple(ids.shape)}" if isinstance(ids, Tensor) else type(ids).__name__
-        raise ShapeError(f"{name} is {found}", "pass token ids, int64 of shape (batch, time)")
+        kind = f"{ids.dtype} of shape {tuple(ids.shape)}" if isinstance(ids, Tensor) else type(ids).__name__
+        raise ShapeError(f"{name} is {kind}", "pass token ids, int64 of shape (batch, time)")
     if ids.numel() == 0:
         raise EmptyDataError(f"{name} has shape {tuple(ids.shape)}, so it holds nothing", "pass at least one token")
     bad = (ids < 0) if words is None else (ids < 0) | (ids >= words)
@@ -142,10 +143,10 @@ def check_readable(x: Tensor, name: str = "x") -> None:
 
     Args:
         x: the inputs.
-        name: what to call them in a message.
+        name: Noun for messages.
 
     Raises:
-        DataError: otherwise, as `check_inputs` and `check_ids` say.
+        DataError: otherwise, as in `check_inputs` and `check_ids`.
     """
     whole = isinstance(x, Tensor) and x.dtype == torch.int64
     check_ids(x, name=name) if whole else check_inputs(x, name)
@@ -203,7 +204,7 @@ def check_images(x: Tensor, channels: int, smallest: int = 1) -> None:
 
     Args:
         x: the inputs.
-        channels: of an image.
+        channels: Channels of an image.
         smallest: the fewest rows and columns that a model can read.
 
     Raises:
@@ -270,9 +271,9 @@ def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Check that a setting is one of its choices.
 
     Args:
-        name: of the setting.
-        value: what was given.
-        choices: what can be given.
+        name: Name of the setting.
+        value: Value to check.
+        choices: Allowed values.
 
     Raises:
         SettingError: otherwise.
@@ -301,12 +302,12 @@ def check_counts(**counts: int) -> None:
 
 
 def check_object(thing: object, verb: str, noun: str) -> None:
-    """Check that a thing is an object that can do its work, not its class or something else.
+    """Check that an object has a method, and is not its class.
 
     Args:
-        thing: what was given.
+        thing: Object to check.
         verb: the function that it must have.
-        noun: what to call it.
+        noun: Noun for messages.
 
     Raises:
         SettingError: otherwise.
@@ -329,7 +330,7 @@ def check_generator(generator: object) -> None:
     """Check that a stream of random numbers is one.
 
     Args:
-        generator: what was given; None for a fresh one.
+        generator: Generator to check; None for a fresh one.
 
     Raises:
         SettingError: otherwise.

@@ -142,7 +142,7 @@ def random_state(device: torch.device) -> dict[torch.device, Tensor]:
     """Get the global random state of torch.
 
     Args:
-        device: where code may draw, in addition to the CPU.
+        device: Device whose generator is included, in addition to the CPU.
 
     Returns:
         The state of each device.

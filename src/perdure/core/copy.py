@@ -1,4 +1,4 @@
-"""Copies of models that share nothing with the original; a refusal names the module that cannot be copied."""
+"""Copies of models that share nothing with the original; errors name the module that cannot be copied."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def copy_module(model: Model) -> Model:
 
     Example:
         >>> model = nn.Linear(2, 1)
-        >>> model.last = model(torch.ones(1, 2))  # with its graph, which copy.deepcopy refuses
+        >>> model.last = model(torch.ones(1, 2))  # with its graph, which copy.deepcopy rejects
         >>> bool(copy_module(model)(torch.ones(1, 2)) == model.last)
         True
     """
@@ -73,8 +73,8 @@ def without_graphs(work: Any) -> Any:
         False
     """
     if isinstance(work, nn.Module):
-        held = (item for module in work.modules() for item in _held(vars(module), set()))
-        return copy_module(work) if any(isinstance(item, Tensor) for item in held) else work
+        items = (item for module in work.modules() for item in _special_items(vars(module), set()))
+        return copy_module(work) if any(isinstance(item, Tensor) for item in items) else work
     if is_dataclass(work) and not isinstance(work, type):
         values = {field.name: getattr(work, field.name) for field in fields(work) if field.init}
         new = without_graphs(values)
@@ -90,8 +90,8 @@ def without_graphs(work: Any) -> Any:
 
 def _check_initialised(model: nn.Module) -> None:
     for name, module in model.named_modules():
-        held = (*module.parameters(recurse=False), *module.buffers(recurse=False))
-        if any(is_lazy(value) for value in held):
+        tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+        if any(is_lazy(value) for value in tensors):
             raise UnsupportedError(
                 f"module '{name}' of {type(model).__name__} is lazy and has no weights yet",
                 "run one forward pass before, for example model(x[:1])",
@@ -99,10 +99,10 @@ def _check_initialised(model: nn.Module) -> None:
 
 
 def _substitutes(model: nn.Module) -> dict[int, Any]:
-    """Copy in advance what `deepcopy` refuses; it takes these copies for the objects with their identity."""
+    """Copy in advance what `deepcopy` cannot copy; it takes these copies for the objects with their identity."""
     copies: dict[int, Any] = {}
     for module in model.modules():
-        for item in _held(vars(module), set()):
+        for item in _special_items(vars(module), set()):
             if isinstance(item, Tensor):
                 copies[id(item)] = item.detach().clone()
             elif isinstance(item, torch.Generator):
@@ -112,7 +112,7 @@ def _substitutes(model: nn.Module) -> dict[int, Any]:
     return copies
 
 
-def _held(item: object, seen: set[int]) -> Iterator[Any]:
+def _special_items(item: object, seen: set[int]) -> Iterator[Any]:
     """List the tensors with a graph, generators and locks in containers and plain objects; modules list their own."""
     if id(item) in seen:
         return
@@ -121,12 +121,12 @@ def _held(item: object, seen: set[int]) -> Iterator[Any]:
         yield item
     elif isinstance(item, Mapping):
         for value in item.values():
-            yield from _held(value, seen)
+            yield from _special_items(value, seen)
     elif isinstance(item, list | tuple | set):
         for value in item:
-            yield from _held(value, seen)
+            yield from _special_items(value, seen)
     elif not isinstance(item, nn.Module | Tensor | type) and not callable(item) and hasattr(item, "__dict__"):
-        yield from _held(vars(item), seen)
+        yield from _special_items(vars(item), seen)
 
 
 def _remedy(model: nn.Module) -> str:

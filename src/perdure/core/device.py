@@ -13,10 +13,10 @@ __all__ = ["check_device", "device_of", "devices"]
 
 
 def device_of(model: Callable[..., Tensor]) -> torch.device:
-    """Find where a model lies: the one place that what it is asked has to come to.
+    """Return the device of the model's parameters; inputs must be on it.
 
     Args:
-        model: with its weights on one device.
+        model: Model with its weights on one device.
 
     Returns:
         The device of its first weight, the CPU when it has none.

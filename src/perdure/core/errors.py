@@ -45,8 +45,8 @@ class PerdureError(Exception):
     """Base of every error that a user can mend: a cause and a remedy.
 
     Args:
-        cause: what is wrong, with the values that show it.
-        remedy: what to do about it.
+        cause: Description of the problem, with the values that show it.
+        remedy: Instruction that solves it.
 
     Example:
         >>> print(ShapeError("x has rank 2", "pass (batch, time, feature)"))
@@ -63,7 +63,7 @@ class PerdureError(Exception):
 
 
 class DataError(PerdureError):
-    """A file or array does not hold what was asked of it.
+    """A file or array does not contain the required data.
 
     The message names the file and the row and column, or the array, and what was expected there. Mend the file; nothing
     is read in part.
@@ -129,10 +129,10 @@ class SettingError(PerdureError):
 
 
 class UnsupportedError(PerdureError):
-    """A model or target cannot be explained in the way that was asked.
+    """A model or target cannot be explained in the requested way.
 
     For example Grad-CAM of a network without convolutions, attention of a model that has none, or DeepLIFT of an LSTM,
-    whose sum would be wrong without a word. The message says what can be used instead.
+    whose sum would be wrong without a warning. The message names alternatives.
     """
 
 
@@ -174,8 +174,8 @@ class ConstantScoreError(PerdureError):
 class RunFolderError(PerdureError):
     """A run folder belongs to another run, is not one, or cannot be written.
 
-    A folder holds the results of one configuration. Give another folder with `--out`, or ask with the settings of the
-    run that is there; what is finished in it is never overwritten.
+    A folder holds the results of one configuration. Give another folder with `--out`, or use the settings of the
+    existing run; what is finished in it is never overwritten.
     """
 
 
@@ -196,10 +196,10 @@ class CheckpointError(PerdureError):
 
 
 class PaddingWarning(UserWarning):
-    """A model reads padding as data, since it cannot be told of it.
+    """A model processes padded steps as data because its forward accepts neither lengths nor a mask.
 
     Let its `forward` take `lengths` or `mask`, and stop at the last valid step; a recurrence that reads on to the end
-    of the padding forgets, and its explanations then tell of the padding.
+    of the padding forgets, and its explanations then describe the padding.
     """
 
 
@@ -230,7 +230,7 @@ class ProbabilityWarning(OutputsWarning):
 class CheckpointWarning(UserWarning):
     """The weights of a checkpoint fit a model only under other names.
 
-    The message shows which; where they were not meant for this model, its accuracy tells.
+    The message shows which; where they were not meant for this model, its accuracy shows it.
     """
 
 
@@ -242,14 +242,14 @@ class PartialInputWarning(UserWarning):
 
 
 class CompletenessWarning(UserWarning):
-    """An attribution does not sum to the change of the target within the tolerance that was asked for.
+    """An attribution does not sum to the change of the target within the tolerance that was requested.
 
     The target jumps on the path; the message gives the gap that is left. The map is still the best that was found.
     """
 
 
 class CorruptFileWarning(UserWarning):
-    """Files of a dataset cannot be read and are left out, as was asked.
+    """Files of a dataset cannot be read and are left out, as requested.
 
     The message names them.
     """
@@ -272,18 +272,18 @@ class RenamedWarning(DeprecationWarning):
 
 @contextmanager
 def user_code_errors(error: type[PerdureError], subject: str, remedy: str | Callable[[], str]) -> Iterator[None]:
-    """Run code of others for a while; whatever it raises becomes a named error with its message and its line.
+    """Convert whatever user code raises to a named error with its message and line.
 
     Args:
         error: the name to give it.
-        subject: whose code runs.
-        remedy: what to do about a failure, or a function that finds it out when there is one.
+        subject: Noun for the code that runs.
+        remedy: Instruction after a failure, or a function that finds it out when there is one.
 
     Yields:
         Nothing.
 
     Raises:
-        PerdureError: of the given name; one of our own passes as it is.
+        PerdureError: of the given name; an error of perdure passes unchanged.
 
     Example:
         >>> with user_code_errors(PerdureError, "the model", "mend it"):
@@ -306,14 +306,14 @@ def _short(message: str, most: int = 300) -> str:
 
 
 def _place(raised: BaseException) -> str:
-    """Say where it happened: at the last line that is neither ours nor torch's, which its author cannot mend."""
+    """Locate the error: the last line outside perdure and torch, which the user can change."""
     import torch
 
     if isinstance(raised, SyntaxError) and raised.filename:
         return f" (line {raised.lineno} of {raised.filename})"
     ours = (Path(__file__).parents[1], Path(torch.__file__).parent)
     frames = traceback.extract_tb(raised.__traceback__)[1:]
-    theirs = [frame for frame in frames if not any(Path(frame.filename).is_relative_to(one) for one in ours)]
+    theirs = [frame for frame in frames if not any(Path(frame.filename).is_relative_to(folder) for folder in ours)]
     if not theirs:
         return ""
     line = f": {theirs[-1].line}" if theirs[-1].line else ""

@@ -111,7 +111,7 @@ def read_estimate(record: Mapping[str, Any]) -> Estimate:
 
 
 Level = Literal["good", "warning", "bad", "none"]
-"""How a verdict is to be taken; "none" for an answer that is neither good nor bad."""
+"""Assessment of a verdict; "none" for an answer that is neither good nor bad."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,11 @@ class Verdict:
     `write_verdict` makes it plain data and `read_verdict` reads it back.
 
     Args:
-        question: what was asked.
+        question: Question about the model.
         answer: one word or two, for example "vanishes".
-        level: how the answer is to be taken.
-        sentence: the answer at length, with its most telling number.
-        numbers: what the answer rests on.
+        level: Assessment of the answer.
+        sentence: the answer at length, with its most important number.
+        numbers: Estimates behind the answer.
     """
 
     question: str

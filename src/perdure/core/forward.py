@@ -93,7 +93,7 @@ Side = Mapping[str, Tensor]
 NO_SIDE: Side = MappingProxyType({})
 
 OUTSIDE = ("index out of range in self", "is out of bounds for dimension 0", "Class values must be")
-"""What torch says of an embedding, an index and a one-hot code outside of their table."""
+"""Messages of torch for an embedding, an index and a one-hot code outside of their table."""
 
 
 def side_inputs(model: Callable[..., Tensor], x: Tensor, lengths: Tensor | None = None) -> Side:
@@ -157,7 +157,7 @@ def call_model(
 
     Raises:
         ShapeError: when there is not one row of outputs for each row of inputs.
-        LengthError: when the model wants the samples sorted by length.
+        LengthError: when the model requires samples sorted by length.
         UnsupportedError: when the model returns no tensor, looks a number up that its table does not have, or has
             weights made in inference mode that are differentiated.
 
@@ -172,7 +172,7 @@ def call_model(
     try:
         outputs = model(x.clone(), **named)
     except (IndexError, RuntimeError, ValueError) as error:
-        known = _named(error)
+        known = _name_error(error)
         if known is None:
             raise
         raise known from error
@@ -213,12 +213,12 @@ def call_in_batches(
     )
 
 
-def _named(error: Exception) -> PerdureError | None:
+def _name_error(error: Exception) -> PerdureError | None:
     """Name the errors of torch whose cause is known."""
     message = str(error)
     if "enforce_sorted" in message:
         return LengthError(
-            "the model packs series with pack_padded_sequence, which wants the longest sample first",
+            "the model packs series with pack_padded_sequence, which requires the longest sample first",
             "pass enforce_sorted=False to pack_padded_sequence in the model, or sort the samples by falling length",
         )
     if "more than 1 value per channel when training" in message:

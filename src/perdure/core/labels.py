@@ -98,11 +98,11 @@ def _number(value: Integral) -> int:
 
 
 def check_rows(target: Target, logits: Float[Tensor, "one classes"]) -> None:
-    """Refuse a function that does not treat each sample by itself, as samples are asked about in other orders too.
+    """Check that a target treats each sample by itself, as samples are also evaluated in other orders.
 
     Args:
         target: a function from outputs to one scalar per sample.
-        logits: the outputs of one sample, of which others are made up.
+        logits: the outputs of one sample, from which others are derived.
 
     Raises:
         LabelError: when one of several samples has another value than alone, or none.
@@ -121,5 +121,5 @@ def check_rows(target: Target, logits: Float[Tensor, "one classes"]) -> None:
     if among.shape != alone.shape or not torch.allclose(among, alone, rtol=1e-3, atol=1e-6, equal_nan=True):
         raise LabelError(
             "the target does not give a sample alone the value that it has among others",
-            "let it treat each row by itself; one that knows labels inherits from perdure.Logit and reads self.label",
+            "let it treat each row by itself; a target of labels inherits from perdure.Logit and reads self.label",
         )

@@ -21,7 +21,7 @@ class Measurement(ShortRepr):
 
     Args:
         values: one number per sample.
-        curve: what the numbers summarise, one row per sample; None when there is none.
+        curve: Curve behind the numbers, one row per sample; None when there is none.
         aux: further numbers per sample, by name.
         best: best value that these samples allow, where it is not that of the metric: a bound on a curve of numbers.
         fixed: true for samples whose value does not depend on the map, as the target never changed.
@@ -41,10 +41,10 @@ class Score(ShortRepr):
     Args:
         metric: registry name of the metric, with the settings that differ from their defaults.
         values: one number per sample.
-        null: what random maps score on the same samples, mean over draws.
-        ceiling: what the true map scores, or the best possible value where no truth is needed; for a curve of
+        null: Score of random maps on the same samples, mean over draws.
+        ceiling: Score of the true map, or the best possible value where no truth is needed; for a curve of
             numbers, which have no best value, the best that the target reached on any of the curves.
-        curve: what the numbers summarise, one row per sample; None when there is none.
+        curve: Curve behind the numbers, one row per sample; None when there is none.
         aux: further numbers per sample, by name.
     """
 

@@ -79,7 +79,7 @@ def detect_outputs(outputs: Float[Tensor, "sample output"]) -> Outputs | None:
     """Find what a model returns from its outputs for some samples.
 
     Args:
-        outputs: of as many samples as are at hand.
+        outputs: Outputs for as many samples as possible.
 
     Returns:
         The kind. Several outputs of any values are logits; None for one output that leaves [0, 1], which is a logit or
@@ -102,7 +102,7 @@ def is_affine(outputs: Tensor) -> bool:
     """Check whether outputs come straight from a linear layer or convolution, so that they are no probabilities.
 
     Args:
-        outputs: with the graph that leads to them; without one nothing is found.
+        outputs: Outputs with their graph; without one nothing is found.
 
     Returns:
         True when the last operation of the graph, apart from views, is affine.
@@ -122,7 +122,7 @@ def within_unit(outputs: Tensor) -> bool:
     """Check whether all outputs lie in [0, 1], up to rounding.
 
     Args:
-        outputs: of any shape.
+        outputs: Outputs of any shape.
 
     Returns:
         True when they do.
@@ -135,7 +135,7 @@ def check_outputs(outputs: Float[Tensor, "sample output"], kind: Outputs) -> Non
     """Check outputs against their declaration.
 
     Args:
-        outputs: of some samples.
+        outputs: Outputs for some samples.
         kind: as declared.
 
     Raises:
@@ -167,8 +167,8 @@ def as_classes(outputs: Float[Tensor, "sample output"], kind: Outputs) -> tuple[
     """Give the one output for two classes a column for each class; others stay as they are.
 
     Args:
-        outputs: of a model.
-        kind: what they are.
+        outputs: Outputs of a model.
+        kind: Kind of the outputs.
 
     Returns:
         Outputs with a column for each class, and what these are: half of the logit with either sign are two logits
@@ -191,8 +191,8 @@ def probability(outputs: Float[Tensor, "sample output"], kind: Outputs) -> Float
     """Compute the probability of each class; probabilities are taken as they are.
 
     Args:
-        outputs: of a model.
-        kind: what they are.
+        outputs: Outputs of a model.
+        kind: Kind of the outputs.
 
     Returns:
         Probabilities.
@@ -204,7 +204,7 @@ def probability(outputs: Float[Tensor, "sample output"], kind: Outputs) -> Float
         >>> probability(torch.tensor([[0.25, 0.75]]), "probabilities").tolist()
         [[0.25, 0.75]]
     """
-    outputs, kind = _classified(outputs, kind)
+    outputs, kind = _require_classes(outputs, kind)
     if kind == "logits":
         return outputs.softmax(-1)
     return outputs.sigmoid() if kind == "independent_logits" else outputs
@@ -214,9 +214,9 @@ def log_probability(outputs: Float[Tensor, "sample output"], kind: Outputs) -> F
     """Compute the log-probability of each class.
 
     Args:
-        outputs: of a model; probabilities below the smallest normal number of their type count as that number, so
-            that the logarithm stays finite.
-        kind: what they are.
+        outputs: Outputs of a model; probabilities below the smallest normal number of their type count as that
+            number, so that the logarithm stays finite.
+        kind: Kind of the outputs.
 
     Returns:
         Log-probabilities, in nats.
@@ -228,7 +228,7 @@ def log_probability(outputs: Float[Tensor, "sample output"], kind: Outputs) -> F
         >>> log_probability(torch.tensor([[1.0, 0.0]]), "probabilities")
         tensor([[  0.0000, -87.3365]])
     """
-    outputs, kind = _classified(outputs, kind)
+    outputs, kind = _require_classes(outputs, kind)
     if kind == "logits":
         return outputs.log_softmax(-1)
     return logsigmoid(outputs) if kind == "independent_logits" else _log(outputs)
@@ -240,8 +240,8 @@ def log_odds(
     """Compute the log-odds of one class of each sample.
 
     Args:
-        outputs: of a model; probabilities are kept from zero as in `log_probability`.
-        kind: what they are.
+        outputs: Outputs of a model; probabilities are kept from zero as in `log_probability`.
+        kind: Kind of the outputs.
         label: the class of each sample.
 
     Returns:
@@ -254,14 +254,14 @@ def log_odds(
         >>> log_odds(torch.tensor([[0.25, 0.75]]), "probabilities", torch.tensor([1])).exp().item()
         3.0
     """
-    outputs, kind = _classified(outputs, kind)
+    outputs, kind = _require_classes(outputs, kind)
     if kind.startswith("independent"):
         odds = outputs if kind == "independent_logits" else _log(outputs) - _log(1 - outputs)
         return _pick(odds, label)
-    others = outputs.scatter(-1, label[:, None], -torch.inf if kind == "logits" else 0.0)
+    rest = outputs.scatter(-1, label[:, None], -torch.inf if kind == "logits" else 0.0)
     if kind == "logits":
-        return _pick(outputs, label) - others.logsumexp(-1)
-    return _log(_pick(outputs, label)) - _log(others.sum(-1))
+        return _pick(outputs, label) - rest.logsumexp(-1)
+    return _log(_pick(outputs, label)) - _log(rest.sum(-1))
 
 
 def margins(
@@ -270,9 +270,9 @@ def margins(
     """Subtract the largest other logit from the logit of one class of each sample.
 
     Args:
-        outputs: of a model; the logits of probabilities are their logarithms, those of independent probabilities their
-            log-odds; a single output is compared with even odds, whose logit is zero.
-        kind: what they are.
+        outputs: Outputs of a model; the logits of probabilities are their logarithms, those of independent
+            probabilities their log-odds; a single output is compared with even odds, whose logit is zero.
+        kind: Kind of the outputs.
         label: the class of each sample.
 
     Returns:
@@ -285,23 +285,23 @@ def margins(
         >>> margins(torch.tensor([[1.0, 4.0, 2.5]]), "logits", torch.tensor([1])).tolist()
         [1.5]
     """
-    outputs, kind = _classified(outputs, kind)
+    outputs, kind = _require_classes(outputs, kind)
     if kind == "probabilities":
         outputs = _log(outputs)
     elif kind == "independent_probabilities":
         outputs = _log(outputs) - _log(1 - outputs)
     if outputs.shape[1] == 1:
         return _pick(outputs, label)
-    others = outputs.scatter(-1, label[:, None], -torch.inf)
-    return _pick(outputs, label) - others.amax(-1)
+    rest = outputs.scatter(-1, label[:, None], -torch.inf)
+    return _pick(outputs, label) - rest.amax(-1)
 
 
 def predicted_class(outputs: Float[Tensor, "sample output"], kind: Outputs) -> Int[Tensor, " sample"]:
     """Find the class that a model predicts for each sample.
 
     Args:
-        outputs: of a model.
-        kind: what they are.
+        outputs: Outputs of a model.
+        kind: Kind of the outputs.
 
     Returns:
         The most probable class; of one output for two classes 1 where that is positive, or above one half.
@@ -352,7 +352,7 @@ def predict_classes(model: object, outputs: Float[Tensor, "sample output"]) -> I
     return predicted_class(outputs, kind or "logits")
 
 
-def _classified(outputs: Tensor, kind: Outputs) -> tuple[Tensor, Outputs]:
+def _require_classes(outputs: Tensor, kind: Outputs) -> tuple[Tensor, Outputs]:
     if kind == "numbers":
         raise UnsupportedError(
             "the model returns numbers, which have no probabilities, log-odds or margins",

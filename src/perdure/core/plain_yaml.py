@@ -59,7 +59,7 @@ def dump_yaml(value: Any) -> str:
 
 
 def load_yaml(text: str) -> Any:
-    """Read YAML that anyone may have written.
+    """Read YAML from an untrusted source.
 
     Args:
         text: One document.

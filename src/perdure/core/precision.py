@@ -102,10 +102,10 @@ def full_precision(function: Function) -> Function:
     """
 
     @wraps(function)
-    def wrapped(x: Tensor, *args: Any, **named: Any) -> Any:
+    def in_full(x: Tensor, *args: Any, **named: Any) -> Any:
         if not _autocasts(x.device):
             return function(x, *args, **named)
         with torch.autocast(x.device.type, enabled=False):
             return function(x, *args, **named)
 
-    return wrapped  # type: ignore[return-value]
+    return in_full  # type: ignore[return-value]

@@ -27,9 +27,9 @@ def printable(text: object, longest: int | None = None) -> str:
         >>> printable("abcdef", 3)
         'abc...'
     """
-    shown = "".join("\N{REPLACEMENT CHARACTER}" if _is_control(one) else one for one in str(text))
+    shown = "".join("\N{REPLACEMENT CHARACTER}" if _is_control(sign) else sign for sign in str(text))
     return shown if longest is None or len(shown) <= longest else shown[:longest] + "..."
 
 
-def _is_control(one: str) -> bool:
-    return one not in KEPT and unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+def _is_control(sign: str) -> bool:
+    return sign not in KEPT and unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -1,4 +1,4 @@
-"""The query: one question to one model, and the only place that differentiates for an explanation."""
+"""The query: model, inputs and target of an explanation, and the only place that differentiates."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class PassCount:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Query(ShortRepr):
-    """One question: why does the model give these inputs that target?
+    """Model, inputs and target of an explanation.
 
     Args:
         model: called as `model(x)`, or as `model(x, lengths=lengths)` when there is a mask.
-        x: the inputs asked about, always floating point.
-        target: from the outputs to one scalar per sample.
+        x: Inputs, always floating point.
+        target: Function from the outputs to one scalar per sample.
         mask: true at valid steps; None when every step is valid.
         seeds: one seed per sample, for methods that draw.
         batch_size: most rows in one call of the model, copies of the samples included; None for a number that suits
@@ -96,32 +96,32 @@ class Query(ShortRepr):
         """
         if _is_bound(self.target):
             return self.target
-        return self._bind(self._scaled(self.x[:1])(1.0))
+        return self._bind(self._probe(self.x[:1])(1.0))
 
     def _bind(self, outputs: Tensor) -> Target:
-        return bind_target(self.target, self.model, len(self.x), outputs, self._scaled(self.x))
+        return bind_target(self.target, self.model, len(self.x), outputs, self._probe(self.x))
 
-    def _scaled(self, x: Tensor) -> Scaled:
+    def _probe(self, x: Tensor) -> Scaled:
         return outputs_at(self.model, x, self.lengths, self.side or NO_SIDE, self.rows)
 
     def value(self, points: Float[Tensor, "*copies batch *site"]) -> Float[Tensor, "*copies batch"]:
         """Evaluate the target at points shaped like x, with or without a leading axis of copies.
 
         Args:
-            points: where to evaluate; copies share the samples' targets and masks.
+            points: Points to evaluate; copies share the samples' targets and masks.
 
         Returns:
             The target, one per point, without a graph.
         """
         with evaluation(self.model), torch.no_grad():
-            values = torch.cat([query._value(some) for query, some in self._parts(points)], 1)
+            values = torch.cat([query._value(item) for query, item in self._parts(points)], 1)
         return values if points.ndim > self.x.ndim else values[0]
 
     def gradient(self, points: Float[Tensor, "*copies batch *site"]) -> Float[Tensor, "*copies batch *site"]:
         """Differentiate the target with respect to its input.
 
         Args:
-            points: where to differentiate, shaped as in `value`; not written to.
+            points: Points at which to differentiate, shaped as in `value`; not written to.
 
         Returns:
             The gradient at each point.
@@ -134,10 +134,10 @@ class Query(ShortRepr):
     def value_and_gradient(
         self, points: Float[Tensor, "*copies batch *site"]
     ) -> tuple[Float[Tensor, "*copies batch"], Float[Tensor, "*copies batch *site"]]:
-        """Evaluate the target and differentiate it at the same points, for the price of `gradient`.
+        """Evaluate the target and differentiate it at the same points, at the cost of `gradient`.
 
         Args:
-            points: where to do so, shaped as in `value`; not written to.
+            points: Points, shaped as in `value`; not written to.
 
         Returns:
             The target and its gradient at each point.
@@ -148,8 +148,8 @@ class Query(ShortRepr):
         if points is self.x and self.cached is not None:
             return self._backward_from_cache(self.cached)
         with evaluation(self.model), torch.enable_grad():
-            pairs = [query._backward(some) for query, some in self._parts(points)]
-        values, gradients = pairs[0] if len(pairs) == 1 else (torch.cat(some, 1) for some in zip(*pairs, strict=True))
+            pairs = [query._backward(item) for query, item in self._parts(points)]
+        values, gradients = pairs[0] if len(pairs) == 1 else (torch.cat(item, 1) for item in zip(*pairs, strict=True))
         return (values, gradients) if points.ndim > self.x.ndim else (values[0], gradients[0])
 
     def outputs(self, points: Float[Tensor, "copies batch *site"]) -> Float[Tensor, "copies batch *output"]:
@@ -162,7 +162,7 @@ class Query(ShortRepr):
             The outputs of the model.
         """
         with evaluation(self.model), torch.no_grad():
-            return torch.cat([query._outputs_in_pieces(some) for query, some in self._parts(points)], 1)
+            return torch.cat([query._outputs_in_pieces(item) for query, item in self._parts(points)], 1)
 
     def pull_back(
         self,
@@ -174,8 +174,8 @@ class Query(ShortRepr):
         Where the rows do not fit into one call, their outputs are computed before, without a graph.
 
         Args:
-            points: where to differentiate; not written to.
-            function: of the outputs at all points, differentiable.
+            points: Points at which to differentiate; not written to.
+            function: Differentiable function of the outputs at all points.
 
         Returns:
             The gradient at each point.
@@ -188,10 +188,10 @@ class Query(ShortRepr):
             outputs = self.outputs(points).requires_grad_()
             (slopes,) = torch.autograd.grad(function(outputs).sum(), outputs)
             pairs = zip(self._parts(points), slopes.split(self.rows, 1), strict=True)
-            return torch.cat([query._pull_back(some, slope) for (query, some), slope in pairs], 1)
+            return torch.cat([query._pull_back(item, slope) for (query, item), slope in pairs], 1)
 
     def attention(self) -> Float[Tensor, "batch time"]:
-        """Ask the model how much attention each step receives.
+        """Return the attention of the model to each step.
 
         Returns:
             Weights, without a graph.
@@ -214,11 +214,11 @@ class Query(ShortRepr):
 
     @property
     def resumable(self) -> bool:
-        """Whether the model can go on from a state, so that `states` and `value_from` can be used."""
+        """Whether the model can resume from a state, so that `states` and `value_from` can be used."""
         return isinstance(self.model, Resumable) and self.model.resumable
 
     def states(self, starts: list[int]) -> list[Any]:
-        """Run a resumable model once and keep its states, to go on from there.
+        """Run a resumable model once and keep its states, to resume from them.
 
         Args:
             starts: ascending steps before which to keep the state.
@@ -253,14 +253,14 @@ class Query(ShortRepr):
         """Split into queries about at most `rows` samples, with their points, which get an axis of copies."""
         copies, rows = points if points.ndim > self.x.ndim else points[None], self.rows
         parts = (slice(i, i + rows) for i in range(0, len(self.x), rows))
-        return [(slice_query(self, some), copies[:, some]) for some in parts]
+        return [(slice_query(self, item), copies[:, item]) for item in parts]
 
     def _pieces(self, points: Tensor) -> tuple[Tensor, ...]:
         """Split points into pieces of at most `rows` rows."""
         return points.split(max(1, self.rows // len(self.x)))
 
     def _value(self, points: Tensor) -> Tensor:
-        return torch.cat([self._forward(some) for some in self._pieces(points)])
+        return torch.cat([self._forward(item) for item in self._pieces(points)])
 
     def _forward(self, points: Tensor) -> Tensor:
         return torch.stack([self._scalar(batch) for batch in self._outputs(points)])
@@ -280,7 +280,7 @@ class Query(ShortRepr):
 
     def _scalar(self, logits: Tensor) -> Tensor:
         if "bound" not in self.__dict__ and not _is_bound(self.target):
-            self.__dict__["bound"] = self._bind(logits)  # by outputs that are there, without a pass of its own
+            self.__dict__["bound"] = self._bind(logits)  # by outputs that are there, without a further pass
         values = self.bound(logits)
         if values.shape != logits.shape[:1]:
             raise ShapeError(
@@ -290,40 +290,41 @@ class Query(ShortRepr):
         return values
 
     def _outputs_in_pieces(self, points: Tensor) -> Tensor:
-        return torch.cat([self._outputs(some) for some in self._pieces(points)])
+        return torch.cat([self._outputs(item) for item in self._pieces(points)])
 
     def _pull_back(self, points: Tensor, slopes: Tensor) -> Tensor:
         """Multiply slopes by the derivatives of the outputs."""
         gradients = []
-        for some, slope in zip(self._pieces(points), self._pieces(slopes), strict=True):
-            leaf = some.detach().requires_grad_()
+        for item, slope in zip(self._pieces(points), self._pieces(slopes), strict=True):
+            leaf = item.detach().requires_grad_()
             self.passes.backward += slope.shape[0] * slope.shape[1]
             gradients.append(torch.autograd.grad(self._outputs(leaf), leaf, slope)[0])
         return torch.cat(gradients)
 
     def _backward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        pairs = [self._backward_piece(some) for some in self._pieces(points)]
+        pairs = [self._backward_piece(item) for item in self._pieces(points)]
         return pairs[0] if len(pairs) == 1 else (torch.cat([v for v, _ in pairs]), torch.cat([g for _, g in pairs]))
 
     def _backward_piece(self, points: Tensor) -> tuple[Tensor, Tensor]:
         leaf = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         values = self._forward(leaf)
-        return values.detach(), self._differentiated(values, leaf)
+        return values.detach(), self._differentiate(values, leaf)
 
     def _backward_from_cache(self, cached: CachedForward) -> tuple[Tensor, Tensor]:
         """Differentiate at x itself without a further forward pass; the cached one is counted here."""
         self.passes.forward += len(self.x)
         with torch.enable_grad():
             values = self._scalar(cached.outputs)
-            return values.detach(), self._differentiated(values, cached.x)
+            return values.detach(), self._differentiate(values, cached.x)
 
-    def _differentiated(self, values: Tensor, leaf: Tensor) -> Tensor:
+    def _differentiate(self, values: Tensor, leaf: Tensor) -> Tensor:
         total = values.sum()
         self.passes.backward += values.numel()
         gradient = torch.autograd.grad(total, leaf, allow_unused=True)[0] if total.requires_grad else None
         if gradient is None and torch.is_inference_mode_enabled():
             raise UnsupportedError(
-                "nothing can be differentiated under torch.inference_mode", "ask outside of it; no_grad does no harm"
+                "nothing can be differentiated under torch.inference_mode",
+                "call perdure outside of it; torch.no_grad is allowed",
             )
         if gradient is None:
             raise IndependentOutputError(
@@ -358,14 +359,14 @@ def _is_bound(target: Target) -> bool:
 
 
 def slice_query(query: Query, index: slice | Tensor) -> Query:
-    """Ask about some of the samples; the work still counts for the whole question.
+    """Restrict a query to some of its samples; the work still counts for the whole query.
 
     Args:
-        query: the question.
-        index: which samples: a slice, or positions, which may repeat.
+        query: Query about all samples.
+        index: Samples: a slice, or positions, which may repeat.
 
     Returns:
-        The question about these samples, with the same `passes`; its cached pass is kept when it is about all.
+        The query about these samples, with the same `passes`; the cached pass is kept for all samples.
     """
     if isinstance(index, slice) and index.indices(len(query.x)) == (0, len(query.x), 1):
         return query

@@ -13,8 +13,8 @@ from torch import Tensor
 
 __all__ = ["child_seeds", "global_stream", "normal", "seed_libraries", "stream", "sub_seeds", "uniform"]
 
-SMALLEST_SHARE = 2.0**-54
-"""Stands for a uniform draw of exactly zero, whose normal quantile is infinite."""
+SMALLEST_DRAW = 2.0**-54
+"""Replaces a uniform draw of exactly zero, whose normal quantile is infinite."""
 
 
 def stream(seed: int, *names: object) -> torch.Generator:
@@ -22,7 +22,7 @@ def stream(seed: int, *names: object) -> torch.Generator:
 
     Args:
         seed: the seed of the run.
-        names: what the stream is for; other names give an unrelated stream.
+        names: Purpose of the stream; other names give an unrelated stream.
 
     Returns:
         A fresh CPU generator; the global state is not touched.
@@ -32,19 +32,19 @@ def stream(seed: int, *names: object) -> torch.Generator:
         >>> bool(a == b)
         False
     """
-    return torch.Generator().manual_seed(_mixed(seed, *names))
+    return torch.Generator().manual_seed(_mix(seed, *names))
 
 
 @contextmanager
 def global_stream(generator: torch.Generator, device: torch.device) -> Iterator[None]:
-    """Let code that knows only the global streams of torch draw from a generator for a while.
+    """Let code that uses the global generators of torch draw from a generator within a block.
 
     Args:
-        generator: on the CPU; it stays where it stands. A CUDA device draws from its seed.
-        device: where the code may draw, besides the CPU.
+        generator: CPU generator; its state does not change. A CUDA device draws from its seed.
+        device: Device on which the code may draw, in addition to the CPU.
 
     Yields:
-        Nothing; afterwards the global streams stand where they stood.
+        Nothing; the global generators have their previous states afterwards.
 
     Example:
         >>> with global_stream(stream(0, "dropout"), torch.device("cpu")):
@@ -55,8 +55,8 @@ def global_stream(generator: torch.Generator, device: torch.device) -> Iterator[
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.set_rng_state(generator.get_state())
-        for one in devices:
-            torch.cuda.set_rng_state(torch.Generator(one).manual_seed(generator.initial_seed()).get_state(), one)
+        for item in devices:
+            torch.cuda.set_rng_state(torch.Generator(item).manual_seed(generator.initial_seed()).get_state(), item)
         yield
 
 
@@ -99,7 +99,7 @@ def sub_seeds(generator: torch.Generator, count: int) -> Tensor:
         Seeds, shape (count,), int64.
     """
     base = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    return torch.tensor([_mixed(base, i) for i in range(count)], dtype=torch.int64)
+    return torch.tensor([_mix(base, i) for i in range(count)], dtype=torch.int64)
 
 
 def child_seeds(seeds: Tensor, name: object) -> Tensor:
@@ -107,12 +107,12 @@ def child_seeds(seeds: Tensor, name: object) -> Tensor:
 
     Args:
         seeds: one seed per sample, shape (batch,).
-        name: what the stream is for, for example the number of a copy.
+        name: Purpose of the stream, for example the number of a copy.
 
     Returns:
         Seeds, shape (batch,), int64.
     """
-    return torch.tensor([_mixed(s, name) for s in seeds.tolist()], dtype=torch.int64)
+    return torch.tensor([_mix(s, name) for s in seeds.tolist()], dtype=torch.int64)
 
 
 def normal(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
@@ -127,8 +127,8 @@ def normal(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
         Noise, shape (batch, *shape); row i is a function of seed i alone, whatever the device, and more steps leave
         the noise of the first ones as it is.
     """
-    share = uniform(seeds, shape, torch.zeros((), dtype=torch.float64))
-    return torch.special.ndtri(share.clamp_min(SMALLEST_SHARE)).to(like)
+    draws = uniform(seeds, shape, torch.zeros((), dtype=torch.float64))
+    return torch.special.ndtri(draws.clamp_min(SMALLEST_DRAW)).to(like)
 
 
 def uniform(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
@@ -142,14 +142,14 @@ def uniform(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
     Returns:
         Noise, shape (batch, *shape).
     """
-    rows = [torch.rand(shape, generator=_of(s), dtype=like.dtype) for s in seeds]
+    rows = [torch.rand(shape, generator=_generator(s), dtype=like.dtype) for s in seeds]
     return torch.stack(rows).to(like.device)
 
 
-def _mixed(seed: int, *names: object) -> int:
+def _mix(seed: int, *names: object) -> int:
     digest = hashlib.sha256(repr((seed, names)).encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def _of(seed: Tensor) -> torch.Generator:
+def _generator(seed: Tensor) -> torch.Generator:
     return torch.Generator().manual_seed(int(seed))

@@ -182,5 +182,5 @@ def _plugins(package: str) -> dict[str, metadata.EntryPoint]:
 
 
 def _reference(text: str) -> str:
-    found = re.search(r"^Reference:\n\s+(\w+)", text, re.MULTILINE)
-    return found[1] if found else ""
+    result = re.search(r"^Reference:\n\s+(\w+)", text, re.MULTILINE)
+    return result[1] if result else ""

@@ -46,7 +46,7 @@ def available_memory() -> int:
 
 @contextmanager
 def limited_memory() -> Iterator[None]:
-    """Refuse a model whose weights do not fit the memory, before any of it is taken.
+    """Reject a model whose weights do not fit in memory, before any is allocated.
 
     Yields:
         Nothing; build the model inside.
@@ -182,7 +182,7 @@ Found = TypeVar("Found")
 def single_thread() -> Iterator[None]:
     """Keep torch to one thread for a while.
 
-    Threads that share a small operation wait for each other longer than they work, the more so beside other programs.
+    Threads that share a small operation wait for each other longer than they work, more so next to other programs.
 
     Yields:
         Nothing.
@@ -204,11 +204,11 @@ def map_threads(work: Callable[[Piece], Found], pieces: Iterable[Piece]) -> Iter
     """Work on as many pieces at a time as torch has threads, with one thread each.
 
     Args:
-        work: what to do with a piece; it gains where most of it runs in torch, numpy or scikit-learn.
-        pieces: what to work on.
+        work: Function of a piece; it gains where most of it runs in torch, numpy or scikit-learn.
+        pieces: Arguments of the function.
 
     Yields:
-        What is found for each piece, in their order.
+        The result for each piece, in their order.
 
     Example:
         >>> list(map_threads(torch.sum, [torch.ones(2), torch.ones(3)]))

@@ -14,7 +14,7 @@ MOST = 4
 """Items of a tuple that are shown one by one."""
 
 LONGEST = 40
-"""Signs of an item of a longer tuple."""
+"""Maximum characters shown per item of a longer tuple."""
 
 
 class ShortRepr:
@@ -40,27 +40,28 @@ class ShortRepr:
 
     def __repr__(self) -> str:
         """Show the fields that hold something."""
-        held = ((one.name, getattr(self, one.name)) for one in fields(self) if one.repr)
-        return f"{type(self).__name__}({', '.join(f'{name}={_shown(value)}' for name, value in held if _says(value))})"
+        values = ((item.name, getattr(self, item.name)) for item in fields(self) if item.repr)
+        shown = ", ".join(f"{name}={_show(value)}" for name, value in values if _is_shown(value))
+        return f"{type(self).__name__}({shown})"
 
 
-def _says(value: object) -> bool:
-    """Tell whether a value is worth a place; zero is."""
+def _is_shown(value: object) -> bool:
+    """Return whether a value is shown: all but None and empty ones."""
     if isinstance(value, Tensor):
         return value.numel() > 0
     return value is not None and value not in ((), "") and not (isinstance(value, Mapping) and not value)
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     if isinstance(value, Tensor):
         mean = f" of mean {float(value.detach().mean()):.3g}" if value.ndim == 1 and value.is_floating_point() else ""
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{mean}"
     if isinstance(value, nn.Module):
         return type(value).__name__
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key!r}: {_shown(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key!r}: {_show(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple) and len(value) > MOST:
-        return f"({', '.join(_cut(_shown(one)) for one in value[:2])}, ... {len(value)} in all)"
+        return f"({', '.join(_cut(_show(item)) for item in value[:2])}, ... {len(value)} in all)"
     return getattr(value, "__name__", "") or repr(value)
 
 

@@ -43,7 +43,7 @@ def slug(name: str) -> str:
         name: any text.
 
     Returns:
-        The same without signs that file systems dislike.
+        The text without characters that file systems reject.
 
     Example:
         >>> slug("lstm:hidden_size=5")
@@ -77,19 +77,19 @@ def parse_settings(text: str) -> dict[str, Any]:
     remedy = "write name=value, with commas between several"
     mapping = "{" + re.sub(r"(?<![\w.])(\w+)=", r"\1: ", text) + "}"
     try:
-        found = load_yaml(mapping)
+        result = load_yaml(mapping)
     except yaml.YAMLError:
         raise SettingError(f"cannot read the settings {text!r}", remedy) from None
-    if None in found.values() and not re.search(r"=\s*(null|~|None)", text):
+    if None in result.values() and not re.search(r"=\s*(null|~|None)", text):
         raise SettingError(f"a setting in {text!r} has no value", remedy)
     tree: Any = yaml.compose(mapping, yaml.SafeLoader)
     written = {name.value: node.value for name, node in tree.value}
-    found.update({key: written[key] for key, value in found.items() if _loses(value, written.get(key))})
-    return {key: None if value == "None" else value for key, value in found.items()}
+    result.update({key: written[key] for key, value in result.items() if _loses(value, written.get(key))})
+    return {key: None if value == "None" else value for key, value in result.items()}
 
 
 def _loses(value: object, written: object) -> bool:
-    """Whether a number with a point does not tell any more how it was written."""
+    """Whether a number with a point was written in another form than it prints."""
     return isinstance(value, float) and bool(re.fullmatch(r"\d+\.\d+", str(written))) and str(value) != written
 
 
@@ -99,7 +99,7 @@ def validate_settings(cls: type, given: Mapping[str, Any], subject: str) -> dict
     Args:
         cls: the class.
         given: values by field name; text is read as the type of its field, and a number as text where that is text.
-        subject: what to call it in messages.
+        subject: Noun for messages.
 
     Returns:
         The same names with values of the right type.

@@ -45,7 +45,7 @@ class OfLabel(ShortRepr, ABC):
 
     Args:
         label: class of each sample, or one number for all.
-        outputs: what the model returns; None for logits, of which a single one is that of class 1 of two. A query
+        outputs: Kind of outputs of the model; None for logits, of which a single one is that of class 1 of two. A query
             finds it from the outputs of its model.
     """
 
@@ -60,7 +60,7 @@ class OfLabel(ShortRepr, ABC):
         """Give the kind of some outputs.
 
         Args:
-            outputs: of a model.
+            outputs: Outputs of a model.
 
         Returns:
             The kind that is set, or logits.
@@ -71,7 +71,7 @@ class OfLabel(ShortRepr, ABC):
         """Give the class of each sample on the device of its outputs.
 
         Args:
-            outputs: of a model.
+            outputs: Outputs of a model.
 
         Returns:
             Class numbers.
@@ -184,7 +184,7 @@ class AtStep(ShortRepr):
         """Take the outputs at the steps.
 
         Args:
-            outputs: of a model, at every step.
+            outputs: Outputs of a model, at every step.
 
         Returns:
             Those of one step of each sample.
@@ -246,7 +246,7 @@ def with_label_target(target: Target, inner: OfLabel) -> Target:
     """Replace the target of labels that `label_target` finds.
 
     Args:
-        target: with such a target.
+        target: Target that contains a target of labels.
         inner: the new one.
 
     Returns:
@@ -261,8 +261,8 @@ def copy_target(target: OfLabel, **fields: Any) -> OfLabel:
     """Copy a target of labels, also one of a class that a user derived, with other fields.
 
     Args:
-        target: to be copied.
-        fields: by name.
+        target: Target to copy.
+        fields: New values of fields, by name.
 
     Returns:
         A new target.
@@ -306,17 +306,17 @@ def select_target(target: Target, index: slice | Tensor) -> Target:
         The target of these samples.
     """
     if isinstance(target, AtStep):
-        return AtStep(_selected(target.step, index), select_target(target.target, index))
+        return AtStep(_select(target.step, index), select_target(target.target, index))
     if isinstance(target, Signed):
         return Signed(select_target(target.target, index), target.sign[index])
-    return copy_target(target, label=_selected(target.label, index)) if isinstance(target, OfLabel) else target
+    return copy_target(target, label=_select(target.label, index)) if isinstance(target, OfLabel) else target
 
 
 def curve_target(target: Target) -> Target:
     """Choose what a curve of perturbations follows.
 
     Args:
-        target: what was explained.
+        target: Target that was explained.
 
     Returns:
         The probability of the class for a target of this module, whether that is its logit, probability,
@@ -333,6 +333,6 @@ def curve_target(target: Target) -> Target:
     return Probability(target.label, target.outputs)
 
 
-def _selected(values: Any, index: slice | Tensor) -> Any:
+def _select(values: Any, index: slice | Tensor) -> Any:
     """Take the values of some samples; one for all stays."""
     return values[index] if isinstance(values, Tensor) and values.ndim else values

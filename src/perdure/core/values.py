@@ -54,11 +54,11 @@ class Values:
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that stand for shape and numbers."""
+        """Sixteen hexadecimal digits that identify shape and numbers."""
         shape = str(tuple(self.tensor.shape)).encode()
         return hashlib.sha256(shape + self.tensor.numpy().tobytes()).hexdigest()[:16]
 
-    def recorded(self) -> str:
+    def to_record(self) -> str:
         """Write the values for a record: number by number where there are not too many, else as in a name."""
         return json.dumps(self.tensor.tolist()) if self.tensor.numel() <= RECORDED else str(self)
 
@@ -106,7 +106,7 @@ def read_values(given: Any, name: str) -> Values | float:
         given = given.inputs
     source = ""
     if isinstance(given, str | Path):
-        given, source = _parsed(str(given), name)
+        given, source = _parse(str(given), name)
     tensor = _tensor(given, name)
     if not bool(torch.isfinite(tensor).all()):
         raise SettingError(f"{name} holds NaN or infinity", "give finite numbers")
@@ -123,16 +123,16 @@ def _tensor(given: Any, name: str) -> Tensor:
     return tensor
 
 
-def _parsed(text: str, name: str) -> tuple[Any, str]:
+def _parse(text: str, name: str) -> tuple[Any, str]:
     """Read a number, a list or the path of a file from a text; give the path too."""
     try:
         number = json.loads(text)
     except ValueError:
-        return _stored(text, name)
+        return _read_file(text, name)
     return number, ""
 
 
-def _stored(text: str, name: str) -> tuple[Tensor, str]:
+def _read_file(text: str, name: str) -> tuple[Tensor, str]:
     """Read a file, and compare it with the digest that follows its path, if any."""
     match = re.fullmatch(rf"(.*){MARK}([0-9a-f]{{16}})", text)
     path, digest = match.groups() if match else (text, "")

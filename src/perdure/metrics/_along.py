@@ -1,4 +1,4 @@
-"""The target on the way from one input to another: no input is asked about twice, and none leaves the caches."""
+"""The target on the way from one input to another: duplicate inputs are skipped, and batches fit the caches."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def layout_of(query: Query) -> torch.memory_format:
         return plain
     two = slice_query(query, torch.tensor([0, 0]))
     try:
-        found = two.value(two.x.contiguous(memory_format=together))
+        result = two.value(two.x.contiguous(memory_format=together))
     except RuntimeError:
         return plain
-    return together if torch.allclose(found, two.value(two.x), rtol=1e-3, atol=1e-5) else plain
+    return together if torch.allclose(result, two.value(two.x), rtol=1e-3, atol=1e-5) else plain
 
 
 def values_along(
@@ -65,10 +65,10 @@ def values_along(
     """Evaluate the target on the way from one input to another; equal inputs of a sample cost one pass.
 
     Args:
-        query: the question; only what it asks is used, not its x.
+        query: Model and target; its x is not used.
         ends: inputs at the start and at the end, shaped like x.
         rank: the place of each site in the order in which they are taken from the end.
-        counts: how many places are taken at each point.
+        counts: Number of places taken at each point.
 
     Returns:
         The target, in double precision.
@@ -78,11 +78,11 @@ def values_along(
     samples = torch.arange(len(counts), device=counts.device)[:, None]
     inputs, index = torch.unique(samples * many + counts, return_inverse=True)
     layout = layout_of(query)
-    start, end, rank = (some.contiguous(memory_format=layout) for some in (*ends, rank))
+    start, end, rank = (item.contiguous(memory_format=layout) for item in (*ends, rank))
     values = []
-    for some in inputs.split(copies_at_once(query) * len(query.x)):
-        mine = some // many
-        points = replace_first(start[mine], end[mine], rank[mine], some % many)
+    for item in inputs.split(copies_at_once(query) * len(query.x)):
+        mine = item // many
+        points = replace_first(start[mine], end[mine], rank[mine], item % many)
         values.append(slice_query(query, mine.to(query.seeds.device)).value(points))
     return torch.cat(values)[index].double()
 

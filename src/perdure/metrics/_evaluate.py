@@ -207,7 +207,7 @@ def _check_finite(measured: Measurement, attribution: Attribution, metric: Metri
         raise NonFiniteError(
             f"metric '{name_of(metric)}' is NaN or infinite for {int(bad.sum())} samples, the first at "
             f"{int(bad.nonzero()[0])}",
-            "look at the model's outputs for these samples and for changed ones; overflow and division by zero in the "
+            "inspect the model's outputs for these samples and for changed ones; overflow and division by zero in the "
             "model are the usual causes",
         )
 
@@ -222,8 +222,8 @@ def _random_map(attribution: Attribution, seeds: Tensor) -> Tensor:
 
 
 def _check_changes(metric: Metric, measured: Measurement, random: Sequence[Measurement]) -> None:
-    """Refuse a metric that gives all maps of all samples the same score."""
-    if all(some.fixed is not None and bool(some.fixed.all()) for some in (measured, *random)):
+    """Reject a metric that gives all maps of all samples the same score."""
+    if all(entry.fixed is not None and bool(entry.fixed.all()) for entry in (measured, *random)):
         raise ConstantScoreError(
             f"metric '{name_of(metric)}' gives every map the same score: what it follows does not change when parts of "
             "the input are replaced, or there is only one part to replace",
@@ -236,7 +236,7 @@ def _check_changes(metric: Metric, measured: Measurement, random: Sequence[Measu
 def _ceiling(attribution: Attribution, metric: Metric, every: Sequence[Measurement]) -> Tensor:
     measured = every[0]
     if measured.best is not None:
-        best = torch.stack([some.best for some in every if some.best is not None])
+        best = torch.stack([entry.best for entry in every if entry.best is not None])
         return best.amax(0) if metric.higher_is_better else best.amin(0)
     if attribution.truth is None or not metric.needs_truth:
         return torch.full_like(measured.values, metric.best)

@@ -23,7 +23,16 @@ from perdure.ops.position import Granularity, position_shape, to_positions, vali
 from perdure.ops.rank import descending_rank
 from perdure.ops.sequence import site_mask
 
-__all__ = ["Followed", "PerturbationCurve", "Ranked", "asked", "check_share", "in_unit", "is_fixed", "ranked"]
+__all__ = [
+    "Followed",
+    "PerturbationCurve",
+    "RankedSites",
+    "check_share",
+    "follow_target",
+    "in_unit",
+    "is_fixed",
+    "rank_sites",
+]
 
 Followed = Literal["probability", "target"]
 """What a curve follows: the probability of the explained class, or the target itself."""
@@ -36,13 +45,13 @@ STALE_STEPS = 80
 
 
 @dataclass(frozen=True, eq=False)
-class Ranked:
+class RankedSites:
     """The places of a map, each with its worth.
 
     Args:
         worth: one number per place, in double precision.
         valid: true at places that are not padding.
-        shape: of a sample's places, so that they broadcast over its sites.
+        shape: Shape of a sample's places, so that they broadcast over its sites.
     """
 
     worth: Float[Tensor, "batch place"]
@@ -54,11 +63,11 @@ class Ranked:
         return places.reshape(*places.shape[:-1], *self.shape)
 
 
-def ranked(attribution: Attribution, granularity: Granularity | None) -> Ranked:
+def rank_sites(attribution: Attribution, granularity: Granularity | None) -> RankedSites:
     """Lay a map out as the places that are perturbed one by one.
 
     Args:
-        attribution: with or without truth.
+        attribution: Attribution, with or without a truth.
         granularity: "position" sums the map over the channels of a pixel or the features of a step and perturbs
             them together; "element" takes each site by itself; None is "position" for images, else "element".
 
@@ -69,16 +78,16 @@ def ranked(attribution: Attribution, granularity: Granularity | None) -> Ranked:
     valid = site_mask(attribution.query.mask, values)
     if granularity == "position" or (granularity is None and values.ndim == 4):
         shape = position_shape(values)
-        return Ranked(to_positions(values).flatten(1), valid_positions(valid).flatten(1), shape)
-    return Ranked(values.flatten(1), valid.flatten(1), tuple(values.shape[1:]))
+        return RankedSites(to_positions(values).flatten(1), valid_positions(valid).flatten(1), shape)
+    return RankedSites(values.flatten(1), valid.flatten(1), tuple(values.shape[1:]))
 
 
-def asked(query: Query, score: Followed) -> Query:
+def follow_target(query: Query, score: Followed) -> Query:
     """Turn a question into one about what a curve follows.
 
     Args:
         query: the question that was explained.
-        score: what to follow.
+        score: Function of the outputs to follow.
 
     Returns:
         The question, with the same `passes`.
@@ -113,16 +122,16 @@ def is_fixed(low: Float[Tensor, " batch"], high: Float[Tensor, " batch"], valid:
 
 
 def check_share(share: float) -> None:
-    """Check a share of the sites.
+    """Check a fraction of the sites.
 
     Args:
-        share: above 0, at most 1.
+        share: Fraction above 0, at most 1.
 
     Raises:
         SettingError: otherwise.
     """
     if not 0 < share <= 1:
-        raise SettingError(f"share is {share}", "give a share of the sites above 0, at most 1")
+        raise SettingError(f"share is {share}", "give a fraction of the sites above 0, at most 1")
 
 
 @dataclass(frozen=True)
@@ -132,10 +141,10 @@ class PerturbationCurve:
     Args:
         step: sites per step, 1 for one by one; None for at most `points` equal steps.
         points: equal steps of the curve.
-        baseline: what stands for a site that is absent.
+        baseline: Value in place of a site that is absent.
         granularity: "position" for pixels, steps or tokens as a whole, "element" for each number by itself.
-        score: what is followed.
-        share: share of the sites that is perturbed.
+        score: Function of the outputs to follow.
+        share: fraction of the sites that is perturbed.
         compat: "exact", or "published" for the area of the published code.
 
     Raises:
@@ -168,18 +177,18 @@ class PerturbationCurve:
         """Follow the score while sites pass from one input to another, those of the highest attribution first.
 
         Args:
-            attribution: whose map gives the order.
+            attribution: Attribution whose map gives the order.
             start: the inputs before.
             end: the inputs after all sites have passed.
 
         Returns:
             The area under the curve and the curve on `points` + 1 equal distances; first and last score as aux.
         """
-        places = ranked(attribution, self.granularity)
+        places = rank_sites(attribution, self.granularity)
         total = (self.share * places.valid.sum(1).double()).long().clamp_min(1)
         counts, place = self._schedule(total, attribution.values.ndim == 4)
         rank = places.spread(descending_rank(places.worth, places.valid))
-        query = asked(attribution.query, self.score)
+        query = follow_target(attribution.query, self.score)
         values = values_along(query, (start, end), rank, counts)
         dtype = attribution.values.dtype
         area = torch.trapezoid(values, place, dim=1)
@@ -194,7 +203,7 @@ class PerturbationCurve:
         )
 
     def _schedule(self, total: Tensor, images: bool) -> tuple[Tensor, Tensor]:
-        """Say how many sites each point has taken, and where it lies on the axis of the area."""
+        """Return how many sites each point has taken, and where it lies on the axis of the area."""
         counts, steps = step_counts(total, self.step, self.points)
         if self.compat == "exact":
             return counts, counts / total[:, None].double()

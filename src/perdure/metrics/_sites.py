@@ -1,4 +1,4 @@
-"""What the metrics with a truth look at: one row of importances per sample, beside the truth."""
+"""Inputs of metrics with a truth: one row of importances per sample, with the truth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Sites:
         importance: the map, or its absolute value.
         truth: true at the valid sites known to matter.
         valid: true at sites that are not padding; only these are ranked, scaled and summed.
-        depth: how many numbers of the map were added up for one importance.
+        depth: Number of numbers of the map were added up for one importance.
     """
 
     importance: Float[Tensor, "batch site"]
@@ -40,7 +40,7 @@ class Sites:
 
     @property
     def heat(self) -> Float[Tensor, "batch site"]:
-        """The positive part of the importance as a share of each sample's largest; zero stays zero."""
+        """The positive part of the importance as a fraction of each sample's largest; zero stays zero."""
         return divide_by_largest(self.importance, self.valid)
 
     @property
@@ -66,7 +66,7 @@ def sites(attribution: Attribution, absolute: bool, granularity: Granularity = "
     sum, so that evidence for and against at one position cancels as it does in the model.
 
     Args:
-        attribution: with truth.
+        attribution: Attribution with a truth.
         absolute: whether importance is the absolute value of the map.
         granularity: "element" for each number by itself, "position" for steps, tokens or pixels as a whole.
 
@@ -76,7 +76,7 @@ def sites(attribution: Attribution, absolute: bool, granularity: Granularity = "
     Raises:
         DataError: when all positions of a sample are true.
     """
-    assert attribution.truth is not None, "the door refuses an attribution without truth"
+    assert attribution.truth is not None, "evaluate rejects an attribution without a truth"
     values = attribution.values.to(torch.promote_types(attribution.values.dtype, torch.float32))
     valid = site_mask(attribution.query.mask, values)
     truth, depth = attribution.truth & valid, 1
@@ -94,18 +94,18 @@ def check_both_kinds(truth: Bool[Tensor, "batch *site"], valid: Bool[Tensor, "ba
     Args:
         truth: true at the sites known to matter.
         valid: true at sites that are not padding.
-        noun: what to call the sites in a message.
+        noun: Noun for the sites in messages.
 
     Raises:
         DataError: otherwise.
     """
-    true, all_valid = ((some & valid).flatten(1).sum(1) for some in (truth, valid))
+    true, all_valid = ((item & valid).flatten(1).sum(1) for item in (truth, valid))
     bad = (true == 0) | (true == all_valid)
     if bad.any():
         first = int(bad.nonzero()[0])
         raise DataError(
             f"the truth marks {int(true[first])} of the {int(all_valid[first])} valid {noun} of sample {first}, "
-            "so its place cannot be judged",
+            "so its map cannot be scored",
             f"leave out samples whose truth marks none or all of their {noun}"
-            + (", or ask with granularity='element'" if noun == "positions" else ""),
+            + (", or use granularity='element'" if noun == "positions" else ""),
         )

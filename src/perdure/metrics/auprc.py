@@ -20,7 +20,7 @@ class AUPRC:
     """Area under the precision-recall curve (average precision) of the map as a detector of the truth.
 
     Only the order of the sites counts, tied sites are taken together. The truth itself scores 1; a constant
-    map scores the share of true sites, and a random map about as much.
+    map scores the fraction of true sites, and a random map about as much.
 
     Args:
         absolute: whether sites are ranked by the absolute value of the map; otherwise by the signed map.
@@ -45,10 +45,10 @@ class AUPRC:
         """Rank the sites of each sample.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The area, in (0, 1].
         """
-        found = sites(attribution, self.absolute, self.granularity)
-        return Measurement(average_precision(found.importance, found.truth, found.valid))
+        result = sites(attribution, self.absolute, self.granularity)
+        return Measurement(average_precision(result.importance, result.truth, result.valid))

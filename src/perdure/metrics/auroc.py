@@ -19,7 +19,7 @@ __all__ = ["AUROC"]
 class AUROC:
     """Area under the ROC curve: the chance that a true site ranks above another one, a tie counting as half.
 
-    The truth itself scores 1, a constant map 0.5, and a random map about 0.5 whatever the share of true sites.
+    The truth itself scores 1, a constant map 0.5, and a random map about 0.5 whatever the fraction of true sites.
 
     Args:
         absolute: whether sites are ranked by the absolute value of the map; otherwise by the signed map.
@@ -44,10 +44,10 @@ class AUROC:
         """Rank the sites of each sample.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The area, in [0, 1].
         """
-        found = sites(attribution, self.absolute, self.granularity)
-        return Measurement(roc_area(found.importance, found.truth, found.valid))
+        result = sites(attribution, self.absolute, self.granularity)
+        return Measurement(roc_area(result.importance, result.truth, result.valid))

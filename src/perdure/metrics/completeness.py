@@ -45,10 +45,10 @@ class Completeness:
         set_baseline(self)
 
     def measure(self, attribution: Attribution) -> Measurement:
-        """Ask the model twice, at the inputs and at the baseline.
+        """Evaluate the target twice, at the inputs and at the baseline.
 
         Args:
-            attribution: with or without truth.
+            attribution: Attribution, with or without a truth.
 
         Returns:
             The gap, 0 or more.

@@ -13,7 +13,7 @@ from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice, check_counts
 from perdure.core.metric import Measurement
 from perdure.metrics._along import values_along
-from perdure.metrics._perturbation import Followed, asked, in_unit, is_fixed, ranked
+from perdure.metrics._perturbation import Followed, follow_target, in_unit, is_fixed, rank_sites
 from perdure.ops.baseline import Baseline, baseline_of, set_baseline
 from perdure.ops.curve import resample, step_counts
 from perdure.ops.perturb import tile_index
@@ -40,7 +40,7 @@ class Degradation:
         window: positions along each side of a tile; None for 8 in images and 1 elsewhere. The last tile along an
             axis may be cut off.
         points: steps of the curve; there are never more than tiles.
-        baseline: what a tile is set to.
+        baseline: Value that a tile is set to.
         score: "probability" follows the probability of the explained class, also where its logit was explained; the
             output of a model that returns numbers, and a function as target, are followed as they are, as is every
             target by "target". The best value is then the best that the target reaches on any curve.
@@ -81,19 +81,19 @@ class Degradation:
         """Take tiles away in both orders.
 
         Args:
-            attribution: with or without truth.
+            attribution: Attribution, with or without a truth.
 
         Returns:
             The gap between the areas, in [-1, 1] for a probability; the gap along the way; both areas.
         """
         x = attribution.query.x
-        places = ranked(attribution, "position")
+        places = rank_sites(attribution, "position")
         window = self.window or (IMAGE_WINDOW if x.ndim == 4 else 1)
         tile = tile_index(tuple(size for size in places.shape if size > 1) or (1,), window).flatten().to(x.device)
         worth, valid = _on_tiles(places.worth, places.valid, tile)
         counts, _ = step_counts(valid.sum(1), None, self.points)
         ends = (x, baseline_of(self.baseline, attribution.query))
-        query, place = asked(attribution.query, self.score), counts / valid.sum(1, keepdim=True).double()
+        query, place = follow_target(attribution.query, self.score), counts / valid.sum(1, keepdim=True).double()
         morf, lerf = (
             values_along(query, ends, places.spread(descending_rank(order, valid)[:, tile]), counts)
             for order in (worth, -worth)

@@ -24,20 +24,20 @@ STEPS = 10
 """Quantiles are 0, 1/10, ..., 1."""
 
 TOP = 0.99
-"""No threshold lies above this share of the largest heat, so that at least the hottest position is left."""
+"""No threshold lies above this fraction of the largest heat, so that at least the hottest position is left."""
 
 
 @dataclass(frozen=True)
 class EffectiveHeatRatio:
-    r"""Share of the heat that lies on true positions, among the positions above a quantile of the heat.
+    r"""Fraction of the heat that lies on true positions, among the positions above a quantile of the heat.
 
     .. math:: r_q = \frac{\sum_{i \in b,\, s_i \ge t_q} s_i}{\sum_{s_i \ge t_q} s_i}, \quad
         t_q = \min(Q_q, 0.99 \max s), \quad e = \int_0^1 r_q \, dq
 
-    The heat :math:`s` is the positive part of the map as a share of its largest value; :math:`Q_q` is the quantile
+    The heat :math:`s` is the positive part of the map as a fraction of its largest value; :math:`Q_q` is the quantile
     of the heats of 0.1 or more; the integral is the trapezoid rule over q = 0, 0.1, ..., 1, which are the curve.
     The truth itself scores 1, also where the map shows only a part of it. A constant map, one without heat and, on
-    average, a random one score the share of true positions.
+    average, a random one score the fraction of true positions.
 
     Args:
         weighted: whether positions count by their heat; otherwise all alike.
@@ -71,10 +71,10 @@ class EffectiveHeatRatio:
         check_choice("granularity", self.granularity, get_args(Granularity))
 
     def measure(self, attribution: Attribution) -> Measurement:
-        """Integrate the share of heat on the truth.
+        """Integrate the fraction of heat on the truth.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The ratio, in [0, 1], with that at each quantile as curve.
@@ -82,21 +82,21 @@ class EffectiveHeatRatio:
         Raises:
             DataError: when a published heat exceeds 1, or all positions of a sample are true.
         """
-        found = sites(attribution, self.absolute, self.granularity)
+        result = sites(attribution, self.absolute, self.granularity)
         published = self.compat == "published"
-        heat = (found.given_heat if published else found.heat).double()
-        warm = (heat >= BASE) & found.valid
+        heat = (result.given_heat if published else result.heat).double()
+        warm = (heat >= BASE) & result.valid
         weight = heat if self.weighted else torch.ones_like(heat)
-        chance = torch.zeros_like(heat[:, 0]) if published else found.truth.double().sum(1) / found.valid.sum(1)
+        chance = torch.zeros_like(heat[:, 0]) if published else result.truth.double().sum(1) / result.valid.sum(1)
         rows = []
         for threshold in _thresholds(heat, warm).unbind(1):
             above = warm & (heat >= threshold[:, None])
             whole = above.sum(1) + 1e-8 if published else (above * weight).sum(1)
-            ratio = (above * found.truth * weight).sum(1) / whole
+            ratio = (above * result.truth * weight).sum(1) / whole
             rows.append(torch.where(warm.any(1), ratio, chance))
         curve = torch.stack(rows, 1)
         values = torch.trapezoid(curve, dx=1 / STEPS, dim=1)
-        return Measurement(values.to(found.importance.dtype), curve.to(found.importance.dtype))
+        return Measurement(values.to(result.importance.dtype), curve.to(result.importance.dtype))
 
 
 def _thresholds(heat: Float[Tensor, "batch site"], warm: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch quantile"]:
@@ -104,7 +104,7 @@ def _thresholds(heat: Float[Tensor, "batch site"], warm: Bool[Tensor, "batch sit
     count = warm.sum(1, keepdim=True).clamp_min(1)
     ascending = heat.masked_fill(~warm, torch.inf).sort(dim=1).values
     place = torch.arange(STEPS + 1, device=heat.device) * (count - 1)
-    low, share = place // STEPS, (place % STEPS) / STEPS
+    low, remainder = place // STEPS, (place % STEPS) / STEPS
     below, above = ascending.gather(1, low), ascending.gather(1, (low + 1).minimum(count - 1))
-    quantile = torch.where(share > 0, below + share * (above - below), below)
+    quantile = torch.where(remainder > 0, below + remainder * (above - below), below)
     return torch.minimum(quantile, TOP * heat.amax(1, keepdim=True))

@@ -41,12 +41,12 @@ class Enrichment:
         """Weigh found against missed sites.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The enrichment, in [-1, 1].
         """
-        found = sites(attribution, self.absolute)
-        size = found.truth.sum(1)
-        top = mark_top(found.importance, size, found.valid)
-        return Measurement((found.truth * found.scaled * (2 * top - 1)).sum(1) / size)
+        result = sites(attribution, self.absolute)
+        size = result.truth.sum(1)
+        top = mark_top(result.importance, size, result.valid)
+        return Measurement((result.truth * result.scaled * (2 * top - 1)).sum(1) / size)

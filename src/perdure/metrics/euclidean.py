@@ -37,11 +37,11 @@ class Euclidean:
         """Measure the distance.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The distance, 0 or more.
         """
-        found = sites(attribution, self.absolute)
-        b = found.truth.to(found.importance.dtype)
-        return Measurement((b - found.scaled).norm(dim=1) / b.norm(dim=1))
+        result = sites(attribution, self.absolute)
+        b = result.truth.to(result.importance.dtype)
+        return Measurement((b - result.scaled).norm(dim=1) / b.norm(dim=1))

@@ -1,4 +1,4 @@
-"""Hit rate: the share of the true positions that are among the highest."""
+"""Hit rate: the fraction of the true positions that are among the highest."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["HitRate"]
 
 @dataclass(frozen=True)
 class HitRate:
-    r"""Share of the k true positions found among the k highest, which is precision and recall at k alike.
+    r"""Fraction of the k true positions found among the k highest, which is precision and recall at k alike.
 
     .. math:: h = \frac{|top \cap b|}{k}, \quad |top| = |b| = k
 
     Positions tied at the threshold share the last places equally: the value is the expectation when ties are
-    broken at random. The truth itself scores 1; a constant map scores the share of true positions, and a random
-    map as much on average. Jaccard orders maps in the same way, on a scale of its own.
+    broken at random. The truth itself scores 1; a constant map scores the fraction of true positions, and a random
+    map as much on average. Jaccard orders maps in the same way, on another scale.
 
     Args:
         absolute: whether positions are ranked by the absolute value of the map; otherwise by the signed map.
@@ -57,11 +57,11 @@ class HitRate:
         """Count the true positions among the highest.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The share, in [0, 1].
         """
-        found = sites(attribution, self.absolute, self.granularity)
-        size = found.truth.sum(1)
-        return Measurement((mark_top(found.importance, size, found.valid) * found.truth).sum(1) / size)
+        result = sites(attribution, self.absolute, self.granularity)
+        size = result.truth.sum(1)
+        return Measurement((mark_top(result.importance, size, result.valid) * result.truth).sum(1) / size)

@@ -18,8 +18,8 @@ class Insertion(PerturbationCurve):
 
     .. math:: I = \int_0^1 S\big( x' \text{ with the first } u \text{ of } x \big) \, du
 
-    with `u` the share of the inserted sites and x' the baseline, by trapezoids that begin at x' and end at x.
-    High is good, 1 is best. The map is signed, so sites that speak for the class come first; tied sites come in
+    with `u` the fraction of the inserted sites and x' the baseline, by trapezoids that begin at x' and end at x.
+    High is good, 1 is best. The map is signed, so sites that are evidence for the class come first; tied sites come in
     the order of their index (a constant map from the start to the end of the input), and padding is never touched.
     For a linear target with contributions :math:`c_{(1)}, c_{(2)}, \dots` in the order of the map, one by one
     from zero, :math:`I = S(0) + \sum_i c_{(i)} (N - i + \tfrac12) / N`.
@@ -30,14 +30,15 @@ class Insertion(PerturbationCurve):
         step: sites per step, 1 for one by one; None for `points` nearly equal steps, or one by one where there
             are fewer sites.
         points: steps of the curve.
-        baseline: what an absent site holds; the paper takes "blur" for images.
+        baseline: Value that an absent site holds; the paper takes "blur" for images.
         granularity: "position" perturbs all channels of a pixel, features of a step or numbers of an embedding
             together, by their summed attribution; "element" each number by itself; None is "position" for images
             (batch, channel, row, column) and "element" otherwise.
         score: "probability" follows the probability of the explained class, also where its logit was explained; the
             output of a model that returns numbers, and a function as target, are followed as they are, as is every
             target by "target". The best value is then the best that the target reaches on any curve.
-        share: share of the sites that is inserted, rounded down, at least one site; `u` is then the share of these.
+        share: Fraction of the sites that is inserted, rounded down, at least one site; `u` is then the fraction of
+            these.
         compat: "published" for the area of the published code of input bottlenecks: trapezoids of width
             1 / (number of scores), the baseline not among them; images in a staircase, each run of 80 steps scored
             as its last, because the published buffer is not copied. Its settings are `step` 10 and `baseline`
@@ -67,7 +68,7 @@ class Insertion(PerturbationCurve):
         """Bring the highest sites in.
 
         Args:
-            attribution: with or without truth.
+            attribution: Attribution, with or without a truth.
 
         Returns:
             The area, in [0, 1] for a probability; the curve, `first` and `last`.

@@ -27,13 +27,13 @@ class IoU:
 
     .. math:: I_t = \frac{|\{s > t\} \cap b|}{|\{s > t\} \cup b|}, \quad t = 0, 0.02, \dots, 0.98
 
-    The heat :math:`s` is the positive part of the map as a share of its largest value. The curve holds all
+    The heat :math:`s` is the positive part of the map as a fraction of its largest value. The curve holds all
     thresholds; the value is that of the best one, or their mean. The truth itself scores 1, a constant map the
-    share of true positions, a map without heat 0. Even at random the best threshold scores about that share or
-    a little more, so read it beside its null.
+    fraction of true positions, a map without heat 0. Even at random the best threshold scores about that share or
+    a little more, so compare it with its null.
 
     Args:
-        reduce: "best" for the best threshold of each sample, "mean" for the mean over thresholds, which also asks
+        reduce: "best" for the best threshold of each sample, "mean" for the mean over thresholds, which also measures
             for clear levels: where truth holds unequal numbers per position, not even the truth has a mean of 1.
         compat: "published" for heat as it is given, in [0, 1], averaged over the numbers of a position, and 1e-6
             added to the union.
@@ -66,7 +66,7 @@ class IoU:
         """Cut the map at each threshold.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The overlap, in [0, 1], with that at each threshold as curve.
@@ -74,13 +74,13 @@ class IoU:
         Raises:
             DataError: when a published heat exceeds 1, or all positions of a sample are true.
         """
-        found = sites(attribution, self.absolute, self.granularity)
+        result = sites(attribution, self.absolute, self.granularity)
         published = self.compat == "published"
-        heat = (found.given_heat if published else found.heat).double()
-        cuts = [_overlap(heat > k / THRESHOLDS, found.truth) for k in range(THRESHOLDS)]
+        heat = (result.given_heat if published else result.heat).double()
+        cuts = [_overlap(heat > k / THRESHOLDS, result.truth) for k in range(THRESHOLDS)]
         curve = torch.stack([both / (either + 1e-6 * published) for both, either in cuts], 1)
         values = curve.amax(1) if self.reduce == "best" else curve.mean(1)
-        return Measurement(values.to(found.importance.dtype), curve.to(found.importance.dtype))
+        return Measurement(values.to(result.importance.dtype), curve.to(result.importance.dtype))
 
 
 def _overlap(hot: Tensor, truth: Tensor) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:

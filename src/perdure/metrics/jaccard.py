@@ -20,7 +20,7 @@ class Jaccard:
     .. math:: J = \frac{|top \cap b|}{|top \cup b|}, \quad |top| = |b|
 
     Sites tied at the threshold share the last places equally. The truth itself scores 1; a constant map
-    scores :math:`p / (2 - p)` where the truth holds the share :math:`p` of the sites, and a random map about
+    scores :math:`p / (2 - p)` where the truth holds the fraction :math:`p` of the sites, and a random map about
     as much.
 
     Args:
@@ -40,12 +40,12 @@ class Jaccard:
         """Compare the highest sites with the truth.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The similarity, in [0, 1].
         """
-        found = sites(attribution, self.absolute)
-        size = found.truth.sum(1)
-        common = (mark_top(found.importance, size, found.valid) * found.truth).sum(1)
+        result = sites(attribution, self.absolute)
+        size = result.truth.sum(1)
+        common = (mark_top(result.importance, size, result.valid) * result.truth).sum(1)
         return Measurement(common / (2 * size - common))

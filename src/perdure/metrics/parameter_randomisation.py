@@ -35,7 +35,7 @@ class ParameterRandomisation:
 
     Parameters are redrawn module after module, from the last defined to the first, and stay so; after each stage
     the method explains the same samples with the same seeds. The curve is the similarity after each stage, the value
-    its mean: near 0 is good, near 1 says that the map shows the input rather than the model. `again` in aux is the
+    its mean: near 0 is good, near 1 means that the map shows the input rather than the model. `again` in aux is the
     similarity to the map of the unchanged model: 1 unless method or seeds differ from those that made the map.
 
     A map that is not made by a method does not change with the model: an attribution without one, such as a random
@@ -47,8 +47,8 @@ class ParameterRandomisation:
         granularity: "position" compares the sums of the numbers of each step, token or pixel, "element" the numbers.
         redraw: "matched" for normal draws on the scale of each parameter, "published" for convolutions and linear
             layers alone, by the rule of InputIBA.
-        stages: at most so many; None for one per module with parameters.
-        seed: of the draws, and of methods that draw where the query has no seeds.
+        stages: Maximum number of stages; None for one per module with parameters.
+        seed: Seed of the draws, and of methods that draw where the query has no seeds.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -83,14 +83,14 @@ class ParameterRandomisation:
         """Explain again after each stage.
 
         Args:
-            attribution: with the method; its model is copied.
+            attribution: Attribution with its method; the model is copied.
 
         Returns:
             The mean similarity, in [-1, 1], that after each stage as curve, and `again` as aux.
 
         Raises:
             UnsupportedError: when the model is no module or has nothing to redraw.
-            ShapeError: when structural similarity is asked of maps that are no images.
+            ShapeError: when structural similarity is requested for maps that are no images.
             NonFiniteError: when a random model gives a map that is not finite.
         """
         dtype = attribution.values.dtype
@@ -98,7 +98,7 @@ class ParameterRandomisation:
             _check_images(attribution.values)
         if attribution.method is None:
             return Measurement(torch.ones(len(attribution.values), dtype=dtype, device=attribution.values.device))
-        query = self._seeded(attribution.query)
+        query = self._with_seeds(attribution.query)
         again = self._alike(attribution, _explain(attribution.method, query, "the map of the unchanged model"))
         curve = torch.stack(self._cascade(attribution, attribution.method, query), 1)
         return Measurement(curve.mean(1).to(dtype), curve.to(dtype), {"again": again.to(dtype)})
@@ -119,7 +119,7 @@ class ParameterRandomisation:
             alike.append(self._alike(attribution, values))
         return alike
 
-    def _seeded(self, query: Query) -> Query:
+    def _with_seeds(self, query: Query) -> Query:
         """Give the same seed to all samples of a query without seeds."""
         if len(query.seeds):
             return query
@@ -129,12 +129,12 @@ class ParameterRandomisation:
     def _alike(self, attribution: Attribution, other: Tensor) -> Float[Tensor, " batch"]:
         """Compare two maps."""
         valid = site_mask(attribution.query.mask, other)
-        pair = [some.to(torch.promote_types(some.dtype, torch.float32)) for some in (attribution.values, other)]
+        pair = [item.to(torch.promote_types(item.dtype, torch.float32)) for item in (attribution.values, other)]
         if self.granularity == "position":
-            valid, pair = valid_positions(valid), [to_positions(some) for some in pair]
+            valid, pair = valid_positions(valid), [to_positions(item) for item in pair]
         if self.similarity != "spearman":
-            pair = [some.abs() for some in pair]
-        rows, where = [some.flatten(1) for some in pair], valid.flatten(1)
+            pair = [item.abs() for item in pair]
+        rows, where = [item.flatten(1) for item in pair], valid.flatten(1)
         if self.similarity != "ssim":
             return spearman(rows[0], rows[1], where)
         images = [scale_to_unit(row, where).reshape(len(row), -1, *other.shape[2:]) for row in rows]

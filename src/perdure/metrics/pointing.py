@@ -21,8 +21,8 @@ __all__ = ["Pointing"]
 class Pointing:
     """Whether the highest position is a true one: 1 for a hit, 0 for a miss.
 
-    Where several positions are highest, the value is the share of them that are true: the chance of a hit when
-    one of them is drawn. The truth itself scores 1, a constant map the share of true positions, and a random map
+    Where several positions are highest, the value is the fraction of them that are true: the chance of a hit when
+    one of them is drawn. The truth itself scores 1, a constant map the fraction of true positions, and a random map
     as much on average.
 
     Args:
@@ -34,7 +34,7 @@ class Pointing:
         zhang2018topdown
 
     Notes:
-        The published game also counts a hit up to 15 pixels beside the object, which depends on the size of the
+        The published game also counts a hit up to 15 pixels next to the object, which depends on the size of the
         images; here the position itself must be true.
     """
 
@@ -52,11 +52,11 @@ class Pointing:
         """Look where the map points.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
-            The share of hits, in [0, 1].
+            The fraction of hits, in [0, 1].
         """
-        found = sites(attribution, self.absolute, self.granularity)
-        one = torch.ones_like(found.truth[:, 0], dtype=torch.int64)
-        return Measurement((mark_top(found.importance, one, found.valid) * found.truth).sum(1))
+        result = sites(attribution, self.absolute, self.granularity)
+        item = torch.ones_like(result.truth[:, 0], dtype=torch.int64)
+        return Measurement((mark_top(result.importance, item, result.valid) * result.truth).sum(1))

@@ -1,4 +1,4 @@
-"""Sensitivity-n: whether the attribution of a set of sites tells how much they matter together."""
+"""Sensitivity-n: whether the attribution of a set of sites predicts how much they matter together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perdure.core.metric import Measurement
 from perdure.core.query import Query, slice_query
 from perdure.core.random import child_seeds, uniform
 from perdure.metrics._along import NUMBERS, copies_at_once, layout_of
-from perdure.metrics._perturbation import Ranked, check_share, is_fixed, ranked
+from perdure.metrics._perturbation import RankedSites, check_share, is_fixed, rank_sites
 from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed, set_baseline
 from perdure.ops.correlation import pearson
 from perdure.ops.curve import log_counts
@@ -39,8 +39,8 @@ class SensitivityN:
     The value is the mean over log-spaced n, the curve holds :math:`r_n`. The target is that of the query, a logit by
     default. Scale and offset of a map do not matter. The map `weight * x` of a linear model scores 1 from the zero
     baseline, its negative -1, a random map about 0. A constant map scores 0, and so does a sample whose target does
-    not change by more than rounding. All sites at once say nothing about a map, so n stays below them; a sample of a
-    single site scores 0. Padding is never drawn.
+    not change by more than rounding. All sites at once carry no information about a map, so n
+    stays below them; a sample of a single site scores 0. Padding is never drawn.
 
     Args:
         masks: random sets for each n, drawn anew for each n and each sample from its own stream: from its seed in
@@ -49,8 +49,8 @@ class SensitivityN:
         granularity: "position" draws all channels of a pixel, features of a step or numbers of an embedding
             together, with their summed attribution; "element" each number by itself; None is "position" for images
             (batch, channel, row, column) and "element" otherwise.
-        baseline: what the sites of a set are set to.
-        share: the largest n as a share of the sites.
+        baseline: Value that the sites of a set are set to.
+        share: the largest n as a fraction of the sites.
         compat: "published" for the published code of input bottlenecks: the same sets for all samples; for images the
             whole numbers of 45 log-spaced points up to 31622, otherwise tenths of the sites, the mean over these n.
             The n of all sites is left out, where that code gives NaN; `points` and `share` have no effect.
@@ -91,22 +91,26 @@ class SensitivityN:
         """Draw sets of sites and take them away.
 
         Args:
-            attribution: with or without truth.
+            attribution: Attribution, with or without a truth.
 
         Returns:
             The mean correlation, in [-1, 1], and the correlation at each n.
         """
-        query, places, layout = attribution.query, ranked(attribution, self.granularity), layout_of(attribution.query)
+        query, places, layout = (
+            attribution.query,
+            rank_sites(attribution, self.granularity),
+            layout_of(attribution.query),
+        )
         blank = baseline_of(self.baseline, query).contiguous(memory_format=layout)
         query = replace(query, x=query.x.contiguous(memory_format=layout))
         sizes = self._sizes(places.valid.sum(1), query.x.ndim == 4)
         at_once = max(1, NUMBERS // (self.masks * places.worth.shape[1]))
         curves, ranges = [], []
-        for some in torch.split(torch.arange(len(query.x), device=query.x.device), at_once):
-            mine = Ranked(places.worth[some], places.valid[some], places.shape)
-            found = self._curve(slice_query(query, some.to(query.seeds.device)), mine, blank[some], sizes[some])
-            curves.append(found[0])
-            ranges.append(found[1])
+        for item in torch.split(torch.arange(len(query.x), device=query.x.device), at_once):
+            mine = RankedSites(places.worth[item], places.valid[item], places.shape)
+            result = self._curve(slice_query(query, item.to(query.seeds.device)), mine, blank[item], sizes[item])
+            curves.append(result[0])
+            ranges.append(result[1])
         curve, (low, high) = torch.cat(curves), torch.cat(ranges, 1)
         dtype = attribution.values.dtype
         return Measurement(curve.mean(1).to(dtype), curve.to(dtype), fixed=is_fixed(low, high, places.valid))
@@ -124,7 +128,7 @@ class SensitivityN:
         return (tenths * number[:, None]).div(10, rounding_mode="floor").clamp_min(1)
 
     def _curve(
-        self, query: Query, places: Ranked, blank: Tensor, sizes: Int[Tensor, "batch point"]
+        self, query: Query, places: RankedSites, blank: Tensor, sizes: Int[Tensor, "batch point"]
     ) -> tuple[Float[Tensor, "batch point"], Float[Tensor, "2 batch"]]:
         """Correlate at each size for some of the samples; give also the range of the target."""
         given = None if self.compat == "published" else query.seeds
@@ -142,7 +146,7 @@ class SensitivityN:
         return curve, torch.stack([ends.amin((0, 2)), ends.amax((0, 2))])
 
 
-def _keys(seeds: Tensor, masks: int, places: Ranked) -> Float[Tensor, "mask batch place"]:
+def _keys(seeds: Tensor, masks: int, places: RankedSites) -> Float[Tensor, "mask batch place"]:
     """Draw a number for each set and place; more padding leaves those before it as they are."""
     draws = uniform(seeds, (places.worth.shape[1], masks), places.worth).permute(2, 0, 1)
     return draws.masked_fill(~places.valid, torch.inf)
@@ -151,4 +155,4 @@ def _keys(seeds: Tensor, masks: int, places: Ranked) -> Float[Tensor, "mask batc
 def _values(query: Query, blank: Tensor, chosen: Tensor) -> Float[Tensor, "mask batch"]:
     """Evaluate the target with the chosen sites at the baseline."""
     chunks = torch.split(chosen, copies_at_once(query))
-    return torch.cat([query.value(torch.where(some, blank, query.x)) for some in chunks])
+    return torch.cat([query.value(torch.where(item, blank, query.x)) for item in chunks])

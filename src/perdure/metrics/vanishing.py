@@ -20,22 +20,22 @@ BINS = 20
 """Points of the profile, from the end of the series to its start."""
 
 FLOOR = 1e-30
-"""The share of mass that a step counts with in the slope when it holds less, or none."""
+"""The fraction of mass that a step counts with in the slope when it holds less, or none."""
 
 
 @dataclass(frozen=True)
 class Vanishing:
     r"""Attribution mass against distance from the end of the series.
 
-    The mass of a step is the sum of :math:`|a|` over its features, as a share :math:`m` of the sample's mass.
+    The mass of a step is the sum of :math:`|a|` over its features, as a fraction :math:`m` of the sample's mass.
     A step `d` steps before the last of `T` valid ones lies at the relative distance `u = d / (T - 1)`:
 
     .. math:: v = 1 - 2 \sum_d m_d \, u_d
 
     The index is 1 when all mass lies on the last step, 0 when the profile is flat, and -1 when all lies on the
-    first, whatever the length; 0 for a series of one step and for a map that is zero everywhere. It asks for no
+    first, whatever the length; 0 for a series of one step and for a map that is zero everywhere. It requires no
     truth: 0 is best in the sense of *nothing vanishes*, and good is near 0 rather than low. A random map is flat
-    too, so the index tells whether a map reaches back, not whether it is right; where the evidence itself lies
+    too, so the index measures whether a map reaches back, not whether it is right; where the evidence itself lies
     late, a faithful map has a high index.
 
     The curve is the profile over relative distance in 20 equal bins from the end to the start; a step is spread
@@ -72,7 +72,7 @@ class Vanishing:
         aux = {"slope": _slope(mass, lengths), "reach": profile[:, -BINS // 4 :].sum(1)}
         dtype = attribution.values.dtype
         return Measurement(
-            _index(mass, lengths).to(dtype), profile.to(dtype), {name: some.to(dtype) for name, some in aux.items()}
+            _index(mass, lengths).to(dtype), profile.to(dtype), {name: item.to(dtype) for name, item in aux.items()}
         )
 
 
@@ -86,7 +86,7 @@ def mass_by_distance(
         valid: true at valid steps.
 
     Returns:
-        The share of each distance, in double precision: first the last step, zero beyond the first one. A map
+        The fraction of each distance, in double precision: first the last step, zero beyond the first one. A map
         that is zero everywhere counts as flat.
 
     Example:

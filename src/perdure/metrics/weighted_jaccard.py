@@ -21,7 +21,7 @@ class WeightedJaccard:
     .. math:: J = \frac{\sum_i \min(b_i, s_i)}{\sum_i \max(b_i, s_i)}
 
     It rewards the level of a map as much as its place: a map of random numbers outscores a sparse map that
-    is right, so read it beside its null. The truth itself scores 1, a constant map 0.
+    is right, so compare it with its null. The truth itself scores 1, a constant map 0.
 
     Args:
         absolute: whether s is made from the absolute value of the map; otherwise from the signed map.
@@ -40,11 +40,11 @@ class WeightedJaccard:
         """Compare the scaled map with the truth.
 
         Args:
-            attribution: with truth.
+            attribution: Attribution with a truth.
 
         Returns:
             The similarity, in [0, 1].
         """
-        found = sites(attribution, self.absolute)
-        s, b = found.scaled, found.truth.to(found.importance.dtype)
+        result = sites(attribution, self.absolute)
+        s, b = result.scaled, result.truth.to(result.importance.dtype)
         return Measurement(torch.minimum(b, s).sum(1) / torch.maximum(b, s).sum(1))
