@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from perdure.attribution._category_columns import warn_of_categories
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.build_query import build_query
@@ -246,6 +247,7 @@ def _check_values(values: Tensor, query: Query, method: Method) -> None:
             if finite
             else "look at the model's outputs for these samples; overflow in the model is the usual cause",
         )
+    warn_of_categories(values, query, name_of(method))
     if values.sum() == 0 and not values.any() and _ignores_input(query):
         raise IndependentOutputError(
             "the output of the model does not change with its input",

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perdure.core.errors import UnsupportedError
 from perdure.core.query import Query, slice_query
 
 __all__ = ["explain_by_length", "explain_each"]
@@ -51,5 +52,29 @@ def _explain_groups(query: Query, groups: list[Tensor], scores: Callable[[Query]
         if group.lengths is not None and group.mask is not None:
             steps = int(group.lengths[0])
             group = replace(group, x=group.x[:, :steps], mask=group.mask[:, :steps])
-        values[index, : group.x.shape[1]] = scores(group).to(values)
+        try:
+            result = scores(group)
+        except RuntimeError as error:
+            known = _name_fixed_steps(query, group)
+            if known is None:
+                raise
+            raise known from error
+        values[index, : group.x.shape[1]] = result.to(values)
     return values
+
+
+def _name_fixed_steps(query: Query, group: Query) -> UnsupportedError | None:
+    """Name a model that reads padded samples of one number of steps, and no shorter ones."""
+    steps = group.x.shape[1]
+    if query.mask is None or steps == query.x.shape[1]:
+        return None
+    try:
+        group.value(group.x)
+    except RuntimeError:
+        return UnsupportedError(
+            f"this method explains each sample without its padding, and the model does not take {steps} steps, only "
+            f"{query.x.shape[1]}",
+            "use a method that keeps the padding, such as 'integrated_gradients' or 'occlusion', or let the model take "
+            "any number of steps",
+        )
+    return None

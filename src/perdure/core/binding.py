@@ -37,7 +37,16 @@ from perdure.core.target import (
     with_label_target,
 )
 
-__all__ = ["SAMPLES", "Scaled", "assume_outputs", "bind_predicted", "bind_target", "find_outputs", "outputs_at"]
+__all__ = [
+    "SAMPLES",
+    "Scaled",
+    "assume_outputs",
+    "bind_predicted",
+    "bind_target",
+    "check_valid_steps",
+    "find_outputs",
+    "outputs_at",
+]
 
 SAMPLES, PROBED = 32, 8
 """Samples whose outputs are enough to find what a model returns, and of these those that are scaled."""
@@ -268,6 +277,34 @@ def _table(target: Target, outputs: Tensor) -> Tensor:
         outputs = target.at_step(outputs) if isinstance(target, AtStep) else outputs
         target = target.target
     return outputs
+
+
+def check_valid_steps(target: Target, lengths: Int[Tensor, " batch"] | None, steps: int) -> None:
+    """Check that the step of a target of one step is not padding.
+
+    Args:
+        target: Bound target, of any kind.
+        lengths: Number of valid steps of each sample; None if all are valid.
+        steps: Number of steps of the padded samples.
+
+    Raises:
+        LabelError: If the step of a sample is padding.
+
+    Example:
+        >>> check_valid_steps(AtStep(torch.tensor([1, 3]), Logit(0)), torch.tensor([2, 4]), 4)
+    """
+    while isinstance(target, Signed):
+        target = target.target
+    if lengths is None or not isinstance(target, AtStep):
+        return
+    step, valid = as_labels(target.step, len(lengths), "step").cpu(), lengths.cpu()
+    padded = torch.where(step < 0, step + steps, step) >= valid
+    if padded.any():
+        first = int(padded.nonzero()[0])
+        raise LabelError(
+            f"the step of sample {first} is {int(step[first])}, which is padding: it has {int(valid[first])} steps",
+            "give one valid step for each sample, for example the last: perdure.AtStep(lengths - 1, ...)",
+        )
 
 
 def _with_steps(target: Target, batch: int, outputs: Tensor) -> Target:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from perdure.core.binding import bind_predicted, bind_target, outputs_at
+from perdure.core.binding import bind_predicted, bind_target, check_valid_steps, outputs_at
 from perdure.core.check import check_lengths
 from perdure.core.consistency import is_known_consistent
 from perdure.core.errors import PerdureError, UnsupportedError
@@ -86,6 +86,7 @@ def build_query(
     else:
         labelled = Logit(requested) if isinstance(requested, Tensor) else requested
         bound = bind_target(labelled, model, len(x), logits, scaled)
+    check_valid_steps(bound, lengths, x.shape[1])
     if label_target(bound) is None and not isinstance(bound, AtStep):
         check_rows(bound, logits[:1].detach())
     drawn = torch.zeros(0, dtype=torch.int64) if seeds is None else seeds
@@ -147,6 +148,11 @@ def _name_misfit(error: Exception, model: Callable[..., Tensor], x: Tensor) -> U
             f"the model reads more than one input: {message}",
             "perdure.Adapted(model, given={name: value}) fixes what is not explained, and passes padding as "
             "mask, attention_mask and other usual names",
+        )
+    if isinstance(error, RuntimeError) and "scalar types: Long, Int" in message:
+        return UnsupportedError(
+            f"the model looks its inputs up in a table of embeddings, and they are {x.dtype}",
+            "explain the embeddings of token ids: model = perdure.TokenModel(model), x = model.embed(ids)",
         )
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     if weight is not None and weight.is_floating_point() and weight.dtype != x.dtype:
