@@ -47,13 +47,13 @@ def write_mnist_parquet(folder: Path, train: int = 60, test: int = 10) -> None:
 def reviews(count: int, seed: int = 0) -> tuple[list[str], list[int]]:
     """Write reviews of one or two sentences, and a label for each."""
     random = np.random.default_rng(seed)
-    words = ("The film was not good.", 'A "fine" plot!<br /><br />', "Nobody's music.", "Café, café?")
+    words = ("The film was not good.", 'A "fine" plot!<br /><br />', "Someone's music.", "Café, café?")
     texts = [" ".join(random.choice(words, random.integers(1, 3))) for _ in range(count)]
     return texts, [i % 2 for i in range(count)]
 
 
 def write_imdb_parquet(folder: Path, train: int = 40, test: int = 10) -> None:
-    """Write the hub's files, where reviews without a label lie beside the others."""
+    """Write the hub's files, where reviews without a label are among the others."""
     for part, count, seed in (("train", train, 0), ("test", test, 1), ("unsupervised", 5, 2)):
         texts, label = reviews(count, seed)
         (folder / "plain_text").mkdir(exist_ok=True)
@@ -83,9 +83,9 @@ def write_cifar_binary(folder: Path, train: int = 40, test: int = 10) -> None:
         (f"data_batch_{i + 1}.bin", pixels[rows], label[rows])
         for i, rows in enumerate(np.array_split(np.arange(train), 5))
     ]
-    for name, some, labels in [*batches, ("test_batch.bin", *photographs(test, 1))]:
+    for name, group, labels in [*batches, ("test_batch.bin", *photographs(test, 1))]:
         records = [
-            bytes([one]) + picture.transpose(2, 0, 1).tobytes() for picture, one in zip(some, labels, strict=True)
+            bytes([item]) + picture.transpose(2, 0, 1).tobytes() for picture, item in zip(group, labels, strict=True)
         ]
         (folder / name).write_bytes(b"".join(records))
 
@@ -94,7 +94,7 @@ def write_cifar_parquet(folder: Path, train: int = 40, test: int = 10) -> None:
     """Write the hub's files."""
     for part, count, seed in (("train", train, 0), ("test", test, 1)):
         pixels, label = photographs(count, seed)
-        image = [{"bytes": _png(one), "path": None} for one in pixels]
+        image = [{"bytes": _png(item), "path": None} for item in pixels]
         pq.write_table(pa.table({"img": image, "label": label}), folder / f"{part}-00000-of-00001.parquet")
 
 
@@ -130,8 +130,8 @@ def write_voc(path: Path, *boxes: tuple[int, int, int, int], name: str = "cat") 
 def write_arrays(path: Path, **arrays: object) -> Path:
     """Write an archive of 20 series of 5 steps and 3 features, with keys replaced, added or (None) left out."""
     random = np.random.default_rng(0)
-    found = {"inputs": random.normal(size=(20, 5, 3)).astype(np.float32), "label": np.arange(20) % 2, **arrays}
-    np.savez(path, **{key: value for key, value in found.items() if value is not None})
+    result = {"inputs": random.normal(size=(20, 5, 3)).astype(np.float32), "label": np.arange(20) % 2, **arrays}
+    np.savez(path, **{key: value for key, value in result.items() if value is not None})
     return path
 
 

@@ -73,7 +73,7 @@ def test_labels_become_positions_among_the_classes(label, classes, position, tmp
     splits = load(
         tmp_path, label=np.array(label * 10), classes=None if classes is None else np.array(classes), split=MARKS
     )
-    assert splits.classes == tuple(classes or (str(one) for one in sorted(label)))
+    assert splits.classes == tuple(classes or (str(item) for item in sorted(label)))
     assert splits.train.label.tolist() == position * 5
 
 

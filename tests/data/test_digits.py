@@ -17,6 +17,6 @@ def test_every_digit_of_scikit_learn_occurs_once_with_its_label():
 
 def test_classes_are_in_proportion():
     splits = Digits().load(2)
-    share = splits.test.label.bincount() / (splits.train.label.bincount() + splits.test.label.bincount())
+    fraction = splits.test.label.bincount() / (splits.train.label.bincount() + splits.test.label.bincount())
     assert splits.classes == tuple("0123456789")
-    assert (share - 0.25).abs().max() < 0.02  # 178 samples of a class: one more or less is 0.004
+    assert (fraction - 0.25).abs().max() < 0.02  # 178 samples of a class: one more or less is 0.004

@@ -13,12 +13,12 @@ from tests.data.files import write_csv, write_imdb_parquet
 SMALL = "planted_text:train=60,validation=10,test=20"
 
 
-def loaded(**settings):
+def load(**settings):
     return EventTexts(SMALL, **{"types": "clusters", "most": 6, "dimensions": 5} | settings).load(0)
 
 
 def test_a_step_is_the_vector_and_the_type_of_its_word():
-    splits, planted = loaded(), PlantedText(train=60, validation=10, test=20).load(0)
+    splits, planted = load(), PlantedText(train=60, validation=10, test=20).load(0)
     for part, source in ((splits.train, planted.train), (splits.test, planted.test)):
         assert (part.id, part.label.tolist()) == (source.id, source.label.tolist())
         assert torch.equal(part.mask, source.mask)
@@ -35,7 +35,7 @@ def test_a_step_is_the_vector_and_the_type_of_its_word():
 
 
 def test_words_that_matter_matter_in_their_vector_and_their_own_type():
-    splits, planted = loaded(), PlantedText(train=60, validation=10, test=20).load(0)
+    splits, planted = load(), PlantedText(train=60, validation=10, test=20).load(0)
     truth = splits.test.truth
     assert torch.equal(truth.any(2), planted.test.truth)
     assert torch.equal(truth[..., :5].all(2), planted.test.truth)
@@ -43,7 +43,7 @@ def test_words_that_matter_matter_in_their_vector_and_their_own_type():
 
 
 def test_a_model_reads_it():
-    splits = loaded()
+    splits = load()
     model = Hierarchical(4, (5,), types=6).build(splits.features, 2, torch.Generator().manual_seed(0))
     attention = model.attention(splits.test.inputs, splits.test.mask.sum(1))
     torch.testing.assert_close(attention.sum(1), (splits.test.event >= 0).any(1).float())
@@ -61,20 +61,20 @@ def test_real_reviews_come_from_local_files(tmp_path):
 
 def test_vectors_of_a_table_are_taken(tmp_path):
     np.savez(tmp_path / "a.npz", words=np.array(["the", "film"]), vectors=np.eye(2))
-    splits = loaded(vectors=str(tmp_path / "a.npz"))
+    splits = load(vectors=str(tmp_path / "a.npz"))
     assert splits.features == 2 + 2
     assert set(splits.types) == {"the", "film"}
 
 
 def test_wordnet_is_taken_where_it_is_there(monkeypatch):
-    asked = []
+    query = []
     monkeypatch.setattr(event_texts, "has_wordnet", lambda: True)
-    monkeypatch.setattr(event_texts, "wordnet_types", lambda *given: asked.append(given[2:]) or _first(given[0]))
-    assert loaded(types="auto").types == ("any",)
-    assert loaded(types="hypernym").types == ("any",)
-    assert asked == [("lexicographer", 6), ("hypernym", 6)]
+    monkeypatch.setattr(event_texts, "wordnet_types", lambda *given: query.append(given[2:]) or _first(given[0]))
+    assert load(types="auto").types == ("any",)
+    assert load(types="hypernym").types == ("any",)
+    assert query == [("lexicographer", 6), ("hypernym", 6)]
     monkeypatch.setattr(event_texts, "has_wordnet", lambda: False)
-    assert loaded(types="auto").types == loaded().types
+    assert load(types="auto").types == load().types
 
 
 def _first(words):
@@ -95,8 +95,8 @@ def test_wrong_settings_are_named(settings, message):
         EventTexts(**settings)
 
 
-def test_a_path_nobody_reads_and_one_that_is_missing_are_named(tmp_path):
+def test_an_unused_path_and_a_missing_one_are_named(tmp_path):
     with pytest.raises(SettingError, match="'planted_text' reads no file"):
         EventTexts(path="reviews").load(0)
     with pytest.raises(DataError, match="there is no file"):
-        loaded(vectors=str(tmp_path / "none"))
+        load(vectors=str(tmp_path / "none"))

@@ -34,26 +34,26 @@ def no_wordnet(monkeypatch, tmp_path):
     monkeypatch.setattr(nltk.corpus, "wordnet", Missing())
 
 
-def named(types):
-    return [None if one < 0 else types.names[one] for one in types.word.tolist()]
+def name_types(types):
+    return [None if item < 0 else types.names[item] for item in types.word.tolist()]
 
 
 def test_words_have_the_lexicographers_class_of_their_first_sense(wordnet):
     """Inflected words count as their base; types are in the order of their tokens; special words have none."""
     types = wordnet_types(WORDS, COUNTS, "lexicographer", 10)
     assert types.names == ("verb.emotion", "noun.communication", "noun.person")
-    assert named(types) == [None, None, None, "noun.communication", "noun.person", "verb.emotion", "noun.person"]
+    assert name_types(types) == [None, None, None, "noun.communication", "noun.person", "verb.emotion", "noun.person"]
     assert has_wordnet()
 
 
 def test_words_have_their_first_hypernym_or_are_their_own(wordnet):
     types = wordnet_types(WORDS, COUNTS, "hypernym", 10)
-    assert named(types)[3:] == ["film.n.01", "person.n.01", "love.v.01", "person.n.01"]
-    assert named(wordnet_types(WORDS, COUNTS, "hypernym", 1))[3:] == [None, None, "love.v.01", None]
+    assert name_types(types)[3:] == ["film.n.01", "person.n.01", "love.v.01", "person.n.01"]
+    assert name_types(wordnet_types(WORDS, COUNTS, "hypernym", 1))[3:] == [None, None, "love.v.01", None]
 
 
-def test_no_known_word_is_named(wordnet):
-    with pytest.raises(EmptyDataError, match="knows none of the words"):
+def test_no_known_word_is_an_error(wordnet):
+    with pytest.raises(EmptyDataError, match="contains none of the words"):
         wordnet_types(("<unk>", "<pad>", "qqq"), COUNTS[:3], "hypernym", 3)
 
 
@@ -71,15 +71,15 @@ def test_a_missing_package_is_named(monkeypatch):
 
 
 def test_vectors_of_one_direction_are_one_cluster():
-    """Two directions, so two clusters however many are asked for; called by their words, nearest first."""
+    """Two directions, so two clusters for any requested number; named after their words, nearest first."""
     vectors = torch.tensor([[9.0, 9], [0, 0], [0, 0], [1, 0], [3, 0], [0, 1], [0, 5]])
     types = cluster_types(vectors, WORDS, COUNTS, 5, 0)
     assert sorted(types.names) == ["film, actors", "loves, person"]
-    assert named(types) == [None] * 3 + ["film, actors"] * 2 + ["loves, person"] * 2
+    assert name_types(types) == [None] * 3 + ["film, actors"] * 2 + ["loves, person"] * 2
     again = cluster_types(vectors, WORDS, COUNTS, 5, 0)
     assert types.names == again.names
     unseen = cluster_types(vectors, WORDS, COUNTS * torch.tensor([1, 1, 1, 1, 0, 1, 1]), 5, 0)
-    assert named(unseen)[4] is None
+    assert name_types(unseen)[4] is None
 
 
 def test_no_vector_is_named():

@@ -11,7 +11,7 @@ from tests.data.files import event_arrays, write_event_archive, write_event_fold
 
 
 @pytest.mark.parametrize("write", [write_event_folder, write_event_archive])
-def test_the_published_layout_is_read_as_it_stands(write, tmp_path):
+def test_the_published_layout_is_read_unchanged(write, tmp_path):
     """Rows by number of the array, then by row; series of a later number may be shorter."""
     arrays = event_arrays()
     splits = Events(str(write(tmp_path, **arrays))).load(0)
@@ -19,16 +19,16 @@ def test_the_published_layout_is_read_as_it_stands(write, tmp_path):
         row = 0
         for bucket in (0, 2, 10):
             x, y, f = (arrays[f"{letter}_{name}_{bucket}"] for letter in "xyf")
-            for one in range(len(x)):
+            for item in range(len(x)):
                 steps = x.shape[1]
                 assert part.mask[row].tolist() == [place < steps for place in range(part.inputs.shape[1])]
-                assert np.array_equal(part.inputs[row, :steps, :3], x[one])
-                assert np.array_equal(part.inputs[row, :steps, 3:], f[one])
+                assert np.array_equal(part.inputs[row, :steps, :3], x[item])
+                assert np.array_equal(part.inputs[row, :steps, 3:], f[item])
                 assert (part.inputs[row, steps:] == 0).all()
-                expected = [int(types.argmax()) if types.any() else -1 for types in f[one]]
+                expected = [int(types.argmax()) if types.any() else -1 for types in f[item]]
                 assert part.event[row].tolist() == expected + [-1] * (part.inputs.shape[1] - steps)
-                assert part.label[row] == y[one, 0].argmax()
-                assert part.id[row] == f"{name}-{bucket:03d}-{one:06d}"
+                assert part.label[row] == y[item, 0].argmax()
+                assert part.id[row] == f"{name}-{bucket:03d}-{item:06d}"
                 row += 1
         assert row == len(part)
     assert (splits.features, splits.classes) == (3 + 4, ("0", "1"))
@@ -93,7 +93,7 @@ def _bucket(**replaced):
 
 
 BAD = {
-    "cut": ({"f": np.zeros((4, 4, 4))}, ShapeError, "'f' has shape (4, 4, 4) beside an 'x' of 4 samples"),
+    "cut": ({"f": np.zeros((4, 4, 4))}, ShapeError, "'f' has shape (4, 4, 4) for an 'x' of 4 samples"),
     "flat": ({"x": np.zeros((4, 5))}, ShapeError, "'x' has shape (4, 5)"),
     "whole": ({"x": np.zeros((4, 5, 3), dtype=int)}, ShapeError, "'x' has dtype int64"),
     "nan": ({"x": np.full((4, 5, 3), np.nan)}, NonFiniteError, "60 values that are NaN"),

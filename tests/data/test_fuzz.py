@@ -47,7 +47,7 @@ MODES = {
 }
 
 
-def mutated(content, draw):
+def mutate(content, draw):
     """Change a file in one to three ways: bits, cuts, repeated and zeroed slices, other numbers, inserted bytes."""
     data = bytearray(content)
     for _ in range(draw.randint(1, 3)):
@@ -66,8 +66,10 @@ def mutated(content, draw):
         elif kind in ("zero", "ones"):
             data[start:end] = (b"\0" if kind == "zero" else b"\xff") * (end - start)
         elif kind == "number" and (numbers := list(re.finditer(rb"\d+", data))):
-            found = draw.choice(numbers)
-            data[found.start() : found.end()] = draw.choice((b"-1", b"0", b"99999999999999", b"1e400", b"nan", b"\xe9"))
+            result = draw.choice(numbers)
+            data[result.start() : result.end()] = draw.choice(
+                (b"-1", b"0", b"99999999999999", b"1e400", b"nan", b"\xe9")
+            )
         elif kind == "insert":
             data[start:start] = draw.randbytes(draw.choice((1, 4, 64)))
     return bytes(data)
@@ -159,7 +161,7 @@ def test_a_damaged_file_ends_in_a_named_error_or_a_result(kind, count, tmp_path)
         draw = random.Random(f"{kind} {seed}")
         file = draw.choice(files)
         whole = file.read_bytes()
-        file.write_bytes(mutated(whole, draw))
+        file.write_bytes(mutate(whole, draw))
         began = time.monotonic()
         message = failure(text.format(file=file, folder=tmp_path), f"seed {seed} of {file.name}")
         assert "\x1b" not in message, f"seed {seed}"

@@ -37,12 +37,12 @@ def samples(splits):
 
 @pytest.mark.parametrize(("layout", "first"), [("numbered", 0), ("listed", 100307)])
 def test_regions_are_joined_by_name_and_runs_by_direction(folders, layout, first):
-    found = samples(HCPTask(str(folders[layout]), standardise=False).load(0))
-    assert len(found) == 5 * 7 * 2
+    result = samples(HCPTask(str(folders[layout]), standardise=False).load(0))
+    assert len(result) == 5 * 7 * 2
     for i in range(5):
         for task in TASKS:
             for direction in ("RL", "LR"):
-                x, _ = found[f"{first + i}-{task}-{direction}-000"]
+                x, _ = result[f"{first + i}-{task}-{direction}-000"]
                 expected = torch.from_numpy(signal(i, task, direction)[: min(LENGTHS.values())].astype(np.float32))
                 assert torch.equal(x, expected)
 
@@ -54,7 +54,7 @@ def test_surfaces_are_averaged_to_the_same_samples(folders):
     assert dataset.regions() == REGIONS
     assert len(surfaces) == 3 * 2 * 2
     for name, (x, event) in surfaces.items():
-        torch.testing.assert_close(x, arrays[name][0], rtol=0, atol=1e-3)  # float32 files around 100, in deviations
+        torch.testing.assert_close(x, arrays[name][0], rtol=0, atol=1e-3)  # float32 files around 100, standardised
         assert torch.equal(event, arrays[name][1])
 
 
@@ -71,7 +71,7 @@ def test_a_subject_belongs_to_one_split(folders, seed):
     for dataset in (HCPTask(str(folders["numbered"])), HCPTask(str(folders["listed"]), ("WM",), ("0bk", "2bk"))):
         splits = dataset.load(seed)
         subjects = [{name.split("-")[0] for name in part.id} for part in parts(splits)]
-        assert [len(some) for some in subjects] == [3, 1, 1]
+        assert [len(group) for group in subjects] == [3, 1, 1]
         assert len(set.union(*subjects)) == 5
         for part in parts(splits):
             assert set(part.label.tolist()) == set(range(len(splits.classes)))
@@ -88,10 +88,10 @@ def test_events_are_the_blocks_as_they_were_shown(folders):
 
 def test_a_trial_begins_with_its_condition_and_keeps_its_place_in_the_run(folders):
     splits = HCPTask(str(folders["numbered"]), ("WM",), ("0bk", "2bk"), standardise=False).load(0)
-    found = samples(splits)
-    assert len(found) == 5 * 2 * 8
+    result = samples(splits)
+    assert len(result) == 5 * 2 * 8
     assert splits.classes == ("0bk", "2bk")
-    x, event = found["3-WM-RL-022"]  # the fifth block, from second 15.9 on
+    x, event = result["3-WM-RL-022"]  # the fifth block, from second 15.9 on
     np.testing.assert_array_equal(x, signal(3, "WM", "RL")[22:27].astype(np.float32))
     assert {splits.types[i] for i in event.tolist()} == {"WM 2bk_body"}
 
@@ -135,7 +135,7 @@ def spoilt(folder, what):
     elif what == "text":
         (run / "data.npy").write_text("no array")
     elif what == "region":
-        np.save(folder / "regions.npy", np.array([["L_V9" if one == "L_V8" else one, ""] for one in RIGHT_FIRST]))
+        np.save(folder / "regions.npy", np.array([["L_V9" if item == "L_V8" else item, ""] for item in RIGHT_FIRST]))
     elif what == "subjects":
         (folder / "subjects_list.txt").write_text("100307 100308")
     elif what == "layout":

@@ -42,7 +42,7 @@ def write(folder, features=None, **parts):
 
 def columns(count, labels=(0, 1)):
     texts, label = reviews(count)
-    return {"text": texts, "label": [labels[one] for one in label]}
+    return {"text": texts, "label": [labels[item] for item in label]}
 
 
 def sizes(splits):
@@ -79,28 +79,28 @@ def test_classes_have_the_names_of_the_dataset(folder):
 
 
 def test_amazon_polarity_is_read_from_its_columns(folder):
-    found = columns(20)
-    found = {"title": ["-"] * 20, "content": found["text"], "label": found["label"]}
-    assert sizes(AmazonPolarity(write(folder, train=found, test=found), texts=10).load(0)) == [8, 2, 10]
+    result = columns(20)
+    result = {"title": ["-"] * 20, "content": result["text"], "label": result["label"]}
+    assert sizes(AmazonPolarity(write(folder, train=result, test=result), texts=10).load(0)) == [8, 2, 10]
 
 
-def test_the_files_of_the_hub_are_asked_for(monkeypatch, tmp_path):
+def test_the_files_of_the_hub_are_requested(monkeypatch, tmp_path):
     write_imdb_parquet(tmp_path)
-    asked = []
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **_: asked.append(name) or str(tmp_path))
+    query = []
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **_: query.append(name) or str(tmp_path))
     dataset = DATASETS.make("hub:id=stanfordnlp/imdb,texts=20")
     assert sizes(dataset.load(0)) == [16, 4, 10]
-    assert asked == ["stanfordnlp/imdb"]
+    assert query == ["stanfordnlp/imdb"]
 
 
 @pytest.mark.parametrize("dataset", [Hub("somebody/something"), AmazonPolarity()])
 def test_without_a_network_the_local_way_is_named_at_once(monkeypatch, dataset):
-    """No name is looked up again and again: the socket refuses, and the cache is asked once."""
+    """No name is resolved repeatedly: the socket rejects, and the cache is read once."""
 
-    def refuse(*_, **__):
+    def reject(*_, **__):
         raise OSError
 
-    monkeypatch.setattr(hub.socket, "create_connection", refuse)
+    monkeypatch.setattr(hub.socket, "create_connection", reject)
     start = time.perf_counter()
     with pytest.raises(DataError, match=r"is not in the cache .* give path= a local folder"):
         dataset.load(0)

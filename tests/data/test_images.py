@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 
 from perdure.core.errors import DependencyError, SettingError
-from perdure.data._images import IMAGENET_DEVIATION, IMAGENET_MEAN, check_colours, decode, normalised, picture_suffixes
+from perdure.data._images import IMAGENET_MEAN, IMAGENET_STD, check_colours, decode, normalise, picture_suffixes
 
 
-def encoded(picture, kind="PNG"):
+def encode(picture, kind="PNG"):
     file = io.BytesIO()
     picture.save(file, kind)
     return file.getvalue()
@@ -19,7 +19,7 @@ def encoded(picture, kind="PNG"):
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1", "CMYK"])
 def test_pictures_of_any_mode_become_three_channels(mode):
     kind = "TIFF" if mode == "CMYK" else "PNG"
-    decoded = decode(encoded(Image.new("RGB", (5, 4), (255, 255, 255)).convert(mode), kind))
+    decoded = decode(encode(Image.new("RGB", (5, 4), (255, 255, 255)).convert(mode), kind))
     assert decoded.pixels.shape == (4, 5, 3)
     assert (decoded.rows, decoded.columns) == (4, 5)
     assert (decoded.pixels == 255).all()
@@ -30,20 +30,20 @@ SIXTEEN = np.array([[0, 20000], [40000, 65535]], np.uint16)
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM", "JPEG2000"])
 def test_sixteen_bits_are_scaled_by_their_full_light(kind):
-    pixels = decode(encoded(Image.fromarray(SIXTEEN), kind)).pixels
+    pixels = decode(encode(Image.fromarray(SIXTEEN), kind)).pixels
     np.testing.assert_allclose(pixels / 255, np.repeat(SIXTEEN[..., None], 3, 2) / 65535, atol=1e-6)
 
 
 def test_thirty_two_bits_are_read_up_to_sixteen_and_else_refused():
     whole = SIXTEEN.astype(np.int32)
-    pixels = decode(encoded(Image.fromarray(whole), "TIFF")).pixels
+    pixels = decode(encode(Image.fromarray(whole), "TIFF")).pixels
     np.testing.assert_allclose(pixels[..., 1] / 255, SIXTEEN / 65535, atol=1e-6)
     with pytest.raises(ValueError, match="whole numbers from 0 to 65536, where full light is 65535"):
-        decode(encoded(Image.fromarray(np.where(whole == 65535, 65536, whole)), "TIFF"))
+        decode(encode(Image.fromarray(np.where(whole == 65535, 65536, whole)), "TIFF"))
 
 
 def test_white_may_be_zero():
-    stored = encoded(Image.fromarray(SIXTEEN), "TIFF")
+    stored = encode(Image.fromarray(SIXTEEN), "TIFF")
     inverted = io.BytesIO()
     Image.fromarray(SIXTEEN).save(inverted, "TIFF", tiffinfo={262: 0})
     np.testing.assert_allclose(decode(inverted.getvalue()).pixels, 255 - decode(stored).pixels, atol=1e-4)
@@ -51,14 +51,14 @@ def test_white_may_be_zero():
 
 def test_floats_lie_between_nothing_and_full_light():
     values = np.array([[0.0, 0.25], [0.5, 1.0]], np.float32)
-    np.testing.assert_allclose(decode(encoded(Image.fromarray(values), "TIFF")).pixels[..., 2], values * 255)
+    np.testing.assert_allclose(decode(encode(Image.fromarray(values), "TIFF")).pixels[..., 2], values * 255)
     for wrong in (values * 2, values - 1, values * np.nan):
         with pytest.raises(ValueError, match=r"holds floats from .*, where full light is 1"):
-            decode(encoded(Image.fromarray(wrong), "TIFF"))
+            decode(encode(Image.fromarray(wrong), "TIFF"))
 
 
 def test_sixteen_bits_are_resized_without_rounding():
-    pixels = decode(encoded(Image.fromarray(np.full((4, 4), 20000, np.uint16))), 8).pixels
+    pixels = decode(encode(Image.fromarray(np.full((4, 4), 20000, np.uint16))), 8).pixels
     np.testing.assert_allclose(pixels / 255, np.full((8, 8, 3), 20000 / 65535), atol=1e-6)
 
 
@@ -91,8 +91,8 @@ def test_palette_with_transparency_keeps_its_colours():
 
 def test_alpha_is_left_off():
     picture = Image.new("RGBA", (1, 1), (200, 100, 50, 64))
-    assert decode(encoded(picture)).pixels.tolist() == [[[200, 100, 50]]]
-    assert decode(encoded(Image.new("LA", (1, 1), (90, 10)))).pixels.tolist() == [[[90, 90, 90]]]
+    assert decode(encode(picture)).pixels.tolist() == [[[200, 100, 50]]]
+    assert decode(encode(Image.new("LA", (1, 1), (90, 10)))).pixels.tolist() == [[[90, 90, 90]]]
 
 
 def test_of_an_animation_the_first_frame_is_read():
@@ -104,7 +104,7 @@ def test_of_an_animation_the_first_frame_is_read():
 
 def test_formats_that_run_programs_are_not_read():
     with pytest.raises(ValueError, match="cannot identify"):
-        decode(encoded(Image.new("RGB", (2, 2)), "EPS"))
+        decode(encode(Image.new("RGB", (2, 2)), "EPS"))
     assert ".eps" not in picture_suffixes()
 
 
@@ -112,7 +112,7 @@ def test_a_picture_goes_straight_to_the_square():
     """Left half black, right half white: no crop, so each keeps its half, whatever the shape."""
     pixels = np.zeros((10, 80, 3), np.uint8)
     pixels[:, 40:] = 255
-    decoded = decode(encoded(Image.fromarray(pixels)), 16)
+    decoded = decode(encode(Image.fromarray(pixels)), 16)
     assert (decoded.rows, decoded.columns) == (10, 80)
     assert decoded.pixels.shape == (16, 16, 3)
     assert (decoded.pixels[:, :7] == 0).all()
@@ -122,7 +122,7 @@ def test_a_picture_goes_straight_to_the_square():
 @pytest.mark.parametrize("cut", [0, 4, 40, 100])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_damage_is_a_value_error(kind, cut):
-    whole = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 30, 3), dtype=np.uint8)), kind)
+    whole = encode(Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 30, 3), dtype=np.uint8)), kind)
     with pytest.raises(ValueError, match=r"."):
         decode(whole[:cut])
 
@@ -130,11 +130,11 @@ def test_damage_is_a_value_error(kind, cut):
 def test_a_picture_that_would_fill_the_memory_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(ValueError, match="exceeds limit"):
-        decode(encoded(Image.new("RGB", (100, 100))))
+        decode(encode(Image.new("RGB", (100, 100))))
 
 
 def test_normalisation_is_that_of_published_weights():
-    x = normalised(np.zeros((1, 2, 2, 3), np.uint8), IMAGENET_MEAN, IMAGENET_DEVIATION)
+    x = normalise(np.zeros((1, 2, 2, 3), np.uint8), IMAGENET_MEAN, IMAGENET_STD)
     expected = [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225]
     torch.testing.assert_close(x, torch.tensor(expected)[None, :, None, None].expand(1, 3, 2, 2))
     assert x.is_contiguous()

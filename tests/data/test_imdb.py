@@ -15,8 +15,8 @@ def folder(request, tmp_path):
 
 
 def pairs(*batches):
-    found = [zip(batch.text, batch.label.tolist(), strict=True) for batch in batches]
-    return sorted((text.text, label) for some in found for text, label in some)
+    result = [zip(batch.text, batch.label.tolist(), strict=True) for batch in batches]
+    return sorted((text.text, label) for group in result for text, label in group)
 
 
 def test_both_formats_hold_the_same_reviews(folder):
@@ -46,12 +46,12 @@ def test_a_long_review_is_cut_or_refused(folder):
         IMDB(str(folder), max_length=3, cut=False).load(0)
 
 
-def test_the_files_of_the_hub_are_asked_for(monkeypatch, tmp_path):
+def test_the_files_of_the_hub_are_requested(monkeypatch, tmp_path):
     write_imdb_parquet(tmp_path)
-    asked = []
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **_: asked.append(name) or str(tmp_path))
+    query = []
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **_: query.append(name) or str(tmp_path))
     assert len(IMDB().load(0).test) == 10
-    assert asked == ["stanfordnlp/imdb"]
+    assert query == ["stanfordnlp/imdb"]
 
 
 def test_no_network_is_named(monkeypatch):

@@ -6,13 +6,13 @@ from perdure.data.planted_events import NO_EVENT, PlantedEvents
 from tests.reference.planted_events_rule import label_and_truth
 
 
-def drawn(count=200, seed=0, **settings):
+def draw_batch(count=200, seed=0, **settings):
     return PlantedEvents(**settings).draw(count, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("settings", [{}, {"redundancy": 1}, {"redundancy": 3, "together": 3}, {"shortest": 6}])
 def test_class_and_truth_follow_from_the_events(settings):
-    batch = drawn(**settings)
+    batch = draw_batch(**settings)
     for x, label, truth in zip(batch.inputs, batch.label, batch.truth, strict=True):
         expected, sites = label_and_truth(x.tolist(), settings.get("redundancy", 2))
         assert label == expected
@@ -20,38 +20,38 @@ def test_class_and_truth_follow_from_the_events(settings):
 
 
 @pytest.mark.parametrize("redundancy", [1, 3])
-def test_each_evidence_type_is_enough_on_its_own(redundancy):
+def test_each_evidence_type_alone_is_enough(redundancy):
     """Every one of them occurs exactly once in all series of its class, and never in those of the other."""
-    batch = drawn(redundancy=redundancy, shortest=20)
+    batch = draw_batch(redundancy=redundancy, shortest=20)
     seen = batch.inputs.sum(1)[:, : 2 * redundancy]
     owner = torch.arange(2 * redundancy) // redundancy
     assert torch.equal(seen, (owner == batch.label[:, None]).float())
 
 
 @pytest.mark.parametrize(("correlation", "expected"), [(0.5, 0.5), (0.8, 0.8), (1.0, 1.0)])
-def test_a_companion_agrees_with_the_class_as_often_as_asked(correlation, expected):
-    """4000 series: a share of one half has a standard error of .008."""
-    batch = drawn(4000, correlation=correlation)
+def test_a_companion_agrees_with_the_class_as_often_as_requested(correlation, expected):
+    """4000 series: a fraction of one half has a standard error of .008."""
+    batch = draw_batch(4000, correlation=correlation)
     occurs = batch.inputs[..., 4:8].amax(1).bool()
     agrees = occurs == (torch.tensor([0, 0, 1, 1]) == batch.label[:, None])
     torch.testing.assert_close(agrees.float().mean(0), torch.full((4,), expected), atol=0.035, rtol=0)
 
 
 def test_fillers_are_alike_in_both_classes():
-    batch = drawn(4000)
-    share = torch.stack([batch.inputs[batch.label == c][..., 8:].sum((0, 1)) for c in (0, 1)])
-    share = share / share.sum(1, keepdim=True)
-    torch.testing.assert_close(share, torch.full_like(share, 1 / 8), atol=0.01, rtol=0)
+    batch = draw_batch(4000)
+    fraction = torch.stack([batch.inputs[batch.label == c][..., 8:].sum((0, 1)) for c in (0, 1)])
+    fraction = fraction / fraction.sum(1, keepdim=True)
+    torch.testing.assert_close(fraction, torch.full_like(fraction, 1 / 8), atol=0.01, rtol=0)
 
 
 def test_places_of_the_evidence_are_spread_evenly_over_the_series():
-    batch = drawn(4000, shortest=10, longest=10)
-    share = batch.truth.any(2).float().mean(0)
-    torch.testing.assert_close(share, torch.full((10,), 0.2), atol=0.03, rtol=0)
+    batch = draw_batch(4000, shortest=10, longest=10)
+    fraction = batch.truth.any(2).float().mean(0)
+    torch.testing.assert_close(fraction, torch.full((10,), 0.2), atol=0.03, rtol=0)
 
 
 def test_event_is_the_channel_of_each_step_and_padding_has_none():
-    batch = drawn()
+    batch = draw_batch()
     valid = batch.mask
     assert torch.equal(batch.event[valid], batch.inputs[valid].argmax(1))
     assert (batch.inputs[valid].sum(1) == 1).all()
@@ -61,7 +61,7 @@ def test_event_is_the_channel_of_each_step_and_padding_has_none():
 
 
 def test_events_of_one_time_share_a_step():
-    batch = drawn(together=3)
+    batch = draw_batch(together=3)
     events = batch.inputs.sum(2)[batch.mask]
     assert (events.min(), events.max()) == (1, 3)
     assert batch.event is None

@@ -13,23 +13,23 @@ def batch():
 
 def test_label_and_truth_follow_from_the_rule_as_a_reader_would_apply_it(batch):
     for text, label, truth in zip(batch.text, batch.label.tolist(), batch.truth, strict=True):
-        found, evidence = labels_and_evidence(text.text)
-        assert found == label, text.text
+        result, evidence = labels_and_evidence(text.text)
+        assert result == label, text.text
         assert [text.tokens[i].lower() for i in truth.nonzero()[:, 0]] == evidence, text.text
 
 
 def test_truth_is_sentiment_for_the_class_and_the_word_before_it(batch):
     for text, label, truth in zip(batch.text, batch.label.tolist(), batch.truth, strict=True):
         marked = [text.tokens[i].lower() for i in truth.nonzero()[:, 0]]
-        for before, said in zip(marked[::2], marked[1::2], strict=True):
+        for before, adjective in zip(marked[::2], marked[1::2], strict=True):
             assert before in NEGATORS or before in INTENSIFIERS
-            assert said in POLAR[1 - label if before in NEGATORS else label]
+            assert adjective in POLAR[1 - label if before in NEGATORS else label]
 
 
 def test_no_statement_for_the_class_can_be_spared(batch):
     """One for and none against, or two for and one against: without one of those for it there is no majority."""
-    found = {tuple(sorted(vote == label for vote, _, _ in votes_of(text.text))) for text, label in read(batch)}
-    assert found == {(True,), (False, True, True)}
+    result = {tuple(sorted(vote == label for vote, _, _ in votes_of(text.text))) for text, label in read(batch)}
+    assert result == {(True,), (False, True, True)}
 
 
 def read(batch):
@@ -48,20 +48,20 @@ def test_distractors_have_the_form_of_what_counts():
                 sides = count.setdefault(form, [0, 0])
                 sides[words[place] in polar] += 1
     counts = torch.tensor(list(count.values())).double()
-    shares = counts / counts.sum(0)
-    error = (shares.mean(1) * (1 / counts.sum(0)).sum()).sqrt()  # of the difference of two shares, at most
-    assert ((shares[:, 0] - shares[:, 1]).abs() < 4 * error).all()
+    fractions = counts / counts.sum(0)
+    error = (fractions.mean(1) * (1 / counts.sum(0)).sum()).sqrt()  # of the difference of two shares, at most
+    assert ((fractions[:, 0] - fractions[:, 1]).abs() < 4 * error).all()
 
 
-def test_reviews_are_as_long_as_asked_and_balanced(batch):
+def test_reviews_are_as_long_as_requested_and_balanced(batch):
     lengths = batch.mask.sum(1)
     assert lengths.min() >= 20
     assert lengths.max() <= 50
     assert batch.label.bincount().tolist() == [150, 150]
 
 
-def test_words_alone_say_little(batch):
-    """Positive words are about as frequent in negative reviews: the classes differ in what the words stand beside."""
+def test_words_alone_are_barely_informative(batch):
+    """Positive words are about as frequent in negative reviews: the classes differ in the neighbours of the words."""
     number = {word: place for place, word in enumerate(vocabulary())}
     good = torch.isin(batch.inputs, torch.tensor([number[word] for word in POLAR[1]])).sum(1).double()
     bad = torch.isin(batch.inputs, torch.tensor([number[word] for word in POLAR[0]])).sum(1).double()

@@ -6,7 +6,7 @@ import torch
 
 from perdure.core.errors import SettingError
 from perdure.data._cortex import REGIONS
-from perdure.data.simulated_fmri import ANSWERING, BLOCK, REST, SHARED, SimulatedFMRI, haemodynamic_response
+from perdure.data.simulated_fmri import BLOCK, RESPONDING, REST, SHARED, SimulatedFMRI, haemodynamic_response
 
 SMALL = SimulatedFMRI(train=6, validation=1, test=1)
 
@@ -23,7 +23,7 @@ def test_a_strong_answer_is_seen_at_true_sites_alone_and_late():
     """With an answer that drowns the noise, sites of the task alone rise where they are true, six seconds late."""
     batch = SimulatedFMRI(train=3, validation=1, test=1, effect=100.0).load(0).train
     for x, label, truth, event in zip(batch.inputs, batch.label, batch.truth, batch.event, strict=True):
-        mine = torch.tensor([region[2:] in list(ANSWERING.values())[label] for region in REGIONS])
+        mine = torch.tensor([region[2:] in list(RESPONDING.values())[label] for region in REGIONS])
         both = mine | torch.tensor([region[2:] in SHARED for region in REGIONS])
         assert torch.equal(truth.any(0), mine)
         assert x[:, both].max(0).values.min() > 40  # a lasting response, of the weakest

@@ -17,7 +17,7 @@ def stream(seed=0):
 
 
 def series(samples, seed=0):
-    """A batch whose mask, truth and label all tell the row they belong to."""
+    """A batch whose mask, truth and label all identify their row."""
     row = torch.arange(samples)
     inputs = torch.randn(samples, 4, 3, generator=stream(seed)) + row[:, None, None]
     mask = torch.arange(4) < (row % 4 + 1)[:, None]
@@ -37,8 +37,8 @@ def test_stratify_deals_every_sample_once_into_parts_of_exact_size(label, seed):
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=5), st.integers(0, 2**32))
 def test_every_class_is_in_proportion(sizes, seed):
     label = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-    for share, part in zip((0.6, 0.2, 0.2), stratify(label, (0.6, 0.2, 0.2), stream(seed)), strict=True):
-        off = label[part].bincount(minlength=len(sizes)) - share * torch.tensor(sizes)
+    for fraction, part in zip((0.6, 0.2, 0.2), stratify(label, (0.6, 0.2, 0.2), stream(seed)), strict=True):
+        off = label[part].bincount(minlength=len(sizes)) - fraction * torch.tensor(sizes)
         # both ends of a part lie within one sample per class of their place among all samples
         assert (off.abs() <= 2 * (1 + (len(sizes) + 1) * torch.tensor(sizes) / len(label))).all()
 
@@ -52,10 +52,10 @@ def test_classes_that_divide_evenly_are_split_exactly():
 
 def test_single_samples_of_a_class_reach_every_part():
     label = torch.tensor([0] * 9 + [1])
-    found = {
+    matches = {
         i for seed in range(60) for i, part in enumerate(stratify(label, (0.6, 0.2, 0.2), stream(seed))) if 9 in part
     }
-    assert found == {0, 1, 2}
+    assert matches == {0, 1, 2}
 
 
 def test_split_keeps_what_belongs_to_a_sample():
@@ -65,8 +65,8 @@ def test_split_keeps_what_belongs_to_a_sample():
     for part in (splits.train, splits.validation, splits.test):
         rows = [int(name) for name in part.id]
         assert rows == sorted(rows)
-        for got, want in ((part.inputs, batch.inputs), (part.mask, batch.mask), (part.truth, batch.truth)):
-            assert torch.equal(got, want[rows])
+        for got, wanted in ((part.inputs, batch.inputs), (part.mask, batch.mask), (part.truth, batch.truth)):
+            assert torch.equal(got, wanted[rows])
 
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.2, 0.2), (1.0, 0.0, 0.0), (1.2, -0.1, -0.1)])
@@ -88,8 +88,8 @@ def test_standardise_equals_the_loop_over_columns_and_valid_steps():
         for before, after in ((splits.train, result.train), (splits.test, result.test)):
             valid = before.mask[:, step]
             for i in range(3):
-                want = standardised(before.inputs[valid, step, i].tolist(), known[:, i].tolist())
-                torch.testing.assert_close(after.inputs[valid, step, i], torch.tensor(want), rtol=1e-4, atol=1e-5)
+                wanted = standardised(before.inputs[valid, step, i].tolist(), known[:, i].tolist())
+                torch.testing.assert_close(after.inputs[valid, step, i], torch.tensor(wanted), rtol=1e-4, atol=1e-5)
             assert not after.inputs[~valid, step].any()
             assert after.id == before.id
             assert torch.equal(after.truth, before.truth)

@@ -86,7 +86,7 @@ def test_parquet_is_read_like_csv(tmp_path):
     header, *rows = long_rows(SAMPLES)
     kinds = (pa.string(), pa.int32(), pa.float32(), pa.float64(), pa.string())
     columns = [pa.array([row[i] if i == 0 or i == 4 else float(row[i]) for row in rows]) for i in range(5)]
-    table = pa.table([one.cast(kind) for one, kind in zip(columns, kinds, strict=True)], header)
+    table = pa.table([entry.cast(kind) for entry, kind in zip(columns, kinds, strict=True)], header)
     pq.write_table(table.append_column("__index_level_0__", pa.array(range(len(rows)))), tmp_path / "a.parquet")
     csv, parquet = (
         by_id(load_data(str(path), 0)) for path in (write_long_csv(tmp_path, SAMPLES), tmp_path / "a.parquet")
@@ -127,20 +127,20 @@ def test_dates_are_steps(tmp_path):
         Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
 
 
-def test_a_series_may_be_sorted_and_uneven_when_asked(tmp_path):
+def test_a_series_may_be_sorted_and_uneven_when_set(tmp_path):
     rows = long_rows(SAMPLES)
     rows[1:] = rows[:0:-1]
     path = str(write_csv(tmp_path / "a.csv", rows))
     long = by_id(Table(str(write_long_csv(tmp_path, SAMPLES))).load(0))
-    found = by_id(Table(path, sort=True).load(0))
-    assert all(torch.equal(found[name][0], long[name][0]) for name in long)
+    result = by_id(Table(path, sort=True).load(0))
+    assert all(torch.equal(result[name][0], long[name][0]) for name in long)
     for row in rows[1:]:
         row[1] = 2 ** int(row[1])
-    found = by_id(Table(str(write_csv(tmp_path / "a.csv", rows)), sort=True, uneven=True).load(0))
-    assert all(torch.equal(found[name][0], long[name][0]) for name in long)
+    result = by_id(Table(str(write_csv(tmp_path / "a.csv", rows)), sort=True, uneven=True).load(0))
+    assert all(torch.equal(result[name][0], long[name][0]) for name in long)
 
 
-def test_training_samples_give_mean_and_deviation_of_a_feature(tmp_path):
+def test_training_samples_give_mean_and_spread_of_a_feature(tmp_path):
     splits = Table(str(write_long_csv(tmp_path, SAMPLES)), standardise=True).load(0)
     valid = splits.train.inputs[splits.train.mask]
     torch.testing.assert_close(valid.mean(0), torch.zeros(2), atol=1e-6, rtol=0)
@@ -166,18 +166,18 @@ def without(*rows):
     return [row for i, row in enumerate(long_rows(SAMPLES)) if i not in rows]
 
 
-def repeated(row):
+def repeat(row):
     rows = long_rows(SAMPLES)
     return [*rows[: row + 1], rows[row], *rows[row + 1 :]]
 
 
-def swapped(row):
+def swap(row):
     rows = long_rows(SAMPLES)
     rows[row], rows[row + 1] = rows[row + 1], rows[row]
     return rows
 
 
-def marked(mark):
+def mark(mark):
     rows = long_rows(SAMPLES)
     return [[*row, "split" if i == 0 else mark(i, row)] for i, row in enumerate(rows)]
 
@@ -188,8 +188,8 @@ def only_in_test(_, row):
 
 BAD_LONG = {
     "missing step": (without(2), DataError, "'s0' has step 0 in row 1 and step 2 in row 2 of column 'time'.*missing"),
-    "unsorted": (swapped(4), DataError, "'s1' has step 1 in row 4 and step 0 in row 5.*not in order.*sort=true"),
-    "twice": (repeated(3), DataError, "'s0' has step 2 in row 3 and step 2 in row 4.*the same"),
+    "unsorted": (swap(4), DataError, "'s1' has step 1 in row 4 and step 0 in row 5.*not in order.*sort=true"),
+    "twice": (repeat(3), DataError, "'s0' has step 2 in row 3 and step 2 in row 4.*the same"),
     "text": (with_cell(5, 3, "<b>7</b>"), DataError, "row 5, column 'y' holds '<b>7</b>', which is no number"),
     "review": (
         with_cell(5, 3, "a film " * 50),
@@ -206,11 +206,11 @@ BAD_LONG = {
     "step": (with_cell(6, 1, "late"), DataError, "row 6, column 'time' holds 'late'"),
     "no label": (with_cell(6, 4, ""), DataError, "row 6, column 'label' is empty"),
     "label": (with_cell(6, 4, "walk"), LabelError, "row 6, column 'label' is 'walk', but 's1' has 'run' in row 4"),
-    "mark": (marked(lambda i, row: "train" if i < 6 else "dev"), LabelError, "row 6, column 'split' is 'dev'.*'s1'"),
-    "marks": (marked(lambda i, row: "dev"), DataError, "'split' holds 'dev'"),
-    "no test": (marked(lambda i, row: "train"), EmptyDataError, "marks no sample as 'test'"),
-    "class": (marked(only_in_test), LabelError, "test sample 's1' has the class 'run', no training sample"),
-    "columns": ([["id", "time", "label"], ["a", 1, "x"]], DataError, "has no features beside 'id', 'time', 'label'"),
+    "mark": (mark(lambda i, row: "train" if i < 6 else "dev"), LabelError, "row 6, column 'split' is 'dev'.*'s1'"),
+    "marks": (mark(lambda i, row: "dev"), DataError, "'split' holds 'dev'"),
+    "no test": (mark(lambda i, row: "train"), EmptyDataError, "marks no sample as 'test'"),
+    "class": (mark(only_in_test), LabelError, "test sample 's1' has the class 'run', no training sample"),
+    "columns": ([["id", "time", "label"], ["a", 1, "x"]], DataError, "has no features among 'id', 'time', 'label'"),
     "no rows": (long_rows(0), EmptyDataError, "has no rows"),
     "name": ([["id", "time", "x", "x", "label"], ["a", 1, 1, 1, "b"]], DataError, "two columns called 'x'"),
     "cells": ([["id", "time", "x"], ["a", 1, 2], ["a", 2]], DataError, "row 2 of .* has 2 cells under 3 columns"),
@@ -220,9 +220,9 @@ BAD_LONG = {
 
 @pytest.mark.parametrize(("rows", "error", "message"), BAD_LONG.values(), ids=BAD_LONG)
 def test_what_a_long_table_cannot_be_used_for_is_named(rows, error, message, tmp_path):
-    with pytest.raises(error, match=message) as found:
+    with pytest.raises(error, match=message) as result:
         Table(str(write_csv(tmp_path / "a.csv", rows))).load(0)
-    assert type(found.value) is error
+    assert type(result.value) is error
 
 
 def wide(*rows):
@@ -298,7 +298,7 @@ def test_a_long_table_under_other_names_is_not_taken_for_a_wide_one(tmp_path):
 
 
 @pytest.fixture
-def saved(tmp_path):
+def save(tmp_path):
     """Series saved by pandas in several ways, by name, and as they are without an index."""
     header, *rows = long_rows(SAMPLES)
     frame = pd.DataFrame(rows, columns=header)
@@ -331,10 +331,12 @@ def saved(tmp_path):
         ("reset.parquet", ["index"]),
     ],
 )
-def test_row_numbers_are_no_feature(name, columns, saved):
-    plain = by_id(load_data(str(saved / "plain.csv"), 0))
-    with pytest.warns(LeftOutWarning, match=re.escape(", ".join(f"'{one}'" for one in columns)) + r" of .*index=False"):
-        splits = load_data(str(saved / name), 0)
+def test_row_numbers_are_no_feature(name, columns, save):
+    plain = by_id(load_data(str(save / "plain.csv"), 0))
+    with pytest.warns(
+        LeftOutWarning, match=re.escape(", ".join(f"'{entry}'" for entry in columns)) + r" of .*index=False"
+    ):
+        splits = load_data(str(save / name), 0)
     assert splits.feature_names == ("x", "y")
     assert all(torch.equal(inputs, plain[sample][0]) for sample, (inputs, _, _) in by_id(splits).items())
 
@@ -345,10 +347,10 @@ def test_row_numbers_of_a_wide_table_are_no_step(tmp_path):
         assert load_data(str(write_csv(tmp_path / "a.csv", rows)), 0).train.inputs.shape[1:] == (2, 1)
 
 
-def test_row_numbers_can_be_named_or_ignored(saved):
-    assert load_data(f"{saved / 'once.csv'}:ignore=['Unnamed: 0']", 0).features == 2
-    assert Table(str(saved / "reset.csv"), ignore=("index",)).load(0).features == 2
-    assert Table(str(saved / "once.csv"), time="Unnamed: 0", ignore=("time",)).load(0).features == 2
+def test_row_numbers_can_be_named_or_ignored(save):
+    assert load_data(f"{save / 'once.csv'}:ignore=['Unnamed: 0']", 0).features == 2
+    assert Table(str(save / "reset.csv"), ignore=("index",)).load(0).features == 2
+    assert Table(str(save / "once.csv"), time="Unnamed: 0", ignore=("time",)).load(0).features == 2
 
 
 def test_a_first_column_of_measurements_stays_whatever_its_name(tmp_path):

@@ -14,7 +14,7 @@ HOSTILE = '<script>alert("x")</script> & <unk>'
 
 def rows(count=20):
     texts, label = reviews(count)
-    return [["text", "label"], *([text, ("bad", "good")[one]] for text, one in zip(texts, label, strict=True))]
+    return [["text", "label"], *([text, ("bad", "good")[item]] for text, item in zip(texts, label, strict=True))]
 
 
 def pairs(splits):
@@ -39,7 +39,7 @@ def test_every_format_holds_the_same_texts(tmp_path):
     assert pairs(load_data(str(tmp_path / "a.jsonl"), 0)) == expected
 
 
-def test_hostile_text_is_kept_as_it_stands(tmp_path):
+def test_hostile_text_is_kept_unchanged(tmp_path):
     cells = [["words", "kind"], *([HOSTILE if i % 2 else "=1+1,\nplain", "<b>"[: 1 + i % 2]] for i in range(20))]
     splits = TextTable(str(write_csv(tmp_path / "a.csv", cells)), text="words", label="kind").load(0)
     assert {text for text, _ in pairs(splits)} == {HOSTILE, "=1+1,\nplain"}

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perdure.core.errors import DataError
-from perdure.data._voc import Box, read_boxes, truth_of
+from perdure.data._voc import Box, mark_boxes, read_boxes
 from tests.data.files import write_voc
 
 
@@ -14,19 +14,19 @@ def test_boxes_of_the_class_are_read_and_others_left_out(tmp_path):
 
 def test_without_a_resize_the_truth_is_the_box_to_the_pixel():
     """Pixels are numbered from 1, and the last one belongs to the box."""
-    truth = truth_of([Box(2, 3, 4, 3)], 8, 6, (6, 8))
+    truth = mark_boxes([Box(2, 3, 4, 3)], 8, 6, (6, 8))
     assert truth.nonzero().tolist() == [[2, 1], [2, 2], [2, 3]]
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 24])
 def test_a_box_is_never_lost_and_a_whole_one_stays_whole(size):
-    assert truth_of([Box(5, 5, 5, 5)], 8, 6, (size, size)).any()
+    assert mark_boxes([Box(5, 5, 5, 5)], 8, 6, (size, size)).any()
     for whole in (Box(1, 1, 8, 6), Box(0, 0, 8, 6)):
-        assert truth_of([whole], 8, 6, (size, size)).all()
+        assert mark_boxes([whole], 8, 6, (size, size)).all()
 
 
 def test_a_box_grows_with_the_picture():
-    small, large = (truth_of([Box(2, 1, 5, 3)], 8, 6, shape) for shape in ((6, 8), (60, 80)))
+    small, large = (mark_boxes([Box(2, 1, 5, 3)], 8, 6, shape) for shape in ((6, 8), (60, 80)))
     assert torch.equal(small.repeat_interleave(10, 0).repeat_interleave(10, 1), large)
 
 

@@ -12,10 +12,10 @@ def information(texts, words):
     """Positive pointwise mutual information of words within five places of each other, counted one by one."""
     counts = [[0.0] * words for _ in range(words)]
     for text in texts:
-        for i, one in enumerate(text):
+        for i, item in enumerate(text):
             for j, other in enumerate(text):
                 if i != j and abs(i - j) <= 5:
-                    counts[one][other] += 1
+                    counts[item][other] += 1
     total = sum(map(sum, counts))
     smooth = [sum(row) ** 0.75 for row in counts]
     table = np.zeros((words, words))
@@ -34,14 +34,14 @@ def test_vectors_are_the_truncated_decomposition_of_mutual_information():
     ids = torch.ones(30, 12, dtype=torch.int64)
     for row, text in zip(ids, texts, strict=True):
         row[: len(text)] = torch.tensor(text)
-    found = learn_vectors(ids, ids != 1, 12, 4).double().numpy()
+    result = learn_vectors(ids, ids != 1, 12, 4).double().numpy()
     left, strength, _ = np.linalg.svd(information(texts, 12))
     expected = left[:, :4] * np.sqrt(strength[:4])
-    ratio = np.linalg.norm(found) / np.linalg.norm(expected)
-    np.testing.assert_allclose(found @ found.T, ratio**2 * expected @ expected.T, atol=1e-5)
-    tokens = [one for text in texts for one in text]
-    assert math.isclose(np.square(found[tokens]).mean(), 1, rel_tol=1e-5)
-    assert (np.abs(found[:2]) < 1e-6).all()
+    ratio = np.linalg.norm(result) / np.linalg.norm(expected)
+    np.testing.assert_allclose(result @ result.T, ratio**2 * expected @ expected.T, atol=1e-5)
+    tokens = [item for text in texts for item in text]
+    assert math.isclose(np.square(result[tokens]).mean(), 1, rel_tol=1e-5)
+    assert (np.abs(result[:2]) < 1e-6).all()
 
 
 def test_padding_changes_nothing():

@@ -13,31 +13,33 @@ def rows(levels=None, positive=False):
     values = torch.randn(2, 6, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     values = (values * levels).round() / levels if levels else values
     order = torch.rand(6, 12, generator=torch.Generator().manual_seed(1)).argsort(1)
-    mask = order < torch.tensor([12, 9, 5, 3, 2, 1])[:, None]  # valid sites stand anywhere
+    mask = order < torch.tensor([12, 9, 5, 3, 2, 1])[:, None]  # valid sites are anywhere
     return *(values.abs() if positive else values), mask
 
 
-def expected(one, a, b, mask):
-    return pytest.approx([one(x[m].tolist(), y[m].tolist()) for x, y, m in zip(a, b, mask, strict=True)], abs=1e-12)
+def expect(measure_pair, a, b, mask):
+    return pytest.approx(
+        [measure_pair(x[m].tolist(), y[m].tolist()) for x, y, m in zip(a, b, mask, strict=True)], abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("levels", [None, 1, 2])
 def test_kendall_equals_the_loop(levels):
     a, b, mask = rows(levels)
-    assert kendall(a, b, mask).tolist() == expected(agreement_loop.kendall, a, b, mask)
+    assert kendall(a, b, mask).tolist() == expect(agreement_loop.kendall, a, b, mask)
 
 
 def test_kendall_equals_scipy_with_ties():
     a, b, _ = rows(2)
-    found = kendall(a, b, torch.ones_like(a, dtype=torch.bool))
-    assert found.tolist() == pytest.approx([kendalltau(x, y).statistic for x, y in zip(a, b, strict=True)], abs=1e-12)
+    result = kendall(a, b, torch.ones_like(a, dtype=torch.bool))
+    assert result.tolist() == pytest.approx([kendalltau(x, y).statistic for x, y in zip(a, b, strict=True)], abs=1e-12)
 
 
 def test_top_jaccard_equals_the_loop_without_ties():
     a, b, mask = rows()
     for count in (1, 3, 20):
-        found = top_jaccard(a, b, mask, count).tolist()
-        assert found == expected(lambda x, y, k=count: agreement_loop.top_jaccard(x, y, k), a, b, mask)
+        result = top_jaccard(a, b, mask, count).tolist()
+        assert result == expect(lambda x, y, k=count: agreement_loop.top_jaccard(x, y, k), a, b, mask)
 
 
 def test_tied_top_sites_share_their_places():
@@ -48,14 +50,14 @@ def test_tied_top_sites_share_their_places():
 
 def test_cosine_equals_the_loop():
     a, b, mask = rows()
-    assert cosine(a, b, mask).tolist() == expected(agreement_loop.cosine, a, b, mask)
+    assert cosine(a, b, mask).tolist() == expect(agreement_loop.cosine, a, b, mask)
 
 
 def test_jensen_shannon_equals_the_loop_and_scipy():
     a, b, mask = rows(positive=True)
-    assert jensen_shannon(a, b, mask).tolist() == expected(agreement_loop.jensen_shannon, a, b, mask)
-    found = jensen_shannon(a, b, torch.ones_like(mask)).tolist()
-    assert found == pytest.approx([jensenshannon(x, y, base=2) ** 2 for x, y in zip(a, b, strict=True)], abs=1e-12)
+    assert jensen_shannon(a, b, mask).tolist() == expect(agreement_loop.jensen_shannon, a, b, mask)
+    result = jensen_shannon(a, b, torch.ones_like(mask)).tolist()
+    assert result == pytest.approx([jensenshannon(x, y, base=2) ** 2 for x, y in zip(a, b, strict=True)], abs=1e-12)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -72,8 +74,8 @@ def test_equal_rows_are_as_alike_as_can_be(measure):
 
 
 def test_rows_of_zeros():
-    """As alike as can be to each other; beside a row with values there is no angle and no order."""
-    zero, some, everywhere = torch.zeros(1, 4), torch.arange(4.0)[None], torch.ones(1, 4, dtype=torch.bool)
+    """Constant rows are equal to each other; a constant row and a varying one have no angle and no order."""
+    zero, group, everywhere = torch.zeros(1, 4), torch.arange(4.0)[None], torch.ones(1, 4, dtype=torch.bool)
     assert cosine(zero, zero, everywhere).item() == kendall(zero, zero, everywhere).item() == 1.0
-    assert cosine(zero, some, everywhere).item() == kendall(zero, some, everywhere).item() == 0.0
+    assert cosine(zero, group, everywhere).item() == kendall(zero, group, everywhere).item() == 0.0
     assert jensen_shannon(zero, torch.ones(1, 4), everywhere).item() == 0.0

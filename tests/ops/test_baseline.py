@@ -20,30 +20,30 @@ def query(x=X, mask=None, seeds=None, model=None):
     return Query(model or (lambda x, lengths=None: x.flatten(1).sum(1)), x, lambda logits: logits[:, 0], mask, **more)
 
 
-def made(given, x=X, mask=None):
+def make(given, x=X, mask=None):
     """Read a baseline as a metric does, and make it."""
     return baseline_of(Insertion(baseline=given).baseline, query(x, mask))
 
 
 def test_zero_is_zero_where_valid_and_leaves_padding():
-    assert made("zero", mask=MASK)[0].tolist() == [[0, 0], [0, 0], [50, 90]]
+    assert make("zero", mask=MASK)[0].tolist() == [[0, 0], [0, 0], [50, 90]]
 
 
 def test_mean_is_of_each_feature_over_the_valid_steps_of_the_sample():
-    found = made("mean", mask=MASK)
-    assert found[0, :2].tolist() == [[2.0, 4.0]] * 2
-    assert found[1].tolist() == [[2.0, 2.0]] * 3
+    result = make("mean", mask=MASK)
+    assert result[0, :2].tolist() == [[2.0, 4.0]] * 2
+    assert result[1].tolist() == [[2.0, 2.0]] * 3
 
 
 def test_mean_of_an_image_is_of_each_channel():
     x = torch.stack([torch.full((2, 3), 20.0), torch.full((2, 3), 1013.0)])[None] + torch.tensor([-1.0, 0.0, 1.0])
-    assert torch.equal(made("mean", x)[0], torch.stack([torch.full((2, 3), 20.0), torch.full((2, 3), 1013.0)]))
+    assert torch.equal(make("mean", x)[0], torch.stack([torch.full((2, 3), 20.0), torch.full((2, 3), 1013.0)]))
 
 
 @pytest.mark.parametrize("name", ["mean", "blur", "noise"])
 def test_a_row_of_a_table_has_no_mean_blur_or_noise(name):
     with pytest.raises(SettingError, match=r"(?s)table.*perdure.Batch\(x, labels\)"):
-        made(name, torch.zeros(2, 3))
+        make(name, torch.zeros(2, 3))
 
 
 def weight(distance):
@@ -52,36 +52,36 @@ def weight(distance):
 
 def test_blur_is_a_gaussian_mean_over_valid_steps():
     x = torch.randn(1, 40, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = made("blur", x, torch.arange(40)[None] < 33)
+    result = make("blur", x, torch.arange(40)[None] < 33)
     for t in (0, 7, 32):
         weights = torch.tensor([weight(abs(t - k)) for k in range(33)], dtype=torch.float64)
-        torch.testing.assert_close(found[0, t], weights @ x[0, :33] / weights.sum())
-    assert torch.equal(found[0, 33:], x[0, 33:])
+        torch.testing.assert_close(result[0, t], weights @ x[0, :33] / weights.sum())
+    assert torch.equal(result[0, 33:], x[0, 33:])
 
 
 def test_blur_of_an_image_runs_along_rows_and_columns_of_each_channel():
     x = torch.randn(1, 2, 20, 18, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     rows, columns = (torch.tensor([weight(abs(4 - k)) for k in range(size)]).to(x) for size in (20, 18))
     expected = torch.einsum("crk,r,k->c", x[0], rows, columns) / (rows.sum() * columns.sum())
-    torch.testing.assert_close(made("blur", x)[0, :, 4, 4], expected)
+    torch.testing.assert_close(make("blur", x)[0, :, 4, 4], expected)
 
 
 def test_noise_has_the_moments_of_each_feature_and_belongs_to_the_sample():
     x = torch.full((2, 4000, 2), 500.0)
     x[:, :3000:2], x[:, 1:3000:2] = torch.tensor([1.0, 1000.0]), torch.tensor([5.0, 1010.0])
     mask = (torch.arange(4000) < 3000).expand(2, -1)
-    found = baseline_of("noise", query(x, mask, [1, 2]))
-    assert found[0, :3000].mean(0).tolist() == pytest.approx([3.0, 1005.0], abs=0.3)
-    assert found[0, :3000].std(0).tolist() == pytest.approx([2.0, 5.0], abs=0.3)
-    assert torch.equal(baseline_of("noise", query(x[1:, :3000], None, [2]))[0], found[1, :3000])
-    assert not torch.equal(found[0], found[1])
+    result = baseline_of("noise", query(x, mask, [1, 2]))
+    assert result[0, :3000].mean(0).tolist() == pytest.approx([3.0, 1005.0], abs=0.3)
+    assert result[0, :3000].std(0).tolist() == pytest.approx([2.0, 5.0], abs=0.3)
+    assert torch.equal(baseline_of("noise", query(x[1:, :3000], None, [2]))[0], result[1, :3000])
+    assert not torch.equal(result[0], result[1])
     without = baseline_of("noise", query(x, mask))
     assert torch.equal(without[0], without[1])  # the fixed stream
 
 
 @pytest.mark.parametrize("given", [5, 5.0, "5", np.float32(5), torch.tensor(5.0), np.array(5)])
-def test_a_number_stands_at_every_element(given):
-    assert torch.equal(made(given, mask=MASK)[1], torch.full((3, 2), 5.0))
+def test_a_number_fills_every_element(given):
+    assert torch.equal(make(given, mask=MASK)[1], torch.full((3, 2), 5.0))
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_a_number_stands_at_every_element(given):
     [[20, 1013], torch.tensor([20, 1013]), np.array([20.0, 1013]), "[20.0, 1013.0]", torch.tensor([[[20.0, 1013]]])],
 )
 def test_a_vector_holds_one_number_of_each_feature(given):
-    assert made(given, mask=MASK)[0].tolist() == [[20.0, 1013.0]] * 2 + [[50.0, 90.0]]
+    assert make(given, mask=MASK)[0].tolist() == [[20.0, 1013.0]] * 2 + [[50.0, 90.0]]
 
 
 def test_a_vector_holds_one_number_of_each_channel_of_an_image():
-    assert made([1.0, 2.0], torch.zeros(1, 2, 3, 2))[0, :, 2, 1].tolist() == [1.0, 2.0]
+    assert make([1.0, 2.0], torch.zeros(1, 2, 3, 2))[0, :, 2, 1].tolist() == [1.0, 2.0]
 
 
 def test_a_tensor_may_be_a_sample_or_one_row_for_each():
-    assert torch.equal(made(X[1])[0], X[1])
+    assert torch.equal(make(X[1])[0], X[1])
     rows = Insertion(baseline=X + 1).baseline
     assert torch.equal(baseline_of(rows, query()), X + 1)
     assert torch.equal(baseline_of(rows, slice_query(query(), torch.tensor([1, 1, 0]))), (X + 1)[[1, 1, 0]])
@@ -110,13 +110,13 @@ def test_a_baseline_is_cut_to_the_steps_of_a_sample_as_the_sample_is():
     assert torch.equal(baseline_of(rows, cut), (X + 1)[:1, :2])
 
 
-def test_a_batch_stands_for_the_mean_of_each_feature_over_samples_and_valid_steps():
-    found = made(Batch(X, torch.tensor([0, 1]), mask=MASK))
-    torch.testing.assert_close(found[1, 0], torch.tensor([10 / 5, 14 / 5]))
+def test_a_batch_gives_the_mean_of_each_feature_over_samples_and_valid_steps():
+    result = make(Batch(X, torch.tensor([0, 1]), mask=MASK))
+    torch.testing.assert_close(result[1, 0], torch.tensor([10 / 5, 14 / 5]))
     table = Batch(torch.tensor([[1.0, 1000.0], [3.0, 1020.0]]), torch.tensor([0, 1]))
-    assert made(table, torch.zeros(1, 2)).tolist() == [[2.0, 1010.0]]
+    assert make(table, torch.zeros(1, 2)).tolist() == [[2.0, 1010.0]]
     images = Batch(torch.arange(24.0).reshape(2, 2, 3, 2), torch.tensor([0, 1]))
-    assert made(images, torch.zeros(1, 2, 3, 2))[0, :, 0, 0].tolist() == images.inputs.mean((0, 2, 3)).tolist()
+    assert make(images, torch.zeros(1, 2, 3, 2))[0, :, 0, 0].tolist() == images.inputs.mean((0, 2, 3)).tolist()
 
 
 def test_token_ids_have_no_mean():
@@ -175,7 +175,7 @@ def test_what_is_no_baseline_is_refused(given):
 @pytest.mark.parametrize("given", [torch.zeros(3), torch.zeros(5, 3, 2), torch.zeros(4, 2), torch.zeros(1, 1, 3, 2)])
 def test_a_tensor_that_does_not_fit_is_refused(given):
     with pytest.raises(ShapeError, match="one number per feature"):
-        made(given)
+        make(given)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -187,9 +187,9 @@ def test_dtype_stays_and_nothing_is_written(name):
 
 
 def test_nan_at_the_baseline_is_named_with_a_baseline_that_works():
-    asked = query(
+    requested = query(
         torch.arange(12.0).reshape(2, 3, 2) + 1, model=lambda x: (x / x.flatten(1).norm(dim=1)[:, None, None])[:, 0]
     )
     with pytest.raises(NonFiniteError, match=r"(?s)at the baseline 'zero' of 'insertion'.*baseline=mean"):
-        check_at_baseline(Insertion(), asked)
-    check_at_baseline(Insertion(baseline=1.0), asked)
+        check_at_baseline(Insertion(), requested)
+    check_at_baseline(Insertion(baseline=1.0), requested)

@@ -21,7 +21,7 @@ def test_the_interval_of_normal_values_is_two_standard_errors_wide():
     assert high.item() == pytest.approx(mean + 1.96 * error, abs=0.1 * error)
 
 
-def test_it_covers_the_true_mean_about_as_often_as_it_says():
+def test_it_covers_the_true_mean_about_as_often_as_its_level():
     samples = torch.rand(200, 60, generator=generator(2))
     covered = 0
     for row in samples:
@@ -64,10 +64,10 @@ def test_a_wrong_level_or_number_of_draws_is_refused(draws, level):
 
 
 def table(things, own, between, generator):
-    """Numbers of pairs: a share of each of the two things, and noise."""
-    share = own * torch.randn(things, generator=generator)
+    """Numbers of pairs: a contribution of each of the two things, and noise."""
+    fraction = own * torch.randn(things, generator=generator)
     noise = between * torch.randn(things, things, generator=generator).triu(1)
-    return share[:, None] + share + noise + noise.T
+    return fraction[:, None] + fraction + noise + noise.T
 
 
 def test_the_mean_is_that_of_the_upper_triangle():
@@ -83,7 +83,7 @@ def test_unknown_pairs_and_the_diagonal_are_left_out():
     assert pair_interval(pairs, torch.Generator()) == (2.0, 2.0)
 
 
-def test_the_interval_knows_that_pairs_share_things():
+def test_the_interval_accounts_for_things_in_several_pairs():
     """With noise of the things alone the standard error is 2 s / sqrt(R); taken as independent it would be less."""
     draw = torch.Generator().manual_seed(0)
     widths = []
@@ -121,7 +121,7 @@ def test_the_correlation_is_that_of_the_pairs_that_have_both():
     a, b = (table(8, 1.0, 1.0, torch.Generator().manual_seed(seed)) for seed in (1, 2))
     a[0, 1] = a[1, 0] = b[2, 3] = b[3, 2] = torch.nan
     pairs = [(i, j) for i, j in combinations(range(8), 2) if (i, j) not in ((0, 1), (2, 3))]
-    expected = spearmanr(*([some[pair].item() for pair in pairs] for some in (a, b))).statistic
+    expected = spearmanr(*([group[pair].item() for pair in pairs] for group in (a, b))).statistic
     value, (low, high) = pair_correlation(a, b, torch.Generator())
     assert value == pytest.approx(expected, abs=1e-12)
     assert low < value < high

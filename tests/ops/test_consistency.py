@@ -6,7 +6,7 @@ import torch
 from perdure.ops.consistency import mean_generalizability, relative_consistency
 
 
-def drawn(levels=None):
+def draw_pairs(levels=None):
     draw = torch.Generator().manual_seed(0)
     distance, alike = torch.rand(60, generator=draw), torch.rand(60, generator=draw) < 0.6
     return (distance * levels).round() / levels if levels else distance, alike
@@ -14,7 +14,7 @@ def drawn(levels=None):
 
 @pytest.mark.parametrize("levels", [None, 5])
 def test_equals_the_definition_at_every_threshold(levels):
-    distance, alike = drawn(levels)
+    distance, alike = draw_pairs(levels)
     best = max(
         (distance[alike] <= gamma).double().mean() + (distance[~alike] > gamma).double().mean() - 1
         for gamma in distance
@@ -25,14 +25,14 @@ def test_equals_the_definition_at_every_threshold(levels):
 
 
 def test_a_weight_is_a_repetition():
-    distance, alike = drawn(5)
+    distance, alike = draw_pairs(5)
     times = torch.arange(60) % 3
-    repeated = [one.repeat_interleave(times) for one in (distance, alike)]
+    repeated = [entry.repeat_interleave(times) for entry in (distance, alike)]
     for measure in (mean_generalizability, relative_consistency):
         assert measure(distance, alike, times) == pytest.approx(measure(*repeated, torch.ones(len(repeated[0]))))
 
 
-def test_equal_distances_tell_nothing():
+def test_equal_distances_are_uninformative():
     assert relative_consistency(torch.ones(4), torch.tensor([True, False, True, False]), torch.ones(4)) == 0.0
 
 

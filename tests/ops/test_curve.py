@@ -37,8 +37,8 @@ def test_resampling_is_linear_interpolation():
     place[:3, 6:] = place[:3, 6:7]  # curves that end early
     values = torch.rand(6, 9, generator=draw, dtype=torch.float64)
     values[:3, 6:] = values[:3, 6:7]
-    found = resample(place, values, 20)
-    for row, x, y in zip(found, place, values, strict=True):
+    result = resample(place, values, 20)
+    for row, x, y in zip(result, place, values, strict=True):
         grid = np.linspace(x[0].item(), x[-1].item(), 21)
         assert row.tolist() == pytest.approx(np.interp(grid, x.numpy(), y.numpy()).tolist(), abs=1e-9)
 

@@ -7,32 +7,36 @@ from torch.distributions import Normal, kl_divergence
 from perdure.ops.information import Mask, capacity, capacity_slope, mask_from_logits
 
 
-def drawn(*shape, seed=0):
+def draw_values(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def divergence(keep, x, m, mean=0.0, deviation=1.0):
-    z = Normal(keep * x + (1 - keep) * mean, (1 - keep) * deviation)
-    prior = Normal(keep * m * x + (1 - keep * m) * mean, (1 - keep * m) * deviation)
+def divergence(keep, x, m, mean=0.0, std=1.0):
+    z = Normal(keep * x + (1 - keep) * mean, (1 - keep) * std)
+    prior = Normal(keep * m * x + (1 - keep * m) * mean, (1 - keep * m) * std)
     return kl_divergence(z, prior)
 
 
 @pytest.mark.parametrize("mean", [0.0, 3.0])
 def test_it_is_the_divergence_of_two_gaussians(mean):
-    x, keep, m = 3 * drawn(5000), drawn(5000, seed=1).mul(4).sigmoid(), drawn(5000, seed=2).mul(3).sigmoid()
+    x, keep, m = (
+        3 * draw_values(5000),
+        draw_values(5000, seed=1).mul(4).sigmoid(),
+        draw_values(5000, seed=2).mul(3).sigmoid(),
+    )
     scaled = (x - mean) / 1.7
-    for prior, share in ((None, torch.zeros(5000)), (Mask(m, 1 - m), m)):
-        away = capacity(Mask(keep, 1 - keep), scaled, prior) - divergence(keep, x, share, mean, 1.7)
+    for prior, fraction in ((None, torch.zeros(5000)), (Mask(m, 1 - m), m)):
+        away = capacity(Mask(keep, 1 - keep), scaled, prior) - divergence(keep, x, fraction, mean, 1.7)
         assert away.abs().max() < 1e-10
 
 
 def test_the_slope_is_the_derivative():
-    logit, x = (3 * drawn(500)).requires_grad_(), drawn(500, seed=1)
-    for prior in (None, mask_from_logits(2 * drawn(500, seed=2))):
+    logit, x = (3 * draw_values(500)).requires_grad_(), draw_values(500, seed=1)
+    for prior in (None, mask_from_logits(2 * draw_values(500, seed=2))):
         (slope,) = torch.autograd.grad(capacity(mask_from_logits(logit), x, prior).sum(), logit)
         mask = mask_from_logits(logit.detach())
-        found = capacity_slope(mask, x, prior) * mask.keep * mask.drop
-        torch.testing.assert_close(found, slope, rtol=1e-8, atol=1e-12)
+        result = capacity_slope(mask, x, prior) * mask.keep * mask.drop
+        torch.testing.assert_close(result, slope, rtol=1e-8, atol=1e-12)
 
 
 def test_a_prior_makes_it_cheaper_down_to_nothing():
@@ -46,9 +50,9 @@ def test_it_is_finite_and_not_negative_at_any_logit(dtype):
     logits = torch.linspace(-300, 300, 601, dtype=dtype)
     for x in (0.0, 1e-3, 5.0):
         for prior in (None, mask_from_logits(logits.flip(0)), mask_from_logits(logits)):
-            found = capacity(mask_from_logits(logits), torch.full_like(logits, x), prior)
-            assert found.isfinite().all()
-            assert (found >= 0).all()
+            result = capacity(mask_from_logits(logits), torch.full_like(logits, x), prior)
+            assert result.isfinite().all()
+            assert (result >= 0).all()
             assert capacity_slope(mask_from_logits(logits), torch.full_like(logits, x), prior).isfinite().all()
 
 

@@ -12,20 +12,20 @@ from perdure.ops.sequence import length_mask, site_mask
 @pytest.mark.parametrize("cuts", [[40], [1, 39], [7, 8, 9, 16]])
 def test_cuts_do_not_matter(shape, cuts):
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0)).relu() + 1e4
-    found = merge_moments([moments_of(part) for part in torch.split(x, cuts)])
-    np.testing.assert_allclose(found.mean, x.double().numpy().mean(0), rtol=1e-12)
-    np.testing.assert_allclose(found.deviation, x.double().numpy().std(0, ddof=1), rtol=1e-9)
-    assert found.count == 40
+    result = merge_moments([moments_of(part) for part in torch.split(x, cuts)])
+    np.testing.assert_allclose(result.mean, x.double().numpy().mean(0), rtol=1e-12)
+    np.testing.assert_allclose(result.std, x.double().numpy().std(0, ddof=1), rtol=1e-9)
+    assert result.count == 40
 
 
 def test_a_series_is_seen_step_by_step_without_its_padding():
     x = torch.randn(3, 6, 2, generator=torch.Generator().manual_seed(0))
     mask = length_mask(torch.tensor([6, 1, 3]), 6)
     x = x.masked_fill(~mask[..., None], 99.0)
-    found, steps = moments_of(x, site_mask(mask, x)), x[mask].double().numpy()
-    assert found.count == 10
-    np.testing.assert_allclose(found.mean, steps.mean(0))
-    np.testing.assert_allclose(found.deviation, steps.std(0, ddof=1))
+    result, steps = moments_of(x, site_mask(mask, x)), x[mask].double().numpy()
+    assert result.count == 10
+    np.testing.assert_allclose(result.mean, steps.mean(0))
+    np.testing.assert_allclose(result.std, steps.std(0, ddof=1))
 
 
 def test_what_is_nearly_always_zero_is_counted():

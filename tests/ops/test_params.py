@@ -60,7 +60,7 @@ def test_points_of_two_architectures_do_not_fit():
 
 
 class Raw(nn.Module):
-    """A cell with parameters of its own, which `reset_parameters` would not reach."""
+    """A cell with direct parameters, which `reset_parameters` would not reach."""
 
     def __init__(self):
         super().__init__()

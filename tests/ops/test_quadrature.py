@@ -32,13 +32,13 @@ def test_the_spline_rule_integrates_the_spline_of_scipy(count, seed):
 def test_the_neighbour_rules_are_exact_to_their_degree_on_every_piece(size, count, seed):
     draw = np.random.default_rng(seed)
     nodes = draw.permuted(np.cumsum(draw.uniform(0.1, 1, (2, count)), 1), axis=1)
-    weights, near = (some.numpy() for some in neighbour_rules(torch.tensor(nodes), size))
+    weights, near = (group.numpy() for group in neighbour_rules(torch.tensor(nodes), size))
     ascending = np.sort(nodes, 1)
     assert weights.shape == (2, size - 1, count - 1, size)
     for line, power in np.ndindex(2, size):
         expected = np.diff(ascending[line] ** (power + 1)) / (power + 1)
-        found = (weights[line] * nodes[line, near[line]] ** power).sum(2)
-        np.testing.assert_allclose(found, np.tile(expected, (size - 1, 1)), rtol=1e-7, atol=1e-7)
+        result = (weights[line] * nodes[line, near[line]] ** power).sum(2)
+        np.testing.assert_allclose(result, np.tile(expected, (size - 1, 1)), rtol=1e-7, atol=1e-7)
 
 
 def test_a_neighbour_rule_looks_to_one_side():
@@ -66,7 +66,7 @@ def test_a_line_with_fewer_nodes_has_the_rules_that_it_has_alone(count):
     assert not weights[0, :, count - 1 :].any()
 
 
-def test_the_spline_rule_stands_nodes_that_crowd():
+def test_the_spline_rule_supports_crowded_nodes():
     crowd = 0.3 + torch.logspace(-6, -1, 12, dtype=torch.float64)
     nodes = torch.cat([torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64), crowd])[None]
     assert float((spline_rule(nodes).sum(1) * nodes.pow(3)).sum()) == pytest.approx(0.25, abs=1e-7)  # 1e-13 over 1e-6

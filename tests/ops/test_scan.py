@@ -97,18 +97,18 @@ def test_masked_steps_may_lie_anywhere_and_hold_anything():
     scores, values = draw(90, 1, batch=1)
     mask = torch.ones(1, 90, dtype=torch.bool)
     mask[:, :3] = mask[:, 45:60] = mask[:, 70] = False
-    scores[:, 60] = 104.0  # what is carried over the gap nearly vanishes beside it
+    scores[:, 60] = 104.0  # what is carried over the gap nearly vanishes next to it
     assert_like_reference(scores, values, mask)
     hostile = values.masked_fill(~mask[..., None], torch.nan)
     assert torch.equal(causal_softmax_average(scores, hostile, mask), causal_softmax_average(scores, values, mask))
 
 
 def test_derivative_is_right():
-    scores, values = (some.double().requires_grad_() for some in draw(45, 2, 1, 2))
+    scores, values = (group.double().requires_grad_() for group in draw(45, 2, 1, 2))
     assert torch.autograd.gradcheck(causal_softmax_average, (scores, values))
 
 
-def test_gradient_is_computed_only_where_it_is_asked_for():
+def test_gradient_is_computed_only_where_it_is_needed():
     scores, values = draw(5)
     causal_softmax_average(scores, values.requires_grad_()).sum().backward()
     assert scores.grad is None
@@ -117,7 +117,7 @@ def test_gradient_is_computed_only_where_it_is_asked_for():
 
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(half):
-    scores, values = (some.to(half) for some in draw(50))
+    scores, values = (group.to(half) for group in draw(50))
     result = causal_softmax_average(scores, values)
     assert result.dtype == half
     assert torch.equal(result, causal_softmax_average(scores.float(), values.float()).to(half))
@@ -146,5 +146,5 @@ def test_laws(time, hops, scale):
     if scale == 0:
         steps = torch.arange(1, time + 1)[:, None]
         torch.testing.assert_close(average, values.cumsum(1) / steps, atol=1e-5, rtol=1e-5)
-    longer = causal_softmax_average(*(torch.cat([some, some], 1) for some in (scores, values)))
+    longer = causal_softmax_average(*(torch.cat([group, group], 1) for group in (scores, values)))
     torch.testing.assert_close(longer[:, :time], average, atol=1e-5, rtol=1e-5)  # the future does not matter

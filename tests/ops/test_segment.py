@@ -13,12 +13,12 @@ def values(*shape, seed=0):
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=12))
-def test_a_segment_is_a_sum_and_a_softmax_of_its_own(segments):
+def test_each_segment_is_summed_and_normalised_separately(segments):
     segment, scores, rows = torch.tensor(segments), 300 * values(len(segments)), values(len(segments), 3)
-    found, sums = segment_softmax(scores, segment, 6), segment_sum(rows, segment, 6)
-    for one in range(6):
-        torch.testing.assert_close(found[segment == one], scores[segment == one].softmax(0))
-        torch.testing.assert_close(sums[one], rows[segment == one].sum(0))
+    result, sums = segment_softmax(scores, segment, 6), segment_sum(rows, segment, 6)
+    for item in range(6):
+        torch.testing.assert_close(result[segment == item], scores[segment == item].softmax(0))
+        torch.testing.assert_close(sums[item], rows[segment == item].sum(0))
 
 
 def test_scores_of_any_size_are_finite():

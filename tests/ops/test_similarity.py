@@ -9,7 +9,7 @@ from perdure.ops.similarity import SIMILARITIES, as_similarity, pack_valid, top_
 MEASURES = {**SIMILARITIES, "top-2 Jaccard": top_similarity(2)}
 
 
-def drawn(levels, runs=3):
+def draw_maps(levels, runs=3):
     draw = torch.Generator().manual_seed(0)
     values = torch.randn(runs, 7, 12, generator=draw, dtype=torch.float64)
     values = (values * levels).round() / levels if levels else values
@@ -21,7 +21,7 @@ def drawn(levels, runs=3):
 @pytest.mark.parametrize("levels", [None, 1, 2])
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_table_holds_what_the_pairs_give(name, levels):
-    values, mask = drawn(levels)
+    values, mask = draw_maps(levels)
     values = values.abs() if name == "Jensen-Shannon" else values
     measure = MEASURES[name]
     own, cross = (
@@ -38,21 +38,21 @@ def test_a_table_holds_what_the_pairs_give(name, levels):
 
 
 def test_the_top_ones_are_those_of_absolute_values():
-    values, mask = drawn(None)
+    values, mask = draw_maps(None)
     expected = top_jaccard(values[0].abs(), values[1].abs(), mask, 2)
     torch.testing.assert_close(MEASURES["top-2 Jaccard"](values[0], values[1], mask), expected)
 
 
-def test_a_measure_without_a_table_is_asked_pair_by_pair():
-    values, mask = drawn(None)
-    found = as_similarity(lambda a, b, mask: ((a - b).abs() * mask).sum(1)).compare_all(values, values, mask)
-    assert torch.equal(found[0, 2], (values[0] - values[2]).abs().sum(1))
-    assert torch.equal(found[2, 0], found[0, 2])
+def test_a_measure_without_a_table_compares_pair_by_pair():
+    values, mask = draw_maps(None)
+    result = as_similarity(lambda a, b, mask: ((a - b).abs() * mask).sum(1)).compare_all(values, values, mask)
+    assert torch.equal(result[0, 2], (values[0] - values[2]).abs().sum(1))
+    assert torch.equal(result[2, 0], result[0, 2])
 
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_packing_changes_no_measure(name):
-    values, mask = drawn(None)
+    values, mask = draw_maps(None)
     values = values.abs() if name == "Jensen-Shannon" else values
     narrow, rows = pack_valid(mask[3:6], values[:, 3:6])
     assert narrow.shape == (3, 3)

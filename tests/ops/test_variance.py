@@ -5,12 +5,12 @@ from perdure.core.errors import SettingError, ShapeError
 from perdure.ops.variance import variance_components, variance_fractions
 
 
-def planted(shape, deviations, generator):
+def plant(shape, scales, generator):
     """A sum of independent normal effects, one for each set of axes."""
     total = torch.zeros(shape, dtype=torch.float64)
-    for axes, deviation in deviations.items():
+    for axes, scale in scales.items():
         size = [n if axis in axes else 1 for axis, n in enumerate(shape)]
-        total = total + deviation * torch.randn(size, generator=generator, dtype=torch.float64)
+        total = total + scale * torch.randn(size, generator=generator, dtype=torch.float64)
     return total
 
 
@@ -27,33 +27,33 @@ def test_equals_the_textbook_for_two_factors():
 def test_a_planted_two_component_model_is_recovered():
     """A method effect of variance 4 and noise of variance 1, nothing from the seed, in the mean over 200 draws."""
     draw = torch.Generator().manual_seed(0)
-    found = [
-        list(variance_components(planted((6, 8), {(0,): 2.0, (0, 1): 1.0}, draw), ("method", "seed")).values())
+    result = [
+        list(variance_components(plant((6, 8), {(0,): 2.0, (0, 1): 1.0}, draw), ("method", "seed")).values())
         for _ in range(200)
     ]
-    estimates = torch.tensor(found)
-    error = estimates.std(0) / len(found) ** 0.5
+    estimates = torch.tensor(result)
+    error = estimates.std(0) / len(result) ** 0.5
     assert ((estimates.mean(0) - torch.tensor([4.0, 0.0, 1.0])).abs() < 3 * error).all()
 
 
 def test_all_components_of_three_factors_are_recovered():
     draw = torch.Generator().manual_seed(1)
-    deviations = {(0,): 1.0, (1,): 0.5, (2,): 2.0, (0, 1): 0.7, (0, 2): 1.2, (1, 2): 0.3, (0, 1, 2): 0.8}
+    scales = {(0,): 1.0, (1,): 0.5, (2,): 2.0, (0, 1): 0.7, (0, 2): 1.2, (1, 2): 0.3, (0, 1, 2): 0.8}
     names = ("method", "seed", "sample")
-    found = [variance_components(planted((4, 5, 20), deviations, draw), names) for _ in range(200)]
-    assert list(found[0]) == [tuple(names[axis] for axis in axes) for axes in deviations]
-    estimates = torch.tensor([list(one.values()) for one in found])
-    error = estimates.std(0) / len(found) ** 0.5
-    assert ((estimates.mean(0) - torch.tensor(list(deviations.values())).square()).abs() < 3.5 * error).all()
+    result = [variance_components(plant((4, 5, 20), scales, draw), names) for _ in range(200)]
+    assert list(result[0]) == [tuple(names[axis] for axis in axes) for axes in scales]
+    estimates = torch.tensor([list(item.values()) for item in result])
+    error = estimates.std(0) / len(result) ** 0.5
+    assert ((estimates.mean(0) - torch.tensor(list(scales.values())).square()).abs() < 3.5 * error).all()
 
 
 def test_components_grow_with_the_square_of_the_unit_and_not_with_the_origin():
     y = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    first, second = (variance_components(some, ("a", "b", "c")) for some in (y, 10 * y + 7))
+    first, second = (variance_components(group, ("a", "b", "c")) for group in (y, 10 * y + 7))
     assert list(second.values()) == pytest.approx([100 * value for value in first.values()])
 
 
-def test_shares_of_nothing_are_zero():
+def test_fractions_of_nothing_are_zero():
     assert set(variance_fractions(variance_components(torch.ones(2, 3), ("a", "b"))).values()) == {0.0}
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Int
 
 from perdure.core.errors import UnknownNameError
 
-__all__ = ["REGIONS", "plain", "positions"]
+__all__ = ["REGIONS", "find_regions", "plain_name"]
 
 AREAS = tuple(
     (  # noqa: SIM905 - a list takes 180 lines
@@ -29,51 +29,51 @@ REGIONS = tuple(f"{side}_{area}" for side in "LR" for area in AREAS)
 """Left, then right. Arrays of other sources may begin with the right: join them by name, never by place."""
 
 
-def plain(name: str) -> str:
-    """Write the name of a region as it is in `REGIONS`; some files add a suffix.
+def plain_name(name: str) -> str:
+    """Remove the suffix that some files add to the name of a region.
 
     Args:
-        name: as a file has it.
+        name: Name in a file.
 
     Returns:
         The name.
 
     Example:
-        >>> plain("R_V1_ROI")
+        >>> plain_name("R_V1_ROI")
         'R_V1'
     """
     return name.strip().removesuffix("_ROI")
 
 
-def positions(names: Sequence[str], source: object) -> Int[np.ndarray, " region"]:
+def find_regions(names: Sequence[str], source: object) -> Int[np.ndarray, " region"]:
     """Find each of `REGIONS` among the names of a source.
 
     Args:
-        names: in the order of the source.
-        source: to be named in a message.
+        names: Names in the order of the source.
+        source: Source that messages name.
 
     Returns:
-        Places among the names.
+        Positions among the names.
 
     Raises:
-        UnknownNameError: when a region is missing, or a name is that of no region or occurs twice.
+        UnknownNameError: When a region is missing, or a name is that of no region or occurs twice.
 
     Reference:
         glasser2016multimodal
 
     Example:
-        >>> positions(REGIONS[180:] + REGIONS[:180], "right first")[:2].tolist()
+        >>> find_regions(REGIONS[180:] + REGIONS[:180], "right first")[:2].tolist()
         [180, 181]
     """
-    place = {plain(name): i for i, name in enumerate(names)}
+    place = {plain_name(name): i for i, name in enumerate(names)}
     unknown = sorted({*place} - {*REGIONS})
     missing = [name for name in REGIONS if name not in place]
     if unknown or missing or len(place) < len(names):
-        found = (
+        result = (
             f"the unknown region '{unknown[0]}'" if unknown else f"no region '{missing[0]}'" if missing else "a twin"
         )
         raise UnknownNameError(
-            f"'{source}' names {len(names)} regions, among them {found}",
+            f"'{source}' names {len(names)} regions, among them {result}",
             f"give each of the {len(REGIONS)} regions of the parcellation once, named as '{REGIONS[0]}' or 'R_V1'",
         )
     return np.array([place[name] for name in REGIONS])

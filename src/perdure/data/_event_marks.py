@@ -10,21 +10,21 @@ from perdure.core.batch import Batch
 from perdure.data._splits import Splits
 from perdure.data.planted_events import NO_EVENT
 
-__all__ = ["events_at", "has_marks", "marked_types", "types_in"]
+__all__ = ["count_marked_types", "find_types", "has_marks", "list_events"]
 
 
-def marked_types(splits: Splits) -> int:
+def count_marked_types(splits: Splits) -> int:
     """Count the event types that the features of series mark.
 
     Args:
-        splits: the data, with names of its types.
+        splits: Data, with names of its types.
 
     Returns:
         How many of the last features are 1 for each event of a step and 0 elsewhere; 0 for data without such types.
 
     Example:
         >>> from perdure.data.planted_events import PlantedEvents
-        >>> marked_types(PlantedEvents(train=2, validation=1, test=1, together=2).load(0))
+        >>> count_marked_types(PlantedEvents(train=2, validation=1, test=1, together=2).load(0))
         16
     """
     types = len(splits.types)
@@ -33,14 +33,14 @@ def marked_types(splits: Splits) -> int:
 
 
 def has_marks(batch: Batch, types: int) -> bool:
-    """Tell whether the last features of series mark event types.
+    """Return whether the last features of series mark event types.
 
     Args:
-        batch: the samples.
-        types: how many types there are.
+        batch: Samples.
+        types: Number of types.
 
     Returns:
-        True when so many features are there, and all 0 or 1.
+        True if there are that many features, all 0 or 1.
     """
     x = batch.inputs
     if x.ndim != 3 or not x.is_floating_point() or x.shape[2] < types:
@@ -49,19 +49,19 @@ def has_marks(batch: Batch, types: int) -> bool:
     return bool(((marks == 0) | (marks == 1)).all())
 
 
-def events_at(batch: Batch, types: int) -> Int[Tensor, "batch time together"] | None:
+def list_events(batch: Batch, types: int) -> Int[Tensor, "batch time together"] | None:
     """List the event types of each step.
 
     Args:
-        batch: the samples, with the event of each step or with features that mark several.
-        types: how many types there are.
+        batch: Samples, with the event of each step or with features that mark several.
+        types: Number of types.
 
     Returns:
-        As many places as the fullest step needs, -1 at those that are not needed; None for data without events.
+        Types of each step, as many places as the fullest step needs, -1 at unused places; None for data without events.
 
     Example:
         >>> x = torch.tensor([[[0.5, 1.0, 0.0, 1.0], [0.3, 0.0, 0.0, 1.0]]])
-        >>> events_at(Batch(x, torch.tensor([0])), 3).tolist()
+        >>> list_events(Batch(x, torch.tensor([0])), 3).tolist()
         [[[2, 0], [2, -1]]]
     """
     if batch.event is not None:
@@ -74,23 +74,23 @@ def events_at(batch: Batch, types: int) -> Int[Tensor, "batch time together"] | 
     return listed.topk(together, dim=2).values.long()
 
 
-def types_in(batch: Batch, types: int) -> Bool[Tensor, " type"]:
-    """Tell which event types occur.
+def find_types(batch: Batch, types: int) -> Bool[Tensor, " type"]:
+    """Return which event types occur.
 
     Args:
-        batch: the samples.
-        types: how many types there are.
+        batch: Samples.
+        types: Number of types.
 
     Returns:
         True for those with an event; none for data without events.
 
     Example:
-        >>> types_in(Batch(torch.zeros(1, 2, 1), torch.tensor([0]), event=torch.tensor([[2, -1]])), 3).tolist()
+        >>> find_types(Batch(torch.zeros(1, 2, 1), torch.tensor([0]), event=torch.tensor([[2, -1]])), 3).tolist()
         [False, False, True]
     """
-    found = torch.zeros(types, dtype=torch.bool)
+    result = torch.zeros(types, dtype=torch.bool)
     if batch.event is not None:
-        found[batch.event[batch.event >= 0].cpu()] = True
+        result[batch.event[batch.event >= 0].cpu()] = True
     elif has_marks(batch, types):
-        found = batch.inputs[..., batch.inputs.shape[2] - types :].amax((0, 1)).cpu() > 0
-    return found
+        result = batch.inputs[..., batch.inputs.shape[2] - types :].amax((0, 1)).cpu() > 0
+    return result

@@ -1,4 +1,4 @@
-"""Event types: to which of a few kinds each word of a vocabulary belongs."""
+"""Event types of the words of a vocabulary."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["Types", "cluster_types", "has_wordnet", "wordnet_types"]
 
 DIGITS = 6
-"""To which directions are told apart, beyond which they differ by rounding."""
+"""Decimal digits to which directions are rounded; beyond them they differ by rounding errors."""
 
 SHOWN = 3
-"""Words by which a cluster is called."""
+"""Number of words in the name of a cluster."""
 
 KINDS: dict[str, Callable[[Synset], str]] = {
     "lexicographer": lambda sense: sense.lexname(),
     "hypernym": lambda sense: (sense.hypernyms() or [sense])[0].name(),
 }
-"""What WordNet says of the first sense of a word: the file of its lexicographers, or its first hypernym."""
+"""Type of the first sense of a word in WordNet: the lexicographer file, or the first hypernym."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,8 @@ class Types:
     """The event type of each word.
 
     Args:
-        word: a position in the names for each word of the vocabulary, -1 for none.
-        names: of the types.
+        word: Position in the names of each word of the vocabulary, -1 for none.
+        names: Names of the types.
     """
 
     word: Int[Tensor, " word"]
@@ -49,7 +49,7 @@ class Types:
 
 
 def has_wordnet() -> bool:
-    """Tell whether nltk is there and finds its WordNet."""
+    """Return whether nltk is there and finds its WordNet."""
     try:
         _wordnet()
     except (DependencyError, DataError):
@@ -58,22 +58,22 @@ def has_wordnet() -> bool:
 
 
 def wordnet_types(vocabulary: Sequence[str], counts: Int[Tensor, " word"], kind: str, most: int) -> Types:
-    """Type words by what WordNet says of their first sense.
+    """Type words by their first sense in WordNet.
 
     Args:
-        vocabulary: words in lower case; inflected ones are looked up by their base.
-        counts: how often each occurs in the training texts.
-        kind: "lexicographer" for classes such as noun.person and verb.emotion, "hypernym" for the next wider sense,
-            or the sense itself where there is none wider.
-        most: how many types to keep, those with the most tokens; words of others have none.
+        vocabulary: Words in lower case; inflected ones are looked up by their base.
+        counts: Number of times that each occurs in the training texts.
+        kind: Kind of type: "lexicographer" for classes such as noun.person and verb.emotion, "hypernym" for the next
+            wider sense, or the sense itself where there is none wider.
+        most: Maximum number of types, those with the most tokens; words of others have none.
 
     Returns:
         The types, frequent ones first; words that WordNet lacks have none.
 
     Raises:
-        DependencyError: without the package nltk.
-        DataError: without its WordNet.
-        EmptyDataError: when WordNet knows no word.
+        DependencyError: Without the package nltk.
+        DataError: Without its WordNet.
+        EmptyDataError: When WordNet contains no word.
 
     Reference:
         miller1995wordnet
@@ -86,7 +86,7 @@ def wordnet_types(vocabulary: Sequence[str], counts: Int[Tensor, " word"], kind:
         if name is not None:
             tokens[name] = tokens.get(name, 0) + count
     if not tokens:
-        raise EmptyDataError("WordNet knows none of the words", "give English texts, or types=clusters")
+        raise EmptyDataError("WordNet contains none of the words", "give English texts, or types=clusters")
     names = sorted(tokens, key=lambda name: (-tokens[name], name))[:most]
     place = {name: i for i, name in enumerate(names)}
     return Types(torch.tensor([place.get(name or "", NO_EVENT) for name in named]), tuple(names))
@@ -101,20 +101,20 @@ def cluster_types(
 ) -> Types:
     """Type words by clusters of their vectors, found by k-means.
 
-    Vectors count by their direction, and as often as their words occur.
+    Vectors are compared by direction, and weighted by the counts of their words.
 
     Args:
-        vectors: of each word; words with a vector of zero have no type.
-        vocabulary: the words.
-        counts: how often each occurs in the training texts; words that do not occur have no type.
-        most: how many clusters to look for.
-        seed: of the search.
+        vectors: Vectors of each word; words with a vector of zero have no type.
+        vocabulary: Words.
+        counts: Number of times that each occurs in the training texts; words that do not occur have no type.
+        most: Maximum number of clusters.
+        seed: Seed of the search.
 
     Returns:
-        The types, each called by the three words nearest to the middle of its cluster.
+        The types, each named after the three words nearest to the middle of its cluster.
 
     Raises:
-        EmptyDataError: when no word has a vector.
+        EmptyDataError: When no word has a vector.
 
     Reference:
         arthur2007kmeans
@@ -134,7 +134,9 @@ def cluster_types(
     word = torch.full((len(vocabulary),), NO_EVENT)
     word[used] = torch.from_numpy(search.labels_).long()
     nearest = sorted(range(len(used)), key=lambda i: (distance[i], i))
-    named = [[vocabulary[used[i]] for i in nearest if search.labels_[i] == one][:SHOWN] for one in range(clusters)]
+    named = [
+        [vocabulary[used[i]] for i in nearest if search.labels_[i] == cluster][:SHOWN] for cluster in range(clusters)
+    ]
     return Types(word, tuple(", ".join(words) for words in named))
 
 

@@ -1,4 +1,4 @@
-"""Guards of the file readers: raw errors become named ones, and no file takes more memory than there is."""
+"""Guards of the file readers: raw errors become named errors, and no file exceeds the available memory."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ LONGEST = 300
 
 @contextmanager
 def named_errors(cause: str, remedy: str) -> Iterator[None]:
-    r"""Turn what a library raises for a damaged file into a named error.
+    r"""Turn errors of a library about a damaged file into a named error.
 
     Args:
         cause: Start of the message, such as "'a.npz' cannot be read".
@@ -68,7 +68,7 @@ def named_errors(cause: str, remedy: str) -> Iterator[None]:
         Nothing; wrap only calls of libraries.
 
     Raises:
-        DataError: With the library's own words behind the cause. Errors of perdure pass unchanged.
+        DataError: With the library's message after the cause. Errors of perdure pass unchanged.
 
     Example:
         >>> with named_errors("'a.csv' cannot be read", "write it again"):

@@ -1,4 +1,4 @@
-"""The timing of the conditions of a task, from the three-column files that lie beside a run."""
+"""Timing of the conditions of a task, from the three-column files of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from perdure.data._guard import named_errors
 from perdure.data._hcp_runs import Run
 from perdure.data.planted_events import NO_EVENT
 
-__all__ = ["CONDITIONS", "REPETITION", "TYPES", "Trial", "event_of", "trials_of"]
+__all__ = ["CONDITIONS", "REPETITION", "TYPES", "Trial", "mark_steps", "read_trials"]
 
 REPETITION = 0.72
 """Seconds from one step of a run to the next."""
@@ -30,7 +30,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "RELATIONAL": ("match", "relation"),
     "SOCIAL": ("mental", "rnd"),
 }
-"""The conditions of each task, named as their files; files about single answers are not read."""
+"""The conditions of each task, named as their files; files about single responses are not read."""
 
 TYPES = tuple(f"{task} {condition}" for task, names in CONDITIONS.items() for condition in names)
 """Names of the event types."""
@@ -41,12 +41,12 @@ ALIASES = {"mental": "ment"}
 
 @dataclass(frozen=True)
 class Trial:
-    """One stretch of a condition.
+    """An interval of a condition.
 
     Args:
-        condition: its name.
-        start: first step.
-        steps: how many.
+        condition: Name of the condition.
+        start: First step.
+        steps: Number of steps.
     """
 
     condition: str
@@ -54,17 +54,17 @@ class Trial:
     steps: int
 
 
-def trials_of(run: Run) -> list[Trial]:
+def read_trials(run: Run) -> list[Trial]:
     """Read the trials of a run; a trial from second a on, b seconds long, has ceil(b / TR) steps from floor(a / TR) on.
 
     Args:
-        run: with the folder of its timing.
+        run: Run with the folder of its timing.
 
     Returns:
         The trials in the order of time.
 
     Raises:
-        DataError: when a file is missing or a row is not three numbers.
+        DataError: When a file is missing or a row is not three numbers.
 
     Reference:
         barch2013function
@@ -77,19 +77,19 @@ def trials_of(run: Run) -> list[Trial]:
     return sorted(trials, key=lambda trial: trial.start)
 
 
-def event_of(task: str, trials: list[Trial], steps: int) -> Int[np.ndarray, " step"]:
+def mark_steps(task: str, trials: list[Trial], steps: int) -> Int[np.ndarray, " step"]:
     """Mark each step of a run with its condition.
 
     Args:
-        task: of the run.
-        trials: in the order of time; where two overlap, the later one counts.
-        steps: of the run.
+        task: Task of the run.
+        trials: Trials in the order of time; where two overlap, the later one counts.
+        steps: Steps of the run.
 
     Returns:
-        Places in `TYPES`, -1 between the trials.
+        Positions in `TYPES`, -1 between the trials.
 
     Example:
-        >>> event = event_of("EMOTION", [Trial("neut", 1, 2)], 4)
+        >>> event = mark_steps("EMOTION", [Trial("neut", 1, 2)], 4)
         >>> [TYPES[i] if i >= 0 else "" for i in event]
         ['', 'EMOTION neut', 'EMOTION neut', '']
     """
@@ -105,7 +105,7 @@ def _file(run: Run, condition: str) -> Path:
             return run.events / f"{name}.txt"
     raise DataError(
         f"the run '{run.name}' has no timing of '{condition}': there is no file '{run.events / condition}.txt'",
-        "unpack the folder EVs beside the signal",
+        "unpack the folder EVs next to the signal",
     )
 
 

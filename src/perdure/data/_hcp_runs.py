@@ -1,4 +1,4 @@
-"""Which runs of the Human Connectome Project lie in a folder, in any of its public layouts."""
+"""Runs of the Human Connectome Project in a folder, in any of its public layouts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MARKS = {
     "numbered": "subjects/*/timeseries",
     "connectome": "*/MNINonLinear/Results",
 }
-"""What tells the layouts apart."""
+"""Files by which the layouts are recognised."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Run:
     """One scan of one subject.
 
     Args:
-        subject: name of the subject.
-        task: one of `TASKS`.
-        direction: of phase encoding, "LR" or "RL".
-        series: file of the signal.
-        events: folder with the timing of the conditions.
+        subject: Name of the subject.
+        task: One of `TASKS`.
+        direction: Direction of phase encoding, "LR" or "RL".
+        series: File of the signal.
+        events: Folder with the timing of the conditions.
     """
 
     subject: str
@@ -57,8 +57,8 @@ class Runs:
     """All runs of a folder, subject by subject.
 
     Args:
-        runs: what was found.
-        regions: file with the names of the regions; None where the signal lies on a surface.
+        runs: Runs of all subjects.
+        regions: File with the names of the regions; None where the signal lies on a surface.
     """
 
     runs: tuple[Run, ...]
@@ -66,30 +66,30 @@ class Runs:
 
 
 def find_runs(folder: Path, tasks: Sequence[str]) -> Runs:
-    """Find the runs of some tasks; every subject must have both directions of each.
+    """Find the runs of tasks; every subject must have both directions of each.
 
-    - *listed*: `subjects_list.txt` and `subjects/<id>/<TASK>/tfMRI_<TASK>_<LR|RL>/data.npy`, timing beside it.
+    - *listed*: `subjects_list.txt` and `subjects/<id>/<TASK>/tfMRI_<TASK>_<LR|RL>/data.npy`, timing next to it.
     - *numbered*: `subjects/<i>/timeseries/bold<k>_Atlas_MSMAll_Glasser360Cortical.npy`, where k counts tasks from 5
       with RL before LR, and timing in `subjects/<i>/EVs/tfMRI_<TASK>_<LR|RL>`.
-    - *connectome*: `<id>/MNINonLinear/Results/tfMRI_<TASK>_<LR|RL>/..._Atlas_MSMAll.dtseries.nii`, timing beside it.
+    - *connectome*: `<id>/MNINonLinear/Results/tfMRI_<TASK>_<LR|RL>/..._Atlas_MSMAll.dtseries.nii`, timing next to it.
 
     Args:
-        folder: one that has such a layout, or the folder around it.
-        tasks: which of `TASKS`.
+        folder: Folder with such a layout, or its parent.
+        tasks: Tasks among `TASKS`.
 
     Returns:
         The runs.
 
     Raises:
-        DataError: when the folder has none of the layouts, or a subject lacks a run.
-        EmptyDataError: when no subject is there.
+        DataError: When the folder has none of the layouts, or a subject lacks a run.
+        EmptyDataError: When no subject is there.
     """
-    root, layout = _recognised(folder)
+    root, layout = _recognise_layout(folder)
     subjects = _subjects(root, layout)
     if not subjects:
         raise EmptyDataError(f"'{root}' holds no subject", "unpack the folders of the subjects there")
-    place = {"listed": _listed, "numbered": _numbered, "connectome": _connectome}[layout]
-    runs = tuple(place(root, one, task, way) for one in subjects for task in tasks for way in DIRECTIONS)
+    place = {"listed": _find_listed, "numbered": _find_numbered, "connectome": _find_connectome}[layout]
+    runs = tuple(place(root, subject, task, way) for subject in subjects for task in tasks for way in DIRECTIONS)
     for run in runs:
         if not run.series.is_file():
             raise DataError(
@@ -99,7 +99,7 @@ def find_runs(folder: Path, tasks: Sequence[str]) -> Runs:
     return Runs(runs, None if layout == "connectome" else root / "regions.npy")
 
 
-def _recognised(folder: Path) -> tuple[Path, str]:
+def _recognise_layout(folder: Path) -> tuple[Path, str]:
     inner = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     for root in (folder, *inner):
         for layout, mark in MARKS.items():
@@ -116,27 +116,27 @@ def _subjects(root: Path, layout: str) -> list[str]:
         with named_errors(f"'{root / MARKS['listed']}' cannot be read", "write it again, in UTF-8"):
             return (root / MARKS["listed"]).read_text(encoding="utf-8").split()
     inner = MARKS[layout].split("/").index("*")
-    found = {path.relative_to(root).parts[inner] for path in root.glob(MARKS[layout])}
-    return sorted(found, key=lambda name: (len(name), name))
+    result = {path.relative_to(root).parts[inner] for path in root.glob(MARKS[layout])}
+    return sorted(result, key=lambda name: (len(name), name))
 
 
 def _scan(task: str, direction: str) -> str:
     return f"tfMRI_{task}_{direction}"
 
 
-def _listed(root: Path, subject: str, task: str, direction: str) -> Run:
+def _find_listed(root: Path, subject: str, task: str, direction: str) -> Run:
     folder = root / "subjects" / subject / task / _scan(task, direction)
     return Run(subject, task, direction, folder / "data.npy", folder / "EVs")
 
 
-def _numbered(root: Path, subject: str, task: str, direction: str) -> Run:
+def _find_numbered(root: Path, subject: str, task: str, direction: str) -> Run:
     folder = root / "subjects" / subject
     number = FIRST_FILE + 2 * TASKS.index(task) + DIRECTIONS.index(direction)
     series = folder / "timeseries" / f"bold{number}_Atlas_MSMAll_Glasser360Cortical.npy"
     return Run(subject, task, direction, series, folder / "EVs" / _scan(task, direction))
 
 
-def _connectome(root: Path, subject: str, task: str, direction: str) -> Run:
+def _find_connectome(root: Path, subject: str, task: str, direction: str) -> Run:
     folder = root / subject / "MNINonLinear" / "Results" / _scan(task, direction)
     series = folder / f"{folder.name}_Atlas_MSMAll.dtseries.nii"
     return Run(subject, task, direction, series, folder / "EVs")

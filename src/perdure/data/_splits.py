@@ -23,13 +23,13 @@ class Splits:
     """Training, validation and test samples, with the names of the classes.
 
     Args:
-        train: samples to learn from.
-        validation: samples to choose by.
-        test: samples to judge on.
-        classes: name of each class; a label is a position in it.
-        vocabulary: the words of texts; a token id is a position in it. Empty when the inputs are no text.
-        types: the names of event types; an event is a position in it. Empty when there are none, or no names.
-        feature_names: of the features of a step, in their order; empty when they have none.
+        train: Samples for training.
+        validation: Samples for model selection.
+        test: Samples for the final evaluation.
+        classes: Name of each class; a label is a position in it.
+        vocabulary: Words of texts; a token id is a position in it. Empty when the inputs are no text.
+        types: Names of the event types; an event is a position in it. Empty when there are none, or no names.
+        feature_names: Name of each feature of a step; empty when they have none.
     """
 
     train: Batch
@@ -42,10 +42,10 @@ class Splits:
 
     @property
     def features(self) -> int:
-        """What a model must read: features of a step or a row, channels of an image, words of the vocabulary.
+        """Size of the input: features of a step or a row, channels of an image, words of the vocabulary.
 
         Raises:
-            VocabularyError: for token ids without a vocabulary.
+            VocabularyError: For token ids without a vocabulary.
         """
         x = self.train.inputs
         if x.is_floating_point():
@@ -61,17 +61,17 @@ def split(
     """Split a batch so that every part has the classes in proportion.
 
     Args:
-        batch: all samples; each goes to one part, with its name, mask and truth.
-        classes: name of each class.
-        seed: of the draw.
-        fractions: shares of training, validation and test samples, with sum 1.
+        batch: All samples; each goes to one part, with its name, mask and truth.
+        classes: Name of each class.
+        seed: Seed of the draw.
+        fractions: Fractions of training, validation and test samples, with sum 1.
 
     Returns:
         The splits, each in the order of the batch.
 
     Raises:
-        SettingError: when the fractions are not positive or do not add up to 1.
-        EmptyDataError: when there are too few samples for three parts.
+        SettingError: When the fractions are not positive or do not add up to 1.
+        EmptyDataError: When there are too few samples for three parts.
     """
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise SettingError(f"the fractions of a split are {fractions}", "give three positive numbers with sum 1")
@@ -88,16 +88,16 @@ def split(
 def stratify(
     label: Int[Tensor, " batch"], fractions: Sequence[float], generator: torch.Generator
 ) -> list[Int[Tensor, " part"]]:
-    """Deal samples into parts of given sizes, each class in proportion.
+    """Assign samples to parts of given sizes, each class in proportion.
 
     The n samples of a class, in random order, are spread over [0, 1): one into each interval of length 1/n.
     The parts are consecutive ranges of all samples in the order of these places, so their sizes are exact
     and a class too small for every part has no part that it always falls into.
 
     Args:
-        label: the class of each sample.
-        fractions: share of each part, with sum 1.
-        generator: the stream of the draw.
+        label: Class of each sample.
+        fractions: Fraction of each part, with sum 1.
+        generator: Random stream of the draw.
 
     Returns:
         Positions of the samples of each part, ascending.
@@ -109,10 +109,10 @@ def stratify(
         [[6, 3], [2, 1], [2, 1]]
     """
     place = torch.rand(len(label), generator=generator, dtype=torch.float64)
-    for one in sorted(set(label.tolist())):
-        mine = (label == one).nonzero()[:, 0]
+    for value in sorted(set(label.tolist())):
+        mine = (label == value).nonzero()[:, 0]
         place[mine] = (place[mine] + torch.randperm(len(mine), generator=generator)) / len(mine)
-    ends = [round(share * len(label)) for share in accumulate(fractions)]
+    ends = [round(fraction * len(label)) for fraction in accumulate(fractions)]
     return [part.sort().values for part in place.argsort().tensor_split(ends[:-1])]
 
 
@@ -122,8 +122,8 @@ def standardise(splits: Splits, *, per_step: bool = True) -> Splits:
     Columns that do not vary are shifted only. Padded steps are not counted and become zero.
 
     Args:
-        splits: what to standardise.
-        per_step: whether each step has a mean and deviation of its own; else all steps of a feature share theirs,
+        splits: Splits to standardise.
+        per_step: Whether each step has a separate mean and standard deviation; else all steps of a feature have one,
             which keeps the shape of a series.
 
     Returns:
@@ -137,21 +137,21 @@ def standardise(splits: Splits, *, per_step: bool = True) -> Splits:
         >>> standardise(Splits(batch, batch, batch, ("a", "b"))).test.inputs.tolist()
         [[[-1.0, 0.0]], [[1.0, 0.0]]]
     """
-    mean, deviation = _columns(splits.train, (0,) if per_step else (0, 1))
+    mean, std = _columns(splits.train, (0,) if per_step else (0, 1))
 
-    def scaled(batch: Batch) -> Batch:
-        inputs = (batch.inputs - mean) / deviation
+    def scale(batch: Batch) -> Batch:
+        inputs = (batch.inputs - mean) / std
         return replace(batch, inputs=inputs.masked_fill(~site_mask(batch.mask, inputs), 0.0))
 
-    return replace(splits, train=scaled(splits.train), validation=scaled(splits.validation), test=scaled(splits.test))
+    return replace(splits, train=scale(splits.train), validation=scale(splits.validation), test=scale(splits.test))
 
 
 def _columns(batch: Batch, axes: tuple[int, ...]) -> tuple[Float[Tensor, "*site"], Float[Tensor, "*site"]]:
-    """Give mean and deviation of each column; a deviation within rounding of zero becomes one."""
+    """Return mean and standard deviation of each column; one within rounding of zero becomes one."""
     x, valid = batch.inputs, site_mask(batch.mask, batch.inputs)
     count = valid.sum(axes).clamp_min(1)
     mean = x.masked_fill(~valid, 0.0).sum(axes, dtype=torch.float64) / count
     square = (x - mean.to(x.dtype)).square().masked_fill(~valid, 0.0)
-    deviation = (square.sum(axes, dtype=torch.float64) / count).sqrt()
-    varies = deviation > 10 * torch.finfo(x.dtype).eps * mean.abs()
-    return mean.to(x.dtype), torch.where(varies, deviation, 1.0).to(x.dtype)
+    std = (square.sum(axes, dtype=torch.float64) / count).sqrt()
+    varies = std > 10 * torch.finfo(x.dtype).eps * mean.abs()
+    return mean.to(x.dtype), torch.where(varies, std, 1.0).to(x.dtype)

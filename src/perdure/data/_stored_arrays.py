@@ -1,4 +1,4 @@
-"""Arrays of numpy in .npz archives and .npy files, whose declared sizes are checked before they are read."""
+"""Arrays in .npz archives and .npy files; declared sizes are checked before reading."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 
 from perdure.core.errors import DataError
 from perdure.data._guard import check_fits, named_errors
-from perdure.data._parts import listed
+from perdure.data._parts import quote_names
 
-__all__ = ["Stored", "read_stored", "stored_arrays"]
+__all__ = ["Stored", "list_arrays", "read_array"]
 
 Stored = Mapping[str, Callable[[], np.ndarray]]
 """Functions that read the arrays of a folder or an archive, by name."""
@@ -24,7 +24,7 @@ HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 """Readers of the headers, by version; the third is of tables with names in Unicode alone."""
 
 
-def stored_arrays(path: Path, remedy: str) -> Stored:
+def list_arrays(path: Path, remedy: str) -> Stored:
     """List the arrays of a folder of .npy files, or of an .npz archive.
 
     Args:
@@ -48,12 +48,12 @@ def stored_arrays(path: Path, remedy: str) -> Stored:
         return {info.filename.removesuffix(".npy"): partial(_from_archive, path, info) for info in archive.infolist()}
 
 
-def read_stored(stored: Stored, name: str) -> np.ndarray:
+def read_array(stored: Stored, name: str) -> np.ndarray:
     """Read an array; nothing is unpickled.
 
     Args:
-        stored: Arrays of `stored_arrays`.
-        name: Name of one of them.
+        stored: Arrays of `list_arrays`.
+        name: Name of the array.
 
     Returns:
         The array.
@@ -62,7 +62,7 @@ def read_stored(stored: Stored, name: str) -> np.ndarray:
         DataError: When it is damaged, holds objects, declares more than the file holds, or does not fit the memory.
     """
     with named_errors(
-        f"{listed([name])} cannot be read",
+        f"{quote_names([name])} cannot be read",
         "store plain numbers or text, not objects, and write the file again if it was cut short",
     ):
         return stored[name]()
@@ -76,7 +76,7 @@ def _from_file(path: Path) -> np.ndarray:
 def _from_archive(path: Path, info: zipfile.ZipInfo) -> np.ndarray:
     packed = min(info.compress_size, path.stat().st_size)
     with zipfile.ZipFile(path) as archive, archive.open(info) as file:
-        return _read(file, listed([info.filename]), info.file_size, packed)
+        return _read(file, quote_names([info.filename]), info.file_size, packed)
 
 
 def _read(file: IO[bytes], name: str, size: int, packed: int | None) -> np.ndarray:
@@ -86,9 +86,9 @@ def _read(file: IO[bytes], name: str, size: int, packed: int | None) -> np.ndarr
     shape, _, dtype = HEADERS[version](file)
     if dtype.hasobject:
         raise ValueError("Object arrays cannot be read")
-    declared, held = prod(shape) * dtype.itemsize, size - file.tell()
-    if min(shape, default=0) < 0 or not dtype.itemsize or declared > held:
-        raise ValueError(f"the header declares {shape} values of type {dtype}, but there are {held} bytes")
+    declared, stored = prod(shape) * dtype.itemsize, size - file.tell()
+    if min(shape, default=0) < 0 or not dtype.itemsize or declared > stored:
+        raise ValueError(f"the header declares {shape} values of type {dtype}, but there are {stored} bytes")
     check_fits(name, declared, packed)
     file.seek(0)
     values: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)

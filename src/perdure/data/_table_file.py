@@ -1,4 +1,4 @@
-"""Table files: CSV, Parquet and JSON lines, compressed or not, in UTF-8 or another form of Unicode."""
+"""Table files: CSV, Parquet and JSON lines, optionally compressed, in UTF-8, UTF-16 or UTF-32."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from perdure.core.errors import DataError, EmptyDataError
 from perdure.data._guard import COMPRESSED, check_fits, named_errors, unpack
-from perdure.data._parts import listed
+from perdure.data._parts import quote_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +64,9 @@ def read_table(path: Path) -> pa.Table:
         EmptyDataError: Without rows.
     """
     if not path.is_file():
-        raise DataError(f"there is no file '{path}'", f"give the path of a table, which ends in {listed(SUFFIXES)}")
+        raise DataError(
+            f"there is no file '{path}'", f"give the path of a table, which ends in {quote_names(SUFFIXES)}"
+        )
     reader = _reader(path)
     with named_errors(
         f"'{path}' cannot be read", "write it again; text in UTF-8, which spreadsheets call 'CSV UTF-8', or in UTF-16"
@@ -74,10 +76,10 @@ def read_table(path: Path) -> pa.Table:
         names = _names(table.column_names)
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
-        raise DataError(f"'{path}' has two columns called {listed(twice[:1])}", "give each column a name of its own")
+        raise DataError(f"'{path}' has two columns called {quote_names(twice[:1])}", "give each column a unique name")
     if not len(table):
         raise EmptyDataError(f"'{path}' has no rows", "give at least one row for each of three samples")
-    return _decoded(table.rename_columns(names)).replace_schema_metadata(table.schema.metadata)
+    return _decode_categories(table.rename_columns(names)).replace_schema_metadata(table.schema.metadata)
 
 
 def _reader(path: Path) -> Callable[[Path], pa.Table]:
@@ -87,7 +89,7 @@ def _reader(path: Path) -> Callable[[Path], pa.Table]:
         suffixes.pop()
     if not suffixes or suffixes[-1] not in readers:
         raise DataError(
-            f"'{path}' does not end in {listed(SUFFIXES)}, or in one of them and {listed(COMPRESSED)}",
+            f"'{path}' does not end in {quote_names(SUFFIXES)}, or in one of them and {quote_names(COMPRESSED)}",
             "give a file of one of these formats",
         )
     return readers[suffixes[-1]]
@@ -204,7 +206,7 @@ def _names(names: Sequence[str]) -> list[str]:
     return known
 
 
-def _decoded(table: pa.Table) -> pa.Table:
+def _decode_categories(table: pa.Table) -> pa.Table:
     """Replace categories, which pandas stores as positions in a dictionary, by their values."""
     import pyarrow as pa
 

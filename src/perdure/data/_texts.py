@@ -1,4 +1,4 @@
-"""Texts: what was written, before it becomes token ids."""
+"""Texts and labels, before they become token ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perdure.data._parts import part
 from perdure.data._splits import Splits, stratify
 from perdure.data._words import encode, learn_vocabulary
 
-__all__ = ["Reading", "Texts", "deal", "draw", "encoded", "select"]
+__all__ = ["Reading", "Texts", "deal", "draw", "encode_texts", "select"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class Texts:
     """Texts and their labels.
 
     Args:
-        texts: as they were written.
-        label: the class of each.
-        id: a unique name for each.
+        texts: Original texts.
+        label: Class of each.
+        id: Unique name of each.
     """
 
     texts: tuple[str, ...]
@@ -35,15 +35,15 @@ class Texts:
 
 @dataclass(frozen=True)
 class Reading:
-    """How texts become token ids.
+    """Settings of the conversion of texts to token ids.
 
     Args:
-        vocabulary: the most words that have an id of their own.
-        max_length: tokens of a text.
-        cut: whether to leave out what stands behind them; else a longer text is an error.
+        vocabulary: Maximum number of words with an id.
+        max_length: Tokens of a text.
+        cut: Whether to truncate longer ones; else a longer text is an error.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
     """
 
     vocabulary: int
@@ -58,16 +58,16 @@ def deal(texts: Texts, classes: tuple[str, ...], marks: Sequence[str] | None, se
     """Split texts as `part` splits a batch.
 
     Args:
-        texts: all of them.
-        classes: name of each class.
+        texts: All texts.
+        classes: Name of each class.
         marks: "train", "validation" or "test" for each; None to draw 60, 20 and 20 %.
-        seed: of what is drawn.
+        seed: Seed for all random draws.
 
     Returns:
-        Those for training, validation and test.
+        The texts for training, validation and test.
 
     Raises:
-        DataError: as `part` says.
+        DataError: As for `part`.
     """
     places = Batch(torch.arange(len(texts.texts))[:, None], texts.label, id=texts.id)
     splits = part(places, classes, marks, seed)
@@ -82,23 +82,23 @@ def draw(texts: Texts, most: int, generator: torch.Generator) -> Texts:
     """Draw texts with classes in proportion.
 
     Args:
-        texts: to draw from.
-        most: how many, at most.
-        generator: the stream of the draw.
+        texts: All texts.
+        most: Maximum number of texts.
+        generator: Random stream of the draw.
 
     Returns:
         The texts drawn, in their order.
     """
-    share = min(1.0, most / len(texts.texts))
-    return select(texts, stratify(texts.label, (share, 1 - share), generator)[0])
+    fraction = min(1.0, most / len(texts.texts))
+    return select(texts, stratify(texts.label, (fraction, 1 - fraction), generator)[0])
 
 
 def select(texts: Texts, positions: Int[Tensor, " part"]) -> Texts:
-    """Take some texts.
+    """Select texts.
 
     Args:
-        texts: to take from.
-        positions: of those wanted.
+        texts: All texts.
+        positions: Positions of the selected texts.
 
     Returns:
         These texts, in that order.
@@ -107,24 +107,24 @@ def select(texts: Texts, positions: Int[Tensor, " part"]) -> Texts:
     return Texts(tuple(texts.texts[i] for i in places), texts.label[positions], tuple(texts.id[i] for i in places))
 
 
-def encoded(parts: tuple[Texts, Texts, Texts], classes: tuple[str, ...], reading: Reading) -> Splits:
+def encode_texts(parts: tuple[Texts, Texts, Texts], classes: tuple[str, ...], reading: Reading) -> Splits:
     """Turn texts into token ids, with the words of the training samples as the vocabulary.
 
     Args:
-        parts: texts for training, validation and test.
-        classes: name of each class.
-        reading: how texts are read.
+        parts: Texts for training, validation and test.
+        classes: Name of each class.
+        reading: Settings of the conversion.
 
     Returns:
         The splits.
 
     Raises:
-        DependencyError: without the package tokenizers.
-        EmptyDataError: when a part has no text.
-        LengthError: for a text without a token, or with too many of them when it must not be cut.
+        DependencyError: Without the package tokenizers.
+        EmptyDataError: When a part has no text.
+        LengthError: For a text without a token, or with too many of them when it must not be cut.
     """
     words = learn_vocabulary(parts[0].texts, reading.vocabulary)
-    train, validation, test = (_batch(one, words, reading) for one in parts)
+    train, validation, test = (_batch(texts, words, reading) for texts in parts)
     return Splits(train, validation, test, classes, words)
 
 

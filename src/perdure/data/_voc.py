@@ -14,18 +14,18 @@ from torch import Tensor
 
 from perdure.core.errors import DataError
 
-__all__ = ["Box", "read_boxes", "read_size", "truth_of"]
+__all__ = ["Box", "mark_boxes", "read_boxes", "read_size"]
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box around a thing; pixels are numbered from 1, as in the files.
+    """Bounding box of an object; pixels are numbered from 1, as in the files.
 
     Args:
-        left: the first column.
-        top: the first row.
-        right: the last column.
-        bottom: the last row.
+        left: First column.
+        top: First row.
+        right: Last column.
+        bottom: Last row.
     """
 
     left: float
@@ -35,21 +35,21 @@ class Box:
 
 
 def read_boxes(path: Path, names: set[str], columns: int, rows: int) -> list[Box]:
-    """Read the boxes of some things in a picture.
+    """Read the boxes of objects in a picture.
 
-    Nothing outside the file is read, and a file that declares a document type, where entities would stand, is refused.
+    Nothing outside the file is read, and a file that declares a document type, which may define entities, is rejected.
 
     Args:
-        path: the annotation.
-        names: of the things, other objects are left out.
-        columns: of the picture.
-        rows: of the picture.
+        path: Annotation.
+        names: Names of the objects; others are left out.
+        columns: Columns of the picture.
+        rows: Rows of the picture.
 
     Returns:
         The boxes; none when no object has one of the names.
 
     Raises:
-        DataError: when the file is damaged or unsafe, or a box is empty or not inside the picture.
+        DataError: When the file is damaged or unsafe, or a box is empty or not inside the picture.
     """
     boxes = [_box(thing, path) for thing in _root(path).iter("object") if thing.findtext("name", "").strip() in names]
     for box in boxes:
@@ -78,31 +78,31 @@ def read_size(path: Path) -> tuple[int, int] | None:
     return (int(width), int(height)) if width.isdecimal() and height.isdecimal() else None
 
 
-def truth_of(boxes: list[Box], columns: int, rows: int, shape: tuple[int, int]) -> Bool[Tensor, "row column"]:
+def mark_boxes(boxes: list[Box], columns: int, rows: int, shape: tuple[int, int]) -> Bool[Tensor, "row column"]:
     """Mark the pixels that boxes touch, in a picture that was resized.
 
     Args:
-        boxes: in pixels of the picture as it was.
-        columns: it had.
-        rows: it had.
-        shape: rows and columns it has now.
+        boxes: Boxes in pixels of the picture as it was.
+        columns: Columns of that picture.
+        rows: Rows of that picture.
+        shape: Rows and columns of the resized picture.
 
     Returns:
         True in each box.
 
     Example:
-        >>> truth_of([Box(3, 1, 4, 2)], 4, 4, (2, 2)).tolist()
+        >>> mark_boxes([Box(3, 1, 4, 2)], 4, 4, (2, 2)).tolist()
         [[False, True], [False, False]]
     """
     truth = torch.zeros(shape, dtype=torch.bool)
     for box in boxes:
-        down = _touched(box.top, box.bottom, rows, shape[0])
-        truth[down, _touched(box.left, box.right, columns, shape[1])] = True
+        down = _find_pixels(box.top, box.bottom, rows, shape[0])
+        truth[down, _find_pixels(box.left, box.right, columns, shape[1])] = True
     return truth
 
 
-def _touched(first: float, last: float, before: int, now: int) -> slice:
-    """Give the pixels that a range touches; in the files of ImageNet some begin at zero instead of one."""
+def _find_pixels(first: float, last: float, before: int, now: int) -> slice:
+    """Return the pixels that a range touches; in the files of ImageNet some begin at zero instead of one."""
     start, stop = max(first - 1, 0) * now / before, max(last, 1) * now / before
     return slice(int(start + 1e-9), int(-(-(stop - 1e-9) // 1)))
 
@@ -112,7 +112,7 @@ def _root(path: Path) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = lambda *_: _refuse(path)
+    parser.StartDoctypeDeclHandler = lambda *_: _reject_doctype(path)
     try:
         parser.Parse(path.read_bytes(), True)
         return builder.close()
@@ -120,16 +120,16 @@ def _root(path: Path) -> Element:
         raise DataError(f"'{path}' cannot be read: {error}", "fetch or write the annotation again") from error
 
 
-def _refuse(path: Path) -> NoReturn:
+def _reject_doctype(path: Path) -> NoReturn:
     raise DataError(f"'{path}' declares a document type, which annotations have no use for", "remove the declaration")
 
 
 def _box(thing: Element, path: Path) -> Box:
-    found = [thing.findtext(f"bndbox/{name}") for name in ("xmin", "ymin", "xmax", "ymax")]
+    result = [thing.findtext(f"bndbox/{name}") for name in ("xmin", "ymin", "xmax", "ymax")]
     try:
-        left, top, right, bottom = (float(text or "") for text in found)
+        left, top, right, bottom = (float(text or "") for text in result)
     except ValueError:
         raise DataError(
-            f"an object in '{path}' has a box of {found!r}", "give it xmin, ymin, xmax and ymax as numbers"
+            f"an object in '{path}' has a box of {result!r}", "give it xmin, ymin, xmax and ymax as numbers"
         ) from None
     return Box(left, top, right, bottom)

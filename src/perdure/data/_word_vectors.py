@@ -1,4 +1,4 @@
-"""Word vectors: learnt from the training texts, or read from a table."""
+"""Word vectors, learnt from the training texts or read from a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from perdure.core.errors import DataError, VocabularyError
 from perdure.data._guard import named_errors
-from perdure.data._stored_arrays import read_stored, stored_arrays
+from perdure.data._stored_arrays import list_arrays, read_array
 
 __all__ = ["learn_vectors", "read_vectors"]
 
@@ -28,17 +28,17 @@ SMOOTHING = 0.75
 def learn_vectors(
     ids: Int[Tensor, "batch time"], mask: Bool[Tensor, "batch time"], words: int, dimensions: int
 ) -> Float[Tensor, "word dimension"]:
-    """Give words with like neighbours like vectors.
+    """Learn vectors that are similar for words with similar neighbours.
 
     The positive pointwise mutual information of a word and its neighbour, max(0, log p(w, c) / p(w) p(c)), is a
     sparse matrix; the vectors are the rows of its truncated singular value decomposition, U S^(1/2), scaled to a mean
     square of one over the tokens of the texts. No random number is drawn.
 
     Args:
-        ids: tokens of the training texts.
-        mask: true at valid tokens.
-        words: size of the vocabulary.
-        dimensions: of a vector, at most one less than there are words.
+        ids: Tokens of the training texts.
+        mask: True at valid tokens.
+        words: Size of the vocabulary.
+        dimensions: Dimensions of a vector, at most one less than there are words.
 
     Returns:
         A vector for each word, zero for a word without neighbours.
@@ -55,27 +55,27 @@ def learn_vectors(
     table = _information(_neighbours(ids, mask, words))
     size = min(dimensions, words - 1)
     left, strength, _ = svds(table, k=size, v0=np.ones(words) / np.sqrt(words))
-    found = (left * np.sqrt(strength))[:, ::-1] * (np.asarray(table.sum(1)) > 0)[:, None]
-    top = np.abs(found).argmax(0)
-    signed = torch.from_numpy(found * np.sign(found[top, np.arange(size)])).float()
+    result = (left * np.sqrt(strength))[:, ::-1] * (np.asarray(table.sum(1)) > 0)[:, None]
+    top = np.abs(result).argmax(0)
+    signed = torch.from_numpy(result * np.sign(result[top, np.arange(size)])).float()
     square = signed[ids[mask]].square().mean()
     return signed / square.sqrt() if square > 0 else signed
 
 
 def read_vectors(path: Path, vocabulary: Sequence[str]) -> Float[Tensor, "word dimension"]:
-    """Read the vectors of some words.
+    """Read the vectors of words.
 
     Args:
-        path: of an .npz archive with `words` and `vectors`, or of text with a word and its numbers, with blanks
+        path: Path of an .npz archive with `words` and `vectors`, or of text with a word and its numbers, with blanks
             between, in each line, as GloVe and word2vec publish them.
-        vocabulary: the words wanted.
+        vocabulary: Words to read.
 
     Returns:
         A vector for each word, zero for one that the table lacks.
 
     Raises:
-        DataError: when the table cannot be read.
-        VocabularyError: when it has none of the words.
+        DataError: When the table cannot be read.
+        VocabularyError: When it has none of the words.
     """
     if not path.is_file():
         raise DataError(f"there is no file '{path}'", "give a table of word vectors, .npz or text")
@@ -83,26 +83,26 @@ def read_vectors(path: Path, vocabulary: Sequence[str]) -> Float[Tensor, "word d
         f"the word vectors in '{path}' cannot be read",
         "give an .npz archive with 'words' and 'vectors', or lines of a word and its numbers",
     ):
-        found = _from_archive(path) if path.suffix == ".npz" else _from_text(path, set(vocabulary))
-    known = [word in found for word in vocabulary]
+        result = _from_archive(path) if path.suffix == ".npz" else _from_text(path, set(vocabulary))
+    known = [word in result for word in vocabulary]
     if not any(known):
         raise VocabularyError(f"'{path}' has a vector for none of the words", "give one in the language of the texts")
-    size = len(next(iter(found.values())))
-    rows = [found.get(word, np.zeros(size, np.float32)) for word in vocabulary]
+    size = len(next(iter(result.values())))
+    rows = [result.get(word, np.zeros(size, np.float32)) for word in vocabulary]
     vectors = torch.from_numpy(np.stack(rows))
     if not torch.isfinite(vectors).all():
         word = vocabulary[int((~torch.isfinite(vectors)).any(1).int().argmax())]
-        raise DataError(f"the vector of '{word}' in '{path}' holds NaN or infinity", "mend the table")
+        raise DataError(f"the vector of '{word}' in '{path}' holds NaN or infinity", "correct the table")
     return vectors
 
 
 def _neighbours(ids: Tensor, mask: Tensor, words: int) -> csr_array:
-    """Count how often two words stand near each other, in either order."""
+    """Count how often two words are near each other, in either order."""
     total = csr_array((words, words))
     for distance in range(1, min(WINDOW, ids.shape[1] - 1) + 1):
         both = mask[:, distance:] & mask[:, :-distance]
-        one, other = ids[:, :-distance][both].numpy(), ids[:, distance:][both].numpy()
-        count = coo_array((np.ones(len(one)), (one, other)), shape=(words, words)).tocsr()
+        item, other = ids[:, :-distance][both].numpy(), ids[:, distance:][both].numpy()
+        count = coo_array((np.ones(len(item)), (item, other)), shape=(words, words)).tocsr()
         total = total + count + count.T
     return total
 
@@ -117,8 +117,8 @@ def _information(counts: csr_array) -> csr_array:
 
 
 def _from_archive(path: Path) -> dict[str, np.ndarray]:
-    stored = stored_arrays(path, "write it with numpy.savez(path, words=..., vectors=...)")
-    words, vectors = (read_stored(stored, name) for name in ("words", "vectors"))
+    stored = list_arrays(path, "write it with numpy.savez(path, words=..., vectors=...)")
+    words, vectors = (read_array(stored, name) for name in ("words", "vectors"))
     with np.errstate(over="ignore"):
         vectors = vectors.astype(np.float32)
     if vectors.ndim != 2 or words.shape != vectors.shape[:1]:
@@ -128,12 +128,12 @@ def _from_archive(path: Path) -> dict[str, np.ndarray]:
 
 def _from_text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
     """Read lines of a word and its numbers, after a line of two numbers where word2vec wrote it."""
-    found: dict[str, np.ndarray] = {}
+    result: dict[str, np.ndarray] = {}
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             word, *cells = line.rstrip().split(" ")
             if word in wanted and not (number == 1 and len(cells) == 1):
-                found[word] = np.array(cells, dtype=np.float32)
-                if len(found[word]) != len(next(iter(found.values()))):
+                result[word] = np.array(cells, dtype=np.float32)
+                if len(result[word]) != len(next(iter(result.values()))):
                     raise ValueError(f"line {number} has {len(cells)} numbers")
-    return found
+    return result

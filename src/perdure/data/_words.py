@@ -1,4 +1,4 @@
-"""Words: how a text becomes token ids, and where each token stands in it."""
+"""Word tokens: token ids of texts, and the characters of each token."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["encode", "learn_vocabulary"]
 def learn_vocabulary(texts: Sequence[str], words: int) -> tuple[str, ...]:
     """Find the most frequent words of texts.
 
-    Texts are read in lower case, with every sign of punctuation as a word of its own and HTML line breaks as blanks.
+    Texts are read in lower case, with every punctuation character as a separate word and HTML line breaks as blanks.
 
     Args:
-        texts: to learn from, training samples only.
-        words: the most words to keep.
+        texts: Texts to learn from, training samples only.
+        words: Maximum number of words.
 
     Returns:
         The vocabulary: "<unk>" and "<pad>", then the words, frequent ones first, in alphabetical order among equals.
 
     Raises:
-        DependencyError: without the package tokenizers.
+        DependencyError: Without the package tokenizers.
 
     Example:
         >>> learn_vocabulary(["Not good.", "Not bad."], 3)
@@ -45,8 +45,8 @@ def learn_vocabulary(texts: Sequence[str], words: int) -> tuple[str, ...]:
     tokenizer.train_from_iterator(
         texts, WordLevelTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
     )
-    found = tokenizer.get_vocab()
-    return tuple(sorted(found, key=found.__getitem__))
+    result = tokenizer.get_vocab()
+    return tuple(sorted(result, key=result.__getitem__))
 
 
 def encode(
@@ -60,20 +60,20 @@ def encode(
     """Turn texts into token ids.
 
     Args:
-        texts: to be read, each as `learn_vocabulary` does.
-        vocabulary: of `learn_vocabulary`, or of a checkpoint.
-        longest: the most tokens of a text; None for any number.
-        cut: whether to leave out what stands behind them instead of refusing the text.
-        names: what to call the texts in a message; without them they are called by their places.
+        texts: Texts, read as `learn_vocabulary` does.
+        vocabulary: Vocabulary of `learn_vocabulary`, or of a checkpoint.
+        longest: Maximum number of tokens of a text; None for any number.
+        cut: Whether to truncate longer texts; else they are an error.
+        names: Names of the texts in messages; without them messages number the texts.
 
     Returns:
-        The ids, padded to the longest text, the mask of valid tokens, and where the tokens stand.
+        The ids, padded to the longest text, the mask of valid tokens, and the characters of the tokens.
 
     Raises:
-        DependencyError: without the package tokenizers.
-        EmptyDataError: without texts.
-        LengthError: for a text without a token, or with too many of them.
-        SettingError: for a vocabulary that does not begin with "<unk>" and "<pad>".
+        DependencyError: Without the package tokenizers.
+        EmptyDataError: Without texts.
+        LengthError: For a text without a token, or with too many of them.
+        SettingError: For a vocabulary that does not begin with "<unk>" and "<pad>".
 
     Example:
         >>> ids, mask, texts = encode(["Good!", "Not so good."], ("<unk>", "<pad>", "not", "good", "."))
@@ -88,17 +88,17 @@ def encode(
     if not texts:
         raise EmptyDataError("there is no text", "give at least one to each of training, validation and test")
     tokenizer = _tokenizer({word: number for number, word in enumerate(vocabulary)})
-    found = tokenizer.encode_batch(list(texts))
-    lengths = [len(one.ids) for one in found]
+    result = tokenizer.encode_batch(list(texts))
+    lengths = [len(encoding.ids) for encoding in result]
     for place, length in enumerate(lengths):
         _check_length(f"'{names[place]}'" if names else f"text {place}", length, None if cut else longest)
     kept = [min(length, longest or length) for length in lengths]
     ids = torch.full((len(texts), max(kept)), PAD)
-    for row, one, length in zip(ids, found, kept, strict=True):
-        row[:length] = torch.tensor(one.ids[:length])
+    for row, encoding, length in zip(ids, result, kept, strict=True):
+        row[:length] = torch.tensor(encoding.ids[:length])
     mask = torch.arange(ids.shape[1]) < torch.tensor(kept)[:, None]
-    spans = (tuple(one.offsets[:length]) for one, length in zip(found, kept, strict=True))
-    return ids, mask, tuple(Text(text, some) for text, some in zip(texts, spans, strict=True))
+    spans = (tuple(encoding.offsets[:length]) for encoding, length in zip(result, kept, strict=True))
+    return ids, mask, tuple(Text(text, group) for text, group in zip(texts, spans, strict=True))
 
 
 def _check_length(name: str, length: int, longest: int | None) -> None:

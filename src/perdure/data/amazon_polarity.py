@@ -16,19 +16,19 @@ HUB = "fancyzhx/amazon_polarity"
 class AmazonPolarity:
     """Product reviews, negative or positive, as token ids.
 
-    Of 3,600,000 training and 400,000 test reviews as many are drawn as are asked for, classes in proportion; a fifth
+    From 3,600,000 training and 400,000 test reviews `texts` each are drawn, classes in proportion; a fifth
     of the training reviews is held out for validation.
 
     Args:
-        path: folder with the hub's files (train-*.parquet, test-*.parquet, columns content and label), at any depth;
+        path: Folder with the hub's files (train-*.parquet, test-*.parquet, columns content and label), at any depth;
             empty takes them from the Hugging Face hub, or from its cache when there is no network.
-        vocabulary: the most words that have an id of their own.
-        max_length: tokens of a review.
-        cut: whether to leave out what stands behind them; else a longer review is an error.
-        texts: the most of each published part, drawn by the seed.
+        vocabulary: Maximum number of words with an id.
+        max_length: Tokens of a review.
+        cut: Whether to truncate longer ones; else a longer review is an error.
+        texts: Maximum number from each published part, drawn by the seed.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         zhang2015character
@@ -47,14 +47,14 @@ class AmazonPolarity:
         """Read the reviews, hold out the validation samples and learn the vocabulary of the others.
 
         Args:
-            seed: of the validation samples, and of what is drawn.
+            seed: Seed of the validation samples and of all other draws.
 
         Returns:
             The splits.
 
         Raises:
-            DataError: when the files cannot be had or read; subclasses name the case.
-            DependencyError: when a package for the hub or the words is missing.
+            DataError: When the files are not available or cannot be read; subclasses name the case.
+            DependencyError: When a package for the hub or the words is missing.
         """
         return self._hub().load(seed)
 

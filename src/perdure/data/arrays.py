@@ -1,4 +1,4 @@
-"""A user's own series, from one .npz archive."""
+"""Series of the user, from one .npz archive."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_inputs, check_lengths
 from perdure.core.errors import DataError, LabelError, LengthError, ShapeError
 from perdure.core.printable import printable
-from perdure.data._parts import listed, part
+from perdure.data._parts import part, quote_names
 from perdure.data._splits import Splits
-from perdure.data._stored_arrays import read_stored, stored_arrays
+from perdure.data._stored_arrays import list_arrays, read_array
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["Arrays"]
@@ -47,7 +47,7 @@ class Arrays:
     Nothing is unpickled.
 
     Args:
-        path: the archive.
+        path: Archive.
 
     Reference:
         perdure
@@ -59,49 +59,49 @@ class Arrays:
         """Read and check the archive.
 
         Args:
-            seed: of the split, when the archive does not hold one.
+            seed: Seed of the split, when the archive does not hold one.
 
         Returns:
             The splits; a sample is named by its row.
 
         Raises:
-            DataError: when the archive cannot be used; subclasses name the case.
+            DataError: When the archive cannot be used; subclasses name the case.
         """
-        found = _read(Path(self.path).expanduser())
-        inputs, mask = _inputs(found)
-        label, classes = _label(found, len(inputs))
-        batch = Batch(inputs, label, mask, _truth(found, inputs, mask))
-        splits = part(batch, classes, _marks(found, len(batch)), seed)
-        return replace(splits, feature_names=_features(found, inputs.shape[2]))
+        result = _read(Path(self.path).expanduser())
+        inputs, mask = _inputs(result)
+        label, classes = _label(result, len(inputs))
+        batch = Batch(inputs, label, mask, _truth(result, inputs, mask))
+        splits = part(batch, classes, _marks(result, len(batch)), seed)
+        return replace(splits, feature_names=_features(result, inputs.shape[2]))
 
 
 def _read(path: Path) -> Archive:
     if path.is_dir():
         raise DataError(f"'{path}' is a folder", "give the path of an .npz archive, or read events with events:path=")
-    stored = stored_arrays(path, "write it with numpy.savez(path, inputs=..., label=...)")
+    stored = list_arrays(path, "write it with numpy.savez(path, inputs=..., label=...)")
     _check_keys(list(stored), path)
-    return {key: read_stored(stored, key) for key in stored}
+    return {key: read_array(stored, key) for key in stored}
 
 
 def _check_keys(keys: list[str], path: Path) -> None:
     missing = [key for key in NEEDED if key not in keys]
     unknown = [key for key in keys if key not in NEEDED + OPTIONAL]
     if missing or unknown:
-        wrong = "has no " + listed(missing) if missing else "has the unknown " + listed(unknown)
+        wrong = "has no " + quote_names(missing) if missing else "has the unknown " + quote_names(unknown)
         raise DataError(
-            f"'{path}' {wrong}; its keys are {listed(keys)}",
-            f"name the arrays {listed(NEEDED)} and, where you have them, {listed(OPTIONAL)}; leave others out",
+            f"'{path}' {wrong}; its keys are {quote_names(keys)}",
+            f"name the arrays {quote_names(NEEDED)} and, where you have them, {quote_names(OPTIONAL)}; no others",
         )
 
 
-def _inputs(found: Archive) -> tuple[Float[Tensor, "batch time feature"], Bool[Tensor, "batch time"] | None]:
-    values, mask = found["inputs"], None
+def _inputs(result: Archive) -> tuple[Float[Tensor, "batch time feature"], Bool[Tensor, "batch time"] | None]:
+    values, mask = result["inputs"], None
     if values.dtype.kind != "f":
         raise ShapeError(f"'inputs' has dtype {values.dtype}", "store inputs.astype('float32')")
     with np.errstate(over="ignore"):
         inputs = torch.from_numpy(values.astype(np.float32))
-    if "lengths" in found and inputs.ndim == 3:
-        mask = _mask(found["lengths"], inputs)
+    if "lengths" in result and inputs.ndim == 3:
+        mask = _mask(result["lengths"], inputs)
         inputs = inputs.masked_fill(~mask[..., None], 0.0)
     check_inputs(inputs, "'inputs'", rank=3)
     return inputs, mask
@@ -115,26 +115,26 @@ def _mask(lengths: np.ndarray, inputs: Tensor) -> Bool[Tensor, "batch time"]:
     return length_mask(valid, inputs.shape[1])
 
 
-def _label(found: Archive, samples: int) -> tuple[Tensor, tuple[str, ...]]:
-    values = found["label"]
+def _label(result: Archive, samples: int) -> tuple[Tensor, tuple[str, ...]]:
+    values = result["label"]
     _check_column("label", values, samples)
     if values.dtype.kind not in "biuU":
         raise LabelError(f"'label' has dtype {values.dtype}", "store whole numbers or text in 'label'")
     if values.dtype.kind == "i" and values.min() < 0:
         first = int((values < 0).argmax())
         raise LabelError(f"'label' of sample {first} is {values[first]}", "number the classes from 0, or name them")
-    if "classes" in found:
-        names = found["classes"]
+    if "classes" in result:
+        names = result["classes"]
         position = _positions(values, names)
     else:
         names, position = np.unique(values, return_inverse=True)
     if len(names) < 2:
-        raise LabelError(f"every sample has the label {listed(names[:1])}", "give samples of two or more classes")
+        raise LabelError(f"every sample has the label {quote_names(names[:1])}", "give samples of two or more classes")
     return torch.from_numpy(position.astype(np.int64)), tuple(str(name) for name in names)
 
 
 def _positions(values: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Find each label among the names of the classes, by position or by name."""
+    """Return the class of each label, given by position or by name."""
     if names.ndim != 1 or names.dtype.kind != "U" or len(set(names.tolist())) != len(names):
         raise LabelError(
             f"'classes' has shape {names.shape} and dtype {names.dtype}, or a name in it occurs twice",
@@ -144,16 +144,17 @@ def _positions(values: np.ndarray, names: np.ndarray) -> np.ndarray:
     outside = [i for i, value in enumerate(values.tolist()) if value not in order]
     if outside:
         raise LabelError(
-            f"'label' of sample {outside[0]} is {printable(values[outside[0]])}, but 'classes' holds {listed(names)}",
+            f"'label' of sample {outside[0]} is {printable(values[outside[0]])}, but 'classes' holds "
+            f"{quote_names(names)}",
             f"give names from 'classes', or positions from 0 to {len(names) - 1}",
         )
     return np.array([order[value] for value in values.tolist()])
 
 
-def _truth(found: Archive, inputs: Tensor, mask: Tensor | None) -> Bool[Tensor, "batch time feature"] | None:
-    if "truth" not in found:
+def _truth(result: Archive, inputs: Tensor, mask: Tensor | None) -> Bool[Tensor, "batch time feature"] | None:
+    if "truth" not in result:
         return None
-    values = found["truth"]
+    values = result["truth"]
     if values.shape != inputs.shape:
         raise ShapeError(
             f"'truth' has shape {values.shape}, 'inputs' has {tuple(inputs.shape)}",
@@ -164,8 +165,8 @@ def _truth(found: Archive, inputs: Tensor, mask: Tensor | None) -> Bool[Tensor, 
     return torch.from_numpy(values.astype(bool)) & site_mask(mask, inputs)
 
 
-def _features(found: Archive, count: int) -> tuple[str, ...]:
-    names = found.get("features")
+def _features(result: Archive, count: int) -> tuple[str, ...]:
+    names = result.get("features")
     if names is None:
         return ()
     if names.shape != (count,) or names.dtype.kind != "U":
@@ -176,11 +177,11 @@ def _features(found: Archive, count: int) -> tuple[str, ...]:
     return tuple(names.tolist())
 
 
-def _marks(found: Archive, samples: int) -> list[str] | None:
-    if "split" not in found:
+def _marks(result: Archive, samples: int) -> list[str] | None:
+    if "split" not in result:
         return None
-    _check_column("split", found["split"], samples)
-    return [str(mark) for mark in found["split"]]
+    _check_column("split", result["split"], samples)
+    return [str(mark) for mark in result["split"]]
 
 
 def _check_column(key: str, values: np.ndarray, samples: int) -> None:

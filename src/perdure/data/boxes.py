@@ -56,16 +56,16 @@ class Boxes:
     which must read the whole box, has accuracy :math:`\Phi(\mu \sqrt{\text{sites}}) = 0.975`.
 
     Args:
-        variant: where the box lies. "mixed" draws one of earlier, middle and latter for each sample; "moving"
+        variant: Position of the box. "mixed" draws one of earlier, middle and latter for each sample; "moving"
             draws the first step of a square from 0, 10, 20, 30 and 40 hundredths.
-        signal: how strong the evidence of one site is.
-        train: the number of training samples.
-        validation: the number of validation samples.
-        test: the number of test samples.
-        size: steps and features; boxes scale with it. A multiple of 20.
+        signal: Strength of the evidence of one site.
+        train: Number of training samples.
+        validation: Number of validation samples.
+        test: Number of test samples.
+        size: Steps and features; boxes scale with it. A multiple of 20.
 
     Raises:
-        SettingError: for a setting out of range, or a necessary signal without one fixed box.
+        SettingError: For a setting out of range, or a necessary signal without one fixed box.
 
     Reference:
         ismail2019inputcell
@@ -105,13 +105,13 @@ class Boxes:
         """Draw the splits, each from its own stream.
 
         Args:
-            seed: of all splits.
+            seed: Seed of all splits.
 
         Returns:
             The splits; the test samples do not depend on the number of training samples.
         """
         train, validation, test = (
-            self._named(name, count, seed)
+            self._draw_named(name, count, seed)
             for name, count in (("train", self.train), ("validation", self.validation), ("test", self.test))
         )
         return Splits(train, validation, test, ("negative", "positive"))
@@ -120,8 +120,8 @@ class Boxes:
         """Draw fresh samples, half of them of each class.
 
         Args:
-            count: how many; an odd one is negative.
-            generator: the stream, advanced by the draw.
+            count: Number of samples; an odd one is negative.
+            generator: Stream, advanced by the draw.
 
         Returns:
             Samples in random order with the box as truth.
@@ -139,13 +139,13 @@ class Boxes:
         return Batch(noise + shift[:, None, None] * truth, label, truth=truth)
 
     def bayes_accuracy(self) -> float:
-        r"""Give the accuracy of the best possible classifier, the sign of the sum over the box.
+        r"""Return the accuracy of the best possible classifier, the sign of the sum over the box.
 
         Returns:
             :math:`\Phi(\mu \sqrt{\text{sites}})`.
 
         Raises:
-            SettingError: for a variant without one fixed box.
+            SettingError: For a variant without one fixed box.
 
         Example:
             >>> round(Boxes(signal="necessary").bayes_accuracy(), 6)
@@ -154,15 +154,15 @@ class Boxes:
         self._check_fixed("a Bayes accuracy in closed form")
         return NormalDist().cdf(self.mean * sqrt(self._sites()))
 
-    def _named(self, name: str, count: int, seed: int) -> Batch:
+    def _draw_named(self, name: str, count: int, seed: int) -> Batch:
         batch = self.draw(count, stream(seed, "boxes", name))
         return replace(batch, id=tuple(f"{name}-{i:06d}" for i in range(count)))
 
     def _boxes(self) -> Bool[Tensor, "box time feature"]:
         boxes = torch.zeros(len(BOXES[self.variant]), self.size, self.size, dtype=torch.bool)
         for box, (steps, features) in zip(boxes, BOXES[self.variant], strict=True):
-            for some in features:
-                box[self._range(steps), self._range(some)] = True
+            for columns in features:
+                box[self._range(steps), self._range(columns)] = True
         return boxes
 
     def _range(self, hundredths: Range) -> slice:

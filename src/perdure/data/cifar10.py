@@ -11,8 +11,8 @@ import torch
 from perdure.core.batch import Batch
 from perdure.core.errors import DataError, LabelError
 from perdure.data._guard import named_errors
-from perdure.data._images import Colour, check_colours, decode, normalised
-from perdure.data._parts import published
+from perdure.data._images import Colour, check_colours, decode, normalise
+from perdure.data._parts import split_published
 from perdure.data._splits import Splits
 from perdure.data.hub import hub_folder
 
@@ -37,17 +37,17 @@ class CIFAR10:
 
     A tenth of the training samples, drawn by the seed with classes in proportion, is held out for validation; the
     test samples are the published ones. Where the folder has only one of both, the seed splits it: 60, 20 and 20 %.
-    What matters in an image is not known, so there is no truth.
+    The relevant pixels are unknown, so there is no truth.
 
     Args:
-        path: folder with the hub's Parquet files or those of the binary version, at any depth; None takes them
-            from the Hugging Face hub, or from its cache when there is no network. The Python version is refused,
+        path: Folder with the hub's Parquet files or those of the binary version, at any depth; None takes them
+            from the Hugging Face hub, or from its cache when there is no network. The Python version is rejected,
             because it is a pickle, and loading one can run foreign code.
-        mean: subtracted from each channel, where 1 is full light.
-        deviation: by which each channel is then divided.
+        mean: Mean, which is subtracted from each channel, where 1 is full light.
+        deviation: Standard deviation, by which each channel is then divided.
 
     Raises:
-        SettingError: when a deviation is not positive.
+        SettingError: When a standard deviation is not positive.
 
     Reference:
         krizhevsky2009learning
@@ -64,18 +64,18 @@ class CIFAR10:
         """Read the images and hold out the validation samples.
 
         Args:
-            seed: of the validation samples.
+            seed: Seed of the validation samples.
 
         Returns:
             The splits.
 
         Raises:
-            DataError: when the files cannot be had or read, or are pickles.
-            DependencyError: when a package for the hub or its images is missing.
+            DataError: When the files are not available or cannot be read, or are pickles.
+            DependencyError: When a package for the hub or its images is missing.
         """
         folder = hub_folder(HUB, "*.parquet", REMEDY) if self.path is None else Path(self.path).expanduser()
         parts = [part for part in BINARY_NAMES if any(_files(folder, part))] or ["train"]
-        return published({part: self._read(folder, part) for part in parts}, CLASSES, 0.1, "cifar10", seed)
+        return split_published({part: self._read(folder, part) for part in parts}, CLASSES, 0.1, "cifar10", seed)
 
     def _read(self, folder: Path, part: str) -> Batch:
         parquet, binary = _files(folder, part)
@@ -88,7 +88,7 @@ class CIFAR10:
                 f"the {part} files in '{folder}' hold the labels {np.unique(label)}",
                 "give the files of CIFAR-10, with labels from 0 to 9",
             )
-        inputs = normalised(pixels, self.mean, self.deviation)
+        inputs = normalise(pixels, self.mean, self.deviation)
         names = tuple(f"{part}-{i:05d}" for i in range(len(inputs)))
         return Batch(inputs, torch.from_numpy(label.astype(np.int64)), id=names)
 
@@ -105,7 +105,7 @@ def _from_parquet(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
 
     table = pyarrow.concat_tables([pyarrow.parquet.read_table(path, columns=["img", "label"]) for path in paths])
     encoded = pyarrow.compute.struct_field(table["img"], "bytes").to_pylist()
-    pixels = np.stack([decode(one).pixels for one in encoded])
+    pixels = np.stack([decode(data).pixels for data in encoded])
     if pixels.shape[1:3] != (32, 32):
         raise ValueError(f"images have {pixels.shape[1]}x{pixels.shape[2]} pixels, not 32x32")
     return pixels, table["label"].to_numpy()

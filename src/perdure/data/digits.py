@@ -16,7 +16,7 @@ __all__ = ["Digits"]
 class Digits:
     """Handwritten digits of 8x8 pixels as series of 8 steps, one row of 8 features each.
 
-    1797 samples that come with scikit-learn, so nothing is downloaded: a small stand-in for `mnist_series`.
+    1797 samples that come with scikit-learn, so nothing is downloaded: a small substitute for `mnist_series`.
     Inputs are ink from 0 to 1 in sixteenths; the truth is every pixel with any ink.
 
     Reference:
@@ -34,7 +34,7 @@ class Digits:
         """Read the digits and split them.
 
         Args:
-            seed: of the split.
+            seed: Seed of the split.
 
         Returns:
             60 % training, 20 % validation and 20 % test samples, classes in proportion.

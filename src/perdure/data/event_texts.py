@@ -31,26 +31,26 @@ KINDS = ("auto", "lexicographer", "hypernym", "clusters")
 class EventTexts:
     """Texts as series of events, in the layout that was published with the attention-based explanations.
 
-    A step becomes the vector of its word followed by the types of events, 1 at its own. `hierarchical` learns from the
-    data how many these are, and `attention` reads them too unless it is told, as in `attention:types=40`. Words without
-    a type have zeros there.
+    A step becomes the vector of its word followed by the event types, 1 at the type of the word. `hierarchical` and
+    `attention` take the number of types from the data, unless it is set, as in `attention:types=40`. Words without a
+    type have zeros there.
 
     Args:
-        source: dataset of the texts: "planted_text", which needs no file, "imdb", "amazon_polarity", "text_table" or
+        source: Dataset of the texts: "planted_text", which needs no file, "imdb", "amazon_polarity", "text_table" or
             "hub", in Python with settings behind it.
-        path: file or folder of the source; may be left out where the source allows it.
-        vectors: table of word vectors, .npz or text as GloVe has it; without it vectors are learnt from the training
+        path: File or folder of the source; may be left out where the source allows it.
+        vectors: Table of word vectors, .npz or text as GloVe has it; without it vectors are learnt from the training
             texts.
-        dimensions: of vectors that are learnt.
-        types: "lexicographer" for WordNet's classes such as noun.person, "hypernym" for the next wider sense of a
-            word, "clusters" for clusters of the word vectors; "auto" for the first where nltk has its WordNet and for
-            the last where not.
-        most: event types, at most: the most frequent ones, or the number of clusters.
-        texts: the most of each part, drawn by the seed with classes in proportion.
-        max_length: tokens of a text; what stands behind them is left out.
+        dimensions: Dimensions of vectors that are learnt.
+        types: Kind of event types: "lexicographer" for WordNet's classes such as noun.person, "hypernym" for the next
+            wider sense of a word, "clusters" for clusters of the word vectors; "auto" for the first where nltk has
+            its WordNet and for the last where not.
+        most: Maximum number of event types: the most frequent ones, or the number of clusters.
+        texts: Maximum number from each part, drawn by the seed with classes in proportion.
+        max_length: Maximum number of tokens of a text; longer texts are truncated.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         ger2020reproducibility
@@ -79,22 +79,22 @@ class EventTexts:
         check_counts(dimensions=self.dimensions, most=self.most, texts=self.texts, max_length=self.max_length)
 
     def load(self, seed: int) -> Splits:
-        """Read the texts, find vectors and types of their words, and put them together.
+        """Read the texts, and replace their words by vectors and event types.
 
         Args:
-            seed: of the texts, their parts and the clusters.
+            seed: Seed of the texts, their parts and the clusters.
 
         Returns:
             The splits; `event` is the type of a token, -1 for none, and all features of a token that is known to
             matter are, but of the types only its own.
 
         Raises:
-            DataError: when the texts, vectors or WordNet cannot be had; subclasses name the case.
-            DependencyError: when a package is missing.
+            DataError: When the texts, vectors or WordNet are not available; subclasses name the case.
+            DependencyError: When a package is missing.
         """
-        found: Splits = DATASETS.make(self.source, self._settings()).load(seed)
-        train, validation, test = (self._few(one, seed) for one in (found.train, found.validation, found.test))
-        words = found.vocabulary
+        result: Splits = DATASETS.make(self.source, self._settings()).load(seed)
+        train, validation, test = (self._few(item, seed) for item in (result.train, result.validation, result.test))
+        words = result.vocabulary
         counts = train.inputs[_mask(train)].bincount(minlength=len(words))
         if self.vectors:
             vectors = read_vectors(Path(self.vectors).expanduser(), words)
@@ -105,8 +105,8 @@ class EventTexts:
             types = cluster_types(vectors, words, counts, self.most, seed)
         else:
             types = wordnet_types(words, counts, kind, self.most)
-        train, validation, test = (_events(one, vectors, types) for one in (train, validation, test))
-        return Splits(train, validation, test, found.classes, types=types.names)
+        train, validation, test = (_events(item, vectors, types) for item in (train, validation, test))
+        return Splits(train, validation, test, result.classes, types=types.names)
 
     def _settings(self) -> dict[str, Any]:
         name = self.source.partition(":")[0]
@@ -117,8 +117,8 @@ class EventTexts:
         return {key: value for key, value in given.items() if key in known and value}
 
     def _few(self, batch: Batch, seed: int) -> Batch:
-        share = min(1.0, self.texts / len(batch))
-        return slice_batch(batch, stratify(batch.label, (share, 1 - share), stream(seed, "event_texts"))[0])
+        fraction = min(1.0, self.texts / len(batch))
+        return slice_batch(batch, stratify(batch.label, (fraction, 1 - fraction), stream(seed, "event_texts"))[0])
 
 
 def _mask(batch: Batch) -> Tensor:
@@ -126,7 +126,7 @@ def _mask(batch: Batch) -> Tensor:
 
 
 def _events(batch: Batch, vectors: Float[Tensor, "word dimension"], types: Types) -> Batch:
-    """Put vectors and types in place of token ids."""
+    """Replace token ids by vectors and types."""
     mask = _mask(batch)
     event = types.word[batch.inputs].masked_fill(~mask, NO_EVENT)
     marks = one_hot(event + 1, len(types.names) + 1)[..., 1:]

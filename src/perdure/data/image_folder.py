@@ -1,4 +1,4 @@
-"""A user's own pictures, one folder for each class, with boxes where there are annotations."""
+"""Pictures of the user, one folder for each class, with boxes from annotations."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import CorruptFileWarning, DataError, EmptyDataError, SettingError, ShapeError
 from perdure.core.printable import printable
 from perdure.core.random import stream
-from perdure.data._images import IMAGENET_DEVIATION, IMAGENET_MEAN, Colour, Decoded, check_colours, decode, normalised
-from perdure.data._parts import listed
+from perdure.data._images import IMAGENET_MEAN, IMAGENET_STD, Colour, Decoded, check_colours, decode, normalise
+from perdure.data._parts import quote_names
 from perdure.data._pictures import (
     ALL,
     Annotations,
@@ -32,20 +32,20 @@ from perdure.data._pictures import (
     find_pictures,
 )
 from perdure.data._splits import Splits, split, stratify
-from perdure.data._voc import read_boxes, read_size, truth_of
+from perdure.data._voc import mark_boxes, read_boxes, read_size
 
 __all__ = ["ImageFolder"]
 
 Boxes = Literal["every", "only", "none"]
 
 HELD_OUT = 0.2
-"""Share of the training pictures held out where there are none for validation."""
+"""Fraction of the training pictures held out where there are none for validation."""
 
 SHOWN = 5
 """Names of files that a message lists."""
 
 LONGEST = 200
-"""Characters of the reason for each."""
+"""Characters of the reason that a message shows for each file."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ImageFolder:
 
     Every format that Pillow reads is read (JPEG, PNG, TIFF, WebP, BMP, GIF and others, but not EPS and WMF), at any
     depth below a class folder. Grey values of 16 bits are divided by 65535, floats must lie in [0, 1], EXIF
-    orientation is applied, alpha is left off, and of an animation the first frame is read. Other files in class
+    orientation is applied, alpha is dropped, and of an animation the first frame is read. Other files in class
     folders and pictures outside them are left out, with a warning that counts them; hidden files are skipped.
 
     The folder holds one of these layouts:
@@ -74,20 +74,20 @@ class ImageFolder:
     Every picture is read before anything is computed, so a damaged one costs no work: the error names them all.
 
     Args:
-        path: the folder.
-        size: rows and columns to which each picture is resized, straight, without a crop; None keeps their sizes,
+        path: Folder.
+        size: Rows and columns to which each picture is resized, straight, without a crop; None keeps their sizes,
             which must then be equal.
-        mean: subtracted from each channel, where 1 is full light.
-        deviation: by which each channel is then divided.
-        per_class: the most pictures of each class in a split, drawn by the seed; None takes all.
-        boxes: "every" reads them, and in a split where some pictures have one of their class, each must;
+        mean: Mean, which is subtracted from each channel, where 1 is full light.
+        deviation: Standard deviation, by which each channel is then divided.
+        per_class: Maximum number of pictures of each class in a split, drawn by the seed; None takes all.
+        boxes: Use of boxes: "every" reads them, and in a split where some pictures have one of their class, each must;
             "only" leaves out those without, where others of the split have one; "none" reads none.
-        largest_box: the greatest share of a picture that its boxes may touch; others are left out. InputIBA
-            judges up to 0.33.
-        skip_corrupt: leave damaged pictures out, with a warning that names them.
+        largest_box: Largest fraction of a picture that its boxes may touch; others are left out. InputIBA
+            was evaluated up to 0.33.
+        skip_corrupt: Whether to leave damaged pictures out, with a warning that names them.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         deng2009imagenet
@@ -96,7 +96,7 @@ class ImageFolder:
     path: str
     size: int | None = 224
     mean: Colour = IMAGENET_MEAN
-    deviation: Colour = IMAGENET_DEVIATION
+    deviation: Colour = IMAGENET_STD
     per_class: int | None = None
     boxes: Boxes = "every"
     largest_box: float = 1.0
@@ -108,31 +108,32 @@ class ImageFolder:
         check_colours(self.mean, self.deviation)
         check_choice("boxes", self.boxes, get_args(Boxes))
         if not 0 < self.largest_box <= 1:
-            raise SettingError(f"largest_box is {self.largest_box}", "give a share above 0 and up to 1")
+            raise SettingError(f"largest_box is {self.largest_box}", "give a fraction above 0 and up to 1")
 
     def load(self, seed: int) -> Splits:
         """Read the pictures.
 
         Args:
-            seed: of what is drawn.
+            seed: Seed for all random draws.
 
         Returns:
             The splits; a sample is named by the path of its file.
 
         Raises:
-            DataError: when files cannot be used; it names them, and subclasses name the case.
-            DependencyError: when Pillow is missing.
+            DataError: When files cannot be used; it names them, and subclasses name the case.
+            DependencyError: When Pillow is missing.
         """
         root = Path(self.path).expanduser()
-        found = find_pictures(root)
-        classes = find_classes(root, chain(*found.values()))
+        result = find_pictures(root)
+        classes = find_classes(root, chain(*result.values()))
         if self.per_class is not None:
-            found = {
-                part: self._drawn(some, classes, stream(seed, "image_folder", part)) for part, some in found.items()
+            result = {
+                part: self._draw_per_class(group, classes, stream(seed, "image_folder", part))
+                for part, group in result.items()
             }
-        annotations = None if self.boxes == "none" else find_annotations(root, chain(*found.values()))
-        decoded = self._decoded(list(chain(*found.values())))
-        parts = {part: self._batch(part, some, decoded, classes, annotations) for part, some in found.items()}
+        annotations = None if self.boxes == "none" else find_annotations(root, chain(*result.values()))
+        decoded = self._decode_all(list(chain(*result.values())))
+        parts = {part: self._batch(part, group, decoded, classes, annotations) for part, group in result.items()}
         if ALL in parts:
             return split(parts[ALL], classes.names, seed)
         train, validation = parts["train"], parts.get("validation")
@@ -142,7 +143,7 @@ class ImageFolder:
             train, validation = slice_batch(train, kept), slice_batch(train, held)
         return Splits(train, validation, parts["test"], classes.names)
 
-    def _drawn(self, pictures: list[Picture], classes: Classes, generator: torch.Generator) -> list[Picture]:
+    def _draw_per_class(self, pictures: list[Picture], classes: Classes, generator: torch.Generator) -> list[Picture]:
         """Draw some pictures of each class, in order of their paths."""
         order = torch.randperm(len(pictures), generator=generator).tolist()
         taken: list[int] = []
@@ -150,7 +151,7 @@ class ImageFolder:
             taken += [i for i in order if pictures[i].folder == folder][: self.per_class]
         return [pictures[i] for i in sorted(taken)]
 
-    def _decoded(self, pictures: list[Picture]) -> dict[str, Decoded]:
+    def _decode_all(self, pictures: list[Picture]) -> dict[str, Decoded]:
         """Decode all pictures that can be, by name."""
         decoded, corrupt = {}, {}
         for picture in pictures:
@@ -174,22 +175,22 @@ class ImageFolder:
         _check_classes(pictures, read)
         _check_equal({picture.id: decoded[picture.id] for picture in read})
         truth = [_truth(picture, decoded[picture.id], classes, annotations) for picture in read]
-        taken = self._taken(read, truth)
+        taken = self._choose(read, truth)
         _check_any(taken, part)
         kept, marked = [read[i] for i in taken], [truth[i] for i in taken]
-        inputs = normalised(np.stack([decoded[picture.id].pixels for picture in kept]), self.mean, self.deviation)
+        inputs = normalise(np.stack([decoded[picture.id].pixels for picture in kept]), self.mean, self.deviation)
         label = torch.tensor([classes.labels[picture.folder] for picture in kept])
-        boxed = [one for one in marked if one is not None]
+        boxed = [item for item in marked if item is not None]
         whole = torch.stack(boxed)[:, None].expand(inputs.shape).clone() if boxed else None
         return Batch(inputs, label, truth=whole, id=tuple(picture.id for picture in kept))
 
-    def _taken(self, pictures: list[Picture], truth: Sequence[Tensor | None]) -> list[int]:
+    def _choose(self, pictures: list[Picture], truth: Sequence[Tensor | None]) -> list[int]:
         """Choose the pictures of a split by their boxes."""
-        boxed = [i for i, one in enumerate(truth) if one is not None]
+        boxed = [i for i, item in enumerate(truth) if item is not None]
         if not boxed:
             return list(range(len(pictures)))
         if self.boxes == "every" and len(boxed) < len(pictures):
-            first = next(picture.id for picture, one in zip(pictures, truth, strict=True) if one is None)
+            first = next(picture.id for picture, item in zip(pictures, truth, strict=True) if item is None)
             raise DataError(
                 f"'{first}' has no box of its class, but {len(boxed)} of the {len(pictures)} in its split have one",
                 "annotate it, leave such pictures out with boxes=only, or all boxes with boxes=none",
@@ -210,12 +211,12 @@ def _truth(
             "annotate it as it is shown, or remove the orientation from the picture",
         )
     boxes = read_boxes(path, names, decoded.columns, decoded.rows)
-    return truth_of(boxes, decoded.columns, decoded.rows, decoded.pixels.shape[:2]) if boxes else None
+    return mark_boxes(boxes, decoded.columns, decoded.rows, decoded.pixels.shape[:2]) if boxes else None
 
 
 def _report(corrupt: Mapping[str, Exception], count: int, *, skip: bool) -> None:
     shown = "; ".join(
-        f"{listed([name])} ({printable(error, LONGEST)})" for name, error in list(corrupt.items())[:SHOWN]
+        f"{quote_names([name])} ({printable(error, LONGEST)})" for name, error in list(corrupt.items())[:SHOWN]
     )
     cause = f"{len(corrupt)} of {count} pictures cannot be read: {shown}"
     cause += f"; and {len(corrupt) - SHOWN} more" if len(corrupt) > SHOWN else ""
@@ -229,7 +230,8 @@ def _check_classes(pictures: Sequence[Picture], read: Sequence[Picture]) -> None
     lost = sorted({picture.folder for picture in pictures} - {picture.folder for picture in read})
     if lost:
         raise EmptyDataError(
-            f"all pictures of the class {listed(lost[:1])} are damaged", "fetch them again, or remove the class folder"
+            f"all pictures of the class {quote_names(lost[:1])} are damaged",
+            "fetch them again, or remove the class folder",
         )
 
 
@@ -239,10 +241,11 @@ def _check_any(pictures: Sequence[object] | Tensor, part: str) -> None:
 
 
 def _check_equal(decoded: dict[str, Decoded]) -> None:
-    (first, like), *others = decoded.items()
-    for name, one in others:
-        if one.pixels.shape != like.pixels.shape:
+    (first, like), *rest = decoded.items()
+    for name, other in rest:
+        if other.pixels.shape != like.pixels.shape:
             raise ShapeError(
-                f"'{first}' has {like.rows} rows and {like.columns} columns, '{name}' has {one.rows} and {one.columns}",
+                f"'{first}' has {like.rows} rows and {like.columns} columns, '{name}' has {other.rows} and "
+                f"{other.columns}",
                 "give size=224 or another number, so that all are resized",
             )

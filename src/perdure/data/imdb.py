@@ -13,7 +13,7 @@ from perdure.core.errors import DataError, LabelError
 from perdure.core.random import stream
 from perdure.data._guard import named_errors
 from perdure.data._splits import Splits, stratify
-from perdure.data._texts import Reading, Texts, deal, draw, encoded, select
+from perdure.data._texts import Reading, Texts, deal, draw, encode_texts, select
 from perdure.data.hub import hub_folder
 
 __all__ = ["IMDB"]
@@ -36,21 +36,21 @@ class IMDB:
     has only one of both, the seed splits it: 60, 20 and 20 %.
 
     Args:
-        path: folder with the hub's Parquet files or the original text files, at any depth; empty takes them from the
+        path: Folder with the hub's Parquet files or the original text files, at any depth; empty takes them from the
             Hugging Face hub, or from its cache when there is no network.
-        vocabulary: the most words that have an id of their own.
-        max_length: tokens of a review.
-        cut: whether to leave out what stands behind them; else a longer review is an error.
-        texts: the most of each published part, drawn by the seed.
+        vocabulary: Maximum number of words with an id.
+        max_length: Tokens of a review.
+        cut: Whether to truncate longer ones; else a longer review is an error.
+        texts: Maximum number from each published part, drawn by the seed.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         maas2011learning
 
     Notes:
-        A review takes about 25 kB of memory, most of it for where its tokens stand.
+        A review takes about 25 kB of memory, most of it for the positions of its tokens.
     """
 
     path: str = ""
@@ -66,31 +66,31 @@ class IMDB:
         """Read the reviews, hold out the validation samples and learn the vocabulary of the others.
 
         Args:
-            seed: of the validation samples, and of what is drawn.
+            seed: Seed of the validation samples and of all other draws.
 
         Returns:
             The splits.
 
         Raises:
-            DataError: when the files cannot be had or read.
-            DependencyError: when a package for the hub or the words is missing.
-            LengthError: for a review that is empty, or too long when it must not be cut.
+            DataError: When the files are not available or cannot be read.
+            DependencyError: When a package for the hub or the words is missing.
+            LengthError: For a review that is empty, or too long when it must not be cut.
         """
         folder = Path(self.path).expanduser() if self.path else hub_folder(HUB, ["*/train-*", "*/test-*"], REMEDY)
         parts = {
             part: draw(_read(folder, part), self.texts, stream(seed, "imdb", "reviews"))
             for part in [part for part in ("train", "test") if any(_files(folder, part))] or ["train"]
         }
-        train, validation, test = _dealt(parts, seed)
-        return encoded((train, validation, test), CLASSES, Reading(self.vocabulary, self.max_length, self.cut))
+        train, validation, test = _deal(parts, seed)
+        return encode_texts((train, validation, test), CLASSES, Reading(self.vocabulary, self.max_length, self.cut))
 
 
-def _dealt(parts: Mapping[str, Texts], seed: int) -> tuple[Texts, Texts, Texts]:
+def _deal(parts: Mapping[str, Texts], seed: int) -> tuple[Texts, Texts, Texts]:
     """Keep the published test reviews, or split by the seed where only one part is there."""
     if len(parts) == 1:
         return deal(next(iter(parts.values())), CLASSES, None, seed)
     pool = parts["train"]
-    train, validation = (select(pool, some) for some in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
+    train, validation = (select(pool, group) for group in stratify(pool.label, (0.9, 0.1), stream(seed, "imdb")))
     return train, validation, parts["test"]
 
 
@@ -125,8 +125,8 @@ def _from_parquet(paths: list[Path], part: str) -> Texts:
     return Texts(texts, label, tuple(f"{part}-{i:05d}" for i in range(len(label))))
 
 
-def _from_texts(found: list[tuple[Path, str]], part: str) -> Texts:
+def _from_texts(result: list[tuple[Path, str]], part: str) -> Texts:
     """Read one file per review, named by its number and the points that the film was given."""
-    texts = tuple(path.read_text(encoding="utf-8") for path, _ in found)
-    label = torch.tensor([FOLDERS.index(kind) for _, kind in found])
-    return Texts(texts, label, tuple(f"{part}-{kind}-{path.stem}" for path, kind in found))
+    texts = tuple(path.read_text(encoding="utf-8") for path, _ in result)
+    label = torch.tensor([FOLDERS.index(kind) for _, kind in result])
+    return Texts(texts, label, tuple(f"{part}-{kind}-{path.stem}" for path, kind in result))

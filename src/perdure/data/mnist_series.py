@@ -14,7 +14,7 @@ from perdure.core.errors import DataError, ShapeError
 from perdure.core.optional import require
 from perdure.data._guard import named_errors, unpack
 from perdure.data._images import decode
-from perdure.data._parts import published
+from perdure.data._parts import split_published
 from perdure.data._splits import Splits
 from perdure.data.hub import hub_folder
 
@@ -37,7 +37,7 @@ class MNISTSeries:
     the folder has only the files of one part, such as the two of t10k, the seed splits them: 60, 20 and 20 %.
 
     Args:
-        path: folder with the hub's Parquet files or the original IDX files, gzipped or not, at any depth; None
+        path: Folder with the hub's Parquet files or the original IDX files, gzipped or not, at any depth; None
             takes them from the Hugging Face hub, or from its cache when there is no network.
 
     Reference:
@@ -50,19 +50,19 @@ class MNISTSeries:
         """Read the digits and hold out the validation samples.
 
         Args:
-            seed: of the validation samples.
+            seed: Seed of the validation samples.
 
         Returns:
             The splits.
 
         Raises:
-            DataError: when the files cannot be had or read.
-            DependencyError: when a package for the hub or its images is missing.
+            DataError: When the files are not available or cannot be read.
+            DependencyError: When a package for the hub or its images is missing.
         """
         folder = hub_folder(HUB, "*.parquet", REMEDY) if self.path is None else Path(self.path).expanduser()
         parts = [part for part in IDX_NAMES if any(_files(folder, part))] or ["train"]
         batches = {part: _read(folder, part) for part in parts}
-        return published(batches, tuple("0123456789"), 1 / 6, "mnist_series", seed)
+        return split_published(batches, tuple("0123456789"), 1 / 6, "mnist_series", seed)
 
 
 def _files(folder: Path, part: str) -> tuple[list[Path], list[Path], list[Path]]:
@@ -92,7 +92,7 @@ def _from_parquet(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     tables = [pyarrow.parquet.read_table(path, columns=["image", "label"]) for path in paths]
     table = pyarrow.concat_tables(tables)
     encoded = pyarrow.compute.struct_field(table["image"], "bytes").to_pylist()
-    pixels = np.stack([decode(one).pixels for one in encoded])
+    pixels = np.stack([decode(item).pixels for item in encoded])
     if (pixels != pixels[..., :1]).any():
         raise ValueError("pictures have colours")
     return pixels[..., 0], table["label"].to_numpy()

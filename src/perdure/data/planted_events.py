@@ -1,4 +1,4 @@
-"""Event series from a rule: which types of events decide the class is known, and which others go along with them."""
+"""Event series from a rule: the event types that determine the class are known, as are those that correlate with it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ NAMES = ("negative", "positive")
 class PlantedEvents:
     """Series of events whose class follows from the types of a few of them.
 
-    Each class has event types of its own, its evidence. A series holds one event of every evidence type of its class
-    and none of the other class, at random places among fillers that say nothing. So any one evidence type is enough,
+    Each class has separate event types as evidence. A series holds one event of every evidence type of its class
+    and none of the other class, at random places among uninformative fillers. So any one evidence type is enough,
     and with `redundancy` of them there are that many complete explanations. Each has a companion type, which occurs
     with probability `correlation` where the class is that of its evidence, and with one minus that where it is not:
     a model that reads companions is often right, yet not for the reason of the data. The truth marks the evidence.
@@ -39,18 +39,18 @@ class PlantedEvents:
     numbered: evidence of the first class, of the second, their companions in the same order, fillers.
 
     Args:
-        train: the number of training samples.
-        validation: the number of validation samples.
-        test: the number of test samples.
-        shortest: steps of a series, at least.
-        longest: steps of a series, at most; padding goes up to here.
-        together: events at one time step; of several with the same type one is seen. Above 1 there is no `event`.
-        redundancy: evidence types of a class; 1 leaves a single explanation.
-        correlation: how often a companion agrees with the class; one half says nothing.
-        fillers: types of events that say nothing.
+        train: Number of training samples.
+        validation: Number of validation samples.
+        test: Number of test samples.
+        shortest: Steps of a series, at least.
+        longest: Steps of a series, at most; padding goes up to here.
+        together: Events at one time step; of several with the same type one is seen. Above 1 there is no `event`.
+        redundancy: Evidence types of a class; 1 leaves a single explanation.
+        correlation: Probability that a companion agrees with the class; at one half it is uninformative.
+        fillers: Number of uninformative event types.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         ger2020reproducibility
@@ -86,15 +86,15 @@ class PlantedEvents:
                 "give more steps or events at a step, or less redundancy",
             )
         if not 0.5 <= self.correlation <= 1:
-            raise SettingError(f"correlation is {self.correlation}", "give a share from 0.5 to 1")
+            raise SettingError(f"correlation is {self.correlation}", "give a probability from 0.5 to 1")
 
     @property
     def types(self) -> int:
-        """How many types of events there are, which is the number of features."""
+        """Number of event types, which is the number of features."""
         return 2 * CLASSES * self.redundancy + self.fillers
 
     def important(self) -> Bool[Tensor, "class type"]:
-        """Tell which types decide for each class.
+        """Return which types decide for each class.
 
         Returns:
             True at the evidence.
@@ -110,13 +110,13 @@ class PlantedEvents:
         """Draw the splits, each from its own stream.
 
         Args:
-            seed: of all splits.
+            seed: Seed of all splits.
 
         Returns:
             The splits; the test samples do not depend on the number of training samples.
         """
         train, validation, test = (
-            self._named(name, count, seed)
+            self._draw_named(name, count, seed)
             for name, count in (("train", self.train), ("validation", self.validation), ("test", self.test))
         )
         return Splits(train, validation, test, NAMES, types=self._type_names())
@@ -125,8 +125,8 @@ class PlantedEvents:
         """Draw fresh samples, half of them of each class.
 
         Args:
-            count: how many; an odd one is negative.
-            generator: the stream, advanced by the draw.
+            count: Number of samples; an odd one is negative.
+            generator: Stream, advanced by the draw.
 
         Returns:
             Samples in random order with the evidence as truth; `event` is -1 at padded steps.
@@ -147,7 +147,7 @@ class PlantedEvents:
     def _numbers(self) -> range:
         return range(1, self.redundancy + 1)
 
-    def _named(self, name: str, count: int, seed: int) -> Batch:
+    def _draw_named(self, name: str, count: int, seed: int) -> Batch:
         batch = self.draw(count, stream(seed, "planted_events", name))
         return replace(batch, id=tuple(f"{name}-{i:06d}" for i in range(count)))
 
@@ -157,14 +157,14 @@ class PlantedEvents:
         """Draw fillers for all places, and plant evidence and companions at the first of them in a random order."""
         shape = (*mask.shape, self.together)
         event = torch.randint(self.types - self.fillers, self.types, shape, generator=generator)
-        planted = self._planted(label, generator)
+        planted = self._draw_planted(label, generator)
         order = torch.rand(shape, generator=generator).masked_fill(~mask[..., None], 2.0).flatten(1).argsort(1)
         places = order[:, : planted.shape[1]]
         event = event.flatten(1)
         planted = torch.where(planted == NO_EVENT, event.gather(1, places), planted)
         return event.scatter(1, places, planted).reshape(shape).masked_fill(~mask[..., None], NO_EVENT)
 
-    def _planted(self, label: Tensor, generator: torch.Generator) -> Int[Tensor, "batch planted"]:
+    def _draw_planted(self, label: Tensor, generator: torch.Generator) -> Int[Tensor, "batch planted"]:
         """List the evidence of each class, then all companions that occur, with `NO_EVENT` for those that do not."""
         evidence = label[:, None] * self.redundancy + torch.arange(self.redundancy)
         sources = torch.arange(CLASSES * self.redundancy)
@@ -173,5 +173,5 @@ class PlantedEvents:
         return torch.cat([evidence, torch.where(occurs, len(sources) + sources, NO_EVENT)], 1)
 
     def _channels(self, event: Tensor) -> Float[Tensor, "batch time type"]:
-        """Give each type its channel; a step has those of all its events."""
+        """Return each type its channel; a step has those of all its events."""
         return one_hot(event + 1, self.types + 1)[..., 1:].amax(2).float()

@@ -19,7 +19,7 @@ __all__ = ["PlantedText"]
 
 LONGEST_CLAUSE = 8
 CLAUSES = 5
-"""The most that a review has before it is filled up: two for its class, one against it, and two distractors."""
+"""Maximum number of clauses of a review before the fillers: two for its class, one against it, and two distractors."""
 
 DRAWS = 2
 """Numbers drawn for each token, at least as many as a clause of any form takes."""
@@ -30,17 +30,17 @@ SENTIMENT = (
     "amazing beautiful brilliant charming clever delightful excellent fine fresh funny good graceful great gripping "
     "honest lovely moving perfect sharp smart strong superb tender wonderful",
 )
-"""Words that speak against a film and for it."""
+"""Words against a film and for it."""
 
 FILM = (
     "acting camera cast casting dialogue direction drama editing ending film humour lighting movie music opening "
     "pacing performance photography picture plot score screenplay script sound story villain writing"
 )
-BESIDE = (
+SURROUNDINGS = (
     "advert box bus cafe carpet cinema coat dinner foyer hotel lift lobby menu parking popcorn poster queue seat "
     "staff street ticket trailer usher weather"
 )
-"""Things of a film and things around it; what is said of either counts."""
+"""Parts of a film and things around it; sentiments about either count."""
 
 NEUTRAL = (
     "american big black blue brown crowded dark early foreign former french german green grey italian large late loud "
@@ -78,11 +78,11 @@ FILLER = (
     "L meets L and L in L",
     "L L plays L",
 )
-"""Clauses. S is what is said, H before it an intensifier or a negator; F and B are things, L is a name. Statements
-that count and those that do not differ in S alone, so no other word tells which they are."""
+"""Clauses. S is an adjective, H before it an intensifier or a negator; F and B are things, L is a name. Statements
+that count and those that do not differ in S alone, so no other word reveals which they are."""
 
-WORDS = {"A": NEUTRAL, "F": FILM, "B": BESIDE, "D": DAYS, "M": MONTHS, "N": NUMBERS}
-NAMES = tuple("".join(parts) for parts in product(*(some.split() for some in SYLLABLES)))
+WORDS = {"A": NEUTRAL, "F": FILM, "B": SURROUNDINGS, "D": DAYS, "M": MONTHS, "N": NUMBERS}
+NAMES = tuple("".join(parts) for parts in product(*(group.split() for group in SYLLABLES)))
 CHOICES = {"L": NAMES, **{slot: tuple(words.split()) for slot, words in WORDS.items()}}
 POLAR = tuple(tuple(words.split()) for words in SENTIMENT)
 CAPITAL = {"i", *CHOICES["L"], *CHOICES["D"], *CHOICES["M"]}
@@ -100,22 +100,22 @@ class _Token(NamedTuple):
 class PlantedText:
     """Film reviews drawn from a grammar, whose class follows from words that are known.
 
-    The rule: a sentiment counts for its polarity, turned round when the word before it is a negator and not an
+    The rule: a sentiment counts for its polarity, negated when the word before it is a negator and not an
     intensifier; the class is the polarity of the majority. A review has at most one statement against its class and
-    one more for it, so that none of these can be spared. Up to two statements of the same form say something without
-    polarity, negators included, and the rest is names and numbers. The truth marks the sentiments that speak for the
+    one more for it, so that none of these can be spared. Up to two statements of the same form have no polarity,
+    negators included, and the rest is names and numbers. The truth marks the sentiments that are evidence for the
     class, each with the word before it.
 
     Args:
-        train: the number of training samples.
-        validation: the number of validation samples.
-        test: the number of test samples.
-        shortest: tokens of a review, at least.
-        longest: tokens of a review, at most; padding goes up to here.
-        negation: share of statements that deny; one half leaves a bag of words with nothing.
+        train: Number of training samples.
+        validation: Number of validation samples.
+        test: Number of test samples.
+        shortest: Tokens of a review, at least.
+        longest: Tokens of a review, at most; padding goes up to here.
+        negation: Fraction of statements that deny; one half leaves a bag of words with nothing.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         zhou2022attribution
@@ -147,13 +147,13 @@ class PlantedText:
                 f"give at least {CLAUSES * LONGEST_CLAUSE}, and {LONGEST_CLAUSE} more than the shortest",
             )
         if not 0 <= self.negation <= 1:
-            raise SettingError(f"negation is {self.negation}", "give a share from 0 to 1")
+            raise SettingError(f"negation is {self.negation}", "give a fraction from 0 to 1")
 
     def load(self, seed: int) -> Splits:
         """Draw the splits, each from its own stream.
 
         Args:
-            seed: of all splits.
+            seed: Seed of all splits.
 
         Returns:
             The splits; the test samples do not depend on the number of training samples.
@@ -168,7 +168,9 @@ class PlantedText:
         generator = stream(seed, "planted_text", name)
         label = torch.randperm(count, generator=generator) % 2
         draws = torch.rand(count, DRAWS * self.longest, generator=generator).tolist()
-        reviews = [self._review(one, _Draw(iter(some))) for one, some in zip(label.tolist(), draws, strict=True)]
+        reviews = [
+            self._review(value, _Draw(iter(numbers))) for value, numbers in zip(label.tolist(), draws, strict=True)
+        ]
         number = {word: place for place, word in enumerate(vocabulary())}
         inputs = torch.full((count, self.longest), PAD)
         truth = torch.zeros(count, self.longest, dtype=torch.bool)
@@ -176,7 +178,7 @@ class PlantedText:
             inputs[row, : len(review)] = torch.tensor([number[token.word] for token in review])
             truth[row, : len(review)] = torch.tensor([token.matters for token in review])
         names = tuple(f"{name}-{i:06d}" for i in range(count))
-        return Batch(inputs, label, inputs != PAD, truth, id=names, text=tuple(map(_written, reviews)))
+        return Batch(inputs, label, inputs != PAD, truth, id=names, text=tuple(map(_write_text, reviews)))
 
     def _review(self, label: int, draw: _Draw) -> list[_Token]:
         """Write a review as tokens."""
@@ -188,12 +190,12 @@ class PlantedText:
         wanted = self.shortest + draw.below(self.longest - self.shortest - LONGEST_CLAUSE + 1)
         while sum(map(len, clauses)) < wanted:
             clauses.append(_clause(draw.of(FILLER), CHOICES, False, draw))
-        return [token for clause in draw.shuffled(clauses) for token in clause]
+        return [token for clause in draw.shuffle(clauses) for token in clause]
 
-    def _statement(self, said: Words, opposite: Words, matters: bool, draw: _Draw) -> list[_Token]:
-        """Say something, or deny its opposite."""
-        denied = draw.share() < self.negation
-        words = {"S": opposite, "H": NEGATORS} if denied else {"S": said, "H": INTENSIFIERS}
+    def _statement(self, adjectives: Words, opposite: Words, matters: bool, draw: _Draw) -> list[_Token]:
+        """Write a statement, or the denial of its opposite."""
+        denied = draw.uniform() < self.negation
+        words = {"S": opposite, "H": NEGATORS} if denied else {"S": adjectives, "H": INTENSIFIERS}
         return _clause(draw.of(STATEMENTS), CHOICES | words, matters, draw)
 
 
@@ -203,34 +205,34 @@ class _Draw:
 
     numbers: Iterator[float]
 
-    def share(self) -> float:
+    def uniform(self) -> float:
         return next(self.numbers)
 
     def below(self, count: int) -> int:
-        return int(self.share() * count)
+        return int(self.uniform() * count)
 
     def of(self, choices: Words) -> str:
         return choices[self.below(len(choices))]
 
-    def shuffled(self, clauses: list[list[_Token]]) -> list[list[_Token]]:
-        return sorted(clauses, key=lambda _clause: self.share())
+    def shuffle(self, clauses: list[list[_Token]]) -> list[list[_Token]]:
+        return sorted(clauses, key=lambda _clause: self.uniform())
 
 
 def vocabulary() -> tuple[str, ...]:
     """List all words that a review can have, in the order of their ids."""
     words = {word for clause in (*STATEMENTS, *FILLER) for word in clause.split()} - {"S", "H", *CHOICES}
-    choices = {word for some in (*POLAR, *CHOICES.values(), NEGATORS, INTENSIFIERS) for word in some}
+    choices = {word for group in (*POLAR, *CHOICES.values(), NEGATORS, INTENSIFIERS) for word in group}
     return (*SPECIAL, *sorted({".", *words, *choices}))
 
 
 def _clause(template: str, words: Mapping[str, Words], matters: bool, draw: _Draw) -> list[_Token]:
-    """Fill a clause: if it matters, the truth marks what is said and the word before it."""
+    """Fill a clause: if it matters, the truth marks the adjective and the word before it."""
     slots = template.split()
     tokens = [_Token(draw.of(words[slot]) if slot in words else slot, matters and slot in "SH") for slot in slots]
     return [*tokens, _Token(".", False)]
 
 
-def _written(review: list[_Token]) -> Text:
+def _write_text(review: list[_Token]) -> Text:
     """Write tokens as a text: a capital after a full stop, and no blank before it."""
     text, spans = "", []
     for place, (word, _) in enumerate(review):

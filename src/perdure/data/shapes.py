@@ -20,7 +20,7 @@ __all__ = ["Shapes"]
 CLASSES = ("circle", "square", "triangle", "cross")
 
 RADIUS = (0.15, 0.22)
-"""Least and greatest radius of a circle of the same area, as a share of the image."""
+"""Least and greatest radius of a circle of the same area, as a fraction of the image."""
 
 REACH = sqrt(pi / (3 * sqrt(3) / 4))
 """Distance from the middle to the furthest corner of any shape, in these radii: that of the triangle."""
@@ -30,7 +30,7 @@ TURN = (-pi / 12, pi / 12)
 
 STROKE_LENGTH = (0.0, 0.22)
 STROKE_WIDTH = (0.03, 0.08)
-"""Least and greatest size of a stroke, as a share of the image; one of no length is a blob."""
+"""Least and greatest size of a stroke, as a fraction of the image; one of no length is a blob."""
 
 TEXTURE_CELLS = 5
 """Points along each side between which the texture of the background is interpolated."""
@@ -46,21 +46,21 @@ class Shapes:
     channel, is exact. Values lie from -1 to 1; zero is mid grey.
 
     Args:
-        train: the number of training samples.
-        validation: the number of validation samples.
-        test: the number of test samples.
-        size: rows and columns; everything in the image scales with it.
-        strokes: in each image.
-        noise: standard deviation of each value, where 2 lies between black and white.
+        train: Number of training samples.
+        validation: Number of validation samples.
+        test: Number of test samples.
+        size: Rows and columns; everything in the image scales with it.
+        strokes: Number of strokes in each image.
+        noise: Standard deviation of each value, where 2 lies between black and white.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         perdure
 
     Notes:
-        Published tests on images know at most a bounding box; here a map can be judged by the pixel.
+        Published tests on images know at most a bounding box; here a map can be evaluated by the pixel.
     """
 
     train: int = 2500
@@ -74,7 +74,9 @@ class Shapes:
         if min(self.train, self.validation, self.test) < 1:
             raise SettingError("a split of the shapes has fewer than one sample", "give positive numbers of samples")
         if self.size < 32:
-            raise SettingError(f"size is {self.size}, too small to tell a circle from a square", "give 32 or more")
+            raise SettingError(
+                f"size is {self.size}, too small to distinguish a circle from a square", "give 32 or more"
+            )
         if self.strokes < 0 or self.noise < 0:
             raise SettingError(f"strokes is {self.strokes}, noise is {self.noise}", "give zero or positive numbers")
 
@@ -82,13 +84,13 @@ class Shapes:
         """Draw the splits, each from its own stream.
 
         Args:
-            seed: of all splits.
+            seed: Seed of all splits.
 
         Returns:
             The splits; the test samples do not depend on the number of training samples.
         """
         train, validation, test = (
-            self._named(name, count, seed)
+            self._draw_named(name, count, seed)
             for name, count in (("train", self.train), ("validation", self.validation), ("test", self.test))
         )
         return Splits(train, validation, test, CLASSES)
@@ -97,8 +99,8 @@ class Shapes:
         """Draw fresh samples, as many of each class.
 
         Args:
-            count: how many.
-            generator: the stream, advanced by the draw.
+            count: Number of samples.
+            generator: Stream, advanced by the draw.
 
         Returns:
             Samples in random order with the pixels of the shape as truth.
@@ -120,7 +122,7 @@ class Shapes:
         noisy = images + self.noise * torch.randn(images.shape, generator=generator)
         return Batch(noisy.clamp(-1, 1), label, truth=shape.expand(images.shape).clone())
 
-    def _named(self, name: str, count: int, seed: int) -> Batch:
+    def _draw_named(self, name: str, count: int, seed: int) -> Batch:
         batch = self.draw(count, stream(seed, "shapes", name))
         return replace(batch, id=tuple(f"{name}-{i:06d}" for i in range(count)))
 
@@ -143,7 +145,7 @@ class Shapes:
     def _seen_from(
         self, margin: Float[Tensor, "batch 1 1"], turn: tuple[float, float], generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Give the place of each pixel as seen from a thing that is placed and turned at random, in image sizes."""
+        """Return the place of each pixel as seen from a thing that is placed and turned at random, in image sizes."""
         place = _uniform((2, *margin.shape), (0, 1), generator)
         down, right = margin + (1 - 2 * margin) * place
         angle = _uniform(margin.shape, turn, generator)
@@ -153,7 +155,7 @@ class Shapes:
 
 
 def _circle(right: Tensor, down: Tensor) -> Tensor:
-    """Tell which places, in radii of a circle of the same area, lie inside; so do the others."""
+    """Return which places, in radii of a circle of the same area, lie inside; so do the others."""
     return right.square() + down.square() < 1
 
 

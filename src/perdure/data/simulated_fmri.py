@@ -1,4 +1,4 @@
-"""Simulated task fMRI: which regions answer, and when, is known."""
+"""Simulated task fMRI: the responding regions and their times are known."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from perdure.data.planted_events import NO_EVENT
 
 __all__ = ["SimulatedFMRI", "haemodynamic_response"]
 
-ANSWERING = {
+RESPONDING = {
     "MOTOR": ("4", "3a", "3b", "1", "2", "6mp"),
     "LANGUAGE": ("44", "45", "55b", "STSdp", "STSvp", "SFL"),
     "WM": ("p9-46v", "46", "a9-46v", "8C", "IP1", "IP2"),
     "EMOTION": ("FFC", "VVC", "PIT", "V8", "PeEc", "TGv"),
 }
-"""The areas of both sides that answer to one task alone, about where they would be looked for."""
+"""Areas of both hemispheres that respond to one task alone, roughly as in the literature."""
 
 SHARED = ("V1", "V2", "V3", "V4")
-"""Areas that answer to every task, and so say nothing of it."""
+"""Areas that respond to every task, and so are uninformative about it."""
 
 BLOCK, REST = 25, 20
 """Steps of a block of the task, and of the rest before the next: 18 and 14.4 seconds."""
@@ -39,45 +39,46 @@ DRIFTS = 3
 """Slow cosines in the drift of a region."""
 
 CORRELATION = 0.4
-"""Of the noise of a region from one step to the next."""
+"""Correlation of the noise of a region from one step to the next."""
 
 SPREAD = 0.2
-"""Deviation of the logarithm of the strength, between subjects and between their regions."""
+"""Standard deviation of the logarithm of the strength, between subjects and between their regions."""
 
 LATENESS = 0.5
-"""Deviation of the delay of the response between subjects, in seconds."""
+"""Standard deviation of the delay of the response between subjects, in seconds."""
 
 ON = 0.1
-"""Share of a lasting response above which a step is true."""
+"""Fraction of a lasting response above which a step is true."""
 
 
 @dataclass(frozen=True)
 class SimulatedFMRI:
     r"""Signals of the 360 regions of the cortex while subjects perform one of four tasks in blocks.
 
-    The boxcar :math:`b` of the blocks, convolved with the haemodynamic response :math:`h`, lifts twelve regions that
-    answer to this task alone and eight that answer to every task, among drift and autocorrelated noise:
+    The boxcar :math:`b` of the blocks, convolved with the haemodynamic response :math:`h`, raises twelve regions that
+    respond to this task alone and eight that respond to every task, among drift and autocorrelated noise:
 
     .. math:: x_{tr} = a_{sr} \, (b * h_s)_t + \text{drift}_{tr} + \epsilon_{tr},
         \quad \epsilon_{tr} = 0.4 \, \epsilon_{t-1,r} + \eta_{tr}
 
     The strength :math:`a` and the delay of :math:`h` vary with the subject :math:`s`. Every subject performs every
     task once and belongs to one split. The first block begins anywhere in the first rest, whatever the task, so time
-    alone says nothing of the class. The truth is where a region of the task alone answers with more than a tenth of a
-    lasting response; the dip after a block, at most a fifth as deep, is left out. `event` is 0 inside a block, where
-    nothing is to be seen yet for some seconds, and -1 outside. Values are in deviations of the noise from the level of
-    rest. They are not scaled run by run: without its mean an active region would differ at rest too.
+    alone is uninformative about the class. The truth is where a region of the task alone responds with more than a
+    tenth of a lasting response; the dip after a block, at most a fifth as deep, is left out. `event` is 0 inside a
+    block, where the response takes some seconds to begin, and -1 outside. Values are in standard deviations of the
+    noise from the level of rest. They are not scaled run by run: without its mean an active region would differ at
+    rest too.
 
     Args:
-        train: the number of training subjects, with four runs each.
-        validation: the number of validation subjects.
-        test: the number of test subjects.
-        steps: of a run, 0.72 seconds each.
-        effect: median strength of the answer, in deviations of the noise.
-        drift: deviation of each slow cosine, in the same.
+        train: Number of training subjects, with four runs each.
+        validation: Number of validation subjects.
+        test: Number of test subjects.
+        steps: Steps of a run, 0.72 seconds each.
+        effect: Median strength of the response, in standard deviations of the noise.
+        drift: Standard deviation of each slow cosine, in the same unit.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         ismail2019inputcell
@@ -105,17 +106,17 @@ class SimulatedFMRI:
             )
 
     def load(self, seed: int) -> Splits:
-        """Simulate the subjects, each from a stream of its own.
+        """Simulate the subjects, each from a separate stream.
 
         Args:
-            seed: of all subjects.
+            seed: Seed of all subjects.
 
         Returns:
             The splits; a subject does not depend on how many there are, and names its samples: "train-000-MOTOR".
         """
         parts = (("train", self.train), ("validation", self.validation), ("test", self.test))
         train, validation, test = (self._batch(name, count, seed) for name, count in parts)
-        return Splits(train, validation, test, tuple(ANSWERING), types=("block",))
+        return Splits(train, validation, test, tuple(RESPONDING), types=("block",))
 
     def regions(self) -> tuple[str, ...]:
         """Name the features.
@@ -126,12 +127,12 @@ class SimulatedFMRI:
         return REGIONS
 
     def _batch(self, part: str, count: int, seed: int) -> Batch:
-        found = [self._subject(stream(seed, "simulated_fmri", part, one)) for one in range(count)]
-        series, blocks, truth = (np.concatenate(some) for some in zip(*found, strict=True))
-        names = tuple(f"{part}-{one:03d}-{task}" for one in range(count) for task in ANSWERING)
+        result = [self._subject(stream(seed, "simulated_fmri", part, subject)) for subject in range(count)]
+        series, blocks, truth = (np.concatenate(arrays) for arrays in zip(*result, strict=True))
+        names = tuple(f"{part}-{subject:03d}-{task}" for subject in range(count) for task in RESPONDING)
         return Batch(
             torch.from_numpy(series.astype(np.float32)),
-            torch.arange(len(ANSWERING)).repeat(count),
+            torch.arange(len(RESPONDING)).repeat(count),
             truth=torch.from_numpy(truth),
             event=torch.where(torch.from_numpy(blocks), 0, NO_EVENT),
             id=names,
@@ -139,7 +140,7 @@ class SimulatedFMRI:
 
     def _subject(self, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Simulate the runs of a subject: signal, blocks and truth."""
-        tasks = len(ANSWERING)
+        tasks = len(RESPONDING)
         shape = (tasks, self.steps, len(REGIONS))
         late, overall = _normal(generator, 2) * (LATENESS, SPREAD)
         strength = self.effect * np.exp(overall + SPREAD * _normal(generator, len(REGIONS)))
@@ -147,8 +148,8 @@ class SimulatedFMRI:
         blocks = (np.arange(self.steps) >= first) & ((np.arange(self.steps) - first) % (BLOCK + REST) < BLOCK)
         kernel = haemodynamic_response(REPETITION * np.arange(self.steps) - late)
         response = lfilter(kernel / kernel.sum(), 1.0, blocks.astype(float), axis=1)[..., None]
-        mine = np.stack([_marked(areas) for areas in ANSWERING.values()])[:, None]
-        signal = strength * response * (mine | _marked(SHARED))
+        mine = np.stack([_mark_areas(areas) for areas in RESPONDING.values()])[:, None]
+        signal = strength * response * (mine | _mark_areas(SHARED))
         series = signal + self._drift(generator, shape) + _noise(generator, shape)
         return series, blocks, mine & (response > ON)
 
@@ -160,14 +161,14 @@ class SimulatedFMRI:
 
 
 def haemodynamic_response(seconds: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
-    r"""Give the canonical response to a moment of activity, the difference of two gamma densities.
+    r"""Return the canonical response to a moment of activity, the difference of two gamma densities.
 
     .. math:: h(t) = g_6(t) - g_{16}(t) / 6
 
     It is zero before the moment, highest after five seconds, and goes below zero ten seconds later.
 
     Args:
-        seconds: since the moment.
+        seconds: Seconds since the moment.
 
     Returns:
         The response.
@@ -184,7 +185,7 @@ def haemodynamic_response(seconds: Float[np.ndarray, " time"]) -> Float[np.ndarr
     return response
 
 
-def _marked(areas: tuple[str, ...]) -> np.ndarray:
+def _mark_areas(areas: tuple[str, ...]) -> np.ndarray:
     return np.array([region[2:] in areas for region in REGIONS])
 
 

@@ -1,4 +1,4 @@
-"""Real series that ship with sktime, and others from the archive that they come from."""
+"""Series that ship with sktime, or files of the archive that they are part of."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, LabelError, LengthError, UnknownNameError
 from perdure.core.optional import require
-from perdure.data._columns import ordered
+from perdure.data._columns import sort_classes
 from perdure.data._guard import named_errors
-from perdure.data._parts import check_classes, hold_out, listed
+from perdure.data._parts import check_classes, hold_out, quote_names
 from perdure.data._splits import Splits, standardise
 from perdure.ops.sequence import mask_of
 
 __all__ = ["Sktime"]
 
 REGRESSION = ("Covid3Month", "Tecator")
-"""What ships with sktime to predict a number."""
+"""Regression datasets that ship with sktime."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Sktime:
     is held out for validation.
 
     Args:
-        name: of the dataset.
-        path: folder with <name>_TRAIN.ts and <name>_TEST.ts, at any depth, as the archive offers them; empty for what
-            ships with sktime.
-        standardise: whether features are shifted and scaled by mean and deviation of the training samples.
+        name: Name of the dataset.
+        path: Folder with <name>_TRAIN.ts and <name>_TEST.ts, at any depth, in the format of the archive; empty for
+            the series that ships with sktime.
+        standardise: Whether features are shifted and scaled by mean and standard deviation of the training samples.
 
     Reference:
         dau2019ucr
@@ -53,28 +53,28 @@ class Sktime:
         """Read the series and hold out the validation samples.
 
         Args:
-            seed: of the validation samples.
+            seed: Seed of the validation samples.
 
         Returns:
             The splits; a sample is named by its published part and its place in it, "train-000000".
 
         Raises:
-            DependencyError: without the package sktime.
-            UnknownNameError: when sktime ships no such series.
-            DataError: when the files of a folder are missing or cannot be used; subclasses name the case.
+            DependencyError: Without the package sktime.
+            UnknownNameError: When sktime ships no such series.
+            DataError: When the files of a folder are missing or cannot be used; subclasses name the case.
         """
         load_from_tsfile = require("sktime.datasets", "timeseries", f"'{self.name}'").load_from_tsfile
         files = self._files()
         for file in files:
-            _check_labelled(file)
+            _check_labels(file)
         with named_errors(f"the series '{self.name}' cannot be read", "fetch their files again"):
             read = [load_from_tsfile(str(file), return_data_type="nested_univ") for file in files]
-        classes = ordered({str(one) for _, label in read for one in label})
+        classes = sort_classes({str(item) for _, label in read for item in label})
         pool, test = (
-            _batch(part, series.to_numpy(), [classes.index(str(one)) for one in label])
+            _batch(part, series.to_numpy(), [classes.index(str(item)) for item in label])
             for part, (series, label) in zip(("train", "test"), read, strict=True)
         )
-        train, validation = (slice_batch(pool, some) for some in hold_out(pool.label, seed))
+        train, validation = (slice_batch(pool, group) for group in hold_out(pool.label, seed))
         splits = Splits(train, validation, test, tuple(classes))
         check_classes(splits)
         return standardise(splits, per_step=False) if self.standardise else splits
@@ -93,11 +93,11 @@ class Sktime:
         names = sorted(path.parent.name for path in shipped.glob("*/*_TRAIN.ts"))
         raise UnknownNameError(
             f"sktime ships no series '{self.name}' with classes",
-            f"give one of {listed(name for name in names if name not in REGRESSION)}, or path= the folder of others",
+            f"give one of {quote_names(name for name in names if name not in REGRESSION)}, or path= a folder",
         )
 
 
-def _check_labelled(file: Path) -> None:
+def _check_labels(file: Path) -> None:
     """Check that the header of a file declares class labels."""
     with named_errors(f"'{file}' cannot be read", "fetch it again"), file.open(encoding="utf-8") as text:
         header = [line.lower().split() for line in takewhile(lambda line: not line.lower().startswith("@data"), text)]
@@ -112,7 +112,7 @@ def _check_labelled(file: Path) -> None:
 def _batch(part: str, series: np.ndarray, label: list[int]) -> Batch:
     """Stack series, given by sample and feature."""
     names = tuple(f"{part}-{i:06d}" for i in range(len(series)))
-    rows = [_stacked(name, row) for name, row in zip(names, series, strict=True)]
+    rows = [_stack(name, row) for name, row in zip(names, series, strict=True)]
     lengths = torch.tensor([len(row) for row in rows])
     steps = int(lengths.max())
     inputs = torch.zeros(len(rows), steps, series.shape[1])
@@ -122,8 +122,8 @@ def _batch(part: str, series: np.ndarray, label: list[int]) -> Batch:
     return Batch(inputs, torch.tensor(label), mask_of(lengths, steps), id=names)
 
 
-def _stacked(name: str, features: np.ndarray) -> np.ndarray:
-    found = {len(one) for one in features}
-    if len(found) > 1:
-        raise LengthError(f"the features of '{name}' have {sorted(found)} steps", "give all features equal steps")
-    return np.stack([np.asarray(one, dtype=np.float32) for one in features], 1)
+def _stack(name: str, features: np.ndarray) -> np.ndarray:
+    result = {len(item) for item in features}
+    if len(result) > 1:
+        raise LengthError(f"the features of '{name}' have {sorted(result)} steps", "give all features equal steps")
+    return np.stack([np.asarray(item, dtype=np.float32) for item in features], 1)

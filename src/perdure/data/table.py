@@ -1,4 +1,4 @@
-"""A user's own series, from a table in CSV, Parquet or JSON lines."""
+"""Series of the user, from a table in CSV, Parquet or JSON lines."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jaxtyping import Int
 
 from perdure.core.batch import Batch
 from perdure.core.errors import DataError, LabelError, LeftOutWarning
-from perdure.data._columns import cell, check_column, classes_of, row_numbers, shown, words
+from perdure.data._columns import check_column, find_row_numbers, format_value, name_cell, read_classes, read_words
 from perdure.data._layouts import Order, Series, long_series, wide_series
-from perdure.data._parts import listed, part
+from perdure.data._parts import part, quote_names
 from perdure.data._splits import Splits, standardise
 from perdure.data._table_file import read_table
 from perdure.ops.sequence import mask_of
@@ -39,22 +39,22 @@ class Table:
 
     A *long* table has a column of steps and holds one step of one sample in each row: columns id, time, label and the
     features. A *wide* one has none and holds one sample in each row: a column called `heart_3` is feature `heart` at
-    step 3; where no column ends in a number, they are the steps of a single feature as they stand. Series may be of
+    step 3; where no column ends in a number, they are the steps of a single feature in their order. Series may be of
     unequal length, which a wide table shows by empty cells at the end of a row.
 
     Class names are the values of the label. A column `split` marks each sample as "train", "validation" or "test";
     without it the seed draws 60, 20 and 20 %, and without "validation" a fifth of the training samples is held out.
 
     Args:
-        path: the file.
-        label: column of the class.
-        id: column with the name of the sample; in a wide table it may be missing.
-        time: column of the steps, numbers or dates with or without a time zone; where there is none, the table is wide.
-        split: column of the marks.
-        ignore: columns to leave out.
-        sort: whether the rows of a sample are sorted by step; else rows that are not are refused.
-        uneven: whether steps may be unevenly spaced; else a missing step is refused.
-        standardise: whether features are shifted and scaled by mean and deviation of the training samples.
+        path: File.
+        label: Column of the class.
+        id: Column with the name of the sample; in a wide table it may be missing.
+        time: Column of the steps, numbers or dates with or without a time zone; where there is none, the table is wide.
+        split: Column of the marks.
+        ignore: Columns to leave out.
+        sort: Whether the rows of a sample are sorted by step; else rows that are not are an error.
+        uneven: Whether steps may be unevenly spaced; else a missing step is an error.
+        standardise: Whether features are shifted and scaled by mean and standard deviation of the training samples.
 
     Reference:
         perdure
@@ -74,18 +74,18 @@ class Table:
         """Read and check the table.
 
         Args:
-            seed: of the split, when the table does not hold one.
+            seed: Seed of the split, when the table does not hold one.
 
         Returns:
             The splits; a sample is named by its id, or by its row in a wide table without ids.
 
         Raises:
-            DataError: when the table cannot be used, with row and column; subclasses name the case.
+            DataError: When the table cannot be used, with row and column; subclasses name the case.
         """
         table = read_table(Path(self.path).expanduser())
         self._check_columns(table)
         series = self._series(table, self._features(table))
-        rows, classes = classes_of(table, self.label)
+        rows, classes = read_classes(table, self.label)
         label = self._constant(table, self.label, series, rows)
         if len(classes) == len(label) > 2:
             raise LabelError(f"column '{self.label}' has another class for each sample", "name a column of classes")
@@ -105,21 +105,22 @@ class Table:
 
     def _features(self, table: pa.Table) -> list[str]:
         """List the columns that hold features; those that number the rows are left out."""
-        others = {self.label, self.id, self.time, self.split, *self.ignore}
-        index = [name for name in row_numbers(table) if name not in others]
+        rest = {self.label, self.id, self.time, self.split, *self.ignore}
+        index = [name for name in find_row_numbers(table) if name not in rest]
         reported = [name for name in index if not name.startswith("__index_level_")]  # which can only be an index
         if reported:
             warnings.warn(
-                f"{listed(reported)} of '{self.path}' is left out, as it numbers or names the rows; write the table "
-                "without it, to_csv(path, index=False) in pandas and row.names=FALSE in R, or name what it holds with "
-                "id= or time=",
+                f"{quote_names(reported)} of '{self.path}' is left out, as it numbers or names the rows; write the "
+                "table without it, to_csv(path, index=False) in pandas and row.names=FALSE in R, or name what it holds "
+                "with id= or time=",
                 LeftOutWarning,
                 stacklevel=3,
             )
-        features = [name for name in table.column_names if name not in others and name not in index]
+        features = [name for name in table.column_names if name not in rest and name not in index]
         if not features:
             raise DataError(
-                f"'{self.path}' has no features beside {listed(table.column_names)}", "add a column for each feature"
+                f"'{self.path}' has no features among {quote_names(table.column_names)}",
+                "add a column for each feature",
             )
         return features
 
@@ -132,22 +133,23 @@ class Table:
     def _marks(self, table: pa.Table, series: Series) -> list[str] | None:
         if self.split not in table.column_names:
             return None
-        marks = words(table, self.split)
+        marks = read_words(table, self.split)
         names, rows = np.unique(marks, return_inverse=True)
-        return [str(names[one]) for one in self._constant(table, self.split, series, rows)]
+        return [str(names[item]) for item in self._constant(table, self.split, series, rows)]
 
     def _constant(
         self, table: pa.Table, name: str, series: Series, rows: Int[np.ndarray, " row"]
     ) -> Int[np.ndarray, " sample"]:
-        """Give the value of each sample, which all of its rows must have."""
+        """Return the value of each sample, which all of its rows must have."""
         _, first = np.unique(series.sample, return_index=True)
         changed = rows != rows[first][series.sample]
         if changed.any():
             row = int(changed.argmax())
             start = int(first[series.sample[row]])
             raise LabelError(
-                f"{cell(row, name)} is '{shown(table, name, row)}', but {listed([series.id[series.sample[row]]])} has "
-                f"'{shown(table, name, start)}' in row {start + 1}",
+                f"{name_cell(row, name)} is '{format_value(table, name, row)}', but "
+                f"{quote_names([series.id[series.sample[row]]])} has "
+                f"'{format_value(table, name, start)}' in row {start + 1}",
                 "give all rows of a sample the same, or name another column of samples with id=",
             )
         return rows[first]

@@ -1,4 +1,4 @@
-"""A user's own texts, from a table in CSV, Parquet or JSON lines."""
+"""Texts of the user, from a table in CSV, Parquet or JSON lines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 from perdure.core.check import check_counts
 from perdure.core.errors import DataError, LengthError
 from perdure.core.random import stream
-from perdure.data._columns import cell, check_column, classes_of, words
+from perdure.data._columns import check_column, name_cell, read_classes, read_words
 from perdure.data._splits import Splits
 from perdure.data._table_file import read_table
-from perdure.data._texts import Reading, Texts, deal, draw, encoded
+from perdure.data._texts import Reading, Texts, deal, draw, encode_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,17 +33,17 @@ class TextTable:
     The vocabulary is that of the training texts.
 
     Args:
-        path: the file, which ends in .csv, .tsv, .parquet or .jsonl; text may be compressed, as in .csv.gz.
-        text: column of the texts.
-        label: column of the class.
-        split: column of the marks; it may be missing.
-        vocabulary: the most words that have an id of their own.
-        max_length: tokens of a text.
-        cut: whether to leave out what stands behind them; else a longer text is an error.
-        texts: the most of training, of validation and of test, drawn by the seed.
+        path: File, which ends in .csv, .tsv, .parquet or .jsonl; text may be compressed, as in .csv.gz.
+        text: Column of the texts.
+        label: Column of the class.
+        split: Column of the marks; it may be missing.
+        vocabulary: Maximum number of words with an id.
+        max_length: Tokens of a text.
+        cut: Whether to truncate longer ones; else a longer text is an error.
+        texts: Maximum number of training, of validation and of test texts, drawn by the seed.
 
     Raises:
-        SettingError: for a setting out of range.
+        SettingError: For a setting out of range.
 
     Reference:
         perdure
@@ -66,41 +66,41 @@ class TextTable:
         """Read and check the table, and learn the vocabulary.
 
         Args:
-            seed: of the split, when the table does not hold one, and of what is drawn.
+            seed: Seed of the split, when the table does not hold one and of all other draws.
 
         Returns:
             The splits; a text is named by its row, "row-000001".
 
         Raises:
-            DataError: when the table cannot be used, with row and column; subclasses name the case.
-            DependencyError: without the package tokenizers.
+            DataError: When the table cannot be used, with row and column; subclasses name the case.
+            DependencyError: Without the package tokenizers.
         """
         table = read_table(Path(self.path).expanduser())
         check_column(table, self.text, "text")
         check_column(table, self.label, "label")
         if self.split != SPLIT:
             check_column(table, self.split, "split")
-        label, classes = classes_of(table, self.label)
+        label, classes = read_classes(table, self.label)
         names = tuple(f"row-{i + 1:06d}" for i in range(len(table)))
-        texts = Texts(_written(table, self.text), torch.from_numpy(label), names)
-        marks = words(table, self.split) if self.split in table.column_names else None
+        texts = Texts(_read_texts(table, self.text), torch.from_numpy(label), names)
+        marks = read_words(table, self.split) if self.split in table.column_names else None
         train, validation, test = (
-            draw(some, self.texts, stream(seed, "texts")) for some in deal(texts, classes, marks, seed)
+            draw(group, self.texts, stream(seed, "texts")) for group in deal(texts, classes, marks, seed)
         )
-        return encoded((train, validation, test), classes, self._reading())
+        return encode_texts((train, validation, test), classes, self._reading())
 
     def _reading(self) -> Reading:
         return Reading(self.vocabulary, self.max_length, self.cut)
 
 
-def _written(table: pa.Table, name: str) -> tuple[str, ...]:
-    """Read texts as they stand."""
+def _read_texts(table: pa.Table, name: str) -> tuple[str, ...]:
+    """Read texts unchanged."""
     import pyarrow as pa
 
     if not (pa.types.is_string(table[name].type) or pa.types.is_large_string(table[name].type)):
         raise DataError(f"column '{name}' holds {table[name].type}", "name the column of texts with text=")
-    found: list[str | None] = table[name].to_pylist()
-    for row, text in enumerate(found):
+    result: list[str | None] = table[name].to_pylist()
+    for row, text in enumerate(result):
         if not (text or "").strip():
-            raise LengthError(f"{cell(row, name)} has no text", "leave rows without a text out")
-    return tuple(text or "" for text in found)
+            raise LengthError(f"{name_cell(row, name)} has no text", "leave rows without a text out")
+    return tuple(text or "" for text in result)

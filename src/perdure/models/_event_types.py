@@ -7,7 +7,7 @@ from dataclasses import replace
 from perdure.core.abilities import Architecture
 from perdure.core.errors import SettingError
 from perdure.core.spec import name_of
-from perdure.data._event_marks import marked_types
+from perdure.data._event_marks import count_marked_types
 from perdure.data._splits import Splits
 from perdure.models.attention import Attention
 
@@ -35,7 +35,7 @@ def resolve_event_types(config: Architecture, splits: Splits) -> Architecture:
     """
     if not isinstance(config, Attention) or config.types is not None:
         return config
-    types = marked_types(splits)
+    types = count_marked_types(splits)
     if not types:
         raise SettingError(
             f"'{name_of(config)}' attends to event types, and the features of this data mark none",

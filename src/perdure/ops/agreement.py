@@ -1,4 +1,4 @@
-"""How alike two rows of numbers are: one value per row, over its valid sites."""
+"""Agreement of two maps, row by row, over the valid sites."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def kendall(
 
     .. math:: \tau_b = \frac{C - D}{\sqrt{(P - T_a)(P - T_b)}}
 
-    with C pairs in the same order, D in the opposite one, T tied ones, P all pairs. A constant row has no order: beside
-    another constant row the value is 1, beside any other 0.
+    with C pairs in the same order, D in the opposite one, T tied ones, P all pairs. A constant row has no order: the
+    value of two constant rows is 1, of a constant row and any other 0.
 
     Args:
-        a: any finite numbers.
-        b: the same.
-        mask: true at valid sites; the time grows with the square of the largest number of them in a row.
+        a: Finite numbers of the first map.
+        b: Those of the second map.
+        mask: True at valid sites; run time grows with the square of the largest number of them in a row.
 
     Returns:
         The correlation, in [-1, 1], in double precision.
@@ -51,7 +51,7 @@ def kendall(
         >>> round(kendall(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 3.0, 2.0]]), everywhere).item(), 6)
         0.333333
     """
-    a, b, mask = _packed(a, b, mask)
+    a, b, mask = _pack(a, b, mask)
     rows = max(1, PAIRS // max(1, a.shape[1] ** 2))
     parts = (slice(at, at + rows) for at in range(0, len(a), rows))
     return torch.cat([_tau(a[part], b[part], mask[part]) for part in parts])
@@ -64,17 +64,17 @@ def top_jaccard(
 
     .. math:: J = |A_k \cap B_k| / |A_k \cup B_k|
 
-    Ties at the last place share it, by weights as `mark_top` gives them; then the smaller weights are added up over
-    the larger ones.
+    Sites tied at the last place divide it by the weights of `mark_top`; the value is then the sum of the smaller
+    weights over that of the larger ones.
 
     Args:
-        a: any finite numbers; pass their absolute values when the sign does not matter.
-        b: the same.
-        mask: true at valid sites.
-        count: how many sites are the top; all valid ones of a row that has fewer, so that it scores 1.
+        a: Finite numbers of the first map; pass their absolute values when the sign does not matter.
+        b: Those of the second map.
+        mask: True at valid sites.
+        count: Number of top sites; all valid ones of a row that has fewer, so that it scores 1.
 
     Returns:
-        A share in [0, 1].
+        A fraction in [0, 1].
 
     Reference:
         krishna2024disagreement
@@ -90,15 +90,15 @@ def top_jaccard(
 def sign_agreement(
     a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
 ) -> Float[Tensor, " batch"]:
-    """Give the share of sites with the same sign, zero being a sign of its own.
+    """Return the fraction of sites with the same sign; zero is a separate sign.
 
     Args:
-        a: any finite numbers.
-        b: the same.
-        mask: true at valid sites.
+        a: Finite numbers of the first map.
+        b: Those of the second map.
+        mask: True at valid sites.
 
     Returns:
-        A share in [0, 1], in double precision.
+        A fraction in [0, 1], in double precision.
 
     Reference:
         krishna2024disagreement
@@ -115,12 +115,12 @@ def sign_agreement(
 def cosine(
     a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
 ) -> Float[Tensor, " batch"]:
-    """Give the cosine of the angle between two rows; 1 between two zero rows, 0 between a zero row and another.
+    """Return the cosine of the angle between two rows; 1 between two zero rows, 0 between a zero row and another.
 
     Args:
-        a: any finite numbers.
-        b: the same.
-        mask: true at valid sites.
+        a: Finite numbers of the first map.
+        b: Those of the second map.
+        mask: True at valid sites.
 
     Returns:
         The cosine, in [-1, 1], in double precision.
@@ -137,16 +137,16 @@ def cosine(
 def jensen_shannon(
     a: Float[Tensor, "batch site"], b: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
 ) -> Float[Tensor, " batch"]:
-    r"""Give the Jensen-Shannon divergence of two distributions over the sites, in bits.
+    r"""Return the Jensen-Shannon divergence of two distributions over the sites, in bits.
 
     .. math:: JS = \tfrac12 KL(p \| m) + \tfrac12 KL(q \| m), \quad m = \tfrac12 (p + q)
 
     Rows are scaled to add up to 1; a row of zeros counts as uniform.
 
     Args:
-        a: numbers that are not negative, such as attention weights.
-        b: the same.
-        mask: true at valid sites.
+        a: Nonnegative numbers of the first map, such as attention weights.
+        b: Those of the second map.
+        mask: True at valid sites.
 
     Returns:
         The divergence: 0 for equal distributions, 1 bit for disjoint ones, in double precision.
@@ -168,9 +168,9 @@ def top_weights(
     """Mark the sites with the highest values, for `top_jaccard`.
 
     Args:
-        rows: any finite numbers.
-        mask: true at valid sites.
-        count: how many sites are the top.
+        rows: Finite numbers.
+        mask: True at valid sites.
+        count: Number of top sites.
 
     Returns:
         Weights in [0, 1], in double precision.
@@ -179,30 +179,31 @@ def top_weights(
 
 
 def overlap(first: Float[Tensor, "batch site"], second: Float[Tensor, "batch site"]) -> Float[Tensor, " batch"]:
-    """Divide the smaller weights by the larger ones.
+    """Divide the sum of the smaller weights by that of the larger ones.
 
     Args:
-        first: weights of `top_weights`.
-        second: the same.
+        first: Weights of `top_weights` of the first map.
+        second: Weights of `top_weights` of the second map.
 
     Returns:
-        A share in [0, 1].
+        A fraction in [0, 1].
     """
     both = torch.minimum(first, second).sum(1)
     return both / (first.sum(1) + second.sum(1) - both).clamp_min(1)
 
 
 def unit_rows(rows: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
-    """Scale each row to length 1, whatever its size; a row of zeros stays.
+    """Scale each row to Euclidean norm 1; a row of zeros stays.
 
     Args:
-        rows: any finite numbers.
-        mask: true at valid sites; others become zero.
+        rows: Finite numbers.
+        mask: True at valid sites; others become zero.
 
     Returns:
         The rows in double precision.
     """
     rows = rows.double().masked_fill(~mask, 0.0)
+    # Divide by the largest number first, so that the squares neither overflow nor underflow.
     largest = rows.abs().amax(1, keepdim=True)
     rows = rows / torch.where(largest > 0, largest, 1.0)
     size = rows.square().sum(1, keepdim=True).sqrt()
@@ -213,8 +214,8 @@ def distribution(rows: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
     """Scale each row to add up to 1; a row of zeros becomes uniform.
 
     Args:
-        rows: numbers that are not negative.
-        mask: true at valid sites; others become zero.
+        rows: Nonnegative numbers.
+        mask: True at valid sites; others become zero.
 
     Returns:
         The rows in double precision.
@@ -225,21 +226,21 @@ def distribution(rows: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
 
 
 def divergence(p: Float[Tensor, "batch site"], q: Float[Tensor, "batch site"]) -> Float[Tensor, " batch"]:
-    """Give the Jensen-Shannon divergence of distributions, in bits.
+    """Return the Jensen-Shannon divergence of distributions, in bits.
 
     Args:
-        p: rows that add up to 1.
-        q: the same.
+        p: Rows that add up to 1.
+        q: Rows that add up to 1.
 
     Returns:
-        One number per row, from 0 to 1.
+        Divergence of each row, from 0 to 1 bit.
     """
     middle = (p + q) / 2
     return ((_bits(p, middle) + _bits(q, middle)) / 2).sum(1).clamp(0.0, 1.0)
 
 
-def _packed(a: Tensor, b: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Move the valid sites of each row to its front, and cut off what no row needs."""
+def _pack(a: Tensor, b: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Move the valid sites of each row to its front, and drop the columns that no row needs."""
     width = int(mask.sum(1).max())
     order = mask.int().argsort(dim=1, descending=True, stable=True)[:, :width]
     return a.gather(1, order), b.gather(1, order), mask.gather(1, order)

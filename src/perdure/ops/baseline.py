@@ -1,4 +1,4 @@
-"""Baselines: what an input is compared with, and what replaces the elements that are taken away."""
+"""Baselines: reference inputs of methods, and values of removed elements."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def set_baseline(settings: Any, names: tuple[BaselineName, ...] = NAMES) -> None
     """Read the field `baseline` of a frozen object of settings, in place, while the object is made.
 
     Args:
-        settings: object with a field `baseline` in any form.
-        names: names that it may have.
+        settings: Object with a field `baseline` in any form.
+        names: Allowed names.
 
     Raises:
-        SettingError: for a baseline that cannot be read.
+        SettingError: For a baseline that cannot be read.
     """
     given = settings.baseline
     if isinstance(given, str) and given in names:
@@ -75,19 +75,20 @@ def baseline_of(baseline: Baseline, query: Query) -> Float[Tensor, "batch *site"
     """Make the baseline of each sample.
 
     Args:
-        baseline: "zero"; "mean", the mean of each feature over the valid steps of the sample, of each channel over the
-            positions of the image; "blur", along steps or along rows and columns, by a Gaussian of 5 positions;
-            "noise", normal with mean and standard deviation of each feature or channel of the sample. Or a number; or
+        baseline: Baseline: "zero"; "mean", the mean of each feature over the valid steps of the sample, of each
+            channel over the positions of the image; "blur", along steps or along rows and columns, by a Gaussian of 5
+            positions; "noise", normal with the mean and standard deviation of each feature or channel of the sample.
+            Or a number; or
             values: a vector with one number per feature or channel, a tensor that broadcasts to a sample, or one row
             per sample.
-        query: the question; its seeds make the noise, the same for all samples where there are none.
+        query: Query; its seeds determine the noise, which is the same for all samples without seeds.
 
     Returns:
         The baseline, shaped like the inputs and equal to them at padded steps.
 
     Raises:
-        SettingError: for the mean, blur or noise of a table, whose features have no steps and units of their own.
-        ShapeError: for values that do not fit the inputs.
+        SettingError: For the mean, blur or noise of a table, whose features have no steps and different units.
+        ShapeError: For values that do not fit the inputs.
 
     Example:
         >>> x = torch.tensor([[[1.0, 10.0], [3.0, 30.0], [9.0, 9.0]]])
@@ -99,7 +100,7 @@ def baseline_of(baseline: Baseline, query: Query) -> Float[Tensor, "batch *site"
     if isinstance(baseline, str):
         made = _NAMED[baseline](x, valid, seeds_or_fixed(query.seeds, len(x)))  # type: ignore[index]
     else:
-        made = torch.full_like(x, baseline) if isinstance(baseline, int | float) else _fitted(baseline, query)
+        made = torch.full_like(x, baseline) if isinstance(baseline, int | float) else _fit_shape(baseline, query)
     return torch.where(valid, made, x)
 
 
@@ -107,11 +108,11 @@ def check_at_baseline(settings: object, query: Query) -> None:
     """Check, where a result is not finite, that the model is finite at the baseline.
 
     Args:
-        settings: method or metric; one without a baseline passes.
-        query: the question.
+        settings: Method or metric; one without a baseline passes.
+        query: Query that the method or metric evaluates.
 
     Raises:
-        NonFiniteError: when the target is finite at the inputs, and NaN or infinite at the baseline.
+        NonFiniteError: When the target is finite at the inputs, and NaN or infinite at the baseline.
     """
     baseline = getattr(settings, "baseline", None)
     if baseline is None:
@@ -134,14 +135,14 @@ def nan_errors(settings: object, query: Query) -> Iterator[None]:
     """Name the cause of an error about NaN from a library that fits a linear model to the target.
 
     Args:
-        settings: method that runs.
-        query: the question.
+        settings: Attribution method.
+        query: Query that the method or metric evaluates.
 
     Yields:
         Nothing.
 
     Raises:
-        NonFiniteError: when the target is NaN or infinite at the baseline, or between it and the inputs.
+        NonFiniteError: When the target is NaN or infinite at the baseline, or between it and the inputs.
     """
     try:
         yield
@@ -151,16 +152,16 @@ def nan_errors(settings: object, query: Query) -> Iterator[None]:
         check_at_baseline(settings, query)
         raise NonFiniteError(
             f"the target is NaN or infinite where '{name_of(settings)}' replaces some elements by the baseline",
-            "choose another baseline, or look at the model's outputs; overflow and division by zero are usual causes",
+            "choose another baseline, or check the model's outputs; overflow and division by zero are usual causes",
         ) from error
 
 
 def seeds_or_fixed(seeds: Int[Tensor, " given"] | None, batch: int) -> Int[Tensor, " batch"]:
-    """Give the seeds of the samples, or seed 0 for all where there are none.
+    """Return the seeds of the samples, or seed 0 for all where there are none.
 
     Args:
-        seeds: one per sample; None or empty for none.
-        batch: the number of samples.
+        seeds: Seed of each sample; None or empty for none.
+        batch: Number of samples.
 
     Returns:
         One seed per sample.
@@ -178,10 +179,10 @@ def _bad_at(baseline: Baseline, query: Query) -> Tensor:
 
 def _bad_gradient_at(baseline: Baseline, query: Query) -> Tensor:
     try:
-        there, here = (query.gradient(points) for points in (baseline_of(baseline, query), query.x))
+        at_baseline, at_input = (query.gradient(points) for points in (baseline_of(baseline, query), query.x))
     except IndependentOutputError:
         return torch.zeros(len(query.x), dtype=torch.bool)
-    return ~there.flatten(1).isfinite().all(1) & here.flatten(1).isfinite().all(1)
+    return ~at_baseline.flatten(1).isfinite().all(1) & at_input.flatten(1).isfinite().all(1)
 
 
 def _is_finite_at(name: BaselineName, query: Query) -> bool:
@@ -192,7 +193,7 @@ def _is_finite_at(name: BaselineName, query: Query) -> bool:
         return False
 
 
-def _fitted(values: Any, query: Query) -> Tensor:
+def _fit_shape(values: Any, query: Query) -> Tensor:
     """Bring values to the shape of the inputs: one row per sample, or the same for all of them."""
     tensor, x = values.tensor, query.x
     steps = tensor.ndim - x.ndim + 1
@@ -228,11 +229,11 @@ def _mean_of(batch: Batch) -> Tensor:
 
 
 def _own_axes(x: Tensor, name: str) -> tuple[int, ...]:
-    """Name the axes of steps or of rows and columns, over which numbers of one unit lie."""
+    """Return the axes of steps, or of rows and columns: along them all numbers have one unit."""
     shared = shared_axis(x)
     if shared is None:
         raise SettingError(
-            f"a table (batch, feature) has one number of each feature, so a sample has no {name} of its own",
+            f"a table (batch, feature) has one number of each feature, so a sample has no {name}",
             "give the mean of training samples, baseline=perdure.Batch(x, labels), or a vector; on the command line "
             "baseline=zero, a number, or a file baseline=mean.npy",
         )
@@ -272,9 +273,9 @@ def _smooth(x: Tensor, axis: int) -> Tensor:
 def _noise(x: Tensor, valid: Tensor, seeds: Tensor) -> Tensor:
     wide, axes = x.double(), _own_axes(x, "noise")
     mean = _average(wide, valid, axes)
-    deviation = _average((wide - mean) ** 2, valid, axes).sqrt()
+    standard_deviation = _average((wide - mean) ** 2, valid, axes).sqrt()
     draws = normal(child_seeds(seeds, "baseline"), tuple(x.shape[1:]), wide)
-    return (mean + deviation * draws).to(x.dtype)
+    return (mean + standard_deviation * draws).to(x.dtype)
 
 
 _NAMED: dict[BaselineName, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
@@ -283,4 +284,4 @@ _NAMED: dict[BaselineName, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "blur": _blur,
     "noise": _noise,
 }
-"""How each baseline is made from the inputs, their valid elements and their seeds."""
+"""Functions that compute each baseline from the inputs, their valid elements and their seeds."""

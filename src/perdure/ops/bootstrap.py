@@ -12,10 +12,10 @@ from perdure.ops.correlation import mean_ranks
 __all__ = ["bootstrap_interval", "pair_correlation", "pair_interval", "pair_mean"]
 
 ROWS = 2**20
-"""Numbers that are drawn and averaged at once."""
+"""Numbers that are drawn and averaged at once, to bound the memory."""
 
 FEWEST = 3
-"""Things that an interval needs; two make a single pair, which does not vary when they are resampled."""
+"""Number of things (runs) that an interval needs; two make a single pair, which does not vary."""
 
 CORRELATED = 5
 """Different pairs that a resampled correlation needs; of fewer, one is often perfect by chance."""
@@ -24,23 +24,23 @@ CORRELATED = 5
 def bootstrap_interval(
     values: Float[Tensor, "sample *point"], generator: torch.Generator, draws: int = 2000, level: float = 0.95
 ) -> tuple[Float[Tensor, "*point"], Float[Tensor, "*point"]]:
-    """Give the percentile bootstrap interval of the mean over samples.
+    """Return the percentile bootstrap interval of the mean over samples.
 
     Samples are drawn with replacement, whole: further axes, such as the points of a curve, are resampled
     together, and each gets its own interval.
 
     Args:
-        values: one number, or one row of numbers, per sample.
-        generator: the stream of the draws.
-        draws: resampled means.
-        level: the share of these means between low and high.
+        values: Number, or row of numbers, of each sample.
+        generator: Random stream of the draws.
+        draws: Number of resampled means.
+        level: Fraction of these means between low and high.
 
     Returns:
         Low and high, shaped like the mean.
 
     Raises:
-        EmptyDataError: without samples.
-        SettingError: when the level is not between 0 and 1, or without draws.
+        EmptyDataError: Without samples.
+        SettingError: When the level is not between 0 and 1, or without draws.
 
     Reference:
         efron1979bootstrap
@@ -57,7 +57,7 @@ def bootstrap_interval(
     rows = values.flatten(1) if values.ndim > 1 else values[:, None]
     at_once = max(1, ROWS // rows.numel())
     parts = (min(at_once, draws - start) for start in range(0, draws, at_once))
-    means = torch.cat([_resampled_means(rows, count, generator) for count in parts])
+    means = torch.cat([_resample_means(rows, count, generator) for count in parts])
     low, high = means.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=means.dtype).to(means), dim=0)
     return low.reshape(values.shape[1:]), high.reshape(values.shape[1:])
 
@@ -66,47 +66,47 @@ def pair_mean(pairs: Float[Tensor, "thing thing"]) -> float:
     """Average over the pairs of different things.
 
     Args:
-        pairs: a symmetric table; NaN for pairs without a number, the diagonal is not read.
+        pairs: Symmetric table; NaN for pairs without a number, the diagonal is not read.
 
     Returns:
         The mean.
 
     Raises:
-        ShapeError: when the table is not square.
-        EmptyDataError: when no pair has a number.
+        ShapeError: When the table is not square.
+        EmptyDataError: When no pair has a number.
 
     Example:
         >>> pair_mean(torch.tensor([[9.0, 1.0, 2.0], [1.0, 9.0, torch.nan], [2.0, torch.nan, 9.0]]))
         1.5
     """
-    return pairs[_known(pairs)].double().mean().item()
+    return pairs[_find_known(pairs)].double().mean().item()
 
 
 def pair_interval(
     pairs: Float[Tensor, "thing thing"], generator: torch.Generator, draws: int = 2000, level: float = 0.95
 ) -> tuple[float, float] | None:
-    r"""Give the percentile bootstrap interval of the mean over pairs, with the things drawn again, not the pairs.
+    r"""Return the percentile bootstrap interval of the mean over pairs, with the things drawn again, not the pairs.
 
-    Pairs that share a thing depend on each other, so whole things are drawn with replacement; with a thing drawn
+    Pairs with a common thing depend on each other, so whole things are drawn with replacement; with a thing drawn
     :math:`n_i` times the mean is
 
     .. math:: \sum_{i<j} n_i n_j x_{ij} \Big/ \sum_{i<j} n_i n_j
 
-    A thing beside its own copy is no pair, and draws of one thing alone are left out.
+    A thing and its copy are no pair, and draws of a single thing are left out.
 
     Args:
-        pairs: as in `pair_mean`.
-        generator: the stream of the draws.
-        draws: resampled means.
-        level: the share of these means between low and high.
+        pairs: Same as in `pair_mean`.
+        generator: Random stream of the draws.
+        draws: Number of resampled means.
+        level: Fraction of these means between low and high.
 
     Returns:
         Low and high; None for fewer than three things.
 
     Raises:
-        SettingError: when the level is not between 0 and 1, or without draws.
-        ShapeError: when the table is not square.
-        EmptyDataError: when no pair has a number.
+        SettingError: When the level is not between 0 and 1, or without draws.
+        ShapeError: When the table is not square.
+        EmptyDataError: When no pair has a number.
 
     Reference:
         efron1979bootstrap
@@ -121,13 +121,13 @@ def pair_interval(
     """
     if not 0 < level < 1 or draws < 1:
         raise SettingError(f"level={level} with draws={draws}", "give a level such as 0.95 and at least one draw")
-    known, things = _known(pairs), len(pairs)
+    known, things = _find_known(pairs), len(pairs)
     if things < FEWEST:
         return None
-    times = _drawn(things, draws, generator)
-    found = pairs.double().masked_fill(~known, 0.0).cpu()
-    sums, counts = (torch.einsum("di,ij,dj->d", times, table, times) for table in (found, known.double().cpu()))
-    return _between((sums / counts)[counts > 0], level)
+    times = _draw_counts(things, draws, generator)
+    result = pairs.double().masked_fill(~known, 0.0).cpu()
+    sums, counts = (torch.einsum("di,ij,dj->d", times, table, times) for table in (result, known.double().cpu()))
+    return _quantiles((sums / counts)[counts > 0], level)
 
 
 def pair_correlation(
@@ -135,21 +135,22 @@ def pair_correlation(
 ) -> tuple[float, tuple[float, float] | None]:
     """Correlate the ranks of two numbers over the pairs that have both, with the interval over things.
 
-    As in `pair_interval` whole things are drawn again; a draw weighs the pairs, whose ranks stay.
+    As in `pair_interval` whole things are drawn again; a draw weights the pairs, whose ranks stay.
 
     Args:
-        a: a symmetric table; NaN for pairs without a number, the diagonal is not read.
-        b: another one of the same things.
-        generator: the stream of the draws.
-        draws: resampled correlations; those of fewer than five different pairs are left out, or of equal ones.
+        a: Symmetric table; NaN for pairs without a number, the diagonal is not read.
+        b: Symmetric table of the same things.
+        generator: Random stream of the draws.
+        draws: Number of resampled correlations; those of fewer than five different pairs are left out, or of equal
+            ones.
 
     Returns:
         Spearman's correlation, NaN where a number is the same for all pairs; and its 95 % interval, None when
         less than half of the draws can be used.
 
     Raises:
-        ShapeError: when a table is not square.
-        EmptyDataError: when no pair has both numbers.
+        ShapeError: When a table is not square.
+        EmptyDataError: When no pair has both numbers.
 
     Reference:
         spearman1904proof
@@ -159,38 +160,38 @@ def pair_correlation(
         >>> round(pair_correlation(a, -a, torch.Generator())[0], 6)
         -1.0
     """
-    first, second = (_known(a + b).triu()).nonzero(as_tuple=True)
+    first, second = (_find_known(a + b).triu()).nonzero(as_tuple=True)
     everywhere = torch.ones(1, len(first), dtype=torch.bool)
     x, y = (mean_ranks(table[first, second].cpu()[None], everywhere)[0] for table in (a, b))
-    times = _drawn(len(a), draws, generator)
+    times = _draw_counts(len(a), draws, generator)
     weight = times[:, first] * times[:, second]
-    found = _weighted_correlation(x, y, weight[(weight > 0).sum(1) >= CORRELATED])
-    known = found[~found.isnan()]
-    interval = _between(known, 0.95) if 2 * len(known) > draws else None
+    result = _weighted_correlation(x, y, weight[(weight > 0).sum(1) >= CORRELATED])
+    known = result[~result.isnan()]
+    interval = _quantiles(known, 0.95) if 2 * len(known) > draws else None
     return float(_weighted_correlation(x, y, torch.ones_like(x)[None])), interval
 
 
 def _weighted_correlation(x: Tensor, y: Tensor, weight: Float[Tensor, "draw pair"]) -> Float[Tensor, " draw"]:
     """Correlate numbers with the weights of each draw."""
-    share = weight / weight.sum(1, keepdim=True)
-    x, y = (one - (share @ one)[:, None] for one in (x, y))
-    sizes = (share * x.square()).sum(1) * (share * y.square()).sum(1)
-    found = (share * x * y).sum(1) / sizes.sqrt()
-    return torch.where(sizes > torch.finfo(sizes.dtype).eps, found.clamp(-1.0, 1.0), torch.nan)
+    fraction = weight / weight.sum(1, keepdim=True)
+    x, y = (values - (fraction @ values)[:, None] for values in (x, y))
+    sizes = (fraction * x.square()).sum(1) * (fraction * y.square()).sum(1)
+    result = (fraction * x * y).sum(1) / sizes.sqrt()
+    return torch.where(sizes > torch.finfo(sizes.dtype).eps, result.clamp(-1.0, 1.0), torch.nan)
 
 
-def _drawn(things: int, draws: int, generator: torch.Generator) -> Float[Tensor, "draw thing"]:
+def _draw_counts(things: int, draws: int, generator: torch.Generator) -> Float[Tensor, "draw thing"]:
     """Draw things with replacement, and count how often each is in a draw."""
     index = torch.randint(things, (draws, things), generator=generator, device=generator.device).cpu()
     return torch.nn.functional.one_hot(index, things).sum(1).double()
 
 
-def _between(values: Tensor, level: float) -> tuple[float, float]:
+def _quantiles(values: Tensor, level: float) -> tuple[float, float]:
     low, high = values.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=values.dtype)).tolist()
     return low, high
 
 
-def _known(pairs: Tensor) -> Bool[Tensor, "thing thing"]:
+def _find_known(pairs: Tensor) -> Bool[Tensor, "thing thing"]:
     if pairs.ndim != 2 or pairs.shape[0] != pairs.shape[1]:
         raise ShapeError(f"the pairs have shape {tuple(pairs.shape)}", "pass one row and one column for each thing")
     known = ~pairs.isnan() & ~torch.eye(len(pairs), dtype=torch.bool, device=pairs.device)
@@ -201,6 +202,6 @@ def _known(pairs: Tensor) -> Bool[Tensor, "thing thing"]:
     return known
 
 
-def _resampled_means(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def _resample_means(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
     index = torch.randint(len(rows), (count, len(rows)), generator=generator, device=generator.device)
     return rows[index.to(rows.device)].mean(1)

@@ -1,4 +1,4 @@
-"""Pairs of sites that two runs put in the same order or in the opposite one, counted as bits for all pairs of runs."""
+"""Concordant and discordant pairs of sites, counted as bits for all pairs of runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Bits = np.ndarray
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 BITS = 2**24
-"""Bits that are made at once."""
+"""Bits that are computed at once."""
 
 
 def concordance(
@@ -30,9 +30,9 @@ def concordance(
     bits of untied pairs as well.
 
     Args:
-        first: rows of some runs.
-        second: of as many; the same object when these are the same runs.
-        mask: true at valid sites.
+        first: Rows of some runs.
+        second: Rows of as many runs; the same object for pairs of the same runs.
+        mask: True at valid sites.
 
     Returns:
         The excess for all pairs of runs, with what is above the diagonal also below it, and the pairs of sites that
@@ -51,14 +51,14 @@ def concordance(
     theirs = ours if first is second else _values(second, mask)
     runs, rows, sites = ours.shape
     excess, sizes = np.empty((runs, runs, rows), np.int64), np.empty((2, runs, rows), np.int64)
-    tied = _tied(ours) | _tied(theirs)
+    tied = _find_tied(ours) | _find_tied(theirs)
     step = max(1, 2 * BITS // max(1, runs * sites**2))
-    for some, count in ((~tied, _untied), (tied, _with_ties)):
-        places = some.nonzero()[0]
+    for group, count in ((~tied, _count_untied), (tied, _count_with_ties)):
+        places = group.nonzero()[0]
         for part in (places[at : at + step] for at in range(0, len(places), step)):
-            one = ours[:, part]
-            found = count(one, one if ours is theirs else theirs[:, part])
-            excess[..., part], sizes[0][:, part], sizes[1][:, part] = found
+            item = ours[:, part]
+            result = count(item, item if ours is theirs else theirs[:, part])
+            excess[..., part], sizes[0][:, part], sizes[1][:, part] = result
     return torch.from_numpy(excess), torch.from_numpy(sizes[0]), torch.from_numpy(sizes[1])
 
 
@@ -67,65 +67,68 @@ def _values(rows: Tensor, mask: Tensor) -> Values:
     return filled
 
 
-def _tied(values: Values) -> np.ndarray:
-    """Tell the rows in which some run has equal values."""
+def _find_tied(values: Values) -> np.ndarray:
+    """Mark the rows in which any run has equal values."""
     ordered = np.sort(values, axis=2)
     tied: np.ndarray = (ordered[..., 1:] == ordered[..., :-1]).any(axis=(0, 2))
     return tied
 
 
-def _untied(ours: Values, theirs: Values) -> Counts:
+def _count_untied(ours: Values, theirs: Values) -> Counts:
     places = (~np.isnan(ours[0])).sum(1)
     pairs = np.broadcast_to(places * (places - 1) // 2, ours.shape[:2])
-    one = _higher(ours)
-    other = one if ours is theirs else _higher(theirs)
-    return pairs - 2 * _mirrored(len(one), lambda i: _ones(one[i] ^ other[i:])), pairs, pairs
+    item = _mark_higher(ours)
+    other = item if ours is theirs else _mark_higher(theirs)
+    # Without ties a pair is concordant or discordant: the excess is all pairs less twice the differing bits.
+    return pairs - 2 * _count_pairs(len(item), lambda i: _count_ones(item[i] ^ other[i:])), pairs, pairs
 
 
-def _with_ties(ours: Values, theirs: Values) -> Counts:
-    one, untied = _ordered(ours)
-    other, fellows = (one, untied) if ours is theirs else _ordered(theirs)
+def _count_with_ties(ours: Values, theirs: Values) -> Counts:
+    item, untied = _set_bits(ours)
+    other, fellows = (item, untied) if ours is theirs else _set_bits(theirs)
 
     def excess(i: int) -> np.ndarray:
         both = untied[i] & fellows[i:]
-        return _ones(both) - 2 * _ones((one[i] ^ other[i:]) & both)
+        return _count_ones(both) - 2 * _count_ones((item[i] ^ other[i:]) & both)
 
-    return _mirrored(len(one), excess), _ones(untied), _ones(fellows)
+    return _count_pairs(len(item), excess), _count_ones(untied), _count_ones(fellows)
 
 
-def _ordered(values: Values) -> tuple[Bits, Bits]:
+def _set_bits(values: Values) -> tuple[Bits, Bits]:
     """Set the bits of higher sites, and those of untied pairs."""
-    higher = _higher(values)
-    return higher, higher | _higher(-values)
+    higher = _mark_higher(values)
+    # A pair is untied where either site is higher; NaN compares false both ways, so padding is never counted.
+    return higher, higher | _mark_higher(-values)
 
 
-def _higher(values: Values) -> Bits:
-    """Set the bits of two sites of which the one is higher than the other.
+def _mark_higher(values: Values) -> Bits:
+    """Set the bits of pairs of sites whose first site is higher.
 
-    The sites stand on a circle, an odd number of them. Each is compared with the half that follows it, so that every
-    pair comes once.
+    The sites form a circle, padded to an odd number. Each is compared with the half that follows it, so that every
+    pair occurs once.
     """
     runs, rows, sites = values.shape
     around, half = sites + 1 - sites % 2, sites // 2
+    # Whole 64-bit words: XOR and bit counts then process 64 pairs at once; surplus bits stay zero.
     bits = np.zeros((runs, rows, -(-half * around // 64) * 8), np.uint8)
-    for run, one in zip(bits, values, strict=True):
+    for run, item in zip(bits, values, strict=True):
         circle = np.full((rows, around + half), np.nan, values.dtype)
-        circle[:, :sites], circle[:, around:] = one, one[:, :half]
+        circle[:, :sites], circle[:, around:] = item, item[:, :half]
         following = np.lib.stride_tricks.sliding_window_view(circle, around, axis=1)[:, 1:]
         higher = circle[:, None, :around] > following
         run[:, : -(-half * around // 8)] = np.packbits(higher.reshape(rows, half * around), axis=1)
     return bits.view(np.uint64)
 
 
-def _mirrored(runs: int, count: Callable[[int], np.ndarray]) -> np.ndarray:
-    """Count from each run to itself and those after it, and take what is below the diagonal from above it."""
+def _count_pairs(runs: int, count: Callable[[int], np.ndarray]) -> np.ndarray:
+    """Count for each run and those after it, and mirror the counts below the diagonal."""
     rows = [count(i) for i in range(runs)]
-    found = np.empty((runs, *rows[0].shape), np.int64)
+    result = np.empty((runs, *rows[0].shape), np.int64)
     for i, row in enumerate(rows):
-        found[i, i:] = found[i:, i] = row
-    return found
+        result[i, i:] = result[i:, i] = row
+    return result
 
 
-def _ones(bits: Bits) -> np.ndarray:
+def _count_ones(bits: Bits) -> np.ndarray:
     counted: np.ndarray = np.bitwise_count(bits).sum(-1, dtype=np.int64)
     return counted

@@ -1,4 +1,4 @@
-"""Generalizability and consistency: from distances between explanations of models that predict alike or not."""
+"""Generalizability and consistency of explanations of several models, from their pairwise distances."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["mean_generalizability", "relative_consistency"]
 def mean_generalizability(
     distance: Float[Tensor, " pair"], alike: Bool[Tensor, " pair"], weight: Float[Tensor, " pair"]
 ) -> float:
-    r"""Give MeGe: how near to each other the explanations of models are that predict alike.
+    r"""Return MeGe: how close the explanations of models with equal predictions are.
 
     .. math:: MeGe = 1 / (1 + \bar\delta_=)
 
     Args:
-        distance: between two explanations of one sample.
-        alike: true where the two models predict alike.
-        weight: how often each pair counts.
+        distance: Distance between two explanations of one sample.
+        alike: True where the two models predict alike.
+        weight: Weight of each pair.
 
     Returns:
         1 for equal explanations, falling to 0 with their distance; NaN when no models predict alike.
@@ -32,25 +32,25 @@ def mean_generalizability(
         >>> mean_generalizability(torch.tensor([1.0, 3.0, 9.0]), torch.tensor([True, True, False]), torch.ones(3))
         0.3333333333333333
     """
-    share = (weight * alike).double()
-    return float(1 / (1 + (distance.double() * share).sum() / share.sum()))
+    fraction = (weight * alike).double()
+    return float(1 / (1 + (distance.double() * fraction).sum() / fraction.sum()))
 
 
 def relative_consistency(
     distance: Float[Tensor, " pair"], alike: Bool[Tensor, " pair"], weight: Float[Tensor, " pair"]
 ) -> float:
-    r"""Give ReCo: how well a threshold on the distance tells whether two models predict alike.
+    r"""Return ReCo: how well a threshold on the distance separates equal predictions from unequal ones.
 
     .. math:: ReCo = \max_\gamma\; P(\delta_= \le \gamma) + P(\delta_{\neq} > \gamma) - 1
 
     Args:
-        distance: between two explanations of one sample.
-        alike: true where the two models predict alike.
-        weight: how often each pair counts.
+        distance: Distance between two explanations of one sample.
+        alike: True where the two models predict alike.
+        weight: Weight of each pair.
 
     Returns:
-        1 when all explanations of equal predictions are nearer than those of unequal ones, 0 when distances tell
-        nothing; NaN without pairs of either kind.
+        1 when all explanations of equal predictions are nearer than those of unequal ones, 0 when distances are
+        uninformative; NaN without pairs of either kind.
 
     Reference:
         fel2022how

@@ -15,14 +15,14 @@ ROUNDING = 8
 
 
 def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Float[Tensor, "batch site"]:
-    """Number the sites from the lowest score up; tied sites share the mean of their numbers.
+    """Number the sites from the lowest score up; tied sites get the mean of their numbers.
 
     Args:
-        scores: any finite numbers.
-        mask: true at valid sites.
+        scores: Finite numbers.
+        mask: True at valid sites.
 
     Returns:
-        Ranks from 1, in double precision; those of sites that are not valid mean nothing.
+        Ranks from 1, in double precision; those of invalid sites are undefined.
 
     Example:
         >>> mean_ranks(torch.tensor([[5.0, 1.0, 5.0, 0.0]]), torch.tensor([[True, True, True, False]]))[:, :3].tolist()
@@ -32,14 +32,15 @@ def mean_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch si
     order = ordering(scores)
     ordered = scores.gather(1, order)
     places = torch.arange(1.0, scores.shape[1] + 1, dtype=torch.float64, device=scores.device).expand_as(scores)
+    # A fresh place begins a group of ties. Infinities are invalid sites, which never form a group.
     fresh = (ordered[:, 1:] != ordered[:, :-1]) | ~ordered[:, 1:].isfinite()
     if not fresh.all():
         tied = ~fresh.all(1)
-        places = places.index_put((tied,), _shared(places[tied], fresh[tied]))
+        places = places.index_put((tied,), _average_ties(places[tied], fresh[tied]))
     return torch.empty_like(scores, dtype=torch.float64).scatter_(1, order, places)
 
 
-def _shared(places: Tensor, fresh: Bool[Tensor, "batch _"]) -> Tensor:
+def _average_ties(places: Tensor, fresh: Bool[Tensor, "batch _"]) -> Tensor:
     """Average over the places of equal scores, from the first of them to the last."""
     end = torch.ones_like(fresh[:, :1])
     first = (places * torch.cat([end, fresh], 1)).cummax(1).values
@@ -54,12 +55,12 @@ def spearman(
 
     .. math:: \rho = \frac{\mathrm{cov}(r_a, r_b)}{\sigma_{r_a} \sigma_{r_b}}
 
-    A constant row has no order: beside another constant row the value is 1, beside any other 0.
+    A constant row has no order: the value of two constant rows is 1, of a constant row and any other 0.
 
     Args:
-        a: any finite numbers.
-        b: the same.
-        mask: true at valid sites; others are not ranked.
+        a: Finite numbers.
+        b: Finite numbers of the second rows.
+        mask: True at valid sites; others are not ranked.
 
     Returns:
         The correlation, in [-1, 1], in double precision.
@@ -75,7 +76,7 @@ def spearman(
         >>> spearman(a, torch.ones(1, 3), everywhere).item()
         0.0
     """
-    x, y = (centred_ranks(some, mask) for some in (a, b))
+    x, y = (centred_ranks(scores, mask) for scores in (a, b))
     size, other = x.square().sum(1), y.square().sum(1)
     constant = (size == 0) | (other == 0)
     alike = ((size == 0) & (other == 0)).double()
@@ -86,8 +87,8 @@ def centred_ranks(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch
     """Rank the sites, and subtract the mean rank, which is the same with and without ties.
 
     Args:
-        scores: any finite numbers.
-        mask: true at valid sites.
+        scores: Finite numbers.
+        mask: True at valid sites.
 
     Returns:
         Ranks around zero, in double precision; zero at sites that are not valid.
@@ -103,8 +104,8 @@ def pearson(a: Float[Tensor, "row pair"], b: Float[Tensor, "row pair"]) -> Float
     """Correlate each row of one tensor with that of another; 0 where one of them is constant.
 
     Args:
-        a: any finite numbers.
-        b: their partners, perhaps in another precision; a row that varies by no more than rounding is constant.
+        a: Finite numbers.
+        b: Paired numbers, perhaps in another precision; a row that varies by no more than rounding is constant.
 
     Returns:
         The correlations, in [-1, 1] and double precision.

@@ -1,4 +1,4 @@
-"""Curves of unequal length: how many sites each point takes, and the same curve on a common grid."""
+"""Curves of unequal length: number of sites at each point, and resampling on a common grid."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["log_counts", "resample", "step_counts"]
 def step_counts(
     total: Int[Tensor, " batch"], step: int | None, points: int
 ) -> tuple[Int[Tensor, "batch point"], Int[Tensor, " batch"]]:
-    """Count up from nothing to the total of each sample.
+    """Count up from zero to the total of each sample.
 
     Args:
-        total: of each sample, at least 1.
-        step: by how much to count; None for `points` nearly equal steps, or steps of 1 where the total is smaller.
-        points: steps of each sample when there is no `step`.
+        total: Number of sites of each sample, at least 1.
+        step: Increment; None for `points` nearly equal steps, or steps of 1 where the total is smaller.
+        points: Number of steps of each sample when there is no `step`.
 
     Returns:
         The counts, the first 0; rows of fewer steps stay at their total. And the steps of each sample.
@@ -40,8 +40,8 @@ def log_counts(most: Int[Tensor, " batch"], points: int) -> Int[Tensor, "batch p
     """Space counts evenly on a logarithmic axis, from 1 to the most of each sample.
 
     Args:
-        most: of each sample, at least 1.
-        points: counts of each sample; they repeat where there are fewer whole numbers.
+        most: Largest count of each sample, at least 1.
+        points: Number of counts of each sample; they repeat where there are fewer whole numbers.
 
     Returns:
         The counts, ascending.
@@ -50,19 +50,19 @@ def log_counts(most: Int[Tensor, " batch"], points: int) -> Int[Tensor, "batch p
         >>> log_counts(torch.tensor([100, 2]), 3).tolist()
         [[1, 10, 100], [1, 1, 2]]
     """
-    share = torch.linspace(0, 1, points, dtype=torch.float64, device=most.device)
-    return torch.exp(most.double().log()[:, None] * share).round().long()
+    fraction = torch.linspace(0, 1, points, dtype=torch.float64, device=most.device)
+    return torch.exp(most.double().log()[:, None] * fraction).round().long()
 
 
 def resample(
     place: Float[Tensor, "batch knot"], values: Float[Tensor, "batch knot"], points: int
 ) -> Float[Tensor, "batch point"]:
-    """Read curves off at equal distances, between the first and the last knot of each.
+    """Interpolate curves at equal distances between the first and the last knot of each.
 
     Args:
-        place: where the knots lie, ascending; the last may repeat.
-        values: the curves at the knots, linear in between.
-        points: equal distances to cut each curve into.
+        place: Positions of the knots, ascending; the last may repeat.
+        values: Values of the curves at the knots, linear in between.
+        points: Number of equal intervals of each curve.
 
     Returns:
         The curves at points + 1 places.

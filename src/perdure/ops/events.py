@@ -1,4 +1,4 @@
-"""Event types: from one value per step to one value per type that occurs."""
+"""Sums over the steps of each event type."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def event_sums(
     .. math:: v_k = \sum_{t : e_t = k} a_t
 
     Args:
-        steps: one value per step.
-        event: the type of each step, from 0; negative for a step without a type.
-        types: the number of types.
-        mask: true at valid steps; others are not counted.
+        steps: Value of each step.
+        event: Type of each step, from 0; negative for a step without a type.
+        types: Number of types.
+        mask: True at valid steps; others are not counted.
 
     Returns:
         One value per type, zero for a type that does not occur.
@@ -44,12 +44,12 @@ def event_counts(
     """Count the valid steps of each event type.
 
     Args:
-        event: the type of each step, from 0; negative for a step without a type.
-        types: the number of types.
-        mask: true at valid steps.
+        event: Type of each step, from 0; negative for a step without a type.
+        types: Number of types.
+        mask: True at valid steps.
 
     Returns:
-        Whole numbers.
+        Number of steps of each type.
 
     Example:
         >>> event_counts(torch.tensor([[2, 0, 2, -1]]), 3, torch.ones(1, 4, dtype=torch.bool)).tolist()

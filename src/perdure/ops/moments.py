@@ -1,4 +1,4 @@
-"""Mean and deviation of many activations, merged batch by batch."""
+"""Mean and standard deviation of many activations, merged batch by batch."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["Moments", "merge_moments", "moments_of"]
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What is known of the values at some sites.
+    """Mean and spread of the values at each site.
 
     Args:
-        count: values seen at each site.
-        mean: their mean.
-        square: the sum of their squared distances from the mean.
-        nonzero: how many were not zero.
+        count: Number of values at each site.
+        mean: Mean of the values.
+        square: Sum of squared distances from the mean.
+        nonzero: Number of values other than zero.
     """
 
     count: int
@@ -28,30 +28,30 @@ class Moments:
     nonzero: Float[Tensor, "*site"]
 
     @property
-    def deviation(self) -> Float[Tensor, "*site"]:
-        """The standard deviation, with one degree of freedom taken off."""
+    def std(self) -> Float[Tensor, "*site"]:
+        """The standard deviation, with one degree of freedom removed."""
         return (self.square / (self.count - 1)).sqrt()
 
     @property
     def active(self) -> Float[Tensor, "*site"]:
-        """The share of values that were not zero."""
+        """The fraction of values that were not zero."""
         return self.nonzero / self.count
 
 
 def moments_of(x: Float[Tensor, "batch *site"], valid: Bool[Tensor, "batch *site"] | None = None) -> Moments:
-    """Take the moments of a batch, in double precision.
+    """Compute the moments of a batch, in double precision.
 
     Args:
-        x: values; images keep a mean for every channel and position, series one for every feature, over all steps.
-        valid: true at values that are no padding, for series; None when all are.
+        x: Values; images keep a mean for every channel and position, series one for every feature, over all steps.
+        valid: True at values that are no padding, for series; None when all are.
 
     Returns:
         The moments: (feature,) for series, the shape of a sample for all else.
 
     Example:
         >>> import torch
-        >>> found = moments_of(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([[[True], [True], [False]]]))
-        >>> found.mean.item(), round(found.deviation.item(), 4)
+        >>> result = moments_of(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([[[True], [True], [False]]]))
+        >>> result.mean.item(), round(result.std.item(), 4)
         (2.0, 1.4142)
     """
     values = x.double()
@@ -65,7 +65,7 @@ def merge_moments(parts: list[Moments]) -> Moments:
     """Merge the moments of several batches; the result does not depend on how the samples were cut, up to rounding.
 
     Args:
-        parts: of one shape.
+        parts: Moments of equal shape.
 
     Returns:
         The moments of all values.
@@ -77,13 +77,13 @@ def merge_moments(parts: list[Moments]) -> Moments:
         >>> import torch
         >>> x = torch.tensor([[0.0], [3.0], [0.0], [3.0], [3.0], [0.0], [0.0], [3.0], [0.0]])
         >>> both = merge_moments([moments_of(x[:2]), moments_of(x[2:])])
-        >>> round(both.mean.item(), 6), round(both.deviation.item() ** 2, 6)
+        >>> round(both.mean.item(), 6), round(both.std.item() ** 2, 6)
         (1.333333, 2.5)
     """
-    return reduce(_merged, parts)
+    return reduce(_merge, parts)
 
 
-def _merged(a: Moments, b: Moments) -> Moments:
+def _merge(a: Moments, b: Moments) -> Moments:
     count = a.count + b.count
     shift = b.mean - a.mean
     mean = a.mean + shift * (b.count / count)

@@ -1,4 +1,4 @@
-"""The weights of a network as one point: take them off, join them, measure between them."""
+"""Weights of a model as a point: copy, flatten, interpolate, compare and redraw them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ __all__ = [
 ]
 
 Params = dict[str, Tensor]
-"""Weights by name, for `torch.func.functional_call`; what is estimated rather than learned stays in the model."""
+"""Weights by name, for `torch.func.functional_call`; running statistics stay in the model."""
 
 Redraw = Literal["matched", "published"]
-"""How parameters are drawn anew."""
+"""Distribution that parameters are redrawn from."""
 
-DEVIATION = 0.05
+STANDARD_DEVIATION = 0.05
 """Standard deviation of a published linear layer's weights."""
 
 
@@ -39,7 +39,7 @@ def params_of(model: nn.Module) -> Params:
     """Copy the learned weights of a model.
 
     Args:
-        model: any module; its running statistics are no weights.
+        model: Module; its running statistics are no weights.
 
     Returns:
         Weights without a graph, in the order of `named_parameters`.
@@ -55,7 +55,7 @@ def flatten(params: Params) -> Float[Tensor, " weight"]:
     """Join all weights into one vector.
 
     Args:
-        params: weights on one device.
+        params: Weights on one device.
 
     Returns:
         The values, name by name.
@@ -67,14 +67,14 @@ def unflatten(vector: Float[Tensor, " weight"], like: Params) -> Params:
     """Cut a vector into weights: the inverse of `flatten`.
 
     Args:
-        vector: the values.
-        like: gives names, shapes and dtypes.
+        vector: Values.
+        like: Weights that define names, shapes and dtypes.
 
     Returns:
         Weights that share no memory with `like`.
 
     Raises:
-        ShapeError: when the vector is too short or too long.
+        ShapeError: When the vector is too short or too long.
 
     Example:
         >>> unflatten(torch.tensor([1.0, 2.0, 3.0]), {"a": torch.zeros(2), "b": torch.zeros(1, 1)})
@@ -88,18 +88,18 @@ def unflatten(vector: Float[Tensor, " weight"], like: Params) -> Params:
 
 
 def interpolate(first: Params, second: Params, t: float) -> Params:
-    """Go a share of the straight way from one point to another; both ends are met exactly.
+    """Interpolate linearly between two points; both ends are exact.
 
     Args:
-        first: where t is 0.
-        second: where t is 1.
-        t: the share.
+        first: Weights at t = 0.
+        second: Weights at t = 1.
+        t: Position between them, from 0 to 1.
 
     Returns:
         Weights (1 - t) first + t second.
 
     Raises:
-        ShapeError: when the two do not fit.
+        ShapeError: When the two do not fit.
 
     Example:
         >>> interpolate({"w": torch.tensor([1.0])}, {"w": torch.tensor([3.0])}, 0.25)["w"].item()
@@ -113,32 +113,33 @@ def difference(first: Params, second: Params) -> Float[Tensor, " weight"]:
     """Subtract one point from another, in double precision.
 
     Args:
-        first: where the difference starts.
-        second: where it ends.
+        first: Start of the difference.
+        second: End of the difference.
 
     Returns:
         The vector from first to second.
 
     Raises:
-        ShapeError: when the two do not fit.
+        ShapeError: When the two do not fit.
     """
     check_alike(first, second)
     return flatten({name: second[name].double() - weight.double() for name, weight in first.items()})
 
 
 def distance(first: Params, second: Params, order: float = 2.0) -> float:
-    """Measure how far two points are apart.
+    """Measure the distance of two points.
 
     Args:
-        first: a point.
-        second: another.
-        order: of the norm: 2 for the Euclidean distance, 1 for the sum, infinity for the largest change of a weight.
+        first: Weights of one model.
+        second: Weights of another model.
+        order: Order of the norm: 2 for the Euclidean distance, 1 for the sum, infinity for the largest change of a
+            weight.
 
     Returns:
         The norm of the difference.
 
     Raises:
-        ShapeError: when the two do not fit.
+        ShapeError: When the two do not fit.
 
     Example:
         >>> distance({"a": torch.tensor([0.0, 3.0])}, {"a": torch.tensor([4.0, 0.0])})
@@ -151,11 +152,11 @@ def check_alike(first: Params, second: Params) -> None:
     """Check that two points have the same names and shapes.
 
     Args:
-        first: a point.
-        second: another.
+        first: Weights of one model.
+        second: Weights of another model.
 
     Raises:
-        ShapeError: otherwise.
+        ShapeError: Otherwise.
     """
     shapes = [{name: tuple(weight.shape) for name, weight in params.items()} for params in (first, second)]
     if shapes[0] != shapes[1]:
@@ -168,19 +169,19 @@ def check_alike(first: Params, second: Params) -> None:
 def group_into_stages(model: nn.Module, how: Redraw, count: int | None = None) -> list[list[tuple[str, nn.Parameter]]]:
     """Group the parameters of a model by the module that owns them, the last defined module first.
 
-    Parameters are found by name, so that those of cells with parameters of their own are among them, and shared
-    ones appear once.
+    Parameters are found by name, so that those of cells without a submodule are included, and shared ones appear
+    once.
 
     Args:
-        model: the model.
-        how: "published" leaves only convolutions of images and linear layers.
-        count: at most so many stages; neighbours are put together. None for one per module.
+        model: Model.
+        how: Distribution; "published" keeps only convolutions of images and linear layers.
+        count: Maximum number of stages; neighbours are merged. None for one stage per module.
 
     Returns:
         For each stage the names and parameters.
 
     Raises:
-        UnsupportedError: when there is nothing to redraw.
+        UnsupportedError: When there is nothing to redraw.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
@@ -206,22 +207,23 @@ def group_into_stages(model: nn.Module, how: Redraw, count: int | None = None) -
 
 
 def redraw(parameter: nn.Parameter, how: Redraw, generator: torch.Generator) -> None:
-    """Draw a parameter anew, in place; it belongs to a copy that the caller made.
+    """Redraw a parameter in place; it belongs to a copy that the caller made.
 
     Args:
-        parameter: to be replaced.
-        how: "matched" draws from a normal distribution: matrices and kernels around zero with their root mean
-            square, vectors such as biases and gains with their mean and deviation, so that what is constant there
-            stays. "published" draws kernels as Glorot, matrices with deviation 0.05, and sets biases to zero.
-        generator: the stream, on the CPU, so that the draw is the same on any device.
+        parameter: Parameter to redraw.
+        how: Distribution: "matched" draws from a normal distribution: matrices and kernels around zero with their
+            root mean square, vectors such as biases and gains with their mean and standard deviation, so that what is
+            constant there stays. "published" draws kernels as Glorot, matrices with standard deviation 0.05, and sets
+            biases to zero.
+        generator: Random stream, on the CPU, so that the draw is the same on any device.
     """
     old = parameter.detach()
-    new = _published(old, generator) if how == "published" else _matched(old, generator)
+    new = _draw_published(old, generator) if how == "published" else _draw_matched(old, generator)
     with torch.no_grad():
         parameter.copy_(new)
 
 
-def _matched(old: Tensor, generator: torch.Generator) -> Tensor:
+def _draw_matched(old: Tensor, generator: torch.Generator) -> Tensor:
     wide = old.double().cpu()
     noise = torch.randn(old.shape, generator=generator, dtype=torch.float64)
     if old.ndim > 1:
@@ -229,8 +231,8 @@ def _matched(old: Tensor, generator: torch.Generator) -> Tensor:
     return wide.mean() + noise * wide.std(correction=0)
 
 
-def _published(old: Tensor, generator: torch.Generator) -> Tensor:
+def _draw_published(old: Tensor, generator: torch.Generator) -> Tensor:
     new = torch.zeros(old.shape, dtype=torch.float64)
     if old.ndim > 2:
         return nn.init.xavier_uniform_(new, generator=generator)
-    return nn.init.normal_(new, std=DEVIATION, generator=generator) if old.ndim == 2 else new
+    return nn.init.normal_(new, std=STANDARD_DEVIATION, generator=generator) if old.ndim == 2 else new

@@ -10,12 +10,12 @@ __all__ = ["occlude", "renumber_changes", "replace_first", "tile_index", "window
 
 
 def window_count(size: Tensor | int, window: int, stride: int) -> Tensor:
-    """Count the windows that it takes to reach the end of an axis; the last may stick out.
+    """Count the windows that cover an axis; the last may extend past its end.
 
     Args:
-        size: sites of the axis.
-        window: sites in a window.
-        stride: sites from one window to the next.
+        size: Number of sites of the axis.
+        window: Number of sites in a window.
+        stride: Sites from one window to the next.
 
     Returns:
         The count, one where the window is as large as the axis or larger.
@@ -32,9 +32,9 @@ def window_cover(size: int, window: int, stride: int) -> Bool[Tensor, "window si
     """Mark the sites of each window along an axis.
 
     Args:
-        size: sites of the axis.
-        window: sites in a window.
-        stride: sites from one window to the next, at most `window`.
+        size: Number of sites of the axis.
+        window: Number of sites in a window.
+        stride: Sites from one window to the next, at most `window`.
 
     Returns:
         True where a window covers a site; every site is covered.
@@ -51,12 +51,12 @@ def window_cover(size: int, window: int, stride: int) -> Bool[Tensor, "window si
 def occlude(
     x: Float[Tensor, "batch *site"], baseline: Float[Tensor, "batch *site"], covers: list[Bool[Tensor, "copies _"]]
 ) -> Float[Tensor, "copies batch *site"]:
-    """Make copies of the inputs, each with one window at the baseline.
+    """Copy the inputs, each with one window at the baseline.
 
     Args:
-        x: the inputs.
-        baseline: shaped like x.
-        covers: for each site axis the sites of each copy's window; the window is their product.
+        x: Inputs.
+        baseline: Baseline, shaped like x.
+        covers: Sites of each copy's window along each site axis; the window is their product.
 
     Returns:
         The copies.
@@ -80,13 +80,13 @@ def replace_first(
     rank: Int[Tensor, "batch *site"],
     counts: Int[Tensor, "*copies batch"],
 ) -> Float[Tensor, "*copies batch *site"]:
-    """Make copies on the way from one input to another, the sites of lowest rank taken first.
+    """Copy inputs between two ends: sites of lowest rank are replaced first.
 
     Args:
-        start: the inputs before.
-        end: the inputs after, shaped like start.
-        rank: the place of each site in the order; an axis of size 1 stands for all sites along it.
-        counts: how many places each copy has taken from `end`.
+        start: Inputs before.
+        end: Inputs after, shaped like start.
+        rank: Place of each site in the order; an axis of size 1 applies to all sites along it.
+        counts: Number of places that each copy takes from `end`.
 
     Returns:
         The copies.
@@ -108,10 +108,10 @@ def renumber_changes(
     """Number only the places where two inputs differ, so that equal counts of a sample mean equal copies.
 
     Args:
-        start: the inputs before.
-        end: the inputs after, shaped like start.
-        rank: the place of each site in the order, as in `replace_first`.
-        counts: how many places each copy has taken from `end`.
+        start: Inputs before.
+        end: Inputs after, shaped like start.
+        rank: Place of each site in the order, as in `replace_first`.
+        counts: Number of places that each copy takes from `end`.
 
     Returns:
         Rank and counts of the same copies, as if places without a difference took no number.
@@ -133,8 +133,8 @@ def tile_index(sizes: tuple[int, ...], window: int) -> Int[Tensor, "*position"]:
     """Number the tiles that cover the positions side by side; the last along an axis may be cut off.
 
     Args:
-        sizes: positions along each axis.
-        window: positions along each side of a tile.
+        sizes: Positions along each axis.
+        window: Positions along each side of a tile.
 
     Returns:
         The tile of each position, row by row.

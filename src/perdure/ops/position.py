@@ -1,4 +1,4 @@
-"""Positions: the steps of a series, the tokens of a text, the pixels of an image, with all numbers that stand there."""
+"""Positions: the steps of a series, the tokens of a text, the pixels of an image, with all their numbers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from perdure.core.errors import ShapeError
 __all__ = ["Granularity", "position_shape", "shared_axis", "to_positions", "to_sites", "valid_positions"]
 
 Granularity = Literal["position", "element"]
-"""Whether the numbers of one position are taken together or each by itself."""
+"""Whether the numbers of one position are taken together or separately."""
 
 
 def shared_axis(x: Float[Tensor, "batch *site"]) -> int | None:
     """Find the axis along which numbers share a position.
 
     Args:
-        x: a table (batch, feature), series (batch, time, feature) or images (batch, channel, row, column).
+        x: Table (batch, feature), series (batch, time, feature) or images (batch, channel, row, column).
 
     Returns:
-        2 for series, 1 for images, None for a table, where each feature is a position of its own.
+        2 for series, 1 for images, None for a table, where each feature is a separate position.
 
     Raises:
-        ShapeError: for any other rank.
+        ShapeError: For any other rank.
     """
     if x.ndim not in (2, 3, 4):
         raise ShapeError(
@@ -36,10 +36,10 @@ def shared_axis(x: Float[Tensor, "batch *site"]) -> int | None:
 
 
 def position_shape(x: Float[Tensor, "batch *site"]) -> tuple[int, ...]:
-    """Give the shape of one number per position of a sample, so that it broadcasts over the sites.
+    """Return the shape of one number per position of a sample, so that it broadcasts over the sites.
 
     Args:
-        x: inputs.
+        x: Inputs.
 
     Returns:
         The shape of a sample, with 1 at the shared axis.
@@ -57,7 +57,7 @@ def to_positions(x: Float[Tensor, "batch *site"]) -> Float[Tensor, "batch *posit
     """Sum the numbers of each position.
 
     Args:
-        x: a map.
+        x: Attribution map.
 
     Returns:
         (batch, time) for series, (batch, row, column) for images, the same for a table.
@@ -72,11 +72,11 @@ def to_positions(x: Float[Tensor, "batch *site"]) -> Float[Tensor, "batch *posit
 
 
 def to_sites(positions: Tensor, x: Float[Tensor, "batch *site"]) -> Tensor:
-    """Repeat what belongs to a position for all numbers that stand there.
+    """Repeat the value of a position for all its numbers.
 
     Args:
         positions: (*leading, batch, *position), as `to_positions` gives.
-        x: gives the shape of the sites.
+        x: Tensor that gives the shape of the sites.
 
     Returns:
         Shaped like x, with the leading axes before.
@@ -94,10 +94,10 @@ def to_sites(positions: Tensor, x: Float[Tensor, "batch *site"]) -> Tensor:
 
 
 def valid_positions(valid: Bool[Tensor, "batch *site"]) -> Bool[Tensor, "batch *position"]:
-    """Tell which positions are no padding.
+    """Mark the positions that are no padding.
 
     Args:
-        valid: true at valid sites.
+        valid: True at valid sites.
 
     Returns:
         True at valid positions.

@@ -1,4 +1,4 @@
-"""Rank the sites of each sample: the top ones, average precision and area under the ROC curve."""
+"""Ranks of the sites of each sample: top sites, average precision and area under the ROC curve."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["average_precision", "descending_rank", "mark_lowest", "mark_top", "o
 def mark_top(
     scores: Float[Tensor, "batch site"], count: Int[Tensor, " batch"], mask: Bool[Tensor, "batch site"]
 ) -> Float[Tensor, "batch site"]:
-    """Mark the sites with the highest scores; ties share the last places equally.
+    """Mark the sites with the highest scores; ties divide the last places equally.
 
-    A site is in with weight 1 above the threshold, 0 below it, and with the share of places left for the
+    A site is in with weight 1 above the threshold, 0 below it, and with the fraction of places left for the
     tied sites at it: the chance to be chosen if ties were broken at random. The weights add up to `count`.
 
     Args:
-        scores: any finite numbers.
-        count: how many sites to mark in each sample, from 1 to its number of valid sites.
-        mask: true at valid sites; others are never marked.
+        scores: Finite numbers.
+        count: Number of sites to mark in each sample, from 1 to its number of valid sites.
+        mask: True at valid sites; others are never marked.
 
     Returns:
         Weights in [0, 1].
@@ -34,6 +34,7 @@ def mark_top(
     scores = scores.masked_fill(~mask, -torch.inf)
     threshold = _ascending(scores).gather(1, scores.shape[1] - count[:, None])
     above, tied = scores > threshold, scores == threshold
+    # Break ties in expectation: each tied site is among the top with the same probability.
     left = (count - above.sum(1)).to(scores.dtype)
     return above + tied * (left / tied.sum(1))[:, None]
 
@@ -46,12 +47,12 @@ def average_precision(
     .. math:: AP = \sum_k (R_k - R_{k-1}) P_k
 
     Args:
-        scores: any finite numbers.
-        truth: the sites to be found.
-        mask: true at valid sites; others are neither ranked nor counted.
+        scores: Finite numbers.
+        truth: True at the relevant sites.
+        mask: True at valid sites; others are neither ranked nor counted.
 
     Returns:
-        The area, 1 when the true sites come first, their share of the sites when all scores are tied;
+        The area: 1 when the true sites rank first, their fraction of the sites when all scores are tied;
         NaN when no valid site is true.
 
     Reference:
@@ -64,7 +65,7 @@ def average_precision(
         >>> average_precision(torch.zeros(1, 4), truth, everywhere).item()
         0.5
     """
-    hit, miss = _found(scores, truth, mask)
+    hit, miss = _count_hits(scores, truth, mask)
     precision = hit / (hit + miss).clamp_min(1)
     return ((_steps(hit) * precision).sum(1) / hit[:, -1]).to(scores.dtype)
 
@@ -72,12 +73,12 @@ def average_precision(
 def roc_area(
     scores: Float[Tensor, "batch site"], truth: Bool[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
 ) -> Float[Tensor, " batch"]:
-    """Give the chance that a true site scores above another one, a tie counting as half.
+    """Return the chance that a true site scores above another one, a tie counting as half.
 
     Args:
-        scores: any finite numbers.
-        truth: the sites to be found.
-        mask: true at valid sites; others are neither ranked nor counted.
+        scores: Finite numbers.
+        truth: True at the relevant sites.
+        mask: True at valid sites; others are neither ranked nor counted.
 
     Returns:
         The area under the ROC curve, 0.5 when all scores are tied; NaN when the valid sites are all true
@@ -91,17 +92,18 @@ def roc_area(
         >>> roc_area(torch.tensor([[4.0, 3.0, 2.0, 1.0]]), truth, everywhere).item()  # 3 of 4 pairs
         0.75
     """
-    hit, miss = _found(scores, truth, mask)
+    hit, miss = _count_hits(scores, truth, mask)
+    # Trapezoids: within a group of ties half of its true sites count as ranked above its false ones.
     middle = hit - _steps(hit) / 2
     return ((_steps(miss) * middle).sum(1) / (hit[:, -1] * miss[:, -1])).to(scores.dtype)
 
 
 def descending_rank(scores: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]) -> Int[Tensor, "batch site"]:
-    """Number the sites from the highest score down; of tied sites the one with the lower index comes first.
+    """Number the sites from the highest score down; of tied sites the one with the lower index ranks first.
 
     Args:
-        scores: any finite numbers.
-        mask: true at valid sites; others come last.
+        scores: Finite numbers.
+        mask: True at valid sites; others rank last.
 
     Returns:
         The place of each site, from 0.
@@ -123,8 +125,8 @@ def mark_lowest(keys: Float[Tensor, "*rows site"], count: Int[Tensor, "*rows"]) 
     """Mark the lowest numbers of each row: with random keys, a random subset.
 
     Args:
-        keys: numbers without ties; infinite where nothing may be marked.
-        count: how many to mark, from 1 to the number of finite ones; broadcasts over the rows.
+        keys: Numbers without ties; infinite where nothing may be marked.
+        count: Number of sites to mark, from 1 to the number of finite ones; broadcasts over the rows.
 
     Returns:
         True at the lowest.
@@ -141,7 +143,7 @@ def ordering(scores: Float[Tensor, "*rows site"]) -> Int[Tensor, "*rows site"]:
     """Order the sites from the lowest score up; on a CPU numpy sorts several times faster than torch.
 
     Args:
-        scores: any numbers; of equal ones, any may come first.
+        scores: Numbers; equal ones are in any order.
 
     Returns:
         The places of the sites in that order.
@@ -155,7 +157,7 @@ def ordering(scores: Float[Tensor, "*rows site"]) -> Int[Tensor, "*rows site"]:
     return scores.argsort(dim=-1)
 
 
-def _found(scores: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def _count_hits(scores: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Count true and other sites down the ranking; both counts move only where a group of ties ends."""
     scores = scores.masked_fill(~mask, -torch.inf)
     order = ordering(-scores)
@@ -164,6 +166,7 @@ def _found(scores: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]
     ends[:, :-1] = ranked[:, 1:] != ranked[:, :-1]
     hit = (truth & mask).gather(1, order).double().cumsum(1)
     miss = (~truth & mask).gather(1, order).double().cumsum(1)
+    # The running maximum carries each count of a group's end to the sites after it, up to the next end.
     return (hit * ends).cummax(1).values, (miss * ends).cummax(1).values
 
 

@@ -1,4 +1,4 @@
-"""Bring each sample to a common scale."""
+"""Scaling of each sample to a common range."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["divide_by_largest", "scale_to_unit"]
 def divide_by_largest(
     values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch site"]
 ) -> Float[Tensor, "batch site"]:
-    """Give the positive part of each sample as a share of its highest valid site.
+    """Return the positive part of each sample as a fraction of its highest valid site.
 
     Args:
-        values: any finite numbers.
-        mask: true at valid sites.
+        values: Finite numbers.
+        mask: True at valid sites.
 
     Returns:
         Numbers in [0, 1]; zero at sites that are not valid, and everywhere when no valid site is positive.
@@ -34,8 +34,8 @@ def scale_to_unit(values: Float[Tensor, "batch site"], mask: Bool[Tensor, "batch
     """Scale each sample linearly so that its lowest valid site is 0 and its highest 1.
 
     Args:
-        values: any finite numbers.
-        mask: true at valid sites.
+        values: Finite numbers.
+        mask: True at valid sites.
 
     Returns:
         Numbers in [0, 1]; zero at sites that are not valid, and everywhere when a sample is constant.

@@ -31,9 +31,9 @@ def causal_softmax_average(
     is left, with chunks of one step, which is exact at any. Half precision is computed in float32.
 
     Args:
-        scores: one score for each step and hop, any finite value.
-        values: what is averaged.
-        mask: true where a step is valid; a masked step is neither read nor counted.
+        scores: Score of each step and hop, any finite value.
+        values: Series that is averaged.
+        mask: True where a step is valid; a masked step is neither read nor counted.
 
     Returns:
         The averages, zero at steps that are masked or have no valid step before them. Differentiable
@@ -64,8 +64,8 @@ def scan_forward(
     Letters: b batch, k chunk, c step in chunk, r hop, n feature.
 
     Args:
-        scores: one score for each step and hop; minus infinity at a masked step.
-        values: what is averaged, in the same precision.
+        scores: Score of each step and hop; minus infinity at a masked step.
+        values: Series that is averaged, in the same precision.
 
     Returns:
         The averages, and what `scan_adjoint` needs.
@@ -75,6 +75,7 @@ def scan_forward(
         x, e = _chunks(values.to(dtype), chunk, 0.0), _chunks(scores.to(dtype), chunk, -torch.inf)
         keys, decay = _keys(e)  # b k c r, b k r
         normaliser = _normaliser(keys, decay)
+        # A vanished normaliser lost its digits: recompute in double precision, then step by step, exact at any range.
         if chunk == 1 or _is_safe(normaliser, e):
             break
     queries = torch.where(normaliser >= _safe(dtype), 1.0 / (normaliser * hops), 0.0)
@@ -86,20 +87,20 @@ def scan_forward(
 def scan_adjoint(
     grad: Float[Tensor, "batch time feature"], saved: tuple[Tensor, ...], needs: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Pull the gradient of the averages back, in buffers of its own.
+    """Backpropagate the gradient of the averages, in separate buffers.
 
     Args:
-        grad: gradient of the averages.
-        saved: of `scan_forward`.
-        needs: whether the gradients of scores and of values are asked for.
+        grad: Gradient of the averages.
+        saved: Tensors that `scan_forward` saved.
+        needs: Whether the gradients of scores and of values are needed.
 
     Returns:
-        Gradients of scores and values, None where not asked for.
+        Gradients of scores and values, None where not needed.
     """
     x, keys, queries, decay, _ = saved
     steps, chunk = grad.shape[1], keys.shape[2]
     g = _chunks(grad.to(x.dtype), chunk, 0.0)
-    later = _later(queries, g, decay)  # gradient of each chunk's own sum, b k r n
+    later = _later(queries, g, decay)  # gradient of each chunk's sum, b k r n
     grad_scores = grad_values = None
     if needs[0]:
         grad_scores = _steps(_pulled_scores(g, saved, later), steps).to(grad.dtype)
@@ -126,7 +127,7 @@ class _CausalSoftmaxAverage(torch.autograd.Function):
 
 
 def _pulled_scores(g: Tensor, saved: tuple[Tensor, ...], later: Tensor) -> Tensor:
-    """Give the gradient of the scores, with time unfolded."""
+    """Return the gradient of the scores, with time unfolded."""
     x, keys, queries, decay, state = saved
     chunk, hops = keys.shape[2:]
     pairs = (g @ x.mT).tril_()  # gradient of the weight of step i at step t
@@ -143,7 +144,7 @@ def _pulled_scores(g: Tensor, saved: tuple[Tensor, ...], later: Tensor) -> Tenso
 
 
 def _weights(queries: Tensor, keys: Tensor) -> Tensor:
-    """Give the weight of each step of a chunk for each later one; cheaper to multiply again than to keep."""
+    """Return the weight of each step of a chunk for each later one; cheaper to multiply again than to keep."""
     return (queries @ keys.mT).tril_()  # b k c c
 
 
@@ -165,7 +166,7 @@ def _steps(x: Tensor, steps: int) -> Tensor:
 
 
 def _even(steps: int) -> int:
-    """Give a chunk length up to `CHUNK`: one that divides the steps, or else leaves the last chunk nearly full."""
+    """Return a chunk length up to `CHUNK`: one that divides the steps, or else leaves the last chunk nearly full."""
     divisors = (chunk for chunk in range(CHUNK, CHUNK // 2, -1) if steps % chunk == 0)
     return next(divisors, -(-steps // -(-steps // CHUNK)))
 
@@ -187,12 +188,12 @@ def _keys(scores: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _safe(dtype: torch.dtype) -> float:
-    """Give the smallest normaliser that a chunk may have: what is lost below is under 1e-18 of the result."""
+    """Return the smallest normaliser that a chunk may have: what is lost below is under 1e-18 of the result."""
     return torch.finfo(dtype).tiny * 1e18
 
 
 def _is_safe(normaliser: Tensor, scores: Tensor) -> bool:
-    """Tell whether no valid step lost its normaliser beside a later, larger score of its chunk."""
+    """Return whether no valid step lost its normaliser because of a later, larger score in its chunk."""
     least = _safe(scores.dtype)
     return bool(normaliser.amin() >= least) or bool(((normaliser >= least) | (scores == -torch.inf)).all())
 

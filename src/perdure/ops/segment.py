@@ -1,4 +1,4 @@
-"""Sums and softmax over segments: groups of rows, whatever their number and sizes."""
+"""Segments of rows and groups of sites: sums and softmax over segments, numbering and dividing groups."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def segment_sum(
     """Add up the rows of each segment.
 
     Args:
-        values: of the rows.
-        segment: the number of the segment of each row.
-        count: how many segments there are; those without a row give zero.
+        values: Values of the rows.
+        segment: Number of the segment of each row.
+        count: Number of segments; those without a row give zero.
 
     Returns:
         The sums.
@@ -35,12 +35,12 @@ def segment_sum(
 
 
 def segment_softmax(scores: Float[Tensor, " row"], segment: Int[Tensor, " row"], count: int) -> Float[Tensor, " row"]:
-    """Take the softmax over the rows of each segment, in time and memory that follow the rows alone.
+    """Take the softmax over the rows of each segment, in time and memory linear in the number of rows.
 
     Args:
-        scores: of the rows.
-        segment: the number of the segment of each row.
-        count: how many segments there are.
+        scores: Scores of the rows.
+        segment: Number of the segment of each row.
+        count: Number of segments.
 
     Returns:
         Weights that sum to one over each segment.
@@ -51,8 +51,9 @@ def segment_softmax(scores: Float[Tensor, " row"], segment: Int[Tensor, " row"],
         [0.5, 1.0, 0.5, 1.0]
     """
     top = scores.new_zeros(count).scatter_reduce(0, segment, scores.detach(), "amax", include_self=False)
-    shares = (scores - top[segment]).exp()
-    return shares / segment_sum(shares, segment, count)[segment]
+    # Subtract the maximum of the segment, so that the exponentials cannot overflow.
+    fractions = (scores - top[segment]).exp()
+    return fractions / segment_sum(fractions, segment, count)[segment]
 
 
 def number_groups(
@@ -61,8 +62,8 @@ def number_groups(
     """Number the groups of the sites of a sample.
 
     Args:
-        x: gives the shape.
-        window: positions of a group along each axis of positions; None for single steps of a series and features of
+        x: Tensor that gives the shape.
+        window: Positions of a group along each axis of positions; None for single steps of a series and features of
             a table, and for an eighth of the longer side of an image.
         granularity: "position" for groups with all numbers of their positions, "element" for one group for each
             feature or channel.
@@ -90,14 +91,14 @@ def number_groups(
 
 
 def divide_evenly(values: Float[Tensor, "batch *site"], groups: Int[Tensor, "1 *site"]) -> Float[Tensor, "batch *site"]:
-    """Share the value of each group among its sites, so that the map sums to the sum over groups.
+    """Divide the value of each group equally among its sites, so that the map sums to the sum over groups.
 
     Args:
-        values: the value of its group at each site.
-        groups: as `number_groups` numbers them.
+        values: Value of its group at each site.
+        groups: Group numbers of `number_groups`.
 
     Returns:
-        The shares.
+        The divided values.
 
     Example:
         >>> divide_evenly(torch.tensor([[6.0, 6.0, 5.0]]), torch.tensor([[0, 0, 1]])).tolist()

@@ -1,4 +1,4 @@
-"""Sequences of unequal length: lengths, masks and what lies at the end."""
+"""Sequences of unequal length: lengths, masks and last steps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def length_mask(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "bat
     """Mark the valid steps.
 
     Args:
-        lengths: valid steps of each sample.
-        steps: the number of steps including padding.
+        lengths: Valid steps of each sample.
+        steps: Number of steps including padding.
 
     Returns:
         True at valid steps.
@@ -30,7 +30,7 @@ def lengths_of(mask: Bool[Tensor, "batch time"] | None) -> Int[Tensor, " batch"]
     """Count the valid steps.
 
     Args:
-        mask: true at valid steps; None when all are.
+        mask: True at valid steps; None when all are.
 
     Returns:
         Valid steps of each sample, or None without a mask.
@@ -39,11 +39,11 @@ def lengths_of(mask: Bool[Tensor, "batch time"] | None) -> Int[Tensor, " batch"]
 
 
 def mask_of(lengths: Int[Tensor, " batch"], steps: int) -> Bool[Tensor, "batch time"] | None:
-    """Mark the valid steps where there are others, the inverse of `lengths_of`.
+    """Mark the valid steps if any step is padding: the inverse of `lengths_of`.
 
     Args:
-        lengths: valid steps of each sample.
-        steps: the number of steps including padding.
+        lengths: Valid steps of each sample.
+        steps: Number of steps including padding.
 
     Returns:
         True at valid steps; None when all are.
@@ -61,8 +61,8 @@ def last_valid(
     """Take the last valid step of each sample.
 
     Args:
-        x: a series.
-        mask: true at valid steps; None when all are.
+        x: Series.
+        mask: True at valid steps; None when all are.
 
     Returns:
         One step per sample.
@@ -80,14 +80,14 @@ def last_valid(
 def reverse_valid(
     x: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None
 ) -> Float[Tensor, "batch time feature"]:
-    """Turn the valid steps of each sample round; padded steps stay at the end.
+    """Reverse the valid steps of each sample; padded steps stay at the end.
 
     Args:
-        x: a series.
-        mask: true at valid steps; None when all are.
+        x: Series.
+        mask: True at valid steps; None when all are.
 
     Returns:
-        The series backwards; twice gives the series again.
+        The reversed series; a second call restores the order.
 
     Example:
         >>> x = torch.tensor([[[1.0], [2.0], [9.0]]])
@@ -105,8 +105,8 @@ def site_mask(mask: Bool[Tensor, "batch time"] | None, x: Float[Tensor, "batch *
     """Spread a mask of steps over all sites.
 
     Args:
-        mask: true at valid steps; None when all are.
-        x: gives the shape.
+        mask: True at valid steps; None when all are.
+        x: Tensor that gives the shape.
 
     Returns:
         True at valid sites, shaped like x.

@@ -94,14 +94,14 @@ def top_similarity(count: int) -> Similarity:
     def measure(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
         return top_jaccard(a.abs(), b.abs(), mask, count)
 
-    return Similarity(f"top-{count} Jaccard", measure, _prepared(weights, overlap))
+    return Similarity(f"top-{count} Jaccard", measure, _compare_prepared(weights, overlap))
 
 
 def as_similarity(measure: Measure) -> Similarity:
     """Return a measure as a similarity.
 
     Args:
-        measure: A similarity, one of the functions behind `SIMILARITIES`, or any other function of two runs.
+        measure: Similarity, one of the functions behind `SIMILARITIES`, or any other function of two runs.
 
     Returns:
         The similarity; that of an unknown function compares pair by pair.
@@ -113,11 +113,11 @@ def as_similarity(measure: Measure) -> Similarity:
 
 
 def pack_valid(mask: Bool[Tensor, "row site"], *values: Tensor) -> tuple[Tensor, ...]:
-    """Move the valid sites of each row to its front, and cut off what no row needs.
+    """Move the valid sites of each row to its front, and drop the columns that no row needs.
 
     Args:
-        mask: true at valid sites.
-        values: (..., row, site).
+        mask: True at valid sites.
+        values: Tensors of shape (..., row, site).
 
     Returns:
         The mask and the values with narrower rows.
@@ -131,45 +131,47 @@ def pack_valid(mask: Bool[Tensor, "row site"], *values: Tensor) -> tuple[Tensor,
         return mask, *values
     width = int(mask.sum(1).max())
     order = mask.byte().argsort(dim=1, descending=True, stable=True)[:, :width]
-    return mask.gather(1, order), *(one.gather(-1, order.expand(*one.shape[:-2], -1, -1)) for one in values)
+    return mask.gather(1, order), *(item.gather(-1, order.expand(*item.shape[:-2], -1, -1)) for item in values)
 
 
-def _prepared(prepare: Callable[[Tensor, Tensor], Tensor], compare: Callable[[Tensor, Tensor], Tensor]) -> AllPairs:
+def _compare_prepared(
+    prepare: Callable[[Tensor, Tensor], Tensor], compare: Callable[[Tensor, Tensor], Tensor]
+) -> AllPairs:
     """Prepare each run once, then compare pair by pair."""
 
     def table(first: Rows, second: Rows, mask: Tensor) -> Table:
-        ours, theirs = _both(first, second, lambda rows: torch.stack([prepare(row, mask) for row in rows]))
+        ours, theirs = _prepare_both(first, second, lambda rows: torch.stack([prepare(row, mask) for row in rows]))
         return _pair_by_pair(ours, theirs, lambda a, b, _: compare(a, b), mask)
 
     return table
 
 
 def _pair_by_pair(first: Rows, second: Rows, measure: Measure, mask: Tensor) -> Table:
-    found = first.new_empty((len(first), len(second), len(mask)), dtype=torch.float64)
+    result = first.new_empty((len(first), len(second), len(mask)), dtype=torch.float64)
     for i, j in product(range(len(first)), range(len(second))):
-        found[i, j] = found[j, i] if j < i else measure(first[i], second[j], mask)
-    return found
+        result[i, j] = result[j, i] if j < i else measure(first[i], second[j], mask)
+    return result
 
 
 def _spearman(first: Rows, second: Rows, mask: Tensor) -> Table:
-    ours, theirs = _both(first, second, lambda rows: torch.stack([centred_ranks(row, mask) for row in rows]))
-    return _normalised(_products(ours, theirs), *(rows.square().sum(2) for rows in (ours, theirs)))
+    ours, theirs = _prepare_both(first, second, lambda rows: torch.stack([centred_ranks(row, mask) for row in rows]))
+    return _normalise(_products(ours, theirs), *(rows.square().sum(2) for rows in (ours, theirs)))
 
 
 def _cosine(first: Rows, second: Rows, mask: Tensor) -> Table:
-    ours, theirs = _both(first, second, lambda rows: torch.stack([unit_rows(row, mask) for row in rows]))
-    return _normalised(_products(ours, theirs), *(rows.any(2).double() for rows in (ours, theirs)))
+    ours, theirs = _prepare_both(first, second, lambda rows: torch.stack([unit_rows(row, mask) for row in rows]))
+    return _normalise(_products(ours, theirs), *(rows.any(2).double() for rows in (ours, theirs)))
 
 
 def _jensen_shannon(first: Rows, second: Rows, mask: Tensor) -> Table:
     """Subtract the mean entropy from that of the mean: one logarithm for a site of two runs."""
-    ours, theirs = _both(first, second, lambda rows: torch.stack([distribution(row, mask) for row in rows]))
-    size, other = _both(ours, theirs, _information)
-    found = ours.new_empty((len(ours), len(theirs), len(mask)))
+    ours, theirs = _prepare_both(first, second, lambda rows: torch.stack([distribution(row, mask) for row in rows]))
+    size, other = _prepare_both(ours, theirs, _information)
+    result = ours.new_empty((len(ours), len(theirs), len(mask)))
     for i, row in enumerate(ours):
         gained = (size[i] + other[i:]) / 2 - _information((row + theirs[i:]) / 2)
-        found[i, i:] = found[i:, i] = gained.clamp(0.0, 1.0)
-    return found
+        result[i, i:] = result[i:, i] = gained.clamp(0.0, 1.0)
+    return result
 
 
 def _information(rows: Rows) -> Float[Tensor, "run row"]:
@@ -180,15 +182,15 @@ def _signs(first: Rows, second: Rows, mask: Tensor) -> Table:
     def kinds(rows: Rows) -> Tensor:
         return torch.cat([((rows.sign() == sign) & mask).float() for sign in (-1, 0, 1)], 2)
 
-    return _products(*_both(first, second, kinds)).double() / mask.sum(1).clamp_min(1)
+    return _products(*_prepare_both(first, second, kinds)).double() / mask.sum(1).clamp_min(1)
 
 
 def _kendall(first: Rows, second: Rows, mask: Tensor) -> Table:
     excess, size, other = concordance(first, second, mask)
-    return _normalised(excess.double(), size.double(), other.double())
+    return _normalise(excess.double(), size.double(), other.double())
 
 
-def _both(first: Any, second: Any, prepare: Callable[[Any], Any]) -> tuple[Any, Any]:
+def _prepare_both(first: Any, second: Any, prepare: Callable[[Any], Any]) -> tuple[Any, Any]:
     ours = prepare(first)
     return ours, ours if first is second else prepare(second)
 
@@ -197,8 +199,8 @@ def _products(ours: Rows, theirs: Rows) -> Table:
     return torch.einsum("anw,bnw->abn", ours, theirs)
 
 
-def _normalised(products: Table, size: Float[Tensor, "run row"], other: Float[Tensor, "run row"]) -> Table:
-    """Divide by both sizes; two rows of size zero are alike, one is like no other."""
+def _normalise(products: Table, size: Float[Tensor, "run row"], other: Float[Tensor, "run row"]) -> Table:
+    """Divide by both sizes; two rows of size zero have similarity 1, one and any other 0."""
     sizes = size[:, None] * other
     neither = ((size[:, None] == 0) & (other == 0)).double()
     return torch.where(sizes == 0, neither, products / sizes.sqrt()).clamp(-1.0, 1.0)

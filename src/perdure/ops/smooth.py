@@ -1,4 +1,4 @@
-"""Gaussian smoothing along an axis, as a matrix, so that its adjoint is at hand."""
+"""Gaussian smoothing as a matrix, whose adjoint is its transpose, and smooth masks from a few cells."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from perdure.core.precision import full_precision
 __all__ = ["SmoothMask", "smooth_images", "smoothing_matrix"]
 
 TEMPERATURE = 0.05
-"""Of the smooth maximum, in units of the mask: a single full cell among a hundred empty ones keeps 1."""
+"""Temperature of the smooth maximum, in units of the mask: a single full cell among a hundred empty ones keeps 1."""
 
 FAINTEST = 0.01
-"""Where the kernel is cut off."""
+"""Value at which the kernel is truncated."""
 
 
 @cache
@@ -27,8 +27,8 @@ def smoothing_matrix(size: int, sigma: float) -> Float[Tensor, "size size"]:
     """Build the matrix that smooths an axis with a Gaussian window, reflected at both ends.
 
     Args:
-        size: sites of the axis.
-        sigma: deviation of the window in sites; it reaches two deviations to either side.
+        size: Number of sites of the axis.
+        sigma: Standard deviation of the window in sites; it extends two standard deviations to either side.
 
     Returns:
         The matrix in double precision; its rows sum to 1.
@@ -55,9 +55,9 @@ def smooth_images(
     """Smooth images over rows and columns.
 
     Args:
-        x: images.
-        sigma: deviation of the window in pixels; 0 leaves them as they are.
-        adjoint: whether to apply the transposed operation, which takes gradients back.
+        x: Images.
+        sigma: Standard deviation of the window in pixels; 0 leaves them as they are.
+        adjoint: Whether to apply the transposed operation, which takes gradients back.
 
     Returns:
         The smoothed images.
@@ -76,7 +76,7 @@ def smooth_images(
 
 @dataclass(frozen=True)
 class SmoothMask:
-    r"""A family of masks that cannot be rougher than its kernel.
+    r"""Masks from a few cells in [0, 1], no rougher than their kernel.
 
     .. math:: m(u) = \operatorname{smax}_v \; k\big((u - v) / \sigma\big) \, c(v), \quad
         k(z) = e^{-\max(0, |z| - 1)^2 / 4}, \quad
@@ -85,9 +85,9 @@ class SmoothMask:
     Unlike an average, a maximum lets a mask reach 1 and 0 with smooth flanks between them.
 
     Args:
-        size: rows and columns of the mask.
-        cells: rows and columns of its cells, at most as many.
-        sigma: width of the kernel in cells; 0 for none.
+        size: Rows and columns of the mask.
+        cells: Rows and columns of its cells, at most as many.
+        sigma: Width of the kernel in cells; 0 for none.
 
     Example:
         >>> cells = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0]).reshape(1, 5, 1)
@@ -103,7 +103,7 @@ class SmoothMask:
         """Spread cells and resize them.
 
         Args:
-            cells: values in [0, 1].
+            cells: Values in [0, 1].
 
         Returns:
             The masks.

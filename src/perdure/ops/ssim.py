@@ -24,9 +24,9 @@ def ssim(
     sample (divided by n - 1). The value is the mean over windows and channels: 1 for equal images.
 
     Args:
-        a: images.
-        b: images.
-        reach: L, the range that their values can have.
+        a: Images to compare.
+        b: Images of the same shape.
+        reach: Range L of their values.
 
     Returns:
         The similarity, in [-1, 1], in double precision.
@@ -44,7 +44,7 @@ def ssim(
     window = (min(WINDOW, a.shape[2]), min(WINDOW, a.shape[3]))
     size = window[0] * window[1]
     sample = size / max(size - 1, 1)
-    means = [avg_pool2d(some, window, stride=1) for some in (a, b, a * a, b * b, a * b)]
+    means = [avg_pool2d(image, window, stride=1) for image in (a, b, a * a, b * b, a * b)]
     mean_a, mean_b, aa, bb, ab = means
     spread = sample * (aa - mean_a**2 + bb - mean_b**2)
     common = sample * (ab - mean_a * mean_b)

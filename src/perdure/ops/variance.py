@@ -25,19 +25,19 @@ def variance_components(values: Float[Tensor, "*level"], factors: Sequence[str])
 
     .. math:: \sigma^2_A = \sum_{B \supseteq A} (-1)^{|B \setminus A|} M_B \Big/ \prod_{c \notin A} n_c
 
-    The interaction of all factors cannot be told from noise. Estimates are unbiased, so those of small components
+    The interaction of all factors cannot be separated from noise. Estimates are unbiased, so those of small components
     may be negative.
 
     Args:
-        values: one axis for each factor.
-        factors: their names.
+        values: Values with one axis for each factor.
+        factors: Name of each axis.
 
     Returns:
         The components by the names of their factors, single factors first, in squared units of the values.
 
     Raises:
-        ShapeError: when there is not one axis for each factor.
-        SettingError: when a factor has a single level.
+        ShapeError: When there is not one axis for each factor.
+        SettingError: When a factor has a single level.
 
     Reference:
         cornfield1956average
@@ -56,24 +56,24 @@ def variance_components(values: Float[Tensor, "*level"], factors: Sequence[str])
     if single:
         raise SettingError(f"there is one level of {' and '.join(single)}", "give each factor at least two levels")
     axes = range(values.ndim)
-    squares = {some: _mean_square(values.double(), some) for some in _subsets(axes) if some}
-    found = {}
-    for some in squares:
-        above = [other for other in squares if set(other) >= set(some)]
-        total = sum((-1) ** (len(other) - len(some)) * squares[other] for other in above)
-        others = prod(values.shape[axis] for axis in axes if axis not in some)
-        found[tuple(factors[axis] for axis in some)] = total / others
-    return found
+    squares = {group: _mean_square(values.double(), group) for group in _subsets(axes) if group}
+    result = {}
+    for group in squares:
+        above = [other for other in squares if set(other) >= set(group)]
+        total = sum((-1) ** (len(other) - len(group)) * squares[other] for other in above)
+        remaining = prod(values.shape[axis] for axis in axes if axis not in group)
+        result[tuple(factors[axis] for axis in group)] = total / remaining
+    return result
 
 
 def variance_fractions(components: dict[Effect, float]) -> dict[Effect, float]:
-    """Give each component's share of their sum, negative estimates counted as zero.
+    """Return each component's fraction of their sum, negative estimates counted as zero.
 
     Args:
-        components: as `variance_components` gives.
+        components: Components of `variance_components`.
 
     Returns:
-        Shares that add up to 1; all zero when nothing varies.
+        Fractions that add up to 1; all zero when nothing varies.
 
     Example:
         >>> variance_fractions({("row",): 3.0, ("column",): 1.0, ("row", "column"): -0.5})
@@ -84,14 +84,14 @@ def variance_fractions(components: dict[Effect, float]) -> dict[Effect, float]:
     return {name: value / total if total else 0.0 for name, value in kept.items()}
 
 
-def _mean_square(values: Tensor, some: tuple[int, ...]) -> float:
-    """Take the effects of the factors on these axes: means over the others, less all that fewer factors explain."""
-    rest = [axis for axis in range(values.ndim) if axis not in some]
+def _mean_square(values: Tensor, group: tuple[int, ...]) -> float:
+    """Return the mean square of an interaction: means over the other axes, less all effects of fewer factors."""
+    rest = [axis for axis in range(values.ndim) if axis not in group]
     effect = values.mean(rest, keepdim=True) if rest else values
-    for axis in some:
+    for axis in group:
         effect = effect - effect.mean(axis, keepdim=True)
     repeats = prod(values.shape[axis] for axis in rest)
-    return float(effect.square().sum()) * repeats / prod(values.shape[axis] - 1 for axis in some)
+    return float(effect.square().sum()) * repeats / prod(values.shape[axis] - 1 for axis in group)
 
 
 def _subsets(axes: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -12,7 +12,7 @@ from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import EmptyDataError
 from perdure.core.registry import METHODS
-from perdure.data._event_marks import types_in
+from perdure.data._event_marks import find_types
 from perdure.data._splits import Splits
 from perdure.engine.explain import fit_method
 from perdure.models._embed import embed_batch
@@ -59,7 +59,7 @@ def _find_constant(values: Tensor, present: Tensor) -> Tensor:
 def _warn_unseen(present: Tensor, splits: Splits, types: Sequence[str]) -> None:
     if count_types(splits) is None:
         return
-    missed = present.any(0).cpu() & ~types_in(splits.train, len(types))
+    missed = present.any(0).cpu() & ~find_types(splits.train, len(types))
     unseen = [types[k] for k in missed.nonzero()[:, 0].tolist()]
     if unseen:
         shown = ", ".join(unseen[:3]) + (", ..." if len(unseen) > 3 else "")

@@ -16,7 +16,7 @@ from perdure.core.batch import Batch, slice_batch
 from perdure.core.random import stream
 from perdure.core.registry import METHODS
 from perdure.core.spec import slug
-from perdure.data._event_marks import marked_types
+from perdure.data._event_marks import count_marked_types
 from perdure.data._splits import Splits
 from perdure.engine.explain import ExplainJob, explain, fit_method
 from perdure.engine.pool import Engine, Progress, run_pieces
@@ -169,7 +169,7 @@ def _name_events(splits: Splits) -> tuple[str, ...]:
     parts = (splits.train, splits.validation, splits.test)
     events = [part.event for part in parts if part.event is not None]
     if splits.test.event is None:
-        return splits.types if marked_types(splits) else ()
+        return splits.types if count_marked_types(splits) else ()
     return splits.types or tuple(f"type {i}" for i in range(1 + max(int(event.max()) for event in events)))
 
 

@@ -15,7 +15,7 @@ from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
 from perdure.core.errors import ShapeError, UnsupportedError, VocabularyError
-from perdure.data._event_marks import events_at
+from perdure.data._event_marks import list_events
 from perdure.ops.events import event_counts, event_sums
 from perdure.ops.sequence import site_mask
 
@@ -103,7 +103,7 @@ def pool_by_event(
 
 
 def _find_events(attribution: Attribution, batch: Batch, types: int) -> tuple[Tensor, Tensor]:
-    values, event = attribution.values, events_at(batch, types)
+    values, event = attribution.values, list_events(batch, types)
     if event is None:
         raise ShapeError(
             f"the batch has no event types: no events, and its last {types} features do not mark any",

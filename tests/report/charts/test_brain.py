@@ -8,7 +8,7 @@ from PIL import Image
 
 from perdure.core.errors import ShapeError
 from perdure.data._cortex import REGIONS
-from perdure.data._parcellation import OUTSIDE, cortical, surface
+from perdure.data._parcellation import OUTSIDE, read_cortical, read_surface
 from perdure.report.charts.brain import can_draw_brains, draw_brain_maps, draw_region_strips
 from perdure.report.charts.figure import to_png
 from perdure.report.charts.palette import LIGHT
@@ -40,16 +40,16 @@ def test_a_removal_chart_has_a_line_for_each_curve_and_bound():
 
 def test_the_surface_has_all_regions_of_its_side_and_a_cut():
     for start, side in ((0, "L"), (180, "R")):
-        found = surface(side)
+        found = read_surface(side)
         assert found.points.shape == (32492, 3)
         assert found.faces.max() == len(found.points) - 1
         assert set(found.number.tolist()) == {OUTSIDE, *range(start, start + 180)}
-    left, right = (surface(side).points[:, 0].mean() for side in "LR")
+    left, right = (read_surface(side).points[:, 0].mean() for side in "LR")
     assert left < right  # x grows to the right
 
 
 def test_the_shipped_parcellation_covers_the_cortex():
-    parcellation = cortical()
+    parcellation = read_cortical()
     assert parcellation.names == REGIONS
     assert (parcellation.number[:29696] < 180).all()  # the left comes first
     assert np.bincount(parcellation.number[parcellation.number >= 0]).min() > 0

@@ -77,7 +77,7 @@ def noise_from_moments(moments: Moments, like: Float[Tensor, "batch *site"], pla
             f"{place} has shape {tuple(like.shape[1:])}, but {tuple(moments.mean.shape)} when the method was fitted",
             "fit on samples of the same size as those that are explained",
         ) from error
-    deviation = moments.deviation.clamp_min(SMALLEST_DEVIATION)
+    deviation = moments.std.clamp_min(SMALLEST_DEVIATION)
     active = (moments.active > ACTIVE).double()
     return Noise(*(some.to(like) for some in (moments.mean, deviation, active)))
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from perdure.core.errors import DependencyError, ShapeError
 from perdure.data._cortex import REGIONS
-from perdure.data._parcellation import OUTSIDE, surface
+from perdure.data._parcellation import OUTSIDE, read_surface
 from perdure.report.charts.figure import import_for_drawing, new_figure, wrap_label
 from perdure.report.charts.heatmap import find_limits
 from perdure.report.charts.palette import LIGHT, Palette
@@ -62,7 +62,7 @@ def draw_brain_maps(
         shape = (len(times), len(REGIONS))
         raise ShapeError("the values do not match the 360 regions", f"pass arrays of shape {shape}")
     plot = _plotter()
-    mesh = surface(side)
+    mesh = read_surface(side)
     figure = new_figure(1.2 + 2.4 * len(times), 0.4 + 1.9 * len(rows), palette)
     axes = figure.subplots(len(rows), len(times), squeeze=False, subplot_kw={"projection": "3d"})
     for row, (name, values) in zip(axes, rows.items(), strict=True):
