@@ -27,6 +27,7 @@ CLEAN = (
     "src/perdure/attribution/input_x_gradient.py",
     "src/perdure/attribution/saliency.py",
     "src/perdure/core",
+    "src/perdure/data",
     "src/perdure/engine",
     "src/perdure/interop",
     "src/perdure/metrics/__init__.py",
@@ -51,6 +52,7 @@ CLEAN = (
     "src/perdure/metrics/vanishing.py",
     "src/perdure/metrics/weighted_jaccard.py",
     "src/perdure/nn",
+    "src/perdure/ops",
     "src/perdure/records",
     "src/perdure/report",
     "src/perdure/studies/__init__.py",
@@ -74,6 +76,7 @@ CLEAN = (
     "tests/core/test_check.py",
     "tests/core/test_digest.py",
     "tests/core/test_estimate.py",
+    "tests/data",
     "tests/engine",
     "tests/interop",
     "tests/metrics/test_completeness.py",
@@ -81,6 +84,7 @@ CLEAN = (
     "tests/metrics/test_pointing.py",
     "tests/metrics/test_with_truth.py",
     "tests/nn",
+    "tests/ops",
     "tests/records",
     "tests/reference/agreement_loop.py",
     "tests/reference/input_cell_attention.py",
@@ -92,6 +96,18 @@ CLEAN = (
     "tests/training",
 )
 """Files and folders without a banned word."""
+
+EXEMPT = {
+    "src/perdure/data/_images.py": {"'deviation'", "'deviations'"},
+    "src/perdure/data/cifar10.py": {"'deviation'"},
+    "src/perdure/data/image_folder.py": {"'deviation'"},
+    "src/perdure/data/_stored_arrays.py": {"'tell'"},
+    "src/perdure/data/planted_text.py": {"'said'"},
+    "tests/data/test_cifar10.py": {"'deviation'"},
+    "tests/data/test_image_folder.py": {"'deviation'"},
+    "tests/data/test_images.py": {"'deviation'", "'deviations'"},
+}
+"""Words with another meaning: the public setting `deviation`, a method of files, words of generated texts."""
 
 WORDS = {
     r"ask(s|ed|ing)?": "compute, call, request, pass",
@@ -195,7 +211,8 @@ def complaints(text: str, is_python: bool) -> list[str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_uses_the_words_of_the_field(name):
-    assert complaints((ROOT / name).read_text(encoding="utf-8"), name.endswith(".py")) == []
+    listed = complaints((ROOT / name).read_text(encoding="utf-8"), name.endswith(".py"))
+    assert [complaint for complaint in listed if complaint not in EXEMPT.get(name, ())] == []
 
 
 def test_every_clean_path_exists():
