@@ -224,14 +224,14 @@ def _warn_if_inconsistent(query: Query, lengths: Tensor | None) -> bool:
 
 
 def _explain(method: Method, query: Query) -> MethodOutput:
-    found = as_output(method.scores(query))
-    values = found.values.detach()
+    outcome = as_output(method.scores(query))
+    values = outcome.values.detach()
     if values.shape != query.x.shape:
         raise ShapeError(
             f"method '{name_of(method)}' returns {tuple(values.shape)} for inputs {tuple(query.x.shape)}",
             "let scores return one number per site",
         )
-    return MethodOutput(values.to(query.x.dtype), found.aux)
+    return MethodOutput(values.to(query.x.dtype), outcome.aux)
 
 
 def _check_values(values: Tensor, query: Query, method: Method) -> None:
@@ -245,7 +245,7 @@ def _check_values(values: Tensor, query: Query, method: Method) -> None:
             + ("; the target is finite at these samples, but not at others near them" if finite else ""),
             "choose another method, or change what the model divides by or takes the root or logarithm of"
             if finite
-            else "look at the model's outputs for these samples; overflow in the model is the usual cause",
+            else "inspect the model's outputs for these samples; overflow in the model is the usual cause",
         )
     warn_of_categories(values, query, name_of(method))
     if values.sum() == 0 and not values.any() and _ignores_input(query):
@@ -256,7 +256,7 @@ def _check_values(values: Tensor, query: Query, method: Method) -> None:
 
 
 def _ignores_input(query: Query) -> bool:
-    """Tell whether outputs stay the same under a large change of the input."""
+    """Return whether outputs stay the same under a large change of the input."""
     scale = query.x.abs().max() + 1
     return torch.equal(query.value(query.x), query.value(query.x.flip(1) + scale))
 
@@ -265,10 +265,10 @@ def _fields(method: Any) -> dict[str, Any]:
     if not dataclasses.is_dataclass(method):
         return {}
     pairs = ((f.name, getattr(method, f.name)) for f in dataclasses.fields(method) if f.compare)
-    return {name: _recorded(value) for name, value in pairs}
+    return {name: _to_record(value) for name, value in pairs}
 
 
-def _recorded(value: Any) -> Any:
+def _to_record(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return _fields(value) | {"name": name_of(value)}
     return value.to_record() if isinstance(value, Values) else value

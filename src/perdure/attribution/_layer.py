@@ -20,10 +20,10 @@ from perdure.core.query import Query, slice_query
 __all__ = ["FromLayer", "UpToLayer", "default_layer", "find_layer", "query_layer"]
 
 COMPILED = "_orig_mod."
-"""What torch.compile puts before the names of modules."""
+"""Prefix of module names under torch.compile."""
 
 DEPTH = 0.6
-"""How deep the layer lies that is taken when none is named: conv4_1 in VGG16, the third of four LSTMs."""
+"""Relative depth of the default layer: conv4_1 in VGG16, the third of four LSTMs."""
 
 BEFORE = "inputs_before_the_layer"
 """The side input of a network behind a layer that holds the inputs of the whole."""
@@ -36,7 +36,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     """Find a module by its name.
 
     Args:
-        model: that holds it.
+        model: Model that contains it.
         name: as in `model.named_modules()`, such as "features.17".
 
     Returns:
@@ -58,10 +58,10 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
 
 
 def default_layer(model: nn.Module) -> str:
-    """Name the layer to look at when the user names none: 60 % of the way through convolutions and recurrences.
+    """Return the layer to explain by default: 60 % of the way through convolutions and recurrences.
 
     Args:
-        model: with some; in one without, 60 % of the way through its linear layers, the last left out.
+        model: Model with such layers; without them, 60 % of the way through its linear layers, the last left out.
 
     Returns:
         The name of a module.
@@ -78,17 +78,17 @@ def default_layer(model: nn.Module) -> str:
     names = names or [name for name, module in named if isinstance(module, nn.Linear)][:-1]
     if not names:
         raise UnsupportedError(
-            f"{type(model).__name__} has no convolution, recurrence or hidden linear layer to look into",
+            f"{type(model).__name__} has no convolution, recurrence or hidden linear layer to explain",
             f"name one of its modules with layer=, from {', '.join(name for name, _ in named) or 'none'}",
         )
     return names[int(-(-len(names) * DEPTH // 1)) - 1]
 
 
 class UpToLayer(nn.Module):
-    """The first part of a model: it computes what a layer gives, and nothing behind it.
+    """The first part of a model: it computes the output of a layer and stops there.
 
     Args:
-        model: the whole.
+        model: The whole model.
         layer: name of the last module that runs.
 
     Example:
@@ -101,7 +101,7 @@ class UpToLayer(nn.Module):
         self.model, self.layer = model, layer
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, **side: Tensor) -> Tensor:
-        """Compute what the layer gives.
+        """Compute the output of the layer.
 
         Args:
             x: the inputs of the model.
@@ -124,17 +124,17 @@ class UpToLayer(nn.Module):
                 call_model(self.model, x, lengths, side)
             except _Reached as reached:
                 return reached.output
-        raise _unused(self.layer)
+        raise _unused_layer_error(self.layer)
 
 
 class FromLayer(nn.Module):
-    """The last part of a model: what it makes of the output of a layer.
+    """The last part of a model: it computes the outputs from the output of a layer.
 
     The outputs of the layer are replaced. Where a model reads the final state of a recurrence, that state becomes
     the replaced output of its last step, so that no information goes round it; the cell state of an LSTM stays.
 
     Args:
-        model: the whole.
+        model: The whole model.
         layer: name of the module whose outputs are replaced.
     """
 
@@ -143,7 +143,7 @@ class FromLayer(nn.Module):
         self.model, self.layer = model, layer
 
     def forward(self, z: Tensor, lengths: Tensor | None = None, **side: Tensor) -> Tensor:
-        """Go on from what the layer should have given.
+        """Run the rest of the model from a given layer output.
 
         Args:
             z: its outputs, batch first.
@@ -161,12 +161,12 @@ class FromLayer(nn.Module):
 
         def put(_module: nn.Module, _args: Any, output: Any) -> Any:
             calls.append(1)
-            return _replaced(module, output, z, self.layer)
+            return _replace(module, output, z, self.layer)
 
         with run_eagerly(), _hook(module, put):
             outputs = call_model(self.model, side.pop(BEFORE), lengths, side)
         if not calls:
-            raise _unused(self.layer)
+            raise _unused_layer_error(self.layer)
         if len(calls) > 1:
             raise UnsupportedError(
                 f"layer '{self.layer}' runs {len(calls)} times for one prediction", "name a layer that runs once"
@@ -175,14 +175,14 @@ class FromLayer(nn.Module):
 
 
 def query_layer(query: Query, layer: str) -> Query:
-    """Ask the same question about the output of a layer.
+    """Return a query about the output of a layer.
 
     Args:
-        query: about the inputs; its model is a module.
+        query: Query about the inputs; its model is a module.
         layer: name of a module.
 
     Returns:
-        A question whose `x` is what the layer gives for the inputs; its passes count with the others.
+        A query whose `x` is the output of the layer for the inputs; its passes count with the others.
 
     Raises:
         UnknownNameError: when there is no such layer.
@@ -193,15 +193,15 @@ def query_layer(query: Query, layer: str) -> Query:
             f"the model is a {type(query.model).__name__}, so its layers cannot be found",
             "pass a torch.nn.Module, or a method that needs no layer",
         )
-    some = (
+    item = (
         query if len(query.x) > 1 else slice_query(query, torch.tensor([0, 0]))
     )  # convolutions round one alone otherwise
-    query.passes.forward += len(some.x)
+    query.passes.forward += len(item.x)
     with evaluation(query.model), torch.no_grad():
-        z = call_in_batches(UpToLayer(query.model, layer), some.x, some.lengths, some.side or NO_SIDE, query.rows)
-    if len(z) != len(some.x) or not z.is_floating_point():
+        z = call_in_batches(UpToLayer(query.model, layer), item.x, item.lengths, item.side or NO_SIDE, query.rows)
+    if len(z) != len(item.x) or not z.is_floating_point():
         raise UnsupportedError(
-            f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(some.x)} samples",
+            f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(item.x)} samples",
             "name a layer whose output has one row per sample",
         )
     side = {**(query.side or NO_SIDE), BEFORE: query.x}
@@ -226,7 +226,7 @@ def _hook(module: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> Iter
         handle.remove()
 
 
-def _unused(layer: str) -> UnsupportedError:
+def _unused_layer_error(layer: str) -> UnsupportedError:
     return UnsupportedError(f"layer '{layer}' does not run when the model predicts", "name a layer that does")
 
 
@@ -235,17 +235,17 @@ def _tensor(module: nn.Module, output: Any, layer: str, steps: int = 0) -> Tenso
     if isinstance(output, Tensor):
         return output
     if isinstance(module, nn.RNNBase):
-        found = output[0]
-        if isinstance(found, PackedSequence):
-            return pad_packed_sequence(found, batch_first=True, total_length=max(steps, len(found.batch_sizes)))[0]
-        every: Tensor = found
+        result = output[0]
+        if isinstance(result, PackedSequence):
+            return pad_packed_sequence(result, batch_first=True, total_length=max(steps, len(result.batch_sizes)))[0]
+        every: Tensor = result
         return every if module.batch_first else every.transpose(0, 1)
     raise UnsupportedError(
         f"layer '{layer}' gives {type(output).__name__}, no tensor", "name a layer that gives a tensor, or a recurrence"
     )
 
 
-def _replaced(module: nn.Module, output: Any, z: Tensor, layer: str) -> Any:
+def _replace(module: nn.Module, output: Any, z: Tensor, layer: str) -> Any:
     """Put a copy of a tensor in the place of that which `_tensor` reads, as the model may write to it in place."""
     z = z.to(_tensor(module, output, layer).dtype, copy=True)
     if not isinstance(module, nn.RNNBase):
@@ -253,7 +253,7 @@ def _replaced(module: nn.Module, output: Any, z: Tensor, layer: str) -> Any:
     steps, state = output
     if isinstance(steps, PackedSequence):
         lengths = pad_packed_sequence(steps, batch_first=True)[1]
-        replaced: Any = _packed(steps, z, lengths)
+        replaced: Any = _pack(steps, z, lengths)
     else:
         lengths = torch.full((len(z),), z.shape[1])
         replaced = z if module.batch_first else z.transpose(0, 1)
@@ -262,7 +262,7 @@ def _replaced(module: nn.Module, output: Any, z: Tensor, layer: str) -> Any:
     return replaced, (final, *cell) if cell else final
 
 
-def _packed(like: PackedSequence, z: Tensor, lengths: Tensor) -> PackedSequence:
+def _pack(like: PackedSequence, z: Tensor, lengths: Tensor) -> PackedSequence:
     order = torch.arange(len(z)) if like.sorted_indices is None else like.sorted_indices
     data = pack_padded_sequence(z[order], lengths[order.cpu()], batch_first=True).data
     return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
@@ -271,5 +271,5 @@ def _packed(like: PackedSequence, z: Tensor, lengths: Tensor) -> PackedSequence:
 def _final_state(module: nn.RNNBase, hidden: Tensor, z: Tensor, lengths: Tensor) -> Tensor:
     """Let the state of the last layer be its outputs at the last step, and at the first one backwards."""
     ahead, *back = z.chunk(2, 2) if module.bidirectional else (z,)
-    last = [ahead[torch.arange(len(z)), lengths.to(z.device) - 1], *(some[:, 0] for some in back)]
+    last = [ahead[torch.arange(len(z)), lengths.to(z.device) - 1], *(item[:, 0] for item in back)]
     return torch.cat([hidden[: -len(last)], torch.stack(last)])

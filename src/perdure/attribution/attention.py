@@ -16,7 +16,7 @@ __all__ = ["Attention"]
 class Attention:
     """Give each step the attention it receives, spread evenly over its features.
 
-    A map sums to one over the valid sites of a sample. It does not depend on the target: attention says where a
+    A map sums to one over the valid sites of a sample. It does not depend on the target: attention shows where a
     model looks, not what it concludes from that. One forward pass per sample.
 
     Reference:

@@ -1,4 +1,4 @@
-"""Captum: any of its explainers of inputs as a method of this house."""
+"""Captum: any of its explainers of inputs as a method of perdure."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ BACKGROUNDS = ("GradientShap", "DeepLiftShap")
 
 @dataclass(frozen=True)
 class Captum:
-    r"""Ask an explainer of Captum, by the name of its class and with its own settings.
+    r"""Call an explainer of Captum, by the name of its class and with its own settings.
 
     .. math:: a = A(x, x'), \quad A \text{ as published by Captum for the scalar } S
 
-    What the house promises holds here too: the model is asked in evaluation mode and left as it was, every sample is
+    The guarantees of perdure hold here too: the model runs in evaluation mode and left as it was, every sample is
     cut to its valid steps and draws from its own stream, and passes are counted. An explainer that would be wrong
     without a word, such as DeepLIFT of an LSTM, is refused. Costs are those of Captum.
 
     Args:
         explainer: name of a class in `captum.attr` that explains inputs.
         settings: its arguments by Captum's names, of the class or of `attribute`; lists stand for tuples.
-        background: samples shaped like the inputs, for GradientShap and DeepLiftShap.
-        baseline: what the input is compared with where the explainer takes baselines and there is no background.
+        background: Samples shaped like the inputs, for GradientShap and DeepLiftShap.
+        baseline: Input to compare with where the explainer takes baselines and there is no background.
 
     Raises:
         UnknownNameError: when there is no such explainer of inputs.
@@ -82,7 +82,7 @@ class Captum:
             )
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
-        """Ask the explainer.
+        """Call the explainer.
 
         Args:
             query: the question; its seeds make the draws.
@@ -102,19 +102,19 @@ class Captum:
 
     def _map(self, query: Query) -> Tensor:
         cls, x = find_explainer(self.explainer), make_leaf(query.x)
-        made, asking = split_settings(cls, self.settings or {})
+        made, arguments = split_settings(cls, self.settings or {})
         if accepts(cls, "perturbations_per_eval"):
-            asking = {"perturbations_per_eval": max(1, query.rows // len(x)), **asking}
+            arguments = {"perturbations_per_eval": max(1, query.rows // len(x)), **arguments}
         if accepts(cls, "internal_batch_size"):
-            asking = {"internal_batch_size": max(query.rows, len(x)), **asking}
+            arguments = {"internal_batch_size": max(query.rows, len(x)), **arguments}
         references = self._references(query) if accepts(cls, "baselines") else None
         if references is not None:
-            asking = {"baselines": references, **asking}
+            arguments = {"baselines": references, **arguments}
         if self.explainer in DEEP_LIFT and references is not None:
             check_rows(query, 2 * max(len(x), len(references)))
         seeded = seed_libraries(int(query.seeds[0]), query.x.device)
         with explainer_context(query, self.explainer) as scalar, seeded, nan_errors(self, query):
-            values: Tensor = cls(scalar, **made).attribute(x, **asking)
+            values: Tensor = cls(scalar, **made).attribute(x, **arguments)
         values = values.detach()
         if references is not None and self.explainer in DEEP_LIFT and made.get("multiply_by_inputs", True):
             warn_if_incomplete(values, query.value(query.x), query.value(references[:, None]).mean(0))

@@ -34,7 +34,7 @@ class DeepLIFT:
     through Captum, and two more forward for the check.
 
     Args:
-        baseline: what the input is compared with.
+        baseline: Input to compare with.
 
     Raises:
         SettingError: for a value that cannot be used.

@@ -36,11 +36,11 @@ class DeepLIFTSHAP:
     references 2 r forward and 2 r backward passes per sample through Captum, and r + 1 more forward for the check.
 
     Args:
-        background: samples shaped like the inputs, two or more, such as some of those the model was trained on; None
+        background: Samples shaped like the inputs, two or more, such as some of those the model was trained on; None
             for `references` copies of the baseline with noise.
         references: copies of the baseline when there is no background.
-        noise: standard deviation of these copies, as a share of the range of the sample.
-        baseline: what these copies lie around.
+        noise: Standard deviation of these copies, as a fraction of the range of the sample.
+        baseline: Centre of these copies.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -60,7 +60,7 @@ class DeepLIFTSHAP:
         if self.references < 2 or not self.noise >= 0:
             raise SettingError(
                 f"references is {self.references} and noise {self.noise}",
-                "give at least 2 references and a share of the range of at least 0",
+                "give at least 2 references and a fraction of the range of at least 0",
             )
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
@@ -98,6 +98,6 @@ class DeepLIFTSHAP:
         if self.background is not None:
             return match_background(self.background, query, least=2)
         seeds = torch.cat([child_seeds(query.seeds, k) for k in range(self.references)])
-        deviation = self.noise * (query.x.max() - query.x.min())
+        scale = self.noise * (query.x.max() - query.x.min())
         around = baseline_of(self.baseline, query)
-        return around + deviation * normal(seeds, tuple(query.x.shape[1:]), query.x)
+        return around + scale * normal(seeds, tuple(query.x.shape[1:]), query.x)

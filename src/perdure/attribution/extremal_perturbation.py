@@ -23,7 +23,7 @@ HIDDEN: tuple[BaselineName, ...] = ("blur", "zero", "mean")
 """Names of baselines; noise is none, as a region of it is not smooth."""
 
 BLUR = 0.09
-"""Deviation of the blur as a share of the longest axis: 20 pixels of 224, as in the paper."""
+"""Standard deviation of the blur as a fraction of the longest axis: 20 pixels of 224, as in the paper."""
 
 RATE, MOMENTUM = 0.05, 0.8
 STRICTEST = 4.0
@@ -44,11 +44,11 @@ class ExtremalPerturbation:
     pass per area and step for each sample.
 
     Args:
-        areas: shares of the positions that are kept.
-        steps: of the optimisation.
-        smoothness: width of the kernel of a mask, as a share of the longest axis; 0 for none.
+        areas: Fractions of the positions that are kept.
+        steps: Steps of the optimisation.
+        smoothness: width of the kernel of a mask, as a fraction of the longest axis; 0 for none.
         cells: most cells of a mask along the longest axis; shorter inputs have one for each position.
-        baseline: what stands where the mask is 0.
+        baseline: Value where the mask is 0.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -99,7 +99,7 @@ class ExtremalPerturbation:
     def _in_parts(self, query: Query) -> Tensor:
         samples = max(1, MASKS // len(self.areas))
         parts = (slice_query(query, slice(i, i + samples)) for i in range(0, len(query.x), samples))
-        return torch.cat([self._map(some) for some in parts])
+        return torch.cat([self._map(item) for item in parts])
 
     def _map(self, query: Query) -> Tensor:
         start = _hidden(self.baseline, query)
@@ -117,26 +117,26 @@ class ExtremalPerturbation:
             (ascent,) = torch.autograd.grad(masks, cells, push.reshape(masks.shape))
             velocity = MOMENTUM * velocity + ascent * (cells[0].numel() / masks[0].numel())
             cells = (cells.detach() + RATE * velocity).clamp(0, 1)
-        found = family(cells).reshape(len(self.areas), len(query.x), *shape)
-        return to_sites(found.mean(0), query.x)
+        result = family(cells).reshape(len(self.areas), len(query.x), *shape)
+        return to_sites(result.mean(0), query.x)
 
     def _family(self, shape: tuple[int, ...]) -> SmoothMask:
         rows, columns = shape if len(shape) == 2 else (*shape, 1)
-        share = min(1.0, self.cells / max(shape))
-        cells = (-int(-rows * share // 1), -int(-columns * share // 1))
+        fraction = min(1.0, self.cells / max(shape))
+        cells = (-int(-rows * fraction // 1), -int(-columns * fraction // 1))
         return SmoothMask((rows, columns), cells, self.smoothness * max(cells))
 
 
 def _hidden(baseline: Baseline, query: Query) -> Tensor:
-    """Make what stands where nothing is kept."""
+    """Compute the input that replaces what is not kept."""
     if baseline != "blur":
         return baseline_of(baseline, query)
     sizes = query.x.shape[1:2] if query.x.ndim == 3 else query.x.shape[2:]
-    return _blurred(query.x, [smoothing_matrix(size, BLUR * max(sizes)).to(query.x) for size in sizes])
+    return _blur(query.x, [smoothing_matrix(size, BLUR * max(sizes)).to(query.x) for size in sizes])
 
 
 @full_precision
-def _blurred(x: Tensor, matrices: list[Tensor]) -> Tensor:
+def _blur(x: Tensor, matrices: list[Tensor]) -> Tensor:
     return matrices[0] @ x if x.ndim == 3 else matrices[0] @ x @ matrices[1].T
 
 

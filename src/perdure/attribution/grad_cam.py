@@ -49,7 +49,7 @@ class GradCAM:
     relu: bool = True
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
-        """Look at the layer once.
+        """Run the layer once.
 
         Args:
             query: the question; its model must hold a convolution, or `layer` be named.
@@ -62,38 +62,38 @@ class GradCAM:
             UnsupportedError: without a convolution, or when the output of the layer has no positions.
         """
         layer = self._layer(require_module(query, "Grad-CAM"))
-        return explain_by_length(query, lambda some: self._map(some, layer))
+        return explain_by_length(query, lambda item: self._map(item, layer))
 
     def _layer(self, model: nn.Module) -> nn.Module:
         if self.layer is not None:
             return find_layer(model, self.layer)
-        found = [module for module in model.modules() if isinstance(module, CONVOLUTIONS)]
-        if not found:
+        result = [module for module in model.modules() if isinstance(module, CONVOLUTIONS)]
+        if not result:
             raise UnsupportedError(
-                f"{type(model).__name__} holds no convolution for Grad-CAM to look at",
+                f"{type(model).__name__} holds no convolution for Grad-CAM",
                 "name a layer whose output is (batch, channel, *position) with layer=, or use another method",
             )
-        return found[-1]
+        return result[-1]
 
     def _map(self, query: Query, layer: nn.Module) -> Tensor:
         with as_forward_module(query) as scalar:
-            found = (
+            result = (
                 import_captum().LayerGradCam(scalar, layer).attribute(make_leaf(query.x), relu_attributions=self.relu)
             )
-        size = _positions(query.x, found)
-        resized = interpolate(found.detach(), size=size, mode=MODES[len(size)], align_corners=False)[:, 0]
+        size = _positions(query.x, result)
+        resized = interpolate(result.detach(), size=size, mode=MODES[len(size)], align_corners=False)[:, 0]
         return resized if resized.ndim == query.x.ndim else to_sites(resized, query.x)
 
 
-def _positions(x: Tensor, found: Any) -> tuple[int, ...]:
+def _positions(x: Tensor, result: Any) -> tuple[int, ...]:
     """Find the axes of the inputs that the axes of a layer's map belong to."""
     axis = shared_axis(x)
     sites, positions = tuple(x.shape[1:]), tuple(n for i, n in enumerate(x.shape) if i not in (0, axis))
-    if isinstance(found, Tensor) and found.ndim > 2:
+    if isinstance(result, Tensor) and result.ndim > 2:
         for size in (positions, sites):
-            if len(size) == found.ndim - 2 and len(size) in MODES:
+            if len(size) == result.ndim - 2 and len(size) in MODES:
                 return size
-    shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    shape = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
     raise UnsupportedError(
         f"the layer gives a map {shape} for inputs with positions {position_shape(x)}",
         "name a layer whose output is (batch, channel, *position), such as a convolution",

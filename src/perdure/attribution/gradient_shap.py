@@ -30,10 +30,10 @@ class GradientSHAP:
     forward and as many backward passes per sample, through Captum.
 
     Args:
-        background: samples shaped like the inputs, such as some of those the model was trained on, from which
+        background: Samples shaped like the inputs, such as some of those the model was trained on, from which
             references are drawn; None for the baseline alone.
         samples: random points.
-        noise: standard deviation of the noise on the input, as a share of the range of the sample.
+        noise: Standard deviation of the noise on the input, as a fraction of the range of the sample.
         baseline: the reference when there is no background.
 
     Raises:
@@ -53,7 +53,7 @@ class GradientSHAP:
         set_baseline(self)
         set_background(self)
         if not self.noise >= 0:
-            raise SettingError(f"noise is {self.noise}", "give a share of the range of at least 0")
+            raise SettingError(f"noise is {self.noise}", "give a fraction of the range of at least 0")
 
     def scores(self, query: Query) -> Float[Tensor, "batch *site"]:
         """Draw points for each sample and differentiate there.
@@ -72,10 +72,8 @@ class GradientSHAP:
     def _map(self, query: Query) -> Tensor:
         start = baseline_of(self.baseline, query)
         references = start if self.background is None else match_background(self.background, query)
-        deviation = self.noise * float(query.x.max() - query.x.min())
+        scale = self.noise * float(query.x.max() - query.x.min())
         with as_forward_module(query) as scalar, seed_libraries(int(query.seeds[0]), query.x.device):
             explainer = import_captum().GradientShap(scalar)
-            values: Tensor = explainer.attribute(
-                make_leaf(query.x), references, n_samples=self.samples, stdevs=deviation
-            )
+            values: Tensor = explainer.attribute(make_leaf(query.x), references, n_samples=self.samples, stdevs=scale)
         return values.detach()

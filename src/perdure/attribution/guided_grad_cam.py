@@ -21,7 +21,7 @@ class GuidedGradCAM:
     Two forward and two backward passes per sample, through Captum.
 
     Args:
-        layer: of Grad-CAM: the name of a module; None for the last convolution.
+        layer: Name of a module for Grad-CAM; None for the last convolution.
 
     Reference:
         selvaraju2017gradcam

@@ -23,7 +23,7 @@ NEIGHBOURS = 5
 """Nodes of the local polynomials, as many as the first round has."""
 SHORTEST_PIECE = 1e-6
 """Pieces of the path that are not halved: below, two inputs in float32 are the same."""
-SHARE_OF_WORST = 0.25
+FRACTION_OF_WORST = 0.25
 """Smaller gaps wait: they often come from the steep place of the worst piece, and go with it."""
 
 
@@ -39,13 +39,13 @@ class IntegratedGradients:
     above the tolerance are halved, all of a sample in one pass. A cubic spline through all nodes is tried first;
     where it does not do, each piece takes the best of it and polynomials through the nearest nodes, which need not
     look across a steep place. No gradient is wasted, and none is spent when all that is missing is a jump of the
-    target narrower than two inputs can be told apart.
+    target narrower than two inputs can be distinguished.
 
     Args:
         steps: gradients per sample when there is no tolerance.
         tolerance: largest completeness gap, in units of the target; None for a fixed number of steps.
         max_steps: most gradients per sample with a tolerance.
-        baseline: where the path begins.
+        baseline: Start of the path.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -84,7 +84,7 @@ class IntegratedGradients:
         """
         start = baseline_of(self.baseline, query)
         if self.tolerance is None:
-            return (query.x - start) * _fixed(query, start, self.steps)
+            return (query.x - start) * _fixed_rule(query, start, self.steps)
         mean, gap = _within(query, start, self.tolerance, self.max_steps)
         above = ~(gap <= self.tolerance)
         if above.any():
@@ -98,7 +98,7 @@ class IntegratedGradients:
         return (query.x - start) * mean
 
 
-def _fixed(query: Query, start: Tensor, steps: int) -> Tensor:
+def _fixed_rule(query: Query, start: Tensor, steps: int) -> Tensor:
     """Average the gradient with one rule for all samples."""
     total = torch.zeros_like(widen(query.x))
     nodes, weights = gauss_legendre(steps)
@@ -121,7 +121,7 @@ class _Lines:
         nodes: positions between baseline and input.
         values: the target there.
         slopes: its derivative along the path.
-        places: where the gradient there stands among all; -1 for none.
+        places: Index of the gradient there among all; -1 for none.
     """
 
     nodes: Float[Tensor, "line node"]
@@ -139,45 +139,45 @@ def _within(query: Query, start: Tensor, tolerance: float, most: int) -> tuple[T
     lines = _Lines(fresh[:, :0], fresh[:, :0], fresh[:, :0], fresh[:, :0].long())
     gradients: list[Tensor] = []
     while len(members):
-        lines = _extended(lines, _evaluated(query, start, members, fresh, gradients))
+        lines = _merge_lines(lines, _evaluate_nodes(query, start, members, fresh, gradients))
         rule, errors = _best_rule(lines, tolerance)
         gaps[members] = _gap(errors)
-        fresh = _halved(lines.nodes, errors, tolerance, most)
+        fresh = _halve_pieces(lines.nodes, errors, tolerance, most)
         done = fresh.isnan().all(1)
         for sample, weights, places in zip(members[done], rule[done].sum(1), lines.places[done], strict=True):
-            mean[sample] = _weighted(gradients, places, weights)
+            mean[sample] = _weigh(gradients, places, weights)
         members, fresh = members[~done], fresh[~done]
         lines = _Lines(lines.nodes[~done], lines.values[~done], lines.slopes[~done], lines.places[~done])
     return mean, gaps
 
 
-def _evaluated(query: Query, start: Tensor, members: Tensor, nodes: Tensor, gradients: list[Tensor]) -> _Lines:
+def _evaluate_nodes(query: Query, start: Tensor, members: Tensor, nodes: Tensor, gradients: list[Tensor]) -> _Lines:
     """Evaluate nodes on the paths of some samples, and append the gradients there to those known."""
     line, column = (~nodes.isnan()).nonzero(as_tuple=True)
     values, slopes = torch.zeros_like(nodes), torch.zeros_like(nodes)
     places = torch.full_like(nodes, -1, dtype=torch.long)
     places[line, column] = torch.arange(len(gradients), len(gradients) + len(line))
     for row, at in zip(torch.split(line, query.rows), torch.split(column, query.rows), strict=True):
-        asked, origin = slice_query(query, members[row]), start[members[row]]
-        way = asked.x - origin
-        share = nodes[row, at].to(way).reshape(-1, *[1] * (way.ndim - 1))
-        value, gradient = asked.value_and_gradient(torch.addcmul(origin, share, way))
+        part, origin = slice_query(query, members[row]), start[members[row]]
+        way = part.x - origin
+        fraction = nodes[row, at].to(way).reshape(-1, *[1] * (way.ndim - 1))
+        value, gradient = part.value_and_gradient(torch.addcmul(origin, fraction, way))
         values[row, at] = value.double().cpu()
         slopes[row, at] = (gradient * way).flatten(1).sum(1, dtype=torch.float64).cpu()
         gradients.extend(gradient)
     return _Lines(nodes, values, slopes, places)
 
 
-def _extended(lines: _Lines, fresh: _Lines) -> _Lines:
+def _merge_lines(lines: _Lines, fresh: _Lines) -> _Lines:
     """Sort what is new into the lines."""
     nodes, order = torch.cat([lines.nodes, fresh.nodes], 1).sort(1)
     order = order[:, : int((~nodes.isnan()).sum(1).max())]
     known = zip(vars(lines).values(), vars(fresh).values(), strict=True)
-    return _Lines(*(torch.cat(some, 1).gather(1, order) for some in known))
+    return _Lines(*(torch.cat(item, 1).gather(1, order) for item in known))
 
 
 def _best_rule(lines: _Lines, tolerance: float) -> tuple[Float[Tensor, "line piece node"], Float[Tensor, "line piece"]]:
-    """Give the spline, or to each piece the rule that misses the change over it least, and what is missed."""
+    """Return the spline, or to each piece the rule that misses the change over it least, and what is missed."""
     change = lines.values.diff(dim=1).where(~lines.nodes[:, 1:].isnan(), 0.0)
     rule = spline_rule(lines.nodes)
     errors = (rule @ lines.slopes[..., None])[..., 0] - change
@@ -191,38 +191,41 @@ def _best_rule(lines: _Lines, tolerance: float) -> tuple[Float[Tensor, "line pie
 
 
 def _local_rule(nodes: Tensor, slopes: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-    """Give each piece the polynomial through neighbours that misses the change over it least, and what it misses."""
+    """Return for each piece the polynomial through neighbours that misses the change over it least, and its error."""
     weights, near = neighbour_rules(nodes, NEIGHBOURS)
     missed = (weights * slopes.gather(1, near.flatten(1)).view_as(near)).sum(3) - change[:, None]
     best = missed.abs().argmin(1, keepdim=True)
-    weights, near = (some.take_along_dim(best[..., None], 1)[:, 0] for some in (weights, near))
+    weights, near = (item.take_along_dim(best[..., None], 1)[:, 0] for item in (weights, near))
     rule = weights.new_zeros(*change.shape, nodes.shape[1]).scatter(2, near, weights)
     return rule, missed.take_along_dim(best, 1)[:, 0]
 
 
 def _gap(errors: Float[Tensor, "line piece"]) -> Float[Tensor, " line"]:
-    """Give the gap of each path or of its worst piece, whichever is larger."""
+    """Return the gap of each path or of its worst piece, whichever is larger."""
     return torch.maximum(errors.abs().amax(1), errors.sum(1).abs())
 
 
-def _halved(
+def _halve_pieces(
     nodes: Float[Tensor, "line node"], errors: Float[Tensor, "line piece"], tolerance: float, most: int
 ) -> Float[Tensor, "line fresh"]:
     """Halve the worst piece and those above the tolerance that come near it; none where no node would help."""
+    # A jump cannot be resolved: its piece is halved down to SHORTEST_PIECE, and its error is lost for good.
     long = nodes.diff(dim=1) >= SHORTEST_PIECE
     rest = errors.where(long, 0.0)
-    large = (SHARE_OF_WORST * rest.abs().amax(1, keepdim=True)).clamp(min=tolerance)
-    whole, mendable, lost = (some.sum(1).abs() for some in (errors, rest, errors - rest))
+    large = (FRACTION_OF_WORST * rest.abs().amax(1, keepdim=True)).clamp(min=tolerance)
+    whole, mendable, lost = (item.sum(1).abs() for item in (errors, rest, errors - rest))
+    # Errors of opposite sign cancel in the sum, so the worst piece must be small too. Where the sum stays large, more
+    # nodes do not help if the pieces that can be halved contribute little, or the lost ones alone exceed the tolerance.
     in_vain = (mendable <= tolerance) | (lost > tolerance)
     done = (rest.abs().amax(1) <= tolerance) & ((whole <= tolerance) | in_vain)
     rank = rest.abs().argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    room = most - (~nodes.isnan()).sum(1, keepdim=True)
-    halved = ((rest.abs() > large) | (rank == 0)) & long & (rank < room) & ~done[:, None]
-    middles = (nodes[:, :-1] + nodes[:, 1:]).div(2).where(halved, torch.nan)
-    return middles.sort(1).values[:, : int(halved.sum(1).max())]
+    budget = most - (~nodes.isnan()).sum(1, keepdim=True)
+    split = ((rest.abs() > large) | (rank == 0)) & long & (rank < budget) & ~done[:, None]
+    middles = (nodes[:, :-1] + nodes[:, 1:]).div(2).where(split, torch.nan)
+    return middles.sort(1).values[:, : int(split.sum(1).max())]
 
 
-def _weighted(gradients: list[Tensor], places: Int[Tensor, " node"], weights: Float[Tensor, " node"]) -> Tensor:
+def _weigh(gradients: list[Tensor], places: Int[Tensor, " node"], weights: Float[Tensor, " node"]) -> Tensor:
     """Sum the gradients at the places of a path with their weights."""
     chosen = torch.stack([gradients[place] for place in places.tolist() if place >= 0])
     return _sum(chosen, weights[: len(chosen)])

@@ -26,17 +26,17 @@ class LIME(GroupAblation):
 
     .. math:: w = \arg\min_{w, b} \sum_k \pi(x, x_k) \, (S(x_k) - b - w \cdot z_k)^2 + \text{penalty} \, |w|_1
 
-    :math:`z_k` says which groups are on, each with probability one half, and :math:`\pi = \exp(-d^2 / 2 \sigma^2)` of
+    :math:`z_k` shows which groups are on, each with probability one half, and :math:`\pi = \exp(-d^2 / 2 \sigma^2)` of
     the cosine distance. The weight of a group is shared evenly among its sites. `samples` forward passes per sample,
     through Captum.
 
     Args:
         samples: random switchings.
-        penalty: of the L1 norm, in units of the target; 0 for least squares.
+        penalty: Penalty of the L1 norm, in units of the target; 0 for least squares.
         kernel_width: sigma, in units of the cosine distance.
         window: positions in a group along each axis; None for steps, features of a table, and an eighth of an image.
         granularity: "position" for groups with all their features or channels, "element" for each by itself.
-        baseline: what stands where a group is off.
+        baseline: Value where a group is off.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -66,7 +66,7 @@ class LIME(GroupAblation):
 
         Args:
             query: about one sample; its seeds make the draws.
-            start: what stands where a group is off.
+            start: Value where a group is off.
             groups: the number of the group of each site.
 
         Returns:

@@ -17,7 +17,7 @@ from perdure.ops.perturb import occlude, window_count, window_cover
 __all__ = ["Occlusion"]
 
 RESUMED_ROWS = 64
-"""Rows of one call that goes on from a state: fewer waste calls, more repeat steps before their windows."""
+"""Rows of one call that resumes from a state: fewer waste calls, more repeat steps before their windows."""
 
 
 IMAGE_WINDOWS = 16
@@ -31,7 +31,7 @@ class Occlusion:
     .. math:: a_i = \operatorname{mean}_{w \ni i} \; S(x) - S(x \text{ with window } w \text{ at the baseline})
 
     One forward pass per window and one for x. For a causal recurrent model a window costs only the steps from
-    itself on: the model goes on from its state before the window.
+    itself on: the model resumes from its state before the window.
 
     Args:
         window: size of a window. One number is steps of a series, with all features; features of a table; or the side
@@ -39,7 +39,7 @@ class Occlusion:
             that are left out are covered whole: (1, 1) is one feature at one step, (1, 4, 4) a square in one channel.
             None is one step, one feature, or a square of a sixteenth of the shorter side, about 256 per image.
         stride: elements from one window to the next, given like `window`; None for windows side by side.
-        baseline: what is put in the window.
+        baseline: Value in the window.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -57,8 +57,8 @@ class Occlusion:
 
     def __post_init__(self) -> None:
         set_baseline(self)
-        windows = _listed(1 if self.window is None else self.window)
-        strides = windows if self.stride is None else _listed(self.stride)
+        windows = _as_tuple(1 if self.window is None else self.window)
+        strides = windows if self.stride is None else _as_tuple(self.stride)
         alike = len(strides) == len(windows)
         above = alike and any(s > w for s, w in zip(strides, windows, strict=True))
         if min(*windows, *strides, 1) < 1 or len(strides) > len(windows) or above:
@@ -92,8 +92,8 @@ class Occlusion:
     def _along(self, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Complete window and stride to all axes."""
         window = _default_window(sizes) if self.window is None else self.window
-        windows = _completed(window, sizes)
-        strides = windows if self.stride is None else _completed(self.stride, windows)
+        windows = _complete(window, sizes)
+        strides = windows if self.stride is None else _complete(self.stride, windows)
         if len(windows) > len(sizes) or any(w > size for w, size in zip(windows, sizes, strict=False)):
             raise SettingError(
                 f"window is {window} for inputs with axes {sizes}",
@@ -110,15 +110,15 @@ def _default_window(sizes: tuple[int, ...]) -> int:
     return -(-min(sizes[1:]) // IMAGE_WINDOWS) if len(sizes) == 3 else 1
 
 
-def _listed(given: int | tuple[int, ...]) -> tuple[int, ...]:
+def _as_tuple(given: int | tuple[int, ...]) -> tuple[int, ...]:
     return (given,) if isinstance(given, int) else tuple(given)
 
 
-def _completed(given: int | tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, ...]:
+def _complete(given: int | tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, ...]:
     """Complete numbers to all axes: one number is a square over all channels of an image, and the first axis else."""
     if isinstance(given, int) and len(whole) == 3:
         return (whole[0], given, given)
-    return (*_listed(given), *whole[len(_listed(given)) :])
+    return (*_as_tuple(given), *whole[len(_as_tuple(given)) :])
 
 
 def _values(query: Query, baseline: Tensor, covers: list[Bool[Tensor, "window site"]]) -> Float[Tensor, "window batch"]:
@@ -143,9 +143,9 @@ def _mean_over_windows(drops: Tensor, covers: list[Tensor], counts: Tensor) -> T
     """Give each site the mean drop over the windows of its sample that cover it, one axis after the other."""
     drops = widen(drops)
     exists = torch.arange(len(covers[0])) < counts[:, None]
-    shares = [covers[0] & exists[..., None], *(cover.expand(len(drops), -1, -1) for cover in covers[1:])]
-    for share in shares:
-        weights = share.to(drops)
+    covered = [covers[0] & exists[..., None], *(cover.expand(len(drops), -1, -1) for cover in covers[1:])]
+    for fraction in covered:
+        weights = fraction.to(drops)
         weights /= weights.sum(1, keepdim=True).clamp_min(1)
         drops = torch.einsum("bk...,bkt->b...t", drops, weights)
     return drops

@@ -15,7 +15,7 @@ __all__ = ["Random"]
 
 @dataclass(frozen=True)
 class Random:
-    """Draw every site from a uniform distribution, without a look at the model.
+    """Draw every site from a uniform distribution, without the model.
 
     What a method does not do better than this map, it does not do.
 

@@ -28,7 +28,7 @@ class ShapleySampling(GroupAblation):
         samples: random orders.
         window: positions in a group along each axis; None for steps, features of a table, and an eighth of an image.
         granularity: "position" for groups with all their features or channels, "element" for each by itself.
-        baseline: what stands where a group is off.
+        baseline: Value where a group is off.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -51,7 +51,7 @@ class ShapleySampling(GroupAblation):
 
         Args:
             query: about one sample; its seeds make the draws.
-            start: what stands where a group is off.
+            start: Value where a group is off.
             groups: the number of the group of each site.
 
         Returns:

@@ -32,9 +32,9 @@ class SmoothGrad:
     times that of the inner method.
 
     Args:
-        method: what is averaged: a method or its registry name, "gradient" as in the paper.
+        method: Method to average: a method or its registry name, "gradient" as in the paper.
         samples: noisy copies of each sample.
-        noise: standard deviation as a share of the range of a sample.
+        noise: Standard deviation as a fraction of the range of a sample.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -50,7 +50,7 @@ class SmoothGrad:
     def __post_init__(self) -> None:
         check_counts(samples=self.samples)
         if not self.noise >= 0:
-            raise SettingError(f"noise is {self.noise}", "give a share of the range of at least 0")
+            raise SettingError(f"noise is {self.noise}", "give a fraction of the range of at least 0")
 
     @property
     def is_fitted(self) -> bool:
@@ -81,10 +81,10 @@ class SmoothGrad:
             The mean map.
         """
         method = self._inner()
-        deviation = self.noise * _range(query)
+        scale = self.noise * _range(query)
         total = torch.zeros_like(query.x)
         for copies in torch.split(torch.arange(self.samples), max(1, query.rows // len(query.x))):
-            maps = as_output(method.scores(_noisy(query, deviation, copies))).values
+            maps = as_output(method.scores(_noisy(query, scale, copies))).values
             total += maps.reshape(len(query.x), len(copies), *query.x.shape[1:]).sum(1)
         return total / self.samples
 
@@ -100,10 +100,10 @@ def _range(query: Query) -> Tensor:
     return high - query.x.masked_fill(~valid, torch.inf).amin(axes, keepdim=True)
 
 
-def _noisy(query: Query, deviation: Tensor, copies: Tensor) -> Query:
+def _noisy(query: Query, scale: Tensor, copies: Tensor) -> Query:
     """Replace each sample by some noisy copies, which follow one another, so that falling lengths keep falling."""
     folded = slice_query(query, torch.arange(len(query.x)).repeat_interleave(len(copies)))
     seeds = torch.stack([child_seeds(query.seeds, int(k)) for k in copies], 1).flatten()
     noise = normal(seeds, tuple(query.x.shape[1:]), query.x)
-    noisy = folded.x + deviation.repeat_interleave(len(copies), 0) * noise
+    noisy = folded.x + scale.repeat_interleave(len(copies), 0) * noise
     return dataclasses.replace(folded, x=noisy, seeds=seeds)
