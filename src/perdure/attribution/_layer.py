@@ -193,15 +193,16 @@ def query_layer(query: Query, layer: str) -> Query:
             f"the model is a {type(query.model).__name__}, so its layers cannot be found",
             "pass a torch.nn.Module, or a method that needs no layer",
         )
-    item = (
-        query if len(query.x) > 1 else slice_query(query, torch.tensor([0, 0]))
-    )  # convolutions round one alone otherwise
-    query.passes.forward += len(item.x)
+    # Convolutions round a single sample otherwise than two: one sample is doubled, as in larger batches.
+    several = query if len(query.x) > 1 else slice_query(query, torch.tensor([0, 0]))
+    query.passes.forward += len(several.x)
     with evaluation(query.model), torch.no_grad():
-        z = call_in_batches(UpToLayer(query.model, layer), item.x, item.lengths, item.side or NO_SIDE, query.rows)
-    if len(z) != len(item.x) or not z.is_floating_point():
+        z = call_in_batches(
+            UpToLayer(query.model, layer), several.x, several.lengths, several.side or NO_SIDE, query.rows
+        )
+    if len(z) != len(several.x) or not z.is_floating_point():
         raise UnsupportedError(
-            f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(item.x)} samples",
+            f"layer '{layer}' gives shape {tuple(z.shape)} of {z.dtype} for {len(several.x)} samples",
             "name a layer whose output has one row per sample",
         )
     side = {**(query.side or NO_SIDE), BEFORE: query.x}
