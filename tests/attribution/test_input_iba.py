@@ -63,8 +63,9 @@ def test_published_choices_still_find_it(monkeypatch):
 
 
 def test_both_readings_are_there():
-    mask, bits = explained(), explained(read_out="bits")
+    annealed, mask, bits = (explained(read_out=name) for name in ("annealed", "mask", "bits"))
     assert torch.equal(mask.values, mask.aux["mask"])
+    assert ((annealed.values >= 0) & (annealed.values <= 1)).all()
     assert torch.equal(bits.values, mask.aux["bits"])
     assert ((mask.values > 0) & (mask.values < 1)).all()
     assert (bits.values >= 0).all()
@@ -106,7 +107,7 @@ def test_a_signed_map_tells_what_speaks_against_from_what_is_not_read(prior):
     others = steps[:, [0, 2, 4, 5]].abs().amax(1)
     assert (steps[:, 1] > 20 * others).all()
     assert (steps[:, 3] < -20 * others).all()
-    torch.testing.assert_close(signed.aux["mask"], plain.values, rtol=0, atol=1e-5)
+    torch.testing.assert_close(signed.aux["mask"], plain.aux["mask"], rtol=0, atol=1e-5)
     assert set(signed.aux) == {*plain.aux, "against"}
 
 

@@ -35,3 +35,35 @@ def search(target, x, noise, mean, deviation, m, *, beta, rate, start, shared, v
         adam.step()
     keep = torch.sigmoid(alpha).expand_as(x).detach()
     return alpha.detach(), capacity(keep, (x - mean) / deviation, m) * valid
+
+
+def anneal(target, x, noise, mean, deviation, *, betas, rate, start, shared, valid, warm_up):
+    """Minimise minus the target plus a growing penalty of the summed capacity; return the mean mask and all logits.
+
+    Args:
+        target: Function from points (copies, *site) to one number each.
+        x: One sample.
+        noise: Noise in the units of the inputs, (steps, copies, *site).
+        mean, deviation: Mean and standard deviation of the noise.
+        betas: Penalty of each step.
+        rate, start: Learning rate and first logit.
+        shared: Axis of the sample along which elements have the same mask, or None.
+        valid: True at elements that count.
+        warm_up: Number of steps that the mean leaves out.
+    """
+    size = [1 if axis == shared else length for axis, length in enumerate(x.shape)]
+    alpha = torch.full(size, start, dtype=x.dtype, requires_grad=True)
+    adam = torch.optim.Adam([alpha], rate)
+    masks, logits = [], []
+    for drawn, beta in zip(noise, betas, strict=True):
+        keep = torch.sigmoid(alpha).expand_as(x)
+        masks.append(keep.detach())
+        logits.append(alpha.detach().clone())
+        information = capacity(keep, (x - mean) / deviation, torch.zeros_like(x))[valid].sum()
+        loss = -target(keep * x + (1 - keep) * drawn).mean() + beta * information
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        with torch.no_grad():
+            alpha.clamp_(-8, 8)
+    return torch.stack(masks[warm_up:]).mean(0), torch.stack([*logits, alpha.detach()])

@@ -1,7 +1,8 @@
-"""InputIBA: which single inputs carry the information that a prediction needs?"""
+"""InputIBA: the input elements that have the information that a prediction needs."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from perdure.attribution._layer import query_layer
 from perdure.attribution.iba.adversarial import train_adversarial
+from perdure.attribution.iba.annealing import Annealing, SufficientMask, anneal_mask, select_mask
 from perdure.attribution.iba.generator import make_generator
 from perdure.attribution.iba.matching import Features, match_moments
 from perdure.attribution.iba.moments import (
@@ -20,10 +22,13 @@ from perdure.attribution.iba.moments import (
     noise_from_moments,
     require_fitted,
 )
-from perdure.attribution.iba.search import MaskResult, MaskSearch, Noise, optimise_mask
+from perdure.attribution.iba.noise import Noise, feature_quantiles, marginal_noise
+from perdure.attribution.iba.retention import measure_retention
+from perdure.attribution.iba.search import MaskResult, MaskSearch, optimise_mask
 from perdure.attribution.information_bottleneck import input_map
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
+from perdure.core.errors import ConvergenceWarning
 from perdure.core.method import MethodOutput
 from perdure.core.precision import in_single
 from perdure.core.query import Query, slice_query
@@ -32,15 +37,14 @@ from perdure.models._embed import embed_batch
 from perdure.ops.information import NATS_PER_BIT, Mask, mask_from_logits
 from perdure.ops.moments import Moments
 from perdure.ops.position import Granularity, to_positions, to_sites
+from perdure.ops.sequence import site_mask
 
 __all__ = ["InputIBA"]
 
 Prior = Literal["noise", "none", "moments", "adversarial"]
-ReadOut = Literal["mask", "bits", "signed"]
+ReadOut = Literal["annealed", "mask", "bits", "signed"]
+NoiseKind = Literal["marginal", "gaussian"]
 Compat = Literal["corrected", "published"]
-
-RELATIVE_BETA = 5.0
-"""The information penalty where none is given, in multiples of the target drop."""
 
 PUBLISHED_BETA = 20.0
 """That of the published form for images."""
@@ -48,128 +52,207 @@ PUBLISHED_BETA = 20.0
 
 @dataclass(frozen=True)
 class InputIBA:
-    r"""Squeeze the input itself until the prediction suffers, after a look at what a layer inside needs.
+    r"""Optimise a mask of the input that keeps the prediction and lets as few bits pass as possible.
 
-    The mask :math:`\lambda` of the input is searched, where what a prior mask m keeps is cheap:
+    The mask :math:`\lambda` replaces part of each input element by noise. In one search for each sample the penalty of
+    information grows from where everything is kept to where nothing is:
 
     .. math:: \min_\lambda \; -\log \frac{p}{1 - p}(y \mid \lambda x + (1 - \lambda) \varepsilon)
-              + \beta \, \overline{KL}[Z \,\|\, m \lambda x + (1 - m \lambda) \varepsilon]
+              + \beta_t \, KL[Z \,\|\, m \lambda x + (1 - m \lambda) \varepsilon]
 
-    As published, the bottleneck of a layer first finds which of its features the prediction needs, and a generator
-    learns m such that inputs of which it keeps the share m give these features.
+    The map is the mean of the mask over this search: the logarithm, scaled to [0, 1], of the penalty at which an
+    element is given up. The mask in `aux` is the one with the fewest bits that keeps 90 % of the probability.
 
     Args:
-        prior: how m is learnt. "noise": m is 0, all information costs the same, and no layer is looked into; "none":
-            the bottleneck map of the layer is the logit of m; "moments": mean and deviation of the features are
-            matched; "adversarial": a critic is trained for every sample, as published.
-        granularity: one mask for each "position" (step, token, pixel), or one for each "element" (also for each
-            embedding coordinate or channel).
-        read_out: whether the map shows the share that is kept, the "mask", the "bits" that pass, or is "signed": the
-            share kept for the target less, of the rest, the share kept for its opposite. The two searches are made
-            at once.
-        layer: name of a module; None for the one 60 % of the way through the network.
-        beta: the price of information at the input, of one nat per site, in nats of log-odds; None for 5 times what
-            is at stake: how many nats lie between the input and noise, at least one.
-        steps: of the search at the input.
-        learning_rate: of the search at the input.
-        copies: of the sample with noise of their own, in every step of both searches.
-        start: logit of the mask before the first step.
-        smoothing: deviation of the Gaussian that smooths the mask of images, in pixels.
-        feature_beta: the price of information in the layer.
-        feature_steps: of the search in the layer.
+        prior: Source of m, which makes elements cheap to keep. "noise": m is 0, all information costs the same, and no
+            layer is used; "none": the bottleneck map of the layer is the logit of m; "moments": mean and standard
+            deviation of the features are matched; "adversarial": a critic is trained for every sample, as published.
+        granularity: Whether there is one mask for each "position" (step, token, pixel), or one for each "element"
+            (also for each embedding coordinate or channel).
+        read_out: Map that is returned: "annealed", the mean mask of the search; the "mask"; the "bits" that pass at
+            each element; or "signed", the map for the target minus, where that is low, the map for its negation. With
+            a fixed penalty "annealed" is the mask.
+        layer: Name of a module; None for the one 60 % of the way through the network.
+        beta: Penalty of one nat per element in nats of log-odds, for a search with a fixed penalty; None for the
+            annealed search.
+        steps: Steps of the search at the input; None for 50, or 40 with a fixed penalty.
+        learning_rate: Learning rate of the search at the input; None for 25 divided by the steps, or 0.3 with a fixed
+            penalty.
+        copies: Draws of noise for each sample in every step of both searches.
+        start: Logit of the mask before the first step; None for 4, or 1 with a fixed penalty.
+        smoothing: Standard deviation in pixels of the Gaussian that smooths the mask of images.
+        feature_beta: Penalty of information in the layer.
+        feature_steps: Steps of the search in the layer.
         compat: "corrected", or "published" with the choices of the published code that change results.
-        inputs: what `fit` saw of the inputs; None before.
-        inside: what it saw of the layer; None before, and for the prior "noise".
+        noise: Noise that replaces what is dropped: "marginal" draws each value from those of the same feature in
+            other samples, "gaussian" has their mean and standard deviation; None for marginal, or Gaussian with a
+            fixed penalty.
+        keep: Fraction of the probability, or of the change of another target from noise to the input, that the mask
+            in `aux` keeps.
+        inputs: Moments of the inputs, from `fit`.
+        values: Quantiles of each feature of the inputs, from `fit`.
+        inside: Moments of the layer, from `fit`; None for the prior "noise".
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: If a value is out of range.
 
     Reference:
         zhang2021inputiba
 
     Notes:
-        A mask has no sign: what the target does not need and what speaks against it are alike, near 0. "signed" tells
-        them apart as :math:`\lambda^+ - (1 - \lambda^+) \lambda^-`, where :math:`\lambda^-` is the mask of the
-        target turned round; it is in `aux` as `against`.
+        `aux` has the `mask` and the `bits` of each element, and of each sample `kept`, the fraction of the prediction
+        that the mask keeps under further noise, `converged`, and the penalty `beta` at this mask. A sample that noise
+        alone predicts as well has 0 bits; its map is still computed.
+
+        A mask has no sign: what the target does not need and what is evidence against it are both near 0. "signed"
+        separates them as :math:`\lambda^+ - (1 - \lambda^+) \lambda^-`, where :math:`\lambda^-` is the map of the
+        negated target; it is in `aux` as `against`.
 
         "published" explains log-probability, which leaves nothing to find where noise alone gives the class; it takes
         the last mask instead of the mean over the second half of the search, replaces the noise of the inputs by
-        N(0, 1), weighs real features by their information in nats instead of the share kept, starts the masks of
-        series in nats, draws unpaired noise, and has a price of 20 where none is given. In both forms dropout is off,
-        deviations are those of valid steps, and a final state that the model reads is squeezed too.
+        N(0, 1), weighs real features by their information in nats instead of the fraction kept, starts the masks of
+        series in nats, draws unpaired noise, and has a penalty of 20 where none is given. In both forms dropout is
+        off, standard deviations are those of valid steps, and a final state that the model reads is masked too.
     """
 
     prior: Prior = "noise"
     granularity: Granularity = "position"
-    read_out: ReadOut = "mask"
+    read_out: ReadOut = "annealed"
     layer: str | None = None
     beta: float | None = None
-    steps: int = 40
-    learning_rate: float = 0.3
+    steps: int | None = None
+    learning_rate: float | None = None
     copies: int = 4
-    start: float = 1.0
+    start: float | None = None
     smoothing: float = 1.0
     feature_beta: float = 10.0
     feature_steps: int = 10
     compat: Compat = "corrected"
+    noise: NoiseKind | None = None
+    keep: float = 0.9
     inputs: Moments | None = field(default=None, compare=False, repr=False)
+    values: Tensor | None = field(default=None, compare=False, repr=False)
     inside: LayerMoments | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_choice("prior", self.prior, get_args(Prior))
         check_choice("read_out", self.read_out, get_args(ReadOut))
         check_choice("compat", self.compat, get_args(Compat))
-        self._search(), self._feature_search()
+        if self.noise is not None:
+            check_choice("noise", self.noise, get_args(NoiseKind))
+        self._annealing() if self.is_annealed else self._search()
+        self._feature_search()
 
     @property
     def is_fitted(self) -> bool:
-        """Whether mean and deviation of the inputs, and of the layer, are known."""
+        """Whether `fit` was called."""
         return self.inputs is not None
 
+    @property
+    def is_annealed(self) -> bool:
+        """Whether the penalty grows during the search: in the corrected form without a beta."""
+        return self.compat == "corrected" and self.beta is None
+
+    @property
+    def first_logit(self) -> float:
+        """The logit of the mask before the first step."""
+        return self._annealing().start if self.is_annealed else self._search().start
+
     def fit(self, model: nn.Module, batch: Batch) -> InputIBA:
-        """Take mean and deviation of the inputs, and of the layer.
+        """Take moments and quantiles of the inputs, and the moments of the layer.
 
         Args:
-            model: that will be explained.
-            batch: at least two samples like those that will be explained.
+            model: Model that will be explained.
+            batch: At least two samples like those that will be explained.
 
         Returns:
             The method for this model.
 
         Raises:
-            EmptyDataError: for fewer than two samples.
-            UnknownNameError: when there is no such layer.
-            UnsupportedError: when the layer gives no tensor.
+            EmptyDataError: If there are fewer than two samples.
+            UnknownNameError: If there is no such layer.
+            UnsupportedError: If the layer returns no tensor.
         """
         batch = embed_batch(model, batch)
         inside = None if self.prior == "noise" else fit_layer_moments(model, self.layer, batch)
-        return replace(self, inputs=fit_input_moments(batch), inside=inside)
+        inputs = fit_input_moments(batch)
+        values = feature_quantiles(batch.inputs, site_mask(batch.mask, batch.inputs))
+        return replace(self, inputs=inputs, values=values, inside=inside)
 
     def scores(self, query: Query) -> MethodOutput:
-        """Optimise the mask of the layer, learn the prior, and optimise the mask of the input.
+        """Optimise the mask of the input, after learning the prior where there is one.
 
         Args:
-            query: the question; a logit or probability is taken as log-odds, any other target as it is.
+            query: Query of the inputs; a logit or probability is taken as log-odds, any other target as it is.
 
         Returns:
-            The map; in aux `mask` and `bits` at each site, m as `prior` where there is one, and `against`.
+            The map; in aux `mask` and `bits` of each element, `kept`, `converged` and `beta` of each sample of an
+            annealed search, m as `prior` where there is one, and `against`.
 
         Raises:
-            UnsupportedError: before `fit`, or when the layer keeps no positions.
+            UnsupportedError: Before `fit`, or if the layer has no positions.
         """
         query = in_single(query)
-        noise = self._noise(require_fitted(self.inputs, "input_iba"), query.x)
+        noise = self.input_noise(query.x)
         query = replace(query, target=in_nats(query.bound, odds=self.compat == "corrected"))
-        asked = _for_and_against(query) if self.read_out == "signed" else query
-        prior = None if self.inside is None else self._prior(asked, self.inside, noise)
-        found = optimise_mask(asked, noise, self._search(), "the input", prior)
-        masks, bits = found.logit.sigmoid(), found.nats / NATS_PER_BIT
-        every = {"mask": masks, "bits": bits} | ({} if prior is None else {"prior": prior.keep})
-        aux = {name: values[:: len(asked.x) // len(query.x)] for name, values in every.items()}
+        return self._anneal(query, noise) if self.is_annealed else self._optimise(query, noise)
+
+    def input_noise(self, x: Float[Tensor, "batch *site"]) -> Noise:
+        """Make the noise that replaces the inputs.
+
+        Args:
+            x: Inputs with the dtype, device and shape of the noise.
+
+        Returns:
+            The noise, in which all elements take part.
+
+        Raises:
+            UnsupportedError: Before `fit`.
+            ShapeError: If the inputs do not have the shape of those of `fit`.
+        """
+        inputs, unit = require_fitted(self.inputs, "input_iba"), x.new_ones(())
+        if self.compat == "published":
+            return Noise(unit - 1, unit, unit)
+        marginal = self.is_annealed if self.noise is None else self.noise == "marginal"
+        if marginal:
+            return marginal_noise(require_fitted(self.values, "input_iba"), x, "the input")
+        return replace(noise_from_moments(inputs, x, "the input"), active=unit)
+
+    def _optimise(self, query: Query, noise: Noise) -> MethodOutput:
+        """Search with a fixed penalty."""
+        rows = _for_and_against(query) if self.read_out == "signed" else query
+        prior = None if self.inside is None else self._prior(rows, self.inside, noise)
+        result = optimise_mask(rows, noise, self._search(), "the input", prior)
+        masks = result.logit.sigmoid()
+        every = {"mask": masks, "bits": result.nats / NATS_PER_BIT} | ({} if prior is None else {"prior": prior.keep})
+        aux = {name: values[:: len(rows.x) // len(query.x)] for name, values in every.items()}
         if self.read_out != "signed":
-            return MethodOutput(aux[self.read_out], aux)
+            return MethodOutput(aux["bits" if self.read_out == "bits" else "mask"], aux)
         kept, against = masks[::2], masks[1::2]
         return MethodOutput(kept - (1 - kept) * against, aux | {"against": against})
+
+    def _anneal(self, query: Query, noise: Noise) -> MethodOutput:
+        """Search with a growing penalty."""
+        settings, name = self._annealing(), "the input"
+        retention = measure_retention(query, noise, name)
+        query = replace(query, target=Signed(query.target, retention.direction))
+        signed = self.read_out == "signed"
+        rows = _for_and_against(query) if signed else query
+        copies = len(rows.x) // len(query.x)
+        prior = None if self.inside is None else self._prior(rows, self.inside, noise)
+        path = anneal_mask(rows, noise, settings, retention.drop.repeat_interleave(copies), name, prior)
+        first = slice(None, None, copies)
+        own = None if prior is None else Mask(prior.keep[first], prior.drop[first])
+        result = select_mask(query, noise, settings, path.select(first), retention, name, own)
+        _warn(result, settings)
+        aux = {"mask": result.keep, "bits": result.nats / NATS_PER_BIT}
+        aux |= {"kept": result.kept, "converged": result.converged, "beta": result.beta}
+        aux |= {} if own is None else {"prior": own.keep}
+        if not signed:
+            return MethodOutput(path.mean if self.read_out == "annealed" else aux[self.read_out], aux)
+        kept, against = path.mean[::2], path.mean[1::2]
+        direction = retention.direction.to(kept).view(-1, *[1] * (kept.ndim - 1))
+        return MethodOutput(direction * (kept - (1 - kept) * against), aux | {"against": against})
 
     def _prior(self, query: Query, inside: LayerMoments, noise: Noise) -> Mask:
         """Learn what is cheap to keep."""
@@ -189,24 +272,20 @@ class InputIBA:
         unit = 1.0 if self.compat == "published" and x.ndim == 3 else NATS_PER_BIT
         return to_sites(to_positions(input_map(nats, x, layer)), x) / unit
 
-    def _noise(self, inputs: Moments, x: Tensor) -> Noise:
-        """Make the noise of the inputs, all of which take part."""
-        one = x.new_ones(())
-        if self.compat == "published":
-            return Noise(one - 1, one, one)
-        return replace(noise_from_moments(inputs, x, "the input"), active=one)
+    def _annealing(self) -> Annealing:
+        steps, start = (default if value is None else value for value, default in ((self.steps, 50), (self.start, 4.0)))
+        rate, size = self.learning_rate, self.granularity
+        return Annealing(int(steps), rate, self.copies, start, self.smoothing, size, self.keep)
 
     def _search(self) -> MaskSearch:
         paired, averaged = (True, 0.5) if self.compat == "corrected" else (False, 0.0)
-        beta, relative = self._beta()
-        how = (beta, self.steps, self.learning_rate, self.copies, self.start, self.smoothing)
-        return MaskSearch(*how, self.granularity, paired, averaged, relative)
-
-    def _beta(self) -> tuple[float, bool]:
-        """Return the information penalty, and whether it is in multiples of the target drop."""
-        if self.beta is not None:
-            return self.beta, False
-        return (RELATIVE_BETA, True) if self.compat == "corrected" else (PUBLISHED_BETA, False)
+        settings = (self.beta, self.steps, self.learning_rate, self.start)
+        defaults = (PUBLISHED_BETA, 40, 0.3, 1.0)
+        beta, steps, rate, start = (
+            default if value is None else value for value, default in zip(settings, defaults, strict=True)
+        )
+        how = (self.copies, start, self.smoothing, self.granularity, paired, averaged)
+        return MaskSearch(beta, int(steps), rate, *how)
 
     def _feature_search(self) -> MaskSearch:
         paired = self.compat == "corrected"
@@ -214,10 +293,24 @@ class InputIBA:
 
 
 def _for_and_against(query: Query) -> Query:
-    """Ask about each sample twice: what speaks for its target, and what against it."""
+    """Repeat each sample: the first copy has the target, the second its negation."""
     samples = torch.arange(len(query.x))
     twice = slice_query(query, samples.repeat_interleave(2))
     return replace(twice, target=Signed(twice.target, torch.tensor([1.0, -1.0]).repeat(len(samples))))
+
+
+def _warn(result: SufficientMask, settings: Annealing) -> None:
+    """Warn of samples whose search did not converge."""
+    failed = ~result.converged
+    if failed.any():
+        warnings.warn(
+            f"the search for the mask did not converge for {int(failed.sum())} of {len(failed)} samples: the masks "
+            f"keep {float(result.kept[failed].min()):.2f} to {float(result.kept[failed].max()):.2f} of the prediction, "
+            f"where {settings.keep:g} is required with the fewest bits. Set more steps than {settings.steps}, a start "
+            f"above {settings.start:g}, or a smaller keep; aux 'converged' marks the samples.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
 
 
 def _features(z: Tensor, noise: Noise, found: MaskResult) -> Features:

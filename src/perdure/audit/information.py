@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute
-from perdure.attribution.iba.moments import noise_from_moments, require_fitted
-from perdure.attribution.iba.search import Noise, draw_noise
+from perdure.attribution.iba.noise import Noise
 from perdure.attribution.input_iba import InputIBA
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.estimate import Estimate
@@ -19,7 +18,7 @@ from perdure.core.metric import Score
 from perdure.core.outputs import predict_classes
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
-from perdure.core.target import LogProbability, Probability
+from perdure.core.target import Logit, Probability
 from perdure.engine.explain import SEEN
 from perdure.engine.summaries import stored_scores
 from perdure.metrics._summarise import summarise
@@ -59,7 +58,7 @@ def measure_information(
 
     Returns:
         Bits of each sample; in aux the probability of the predicted class `with_bits`, `without` any and with
-        `everything`.
+        `everything`, and whether the search `converged`.
     """
     if 0 not in finished_parts(folder):
         fitted = method.fit(model, slice_batch(training, slice(0, SEEN)))
@@ -80,7 +79,10 @@ def estimate_information(score: Score, seed: int) -> tuple[Estimate, Estimate]:
         The bits, between none and those of an even mask; the probability that the prediction keeps, between that
         from noise alone and that from the whole input.
     """
-    bits = replace(summarise(score, stream(seed, "bootstrap", "bits")), name="bits that the prediction needs")
+    bits = replace(
+        summarise(score, stream(seed, "bootstrap", "bits")),
+        name="bits that the prediction needs" + _describe_failures(score.aux.get("converged")),
+    )
     kept = score.aux["with_bits"]
     low, high = bootstrap_interval(kept, stream(seed, "bootstrap", "kept"))
     without, everything = (score.aux[name].mean().item() for name in ("without", "everything"))
@@ -89,28 +91,36 @@ def estimate_information(score: Score, seed: int) -> tuple[Estimate, Estimate]:
     return bits, Estimate(mean, without, everything, interval, len(kept), name, higher_is_better=True)
 
 
+def _describe_failures(converged: Tensor | None) -> str:
+    """Name the number of samples whose search did not converge; runs stored by earlier versions have none."""
+    if converged is None or converged.all():
+        return ""
+    return f" (the search did not converge for {int((converged == 0).sum())} of {len(converged)} samples)"
+
+
 def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIBA, seed: int) -> Score:
     generator = stream(seed, "information")
-    target, lengths = LogProbability(predicted), lengths_of(batch.mask)
+    target, lengths = Logit(predicted), lengths_of(batch.mask)
     result = attribute(model, batch.inputs, method, target=target, lengths=lengths, generator=generator)
-    noise = noise_from_moments(require_fitted(method.inputs, "input_iba"), batch.inputs, "the input")
+    noise = method.input_noise(batch.inputs)
     seeds = sub_seeds(stream(seed, "information", "test"), len(batch))
     query = Query(model, batch.inputs, Probability(predicted), batch.mask, seeds)
     bits = result.aux["bits"].flatten(1).sum(1)
     null, ceiling = torch.zeros_like(bits), _count_bits_before(query, noise, method)
-    return Score("information", bits, null, ceiling, aux=_measure_probabilities(query, noise, result.aux["mask"]))
+    aux = {**_measure_probabilities(query, noise, result.aux["mask"]), "converged": result.aux["converged"].double()}
+    return Score("information", bits, null, ceiling, aux=aux)
 
 
 def _count_bits_before(query: Query, noise: Noise, method: InputIBA) -> Tensor:
     """Count the bits that the initial mask of the search transmits."""
     x = (query.x - noise.mean) / noise.deviation
-    nats = capacity(mask_from_logits(torch.full_like(x, method.start)), x)
+    nats = capacity(mask_from_logits(torch.full_like(x, method.first_logit)), x)
     return nats.masked_fill(~site_mask(query.mask, x), 0.0).flatten(1).sum(1) / NATS_PER_BIT
 
 
 def _measure_probabilities(query: Query, noise: Noise, mask: Tensor) -> Mapping[str, Tensor]:
     """Measure the probability of the predicted class with these bits, without any, and with the whole input."""
-    replacement = noise.mean + noise.deviation * draw_noise(query, COPIES, "information", paired=True)
+    replacement = noise.draw(query, COPIES, "information")
     return {
         "with_bits": query.value(mask * query.x + (1 - mask) * replacement).mean(0),
         "without": query.value(replacement).mean(0),

@@ -12,6 +12,7 @@ __all__ = [
     "CheckpointWarning",
     "CompletenessWarning",
     "ConstantScoreError",
+    "ConvergenceWarning",
     "CorruptFileWarning",
     "DataError",
     "DependencyError",
@@ -245,6 +246,13 @@ class CompletenessWarning(UserWarning):
     """An attribution does not sum to the change of the target within the tolerance that was requested.
 
     The target jumps on the path; the message gives the gap that is left. The map is still the best that was found.
+    """
+
+
+class ConvergenceWarning(UserWarning):
+    """A search ended before it reached its goal.
+
+    The message gives the number of samples and a remedy. Their results are the best that were computed.
     """
 
 

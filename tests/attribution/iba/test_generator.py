@@ -9,7 +9,7 @@ from perdure.attribution.iba.critic import make_critic, make_image_critic
 from perdure.attribution.iba.generator import make_generator
 from perdure.attribution.iba.matching import Features, match_moments
 from perdure.attribution.iba.moments import fit_input_moments, fit_layer_moments, require_fitted
-from perdure.attribution.iba.search import Noise
+from perdure.attribution.iba.noise import Noise
 from perdure.core.batch import Batch
 from perdure.core.errors import EmptyDataError, ShapeError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query, slice_query

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from perdure.attribution.iba.search import MaskSearch, Noise, draw_noise, optimise_mask
+from perdure.attribution.iba.noise import Noise, draw_noise
+from perdure.attribution.iba.search import MaskSearch, optimise_mask
 from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.query import Query, slice_query
 from perdure.core.random import sub_seeds

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from perdure.attribution.iba.search import Noise
+from perdure.attribution.iba.noise import Noise
 from perdure.ops.information import mask_from_logits
 from perdure.ops.position import shared_axis
 

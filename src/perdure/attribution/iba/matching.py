@@ -11,7 +11,7 @@ from torch import Tensor
 
 from perdure.attribution._layer import UpToLayer
 from perdure.attribution.iba.generator import Generator
-from perdure.attribution.iba.search import draw_noise
+from perdure.attribution.iba.noise import draw_noise
 from perdure.core.query import Query
 from perdure.ops.information import Mask, mask_from_logits
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.attribution._layer import UpToLayer, default_layer, find_layer
-from perdure.attribution.iba.search import Noise
+from perdure.attribution.iba.noise import Noise
 from perdure.core.batch import Batch, split_batch
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
 from perdure.core.forward import evaluation, side_inputs
