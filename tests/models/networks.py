@@ -29,10 +29,10 @@ def runs_of_relus(model, x):
     for name, module in relus(model):
         assert not module.inplace
 
-        def counted(_module, _args, _output, name=name):
+        def count(_module, _args, _output, name=name):
             runs[name] += 1
 
-        handles.append(module.register_forward_hook(counted))
+        handles.append(module.register_forward_hook(count))
     model.eval()(x)
     for handle in handles:
         handle.remove()

@@ -52,7 +52,7 @@ def leaves():
     raise SystemExit("bye")
 
 
-def wants(width):
+def needs_width(width):
     return Gru(3, 2, width)
 
 

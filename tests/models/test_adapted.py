@@ -20,7 +20,7 @@ SUM = X.sum(1)
 
 
 class Answers(nn.Module):
-    """Gives whatever it is told to make of the sums over time."""
+    """Returns a given function of the sums over time."""
 
     def __init__(self, make):
         super().__init__()
@@ -61,38 +61,38 @@ def test_a_name_decides_where_several_tensors_may_be_logits(output, factor):
 
 
 def test_an_output_without_a_tensor_is_named():
-    with pytest.raises(UnsupportedError, match=r"gives a str.*\(str\)"):
+    with pytest.raises(UnsupportedError, match=r"returns a str.*\(str\)"):
         Adapted(Answers(lambda _: "yes"))(X)
 
 
-def told(name, **default):
+def make_padded(name, **default):
     """A model that gives the sum over valid steps as it hears of them by an argument of that name."""
     valid = {
-        "lengths": "torch.arange(x.shape[1]) < told[:, None]",
-        "mask": "told",
-        "attention_mask": "told == 1",
-        "src_key_padding_mask": "~told",
+        "lengths": "torch.arange(x.shape[1]) < value[:, None]",
+        "mask": "value",
+        "attention_mask": "value == 1",
+        "src_key_padding_mask": "~value",
     }[name]
     space = {"torch": torch, "nn": nn}
     source = f"""
-class Told(nn.Module):
+class Padded(nn.Module):
     def forward(self, x, {name}{"=None" if default else ""}):
-        told = {name}
-        return x.sum(1) if told is None else (x * ({valid})[..., None]).sum(1)
+        value = {name}
+        return x.sum(1) if value is None else (x * ({valid})[..., None]).sum(1)
 """
     exec(source, space)
-    return space["Told"]()
+    return space["Padded"]()
 
 
 @pytest.mark.parametrize("name", ["lengths", "mask", "attention_mask", "src_key_padding_mask"])
 def test_a_model_hears_of_padding_by_the_argument_it_names(name):
     expected = torch.stack([X[0].sum(0), X[1, 0]])
-    assert torch.equal(Adapted(told(name))(X, lengths=LENGTHS), expected)
-    assert torch.equal(Adapted(told(name, default=None))(X), SUM)
-    assert torch.equal(Adapted(told(name))(X), SUM)
+    assert torch.equal(Adapted(make_padded(name))(X, lengths=LENGTHS), expected)
+    assert torch.equal(Adapted(make_padded(name, default=None))(X), SUM)
+    assert torch.equal(Adapted(make_padded(name))(X), SUM)
 
 
-def test_a_model_that_cannot_be_told_of_padding_gets_a_warning_only_where_there_is_some():
+def test_a_model_without_an_argument_for_padding_gets_a_warning_only_where_there_is_some():
     model = Adapted(Answers(lambda logits: logits))
     assert torch.equal(model(X, lengths=torch.tensor([3, 3])), SUM)
     with pytest.warns(PaddingWarning, match="Answers takes neither lengths nor mask"):
@@ -111,7 +111,7 @@ def test_series_with_the_features_first():
 
 @pytest.mark.parametrize(("step", "places"), [("last", [2, 0]), (1, [1, 1]), (-1, [2, 2])])
 def test_one_step_of_outputs_for_every_step(step, places):
-    model = Adapted(told("mask", default=None), step=step)
+    model = Adapted(make_padded("mask", default=None), step=step)
     model.model.forward = lambda x, mask=None: x
     assert torch.equal(model(X, lengths=LENGTHS), X[[0, 1], places])
     model.model.forward = lambda x, mask=None: x.sum(1)
@@ -129,7 +129,7 @@ class Two(nn.Module):
 def test_what_is_not_explained_is_fixed_for_all_samples():
     age = torch.tensor([[5.0, 7.0]])
     assert torch.equal(Adapted(Two(), given={"age": age, "scale": 2.0})(X), SUM * 2 + age)
-    with pytest.raises(UnsupportedError, match=r"Two reads more than one input: it asks for age.*given=\{'age'"):
+    with pytest.raises(UnsupportedError, match=r"Two has more than one input: it requires age.*given=\{'age'"):
         Adapted(Two())
 
 
@@ -141,9 +141,9 @@ class Margin(nn.Module):
         self.squash, self.axes = squash, axes
 
     def forward(self, x):
-        found = x.sum((1, 2))
-        found = found.sigmoid() if self.squash else found
-        return found if self.axes == 1 else found[:, None]
+        outputs = x.sum((1, 2))
+        outputs = outputs.sigmoid() if self.squash else outputs
+        return outputs if self.axes == 1 else outputs[:, None]
 
 
 @pytest.mark.parametrize("axes", [1, 2])
@@ -170,7 +170,7 @@ def test_what_cannot_be_one_output_is_named():
         Adapted(Margin(False, 1), binary="probability")(X)
 
 
-def test_a_model_that_knows_how_it_is_asked_is_left_alone():
+def test_an_adapted_model_or_one_with_a_protocol_is_unchanged():
     ours = Recurrent(hidden_size=2).build(2, 2, torch.Generator())
     assert adapt(ours) is ours
     once = adapt(Answers(torch.neg))

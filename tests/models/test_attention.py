@@ -53,8 +53,8 @@ def test_it_is_the_published_formula(config):
     encoded = model.encode(X, LENGTHS)
     weights, logits = model.attention(X, LENGTHS), model(X, lengths=LENGTHS)
     for row, length in enumerate(LENGTHS):
-        found = attend(model.score, encoded.steps[row, :length], encoded.output[row])
-        expected = torch.stack([found[j] for j in range(length)])
+        result = attend(model.score, encoded.steps[row, :length], encoded.output[row])
+        expected = torch.stack([result[j] for j in range(length)])
         torch.testing.assert_close(weights[row, :length], expected)
         context = expected @ encoded.steps[row, :length]
         gates = model.decoder.weight_ih @ context + model.decoder.bias_ih
@@ -66,7 +66,7 @@ def test_it_is_the_published_formula(config):
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_what_stands_behind_the_end_does_not_matter(training):
+def test_values_after_the_end_have_no_effect(training):
     """In training as well: padded steps go into no statistic of the batch."""
     config = Attention(4, (6, 5, 3), normalise=True)
     model, longer = config.build(3, 2, stream()).train(training), torch.cat([X, X], 1)
@@ -87,7 +87,7 @@ def test_event_types_are_not_read():
 
 
 def test_normalisation_follows_the_training_samples():
-    """A batch in training has mean 0 and deviation 1 over its valid steps where the first LSTM reads."""
+    """A batch in training has mean 0 and standard deviation 1 over its valid steps where the first LSTM reads."""
     encoder = DEEP.build(3, 2, stream()).encoder
     mask = torch.arange(7) < LENGTHS[:, None]
     read = encoder.between[0](encoder.dense(X), mask)
@@ -106,11 +106,11 @@ def test_weights_follow_from_the_generator_alone_and_forget_gates_start_open():
     torch.testing.assert_close(a["decoder.weight_hh"].T @ a["decoder.weight_hh"], torch.eye(3))
 
 
-def test_its_attention_can_be_asked_for():
+def test_its_attention_can_be_explained():
     model = Attention(4, (5,)).build(3, 2, stream())
     assert isinstance(model, HasAttention)
-    found = attribute(model, X, "attention", target=torch.tensor([0, 1, 0, 1]), lengths=LENGTHS)
-    torch.testing.assert_close(found.values.sum((1, 2)), torch.ones(4))
+    result = attribute(model, X, "attention", target=torch.tensor([0, 1, 0, 1]), lengths=LENGTHS)
+    torch.testing.assert_close(result.values.sum((1, 2)), torch.ones(4))
 
 
 def test_it_learns_planted_events():

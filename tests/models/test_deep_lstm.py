@@ -48,7 +48,7 @@ def test_embeddings_are_taken_for_ids(model, ids):
     assert model(model.embed(ids), lengths=LENGTHS).equal(model(ids, lengths=LENGTHS))
 
 
-def test_what_stands_behind_the_end_does_not_matter(model, ids):
+def test_values_after_the_end_have_no_effect(model, ids):
     padded = torch.cat([ids, ids], 1)
     torch.testing.assert_close(model(padded, lengths=LENGTHS), model(ids, lengths=LENGTHS))
 

@@ -18,11 +18,16 @@ def model():
 
 def test_embeddings_take_the_place_of_ids_and_all_else_stays():
     network = model()
-    found = embed_batch(network, BATCH)
-    assert found.inputs.equal(network.embedding.weight[IDS])
-    assert not found.inputs.requires_grad
-    assert found.truth.equal((IDS == 2)[..., None].expand(2, 3, 4))
-    assert (found.id, found.text, found.label is BATCH.label, found.mask is BATCH.mask) == (BATCH.id, TEXT, True, True)
+    result = embed_batch(network, BATCH)
+    assert result.inputs.equal(network.embedding.weight[IDS])
+    assert not result.inputs.requires_grad
+    assert result.truth.equal((IDS == 2)[..., None].expand(2, 3, 4))
+    assert (result.id, result.text, result.label is BATCH.label, result.mask is BATCH.mask) == (
+        BATCH.id,
+        TEXT,
+        True,
+        True,
+    )
 
 
 def test_floats_are_left_alone():
@@ -31,5 +36,5 @@ def test_floats_are_left_alone():
 
 
 def test_a_model_that_cannot_embed_is_named():
-    with pytest.raises(UnsupportedError, match="Flatten cannot be asked by their embeddings"):
+    with pytest.raises(UnsupportedError, match="Flatten cannot be called with their embeddings"):
         embed_batch(nn.Flatten(), BATCH)

@@ -20,7 +20,7 @@ SMALL = Hierarchical(3, (3,))
 
 
 def with_vectors(splits):
-    """Put two numbers of its own before the types of each step, as in the published layout."""
+    """Put two further numbers before the types of each step, as in the published layout."""
 
     def put(batch):
         drawn = torch.randn(*batch.inputs.shape[:2], 2, generator=torch.Generator().manual_seed(0))
@@ -30,14 +30,14 @@ def with_vectors(splits):
 
 
 @pytest.mark.parametrize("together", [1, 2])
-def test_the_types_of_the_data_are_told(together):
+def test_the_types_of_the_data_are_resolved(together):
     splits = replace(FEW, together=together).load(0)
     assert resolve_event_types(SMALL, splits) == replace(SMALL, types=0)
     assert resolve_event_types(SMALL, with_vectors(splits)) == replace(SMALL, types=10)
     assert resolve_event_types(Attention(types=None), with_vectors(splits)).types == 10
 
 
-def test_settings_that_say_it_and_other_models_are_left_alone():
+def test_resolved_settings_and_other_models_are_unchanged():
     splits = FEW.load(0)
     for config in (replace(SMALL, types=3), replace(SMALL, types=0), Attention(), Recurrent()):
         assert resolve_event_types(config, splits) is config
@@ -49,11 +49,11 @@ def test_data_without_types_is_named():
         replace(splits, types=()),
         replace(splits, test=replace(splits.test, inputs=splits.test.inputs + 0.5)),
     ):
-        with pytest.raises(SettingError, match=r"'hierarchical' attends to event types, and the features of this data"):
+        with pytest.raises(SettingError, match=r"'hierarchical' attends to event types, and the features of"):
             train(SMALL, unnamed, CLEAN, 0)
 
 
-def test_a_trained_model_keeps_what_its_data_told(tmp_path):
+def test_a_trained_model_keeps_the_types_of_its_data(tmp_path):
     splits = with_vectors(FEW.load(0))
     fitted = train(SMALL, splits, replace(CLEAN, epochs=1), 0)
     assert (fitted.model.types, fitted.model.read) == (10, 2)

@@ -1,4 +1,4 @@
-"""A factory in a file and in a package, and everything that can be wrong with one."""
+"""A factory in a file and in a package, and everything that can be wrong with first."""
 
 import sys
 
@@ -18,7 +18,7 @@ def stream(seed=0):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch, request):
-    """A file of a name of its own, so that no test meets the module of another."""
+    """A file of a unique name, so that no test imports the module of another."""
     name = "own_" + "".join(c for c in request.node.name if c.isalnum())
     (tmp_path / f"{name}.py").write_text(GOOD)
     monkeypatch.chdir(tmp_path)
@@ -46,9 +46,9 @@ def test_a_factory_gets_the_arguments_it_names(own):
     assert (
         weights(f"{own}.py:make", 0, features=5, classes=4).numel() == weights(f"{own}.py:plain", 0).numel() + 24 + 10
     )
-    one, same, other = (Factory(f"{own}.py:seeded").build(3, 2, stream(seed)).model for seed in (0, 0, 1))
-    assert (one.seed, one.draw) == (same.seed, same.draw)
-    assert (one.seed, one.draw) != (other.seed, other.draw)
+    first, same, other = (Factory(f"{own}.py:seeded").build(3, 2, stream(seed)).model for seed in (0, 0, 1))
+    assert (first.seed, first.draw) == (same.seed, same.draw)
+    assert (first.seed, first.draw) != (other.seed, other.draw)
 
 
 def test_a_package_in_the_working_folder_and_the_class_itself(own, tmp_path):
@@ -73,14 +73,14 @@ def test_models_are_adapted_on_the_device_of_the_generator_and_in_training_mode(
     [
         ("raises", r"raises ValueError: no width given \(line \d+ of .*own_.*py: raise ValueError"),
         ("leaves", "raises SystemExit: bye"),
-        ("wants", "asks for width. Remedy: give width a default"),
-        ("nothing", "gives dict. Remedy: let it return a torch.nn.Module"),
+        ("needs_width", "requires width. Remedy: give width a default"),
+        ("nothing", "returns dict. Remedy: let it return a torch.nn.Module"),
         ("instance", "holds a Linear, no function, called 'instance'"),
         ("number", "holds a int, no function, called 'number'"),
         ("absent", "holds nothing called 'absent'. Remedy: write there: def absent"),
     ],
 )
-def test_what_is_wrong_with_a_factory_is_said(own, name, message):
+def test_what_is_wrong_with_a_factory_is_reported(own, name, message):
     with pytest.raises(FactoryError, match=message):
         Factory(f"{own}.py:{name}").build(3, 2, stream())
 
@@ -123,7 +123,7 @@ def test_naming_a_factory_runs_nothing(own, tmp_path):
     assert not any(is_factory(text) for text in ("lstm", "lstm:hidden_size=3", "runs/a", "timm:resnet18", "C:make"))
 
 
-def test_the_code_tells_whether_the_file_has_changed(own, tmp_path):
+def test_the_code_shows_whether_the_file_has_changed(own, tmp_path):
     before = Factory(f"{own}.py:make").code
     (tmp_path / f"{own}.py").write_text(GOOD + "\n")
     assert Factory(f"{own}.py:make").code != before

@@ -5,7 +5,7 @@ import torch
 
 from perdure.core.errors import CheckpointError
 from perdure.core.random import stream
-from perdure.models._from_transformers import classifies
+from perdure.models._from_transformers import is_classifier
 from perdure.models.fine_tuned import FineTuned
 
 transformers = pytest.importorskip("transformers")
@@ -55,7 +55,7 @@ def test_without_weights_all_are_drawn(base, tmp_path):
 
 
 def test_a_folder_without_a_tokenizer_is_named(tmp_path):
-    """Of which transformers makes one that knows no word."""
+    """A folder of which transformers makes a tokenizer without words."""
     CONFIG.save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match="holds no tokenizer"):
         weights(tmp_path, 0)
@@ -72,10 +72,10 @@ def test_a_changed_file_is_another_model(base, tmp_path):
 
 
 def test_what_is_trained_and_what_is_yet_to_be(base, tmp_path):
-    assert not classifies(base)
+    assert not is_classifier(base)
     with torch.random.fork_rng():
         model = transformers.BertForSequenceClassification(CONFIG)
     model.save_pretrained(tmp_path)
-    assert classifies(tmp_path)
+    assert is_classifier(tmp_path)
     (tmp_path / "model.safetensors").unlink()
-    assert not classifies(tmp_path)
+    assert not is_classifier(tmp_path)

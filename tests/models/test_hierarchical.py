@@ -33,7 +33,7 @@ def several(seed=0):
     return (torch.rand(4, 7, TYPES, generator=stream(seed)) < 0.4).float()
 
 
-def made(config=SMALL):
+def make_model(config=SMALL):
     return config.build(TYPES + 3 if config.types else TYPES, 2, stream()).eval()
 
 
@@ -56,16 +56,16 @@ def test_the_published_settings_have_the_layers_of_attention_and_all_types():
 def test_it_is_the_published_formula(x):
     """Also where a step has several types or none: F may hold more than one, and a row of zeros."""
     x[:, 0, 0] = 1
-    model = made()
+    model = make_model()
     encoded = model.encode(x, LENGTHS)
-    found, steps, kinds = model.attend(encoded, x), model.attention(x, LENGTHS), model.type_attention(x, LENGTHS)
+    result, steps, kinds = model.attend(encoded, x), model.attention(x, LENGTHS), model.type_attention(x, LENGTHS)
     for row, length in enumerate(LENGTHS):
         members = x[row, :length].nonzero().tolist()
         last = encoded.output[row]
         context, across, weight = attend_in_two_levels(
             model.score, model.type_score, encoded.steps[row, :length], last, members
         )
-        torch.testing.assert_close(found.context[row], context)
+        torch.testing.assert_close(result.context[row], context)
         torch.testing.assert_close(steps[row, :length], torch.stack([torch.as_tensor(w).float() for w in weight]))
         expected = torch.stack([torch.as_tensor(across.get(kind, 0.0)) for kind in range(TYPES)])
         torch.testing.assert_close(kinds[row], expected.float())
@@ -76,16 +76,16 @@ def test_one_type_is_plain_attention():
     """Of one type, the second level has nothing to choose from."""
     x = torch.zeros(4, 7, TYPES)
     x[..., 1] = 1
-    model = made()
+    model = make_model()
     plain = super(type(model), model).attend(model.encode(x, LENGTHS), x)
-    found = model.attend(model.encode(x, LENGTHS), x)
-    torch.testing.assert_close(found.context, plain.context)
-    torch.testing.assert_close(found.steps, plain.steps)
+    result = model.attend(model.encode(x, LENGTHS), x)
+    torch.testing.assert_close(result.context, plain.context)
+    torch.testing.assert_close(result.steps, plain.steps)
 
 
 def test_where_every_step_has_its_own_type_the_first_level_is_the_identity():
     x = torch.eye(TYPES)[None]
-    model = made()
+    model = make_model()
     encoded = model.encode(x)
     expected = model.type_score(encoded.output[:, None], encoded.steps).softmax(1)
     torch.testing.assert_close(model.attention(x), expected)
@@ -93,18 +93,18 @@ def test_where_every_step_has_its_own_type_the_first_level_is_the_identity():
 
 
 @pytest.mark.parametrize("config", [SMALL, APART])
-def test_what_stands_behind_the_end_does_not_matter_and_a_batch_is_its_samples(config):
-    model, x = made(config), one_hot()
+def test_values_after_the_end_have_no_effect_and_a_batch_is_its_samples(config):
+    model, x = make_model(config), one_hot()
     x = torch.cat([torch.randn(4, 7, 3, generator=stream(2)), x], 2) if config.types else x
     logits = model(x, lengths=LENGTHS)
     torch.testing.assert_close(model(torch.cat([x, x], 1), lengths=LENGTHS), logits)
-    one_by_one = [model(one[None, :length]) for one, length in zip(x, LENGTHS, strict=True)]
-    torch.testing.assert_close(torch.cat(one_by_one), logits)
+    single = [model(series[None, :length]) for series, length in zip(x, LENGTHS, strict=True)]
+    torch.testing.assert_close(torch.cat(single), logits)
 
 
 def test_types_that_are_not_read_group_the_steps_all_the_same():
     """Their names do not matter, who shares one does."""
-    model = made(APART)
+    model = make_model(APART)
     vectors, types = torch.randn(4, 7, 3, generator=stream(2)), one_hot()
     logits = model(torch.cat([vectors, types], 2))
     torch.testing.assert_close(model(torch.cat([vectors, types.flip(2)], 2)), logits)
@@ -114,7 +114,7 @@ def test_types_that_are_not_read_group_the_steps_all_the_same():
 
 @pytest.mark.parametrize("scale", [1e-3, 0.5, 1.0])
 def test_types_stay_on_a_path_from_zero_and_with_a_little_noise(scale):
-    model = made(APART)
+    model = make_model(APART)
     vectors, types = torch.randn(4, 7, 3, generator=stream(2)), one_hot()
     noise = 0.08 * torch.randn(types.shape, generator=stream(3))
     logits = model(torch.cat([vectors, types], 2))
@@ -122,23 +122,23 @@ def test_types_stay_on_a_path_from_zero_and_with_a_little_noise(scale):
 
 
 def test_series_without_an_event_get_no_attention():
-    model, x = made(APART), torch.zeros(2, 3, TYPES + 3)
+    model, x = make_model(APART), torch.zeros(2, 3, TYPES + 3)
     assert (model.attention(x) == 0).all()
     assert (model.type_attention(x) == 0).all()
     assert torch.isfinite(model(x)).all()
 
 
 def test_gradients_are_exact():
-    model = made(APART).double()
+    model = make_model(APART).double()
     x = torch.cat([torch.randn(2, 5, 3, generator=stream(2)), one_hot()[:2, :5]], 2).double()
     vectors = x[..., :3].clone().requires_grad_()
     lengths = torch.tensor([5, 3])
     assert torch.autograd.gradcheck(lambda v: model(torch.cat([v, x[..., 3:]], 2), lengths=lengths), vectors)
 
 
-def test_its_attention_can_be_asked_for():
-    found = attribute(made(), one_hot(), "attention", target=torch.tensor([0, 1, 0, 1]), lengths=LENGTHS)
-    torch.testing.assert_close(found.values.sum((1, 2)), torch.ones(4))
+def test_its_attention_can_be_explained():
+    result = attribute(make_model(), one_hot(), "attention", target=torch.tensor([0, 1, 0, 1]), lengths=LENGTHS)
+    torch.testing.assert_close(result.values.sum((1, 2)), torch.ones(4))
 
 
 @pytest.mark.parametrize("together", [1, 2])
@@ -152,4 +152,4 @@ def test_it_learns_planted_events(together):
 def test_names_and_inputs_are_read():
     assert model_config("hierarchical:hidden_sizes=[8]") == Hierarchical(hidden_sizes=(8,))
     with pytest.raises(ShapeError, match=r"pass \(batch, time, 7\)"):
-        made(APART)(one_hot())
+        make_model(APART)(one_hot())

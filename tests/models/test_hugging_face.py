@@ -12,10 +12,10 @@ from perdure.core.errors import CheckpointError, DataError, DependencyError, Uns
 from perdure.data import hub
 from perdure.data._splits import Splits
 from perdure.models import _from_transformers as from_transformers
-from perdure.models import _hugging_face as door
-from perdure.models._answers import check_answers
+from perdure.models import _hugging_face as hugging_face
 from perdure.models._embed import embed_batch
 from perdure.models._hugging_face import text_classifier
+from perdure.models._outputs import check_model
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -55,11 +55,11 @@ def test_loading_draws_no_bar_and_leaves_the_setting_as_it_was(folder, shown, ca
 
 
 def batch(model, *texts):
-    ids, mask, found = model.reader.tokenise(texts)
-    return Batch(ids, torch.zeros(len(texts), dtype=torch.int64), mask, text=found)
+    ids, mask, result = model.reader.tokenise(texts)
+    return Batch(ids, torch.zeros(len(texts), dtype=torch.int64), mask, text=result)
 
 
-def test_tokens_stand_where_they_were_written(model):
+def test_tokens_have_the_spans_of_their_text(model):
     ids, mask, texts = model.reader.tokenise([TEXT, "good"])
     tokens = [WORDS[i] for i in ids[0]]
     assert tokens == ["[CLS]", "the", "film", "was", "bad", "##ly", "act", "##ed", "!", "[SEP]"]
@@ -69,7 +69,7 @@ def test_tokens_stand_where_they_were_written(model):
 
 
 def test_embeddings_and_ids_give_the_same_logits_and_padding_changes_nothing(model):
-    check_answers(model, batch(model, TEXT, "good"), 2)
+    check_model(model, batch(model, TEXT, "good"), 2)
     both, alone = batch(model, TEXT, "good"), batch(model, "good")
     together = model(both.inputs, lengths=both.mask.sum(1))[1]
     assert torch.allclose(together, model(alone.inputs)[0], atol=1e-6)
@@ -90,7 +90,7 @@ def test_integrated_gradients_of_the_embeddings_are_complete(model):
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory):
-    """A tiny GPT-2 without a token for padding, which batches of its own `forward` insist on."""
+    """A tiny GPT-2 without a token for padding, which its `forward` requires for batches."""
     place = tmp_path_factory.mktemp("gpt2")
     sizes = {"n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 12, "num_labels": 2}
     ends = {"bos_token_id": 0, "eos_token_id": 0}
@@ -108,13 +108,13 @@ def decoder(tmp_path_factory):
 def test_a_decoder_reads_the_last_token_of_each_text_by_ids_and_by_embeddings(decoder):
     """Its own answer to each text alone, which needs no padding, is the reference."""
     both = batch(decoder, TEXT, "good")
-    check_answers(decoder, both, 2)
+    check_model(decoder, both, 2)
     lengths = both.mask.sum(1)
-    found = decoder(both.inputs, lengths=lengths)
-    assert torch.equal(found, decoder(embed_batch(decoder, both).inputs, lengths))
+    result = decoder(both.inputs, lengths=lengths)
+    assert torch.equal(result, decoder(embed_batch(decoder, both).inputs, lengths))
     for row, length in enumerate(lengths):
         alone = decoder.model(input_ids=both.inputs[row : row + 1, :length]).logits[0]
-        torch.testing.assert_close(found[row], alone)
+        torch.testing.assert_close(result[row], alone)
 
 
 def test_a_decoder_is_explained_without_its_padding(decoder):
@@ -142,19 +142,19 @@ def test_the_most_tokens_that_a_model_reads(positions, padding, known, longest):
     """A table of 514 positions, of which those up to padding at 1 are not used, reads 512 tokens."""
     model = torch.nn.Sequential(torch.nn.Embedding(12, 2, padding_idx=padding))
     model.config = SimpleNamespace(max_position_embeddings=positions)
-    assert door._longest(SimpleNamespace(model_max_length=known), model) == longest
+    assert hugging_face._longest(SimpleNamespace(model_max_length=known), model) == longest
 
 
 def test_splits_are_read_in_the_tokens_and_the_classes_of_the_model(model):
     """Truth goes with its characters, labels with the names of their classes."""
     text = Text("not badly", ((0, 3), (4, 9)))
     words = Batch(torch.tensor([[2, 3]]), torch.tensor([0]), None, torch.tensor([[False, True]]), text=(text,))
-    found = model.reader(Splits(words, words, words, ("pos", "neg"), ("<unk>", "<pad>", "not", "badly")))
-    assert found.classes == ("neg", "pos")
-    assert found.test.label.tolist() == [1]
-    assert [WORDS[i] for i in found.test.inputs[0]] == ["[CLS]", "not", "bad", "##ly", "[SEP]"]
-    assert found.test.truth.tolist() == [[False, False, True, True, False]]
-    assert found.vocabulary == WORDS
+    result = model.reader(Splits(words, words, words, ("pos", "neg"), ("<unk>", "<pad>", "not", "badly")))
+    assert result.classes == ("neg", "pos")
+    assert result.test.label.tolist() == [1]
+    assert [WORDS[i] for i in result.test.inputs[0]] == ["[CLS]", "not", "bad", "##ly", "[SEP]"]
+    assert result.test.truth.tolist() == [[False, False, True, True, False]]
+    assert result.vocabulary == WORDS
     other = model.reader(Splits(words, words, words, ("b", "a"), ("<unk>",)))
     assert (other.classes, other.test.label.tolist()) == (("b", "a"), [0])
 
@@ -181,7 +181,7 @@ def test_a_folder_without_a_trained_head_or_without_a_model(folder, tmp_path):
 def test_an_id_without_a_network_fails_at_once_and_names_the_local_way(monkeypatch):
     monkeypatch.setattr(hub, "is_online", lambda: False)
     with pytest.raises(DataError, match=r"cannot be reached. Remedy: give the folder of a copy: hf:path/to/nothing"):
-        text_classifier("nobody/nothing")
+        text_classifier("absent/nothing")
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):

@@ -39,7 +39,7 @@ def test_self_attention_is_that_of_the_paper():
     w1, w2 = pooling.input_layer.weight, pooling.hop_layer.weight
     expected = torch.stack([slow.self_attention(x[i, :n], w1, w2) for i, n in enumerate(LENGTHS)])
     torch.testing.assert_close(pooling(x, MASK), expected)
-    torch.testing.assert_close(pooling(x), torch.stack([slow.self_attention(one, w1, w2) for one in x]))
+    torch.testing.assert_close(pooling(x), torch.stack([slow.self_attention(sample, w1, w2) for sample in x]))
 
 
 def test_self_attention_weights_sum_to_one_over_the_valid_steps():

@@ -10,7 +10,7 @@ def test_a_name_is_its_preset():
     assert model_config("recurrent") == Recurrent()
 
 
-def test_settings_stand_behind_the_name():
+def test_settings_follow_the_name():
     config = model_config("lstm_self_attention:hidden_size=5,layers=2,input_dropout=0.1")
     assert config == Recurrent(hidden_size=5, layers=2, pooling="self_attention", input_dropout=0.1)
     assert model_config("recurrent:cell=gru,position=learned,input_attention=matrix") == Recurrent(

@@ -8,15 +8,15 @@ import torch
 from torch import nn
 
 from perdure.core.errors import CheckpointError, DependencyError, UnknownNameError
-from perdure.models import _pretrained as door
-from perdure.models._pretrained import ensure_torchvision, pretrained
+from perdure.models import _pretrained as pretrained
+from perdure.models._pretrained import ensure_torchvision, load_pretrained
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch):
     for name in ("torchvision", "torchvision.models", "timm"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(door, "_shim", [])
+    monkeypatch.setattr(pretrained, "_shim", [])
 
 
 class Finder:
@@ -73,7 +73,7 @@ def test_a_torchvision_that_does_not_fit_is_imported_at_the_second_try(broken, c
 def test_one_that_fits_is_left_as_it_is(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", types.ModuleType("torchvision"))
     assert not ensure_torchvision()
-    assert door._shim == []
+    assert pretrained._shim == []
 
 
 def test_another_failure_of_torchvision_is_not_hidden(monkeypatch):
@@ -83,22 +83,22 @@ def test_another_failure_of_torchvision_is_not_hidden(monkeypatch):
 
 
 def test_models_of_torchvision(broken):
-    model = pretrained("torchvision/resnet18", weights=False)
+    model = load_pretrained("torchvision/resnet18", weights=False)
     assert not model.training
     with pytest.raises(UnknownNameError, match="no published model is called 'torchvision/nothing'"):
-        pretrained("torchvision/nothing")
+        load_pretrained("torchvision/nothing")
     with pytest.raises(CheckpointError, match=r"neither be downloaded nor found.*load a local file"):
-        pretrained("torchvision/resnet18")
+        load_pretrained("torchvision/resnet18")
 
 
 def test_models_of_timm(broken, monkeypatch):
     timm = types.ModuleType("timm")
     timm.create_model = lambda name, pretrained: nn.Dropout(0.25 if pretrained else 0.5)
     monkeypatch.setitem(sys.modules, "timm", timm)
-    model = pretrained("vgg16.tv_in1k")
+    model = load_pretrained("vgg16.tv_in1k")
     assert model.p == 0.25
     assert not model.training
-    assert pretrained("vgg16.tv_in1k", weights=False).p == 0.5
+    assert load_pretrained("vgg16.tv_in1k", weights=False).p == 0.5
 
 
 @pytest.mark.parametrize("missing", ["torchvision", "timm"])
@@ -106,4 +106,4 @@ def test_a_missing_package_names_the_extra(missing, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", types.ModuleType("torchvision"))
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(DependencyError, match=rf"package '{missing}'.*pip install 'perdure\[vision\]'"):
-        pretrained("resnet18")
+        load_pretrained("resnet18")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from perdure.core.errors import UnknownNameError
-from perdure.models import _pretrained as door
+from perdure.models import _pretrained as pretrained
 from perdure.models.published import Published
 
 
@@ -24,18 +24,18 @@ def _timm(monkeypatch):
     timm.create_model = create_model
     monkeypatch.setitem(sys.modules, "timm", timm)
     monkeypatch.setitem(sys.modules, "torchvision", types.ModuleType("torchvision"))
-    monkeypatch.setattr(door, "_shim", [])
+    monkeypatch.setattr(pretrained, "_shim", [])
 
 
 def test_weights_follow_from_the_seed_and_the_global_state_is_left_alone():
     before = torch.get_rng_state()
-    one, same, other = (Published("resnet18").build(1, 2, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
-    assert torch.equal(one[0].weight, same[0].weight)
-    assert not torch.equal(one[0].weight, other[0].weight)
+    first, same, other = (Published("resnet18").build(1, 2, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first[0].weight, same[0].weight)
+    assert not torch.equal(first[0].weight, other[0].weight)
     assert torch.equal(torch.get_rng_state(), before)
-    assert one.training
-    assert one[0].weight.shape == (4, 1, 3, 3)
-    assert one[2].out_features == 2
+    assert first.training
+    assert first[0].weight.shape == (4, 1, 3, 3)
+    assert first[2].out_features == 2
 
 
 def test_an_unknown_name():

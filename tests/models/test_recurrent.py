@@ -85,12 +85,12 @@ def test_gradients_reach_all_weights(name):
 @every_model
 def test_the_generator_alone_fixes_the_weights(name):
     before = torch.get_rng_state()
-    one, same, other = (SMALL[name].build(3, 2, stream(seed)) for seed in (1, 1, 2))
+    first, same, other = (SMALL[name].build(3, 2, stream(seed)) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
-    assert all(torch.equal(one.state_dict()[key], value) for key, value in same.state_dict().items())
-    unmoved = {key for key, value in other.state_dict().items() if torch.equal(one.state_dict()[key], value)}
+    assert all(torch.equal(first.state_dict()[key], value) for key, value in same.state_dict().items())
+    unmoved = {key for key, value in other.state_dict().items() if torch.equal(first.state_dict()[key], value)}
     assert unmoved <= {"input_attention.input_layer.bias", "input_attention.hop_layer.bias"}
-    assert one.training
+    assert first.training
 
 
 def test_weights_are_drawn_as_torch_draws_them():
@@ -111,7 +111,9 @@ def test_copies_give_the_same(name):
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_classifies_like_a_loop_over_steps(cell, pooling):
     model, x = build(Recurrent(cell=cell, hidden_size=6, layers=2, pooling=pooling)), series()
-    pooled = [slow.pool(pooling, slow.run_steps(model.recurrence, one[:n])) for one, n in zip(x, LENGTHS, strict=True)]
+    pooled = [
+        slow.pool(pooling, slow.run_steps(model.recurrence, series[:n])) for series, n in zip(x, LENGTHS, strict=True)
+    ]
     torch.testing.assert_close(model(x, LENGTHS), model.head(torch.stack(pooled)), atol=1e-6, rtol=1e-5)
 
 
@@ -139,7 +141,7 @@ def test_without_attention_there_is_none():
 
 @every_resumable
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "padded"])
-def test_going_on_from_a_state_equals_starting_anew(config, lengths):
+def test_resuming_from_a_state_equals_a_full_run(config, lengths):
     model, x, starts = build(config), series(), [0, 3, 3, 7, 11]
     assert model.resumable
     states = model.prefix_states(x, starts, lengths)
@@ -157,7 +159,7 @@ def test_a_change_behind_the_end_of_a_sample_does_not_reach_it():
     assert moved.tolist() == [True, False, False, True]
 
 
-def test_a_query_goes_on_from_a_state():
+def test_a_query_resumes_from_a_state():
     model, x = build(SMALL["lstm"]), series()
     query = Query(model, x, lambda logits: logits[:, 1], torch.arange(12) < LENGTHS[:, None])
     (state,) = query.states([4])
@@ -174,7 +176,7 @@ def test_a_query_goes_on_from_a_state():
         ("lstm_input_cell_attention", False),
     ],
 )
-def test_only_causal_models_go_on(name, resumable):
+def test_only_causal_models_resume(name, resumable):
     model = build(SMALL[name])
     assert isinstance(model, Resumable)
     assert model.resumable is resumable

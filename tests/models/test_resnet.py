@@ -17,7 +17,7 @@ def test_weights_have_the_published_names_and_shapes(depth, published, weights):
 
 
 @pytest.mark.parametrize(("depth", "relus"), [(18, 17), (50, 49)])
-def test_every_relu_is_a_module_of_its_own_and_not_in_place(depth, relus):
+def test_every_relu_is_a_separate_module_and_not_in_place(depth, relus):
     model = ResNet(depth).build(3, 4, torch.Generator())
     assert list(runs_of_relus(model, torch.zeros(1, 3, 32, 32)).values()) == [1] * relus
 

@@ -11,32 +11,32 @@ from perdure.training.train import train
 from tests.models.networks import count, runs_of_relus
 
 
-def made(**settings):
+def make_model(**settings):
     return SmallCNN(**settings).build(3, 4, torch.Generator().manual_seed(0)).eval()
 
 
 def test_its_size_is_known_and_the_middle_layer_sees_a_grid_of_16():
-    model = made()
+    model = make_model()
     assert count(model) == (3 * 9 + 1) * 32 + (32 * 9 + 1) * 64 + (64 * 9 + 1) * 64 + (64 + 1) * 4
     assert default_layer(model) == "features.3"
     assert UpToLayer(model, "features.4")(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 16, 16)
 
 
-def test_every_relu_is_a_module_of_its_own_and_not_in_place():
-    assert list(runs_of_relus(made(), torch.zeros(1, 3, 32, 32)).values()) == [1] * 3
+def test_every_relu_is_a_separate_module_and_not_in_place():
+    assert list(runs_of_relus(make_model(), torch.zeros(1, 3, 32, 32)).values()) == [1] * 3
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max"])
 def test_any_size_and_a_batch_is_its_samples(pooling):
-    model, x = made(pooling=pooling), torch.randn(3, 3, 40, 56)
-    torch.testing.assert_close(model(x), torch.cat([model(one[None]) for one in x]))
+    model, x = make_model(pooling=pooling), torch.randn(3, 3, 40, 56)
+    torch.testing.assert_close(model(x), torch.cat([model(image[None]) for image in x]))
 
 
 def test_a_shape_that_moves_by_a_whole_cell_is_the_same_to_it():
     """Three poolings by two make a cell of eight; the head sees no place, and far from the edge nothing else does."""
     x = torch.zeros(2, 3, 64, 64)
     x[0, :, 24:30, 24:32] = x[1, :, 32:38, 16:24] = 1.0
-    logits = made()(x)
+    logits = make_model()(x)
     torch.testing.assert_close(logits[0], logits[1])
 
 
@@ -52,11 +52,11 @@ def test_it_has_a_name():
 
 def test_wrong_images_and_settings_are_named():
     with pytest.raises(ShapeError, match=r"pass \(batch, 3, rows, columns\)"):
-        made()(torch.zeros(2, 1, 32, 32))
+        make_model()(torch.zeros(2, 1, 32, 32))
     with pytest.raises(ShapeError, match="at least 8 rows and columns"):
-        made()(torch.zeros(2, 3, 32, 7))
+        make_model()(torch.zeros(2, 3, 32, 7))
     with pytest.raises(EmptyDataError, match="holds nothing"):
-        made()(torch.zeros(0, 3, 32, 32))
+        make_model()(torch.zeros(0, 3, 32, 32))
     with pytest.raises(SettingError, match="width is 0"):
         SmallCNN(width=0)
     with pytest.raises(SettingError, match="pooling is 'sum'"):

@@ -1,4 +1,4 @@
-"""Models of token ids that nobody has rewritten, asked by embeddings."""
+"""Unmodified models of token ids, evaluated at embeddings."""
 
 import copy
 import pickle
@@ -11,8 +11,8 @@ from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch
 from perdure.core.errors import PaddingWarning, PartialInputWarning, UnsupportedError
 from perdure.models._adapted import unwrap
-from perdure.models._answers import check_answers
 from perdure.models._embed import embed_batch
+from perdure.models._outputs import check_model
 from perdure.models._token_model import TokenModel
 from perdure.ops.sequence import length_mask
 from tests.cases import stream
@@ -23,7 +23,7 @@ BATCH = Batch(IDS, torch.tensor([0, 1]), length_mask(LENGTHS, 4))
 
 
 class Reader(nn.Module):
-    """Sums what it knows of tokens and their places over all that is no padding, which it finds by id."""
+    """Sums embeddings of tokens and positions over all but padding, which it finds by id."""
 
     def __init__(self, **padding):
         super().__init__()
@@ -40,7 +40,7 @@ class Reader(nn.Module):
 
 def test_embeddings_give_the_logits_of_their_ids_with_and_without_padding():
     model = TokenModel(Reader(padding_idx=0), embedding="words")
-    check_answers(model, BATCH, 2)
+    check_model(model, BATCH, 2)
     for lengths in (None, LENGTHS):
         assert torch.equal(model(embed_batch(model, BATCH).inputs, LENGTHS), model(IDS, lengths))
     assert unwrap(model) is model.model
@@ -67,7 +67,7 @@ def test_the_gradient_is_that_by_the_embeddings_and_padding_gets_none():
     assert not values[1, 2:].any()
 
 
-def test_what_cannot_be_told_is_named():
+def test_an_ambiguous_layer_is_an_error():
     with pytest.raises(UnsupportedError, match=r"2 layers of embeddings: words, places.*embedding='words'"):
         TokenModel(Reader())
     with pytest.raises(UnsupportedError, match="Linear embeds nothing"):
@@ -77,7 +77,7 @@ def test_what_cannot_be_told_is_named():
     places = TokenModel(Reader(), embedding="places")
     with pytest.raises(UnsupportedError, match=r"Reader does not look its token ids up in 'places'"):
         places(torch.zeros(2, 4, 3))
-    with pytest.raises(UnsupportedError, match=r"Flatten cannot be asked by.*perdure.TokenModel\(model\)"):
+    with pytest.raises(UnsupportedError, match=r"Flatten cannot be called with.*perdure.TokenModel\(model\)"):
         embed_batch(nn.Flatten(), BATCH)
 
 
@@ -96,7 +96,7 @@ class Pooled(nn.Module):
 
 
 class Weighted(nn.Module):
-    """Sums embeddings, each times a number by the id of its token, in a way of its own."""
+    """Sums embeddings, each times a number by the id of its token."""
 
     def __init__(self, total, **embedding):
         super().__init__()
@@ -117,7 +117,7 @@ READERS = {
     "weights by id": lambda: Weighted(lambda m, ids: (m.words(ids) * m.weight[ids][..., None]).sum(1)),
     "mean without padding": lambda: Weighted(lambda m, ids: (m.words(ids) * (ids != 0)[..., None]).mean(1)),
     "masked ids": lambda: Weighted(lambda m, ids: m.words(ids.masked_fill(ids == 5, 3)).sum(1)),
-    "shifted by one": lambda: Weighted(lambda m, ids: (m.words(_shifted(ids)) * m.words(ids)).sum(1)),
+    "shifted by one": lambda: Weighted(lambda m, ids: (m.words(_shift(ids)) * m.words(ids)).sum(1)),
     "read both ways": lambda: Weighted(lambda m, ids: m.words(ids).mean(1) * m.words(ids.flip(1))[:, 0]),
     "in two parts": lambda: Weighted(lambda m, ids: m.words(ids[:, :2]).mean(1) * m.words(ids[:, 2:]).mean(1)),
     "a first token": lambda: Weighted(lambda m, ids: m.words(torch.cat([ids[:, :1] * 0 + 2, ids], 1)).tanh().mean(1)),
@@ -127,7 +127,7 @@ READERS = {
 }
 
 
-def _shifted(ids):
+def _shift(ids):
     moved = ids.new_zeros(ids.shape)
     moved[:, 1:] = ids[:, :-1]
     return moved
@@ -141,10 +141,10 @@ def test_a_model_that_reads_the_ids_gives_the_same_from_embeddings(name):
     model.embed(TEXTS.flip(0))
     torch.testing.assert_close(model(embeddings), reader(TEXTS))
     order = torch.tensor([3, 1, 0, 2, 1])
-    for some in (embeddings.detach(), embeddings.clone(), embeddings.double().float()):
-        torch.testing.assert_close(model(some[order]), reader(TEXTS[order]))
-        torch.testing.assert_close(model(some[1:2]), reader(TEXTS[1:2]))
-        torch.testing.assert_close(model(torch.cat([some[2:], some[:1]])), reader(TEXTS[[2, 3, 0]]))
+    for values in (embeddings.detach(), embeddings.clone(), embeddings.double().float()):
+        torch.testing.assert_close(model(values[order]), reader(TEXTS[order]))
+        torch.testing.assert_close(model(values[1:2]), reader(TEXTS[1:2]))
+        torch.testing.assert_close(model(torch.cat([values[2:], values[:1]])), reader(TEXTS[[2, 3, 0]]))
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -245,5 +245,5 @@ def test_a_model_that_takes_a_mask_but_reads_padding_is_named():
             return super().forward(ids)
 
     model = TokenModel(Padded(lambda ids: torch.full((len(ids),), -1)))
-    with pytest.warns(PaddingWarning, match="Padded computes other outputs for a text with padding behind it"):
+    with pytest.warns(PaddingWarning, match="Padded computes other outputs for a text with padding after it"):
         attribute(model, model.embed(TEXTS).detach(), "gradient", target=1, lengths=(TEXTS != 0).sum(1))

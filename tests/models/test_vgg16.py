@@ -40,7 +40,7 @@ def test_conv4_1_sees_a_grid_of_28_in_an_image_of_224():
     assert model.features[:18](torch.zeros(1, 3, 224, 224, device="meta")).shape == (1, 512, 28, 28)
 
 
-def test_every_relu_is_a_module_of_its_own_and_not_in_place(narrow):
+def test_every_relu_is_a_separate_module_and_not_in_place(narrow):
     model = VGG16().build(3, 10, torch.Generator())
     runs = runs_of_relus(model, torch.zeros(1, 3, 32, 32))
     assert list(runs.values()) == [1] * 15

@@ -29,7 +29,7 @@ from perdure.core.spec import slug, strip_settings
 from perdure.data._splits import Splits
 from perdure.engine.evaluate import default_metrics
 from perdure.engine.pool import Progress
-from perdure.models._declared import declare_found, outputs_of
+from perdure.models._outputs import declare_detected, outputs_of
 from perdure.models._embed import embed_batch
 from perdure.records.record import write_record
 from perdure.records.run import RunFolder
@@ -167,7 +167,7 @@ def run_audit(
     data = run.config["data"]
     explained: list[list[ExplainedModel]] = []
     audited: list[AuditedModel] = []
-    models = [replace(trained, model=declare_found(trained.model, splits.train)) for trained in models]
+    models = [replace(trained, model=declare_detected(trained.model, splits.train)) for trained in models]
     for trained in models:
         case = Case("audit", data, trained.name, methods[0], settings.seed)
         explained.append(_explain_methods(trained, request, methods, (case, run.path), progress))

@@ -62,15 +62,15 @@ class ModelSource:
         Returns:
             The trained model in evaluation mode, on that device.
         """
-        from perdure.models._declared import declare_found
+        from perdure.models._outputs import declare_detected
         from perdure.stability.members import load_or_train
 
         if self.load is not None:
-            return declare_found(self.load(splits).to(device), splits.train)
+            return declare_detected(self.load(splits).to(device), splits.train)
         found = load_or_train(
             self.name, self.trainable, splits, how, seed=seed, folder=folder, progress=progress, device=device
         )
-        return declare_found(found.model, splits.train)
+        return declare_detected(found.model, splits.train)
 
     def untrained(self, splits: Splits, device: str = "cpu") -> nn.Module:
         """Give a model of the same kind before anything is trained, and see whether it answers as it must.
@@ -83,12 +83,12 @@ class ModelSource:
             The trained model where it is there to be loaded, else one with drawn weights; on that device.
 
         Raises:
-            UnsupportedError: when the model cannot be asked; other names of `check_answers` say why.
+            UnsupportedError: when the model cannot be asked; other names of `check_model` say why.
             SettingError: when the model attends to event types, and the data has none.
         """
         from perdure.core.random import stream
-        from perdure.models._answers import check_answers
         from perdure.models._event_types import resolve_event_types
+        from perdure.models._outputs import check_model
 
         if self.load is not None:
             model = self.load(splits)
@@ -96,7 +96,7 @@ class ModelSource:
             config = resolve_event_types(self.trainable, splits)
             model = config.build(splits.features, len(splits.classes), stream(0, "rehearsal"))
         model = model.to(device)
-        check_answers(model, splits.train, len(splits.classes))
+        check_model(model, splits.train, len(splits.classes))
         return model
 
     def doing(self, folder: Path) -> str:

@@ -178,7 +178,7 @@ def _described(config: Architecture) -> Any:
 
 def _declared(source: ModelSource, outputs: str) -> ModelSource:
     """Declare what a model returns that has its weights."""
-    from perdure.models._declared import declare
+    from perdure.models._outputs import declare
 
     if source.load is None:
         raise SettingError(f"'{source.name}' returns logits", "leave --outputs out")
@@ -239,11 +239,11 @@ def _hugging_face(text: str) -> ModelSource:
     """Load a trained text classifier; what one may begin from is yet to be trained, in the tokens of its own."""
     from perdure.core.digest import model_digest
     from perdure.core.random import stream
-    from perdure.models._from_transformers import classifies, folder_of
+    from perdure.models._from_transformers import find_folder, is_classifier
     from perdure.models._hugging_face import text_classifier
     from perdure.models.fine_tuned import FineTuned
 
-    if not classifies(folder_of(text.removeprefix("hf:"))):
+    if not is_classifier(find_folder(text.removeprefix("hf:"))):
         config = FineTuned(text.removeprefix("hf:"))
         built: Any = config.build(0, 2, stream(0, "reader"))
         return ModelSource(text, {"source": config.source, "files": config.digest}, config, reader=built.reader)

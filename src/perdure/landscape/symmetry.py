@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.errors import UnsupportedError
-from perdure.models._bidirectional import Bidirectional
+from perdure.models._recurrence import Bidirectional
 from perdure.models.attention import AttentionClassifier, Score
 from perdure.models.recurrent import RecurrentClassifier
 from perdure.ops.params import Params

@@ -1,4 +1,4 @@
-"""Models of any calling convention, as they are asked here: inputs and lengths in, logits out."""
+"""Adapt models of any calling convention: inputs and lengths in, logits out."""
 
 from __future__ import annotations
 
@@ -23,51 +23,51 @@ __all__ = ["Adapted", "Layout", "OneOutput", "adapt", "unwrap"]
 Layout = Literal["channels_last", "channels_first"]
 
 OneOutput = Literal["logit", "probability"]
-"""What the one output of a classifier of two classes is, of the second class."""
+"""Kind of the one output of a classifier of two classes, for the second class."""
 
-TOLD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+PADDING_ARGUMENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "lengths": lambda lengths, _: lengths,
     "mask": lambda _, mask: mask,
     "attention_mask": lambda _, mask: mask.long(),
     "key_padding_mask": lambda _, mask: ~mask,
     "src_key_padding_mask": lambda _, mask: ~mask,
 }
-"""Arguments by which models want to hear of padding, made of lengths and the mask of valid steps."""
+"""Arguments that mark padding, computed from lengths and the mask of valid steps."""
 
 
 MISFITS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
-"""How torch and models say that shapes do not fit."""
+"""Errors of torch and models where shapes do not fit."""
 
 EPSILON = 1e-6
-"""How close to 0 and 1 a probability is taken as it is; closer ones have no finite logit in single precision."""
+"""Distance from 0 and 1 to which probabilities are limited; closer ones have no finite logit in single precision."""
 
 
 class Adapted(nn.Module):
     """A model of another calling convention, as a module from inputs (batch, time, feature) to logits (batch, classes).
 
-    What its `forward` names among `lengths`, `mask` (true at valid steps), `attention_mask` (1 at valid steps),
-    `key_padding_mask` and `src_key_padding_mask` (true at padding) it is told. Logits are the output if that is a
+    Arguments of its `forward` named `lengths`, `mask` (true at valid steps), `attention_mask` (1 at valid steps),
+    `key_padding_mask` or `src_key_padding_mask` (true at padding) are passed to it. Logits are the output if that is a
     tensor, its `logits` if it has some, or the one tensor (batch, classes) in it.
 
     Args:
-        model: The model; it is kept, not copied.
+        model: Model; kept, not copied.
         output: Name or position of the logits in an output that holds several tensors; None finds them.
         layout: "channels_first" for a model that reads series as (batch, feature, time).
-        step: Of a model with an output for every step, the one to look at: a number, negative ones from the end of
-            the padded series, or "last", the last valid step.
+        step: Step to select, of a model with an output for every step: a number, negative from the end of the padded
+            series, or "last", the last valid step.
         given: Further arguments of `forward` by name, which are not explained. A tensor with one row for each of the
-            samples that are explained goes with its samples through every method and metric; one whose first axis is
+            samples that are explained is split with its samples in every method and metric; one whose first axis is
             1 is repeated for each sample; anything else is passed as it is, the same for all samples.
-        outputs: What the model returns: "logits" or "probabilities" (they sum to one) of classes that exclude each
+        outputs: Kind of the outputs: "logits" or "probabilities" (they sum to one) of classes that exclude each
             other; one output for two classes, the "logit" or "probability" of the second; "independent_logits" or
             "independent_probabilities" of labels that do not exclude each other; "numbers" of a regression or
             forecast. One output for two classes becomes two: half of the logit with either sign, whose softmax is its
-            sigmoid, or 1 - p and p. None leaves it to be found from the outputs.
+            sigmoid, or 1 - p and p. None detects it from the outputs.
         binary: Older form of `outputs` for a model with one output, which makes two logits of a "logit" and of a
             "probability".
 
     Raises:
-        UnsupportedError: When `forward` asks for more than it would be told.
+        UnsupportedError: When `forward` requires other arguments.
         SettingError: For an unknown layout or kind of outputs, or when `outputs` and `binary` are both given.
 
     Example:
@@ -101,15 +101,15 @@ class Adapted(nn.Module):
         self._rows: dict[int, frozenset[str]] = {}
         self._by_step: dict[int, frozenset[str]] = {}
         self._finds_padding: bool | None = None
-        self.told = _told(model, self.given)
+        self.padding_arguments = _padding_arguments(model, self.given)
 
     def forward(
         self, x: Float[Tensor, "batch *site"], lengths: Int[Tensor, " batch"] | None = None, **side: Tensor
     ) -> Float[Tensor, "batch classes"]:
-        """Ask the model.
+        """Call the model.
 
         Args:
-            x: Its inputs, series as (batch, time, feature).
+            x: Inputs, series as (batch, time, feature).
             lengths: Valid steps of each sample; None when all are.
             side: Given arguments with one row for each row of x, by name.
 
@@ -117,12 +117,12 @@ class Adapted(nn.Module):
             Logits.
 
         Raises:
-            UnsupportedError: When there are no logits in its output, or several tensors may be them.
-            ShapeError: When a step is to be looked at, but there is no output for every step; or when a model that is
-                binary has more than one output; or when a given tensor has neither one row nor one per sample.
+            UnsupportedError: When its output has no logits, or several tensors that may be logits.
+            ShapeError: When a step is selected, but there is no output for every step; or when a binary model has more
+                than one output; or when a given tensor has neither one row nor one per sample.
         """
-        found = self._outputs(self._read(x), {**self._padding(x, lengths), **self._fixed(x, side)}, side)
-        logits = _logits(found, self.output)
+        result = self._outputs(self._read(x), {**self._padding(x, lengths), **self._expand_given(x, side)}, side)
+        logits = _select_logits(result, self.output)
         chosen = logits if self.step is None else self._at_step(logits, lengths)
         if self.declared in ONE:
             column = _one_column(chosen)
@@ -132,27 +132,27 @@ class Adapted(nn.Module):
 
     @property
     def outputs(self) -> Outputs | None:
-        """What `forward` returns, as far as it is declared."""
+        """The kind of outputs of `forward`, if it is declared."""
         pairs: dict[str, Outputs] = {"logit": "logits", "probability": "probabilities"}
         if self.binary is not None:
             return "logits"
         return None if self.declared is None else pairs.get(self.declared, self.declared)
 
     def _padding(self, x: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
-        """Tell of padding what the model wants to hear; where there is none, only what it insists on."""
-        if not self.told and not self._finds_padding and lengths is not None and _pads(lengths, x):
+        """Make the arguments that mark padding; without padding, only those that the model requires."""
+        if not self.padding_arguments and not self._finds_padding and lengths is not None and _pads(lengths, x):
             warnings.warn(
-                f"{type(self.model).__name__} takes neither lengths nor mask, so it reads padding as data",
+                f"{type(self.model).__name__} takes neither lengths nor mask, so it processes padding as data",
                 PaddingWarning,
                 stacklevel=2,
             )
-        wanted = {name for name, needed in self.told.items() if needed or lengths is not None}
-        if not wanted:
+        names = {name for name, needed in self.padding_arguments.items() if needed or lengths is not None}
+        if not names:
             return {}
         lengths = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
         lengths = lengths.to(x.device)
         mask = length_mask(lengths, x.shape[1])
-        return {name: TOLD[name](lengths, mask) for name in wanted}
+        return {name: PADDING_ARGUMENTS[name](lengths, mask) for name in names}
 
     def side_inputs(self, x: Tensor, lengths: Tensor | None = None) -> Mapping[str, Tensor]:
         """Find the given arguments that have one row per sample.
@@ -182,11 +182,11 @@ class Adapted(nn.Module):
         return {**side_inputs(self.model, self._read(x), lengths), **own}
 
     def _goes_by_rows(self, name: str, rows: Mapping[str, Tensor], x: Tensor, lengths: Tensor | None) -> bool:
-        """Find out on the first sample whether the rows of a given tensor are those of the samples."""
+        """Check on the first sample whether the rows of a given tensor are those of the samples."""
         first, length = x[:1], None if lengths is None else lengths[:1]
-        one = {key: value[:1] for key, value in rows.items()}
-        by_row = _outputs_or_none(lambda: call_model(self, first, length, one))
-        whole = _outputs_or_none(lambda: call_model(self, first, length, {**one, name: rows[name]}))
+        single = {key: value[:1] for key, value in rows.items()}
+        by_row = _outputs_or_none(lambda: call_model(self, first, length, single))
+        whole = _outputs_or_none(lambda: call_model(self, first, length, {**single, name: rows[name]}))
         if by_row is None or whole is None or whole.shape != by_row.shape:
             return by_row is not None or whole is None
         if torch.allclose(by_row, whole):
@@ -198,7 +198,7 @@ class Adapted(nn.Module):
         )
 
     def _goes_by_steps(self, name: str, x: Tensor, side: Mapping[str, Tensor]) -> bool:
-        """Find out whether a series of fewer steps wants fewer steps of a given tensor."""
+        """Check whether a series of fewer steps needs fewer steps of a given tensor."""
         steps = x.shape[1]
         length = torch.tensor([steps - 1])
         whole = _outputs_or_none(lambda: call_model(self, x[:, : steps - 1], length, side))
@@ -211,7 +211,7 @@ class Adapted(nn.Module):
         return x.transpose(1, 2) if self.layout == "channels_first" and x.ndim == 3 else x
 
     def _outputs(self, x: Tensor, named: Mapping[str, Any], side: Mapping[str, Tensor]) -> Any:
-        """Call the model; what goes wrong with a given tensor of another number of rows is a matter of its rows."""
+        """Call the model; an error with a given tensor of another number of rows is attributed to its rows."""
         odd = [name for name in self.given if name not in side and _rows(self.given[name]) not in (1, len(x))]
         if not odd:
             return self.model(x, **named)
@@ -221,14 +221,14 @@ class Adapted(nn.Module):
             "or keep it in the model as a buffer"
         )
         try:
-            found = self.model(x, **named)
+            result = self.model(x, **named)
         except MISFITS as error:
             raise ShapeError(f"{subject}: {error}", remedy) from error
-        if isinstance(found, Tensor) and found.ndim and len(found) != len(x):
-            raise ShapeError(f"{subject}, and the model gives {len(found)} rows", remedy)
-        return found
+        if isinstance(result, Tensor) and result.ndim and len(result) != len(x):
+            raise ShapeError(f"{subject}, and the model returns {len(result)} rows", remedy)
+        return result
 
-    def _fixed(self, x: Tensor, side: Mapping[str, Tensor]) -> dict[str, Any]:
+    def _expand_given(self, x: Tensor, side: Mapping[str, Tensor]) -> dict[str, Any]:
         given = {
             name: value.to(x.device).expand(len(x), *value.shape[1:])
             if isinstance(value, Tensor) and value.ndim and len(value) == 1
@@ -244,7 +244,7 @@ class Adapted(nn.Module):
     def _at_step(self, logits: Tensor, lengths: Tensor | None) -> Tensor:
         if logits.ndim != 3:
             raise ShapeError(
-                f"{type(self.model).__name__} gives shape {tuple(logits.shape)}, which has no output for every step",
+                f"{type(self.model).__name__} returns shape {tuple(logits.shape)}, which has no output for every step",
                 "leave step= out",
             )
         if isinstance(self.step, int):
@@ -253,10 +253,10 @@ class Adapted(nn.Module):
 
 
 def adapt(model: nn.Module) -> nn.Module:
-    """Adapt a model, unless it is adapt already or speaks one of the protocols, so that it knows how it is asked.
+    """Adapt a model, unless it is adapted already or has one of the protocols.
 
     Args:
-        model: Any.
+        model: Model.
 
     Returns:
         The model, or the model adapt by what its `forward` takes.
@@ -265,13 +265,13 @@ def adapt(model: nn.Module) -> nn.Module:
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """Take the adapter off, so that weights have the names that their author knows.
+    """Remove the adapter, so that weights have their original names.
 
     Args:
-        model: Adapted or not.
+        model: Model, adapted or not.
 
     Returns:
-        The model as its author wrote it.
+        The original model.
     """
     return unwrap(model.model) if isinstance(model, Adapted) else model
 
@@ -296,78 +296,78 @@ def _outputs_or_none(call: Callable[[], Tensor]) -> Tensor | None:
         return None
 
 
-def _two_logits(one: Tensor, binary: OneOutput) -> Tensor:
+def _two_logits(output: Tensor, binary: OneOutput) -> Tensor:
     """Make the two logits of which one output is the difference, or the softmax."""
-    column = _one_column(one)
+    column = _one_column(output)
     if binary == "logit":
         return torch.cat([-column, column], 1) / 2
     if bool(((column < 0) | (column > 1)).any()):
-        raise UnsupportedError("the model gives numbers outside [0, 1], which are no probabilities", "binary='logit'")
+        raise UnsupportedError("the model returns numbers outside [0, 1], which are no probabilities", "binary='logit'")
     return torch.cat([-column.logit(EPSILON), column.logit(EPSILON)], 1) / 2
 
 
-def _one_column(one: Tensor) -> Tensor:
-    column = one[:, None] if one.ndim == 1 else one
+def _one_column(output: Tensor) -> Tensor:
+    column = output[:, None] if output.ndim == 1 else output
     if column.ndim != 2 or column.shape[1] != 1:
         raise ShapeError(
-            f"the model returns shape {tuple(one.shape)}, which is not one output",
+            f"the model returns shape {tuple(output.shape)}, which is not one output",
             "leave outputs= out, on the command line --outputs",
         )
     return column
 
 
-def _told(model: nn.Module, given: Mapping[str, Any]) -> dict[str, bool]:
-    """Find the arguments that tell of padding, and whether the model insists on them.
+def _padding_arguments(model: nn.Module, given: Mapping[str, Any]) -> dict[str, bool]:
+    """Find the arguments that mark padding, and whether the model requires them.
 
     Raises:
-        UnsupportedError: When it insists on anything else.
+        UnsupportedError: When it requires other arguments.
     """
-    _, *others = inspect.signature(model.forward if isinstance(model, nn.Module) else model).parameters.values()
-    named = [one for one in others if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    more = [one.name for one in named if one.default is one.empty and one.name not in {*given, *TOLD}]
+    _, *further = inspect.signature(model.forward if isinstance(model, nn.Module) else model).parameters.values()
+    named = [p for p in further if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    more = [p.name for p in named if p.default is p.empty and p.name not in {*given, *PADDING_ARGUMENTS}]
     if more:
         raise UnsupportedError(
-            f"{type(model).__name__} reads more than one input: it asks for {', '.join(more)}",
+            f"{type(model).__name__} has more than one input: it requires {', '.join(more)}",
             f"fix what is not to be explained: perdure.Adapted(model, given={{{more[0]!r}: ...}})",
         )
-    return {one.name: one.default is one.empty for one in named if one.name in TOLD and one.name not in given}
+    return {p.name: p.default is p.empty for p in named if p.name in PADDING_ARGUMENTS and p.name not in given}
 
 
-def _logits(found: Any, output: str | int | None) -> Tensor:
-    """Take the logits out of what a model gives."""
-    parts = _parts(found)
+def _select_logits(result: Any, output: str | int | None) -> Tensor:
+    """Select the logits in the output of a model."""
+    parts = _parts(result)
     if output is None:
-        output = "logits" if "logits" in parts else _only(parts, found)
+        output = "logits" if "logits" in parts else _only(parts, result)
     if output not in parts or not isinstance(parts[output], Tensor):
         raise UnsupportedError(
-            f"the model gives no tensor {output!r} but {_listed(parts)}", "name another with output="
+            f"the model returns no tensor {output!r} but {_describe(parts)}", "name another with output="
         )
     logits: Tensor = parts[output]
     return logits
 
 
-def _parts(found: Any) -> dict[str | int, Any]:
+def _parts(result: Any) -> dict[str | int, Any]:
     """Name everything in an output, a tensor alone by 0."""
-    if isinstance(found, Mapping):
-        return dict(found)
-    if isinstance(found, tuple | list):
-        return {**getattr(found, "_asdict", dict)(), **dict(enumerate(found))}
-    return {"logits": found.logits} if hasattr(found, "logits") else {0: found}
+    if isinstance(result, Mapping):
+        return dict(result)
+    if isinstance(result, tuple | list):
+        return {**getattr(result, "_asdict", dict)(), **dict(enumerate(result))}
+    return {"logits": result.logits} if hasattr(result, "logits") else {0: result}
 
 
-def _only(parts: Mapping[str | int, Any], found: Any) -> str | int:
+def _only(parts: Mapping[str | int, Any], result: Any) -> str | int:
     tensors = {name: part for name, part in parts.items() if isinstance(part, Tensor)}
     likely = [name for name, part in tensors.items() if part.ndim == 2 and part.is_floating_point()]
     names = likely if len(tensors) > 1 else list(tensors)
     if len(names) == 1:
         return names[0]
     raise UnsupportedError(
-        f"the model gives a {type(found).__name__}, and its logits cannot be told: it holds {_listed(parts)}",
+        f"the model returns a {type(result).__name__} with several possible logits: it holds {_describe(parts)}",
         "name them: perdure.Adapted(model, output=...), or return the logits alone",
     )
 
 
-def _listed(parts: Mapping[str | int, Any]) -> str:
+def _describe(parts: Mapping[str | int, Any]) -> str:
     shown = (f"{name!r} {_kind(part)}" for name, part in parts.items())
     return ", ".join(shown) or "nothing"
 

@@ -1,4 +1,4 @@
-"""Dropout that draws sixteen bits a site instead of a float."""
+"""Dropout that draws sixteen bits per element instead of a float."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LEVELS = 2**16
 
 
 class Dropout(nn.Dropout):
-    """Drop sites at random in training, and scale the others so that the mean stays.
+    """Drop elements at random in training, and scale the others so that the mean is unchanged.
 
     A narrow network spends a third of its training time on the mask of its input. One draw of 64 bits gives four
-    sites here, which is three times as fast on a CPU; the share that is dropped is a multiple of 1/65536.
+    elements, which is three times as fast on a CPU; the dropped fraction is a multiple of 1/65536.
 
     Example:
         >>> dropped = Dropout(0.25)(torch.ones(1000, 100))
@@ -24,10 +24,10 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:  # noqa: A002
-        """Drop sites in training; pass the input on in evaluation.
+        """Drop elements in training; return the input in evaluation.
 
         Args:
-            input: Any shape.
+            input: Tensor of any shape.
 
         Returns:
             The same shape.

@@ -1,4 +1,4 @@
-"""Samples as a model is asked about them: on its device, with embeddings in place of token ids."""
+"""Samples as inputs of a model: on its device, with embeddings in place of token ids."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["embed_batch"]
 
 
 def embed_batch(model: Callable[..., Tensor], batch: Batch) -> Batch:
-    """Put the embeddings of tokens in place of their ids, so that a gradient has something to hold on to.
+    """Put the embeddings of tokens in place of their ids, so that they have gradients.
 
-    All of the batch comes to the device of the model.
+    The whole batch is moved to the device of the model.
 
     Args:
-        model: Embeds its tokens, as the protocol `HasEmbedding` says.
-        batch: Texts; a batch whose inputs are floats keeps them.
+        model: Model that embeds its tokens, by the protocol `HasEmbedding`.
+        batch: Texts; floating point inputs are kept.
 
     Returns:
         The samples with inputs (batch, time, feature), without a graph; the truth of a token holds for all
-        features of its embedding. All else is kept.
+        features of its embedding. All else is unchanged.
 
     Raises:
         UnsupportedError: When the inputs are token ids and the model cannot embed them.
@@ -48,7 +48,7 @@ def embed_batch(model: Callable[..., Tensor], batch: Batch) -> Batch:
         return batch
     if not isinstance(model, HasEmbedding):
         raise UnsupportedError(
-            f"the inputs are token ids, and {_name(model)} cannot be asked by their embeddings",
+            f"the inputs are token ids, and {_name(model)} cannot be called with their embeddings",
             "wrap a model that has an nn.Embedding: perdure.TokenModel(model); or give it a method embed(ids), and let "
             "it take embeddings (batch, time, feature) as well as ids",
         )
@@ -58,12 +58,12 @@ def embed_batch(model: Callable[..., Tensor], batch: Batch) -> Batch:
 
 
 def _at(device: torch.device, batch: Batch) -> Batch:
-    """Bring samples to a device; those that lie there come back as they are."""
+    """Move samples to a device; return those that are there unchanged."""
     if batch.inputs.device == device:
         return batch
-    found: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    moved = {name: value.to(device) for name, value in found.items() if isinstance(value, Tensor)}
-    return Batch(**{**found, **moved})
+    values: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    moved = {name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)}
+    return Batch(**{**values, **moved})
 
 
 def _name(model: Callable[..., Tensor]) -> str:

@@ -1,4 +1,4 @@
-"""The recurrent encoder of the networks that attend to events."""
+"""The recurrent encoder of networks with attention to events."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from perdure.ops.sequence import length_mask
 __all__ = ["Encoded", "Encoder", "draw_recurrent"]
 
 MOMENTUM, EPSILON = 0.01, 1e-3
-"""Of batch normalisation, as Keras has them."""
+"""Settings of batch normalisation, as in Keras."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """What an encoder knows of series.
+    """The outputs of an encoder for series.
 
     Args:
-        steps: The output at each step; without meaning at padded ones.
-        output: That at the last valid step.
-        cell: The cell state of the last LSTM there.
-        mask: True at valid steps.
+        steps: Output at each step; undefined at padded steps.
+        output: Output at the last valid step.
+        cell: Cell state of the last LSTM at that step.
+        mask: Valid steps.
     """
 
     steps: Float[Tensor, "batch time unit"]
@@ -37,14 +37,14 @@ class Encoded:
 
 
 class Encoder(nn.Module):
-    """Read series with a linear layer and LSTMs on top of each other.
+    """Encode series with a linear layer and stacked LSTMs.
 
     Args:
-        features: Of each step.
+        features: Features of each step.
         dense_size: Outputs of the linear layer.
         hidden_sizes: Width of each LSTM.
-        normalise: Whether what each LSTM reads is normalised over the batch; for the second LSTM twice, as published.
-        dropout: Share of what the second and later LSTMs read that is dropped in training.
+        normalise: Whether the input of each LSTM is normalised over the batch; for the second LSTM twice, as published.
+        dropout: Fraction of the inputs of the second and later LSTMs that is dropped in training.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Encoder(nn.Module):
         )
 
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights afresh, as Keras does.
+        """Draw new weights, as Keras does.
 
         Args:
-            generator: The stream to draw from.
+            generator: Stream to draw from.
         """
         nn.init.xavier_uniform_(self.dense.weight, generator=generator)
         nn.init.zeros_(self.dense.bias)
@@ -74,10 +74,10 @@ class Encoder(nn.Module):
                 module.reset_parameters()
 
     def forward(self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None) -> Encoded:
-        """Read series.
+        """Encode series.
 
         Args:
-            x: The series; what stands behind its valid steps does not matter.
+            x: Series; the values at padded steps have no effect.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
@@ -97,7 +97,7 @@ class Encoder(nn.Module):
 
 
 class _Between(nn.Module):
-    """Batch normalisation over valid steps, some times over, then dropout."""
+    """Batch normalisation over valid steps, repeated, then dropout."""
 
     def __init__(self, width: int, times: int, dropout: float) -> None:
         super().__init__()
@@ -115,8 +115,8 @@ def draw_recurrent(layer: nn.LSTM | nn.LSTMCell, generator: torch.Generator) -> 
     """Draw the weights of an LSTM as Keras does: Xavier uniform, orthogonal where recurrent, forget biases of 1.
 
     Args:
-        layer: Gets the weights; every other bias is zero.
-        generator: The stream to draw from.
+        layer: Layer to modify; every other bias is zero.
+        generator: Stream to draw from.
     """
     for name, weight in layer.named_parameters():
         if name.startswith("weight_ih"):

@@ -1,4 +1,4 @@
-"""Architectures that are told by their data which features are event types."""
+"""Event types of an architecture, resolved from its data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["resolve_event_types"]
 
 
 def resolve_event_types(config: Architecture, splits: Splits) -> Architecture:
-    """Let the data say how many features are event types, where the settings leave that open.
+    """Resolve the number of event types from the data, where the settings leave it open.
 
     Args:
-        config: Of any architecture.
-        splits: What it is trained on.
+        config: Settings of any architecture.
+        splits: Data that it is trained on.
 
     Returns:
-        The settings with a number of types: 0 where all features are types. Others are as they were.
+        The settings with a number of types: 0 where all features are types. Other settings are unchanged.
 
     Raises:
         SettingError: When the types are left open, and the data has none.
@@ -38,8 +38,8 @@ def resolve_event_types(config: Architecture, splits: Splits) -> Architecture:
     types = count_marked_types(splits)
     if not types:
         raise SettingError(
-            f"'{name_of(config)}' attends to event types, and the features of this data mark none",
-            "take data with events, such as planted_events, events or event_texts; say how many of the last features "
-            "are types, as in hierarchical:types=40; or take attention, which does without",
+            f"'{name_of(config)}' attends to event types, and the features of these data mark none",
+            "use data with events, such as planted_events, events or event_texts; set how many of the last features "
+            "are types, as in hierarchical:types=40; or use attention, which needs none",
         )
     return replace(config, types=types if types < splits.features else 0)

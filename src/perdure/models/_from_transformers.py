@@ -1,4 +1,4 @@
-"""What the package transformers loads from a folder or from the hub; no code that comes with it runs."""
+"""Load models by the package transformers, from a folder or from the hub, without running code of the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perdure.core.errors import CheckpointError, DependencyError
 from perdure.data.hub import hub_model
 from perdure.models._pretrained import ensure_torchvision
 
-__all__ = ["Loaded", "classifies", "folder_of", "loaded"]
+__all__ = ["Loaded", "find_folder", "is_classifier", "load_transformers"]
 
 WEIGHTS = ("*.safetensors", "*.bin")
 GIVEN = {"local_files_only": True, "trust_remote_code": False}
@@ -28,9 +28,9 @@ class Loaded:
     """A model with its tokenizer.
 
     Args:
-        model: With a head that classifies, in evaluation mode.
-        tokenizer: That belongs to it.
-        missing: Weights that were not there, and are drawn from the global random state of torch.
+        model: Model with a head for classification, in evaluation mode.
+        tokenizer: Tokenizer of the model.
+        missing: Names of weights that are missing and drawn from the global random state of torch.
     """
 
     model: Any
@@ -38,11 +38,11 @@ class Loaded:
     missing: tuple[str, ...]
 
 
-def folder_of(source: str) -> Path:
+def find_folder(source: str) -> Path:
     """Find the files of a model.
 
     Args:
-        source: A folder, or an id on the hub, which is looked for in the cache first.
+        source: Folder, or id on the hub, which is searched in the cache first.
 
     Returns:
         The folder.
@@ -58,11 +58,11 @@ def folder_of(source: str) -> Path:
     return hub_model(source, f"give the folder of a copy: hf:path/to/{Path(source).name}")
 
 
-def classifies(folder: Path) -> bool:
-    """Tell whether a folder holds a text classifier, by what it says of itself, and not what one may begin from.
+def is_classifier(folder: Path) -> bool:
+    """Return whether a folder holds a text classifier by its configuration, and not only a base for training one.
 
     Args:
-        folder: Of the files.
+        folder: Folder of the files.
 
     Returns:
         True when it has weights, and names a head for sequence classification or none at all.
@@ -70,17 +70,17 @@ def classifies(folder: Path) -> bool:
     try:
         named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or []
     except (OSError, ValueError, AttributeError):
-        return True  # what is wrong is told by whoever loads it
+        return True  # loading reports the error
     heads = not named or any(str(name).endswith("ForSequenceClassification") for name in named)
     return heads and _has_weights(folder)
 
 
-def loaded(folder: Path, classes: int | None = None) -> Loaded:
+def load_transformers(folder: Path, classes: int | None = None) -> Loaded:
     """Load a model that classifies texts.
 
     Args:
-        folder: Of its files; without weights all are drawn.
-        classes: Outputs of its head; None for those that its configuration names.
+        folder: Folder of its files; without weights all are drawn.
+        classes: Number of outputs of its head; None for that of its configuration.
 
     Returns:
         The model and its tokenizer.
@@ -109,7 +109,7 @@ def loaded(folder: Path, classes: int | None = None) -> Loaded:
 
 
 def _check_words(tokenizer: Any, folder: Path) -> None:
-    """Refuse a tokenizer that transformers makes up of marks alone where a folder holds none."""
+    """Reject the tokenizer of special tokens alone that transformers makes where a folder holds none."""
     if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
         raise CheckpointError(f"'{folder}' holds no tokenizer", "store it there too: tokenizer.save_pretrained(folder)")
 
@@ -120,7 +120,7 @@ def _has_weights(folder: Path) -> bool:
 
 @contextmanager
 def _no_bar(settings: Any) -> Iterator[None]:
-    """Let transformers load without a progress bar of its own."""
+    """Load without the progress bar of transformers."""
     shown = settings.is_progress_bar_enabled()
     settings.disable_progress_bar()
     try:
@@ -132,7 +132,7 @@ def _no_bar(settings: Any) -> Iterator[None]:
 
 def _transformers() -> Any:
     if find_spec("torchvision") is not None:
-        ensure_torchvision()  # transformers cannot be imported beside one that does not fit torch
+        ensure_torchvision()  # transformers cannot be imported next to one that does not fit torch
     try:
         return import_module("transformers")
     except ModuleNotFoundError as error:

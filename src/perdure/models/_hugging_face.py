@@ -1,4 +1,4 @@
-"""Text classifiers of Hugging Face: asked by token ids or by their embeddings, with the tokens of their own."""
+"""Text classifiers of Hugging Face, called with token ids or embeddings, with their tokenizers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from perdure.core.batch import Batch, Text
 from perdure.core.errors import CheckpointError, EmptyDataError, UnsupportedError
 from perdure.data._splits import Splits
-from perdure.models._from_transformers import folder_of, loaded
+from perdure.models._from_transformers import find_folder, load_transformers
 from perdure.models._text_model import TextClassifier
 from perdure.ops.sequence import length_mask
 
@@ -28,13 +28,13 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reader:
-    """How a text classifier reads: its tokens, and the names of its classes.
+    """The tokenizer of a text classifier, and the names of its classes.
 
     Args:
-        digest: Of the tokens; readers with the same one read alike.
-        classes: Names, in the order of the outputs.
-        longest: The most tokens that the model reads; further ones are cut off, which is logged.
-        tokenizer: Of the package transformers.
+        digest: Digest of the tokenizer; readers with the same digest return the same tokens.
+        classes: Names of the classes, in the order of the outputs.
+        longest: Most tokens that the model reads; further ones are cut off, which is logged.
+        tokenizer: Tokenizer of the package transformers.
     """
 
     digest: str
@@ -48,33 +48,33 @@ class Reader:
         """Turn texts into token ids.
 
         Args:
-            texts: As they were written.
+            texts: Texts.
 
         Returns:
-            The ids, padded at the end, the mask of valid tokens, and where the tokens stand; tokens that stand for no
-            character, such as the first one of BERT, have an empty place.
+            The ids, padded at the end, the mask of valid tokens, and the spans of the tokens; tokens of no character,
+            such as the first one of BERT, have an empty span.
 
         Raises:
             EmptyDataError: Without texts.
         """
         if not texts:
             raise EmptyDataError("there is no text", "give at least one to each of training, validation and test")
-        found = self.tokenizer(list(texts), return_offsets_mapping=True, truncation=False)
-        too_long = sum(len(ids) > self.longest for ids in found["input_ids"])
+        encoded = self.tokenizer(list(texts), return_offsets_mapping=True, truncation=False)
+        too_long = sum(len(ids) > self.longest for ids in encoded["input_ids"])
         if too_long:
             LOG.warning("%d texts are cut to the %d tokens that the model reads", too_long, self.longest)
-            found = self.tokenizer(list(texts), return_offsets_mapping=True, truncation=True, max_length=self.longest)
-        rows = [torch.tensor(ids) for ids in found["input_ids"]]
+            encoded = self.tokenizer(list(texts), return_offsets_mapping=True, truncation=True, max_length=self.longest)
+        rows = [torch.tensor(ids) for ids in encoded["input_ids"]]
         ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.tokenizer.pad_token_id or 0)
         mask = length_mask(torch.tensor([len(row) for row in rows]), ids.shape[1])
-        places = [_spans(spans) for spans in found["offset_mapping"]]
+        places = [_spans(spans) for spans in encoded["offset_mapping"]]
         return ids, mask, tuple(Text(text, spans, pieces=True) for text, spans in zip(texts, places, strict=True))
 
     def types(self, mask: Bool[Tensor, "batch time"]) -> dict[str, Tensor]:
         """Make the types of tokens as the tokenizer does, where some of them are not zero.
 
         Args:
-            mask: True at valid tokens.
+            mask: Valid tokens.
 
         Returns:
             `token_type_ids`, or nothing.
@@ -92,12 +92,12 @@ class Reader:
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """The ids that the tokenizer puts around every text."""
+        """The ids that the tokenizer adds around every text."""
         return frozenset(self.tokenizer("")["input_ids"])
 
     @cached_property
     def _pattern(self) -> tuple[list[int], int, list[int]]:
-        """The types of what comes before a text, of its tokens, and of what comes behind it."""
+        """The types of the special tokens before a text, of its tokens, and of those after it."""
         if "token_type_ids" not in self.tokenizer.model_input_names:
             return [], 0, []
         encoded = self.tokenizer.backend_tokenizer.encode("a")
@@ -108,13 +108,13 @@ class Reader:
         return types[:first], types[first], types[last:]
 
     def __call__(self, splits: Splits) -> Splits:
-        """Read the texts of splits in the tokens of the model.
+        """Tokenise the texts of splits for the model.
 
         A token is known to matter when a character of it was. Where the data name the same classes in another order,
         their labels take that of the outputs; event types are left out.
 
         Args:
-            splits: Of texts.
+            splits: Splits of texts.
 
         Returns:
             The same samples.
@@ -123,7 +123,7 @@ class Reader:
             UnsupportedError: When the data are no texts.
         """
         order = _order(splits.classes, self.classes)
-        train, validation, test = (self._read(one, order) for one in (splits.train, splits.validation, splits.test))
+        train, validation, test = (self._read(batch, order) for batch in (splits.train, splits.validation, splits.test))
         classes = tuple(splits.classes[place] for place in order.argsort().tolist())
         vocabulary = tuple(self.tokenizer.convert_ids_to_tokens(range(len(self.tokenizer))))
         return Splits(train, validation, test, classes, vocabulary)
@@ -141,10 +141,10 @@ class Reader:
 
 
 def text_classifier(source: str) -> TextClassifier:
-    """Load a text classifier of Hugging Face; no code that comes with it runs.
+    """Load a text classifier of Hugging Face, without running code of the model.
 
     Args:
-        source: A folder with its files, or its id on the hub, which is looked for in the cache first.
+        source: Folder with its files, or its id on the hub, which is searched in the cache first.
 
     Returns:
         The model in evaluation mode on the CPU.
@@ -153,16 +153,16 @@ def text_classifier(source: str) -> TextClassifier:
         DependencyError: Without the package transformers.
         DataError: When an id is not in the cache and the hub cannot be reached.
         CheckpointError: When the folder holds no text classifier.
-        UnsupportedError: When its tokenizer cannot tell where a token stands.
+        UnsupportedError: When its tokenizer cannot return the spans of tokens.
     """
-    folder = folder_of(source)
-    found = loaded(folder)
-    _check_complete(folder, found.missing)
-    return TextClassifier(found.model, reader_of(found.tokenizer, found.model, str(folder))).eval()
+    folder = find_folder(source)
+    encoded = load_transformers(folder)
+    _check_complete(folder, encoded.missing)
+    return TextClassifier(encoded.model, reader_of(encoded.tokenizer, encoded.model, str(folder))).eval()
 
 
 def _check_complete(folder: Path, missing: Sequence[str]) -> None:
-    """Refuse weights that transformers would draw at random, as those of a head that was never trained."""
+    """Reject weights that transformers would draw at random, as those of a head that was never trained."""
     if missing:
         raise CheckpointError(
             f"'{folder}' lacks the weights {', '.join(sorted(missing)[:6])}: it is no trained text classifier",
@@ -171,22 +171,22 @@ def _check_complete(folder: Path, missing: Sequence[str]) -> None:
 
 
 def reader_of(tokenizer: Any, model: Any, source: str) -> Reader:
-    """Describe how a text classifier reads.
+    """Make the reader of a text classifier.
 
     Args:
-        tokenizer: Of the package transformers.
-        model: That reads its tokens.
-        source: What to call both in a message.
+        tokenizer: Tokenizer of the package transformers.
+        model: Model that reads its tokens.
+        source: Name of both in messages.
 
     Returns:
         The reader.
 
     Raises:
-        UnsupportedError: When the tokenizer cannot tell where a token stands.
+        UnsupportedError: When the tokenizer cannot return the spans of tokens.
     """
     if not tokenizer.is_fast:
         raise UnsupportedError(
-            f"the tokenizer of '{source}' cannot tell where a token stands in a text",
+            f"the tokenizer of '{source}' cannot return the spans of tokens in a text",
             "store a fast one",
         )
     tokens = tokenizer.backend_tokenizer.to_str().encode()
@@ -195,18 +195,18 @@ def reader_of(tokenizer: Any, model: Any, source: str) -> Reader:
 
 
 def _longest(tokenizer: Any, model: Any) -> int:
-    """Count the tokens that a model has positions for; those of RoBERTa begin behind that of padding."""
+    """Count the tokens that a model has positions for; those of RoBERTa begin after that of padding."""
     positions = getattr(model.config, "max_position_embeddings", None) or 0
-    tables = (one for one in model.modules() if isinstance(one, nn.Embedding) and one.num_embeddings == positions)
-    first = max((one.padding_idx + 1 for one in tables if one.padding_idx is not None), default=0)
+    tables = (m for m in model.modules() if isinstance(m, nn.Embedding) and m.num_embeddings == positions)
+    first = max((table.padding_idx + 1 for table in tables if table.padding_idx is not None), default=0)
     known = int(tokenizer.model_max_length)
     return min(known, positions - first) if positions > 0 else known
 
 
-def _spans(found: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Let tokens without a character stand where the token before them ends, so that places ascend."""
+def _spans(offsets: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Give tokens without a character an empty span at the end of the previous token, so that spans ascend."""
     spans, end = [], 0
-    for first, last in found:
+    for first, last in offsets:
         spans.append((first, last) if last > first else (end, end))
         end = spans[-1][1]
     return tuple(spans)
@@ -220,7 +220,7 @@ def _order(named: Sequence[str], outputs: Sequence[str]) -> Int[Tensor, " classe
 
 
 def _truth(truth: Tensor, old: Sequence[Text], new: Sequence[Text], steps: int) -> Bool[Tensor, "batch time"]:
-    """Carry what is known to matter from one set of tokens to another, by characters."""
+    """Carry the truth from one set of tokens to another, by characters."""
     carried = torch.zeros(len(new), steps, dtype=torch.bool)
     for row, (before, after) in enumerate(zip(old, new, strict=True)):
         marked = torch.zeros(len(before.text), dtype=torch.bool)

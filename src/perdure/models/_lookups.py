@@ -1,4 +1,4 @@
-"""Token ids on their way through a model: where its layer of embeddings looks them up, and what else reads them."""
+"""Follow token ids through a model: where its layer of embeddings looks them up, and what else reads them."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ META = frozenset(
         "_is_view",
     ]
 )
-"""What tells of a tensor without reading its numbers."""
+"""Attributes and functions that do not read the numbers of a tensor."""
 
 
 class Lookups(TorchFunctionMode):
@@ -107,7 +107,7 @@ class Lookups(TorchFunctionMode):
     itself, such as a first token for all, keep the embedding of the layer.
 
     Args:
-        model: Holds the layer; other layers with the same weights are replaced as well.
+        model: Model with the layer; other layers with the same weights are replaced as well.
         name: Name of the layer of embeddings.
         ids: Token ids; the model gets `model_ids`, a copy that it may write to.
         x: Embeddings in their place.
@@ -152,16 +152,16 @@ class Lookups(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Run a function of torch, and note what becomes of the ids.
+        """Run a function of torch, and record where it moves the ids.
 
         Args:
-            func: The function.
-            types: Of its arguments.
-            args: Its arguments.
-            kwargs: Its arguments by name.
+            func: Function.
+            types: Types of its arguments.
+            args: Arguments.
+            kwargs: Arguments by name.
 
         Returns:
-            What the function returns.
+            The result of the function.
         """
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
@@ -187,14 +187,14 @@ class Lookups(TorchFunctionMode):
         elif name in CASTS:
             self._note(result, self._places(inputs[0]))
         elif name in MOVES and args and self._moves(args[0]):
-            _each(self._note, result, _call_moved(name, self._moved(args[0]), args[1:], kwargs, result))
+            _each(self._note, result, _move_places(name, self._places_like(args[0]), args[1:], kwargs, result))
         elif name == "pad" and len(args) > 1 and self._places(args[0]) is not None:
-            self._note(result, torch.nn.functional.pad(self._moved(args[0]), args[1], value=-1))
+            self._note(result, torch.nn.functional.pad(self._places_like(args[0]), args[1], value=-1))
         else:
             self._compute(name, args, result, inputs)
 
     def _are_the_ids(self, value: Tensor) -> bool:
-        """Tell whether numbers are, in most places, the ids that belong there."""
+        """Return whether numbers are, in most places, the ids that belong there."""
         places = self._places(value)
         if places is None:
             return False
@@ -221,12 +221,12 @@ class Lookups(TorchFunctionMode):
     def _moves(self, value: Any) -> bool:
         return any(self._places(part) is not None for part in _tensors([value]))
 
-    def _moved(self, value: Any) -> Any:
+    def _places_like(self, value: Any) -> Any:
         """Put places where ids are; whatever the model adds to them has none."""
         if isinstance(value, Tensor):
             places = self._places(value)
             return torch.full(value.shape, -1, device=value.device) if places is None else places
-        return type(value)(self._moved(part) for part in value)
+        return type(value)(self._places_like(part) for part in value)
 
     def _note(self, value: Any, places: Tensor | None) -> None:
         if isinstance(value, Tensor):
@@ -284,7 +284,7 @@ def _name(func: Any) -> str:
     return str(getattr(func.__self__, "__name__", name)) if name == "__get__" else name
 
 
-def _call_moved(name: str, moved: Any, args: Any, kwargs: Any, result: Any) -> Any:
+def _move_places(name: str, moved: Any, args: Any, kwargs: Any, result: Any) -> Any:
     """Move places as ids were moved."""
     if name in ("view", "reshape", "contiguous", "flatten", "unflatten", "clone", "detach") and isinstance(
         result, Tensor
@@ -298,5 +298,5 @@ def _call_moved(name: str, moved: Any, args: Any, kwargs: Any, result: Any) -> A
 
 def _each(note: Callable[[Any, Any], None], result: Any, places: Any) -> None:
     pairs = [(result, places)] if isinstance(result, Tensor) else zip(result, places, strict=True)
-    for one, where in pairs:
-        note(one, where)
+    for value, places_of_value in pairs:
+        note(value, places_of_value)

@@ -16,11 +16,11 @@ __all__ = ["POOLS", "Pooled", "SelfAttentionPooling", "join", "pool"]
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """What is known of a stretch of steps.
+    """The pooled outputs of a segment of steps.
 
     Args:
-        value: The pooled outputs; without meaning where the count is zero.
-        count: How many valid steps went in.
+        value: Pooled outputs; undefined where the count is zero.
+        count: Number of valid steps.
     """
 
     value: Float[Tensor, "batch feature"]
@@ -28,12 +28,12 @@ class Pooled:
 
 
 def pool(kind: str, outputs: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None) -> Pooled:
-    """Pool a stretch of steps.
+    """Pool a segment of steps.
 
     Args:
-        kind: "last", "mean" or "max".
-        outputs: Of a recurrence.
-        mask: True at valid steps, which come first; None when all are.
+        kind: Kind of pooling: "last", "mean" or "max".
+        outputs: Outputs of a recurrence.
+        mask: Valid steps, which come first; None when all are.
 
     Returns:
         The value over the valid steps, with their number.
@@ -51,15 +51,15 @@ def pool(kind: str, outputs: Float[Tensor, "batch time feature"], mask: Bool[Ten
 
 
 def join(kind: str, before: Pooled | None, after: Pooled) -> Pooled:
-    """Pool two stretches that follow each other, from what is known of each.
+    """Pool two consecutive segments, from the pooled outputs of each.
 
     Args:
-        kind: The pooling of both.
-        before: The earlier stretch; None when there is none.
-        after: The later stretch.
+        kind: Kind of pooling of both.
+        before: Earlier segment; None when there is none.
+        after: Later segment.
 
     Returns:
-        What `pool` gives for both stretches in one piece.
+        The result of `pool` for both segments together.
     """
     if before is None:
         return after
@@ -81,8 +81,8 @@ def _join_last(before: Pooled, after: Pooled) -> Tensor:
 
 
 def _join_mean(before: Pooled, after: Pooled) -> Tensor:
-    share = after.count / (before.count + after.count).clamp_min(1)
-    return before.value + share.to(after.value.dtype) * (after.value - before.value)
+    fraction = after.count / (before.count + after.count).clamp_min(1)
+    return before.value + fraction.to(after.value.dtype) * (after.value - before.value)
 
 
 def _join_max(before: Pooled, after: Pooled) -> Tensor:
@@ -94,7 +94,7 @@ POOLS: dict[str, tuple[Callable[[Tensor, Tensor | None], Tensor], Callable[[Pool
     "mean": (_mean, _join_mean),
     "max": (_max, _join_max),
 }
-"""For each pooling: how to pool one stretch, and how to join two."""
+"""For each pooling: a function that pools one segment, and one that joins two."""
 
 
 class SelfAttentionPooling(nn.Module):
@@ -125,10 +125,10 @@ class SelfAttentionPooling(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the weights afresh, Xavier uniform.
+        """Draw new weights, Xavier uniform.
 
         Args:
-            generator: The stream to draw from; torch's own when None.
+            generator: Stream to draw from; torch's own when None.
         """
         for layer in (self.input_layer, self.hop_layer):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
@@ -139,8 +139,8 @@ class SelfAttentionPooling(nn.Module):
         """Pool the valid steps.
 
         Args:
-            outputs: Of a recurrence.
-            mask: True at valid steps; None when all are.
+            outputs: Outputs of a recurrence.
+            mask: Valid steps; None when all are.
 
         Returns:
             The means of all hops, hop after hop.
@@ -150,11 +150,11 @@ class SelfAttentionPooling(nn.Module):
     def weights(
         self, outputs: Float[Tensor, "batch time feature"], mask: Bool[Tensor, "batch time"] | None = None
     ) -> Float[Tensor, "batch time hop"]:
-        """Give the attention to each step.
+        """Return the attention to each step.
 
         Args:
-            outputs: Of a recurrence.
-            mask: True at valid steps; None when all are.
+            outputs: Outputs of a recurrence.
+            mask: Valid steps; None when all are.
 
         Returns:
             Weights that sum to one over the valid steps of each hop.

@@ -40,14 +40,14 @@ NAMED: dict[str, Architecture] = {
     "hierarchical_imdb": Hierarchical(100, (128, 64, 16), normalise=True, dropout=0.2, types=2538),
     "hierarchical_amazon": Hierarchical(100, (128, 64), normalise=True, dropout=0.2, types=2602),
 }
-"""All networks with a name of their own, beside the files of this room."""
+"""All networks with a name of their setting, in addition to the files of this package."""
 
 
 def model_config(text: str) -> Architecture:
-    """Read a model written as on the command line.
+    """Read a model from text, as on the command line.
 
     Args:
-        text: A name of `NAMED` or a file of this room, with settings behind it: "lstm:hidden_size=5,layers=2".
+        text: Name in `NAMED` or in the registry of models, with optional settings: "lstm:hidden_size=5,layers=2".
 
     Returns:
         The settings of the model.
@@ -65,7 +65,7 @@ def model_config(text: str) -> Architecture:
     if name not in known:
         near = difflib.get_close_matches(name, known, 3, 0.5) or sorted(known)
         raise UnknownNameError(
-            f"no model is called '{name}'", f"did you mean {' or '.join(f'{one!r}' for one in near)}?"
+            f"no model is called '{name}'", f"did you mean {' or '.join(f'{name!r}' for name in near)}?"
         )
     preset = NAMED.get(name)
     base = {} if preset is None else dataclasses.asdict(preset)

@@ -12,7 +12,7 @@ from torch import nn
 
 from perdure.core.errors import CheckpointError, DependencyError, UnknownNameError
 
-__all__ = ["ensure_torchvision", "pretrained"]
+__all__ = ["ensure_torchvision", "load_pretrained"]
 
 LOG = logging.getLogger(__name__)
 
@@ -20,31 +20,31 @@ MISSING_OPERATORS = ("nms", "qnms")
 """Operators of detection models, which torchvision looks up when it is imported."""
 
 _shim: list[torch.library.Library] = []
-"""Keeps the operators alive: a library that is forgotten takes them with it."""
+"""References to the libraries, without which their operators would be removed."""
 
 
-def pretrained(
+def load_pretrained(
     name: str, *, weights: bool = True, classes: int | None = None, channels: int | None = None
 ) -> nn.Module:
-    """Make a published model.
+    """Load a published model.
 
     Args:
-        name: Of timm, such as "vgg16.tv_in1k", or of torchvision, as in "torchvision/vgg16".
-        weights: Download the published weights, or take them from the cache; otherwise they are random, from the
-            global random state.
+        name: Name in timm, such as "vgg16.tv_in1k", or in torchvision, as in "torchvision/vgg16".
+        weights: Whether to download the published weights, or take them from the cache; otherwise they are random,
+            from the global random state.
         classes: Number of outputs; None for that of the published weights.
-        channels: Of the images; None for the published three, which all models of torchvision read.
+        channels: Channels of the images; None for the published three, which all models of torchvision need.
 
     Returns:
         The model in evaluation mode.
 
     Raises:
         DependencyError: When timm or torchvision is missing.
-        UnknownNameError: When neither knows the name.
+        UnknownNameError: When neither has a model of this name.
         CheckpointError: When the weights can neither be downloaded nor found in the cache.
 
     Notes:
-        ReLUs of these models may work in place, so that a hook sees what the layer after it left. `VGG16` and
+        ReLUs of these models may work in place, so that a hook receives what the next layer left. `VGG16` and
         `ResNet` of perdure have none of those, and read the same weights.
 
         No test installs these packages. By hand it ran with torchvision 0.28.0, timm 1.0.31 and torch 2.13.0 for the

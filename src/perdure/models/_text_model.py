@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 __all__ = ["TextClassifier"]
 
 SAME = 1e-4
-"""The most, in multiples of the largest output, by which outputs that should be the same may differ."""
+"""Largest difference between outputs that should be equal, in multiples of the largest output."""
 
 
 class TextClassifier(nn.Module):
     """A text classifier of Hugging Face that takes embeddings as well as token ids.
 
-    Given embeddings, the model runs on the ids that they belong to, and the output of its layer of embeddings is
-    replaced, so that positions, decoders and pooling by ids are those of the text. Padding lies at the end here; a
-    model whose tokenizer pads at the start gets it there, unless it never looks ahead, and padding at the end is right.
+    For embeddings, the model runs on the ids that they belong to, and the output of its layer of embeddings is
+    replaced, so that positions, decoders and pooling by ids are those of the text. Padding is at the end here; for
+    a model whose tokenizer pads at the start it is moved there, unless the model is causal.
 
     Args:
         model: Text classifier of the package transformers.
-        reader: Its tokens.
+        reader: Reader with its tokenizer.
     """
 
     def __init__(self, model: nn.Module, reader: Reader) -> None:
@@ -72,21 +72,21 @@ class TextClassifier(nn.Module):
         Args:
             x: Token ids, or their embeddings.
             lengths: Valid tokens of each text; None when all are.
-            side: `token_ids`, the ids of the texts that the embeddings belong to.
+            side: Side inputs: `token_ids`, the ids of the texts that the embeddings belong to.
 
         Returns:
             Logits.
 
         Raises:
-            UnsupportedError: When the model depends on ids in a way that embeddings of no token leave open.
+            UnsupportedError: When the model depends on ids that embeddings of no token do not determine.
         """
         lengths = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
         mask = length_mask(lengths.to(x.device), x.shape[1])
         if not x.is_floating_point():
-            return self._logits(*self._arranged(x, mask))
+            return self._logits(*self._arrange(x, mask))
         known = side.get(TOKEN_IDS)
         ids = self._ids.find(self._layer, x, lengths) if known is None else known[:, : x.shape[1]].to(x.device)
-        ids, mask, x = self._arranged(self._stand_ins(x) if ids is None else ids, mask, x)
+        ids, mask, x = self._arrange(self._placeholder_ids(x) if ids is None else ids, mask, x)
         with Lookups(self.model, self._name, ids, x) as lookups:
             return self._logits(lookups.model_ids, mask)
 
@@ -126,7 +126,7 @@ class TextClassifier(nn.Module):
 
     @property
     def _padding(self) -> int | None:
-        """The id by which the model itself finds padding."""
+        """The id by which the model finds padding."""
         padding: int | None = self.model.config.get_text_config().pad_token_id  # type: ignore[union-attr, operator]
         return padding
 
@@ -134,15 +134,19 @@ class TextClassifier(nn.Module):
     def _is_decoder(self) -> bool:
         return isinstance(getattr(self.model, "score", None), nn.Linear)  # what heads of decoders are called
 
-    def _arranged(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        """Put padding where the model has it, marked as it finds it: ids, mask, and embeddings where there are some."""
+    def _arrange(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        """Place padding as the model expects it, in ids, mask, and embeddings where there are some."""
         ids, mask, *x = parts
         if self._padding is not None and (self._is_decoder or self.model.config.is_encoder_decoder):  # type: ignore[union-attr]
             ids = ids.masked_fill(~mask, self._padding)
         if self._is_decoder or self.reader.tokenizer.padding_side == "right" or bool(mask.all()):
             return ids, mask, *x
         order = mask.long().argsort(dim=1, stable=True)
-        return ids.gather(1, order), mask.gather(1, order), *(some.take_along_dim(order[..., None], 1) for some in x)
+        return (
+            ids.gather(1, order),
+            mask.gather(1, order),
+            *(values.take_along_dim(order[..., None], 1) for values in x),
+        )
 
     def _logits(self, ids: Tensor, mask: Tensor) -> Tensor:
         if self._is_decoder and self._padding is None:  # its own forward takes one text at a time
@@ -154,11 +158,11 @@ class TextClassifier(nn.Module):
         logits: Tensor = self.model(input_ids=ids, attention_mask=mask.long(), **named).logits
         return logits
 
-    def _stand_ins(self, x: Tensor) -> Tensor:
-        """Make up ids for embeddings of no token: a word that is no mark.
+    def _placeholder_ids(self, x: Tensor) -> Tensor:
+        """Make placeholder ids for embeddings of no token: a word that is no special token.
 
         Raises:
-            UnsupportedError: Where texts hold a mark by which the model finds their end.
+            UnsupportedError: Where texts hold a special token by which the model finds their end.
         """
         marks, config = set(self.reader.tokenizer.all_special_ids), self.model.config
         mark = config.eos_token_id if config.is_encoder_decoder else self._padding if self._is_decoder else None  # type: ignore[union-attr]
@@ -189,13 +193,13 @@ class TextClassifier(nn.Module):
             )
 
 
-def _gap(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().max() / one.abs().max().clamp_min(1.0))
+def _gap(first: Tensor, second: Tensor) -> float:
+    return float((first - second).abs().max() / first.abs().max().clamp_min(1.0))
 
 
 def _check_close(by_ids: Tensor, by_embeddings: Tensor, name: str) -> None:
     if _gap(by_ids, by_embeddings) > SAME:
         raise UnsupportedError(
-            f"{name} computes something else from embeddings than from the token ids they stand for",
+            f"{name} computes something else from embeddings than from their token ids",
             "explain it in another framework, or report the model to the authors of perdure",
         )

@@ -1,4 +1,4 @@
-"""Models of token ids, evaluated at embeddings: nothing in the model has to be rewritten."""
+"""Evaluate models of token ids at embeddings, without changes to the model."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from perdure.ops.sequence import length_mask
 __all__ = ["TokenModel"]
 
 SAME = 1e-4
-"""The most, in multiples of the largest output, by which outputs for ids and for their embeddings may differ."""
+"""Largest difference between outputs for ids and for their embeddings, in multiples of the largest output."""
 
 
 class TokenModel(Adapted):
     """A model that looks token ids up in an `nn.Embedding`, as one that takes their embeddings as well.
 
-    Given embeddings, the model runs on the ids that they belong to, and the output of its layer of embeddings is
+    For embeddings, the model runs on the ids that they belong to, and the output of its layer of embeddings is
     replaced: positions, masks and pooling by ids are those of the text. The ids of embeddings that the table holds are
-    found again by their numbers; in a perturbed copy of a sample they are those of the sample. What `forward` names of
-    padding it gets, as in `Adapted`.
+    found again by their numbers; in a perturbed copy of a sample they are those of the sample. Arguments of
+    `forward` that mark padding are passed to it, as in `Adapted`.
 
     Args:
-        model: Called with ids (batch, time); it is kept, not copied. It may be an `Adapted` one.
-        embedding: The name of the layer that embeds tokens; None where there is only one `nn.Embedding`, or where the
+        model: Model of ids (batch, time), also an `Adapted` one; kept, not copied.
+        embedding: Name of the layer that embeds tokens; None where there is only one `nn.Embedding`, or where the
             model has a method `get_input_embeddings`, as those of transformers.
         output: Name or position of the logits in an output that holds several tensors; None finds them.
 
@@ -49,7 +49,7 @@ class TokenModel(Adapted):
 
     def __init__(self, model: nn.Module, *, embedding: str | None = None, output: str | int | None = None) -> None:
         super().__init__(model, output=output)
-        self.embedding = _found(model) if embedding is None else _named(model, embedding)
+        self.embedding = _find_embedding(model) if embedding is None else _check_embedding(model, embedding)
         self._ids = TokenIds()
 
     def embed(self, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time feature"]:
@@ -91,7 +91,7 @@ class TokenModel(Adapted):
             self._finds_padding = self._finds(x, lengths) if self._finds_padding is None else self._finds_padding
             return super().forward(x, lengths, **side)
         ids = self._ids.find(self._layer, x, lengths) if known is None else known[:, : x.shape[1]].to(x.device)
-        lookups = Lookups(self.model, self.embedding, self._stand_ins(x, lengths) if ids is None else ids, x)
+        lookups = Lookups(self.model, self.embedding, self._placeholder_ids(x, lengths) if ids is None else ids, x)
         with lookups:
             logits = super().forward(lookups.model_ids, lengths, **side)
         if not lookups.replaced:
@@ -123,21 +123,21 @@ class TokenModel(Adapted):
         if not x.is_floating_point():
             return super().side_inputs(x, lengths)
         ids = self._ids.find(self._layer, x, lengths)
-        side = dict(super().side_inputs(self._stand_ins(x, lengths) if ids is None else ids, lengths))
-        one, length = {name: value[:1] for name, value in side.items()}, None if lengths is None else lengths[:1]
+        side = dict(super().side_inputs(self._placeholder_ids(x, lengths) if ids is None else ids, lengths))
+        single, length = {name: value[:1] for name, value in side.items()}, None if lengths is None else lengths[:1]
         if ids is None:
-            self(x[:1], length, **one)  # which refuses a model that reads the ids
+            self(x[:1], length, **single)  # raises for a model that reads the ids
             return side
         self._finds_padding = self._finds(ids, lengths)
-        if self.told and self._finds_padding is False:
+        if self.padding_arguments and self._finds_padding is False:
             warnings.warn(
-                f"{type(self.model).__name__} computes other outputs for a text with padding behind it than for "
+                f"{type(self.model).__name__} computes other outputs for a text with padding after it than for "
                 "the text alone, so outputs and maps depend on the other texts of a batch; explain texts of one length "
                 "at a time, without lengths, or let the model take padding where it was trained with it",
                 PaddingWarning,
                 stacklevel=2,
             )
-        self._check_same(x[:1], ids[:1], length, one)
+        self._check_same(x[:1], ids[:1], length, single)
         return {**side, TOKEN_IDS: ids}
 
     @property
@@ -154,7 +154,7 @@ class TokenModel(Adapted):
         if not lookups.replaced or gap > SAME:
             raise UnsupportedError(
                 f"{type(self.model).__name__} computes something else from embeddings in '{self.embedding}' than from "
-                f"the token ids they stand for: the outputs of the first sample differ by {float(gap):.2g}",
+                f"their token ids: the outputs of the first sample differ by {float(gap):.2g}",
                 "name the layer that the ids are looked up in, embedding=..., or give the model a method embed(ids) "
                 "and let forward take embeddings as well as ids",
             )
@@ -168,15 +168,15 @@ class TokenModel(Adapted):
             )
 
     def _finds(self, ids: Tensor, lengths: Tensor | None) -> bool | None:
-        """Find out whether the model finds padding by the ids: whether cutting it off changes the shortest sample."""
+        """Check whether the model finds padding by the ids: whether removing it changes the shortest sample."""
         if lengths is None or bool((lengths >= ids.shape[1]).all()):
             return None
         row = int(lengths.argmin())
-        one = {name: value[row : row + 1] for name, value in super().side_inputs(ids, lengths).items()}
+        single = {name: value[row : row + 1] for name, value in super().side_inputs(ids, lengths).items()}
         with evaluation(self.model), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", PaddingWarning)
-            short = super().forward(ids[row : row + 1, : lengths[row]], lengths[row : row + 1], **one)
-            whole = super().forward(ids[row : row + 1], lengths[row : row + 1], **one)
+            short = super().forward(ids[row : row + 1, : lengths[row]], lengths[row : row + 1], **single)
+            whole = super().forward(ids[row : row + 1], lengths[row : row + 1], **single)
         return bool((short - whole).abs().max() <= SAME * whole.abs().max().clamp_min(1.0))
 
     def _unknown(self) -> UnsupportedError:
@@ -187,8 +187,8 @@ class TokenModel(Adapted):
             "model(embeddings, token_ids=ids)",
         )
 
-    def _stand_ins(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        """Make up ids for a model that reads none of them but looks them up."""
+    def _placeholder_ids(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Make placeholder ids for a model that only looks ids up."""
         padding = self._layer.padding_idx
         word = 1 if padding == 0 and self._layer.num_embeddings > 1 else 0
         ids = torch.full(x.shape[:2], word, device=x.device)
@@ -201,7 +201,7 @@ def _is_among(weight: Tensor, tables: list[Tensor]) -> bool:
     return any(weight is table for table in tables)
 
 
-def _found(model: nn.Module) -> str:
+def _find_embedding(model: nn.Module) -> str:
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
     names: list[str] = list({id(layer.weight): name for name, layer in reversed(layers.items())}.values())[::-1]
     own = getattr(model, "get_input_embeddings", lambda: None)()  # of transformers
@@ -218,8 +218,8 @@ def _found(model: nn.Module) -> str:
     return names[0]
 
 
-def _named(model: nn.Module, name: str) -> str:
-    layers = {one: layer for one, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
+def _check_embedding(model: nn.Module, name: str) -> str:
+    layers = {key: layer for key, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
     if name not in layers:
         raise UnsupportedError(
             f"{type(model).__name__} has no nn.Embedding called '{name}'",

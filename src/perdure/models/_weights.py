@@ -8,17 +8,17 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-__all__ = ["built", "draw_weights"]
+__all__ = ["build_network", "draw_weights"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def built(make: Callable[[], Network], generator: torch.Generator) -> Network:
+def build_network(make: Callable[[], Network], generator: torch.Generator) -> Network:
     """Make a network with weights drawn from a generator; the global random state is neither read nor changed.
 
     Args:
-        make: Makes it, with any weights.
-        generator: The stream of the weights; the network is made on its device.
+        make: Function that makes it, with any weights.
+        generator: Stream of the weights; the network is made on its device.
 
     Returns:
         A new network in training mode.
@@ -31,15 +31,15 @@ def built(make: Callable[[], Network], generator: torch.Generator) -> Network:
 
 
 def draw_weights(model: nn.Module, generator: torch.Generator) -> None:
-    r"""Draw the weights of all convolutions and linear layers afresh, so that ReLUs keep the size of their inputs.
+    r"""Draw new weights for all convolutions and linear layers, so that ReLUs keep the size of their inputs.
 
     .. math:: w \sim U(-\sqrt{6 / n}, \sqrt{6 / n}), \quad n \text{ inputs of a unit}
 
     A layer without a ReLU behind it gets the same; biases are zero, normalisations are the identity.
 
     Args:
-        model: Gets the weights.
-        generator: The stream to draw from.
+        model: Network to modify.
+        generator: Stream to draw from.
 
     Reference:
         he2015delving

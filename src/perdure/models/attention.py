@@ -26,10 +26,10 @@ class Attention:
     Args:
         dense_size: Outputs of the linear layer that reads the series.
         hidden_sizes: Width of each LSTM of the encoder; the last is also that of attention and decoder.
-        normalise: Whether what each LSTM reads is normalised over the batch.
-        dropout: Share of what the second and later LSTMs read that is dropped in training.
-        types: How many of the last features are the event types of a step, which the encoder does not read; None for
-            as many as the data has.
+        normalise: Whether the input of each LSTM is normalised over the batch.
+        dropout: Fraction of the inputs of the second and later LSTMs that is dropped in training.
+        types: Number of the last features that are the event types of a step, which the encoder does not read; None
+            for that of the data.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -52,7 +52,7 @@ class Attention:
     def __post_init__(self) -> None:
         check_counts(dense_size=self.dense_size, hidden_sizes=min(self.hidden_sizes, default=0))
         if not 0 <= self.dropout < 1:
-            raise SettingError(f"dropout is {self.dropout}", "give a share of at least 0 and below 1")
+            raise SettingError(f"dropout is {self.dropout}", "give a fraction of at least 0 and below 1")
         if self.types is not None and self.types < 0:
             raise SettingError(f"types is {self.types}", "give the number of features that are event types, or 0")
 
@@ -60,9 +60,9 @@ class Attention:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: Of each step, event types included.
+            features: Features of each step, event types included.
             classes: Number of outputs.
-            generator: The stream of the weights; the network is made on its device.
+            generator: Stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
@@ -84,11 +84,11 @@ AMAZON = Attention(100, (128, 64), normalise=True, dropout=0.2)
 
 @dataclass(frozen=True, eq=False)
 class Attended:
-    """What attention made of series.
+    """The result of attention to series.
 
     Args:
-        context: The weighted mean of the outputs.
-        steps: The weight of each step; zero at padded ones.
+        context: Weighted mean of the outputs.
+        steps: Weight of each step; zero at padded ones.
     """
 
     context: Float[Tensor, "batch unit"]
@@ -99,8 +99,8 @@ class AttentionClassifier(nn.Module):
     """The network of an `Attention`: encoder, attention, one decoder step and a linear head.
 
     Args:
-        config: The settings.
-        features: Of each step, event types included.
+        config: Settings.
+        features: Features of each step, event types included.
         classes: Number of outputs.
 
     Example:
@@ -132,10 +132,10 @@ class AttentionClassifier(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights afresh, as Keras does.
+        """Draw new weights, as Keras does.
 
         Args:
-            generator: The stream to draw from.
+            generator: Stream to draw from.
         """
         self.encoder.reset_parameters(generator)
         draw_recurrent(self.decoder, generator)
@@ -151,7 +151,7 @@ class AttentionClassifier(nn.Module):
         """Classify series.
 
         Args:
-            x: The series; what stands behind its valid steps does not matter.
+            x: Series; the values at padded steps have no effect.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
@@ -169,10 +169,10 @@ class AttentionClassifier(nn.Module):
     def attention(
         self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch time"]:
-        """Give the attention of the prediction to each step.
+        """Return the attention of the prediction to each step.
 
         Args:
-            x: The series.
+            x: Series.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
@@ -184,11 +184,11 @@ class AttentionClassifier(nn.Module):
         """Run the encoder on all features but the event types.
 
         Args:
-            x: The series.
+            x: Series.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
-            What the attention reads.
+            The input of the attention.
         """
         check_series(x, self.features, lengths)
         encoded: Encoded = self.encoder(x[..., : self.read], lengths)
@@ -198,8 +198,8 @@ class AttentionClassifier(nn.Module):
         """Attend to the steps of series.
 
         Args:
-            encoded: From `encode`.
-            x: The series.
+            encoded: Result of `encode`.
+            x: Series.
 
         Returns:
             The context of the decoder, and the weights behind it.
@@ -213,7 +213,7 @@ class Score(nn.Module):
     r"""Score outputs of an encoder: :math:`v^\top \tanh(W h_T + U h_j + b)`.
 
     Args:
-        width: Of an output, and of the hidden layer.
+        width: Width of an output, and of the hidden layer.
     """
 
     def __init__(self, width: int) -> None:
@@ -223,23 +223,23 @@ class Score(nn.Module):
         self.weight = nn.Linear(width, 1, bias=False)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw the weights afresh, Xavier uniform; the bias is zero.
+        """Draw new weights, Xavier uniform; the bias is zero.
 
         Args:
-            generator: The stream to draw from.
+            generator: Stream to draw from.
         """
         for layer in (self.query, self.key, self.weight):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
         nn.init.zeros_(self.key.bias)
 
     def forward(
-        self, last: Float[Tensor, "*some unit"], outputs: Float[Tensor, "*some unit"]
-    ) -> Float[Tensor, "*some"]:
+        self, last: Float[Tensor, "*batch unit"], outputs: Float[Tensor, "*batch unit"]
+    ) -> Float[Tensor, "*batch"]:
         """Score each output.
 
         Args:
-            last: The output at the end of its series.
-            outputs: What is scored.
+            last: Output at the end of its series.
+            outputs: Outputs to score.
 
         Returns:
             Scores, before any softmax.

@@ -1,4 +1,4 @@
-"""Deep LSTM: texts through an embedding and several LSTMs on top of each other."""
+"""Deep LSTM: an embedding and stacked LSTMs for texts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["DeepLSTM", "DeepLSTMClassifier"]
 
 @dataclass(frozen=True)
 class DeepLSTM:
-    """Classify a text with several LSTMs on top of each other.
+    """Classify a text with stacked LSTMs.
 
     Args:
-        embedding_size: Numbers that stand for a word.
+        embedding_size: Size of the embedding of a word.
         hidden_size: Width of the state of each LSTM.
-        layers: LSTMs on top of each other.
-        dropout: Share of embedding coordinates, and of what the head reads, dropped in training.
+        layers: Number of stacked LSTMs.
+        dropout: Fraction of embedding coordinates, and of the inputs of the head, dropped in training.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -46,15 +46,15 @@ class DeepLSTM:
     def __post_init__(self) -> None:
         check_counts(embedding_size=self.embedding_size, hidden_size=self.hidden_size, layers=self.layers)
         if not 0 <= self.dropout < 1:
-            raise SettingError(f"dropout is {self.dropout}", "give a share of at least 0 and below 1")
+            raise SettingError(f"dropout is {self.dropout}", "give a fraction of at least 0 and below 1")
 
     def build(self, features: int, classes: int, generator: torch.Generator) -> DeepLSTMClassifier:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: Words of the vocabulary, of which the first two are for unknown words and for padding.
+            features: Number of words of the vocabulary, of which the first two are for unknown words and for padding.
             classes: Number of outputs.
-            generator: The stream of the weights; the network is made on its device.
+            generator: Stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
@@ -76,8 +76,8 @@ class DeepLSTMClassifier(nn.Module):
     bottleneck makes, changes the prediction.
 
     Args:
-        config: The settings.
-        features: Words of the vocabulary.
+        config: Settings.
+        features: Number of words of the vocabulary.
         classes: Number of outputs.
 
     Example:
@@ -111,10 +111,10 @@ class DeepLSTMClassifier(nn.Module):
         return [self.get_submodule(f"rnn_{layer + 1}") for layer in range(self.config.layers)]
 
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights afresh, as torch does; the embedding of padding is zero.
+        """Draw new weights, as torch does; the embedding of padding is zero.
 
         Args:
-            generator: The stream to draw from.
+            generator: Stream to draw from.
         """
         nn.init.normal_(self.embedding.weight, generator=generator)
         nn.init.zeros_(self.embedding.weight[PAD].detach())
@@ -127,7 +127,7 @@ class DeepLSTMClassifier(nn.Module):
         """Look words up.
 
         Args:
-            ids: Of the words.
+            ids: Ids of the words.
 
         Returns:
             Their embeddings, as `forward` takes them.
@@ -137,8 +137,8 @@ class DeepLSTMClassifier(nn.Module):
             VocabularyError: When one lies outside the vocabulary.
         """
         check_ids(ids, self.features)
-        found: Tensor = self.embedding(ids)
-        return found
+        embeddings: Tensor = self.embedding(ids)
+        return embeddings
 
     def forward(
         self,
@@ -148,7 +148,7 @@ class DeepLSTMClassifier(nn.Module):
         """Classify texts.
 
         Args:
-            x: Token ids, or their embeddings; what stands behind the valid steps does not matter.
+            x: Token ids, or their embeddings; the values at padded steps have no effect.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:

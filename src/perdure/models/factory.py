@@ -1,4 +1,4 @@
-"""Factory: a model of your own, made by a function in a file or a package."""
+"""Factory: your own model, made by a function in a file or a package."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from perdure.core.errors import FactoryError, SettingError, user_code_errors
 from perdure.core.outputs import Outputs
 from perdure.core.random import global_stream, stream
 from perdure.models._adapted import adapt
-from perdure.models._declared import declare
+from perdure.models._outputs import declare
 
 __all__ = ["Factory", "is_factory", "own_random_state"]
 
 KNOWN = ("features", "classes", "generator", "seed")
-"""Arguments that a factory may name."""
+"""Arguments that a factory may have."""
 
 
 @dataclass(frozen=True)
 class Factory:
-    """A model of your own, made by a function in a file or a package.
+    """Your own model, made by a function in a file or a package.
 
     The function is called as `make()`, or with those of `features`, `classes`, `generator` and `seed` that it names.
-    While it runs, the global random state of torch stands at a seed drawn from the generator of `build`, and
-    afterwards where it stood: weights that layers draw for themselves follow from the seed of a run. The model is
-    asked as `Adapted` asks it, unless it speaks one of the protocols itself.
+    While it runs, the global random state of torch is set by a seed from the generator of `build`, and restored
+    afterwards: the initial weights of layers follow from the seed of a run. The model is called as `Adapted` calls
+    it, unless it has one of the protocols itself.
 
     Args:
-        source: "file.py:function" or "package.module:function"; the folder of the file, or the working folder,
-            comes last on the path of imports.
-        outputs: What the model returns, as in `Adapted`; None leaves it to its outputs.
+        source: Name of the function, "file.py:function" or "package.module:function"; the folder of the file, or the
+            working folder, is appended to the path of imports.
+        outputs: Kind of outputs, as in `Adapted`; None detects it.
 
     Raises:
         SettingError: When the source names no function, or the kind of outputs is unknown.
@@ -60,37 +60,35 @@ class Factory:
             raise SettingError(f"'{self.source}' names no factory", "write file.py:function or package.module:function")
 
     def build(self, features: int, classes: int, generator: torch.Generator) -> nn.Module:
-        """Call the function; the global random state is left alone.
+        """Call the function; the global random state is not changed.
 
         Args:
-            features: What the model reads: features of a step, channels of an image, words of a vocabulary.
+            features: Number of features of a step, channels of an image, or words of a vocabulary.
             classes: Number of outputs.
-            generator: The stream of the weights; the model is moved to its device.
+            generator: Stream of the weights; the model is moved to its device.
 
         Returns:
             A new model in training mode.
 
         Raises:
-            FactoryError: When the function cannot be found, raises, or gives no model.
+            FactoryError: When the function cannot be found, raises, or returns no model.
         """
         with own_random_state(stream(0, "import")):
-            make = self._found()
+            make = self._import()
         with own_random_state(generator) as seed:
-            known = {"features": features, "classes": classes, "generator": generator, "seed": seed}
-            arguments = {name: known[name] for name in self._named(make)}
-            with user_code_errors(
-                FactoryError, f"the factory '{self.source}'", "mend it, and run the same command again"
-            ):
+            values = {"features": features, "classes": classes, "generator": generator, "seed": seed}
+            arguments = {name: values[name] for name in self._argument_names(make)}
+            with user_code_errors(FactoryError, f"the factory '{self.source}'", "mend it, and run the same command again"):
                 model = make(**arguments)
         if not isinstance(model, nn.Module):
             raise FactoryError(
-                f"the factory '{self.source}' gives {type(model).__name__}", "let it return a torch.nn.Module"
+                f"the factory '{self.source}' returns {type(model).__name__}", "let it return a torch.nn.Module"
             )
         return declare(adapt(model), self.outputs).to(generator.device).train()
 
     @property
     def code(self) -> str:
-        """Sixteen digits of the hash of the file, so that a run can tell whether it has changed.
+        """Sixteen digits of the hash of the file, so that a run can check whether it has changed.
 
         Raises:
             FactoryError: When there is no such file.
@@ -114,7 +112,7 @@ class Factory:
             )
         return file
 
-    def _found(self) -> Callable[..., Any]:
+    def _import(self) -> Callable[..., Any]:
         place, _, name = self.source.rpartition(":")
         file = self._file().resolve()
         module = place
@@ -125,39 +123,39 @@ class Factory:
             imported = import_module(module)
         if Path(imported.__file__ or "").resolve() != file:
             raise FactoryError(
-                f"the name of '{place}' is taken: Python knows another module '{module}'", "rename the file"
+                f"the name of '{place}' is taken: Python has another module '{module}'", "rename the file"
             )
-        found = getattr(imported, name, None)
-        if not callable(found) or isinstance(found, nn.Module):
-            kind = "nothing" if found is None else f"a {type(found).__name__}, no function,"
+        function = getattr(imported, name, None)
+        if not callable(function) or isinstance(function, nn.Module):
+            kind = "nothing" if function is None else f"a {type(function).__name__}, no function,"
             raise FactoryError(
                 f"'{place}' holds {kind} called '{name}'", f"write there: def {name}(features, classes): return Model()"
             )
-        make: Callable[..., Any] = found
+        make: Callable[..., Any] = function
         return make
 
-    def _named(self, make: Callable[..., Any]) -> list[str]:
-        """List the arguments that a function is given.
+    def _argument_names(self, make: Callable[..., Any]) -> list[str]:
+        """List the arguments to pass to a function.
 
         Raises:
-            FactoryError: When it insists on others.
+            FactoryError: When it requires others.
         """
-        named = inspect.signature(make).parameters.values()
-        fixed = [one for one in named if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-        unknown = [one.name for one in fixed if one.default is one.empty and one.name not in KNOWN]
+        parameters = inspect.signature(make).parameters.values()
+        fixed = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        unknown = [p.name for p in fixed if p.default is p.empty and p.name not in KNOWN]
         if unknown:
             raise FactoryError(
-                f"the factory '{self.source}' asks for {', '.join(unknown)}",
-                f"give {unknown[0]} a default; a factory may ask for {', '.join(KNOWN)}",
+                f"the factory '{self.source}' requires {', '.join(unknown)}",
+                f"give {unknown[0]} a default; a factory may take {', '.join(KNOWN)}",
             )
-        return [one.name for one in fixed if one.name in KNOWN]
+        return [p.name for p in fixed if p.name in KNOWN]
 
 
 def is_factory(text: str) -> bool:
-    """Tell whether a text names a factory, and not a model with settings.
+    """Return whether a text names a factory, and not a model with settings.
 
     Args:
-        text: As on the command line.
+        text: Text, as on the command line.
 
     Returns:
         True for "file.py:function" and for a function of a module that can be found.
@@ -171,20 +169,20 @@ def is_factory(text: str) -> bool:
 
 
 def _let_import(folder: Path) -> None:
-    """Put a folder last on the path of imports, as worker processes, which are told of the path, need it too."""
+    """Append a folder to the path of imports, which worker processes inherit."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
 
 @contextmanager
 def own_random_state(generator: torch.Generator) -> Iterator[int]:
-    """Let layers, which know only the global state of torch, draw from a seed of a generator.
+    """Set the global random state of torch, which layers draw from, by a seed from a generator.
 
     Args:
-        generator: The stream that the seed is drawn from.
+        generator: Stream that the seed is drawn from.
 
     Yields:
-        The seed; afterwards the global state stands where it stood.
+        The seed; afterwards the global state is restored.
     """
     seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
     with global_stream(stream(seed, "factory"), generator.device):

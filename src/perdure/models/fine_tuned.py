@@ -1,4 +1,4 @@
-"""Fine-tuned: a language model of Hugging Face that learns to classify, once for each seed."""
+"""Language models of Hugging Face, fine-tuned to classify from each seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hashlib import sha256
 import torch
 from torch import nn
 
-from perdure.models._from_transformers import folder_of, loaded
+from perdure.models._from_transformers import find_folder, load_transformers
 from perdure.models._hugging_face import TextClassifier, reader_of
 from perdure.models.factory import own_random_state
 
@@ -17,14 +17,14 @@ __all__ = ["FineTuned"]
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A language model of Hugging Face that learns to classify texts in the tokens of its own.
+    """A language model of Hugging Face that is trained to classify texts by its own tokenizer.
 
     Training begins from the weights of the folder, under a head whose weights are drawn; what the folder lacks is
     drawn too, and all of it where there are no weights but a configuration and a tokenizer. So runs from several seeds
     differ by their head, the order of samples and dropout, as those of everyday fine-tuning do.
 
     Args:
-        source: A folder with the files, or their id on the hub, which is looked for in the cache first.
+        source: Folder with the files, or their id on the hub, which is searched in the cache first.
 
     Reference:
         perdure
@@ -33,12 +33,12 @@ class FineTuned:
     source: str
 
     def build(self, features: int, classes: int, generator: torch.Generator) -> nn.Module:
-        """Load the model, and draw what is not there; the global random state is left alone.
+        """Load the model, and draw missing weights; the global random state is not changed.
 
         Args:
-            features: Size of a vocabulary, which the model brings itself.
+            features: Size of a vocabulary; ignored, as the model has its own.
             classes: Number of outputs.
-            generator: The stream of the weights that are drawn; the model is moved to its device.
+            generator: Stream of the weights that are drawn; the model is moved to its device.
 
         Returns:
             A new model in training mode.
@@ -50,12 +50,12 @@ class FineTuned:
         """
         del features
         with own_random_state(generator):
-            found = loaded(folder_of(self.source), classes)
-        reader = reader_of(found.tokenizer, found.model, self.source)
-        return TextClassifier(found.model, reader).to(generator.device).train()
+            result = load_transformers(find_folder(self.source), classes)
+        reader = reader_of(result.tokenizer, result.model, self.source)
+        return TextClassifier(result.model, reader).to(generator.device).train()
 
     @property
     def digest(self) -> str:
-        """Sixteen digits of the hash of the files, so that a run can tell whether they have changed."""
-        files = sorted(path for path in folder_of(self.source).iterdir() if path.is_file())
+        """Sixteen digits of the hash of the files, so that a run can check whether they have changed."""
+        files = sorted(path for path in find_folder(self.source).iterdir() if path.is_file())
         return sha256(b"".join(sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:16]

@@ -15,7 +15,7 @@ from perdure.ops.segment import segment_softmax, segment_sum
 __all__ = ["Hierarchical", "HierarchicalClassifier"]
 
 MARKS = 2**22
-"""Marks of types that are looked at at once."""
+"""Number of marks of types that are processed at once."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Hierarchical(Attention):
     Args:
         dense_size: Outputs of the linear layer that reads the series.
         hidden_sizes: Width of each LSTM of the encoder; the last is also that of attention and decoder.
-        normalise: Whether what each LSTM reads is normalised over the batch.
-        dropout: Share of what the second and later LSTMs read that is dropped in training.
-        types: How many of the last features are event types, which the encoder does not read; 0 when all features
-            are event types and are read. None learns from the data which of both it is; without data it is as 0.
+        normalise: Whether the input of each LSTM is normalised over the batch.
+        dropout: Fraction of the inputs of the second and later LSTMs that is dropped in training.
+        types: Number of the last features that are event types, which the encoder does not read; 0 when all features
+            are event types and are read. None resolves it from the data; without data it is 0.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -61,8 +61,8 @@ class HierarchicalClassifier(AttentionClassifier):
     events and not the number of types.
 
     Args:
-        config: The settings.
-        features: Of each step, event types included.
+        config: Settings.
+        features: Features of each step, event types included.
         classes: Number of outputs.
 
     Example:
@@ -80,24 +80,24 @@ class HierarchicalClassifier(AttentionClassifier):
     def type_attention(
         self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch type"]:
-        """Give the attention of the prediction to each event type.
+        """Return the attention of the prediction to each event type.
 
         Args:
-            x: The series.
+            x: Series.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
             Weights that sum to one for each sample, zero where a type does not occur; all zero without any event.
         """
-        found = self._levels(self.encode(x, lengths), x)
-        return x.new_zeros(len(x), self.types).index_put((found.row, found.kind), found.weight)
+        levels = self._levels(self.encode(x, lengths), x)
+        return x.new_zeros(len(x), self.types).index_put((levels.row, levels.kind), levels.weight)
 
     def attend(self, encoded: Encoded, x: Float[Tensor, "batch time feature"]) -> Attended:
         """Attend to the steps of each type, then to the types.
 
         Args:
-            encoded: From `encode`.
-            x: The series.
+            encoded: Result of `encode`.
+            x: Series.
 
         Returns:
             The context of the decoder, and the weights behind it: of a step, the sum over its types.
@@ -119,7 +119,7 @@ class HierarchicalClassifier(AttentionClassifier):
 
 @dataclass(frozen=True, eq=False)
 class _Levels(Attended):
-    """What two levels of attention made of series: for each pair of a sample and a type that occurs, its weight."""
+    """The result of two levels of attention to series: for each pair of a sample and a type that occurs, its weight."""
 
     row: Int[Tensor, " pair"]
     kind: Int[Tensor, " pair"]
@@ -129,13 +129,15 @@ class _Levels(Attended):
 def _members(types: Float[Tensor, "batch time type"], mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """List sample, step and type of all events of valid steps; a few samples at a time, as marks take memory too."""
     rows = max(1, MARKS // max(1, types.shape[1] * types.shape[2]))
-    parts = [_marked(*some) for some in zip(torch.split(types.detach(), rows), torch.split(mask, rows), strict=True)]
+    parts = [
+        _find_marks(*part) for part in zip(torch.split(types.detach(), rows), torch.split(mask, rows), strict=True)
+    ]
     first = [part[0] + rows * number for number, part in enumerate(parts)]
     step, kind = (torch.cat([part[axis] for part in parts]) for axis in (1, 2))
     return torch.cat(first), step, kind
 
 
-def _marked(types: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _find_marks(types: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     largest = types.amax(2)
     limit = torch.where(mask & (largest > 0), largest / 2, torch.inf)
     row, step, kind = (types > limit[..., None]).nonzero(as_tuple=True)

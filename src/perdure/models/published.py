@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from perdure.models._pretrained import pretrained
+from perdure.models._pretrained import load_pretrained
 from perdure.models.factory import own_random_state
 
 __all__ = ["Published"]
@@ -17,10 +17,10 @@ __all__ = ["Published"]
 class Published:
     """A vision model of timm or torchvision by its name.
 
-    Its weights are drawn; published ones come from a local file, and nothing is downloaded.
+    Its weights are drawn at random; published ones are loaded from a local file, and nothing is downloaded.
 
     Args:
-        name: Of timm, such as "resnet18", or of torchvision, as in "torchvision/vgg16".
+        name: Name in timm, such as "resnet18", or in torchvision, as in "torchvision/vgg16".
 
     Reference:
         perdure
@@ -34,15 +34,15 @@ class Published:
         Args:
             features: Channels of the images; models of torchvision read three.
             classes: Number of outputs.
-            generator: The stream of the weights; the model is moved to its device.
+            generator: Stream of the weights; the model is moved to its device.
 
         Returns:
             A new model in training mode.
 
         Raises:
             DependencyError: When timm or torchvision is missing.
-            UnknownNameError: When neither knows the name.
+            UnknownNameError: When neither has a model of this name.
         """
         with own_random_state(generator):
-            model = pretrained(self.name, weights=False, classes=classes, channels=features)
+            model = load_pretrained(self.name, weights=False, classes=classes, channels=features)
         return model.to(generator.device).train()

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from perdure.core.check import check_choice, check_counts, check_series
 from perdure.core.errors import SettingError
-from perdure.models._bidirectional import Bidirectional, recurrence
 from perdure.models._dropout import Dropout
 from perdure.models._pooling import POOLS, SelfAttentionPooling, pool
-from perdure.models._prefix import PrefixState, pooled_from, prefix_states
+from perdure.models._recurrence import Bidirectional, PrefixState, make_recurrence, prefix_states, resume_pooled
 from perdure.nn.input_attention import InputCellAttention, Position
 from perdure.ops.sequence import length_mask
 
@@ -32,17 +31,18 @@ class Recurrent:
     """Classify a series with a recurrent network.
 
     Args:
-        cell: The recurrence.
+        cell: Kind of the recurrence.
         hidden_size: Width of its state, in each direction.
-        layers: Recurrences on top of each other.
+        layers: Number of stacked recurrences.
         bidirectional: Whether a second recurrence reads backwards.
-        pooling: What the head reads of the outputs of all steps.
-        input_attention: "none", or the reduction of the input-cell attention that the recurrence reads.
+        pooling: Pooling of the outputs of all steps for the head.
+        input_attention: Input-cell attention: "none", or the reduction of the input-cell attention that the
+            recurrence reads.
         attention_size: Width of the hidden layer of attention scores, in the input and in the pooling.
         hops: Rows of attention, in the input and in the pooling.
         position: Position term of the input-cell attention.
-        input_dropout: Share of inputs dropped in training.
-        output_dropout: Share of pooled features dropped in training.
+        input_dropout: Fraction of inputs dropped in training.
+        output_dropout: Fraction of pooled features dropped in training.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -74,7 +74,7 @@ class Recurrent:
         )
         for name in ("input_dropout", "output_dropout"):
             if not 0 <= getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}", "give a share of at least 0 and below 1")
+                raise SettingError(f"{name} is {getattr(self, name)}", "give a fraction of at least 0 and below 1")
         if self.position is not None and self.input_attention == "none":
             raise SettingError(
                 f"position is {self.position!r}, but there is no input-cell attention to place",
@@ -83,7 +83,7 @@ class Recurrent:
 
     @property
     def stackable(self) -> bool:
-        """Whether a single LSTM does all the reading, so that several such networks can run theirs as one."""
+        """Whether the network has a single LSTM, so that several such networks can run theirs as one."""
         one_way = not self.bidirectional or self.pooling == "last"
         return self.cell == "lstm" and self.layers == 1 and self.input_attention == "none" and one_way
 
@@ -91,9 +91,9 @@ class Recurrent:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
 
         Args:
-            features: Of each step.
+            features: Features of each step.
             classes: Number of outputs.
-            generator: The stream of the weights; the network is made on its device.
+            generator: Stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
@@ -109,8 +109,8 @@ class RecurrentClassifier(nn.Module):
     """The network of a `Recurrent`: dropout, input-cell attention, recurrence, pooling, dropout and a linear head.
 
     Args:
-        config: The settings.
-        features: Of each step.
+        config: Settings.
+        features: Features of each step.
         classes: Number of outputs.
 
     Example:
@@ -127,7 +127,7 @@ class RecurrentClassifier(nn.Module):
         self.input_dropout = Dropout(config.input_dropout)
         self.input_attention = _input_attention(config, features)
         read = features if self.input_attention is None else self.input_attention.output_size
-        self.recurrence = recurrence(
+        self.recurrence = make_recurrence(
             RECURRENCES[config.cell], read, config.hidden_size, config.layers, both_ways=config.bidirectional
         )
         width = config.hidden_size * (2 if config.bidirectional else 1)
@@ -140,10 +140,10 @@ class RecurrentClassifier(nn.Module):
         self.head = nn.Linear(width if self.self_attention is None else self.self_attention.output_size, classes)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights afresh: attention as its own class says, all else as torch does.
+        """Draw new weights: attention by its own method, all else as torch does.
 
         Args:
-            generator: The stream to draw from.
+            generator: Stream to draw from.
         """
         for attention in (self.input_attention, self.self_attention):
             if attention is not None:
@@ -158,7 +158,7 @@ class RecurrentClassifier(nn.Module):
         """Classify series.
 
         Args:
-            x: The series; what stands behind its valid steps does not matter.
+            x: Series; the values at padded steps have no effect.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
@@ -176,10 +176,10 @@ class RecurrentClassifier(nn.Module):
     def read(
         self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
     ) -> tuple[Float[Tensor, "batch time read"], Bool[Tensor, "batch time"] | None]:
-        """Prepare what the recurrence reads: the first part of `forward`.
+        """Prepare the input of the recurrence: the first part of `forward`.
 
         Args:
-            x: The series.
+            x: Series.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
@@ -196,7 +196,7 @@ class RecurrentClassifier(nn.Module):
 
     @property
     def lstm(self) -> nn.LSTM:
-        """The one that does all the reading, in a network that is stackable."""
+        """The single LSTM of a stackable network."""
         lstm: nn.LSTM = self.recurrence.ahead[0] if isinstance(self.recurrence, Bidirectional) else self.recurrence  # type: ignore[assignment]
         return lstm
 
@@ -209,24 +209,24 @@ class RecurrentClassifier(nn.Module):
         """Classify from the outputs of the `lstm` of a stackable network: the last part of `forward`.
 
         Args:
-            read: What the recurrence reads, from `read`.
-            ahead: The outputs of the `lstm` for it.
-            mask: From `read`.
+            read: Input of the recurrence, from `read`.
+            ahead: Outputs of the `lstm` for it.
+            mask: Mask from `read`.
 
         Returns:
             Logits.
         """
         if isinstance(self.recurrence, Bidirectional):
-            return self._classify(self.recurrence.beside(read, ahead, mask))
+            return self._classify(self.recurrence.join_backward(read, ahead, mask))
         return self._pool_and_classify(ahead, mask)
 
     def attention(
         self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch time"] | None:
-        """Give the attention of the prediction to each step, mean over hops.
+        """Return the attention of the prediction to each step, mean over hops.
 
         Args:
-            x: The series.
+            x: Series.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
@@ -242,7 +242,7 @@ class RecurrentClassifier(nn.Module):
 
     @property
     def resumable(self) -> bool:
-        """Whether a state before a step says all of the steps before it."""
+        """Whether a state before a step contains all that later steps need of earlier ones."""
         return not self.config.bidirectional and self.input_attention is None and self.config.pooling in POOLS
 
     def prefix_states(
@@ -251,8 +251,8 @@ class RecurrentClassifier(nn.Module):
         """Run once and keep the state before some steps; for evaluation mode, as dropout is left out.
 
         Args:
-            x: The series.
-            starts: Ascending steps.
+            x: Series.
+            starts: Steps, ascending.
             lengths: Valid steps of each sample; None when all are.
 
         Returns:
@@ -264,16 +264,16 @@ class RecurrentClassifier(nn.Module):
     def resume(
         self, state: PrefixState, x: Float[Tensor, "copies batch rest feature"]
     ) -> Float[Tensor, "copies batch classes"]:
-        """Go on from a state with several versions of the remaining steps.
+        """Resume from a state with several versions of the remaining steps.
 
         Args:
-            state: One of `prefix_states`.
-            x: The remaining steps.
+            state: State from `prefix_states`.
+            x: Remaining steps.
 
         Returns:
             Logits, equal to those of the whole series.
         """
-        pooled = pooled_from(self.recurrence, self.config.pooling, state, x)
+        pooled = resume_pooled(self.recurrence, self.config.pooling, state, x)
         return self._classify(pooled).reshape(*x.shape[:2], -1)
 
     def _outputs(self, read: Tensor, mask: Tensor | None) -> Tensor:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.check import check_choice, check_counts, check_images
-from perdure.models._weights import built
+from perdure.models._weights import build_network
 
 __all__ = ["ResNet", "ResNetClassifier"]
 
@@ -20,7 +20,7 @@ WIDTHS = (64, 128, 256, 512)
 
 @dataclass(frozen=True)
 class ResNet:
-    """Classify images with blocks that each add something to what they read.
+    """Classify images with blocks that each add a residual to their input.
 
     Args:
         depth: 18 layers, in blocks of two, or 50, in blocks of three.
@@ -51,20 +51,20 @@ class ResNet:
         Args:
             features: Channels of the images.
             classes: Number of outputs.
-            generator: The stream of the weights; the network is made on its device.
+            generator: Stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
         """
-        return built(lambda: ResNetClassifier(self, features, classes), generator)
+        return build_network(lambda: ResNetClassifier(self, features, classes), generator)
 
 
 class ResNetClassifier(nn.Module):
     """The network of a `ResNet`: a stem, `layer1` to `layer4`, the mean over the image, and a linear head `fc`.
 
     Args:
-        config: The settings.
-        channels: Of the images.
+        config: Settings.
+        channels: Channels of the images.
         classes: Number of outputs.
 
     Example:
@@ -96,7 +96,7 @@ class ResNetClassifier(nn.Module):
         """Classify images.
 
         Args:
-            x: The images.
+            x: Images.
 
         Returns:
             Logits.
@@ -112,12 +112,12 @@ class ResNetClassifier(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two convolutions of 3x3. Every ReLU of a block is a module of its own, so that it can be hooked by name.
+    """Two convolutions of 3x3. Every ReLU of a block is a separate module, so that it can be hooked by name.
 
     Args:
-        read: Channels it reads.
+        read: Input channels.
         width: Channels of its convolutions.
-        stride: Of the first one.
+        stride: Stride of the first convolution.
     """
 
     expansion = 1
@@ -133,10 +133,10 @@ class BasicBlock(nn.Module):
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Float[Tensor, "batch read row column"]) -> Float[Tensor, "batch width row2 column2"]:
-        """Add something to what is read.
+        """Add the residual to the input.
 
         Args:
-            x: The channels.
+            x: Input channels.
 
         Returns:
             The sum, rectified.
@@ -150,9 +150,9 @@ class Bottleneck(nn.Module):
     """A convolution of 3x3 between two of 1x1, on a quarter of the channels.
 
     Args:
-        read: Channels it reads.
+        read: Input channels.
         width: Channels of its convolution of 3x3.
-        stride: Of that one.
+        stride: Stride of that convolution.
     """
 
     expansion = 4
@@ -172,10 +172,10 @@ class Bottleneck(nn.Module):
         self.relu3 = nn.ReLU()
 
     def forward(self, x: Float[Tensor, "batch read row column"]) -> Float[Tensor, "batch given row2 column2"]:
-        """Add something to what is read.
+        """Add the residual to the input.
 
         Args:
-            x: The channels.
+            x: Input channels.
 
         Returns:
             The sum, rectified.
@@ -190,11 +190,11 @@ KINDS: dict[Depth, tuple[type[BasicBlock | Bottleneck], tuple[int, int, int, int
     18: (BasicBlock, (2, 2, 2, 2)),
     50: (Bottleneck, (3, 4, 6, 3)),
 }
-"""The block of each depth, and how many of them each stage has."""
+"""The block of each depth, and the number of blocks of each stage."""
 
 
 def _shortcut(read: int, given: int, stride: int) -> nn.Sequential | None:
-    """Fit what a block reads to what it gives, where their shapes differ."""
+    """Match the input of a block to its output, where their shapes differ."""
     if read == given and stride == 1:
         return None
     return nn.Sequential(nn.Conv2d(read, given, 1, stride=stride, bias=False), nn.BatchNorm2d(given))

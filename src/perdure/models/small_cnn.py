@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.check import check_choice, check_counts, check_images
-from perdure.models._weights import built
+from perdure.models._weights import build_network
 
 __all__ = ["SmallCNN", "SmallCNNClassifier"]
 
@@ -25,8 +25,8 @@ class SmallCNN:
 
     Args:
         width: Channels of the first block; the others have twice as many.
-        blocks: Each halves rows and columns.
-        pooling: What the head reads of each channel of the last block, wherever it lies in the image.
+        blocks: Number of blocks, each of which halves rows and columns.
+        pooling: Pooling of each channel of the last block over the image.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -46,22 +46,22 @@ class SmallCNN:
         Args:
             features: Channels of the images.
             classes: Number of outputs.
-            generator: The stream of the weights; the network is made on its device.
+            generator: Stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
         """
-        return built(lambda: SmallCNNClassifier(self, features, classes), generator)
+        return build_network(lambda: SmallCNNClassifier(self, features, classes), generator)
 
 
 class SmallCNNClassifier(nn.Module):
     """The network of a `SmallCNN`: `features` of convolutions, ReLUs and pools, `pool`, and a linear `head`.
 
-    Every ReLU is a module of its own and makes a new tensor, so that a hook sees what each layer gave.
+    Every ReLU is a separate module and makes a new tensor, so that a hook receives the output of each layer.
 
     Args:
-        config: The settings.
-        channels: Of the images.
+        config: Settings.
+        channels: Channels of the images.
         classes: Number of outputs.
 
     Example:
@@ -88,7 +88,7 @@ class SmallCNNClassifier(nn.Module):
         """Classify images.
 
         Args:
-            x: The images, of any size that the blocks leave something of.
+            x: Images, of any size from 2**blocks pixels.
 
         Returns:
             Logits.

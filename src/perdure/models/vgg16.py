@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from perdure.core.check import check_counts, check_images
 from perdure.core.errors import SettingError
 from perdure.models._dropout import Dropout
-from perdure.models._weights import built
+from perdure.models._weights import build_network
 
 __all__ = ["VGG16", "VGG16Classifier"]
 
@@ -28,7 +28,7 @@ class VGG16:
     """Classify images with sixteen layers: thirteen convolutions, three linear ones.
 
     Args:
-        dropout: Share of the hidden units of the linear layers dropped in training.
+        dropout: Fraction of the hidden units of the linear layers dropped in training.
 
     Raises:
         SettingError: For a value that cannot be used.
@@ -50,7 +50,7 @@ class VGG16:
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
-            raise SettingError(f"dropout is {self.dropout}", "give a share of at least 0 and below 1")
+            raise SettingError(f"dropout is {self.dropout}", "give a fraction of at least 0 and below 1")
 
     def build(self, features: int, classes: int, generator: torch.Generator) -> VGG16Classifier:
         """Build the network with weights drawn from a generator; the global random state is neither read nor changed.
@@ -58,23 +58,23 @@ class VGG16:
         Args:
             features: Channels of the images.
             classes: Number of outputs.
-            generator: The stream of the weights; the network is made on its device.
+            generator: Stream of the weights; the network is made on its device.
 
         Returns:
             A new network in training mode.
         """
-        return built(lambda: VGG16Classifier(self, features, classes), generator)
+        return build_network(lambda: VGG16Classifier(self, features, classes), generator)
 
 
 class VGG16Classifier(nn.Module):
     """The network of a `VGG16`: `features`, an average over a grid of 7x7, and the `classifier`.
 
     No ReLU works in place, other than in torchvision, whose ReLUs overwrite the output of the convolution before:
-    what a hook on `features.17` keeps there is rectified by the time it is read.
+    the tensor that a hook on `features.17` keeps there is rectified later.
 
     Args:
-        config: The settings.
-        channels: Of the images.
+        config: Settings.
+        channels: Channels of the images.
         classes: Number of outputs.
 
     Example:
@@ -107,7 +107,7 @@ class VGG16Classifier(nn.Module):
         """Classify images.
 
         Args:
-            x: The images, of 32x32 pixels or more.
+            x: Images, of 32x32 pixels or more.
 
         Returns:
             Logits.

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from perdure.models._bidirectional import Bidirectional
+from perdure.models._recurrence import Bidirectional
 from perdure.ops.sequence import last_valid, length_mask
 
 LENGTHS = torch.tensor([7, 5, 1, 7])

@@ -7,7 +7,7 @@ from torch import nn
 from perdure.core.batch import Batch
 from perdure.core.errors import NonFiniteError, ShapeError, UnsupportedError
 from perdure.models._adapted import Adapted
-from perdure.models._answers import check_answers
+from perdure.models._outputs import check_model
 from perdure.models.deep_lstm import DeepLSTM
 from perdure.models.recurrent import Recurrent
 from tests.cases import stream
@@ -32,36 +32,36 @@ class Gives(nn.Module):
 @pytest.mark.parametrize("model", [Recurrent(hidden_size=2).build(3, 3, stream()), Gives(lambda n, _: (n, 3))])
 def test_a_model_that_answers_passes_and_is_left_as_it_was(model):
     training = [module.training for module in model.modules()]
-    check_answers(model, SERIES, 3)
+    check_model(model, SERIES, 3)
     assert [module.training for module in model.modules()] == training
 
 
 @pytest.mark.parametrize(
     ("shape", "classes", "remedy"),
     [
-        (lambda n, t: (n, t, 3), 3, r"an output for every step: look at one, perdure.Adapted\(model, step='last'\)"),
-        (lambda n, t: (n, 1), 2, r"outputs='logit'.* or give two logits"),
-        (lambda n, t: (n,), 2, r"outputs='logit'.* or give two logits"),
-        (lambda n, t: (n, 4), 3, r"logits \(2, 3\); a factory may ask for classes"),
+        (lambda n, t: (n, t, 3), 3, r"an output for every step: select one, perdure.Adapted\(model, step='last'\)"),
+        (lambda n, t: (n, 1), 2, r"outputs='logit'.* or return two logits"),
+        (lambda n, t: (n,), 2, r"outputs='logit'.* or return two logits"),
+        (lambda n, t: (n, 4), 3, r"logits \(2, 3\); a factory may take classes"),
     ],
 )
 def test_outputs_of_another_shape(shape, classes, remedy):
-    with pytest.raises(ShapeError, match=rf"Gives gives outputs of shape .*2 samples of {classes} classes.*{remedy}"):
-        check_answers(Adapted(Gives(shape)), SERIES, classes)
+    with pytest.raises(ShapeError, match=rf"Gives returns outputs of shape .*2 samples of {classes} classes.*{remedy}"):
+        check_model(Adapted(Gives(shape)), SERIES, classes)
 
 
 def test_outputs_without_one_row_for_each_sample():
     with pytest.raises(ShapeError, match=r"shape \(6, 3\) for inputs of shape \(2, 6, 3\).*batch_first=True"):
-        check_answers(Adapted(Gives(lambda n, t: (t, 3))), SERIES, 3)
+        check_model(Adapted(Gives(lambda n, t: (t, 3))), SERIES, 3)
     with pytest.raises(ShapeError, match=r"return one row for each sample"):
-        check_answers(Adapted(Gives(lambda n, t: ())), SERIES, 3)
+        check_model(Adapted(Gives(lambda n, t: ())), SERIES, 3)
 
 
 def test_outputs_that_are_not_finite_or_no_tensor():
-    with pytest.raises(NonFiniteError, match="Gives gives NaN"):
-        check_answers(Gives(lambda n, _: (n, 3), torch.nan), SERIES, 3)
+    with pytest.raises(NonFiniteError, match="Gives returns NaN"):
+        check_model(Gives(lambda n, _: (n, 3), torch.nan), SERIES, 3)
     with pytest.raises(UnsupportedError, match=r"returns dict. Remedy: .*perdure.Adapted\(model\)"):
-        check_answers(Returns(), SERIES, 3)
+        check_model(Returns(), SERIES, 3)
 
 
 class Returns(nn.Module):
@@ -72,15 +72,15 @@ class Returns(nn.Module):
 def test_a_model_that_raises_is_quoted_and_one_that_reads_features_first_is_recognised():
     layers = nn.Conv1d(3, 4, 2), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 3)
     with pytest.raises(UnsupportedError, match=r"RuntimeError: .*channels.*layout='channels_first'"):
-        check_answers(Adapted(nn.Sequential(*layers)), SERIES, 3)
+        check_model(Adapted(nn.Sequential(*layers)), SERIES, 3)
     with pytest.raises(UnsupportedError, match=r"inputs \(2, 6, 3\), raises RuntimeError.*here there are 3 features"):
-        check_answers(Adapted(nn.Linear(7, 3)), SERIES, 3)
+        check_model(Adapted(nn.Linear(7, 3)), SERIES, 3)
 
 
 def test_weights_on_several_devices():
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3, device="meta"))
-    with pytest.raises(UnsupportedError, match=r"lie on cpu, meta. Remedy: move the model to one device"):
-        check_answers(model, SERIES, 3)
+    with pytest.raises(UnsupportedError, match=r"are on cpu, meta. Remedy: move the model to one device"):
+        check_model(model, SERIES, 3)
 
 
 class Doubled(nn.Module):
@@ -98,10 +98,10 @@ class Doubled(nn.Module):
 
 
 def test_embeddings_must_mean_what_their_ids_mean():
-    check_answers(DeepLSTM(embedding_size=3, hidden_size=2, layers=1).build(4, 2, stream()), TEXTS, 2)
-    check_answers(Doubled(1.0), TEXTS, 2)
-    with pytest.raises(UnsupportedError, match="Doubled gives other logits from embeddings than from the token ids"):
-        check_answers(Doubled(2.0), TEXTS, 2)
+    check_model(DeepLSTM(embedding_size=3, hidden_size=2, layers=1).build(4, 2, stream()), TEXTS, 2)
+    check_model(Doubled(1.0), TEXTS, 2)
+    with pytest.raises(UnsupportedError, match="Doubled returns other logits from embeddings"):
+        check_model(Doubled(2.0), TEXTS, 2)
 
 
 def test_weights_of_another_precision_are_named_whatever_the_layout():
@@ -109,4 +109,4 @@ def test_weights_of_another_precision_are_named_whatever_the_layout():
         with pytest.raises(
             UnsupportedError, match=r"its weights are torch.float64, the data torch.float32: .*model.to"
         ):
-            check_answers(model, SERIES, 3)
+            check_model(model, SERIES, 3)

@@ -8,7 +8,7 @@ from perdure.core.batch import Batch
 from perdure.core.errors import ProbabilityWarning, SettingError, UnsupportedError
 from perdure.core.outputs import declared_outputs
 from perdure.models._adapted import Adapted
-from perdure.models._declared import declare, declare_found, outputs_of
+from perdure.models._outputs import declare, declare_detected, outputs_of
 from perdure.models.factory import Factory
 from tests.cases import recurrent, stream
 
@@ -35,13 +35,13 @@ def test_a_model_with_a_convention_of_perdure_keeps_it():
     assert declare(ours, None) is ours
 
 
-def test_what_is_found_is_declared_and_said_once():
+def test_detected_outputs_are_declared_and_warned_of_once():
     with pytest.warns(ProbabilityWarning, match="--outputs probabilities"):
-        made = declare_found(model(3, nn.Softmax(1)), BATCH)
-    assert outputs_of(declare_found(made, BATCH)) == "probabilities"
-    assert outputs_of(declare_found(model(3), BATCH)) == "logits"
+        made = declare_detected(model(3, nn.Softmax(1)), BATCH)
+    assert outputs_of(declare_detected(made, BATCH)) == "probabilities"
+    assert outputs_of(declare_detected(model(3), BATCH)) == "logits"
     with pytest.raises(UnsupportedError, match="sum to one"):
-        declare_found(Adapted(model(3, nn.Sigmoid()), outputs="probabilities"), BATCH)
+        declare_detected(Adapted(model(3, nn.Sigmoid()), outputs="probabilities"), BATCH)
 
 
 def test_a_factory_declares_the_models_that_it_makes(tmp_path):
