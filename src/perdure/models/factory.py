@@ -78,7 +78,9 @@ class Factory:
         with own_random_state(generator) as seed:
             values = {"features": features, "classes": classes, "generator": generator, "seed": seed}
             arguments = {name: values[name] for name in self._argument_names(make)}
-            with user_code_errors(FactoryError, f"the factory '{self.source}'", "mend it, and run the same command again"):
+            with user_code_errors(
+                FactoryError, f"the factory '{self.source}'", "mend it, and run the same command again"
+            ):
                 model = make(**arguments)
         if not isinstance(model, nn.Module):
             raise FactoryError(
