@@ -29,8 +29,8 @@ from perdure.core.spec import slug, strip_settings
 from perdure.data._splits import Splits
 from perdure.engine.evaluate import default_metrics
 from perdure.engine.pool import Progress
-from perdure.models._outputs import declare_detected, outputs_of
 from perdure.models._embed import embed_batch
+from perdure.models._outputs import declare_detected, outputs_of
 from perdure.records.record import write_record
 from perdure.records.run import RunFolder
 from perdure.records.scores import Case
