@@ -152,3 +152,15 @@ def test_a_method_without_baseline_rejects_baselines():
         as_captum("gradient", model()).attribute(X, 0.5, 1)
     with pytest.raises(UnknownNameError):
         as_captum("gradiant", model())
+
+
+@pytest.mark.parametrize(("kind", "activation"), [("logit", nn.Identity()), ("probability", nn.Sigmoid())])
+@pytest.mark.parametrize("baselines", [None, 0.5])
+def test_the_one_output_of_a_declared_model_is_explained_as_it_is(kind, activation, baselines):
+    model = nn.Sequential(nn.Linear(2, 1), activation)
+    model.outputs = kind
+    x = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    explainer = as_captum("integrated_gradients:steps=200", model)
+    start = torch.full_like(x, baselines or 0.0)
+    result = explainer.attribute(x, baselines=baselines, target=0).sum(1)
+    torch.testing.assert_close(result, (model(x) - model(start))[:, 0].detach(), rtol=1e-3, atol=1e-4)

@@ -6,15 +6,17 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+import perdure
 from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.errors import DependencyError, SettingError, UnknownNameError, UnsupportedError
-from perdure.core.query import Query
+from perdure.core.query import Query, slice_query
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit
 from perdure.interop.quantus import as_explain_func
-from perdure.interop.quantus_metric import QuantusMetric
+from perdure.interop.quantus_metric import QuantusMetric, _ImageModel
 from perdure.metrics._evaluate import evaluate
 from tests.cases import Linear, convolutional, rectified, recurrent, stream
 
@@ -135,3 +137,20 @@ def test_what_cannot_be_measured_is_a_named_error(quantus):
     function = Attribution(of_labels.attribution, source=Query(of_labels.query.model, X, lambda logits: logits[:, 0]))
     with pytest.raises(UnsupportedError, match="function"):
         QuantusMetric("Sparseness").measure(function)
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+@pytest.mark.parametrize("kind", ["probabilities", "logits", "probability", "logit"])
+def test_quantus_gets_probabilities_of_each_class_once(kind, softmax):
+    outputs = 1 if kind in ("logit", "probability") else 3
+    activation = {"probabilities": nn.Softmax(1), "probability": nn.Sigmoid()}.get(kind, nn.Identity())
+    model = perdure.Adapted(nn.Sequential(nn.Flatten(), nn.Linear(24, outputs), activation), outputs=kind)
+    query = slice_query(Query(model, X, Logit(LABEL)), slice(0, 1))
+    result = _ImageModel(model, query, softmax=softmax)(query.x[:, None])
+    raw = model.model(query.x)
+    expected = torch.cat([1 - raw, raw], 1) if kind == "probability" else raw
+    if kind == "logit":
+        expected = torch.cat([-raw, raw], 1) / 2
+    if softmax and kind in ("logits", "logit"):
+        expected = expected.softmax(1)
+    torch.testing.assert_close(result, expected)

@@ -13,7 +13,7 @@ from perdure.attribution._attribute import attribute
 from perdure.core.forward import side_inputs, slice_side
 from perdure.core.method import Method
 from perdure.core.optional import require
-from perdure.core.outputs import declared_outputs
+from perdure.core.outputs import Outputs, declared_outputs
 from perdure.core.registry import METHODS
 from perdure.core.target import Logit
 from perdure.interop._captum_call import (
@@ -127,7 +127,15 @@ class CaptumExplainer(CaptumAttribution):  # type: ignore[misc]
 
 def _make_target(model: object, label: Tensor, shape: tuple[int, ...]) -> Logit:
     """Make the target of Captum: an output as it is, also where a single one may be a logit or a number."""
-    return Logit(label, declared_outputs(model) or ("numbers" if shape == (1,) else None))
+    kind = declared_outputs(model)
+    if shape == (1,):
+        single: dict[Outputs | None, Outputs] = {
+            "logit": "independent_logits",
+            "probability": "independent_probabilities",
+            None: "numbers",
+        }
+        kind = single.get(kind, kind)
+    return Logit(label, kind)
 
 
 def _split_batch(x: Tensor, start: Tensor | None, extra: tuple[Any, ...]) -> list[slice]:

@@ -20,8 +20,10 @@ from perdure.core.forward import NO_SIDE, Side, call_model, evaluation
 from perdure.core.method import Method
 from perdure.core.metric import Measurement
 from perdure.core.optional import require
-from perdure.core.query import PassCount, Query, slice_query
+from perdure.core.outputs import as_classes, probability
+from perdure.core.query import Query, slice_query
 from perdure.core.random import seed_libraries
+from perdure.core.target import OfLabel, Target, copy_target, label_target
 from perdure.interop.quantus import QuantusExplainer
 from perdure.ops.baseline import seeds_or_fixed
 
@@ -48,7 +50,8 @@ class QuantusMetric:
     Args:
         metric: Name of a class in `quantus`, such as "FaithfulnessCorrelation".
         settings: Arguments of the class.
-        softmax: Whether the metric uses probabilities instead of the outputs.
+        softmax: Whether the metric uses probabilities instead of the outputs; those of a model that returns
+            probabilities are used as they are.
         bound: Best possible value, the ceiling of a metric without truth; None for 1 where more is better and 0 where
             less is better.
 
@@ -129,17 +132,17 @@ class QuantusMetric:
             warnings.filterwarnings("ignore", module=r"quantus\.")
             try:
                 values_of_sample = _find_class(self.metric)(**{**QUIET, **(self.settings or {})})(
-                    model=_ImageModel(_Sided(model, query.side or NO_SIDE), query.x, query.passes),
+                    model=_ImageModel(model, query, softmax=self.softmax),
                     x_batch=_to_array(_as_image(query.x)),
                     y_batch=_to_array(target.label),  # type: ignore[attr-defined]
                     a_batch=_to_array(values),
                     s_batch=None if truth is None else _to_array(truth),
                     channel_first=True,
-                    softmax=self.softmax,
+                    softmax=False,  # of the model, by what it returns
                     device=str(query.x.device),
                     explain_func=_draw_random_map
                     if attribution.method is None
-                    else _Explainer(attribution.method, query.target),
+                    else _Explainer(attribution.method, _bound_label(query)),
                 )
             except FAILURES as error:
                 raise UnsupportedError(
@@ -162,16 +165,19 @@ class _Sided(nn.Module):
 
 
 class _ImageModel(nn.Module):
-    """A model of images in any dtype whose passes are counted."""
+    """A model of images in any dtype, with a column for each class, whose passes are counted."""
 
-    def __init__(self, model: Any, like: Tensor, passes: PassCount) -> None:
+    def __init__(self, model: Any, query: Query, *, softmax: bool) -> None:
         super().__init__()
-        self.model, self.dtype, self.site, self.passes = model, like.dtype, like.shape[1:], passes
+        self.model, self.passes, self.softmax = _Sided(model, query.side or NO_SIDE), query.passes, softmax
+        self.dtype, self.site, self.kind = query.x.dtype, query.x.shape[1:], _bound_label(query).outputs or "logits"
+        self.last = nn.Identity()  # Quantus removes a softmax that is the last module of a model
         self.training = False
 
     def forward(self, pictures: Tensor) -> Tensor:
         self.passes.forward += len(pictures)
-        return call_model(self.model, pictures.reshape(-1, *self.site).to(self.dtype))
+        outputs = call_model(self.model, pictures.reshape(-1, *self.site).to(self.dtype))
+        return probability(outputs, self.kind) if self.softmax else as_classes(outputs, self.kind)[0]
 
 
 @dataclass(frozen=True)
@@ -179,12 +185,23 @@ class _Explainer:
     """A method that explains the series or table of an image."""
 
     method: Method
-    target: Any
+    target: OfLabel
 
     def __call__(self, model: _ImageModel, inputs: Any, targets: Any, **_: object) -> np.ndarray:
         x = np.reshape(inputs, (-1, *model.site))
-        maps = QuantusExplainer(self.method, target=type(self.target))(model.model, x, targets)
+        maps = QuantusExplainer(self.method, target=self._label)(model.model, x, targets)
         return maps.reshape(np.shape(inputs))
+
+    def _label(self, label: Tensor) -> Target:
+        """Return the target for other labels, bound to the same outputs."""
+        return copy_target(self.target, label=label)
+
+
+def _bound_label(query: Query) -> OfLabel:
+    """Return the target, which is one of labels, bound to what the model returns."""
+    label = label_target(query.bound)
+    assert label is not None
+    return label
 
 
 def _as_image(values: Tensor) -> Tensor:
