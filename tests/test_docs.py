@@ -10,6 +10,7 @@ PAGES = [
     page
     for pattern in (
         "how-to/add-*.md",
+        "how-to/audit-from-python.md",
         "how-to/explain-my-*.md",
         "how-to/read-*.md",
         "how-to/use-with-*.md",
