@@ -1,5 +1,6 @@
 """Targets of one step of a model whose output at each step is the running sum of what it has read."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -53,3 +54,7 @@ def test_what_is_made_of_a_target_is_made_of_that_at_its_step():
     assert torch.equal(curve_target(target)(outputs), Probability(LABEL)(there))
     assert torch.equal(in_nats(target)(outputs), LogProbability(LABEL)(there))
     assert torch.equal(select_target(target, slice(1, 3))(outputs[1:]), Logit(LABEL)(there)[1:])
+
+
+def test_a_target_of_labels_of_any_type_can_be_printed():
+    assert "label=array" in repr(Logit(np.array([0, 1])))

@@ -49,7 +49,7 @@ def _is_shown(value: object) -> bool:
     """Return whether a value is shown: all but None and empty ones."""
     if isinstance(value, Tensor):
         return value.numel() > 0
-    return value is not None and value not in ((), "") and not (isinstance(value, Mapping) and not value)
+    return value is not None and not (isinstance(value, tuple | str | Mapping) and not value)
 
 
 def _show(value: object) -> str:
