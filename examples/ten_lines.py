@@ -1,14 +1,15 @@
-"""Train a network, explain it, and evaluate the maps."""
+"""Train a network, explain it, evaluate the maps and show them."""
 
 import perdure
-from perdure.data.boxes import Boxes
-from perdure.models._presets import PRESETS
+from perdure.models._presets import model_config
 from perdure.training.settings import CLEAN
 from perdure.training.train import train
 
-splits = Boxes("latter", train=200, test=50, size=20).load(seed=0)
-model = train(PRESETS["lstm"], splits, CLEAN, seed=0).model
-test = splits.test
-attribution = perdure.attribute(model, test, "integrated_gradients:tolerance=0.001", target=test.label)
-score = perdure.evaluate(attribution, "auprc")
-print(f"AUPRC {score.values.mean():.2f}, null {score.null.mean():.2f}, ceiling {score.ceiling.mean():.2f}")
+splits = perdure.data.Boxes("latter", train=200, test=50, size=20).load(seed=0)
+model = train(model_config("lstm"), splits, CLEAN, seed=0).model
+attribution = perdure.attribute(model, splits.test, "integrated_gradients:tolerance=0.001", target=splits.test.label)
+scores = perdure.evaluate(attribution, ["auprc", "insertion"])
+for name, score in scores.items():
+    null, value, ceiling = (part.mean().item() for part in (score.null, score.values, score.ceiling))
+    print(f"{name} {value:.2f}, null {null:.2f}, ceiling {ceiling:.2f}")
+attribution.show()  # draws itself in a notebook; its .html is the page as text
