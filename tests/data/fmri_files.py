@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from perdure.data._cortex import REGIONS
-from perdure.data._hcp_events import CONDITIONS
-from perdure.data._hcp_runs import DIRECTIONS, TASKS
+from perdure.data._hcp.cortex import REGIONS
+from perdure.data._hcp.events import CONDITIONS
+from perdure.data._hcp.runs import DIRECTIONS, TASKS
 
 RIGHT_FIRST = REGIONS[180:] + REGIONS[:180]
 LENGTHS = {task: 40 + 4 * i for i, task in enumerate(TASKS)}

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from perdure.core.errors import DataError, EmptyDataError, LengthError, SettingError, ShapeError, UnknownNameError
-from perdure.data._cortex import REGIONS
-from perdure.data._hcp_runs import TASKS, find_runs
+from perdure.data._hcp.cortex import REGIONS
+from perdure.data._hcp.runs import TASKS, find_runs
 from perdure.data.hcp_task import HCPTask
 from tests.data.fmri_files import LENGTHS, RIGHT_FIRST, signal, write_connectome, write_listed, write_numbered
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from perdure.core.errors import DependencyError, SettingError
-from perdure.data._images import IMAGENET_MEAN, IMAGENET_STD, check_colours, decode, normalise, picture_suffixes
+from perdure.data._read.images import IMAGENET_MEAN, IMAGENET_STD, check_colours, decode, normalise, picture_suffixes
 
 
 def encode(picture, kind="PNG"):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from perdure.core.errors import SettingError
-from perdure.data._cortex import REGIONS
+from perdure.data._hcp.cortex import REGIONS
 from perdure.data.simulated_fmri import BLOCK, RESPONDING, REST, SHARED, SimulatedFMRI, haemodynamic_response
 
 SMALL = SimulatedFMRI(train=6, validation=1, test=1)

@@ -461,7 +461,7 @@ def test_names_of_columns_cannot_control_a_terminal(tmp_path):
 
 
 def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("perdure.data._guard.SMALL", 2**16)
+    monkeypatch.setattr("perdure.data._read.guard.SMALL", 2**16)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id,time,x,label\n" + b"a,1,1,b\n" * 2**17))
     with pytest.raises(DataError, match=r"a.csv.gz' has 0.00 MB and would unpack to more than .* exhaust the memory"):
         Table(str(tmp_path / "a.csv.gz")).load(0)
@@ -473,6 +473,6 @@ def test_a_file_beyond_the_memory_is_refused(name, tmp_path, monkeypatch):
     frame = pd.DataFrame(rows, columns=header)
     frame.to_csv(tmp_path / "a.csv", index=False)
     frame.to_parquet(tmp_path / "a.parquet")
-    monkeypatch.setattr("perdure.data._guard.available_memory", lambda: 1000)
+    monkeypatch.setattr("perdure.data._read.guard.available_memory", lambda: 1000)
     with pytest.raises(DataError, match=r"takes 0.00 GB once it is read, .* only 0.00 GB of memory are available"):
         Table(str(tmp_path / name)).load(0)

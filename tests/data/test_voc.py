@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perdure.core.errors import DataError
-from perdure.data._voc import Box, mark_boxes, read_boxes
+from perdure.data._read.voc import Box, mark_boxes, read_boxes
 from tests.data.files import write_voc
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from perdure.core.errors import DataError, VocabularyError
-from perdure.data._word_vectors import learn_vectors, read_vectors
+from perdure.data._read.word_vectors import learn_vectors, read_vectors
 
 
 def information(texts, words):

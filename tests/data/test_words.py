@@ -1,7 +1,7 @@
 import pytest
 
 from perdure.core.errors import LengthError, SettingError
-from perdure.data._words import encode, learn_vocabulary
+from perdure.data._read.words import encode, learn_vocabulary
 from perdure.data.planted_text import PlantedText
 
 TEXTS = ["Not bad<br />at ALL!", "don't go   bad", "\u0130stanbul, caf\u00e9"]

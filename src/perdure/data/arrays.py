@@ -16,8 +16,8 @@ from perdure.core.check import check_inputs, check_lengths
 from perdure.core.errors import DataError, LabelError, LengthError, ShapeError
 from perdure.core.printable import printable
 from perdure.data._parts import part, quote_names
+from perdure.data._read.stored_arrays import list_arrays, read_array
 from perdure.data._splits import Splits
-from perdure.data._stored_arrays import list_arrays, read_array
 from perdure.ops.sequence import length_mask, site_mask
 
 __all__ = ["Arrays"]

@@ -10,9 +10,9 @@ import torch
 
 from perdure.core.batch import Batch
 from perdure.core.errors import DataError, LabelError
-from perdure.data._guard import named_errors
-from perdure.data._images import Colour, check_colours, decode, normalise
 from perdure.data._parts import split_published
+from perdure.data._read.guard import named_errors
+from perdure.data._read.images import Colour, check_colours, decode, normalise
 from perdure.data._splits import Splits
 from perdure.data.hub import hub_folder
 

@@ -17,8 +17,8 @@ from perdure.core.errors import SettingError
 from perdure.core.random import stream
 from perdure.core.registry import DATASETS
 from perdure.data._event_types import Types, cluster_types, has_wordnet, wordnet_types
+from perdure.data._read.word_vectors import learn_vectors, read_vectors
 from perdure.data._splits import Splits, stratify
-from perdure.data._word_vectors import learn_vectors, read_vectors
 from perdure.data.planted_events import NO_EVENT
 
 __all__ = ["EventTexts"]

@@ -15,9 +15,9 @@ from torch.nn.functional import pad
 from perdure.core.batch import Batch
 from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, LabelError, ShapeError
-from perdure.data._guard import named_errors
+from perdure.data._read.guard import named_errors
+from perdure.data._read.stored_arrays import Stored, list_arrays, read_array
 from perdure.data._splits import Splits, split
-from perdure.data._stored_arrays import Stored, list_arrays, read_array
 from perdure.data.planted_events import NO_EVENT
 from perdure.ops.sequence import length_mask
 

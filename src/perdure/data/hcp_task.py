@@ -12,9 +12,9 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_choice, check_counts, check_inputs
 from perdure.core.errors import EmptyDataError, LengthError, SettingError
 from perdure.core.random import stream
-from perdure.data._hcp_events import CONDITIONS, TYPES, Trial, mark_steps, read_trials
-from perdure.data._hcp_runs import TASKS, Run, Runs, find_runs
-from perdure.data._hcp_series import Reader, choose_reader, standardise_run
+from perdure.data._hcp.events import CONDITIONS, TYPES, Trial, mark_steps, read_trials
+from perdure.data._hcp.runs import TASKS, Run, Runs, find_runs
+from perdure.data._hcp.series import Reader, choose_reader, standardise_run
 from perdure.data._parts import PARTS, part, quote_names
 from perdure.data._splits import Splits
 

@@ -14,10 +14,10 @@ from perdure.core.check import check_counts
 from perdure.core.errors import DataError, SettingError
 from perdure.core.optional import require
 from perdure.core.random import stream
-from perdure.data._hub_texts import assemble_parts, read_published_texts
 from perdure.data._parts import check_classes
+from perdure.data._read.hub_texts import assemble_parts, read_published_texts
+from perdure.data._read.texts import Reading, draw, encode_texts
 from perdure.data._splits import Splits
-from perdure.data._texts import Reading, draw, encode_texts
 
 __all__ = ["Hub", "hub_folder", "hub_model", "is_online"]
 

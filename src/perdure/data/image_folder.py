@@ -19,9 +19,9 @@ from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import CorruptFileWarning, DataError, EmptyDataError, SettingError, ShapeError
 from perdure.core.printable import printable
 from perdure.core.random import stream
-from perdure.data._images import IMAGENET_MEAN, IMAGENET_STD, Colour, Decoded, check_colours, decode, normalise
 from perdure.data._parts import quote_names
-from perdure.data._pictures import (
+from perdure.data._read.images import IMAGENET_MEAN, IMAGENET_STD, Colour, Decoded, check_colours, decode, normalise
+from perdure.data._read.pictures import (
     ALL,
     Annotations,
     Classes,
@@ -31,8 +31,8 @@ from perdure.data._pictures import (
     find_classes,
     find_pictures,
 )
+from perdure.data._read.voc import mark_boxes, read_boxes, read_size
 from perdure.data._splits import Splits, split, stratify
-from perdure.data._voc import mark_boxes, read_boxes, read_size
 
 __all__ = ["ImageFolder"]
 

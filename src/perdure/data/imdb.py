@@ -11,9 +11,9 @@ import torch
 from perdure.core.check import check_counts
 from perdure.core.errors import DataError, LabelError
 from perdure.core.random import stream
-from perdure.data._guard import named_errors
+from perdure.data._read.guard import named_errors
+from perdure.data._read.texts import Reading, Texts, deal, draw, encode_texts, select
 from perdure.data._splits import Splits, stratify
-from perdure.data._texts import Reading, Texts, deal, draw, encode_texts, select
 from perdure.data.hub import hub_folder
 
 __all__ = ["IMDB"]

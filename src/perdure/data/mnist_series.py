@@ -12,9 +12,9 @@ import torch
 from perdure.core.batch import Batch
 from perdure.core.errors import DataError, ShapeError
 from perdure.core.optional import require
-from perdure.data._guard import named_errors, unpack
-from perdure.data._images import decode
 from perdure.data._parts import split_published
+from perdure.data._read.guard import named_errors, unpack
+from perdure.data._read.images import decode
 from perdure.data._splits import Splits
 from perdure.data.hub import hub_folder
 

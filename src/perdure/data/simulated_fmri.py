@@ -14,8 +14,8 @@ from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.core.errors import SettingError
 from perdure.core.random import stream
-from perdure.data._cortex import REGIONS
-from perdure.data._hcp_events import REPETITION
+from perdure.data._hcp.cortex import REGIONS
+from perdure.data._hcp.events import REPETITION
 from perdure.data._splits import Splits
 from perdure.data.planted_events import NO_EVENT
 

@@ -14,9 +14,9 @@ from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_inputs
 from perdure.core.errors import DataError, LabelError, LengthError, UnknownNameError
 from perdure.core.optional import require
-from perdure.data._columns import sort_classes
-from perdure.data._guard import named_errors
 from perdure.data._parts import check_classes, hold_out, quote_names
+from perdure.data._read.columns import sort_classes
+from perdure.data._read.guard import named_errors
 from perdure.data._splits import Splits, standardise
 from perdure.ops.sequence import mask_of
 

@@ -13,11 +13,11 @@ from jaxtyping import Int
 
 from perdure.core.batch import Batch
 from perdure.core.errors import DataError, LabelError, LeftOutWarning
-from perdure.data._columns import check_column, find_row_numbers, format_value, name_cell, read_classes, read_words
-from perdure.data._layouts import Order, Series, long_series, wide_series
 from perdure.data._parts import part, quote_names
+from perdure.data._read.columns import check_column, find_row_numbers, format_value, name_cell, read_classes, read_words
+from perdure.data._read.layouts import Order, Series, long_series, wide_series
+from perdure.data._read.table_file import read_table
 from perdure.data._splits import Splits, standardise
-from perdure.data._table_file import read_table
 from perdure.ops.sequence import mask_of
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import torch
 from perdure.core.check import check_counts
 from perdure.core.errors import DataError, LengthError
 from perdure.core.random import stream
-from perdure.data._columns import check_column, name_cell, read_classes, read_words
+from perdure.data._read.columns import check_column, name_cell, read_classes, read_words
+from perdure.data._read.table_file import read_table
+from perdure.data._read.texts import Reading, Texts, deal, draw, encode_texts
 from perdure.data._splits import Splits
-from perdure.data._table_file import read_table
-from perdure.data._texts import Reading, Texts, deal, draw, encode_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa

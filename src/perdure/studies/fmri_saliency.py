@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from perdure.core.batch import Batch
 from perdure.core.random import stream, sub_seeds, uniform
 from perdure.core.target import Logit
-from perdure.data._hcp_events import REPETITION
+from perdure.data._hcp.events import REPETITION
 from perdure.data.hcp_task import HCPTask
 from perdure.data.simulated_fmri import SimulatedFMRI
 from perdure.models._presets import PRESETS

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from perdure.core.errors import ShapeError
-from perdure.data._cortex import REGIONS
-from perdure.data._parcellation import OUTSIDE, read_cortical, read_surface
+from perdure.data._hcp.cortex import REGIONS
+from perdure.data._hcp.parcellation import OUTSIDE, read_cortical, read_surface
 from perdure.report.charts.brain import can_draw_brains, draw_brain_maps, draw_region_strips
 from perdure.report.charts.figure import to_png
 from perdure.report.charts.palette import LIGHT

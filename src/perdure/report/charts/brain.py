@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from perdure.core.errors import DependencyError, ShapeError
-from perdure.data._cortex import REGIONS
-from perdure.data._parcellation import OUTSIDE, read_surface
+from perdure.data._hcp.cortex import REGIONS
+from perdure.data._hcp.parcellation import OUTSIDE, read_surface
 from perdure.report.charts.figure import import_for_drawing, new_figure, wrap_label
 from perdure.report.charts.heatmap import find_limits
 from perdure.report.charts.palette import LIGHT, Palette

@@ -12,8 +12,8 @@ from torch import Tensor
 from perdure.core.batch import Batch
 from perdure.core.check import check_counts
 from perdure.data._parts import part
+from perdure.data._read.words import encode, learn_vocabulary
 from perdure.data._splits import Splits, stratify
-from perdure.data._words import encode, learn_vocabulary
 
 __all__ = ["Reading", "Texts", "deal", "draw", "encode_texts", "select"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perdure.core.errors import DataError, EmptyDataError
-from perdure.data._guard import COMPRESSED, check_fits, named_errors, unpack
 from perdure.data._parts import quote_names
+from perdure.data._read.guard import COMPRESSED, check_fits, named_errors, unpack
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from perdure.core.errors import DataError, SettingError, ShapeError
-from perdure.data._cortex import REGIONS, find_regions
-from perdure.data._guard import named_errors
-from perdure.data._hcp_runs import Runs
-from perdure.data._parcellation import Parcellation, average_regions, read_cortical, read_image, read_labels
+from perdure.data._hcp.cortex import REGIONS, find_regions
+from perdure.data._hcp.parcellation import Parcellation, average_regions, read_cortical, read_image, read_labels
+from perdure.data._hcp.runs import Runs
+from perdure.data._read.guard import named_errors
 
 __all__ = ["Reader", "choose_reader", "standardise_run"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perdure.core.errors import DataError, EmptyDataError
-from perdure.data._guard import named_errors
+from perdure.data._read.guard import named_errors
 
 __all__ = ["DIRECTIONS", "TASKS", "Run", "Runs", "find_runs"]
 

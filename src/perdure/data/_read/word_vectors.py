@@ -13,8 +13,8 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from perdure.core.errors import DataError, VocabularyError
-from perdure.data._guard import named_errors
-from perdure.data._stored_arrays import list_arrays, read_array
+from perdure.data._read.guard import named_errors
+from perdure.data._read.stored_arrays import list_arrays, read_array
 
 __all__ = ["learn_vectors", "read_vectors"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Int
 
 from perdure.core.errors import DataError
-from perdure.data._guard import named_errors
-from perdure.data._hcp_runs import Run
+from perdure.data._hcp.runs import Run
+from perdure.data._read.guard import named_errors
 from perdure.data.planted_events import NO_EVENT
 
 __all__ = ["CONDITIONS", "REPETITION", "TYPES", "Trial", "mark_steps", "read_trials"]

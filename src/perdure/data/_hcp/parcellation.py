@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 
 from perdure.core.errors import DataError, DependencyError, ShapeError
 from perdure.core.optional import require
-from perdure.data._cortex import REGIONS, plain_name
-from perdure.data._guard import named_errors
+from perdure.data._hcp.cortex import REGIONS, plain_name
+from perdure.data._read.guard import named_errors
 
 __all__ = [
     "OUTSIDE",

@@ -12,8 +12,8 @@ from typing import IO
 import numpy as np
 
 from perdure.core.errors import DataError
-from perdure.data._guard import check_fits, named_errors
 from perdure.data._parts import quote_names
+from perdure.data._read.guard import check_fits, named_errors
 
 __all__ = ["Stored", "list_arrays", "read_array"]
 

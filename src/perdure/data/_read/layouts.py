@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from perdure.core.errors import DataError, LengthError, NonFiniteError
-from perdure.data._columns import format_value, name_cell, read_numbers, read_words
 from perdure.data._parts import quote_names
+from perdure.data._read.columns import format_value, name_cell, read_numbers, read_words
 
 if TYPE_CHECKING:
     import pyarrow as pa

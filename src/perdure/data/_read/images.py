@@ -16,7 +16,7 @@ from torch import Tensor
 from perdure.core.errors import SettingError
 from perdure.core.optional import require
 from perdure.core.printable import printable
-from perdure.data._guard import FAILURES
+from perdure.data._read.guard import FAILURES
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from perdure.core.errors import DataError, LabelError
 from perdure.core.printable import printable
 from perdure.data._parts import quote_names
-from perdure.data._table_file import DECIMAL, UNNAMED
+from perdure.data._read.table_file import DECIMAL, UNNAMED
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from perdure.core.errors import DataError, EmptyDataError, LabelError, LeftOutWarning
 from perdure.core.printable import printable
-from perdure.data._guard import named_errors
-from perdure.data._images import picture_suffixes
 from perdure.data._parts import quote_names
+from perdure.data._read.guard import named_errors
+from perdure.data._read.images import picture_suffixes
 
 __all__ = ["Annotations", "Classes", "Picture", "find_annotation", "find_annotations", "find_classes", "find_pictures"]
 

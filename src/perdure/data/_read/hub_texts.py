@@ -11,9 +11,9 @@ import torch
 
 from perdure.core.errors import DataError, LabelError, LengthError
 from perdure.core.optional import require
-from perdure.data._columns import name_cell, sort_classes
 from perdure.data._parts import PARTS, hold_out, quote_names
-from perdure.data._texts import Texts, deal, select
+from perdure.data._read.columns import name_cell, sort_classes
+from perdure.data._read.texts import Texts, deal, select
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -1,0 +1,1 @@
+"""Readers of tables, arrays, pictures and texts that datasets share."""
