@@ -27,10 +27,12 @@ from .core.target import LogOdds as LogOdds
 from .core.target import LogProbability as LogProbability
 from .core.target import Margin as Margin
 from .core.target import Probability as Probability
+from .interop._load import load as load
 from .metrics._evaluate import evaluate as evaluate
 from .models._adapted import Adapted as Adapted
 from .models._token_model import TokenModel as TokenModel
 from .report.show import show as show
 from .stability.path_record import PathSettings as PathSettings
+from .training._train_named import train as train
 
 __version__: str

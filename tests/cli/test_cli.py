@@ -214,7 +214,7 @@ def test_errors_go_to_stderr_without_a_traceback():
 
 
 def test_a_warning_is_told_once(capsys):
-    tell = cli._teller()
+    tell = cli._make_warning_printer()
     for text in ("padding is read", "padding is read", "something else"):
         tell(UserWarning(text), UserWarning, "file", 1)
     assert capsys.readouterr().err.splitlines() == [
@@ -294,7 +294,7 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 130
-    assert "run the same command again to go on" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
 
 
 def test_one_metric_with_two_settings_has_two_names(trained, tmp_path):

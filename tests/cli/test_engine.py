@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from perdure.cli.engine import chosen_engine
+from perdure.cli.inputs import make_engine
 from perdure.core.errors import SettingError
 from perdure.engine.pool import InProcess, Processes
 from perdure.engine.ray import Ray
@@ -17,12 +17,12 @@ MODEL = ("lstm:hidden_size=4", DATA, "--train-settings", "epochs=1")
 
 
 def test_the_engine_that_is_asked_for():
-    assert chosen_engine("local", 1, None) == InProcess()
-    assert chosen_engine("local", 3, None) == Processes(3)
-    assert chosen_engine("ray", 1, "auto") == Ray(1, "auto")
+    assert make_engine("local", 1, None) == InProcess()
+    assert make_engine("local", 3, None) == Processes(3)
+    assert make_engine("ray", 1, "auto") == Ray(1, "auto")
     for wrong in (("rocket", 1, None), ("local", 0, None), ("local", 2, "auto")):
         with pytest.raises(SettingError):
-            chosen_engine(*wrong)
+            make_engine(*wrong)
 
 
 def test_a_run_in_a_store_has_the_bytes_of_a_local_one(tmp_path):

@@ -41,7 +41,7 @@ def test_an_audit_of_a_base_model_asks_across_runs(base, data, tmp_path):
     (model,) = json.loads(run(*arguments))["models"]
     verdict = model["verdicts"][-1]
     assert verdict["question"] == "Would a retrained model be explained the same way?"
-    assert "not known here" not in verdict["sentence"]
+    assert "is unknown" not in verdict["sentence"]
     assert len(list(tmp_path.rglob("model.safetensors"))) == 2
 
 

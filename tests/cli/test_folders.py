@@ -13,7 +13,16 @@ import pytest
 import typer
 
 from perdure.cli import main as cli
-from perdure.cli.console import bar, guard_terminal, print_json, print_table, printable, report_defect, say, warn
+from perdure.cli.console import (
+    guard_terminal,
+    print_json,
+    print_line,
+    print_table,
+    printable,
+    report_defect,
+    show_progress,
+    warn,
+)
 from perdure.core.errors import PartError, RunFolderError
 from perdure.records.attributions import read_attributions
 from perdure.records.run import open_run, read_run
@@ -45,14 +54,14 @@ def runs(tmp_path_factory):
 def test_no_control_character_of_a_name_reaches_the_terminal(capsys, monkeypatch):
     monkeypatch.setattr(logging, "_logRecordFactory", logging.LogRecord)
     guard_terminal()
-    say(f"see {RED}")
+    print_line(f"see {RED}")
     warn(f"perdure: '{RED}'")
     print_table(RED, (RED, "b"), [(RED, RED)])
     print_json({RED: RED})
-    cli._teller()(UserWarning(RED), UserWarning, "file", 1)
+    cli._make_warning_printer()(UserWarning(RED), UserWarning, "file", 1)
     report_defect(ValueError, ValueError(RED), None)
     print(logging.getLogRecordFactory()("n", logging.INFO, "f", 1, "read %s", (RED,), None).getMessage())  # noqa: T201
-    with bar(RED) as progress:
+    with show_progress(RED) as progress:
         progress(1, 1)
     shown = "".join(capsys.readouterr())
     assert not set("\x1b\x07\u202e\udc80") & set(shown)

@@ -10,12 +10,13 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from perdure.cli.models import asks_for_code, read_by, resolve, resolve_all
-from perdure.cli.sources import load_data
+from perdure.cli.inputs import load_data
+from perdure.cli.models import load_or_train_source, open_models, open_named, read_texts
 from perdure.core.errors import CheckpointError, FactoryError, SettingError, UnknownNameError
 from perdure.models.factory import Factory
 from perdure.models.published import Published
 from perdure.records.run import config_digest
+from perdure.training.model_spec import resolve_model
 from tests.cli.shell import run
 from tests.cli.test_cli import BOXES, QUICK
 from tests.models.own import GOOD
@@ -51,7 +52,7 @@ def test_a_factory_is_trained_audited_and_its_page_written(place, tmp_path):
 def test_a_factory_is_explained_and_judged_only_by_who_names_it_again(place):
     assert f"perdure evaluate maps --model {place}" in run("explain", place, SERIES, "--out", "maps", *QUICK)
     refused = run("evaluate", "maps", code=4)
-    assert "cannot have code run by itself" in refused
+    assert "a run folder alone never runs code" in refused
     assert f"--model {place}" in refused
     assert "vanishing" in json.loads(run("evaluate", "maps", "--model", place, "--json"))
     other = place.replace(":make", ":plain")
@@ -71,15 +72,15 @@ def test_a_run_folder_cannot_have_code_run_however_it_names_it(place, tmp_path, 
     described["config"]["model"] = disguise
     described["digest"] = config_digest(described["config"])  # as the author of a forged folder would
     (tmp_path / "maps/run.yaml").write_text(yaml.safe_dump(described))
-    assert "cannot have code run by itself" in run("evaluate", "maps", code=4)
+    assert "a run folder alone never runs code" in run("evaluate", "maps", code=4)
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_trained_factory_is_used_by_its_name_and_the_folder_of_its_weights(place):
     assert f"perdure explain {place} DATA --weights FOLDER" in run("train", place, SERIES, "--out", "run", *QUICK)
-    assert "cannot have code run by itself" in run("explain", "run", SERIES, code=4)
-    source = resolve(place, Path("run"))
-    splits = read_by((source,), loaded())
+    assert "a checkpoint alone never runs code" in run("explain", "run", SERIES, code=4)
+    source = open_named(place, Path("run"))
+    splits = read_texts((source,), loaded())
     trained = source.load(splits)
     wanted = load_file("run/seed-00000/model.safetensors")
     assert all(torch.equal(value, wanted[name]) for name, value in trained.model.state_dict().items())
@@ -107,12 +108,12 @@ def test_weights_of_a_file_make_a_model_a_trained_one(place, suffix):
     state = Factory(place).build(3, 2, torch.Generator().manual_seed(7)).model.state_dict()
     file = Path(f"weights{suffix}")
     save_file(state, file) if suffix == ".safetensors" else torch.save(state, file)
-    source = resolve(place, file)
-    model = source.trained(splits, None, seed=0, folder=Path("nowhere"))
+    source = open_named(place, file)
+    model = load_or_train_source(source, splits, None, seed=0, folder=Path("nowhere"))
     assert not model.training
     assert all(torch.equal(value, state[name]) for name, value in model.model.state_dict().items())
     assert source.architecture == Factory(place)
-    assert source.described["weights"] != resolve(place, changed(file, state)).described["weights"]
+    assert source.described["weights"] != open_named(place, changed(file, state)).described["weights"]
 
 
 def changed(file, state):
@@ -150,9 +151,11 @@ def test_weights_that_changed_since_they_were_explained_are_refused(place):
 
 
 def test_what_is_named_is_found():
-    assert resolve("timm:resnet18").architecture == Published("resnet18")
-    assert resolve("gru:hidden_size=5").architecture.hidden_size == 5
-    assert [asks_for_code(text) for text in ("gru", "own.py:make", "a.b:make", "hf:some/id", "timm:vgg16")] == [
+    assert open_named("timm:resnet18").architecture == Published("resnet18")
+    assert open_named("gru:hidden_size=5").architecture.hidden_size == 5
+    assert [
+        resolve_model(text).needs_user_code for text in ("gru", "own.py:make", "a.b:make", "hf:some/id", "timm:vgg16")
+    ] == [
         False,
         True,
         True,
@@ -172,12 +175,12 @@ def test_what_is_named_is_found():
 )
 def test_what_is_not_there_is_named(text, error, message):
     with pytest.raises(error, match=message):
-        resolve(text)
+        open_named(text)
 
 
 def test_models_are_different_and_weights_are_given_once(place):
     with pytest.raises(SettingError, match="named twice"):
-        resolve_all(["gru", "gru"])
+        open_models(["gru", "gru"])
     run("train", "gru:hidden_size=2", SERIES, "--out", "run", *QUICK)
-    with pytest.raises(SettingError, match="has weights of its own"):
-        resolve("run", Path("run"))
+    with pytest.raises(SettingError, match="already has weights"):
+        open_named("run", Path("run"))

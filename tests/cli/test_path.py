@@ -88,7 +88,7 @@ def test_runs_that_no_path_can_join(seeds, tmp_path):
     assert "is absent and" in message or "and absent" in message
     assert "have the same weights" in run("path", seeds[0], seeds[0], *FEW, code=4)
     assert "published tracking needs" in run("path", *seeds, "--kind", "published", code=3)
-    assert "no record of what" in run("path", tmp_path / "a", tmp_path / "b", *FEW, code=3)
+    assert "no record of the training data" in run("path", tmp_path / "a", tmp_path / "b", *FEW, code=3)
     assert "holds no trained model" in run("path", seeds[0], tmp_path / "b", EVENTS, *FEW, code=4)
     (tmp_path / "b").mkdir()
     (tmp_path / "b/failed.txt").write_text("the training loss is nan at step 3.\n")

@@ -4,10 +4,11 @@ import pytest
 
 from perdure.audit import ensemble_arrays
 from perdure.audit.settings import AuditSettings
-from perdure.cli.audit import _runs
-from perdure.cli.model_source import ModelSource
+from perdure.cli.audit import _train_further
 from perdure.engine.pool import InProcess
 from perdure.models.recurrent import Recurrent
+from perdure.training.model_source import ModelSource
+from perdure.training.model_spec import ModelSpec
 from perdure.training.settings import CLEAN
 from tests.cli.shell import run
 
@@ -118,7 +119,7 @@ def test_a_model_that_has_not_learned_has_no_verdict_across_runs_either(tmp_path
 
 
 def test_an_audit_does_not_train_again_what_it_did_not_train(tmp_path):
-    trained = ModelSource("own", "digest", Recurrent(), lambda _: None)
-    assert "How 'own' was trained is not known" in _runs(
+    trained = ModelSource(ModelSpec("own", "checkpoint"), "digest", Recurrent(), lambda _: None)
+    assert "The training of 'own' is unknown" in _train_further(
         trained, None, CLEAN, (tmp_path, InProcess(), "cpu"), AuditSettings(runs=3)
     )

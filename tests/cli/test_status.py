@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from perdure.cli.plan import keep_plan
+from perdure.cli.folder import keep_plan
 from perdure.records.plan import FOLDER, read_plans
 from tests.cli.shell import run
 
@@ -32,7 +32,7 @@ def test_what_is_left_is_done_by_the_command_that_is_named(store, tmp_path):
     line = found["commands"][0]["line"]
     assert line == f"perdure explain {MODEL[0]} {DATA} --limit 10 --train-settings epochs=1 --out {folder}"
     run(*shlex.split(line)[1:])
-    assert "nothing is left" in run("status", folder)
+    assert "nothing is left to do" in run("status", folder)
 
 
 def test_a_part_that_is_gone_is_left_to_be_done(tmp_path):

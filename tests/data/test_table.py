@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from perdure.cli.sources import load_data
+from perdure.cli.inputs import load_data
 from perdure.core.errors import (
     DataError,
     EmptyDataError,

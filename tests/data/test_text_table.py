@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from perdure.cli.sources import load_data
+from perdure.cli.inputs import load_data
 from perdure.core.errors import DataError, LabelError, LengthError, SettingError
 from perdure.data.text_table import TextTable
 from tests.data.files import reviews, write_csv

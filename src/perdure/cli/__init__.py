@@ -1,1 +1,1 @@
-"""The front door: parse, call, print."""
+"""The command line: parse, call, print."""

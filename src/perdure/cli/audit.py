@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.console import bar, format_cells, print_json, print_table, say
-from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
-from perdure.cli.folder import default_folder
-from perdure.cli.model_source import ModelSource
-from perdure.cli.models import read_by, resolve_all
-from perdure.cli.pages import record_and_page
-from perdure.cli.plan import keep_plan
-from perdure.cli.sources import (
+from perdure.cli.console import format_estimate, print_json, print_line, print_table, show_progress
+from perdure.cli.folder import keep_plan, name_folder
+from perdure.cli.options import (
+    BATCH_SIZE,
     DATA,
+    DEVICE,
+    ENGINE,
     JSON,
     METHOD,
     METRIC,
@@ -25,11 +23,11 @@ from perdure.cli.sources import (
     OUT,
     OUTPUTS,
     PRESET,
+    RAY_ADDRESS,
     SEED,
     TRAIN_SETTINGS,
     WEIGHTS,
-    load_data,
-    make_training,
+    WORKERS,
 )
 from perdure.records.plan import ExpectedFiles
 
@@ -39,12 +37,13 @@ if TYPE_CHECKING:
     from perdure.data._splits import Splits
     from perdure.engine.pool import Engine
     from perdure.stability.members import Ensemble, TrainedModel
+    from perdure.training.model_source import ModelSource
     from perdure.training.settings import Training
 
 __all__ = ["audit"]
 
-GIVEN = (
-    "To ask, name what it was before: an architecture, a factory, or the model that a text classifier began from, "
+HOW_TO_RETRAIN = (
+    "To train it again, name its architecture, its factory, or the model without a head of a text classifier, "
     "hf:FOLDER; or give several trained folders to 'perdure reproduce'."
 )
 
@@ -58,9 +57,9 @@ def audit(
     compare: Annotated[list[str], typer.Option(help="A further model for the same page; repeatable.")] = [],  # noqa: B006
     method: METHOD = [],  # noqa: B006
     metric: METRIC = [],  # noqa: B006
-    samples: Annotated[int, typer.Option(help="Test samples to explain, at most.")] = 128,
+    samples: Annotated[int, typer.Option(help="Maximum number of test samples to explain.")] = 128,
     runs: Annotated[
-        int, typer.Option(help="Training runs of each named model, to ask whether another shows the same; 0: none.")
+        int, typer.Option(help="Training runs of each named model, for the verdict across runs; 0: no verdict.")
     ] = 0,
     seed: SEED = 0,
     preset: PRESET = "clean",
@@ -73,38 +72,46 @@ def audit(
     out: OUT = None,
     as_json: JSON = False,
 ) -> None:
-    """Ask whether the explanations of a model can be trusted; write the verdicts as an HTML page.
+    """Check whether the explanations of a model can be trusted; write the verdicts as an HTML page.
 
-    A named model is trained first; a trained folder is loaded. The same command goes on where it was interrupted.
+    A named model is trained first; a trained folder is loaded. The same command resumes an interrupted run.
     """
     from perdure.audit.audit import run_audit
     from perdure.audit.modality import find_modality
     from perdure.audit.settings import AuditSettings
+    from perdure.cli.inputs import load_data, make_engine, read_training
+    from perdure.cli.models import open_models, read_texts
+    from perdure.cli.pages import record_and_page
     from perdure.core.registry import METHODS, METRICS
     from perdure.records.run import open_run
     from perdure.report.pages.write import write_page
     from perdure.stability.checks import check_methods
 
-    names, shared = (model, *compare), chosen_engine(engine, workers, ray_address)
-    for room, given in ((METHODS, method), (METRICS, metric)):
-        for name in given:
-            room.make(name)
-    how, sources = make_training(preset, train_settings), resolve_all(names, weights, outputs)
-    splits = read_by(sources, load_data(data, seed))
+    names, pool = (model, *compare), make_engine(engine, workers, ray_address)
+    for registry, requested in ((METHODS, method), (METRICS, metric)):
+        for name in requested:
+            registry.make(name)
+    training, sources = read_training(preset, train_settings), open_models(names, weights, outputs)
+    splits = read_texts(sources, load_data(data, seed))
     methods = tuple(method) or find_modality(splits.test).methods
     settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)
-    for one in sources:
-        check_methods(one.untrained(splits, device), methods, splits.train)
-    folder = out or default_folder(
+    for source in sources:
+        check_methods(source.rehearse(splits, device), methods, splits.train)
+    folder = out or name_folder(
         context, f"audit-{'-'.join(names)}-{data}-{seed}", "model", "compare", "data", "seed", "runs"
     )
-    described = {one.name: one.described for one in sources}
-    asked = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
-    run = open_run(folder, {"models": described, "data": data, **asked, "training": asdict(how), "device": device})
-    keep_plan(context, folder, *_trainings(sum(one.load is None for one in sources), runs), *record_and_page("audit"))
-    candidates = [_candidate(one, splits, how, (folder, device), seed) for one in sources]
-    further = {one.name: _runs(one, splits, how, (folder, shared, device), settings) for one in sources} if runs else {}
-    with bar("explaining") as progress:
+    described = {source.name: source.described for source in sources}
+    stored = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
+    run = open_run(
+        folder, {"models": described, "data": data, **stored, "training": asdict(training), "device": device}
+    )
+    keep_plan(
+        context, folder, *_trainings(sum(source.load is None for source in sources), runs), *record_and_page("audit")
+    )
+    candidates = [_train_or_load(source, splits, training, (folder, device), seed) for source in sources]
+    place = (folder, pool, device)
+    further = {source.name: _train_further(source, splits, training, place, settings) for source in sources if runs}
+    with show_progress("explaining") as progress:
         result = run_audit(candidates, splits, settings, run, progress, further)
     page = write_page(folder, result)
     if as_json:
@@ -113,50 +120,56 @@ def audit(
         _print(result, page)
 
 
-def _candidate(source: ModelSource, splits: Splits, how: Training, where: tuple[Path, str], seed: int) -> TrainedModel:
+def _train_or_load(
+    source: ModelSource, splits: Splits, training: Training, where: tuple[Path, str], seed: int
+) -> TrainedModel:
+    from perdure.cli.models import describe_work, load_or_train_source
     from perdure.core.spec import slug
     from perdure.stability.members import TrainedModel
 
     folder, device = where
     place = folder / "models" / slug(source.name)
-    with bar(f"{source.doing(place)} {source.name}") as progress:
-        model = source.trained(splits, how, seed=seed, folder=place, progress=progress, device=device)
+    with show_progress(describe_work(source, place)) as progress:
+        model = load_or_train_source(
+            source, splits, training, seed=seed, folder=place, progress=progress, device=device
+        )
     return TrainedModel(source.name, model)
 
 
 def _trainings(named: int, runs: int) -> Iterator[ExpectedFiles]:
-    """Name the trainings of an audit of some named models."""
+    """List the trainings of an audit of named models."""
     if named:
         yield ExpectedFiles("trainings", "models/*/model.yaml", named)
     if named and runs > 1:
         yield ExpectedFiles("further trainings", "runs/*/seed-*/model.yaml", named * (runs - 1))
 
 
-def _runs(
-    source: ModelSource, splits: Splits, how: Training, where: tuple[Path, Engine, str], asked: AuditSettings
+def _train_further(
+    source: ModelSource, splits: Splits, training: Training, where: tuple[Path, Engine, str], settings: AuditSettings
 ) -> Ensemble | str:
-    """Train a model again with the seeds that follow, or say why that cannot be."""
-    from perdure.cli.reproduce import train_runs
+    """Train a model again with the next seeds, or return why that is impossible."""
+    from perdure.cli.runs import train_runs
     from perdure.core.spec import slug
     from perdure.stability.members import Ensemble
 
     if source.load is not None:
-        return f"How '{source.name}' was trained is not known here, so it was not trained again. {GIVEN}"
-    (folder, shared, device), name = where, slug(source.name)
-    seeds = range(asked.seed + 1, asked.seed + asked.runs)
-    further = train_runs(source, splits, how, seeds, ("seed", folder / "runs" / name, shared), device)
-    return Ensemble({f"seed {asked.seed}": folder / "models" / name, **further}, source.architecture, shared, device)
+        return f"The training of '{source.name}' is unknown, so it was not trained again. {HOW_TO_RETRAIN}"
+    (folder, engine, device), name = where, slug(source.name)
+    seeds = range(settings.seed + 1, settings.seed + settings.runs)
+    place = folder / "runs" / name
+    further = train_runs(source, splits, training, seeds, vary="seed", folder=place, engine=engine, device=device)
+    return Ensemble({f"seed {settings.seed}": folder / "models" / name, **further}, source.architecture, engine, device)
 
 
 def _print(result: Audit, page: Path) -> None:
     rows = []
     for model in result.models:
-        rows.append((model.name, "", "accuracy", *format_cells(model.accuracy)))
+        rows.append((model.name, "", "accuracy", *format_estimate(model.accuracy)))
     for model in result.models:
         for method in model.methods:
-            rows += [(model.name, method.name, score.name, *format_cells(score)) for score in method.scores]
+            rows += [(model.name, method.name, score.name, *format_estimate(score)) for score in method.scores]
     print_table(result.subtitle, ("model", "method", "number", "value", "95 % interval", "null", "ceiling"), rows)
     for model in result.models:
         for verdict in model.verdicts:
-            say(f"\n{model.name}: {verdict.question} {verdict.answer.upper()}\n  {verdict.sentence}")
-    say(f"\npage: {page}")
+            print_line(f"\n{model.name}: {verdict.question} {verdict.answer.upper()}\n  {verdict.sentence}")
+    print_line(f"\npage: {page}")

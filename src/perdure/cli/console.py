@@ -1,7 +1,6 @@
 """What the command line prints: tables or JSON on stdout, progress and errors on stderr.
 
-Names of files, columns, classes and settings come from anyone; none of them reaches the terminal with a control
-character in it.
+Names of files, columns, classes and settings are untrusted; they reach the terminal without control characters.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ if TYPE_CHECKING:
     from perdure.core.estimate import Estimate
 
 __all__ = [
-    "bar",
-    "busy",
     "flush",
-    "format_cells",
+    "format_estimate",
     "guard_terminal",
+    "name_write_errors",
     "print_json",
+    "print_line",
     "print_table",
     "printable",
     "report_defect",
-    "say",
+    "show_progress",
+    "show_status",
     "warn",
-    "written",
 ]
 
 REMEDY = "send the output to a file or a pipe that takes it; what the command computed is in its run folder"
@@ -55,7 +54,7 @@ class _PrintableRecord(logging.LogRecord):
 
 
 def guard_terminal() -> None:
-    """Let what other libraries log reach the terminal as `printable` text only."""
+    """Print log messages of other libraries as `printable` text."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # some terminals have few characters
@@ -66,22 +65,22 @@ def report_defect(kind: type[BaseException], error: BaseException, trace: Traceb
     """Print the traceback of an unforeseen error, as `sys.excepthook` does, as `printable` text.
 
     Args:
-        kind: class of the error.
-        error: the error.
-        trace: its traceback.
+        kind: Class of the error.
+        error: Error.
+        trace: Traceback.
     """
     warn("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+def show_progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show progress on a terminal, and nothing in a pipe.
 
     Args:
-        label: what is being done, such as "training lstm".
+        label: Current work, such as "training lstm".
 
     Yields:
-        A callback that takes how much is done, and of how much.
+        A callback of the number of finished pieces and of all pieces.
     """
     if not _is_terminal(sys.stderr):
         yield lambda _done, _total: None
@@ -99,14 +98,14 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def busy(label: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done where its end cannot be foreseen, and nothing in a pipe.
+def show_status(label: str) -> Iterator[Callable[[str], None]]:
+    """Show the current work on a terminal where its end is unknown, and nothing in a pipe.
 
     Args:
-        label: what is done first.
+        label: First work.
 
     Yields:
-        A callback that takes what is done now.
+        A callback of the current work.
     """
     if not _is_terminal(sys.stderr):
         yield lambda _line: None
@@ -123,18 +122,18 @@ def print_json(record: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write one JSON document to stdout.
 
     Args:
-        record: plain data.
+        record: Plain data.
     """
-    say(json.dumps(record, indent=2, default=str))
+    print_line(json.dumps(record, indent=2, default=str))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to stdout; its cells are text, never markup.
 
     Args:
-        title: above the table.
-        columns: their headings.
-        rows: the cells.
+        title: Title of the table.
+        columns: Headings of the columns.
+        rows: Cells.
     """
     table = Table(title=Text(printable(title)), title_justify="left", box=None, pad_edge=False)
     for number, column in enumerate(columns):
@@ -142,35 +141,35 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     stdout = _stdout()
-    with written():
+    with name_write_errors():
         width = None if stdout.isatty() else 200
         Console(file=stdout, width=width, highlight=False).print(table)
 
 
-def format_cells(estimate: Estimate) -> tuple[str, str, str, str]:
-    """Format an estimate for a table.
+def format_estimate(estimate: Estimate) -> tuple[str, str, str, str]:
+    """Format an estimate as the cells of a table.
 
     Args:
         estimate: Estimate with or without an interval.
 
     Returns:
-        Value, interval, null and ceiling.
+        Value, 95 % interval, null and ceiling.
     """
     interval = "unknown" if estimate.interval is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
     return f"{estimate.value:.3f}", interval, f"{estimate.null:.3f}", f"{estimate.ceiling:.3f}"
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Write a line to stdout.
 
     Args:
-        text: the line.
+        text: Line.
 
     Raises:
-        RunFolderError: when stdout is closed or full.
+        RunFolderError: If stdout is closed or full.
     """
     stdout = _stdout()
-    with written():
+    with name_write_errors():
         stdout.write(printable(text) + "\n")
 
 
@@ -178,37 +177,37 @@ def warn(text: str) -> None:
     """Write a line to stderr, if there is one.
 
     Args:
-        text: the line.
+        text: Line.
     """
     if sys.stderr is not None:
         sys.stderr.write(printable(text) + "\n")
 
 
 def flush() -> None:
-    """Write out what stdout holds back.
+    """Write the buffer of stdout.
 
     Raises:
-        RunFolderError: when stdout is full.
+        RunFolderError: If stdout is full.
     """
     if sys.stdout is not None:
-        with written():
+        with name_write_errors():
             sys.stdout.flush()
 
 
 @contextmanager
-def written() -> Iterator[None]:
-    """Name what keeps stdout from being written.
+def name_write_errors() -> Iterator[None]:
+    """Raise a named error when stdout cannot be written.
 
     Yields:
         Nothing.
 
     Raises:
-        RunFolderError: when stdout is full; files that cannot be written have their own errors.
+        RunFolderError: If stdout is full; files that cannot be written have their own errors.
     """
     try:
         yield
     except OSError as error:
-        if error.errno == errno.EPIPE or error.filename is not None:  # the reader has seen enough, as 'head' has
+        if error.errno == errno.EPIPE or error.filename is not None:  # the reader has closed the pipe, as 'head' does
             raise
         raise RunFolderError(f"the standard output cannot be written: {error.strerror}", REMEDY) from error
 

@@ -2,66 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
-from perdure.cli.console import bar, print_json, say
-from perdure.cli.engine import BATCH_SIZE, DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
-from perdure.cli.folder import default_folder
-from perdure.cli.models import asks_for_code, read_by, resolve
-from perdure.cli.plan import keep_plan
-from perdure.cli.sources import (
+from perdure.cli.console import print_json, print_line, show_progress
+from perdure.cli.folder import keep_plan, name_folder
+from perdure.cli.options import (
+    BATCH_SIZE,
     DATA,
+    DEVICE,
+    ENGINE,
     JSON,
     MODEL,
     OUT,
     OUTPUTS,
     PRESET,
+    RAY_ADDRESS,
     SEED,
     TRAIN_SETTINGS,
     WEIGHTS,
-    load_batch,
-    load_data,
-    make_training,
-    other_samples,
+    WORKERS,
 )
 
-__all__ = ["ExplainSettings", "explain"]
-
-
-@dataclass(frozen=True)
-class ExplainSettings:
-    """What a run folder of `perdure explain` keeps of its options.
-
-    Args:
-        model: as the user wrote it.
-        weights: path of the weights; None for a model that has its own or is trained.
-        data: as the user wrote it.
-        method: attribution method with its settings.
-        split: of the samples.
-        limit: the most samples; None for all.
-        seed: of all random draws.
-        explained: "prediction" or "label".
-        target: what is explained of that class.
-        device: where the model computes.
-        training: fields of the training setting.
-        source: what the weights of the model follow from.
-    """
-
-    model: str
-    weights: str | None
-    data: str
-    method: str
-    split: str
-    limit: int | None
-    seed: int
-    explained: str
-    target: str
-    device: str
-    training: dict[str, Any]
-    source: Any
+__all__ = ["explain"]
 
 
 def explain(
@@ -92,44 +57,49 @@ def explain(
 ) -> None:
     """Explain every sample of a split; the maps go to Parquet parts that appear one by one.
 
-    A named model is trained first; a trained one is loaded. The same command goes on where it was interrupted.
+    A named model is trained first; a trained one is loaded. The same command resumes an interrupted run.
     """
+    from perdure.cli.explain_run import ExplainSettings
+    from perdure.cli.inputs import load_batch, load_data, make_engine, read_training, select_fit_samples
+    from perdure.cli.models import describe_work, load_or_train_source, open_named, read_texts
     from perdure.core.check import check_choice
     from perdure.core.registry import METHODS
     from perdure.core.spec import add_digests
     from perdure.core.target import LABEL_TARGETS
     from perdure.engine.explain import ExplainJob, fit_method, shard_count
-    from perdure.engine.explain import explain as run_explain
+    from perdure.engine.explain import explain as explain_batch
     from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
     from perdure.stability.checks import check_methods
 
     check_choice("explain_class", explain_class, ("prediction", "label"))
     check_choice("target", target, tuple(LABEL_TARGETS))
-    shared = chosen_engine(engine, workers, ray_address)
-    source, made, how = resolve(model, weights, outputs), METHODS.make(method), make_training(preset, train_settings)
-    splits = read_by((source,), load_data(data, seed))
+    pool = make_engine(engine, workers, ray_address)
+    source, made = open_named(model, weights, outputs), METHODS.make(method)
+    training = read_training(preset, train_settings)
+    splits = read_texts((source,), load_data(data, seed))
     batch = load_batch(splits, split, limit)
-    untrained = source.untrained(splits, device)
+    rehearsed = source.rehearse(splits, device)
     if source.load is None:
-        check_methods(untrained, (method,), splits.train)
-    folder = out or default_folder(
-        context, f"explain-{model}-{data}-{method}-{split}", "model", "data", "method", "split"
-    )
-    kept = None if weights is None else str(weights)
+        check_methods(rehearsed, (method,), splits.train)
+    folder = out or name_folder(context, f"explain-{model}-{data}-{method}-{split}", "model", "data", "method", "split")
+    stored_weights = None if weights is None else str(weights)
     samples = (data, add_digests(method, made), split, limit, seed, explain_class, target)
-    open_run(folder, vars(ExplainSettings(model, kept, *samples, device, asdict(how), source.described)))
-    training_of = [ExpectedFiles("training", "model/model.yaml")] * (source.load is None)
-    keep_plan(context, folder, *training_of, ExpectedFiles("maps", "maps/part-*.parquet", shard_count(batch)))
-    with bar(f"{source.doing(folder / 'model')} {model}") as progress:
-        trained = source.trained(splits, how, seed=seed, folder=folder / "model", progress=progress, device=device)
-    maps = folder / "maps"
-    fitted = fit_method(made, trained, other_samples(splits, split))
+    settings = ExplainSettings(model, stored_weights, *samples, device, asdict(training), source.described)
+    open_run(folder, vars(settings))
+    trainings = [ExpectedFiles("training", "model/model.yaml")] * (source.load is None)
+    keep_plan(context, folder, *trainings, ExpectedFiles("maps", "maps/part-*.parquet", shard_count(batch)))
+    place = folder / "model"
+    with show_progress(describe_work(source, place)) as progress:
+        trained = load_or_train_source(
+            source, splits, training, seed=seed, folder=place, progress=progress, device=device
+        )
+    maps, fitted = folder / "maps", fit_method(made, trained, select_fit_samples(splits, split))
     work = ExplainJob(trained, batch, fitted, maps, model, split, seed, explain_class, target)  # type: ignore[arg-type]
-    with bar("explaining") as progress:
-        run_explain(work, shared, progress)
+    with show_progress("explaining") as progress:
+        explain_batch(work, pool, progress)
     if as_json:
         print_json({"folder": str(folder), "maps": str(maps), "samples": len(batch)})
     else:
-        confirmed = f" --model {model}" if asks_for_code(model) else ""
-        say(f"{len(batch)} maps: {maps}\njudge them: perdure evaluate {folder}{confirmed}")
+        factory = f" --model {model}" if source.spec.needs_user_code else ""
+        print_line(f"{len(batch)} maps: {maps}\nevaluate them: perdure evaluate {folder}{factory}")

@@ -13,11 +13,11 @@ from typer.core import TyperCommand
 
 from perdure.cli.audit import audit
 from perdure.cli.catalogue import cite, show
-from perdure.cli.console import flush, guard_terminal, report_defect, say, warn, written
+from perdure.cli.console import flush, guard_terminal, name_write_errors, print_line, report_defect, warn
 from perdure.cli.evaluate import evaluate
 from perdure.cli.explain import explain
 from perdure.cli.path import path
-from perdure.cli.remedy import on_command_line
+from perdure.cli.remedy import explain_on_command_line
 from perdure.cli.report import report
 from perdure.cli.reproduce import reproduce
 from perdure.cli.status import status
@@ -37,7 +37,7 @@ __all__ = ["app", "exit_code", "main"]
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a defect of perdure · 2 wrong usage · 3 a name, setting, model or data that cannot be used ·
 4 a run folder, part or checkpoint that cannot be used · 5 a missing package · 130 interrupted (run the same command
-again to go on)."""
+again to resume)."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
@@ -88,18 +88,18 @@ for command, name in (
     app.command(name, cls=Command)(command)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         from importlib.metadata import version
 
-        say(f"perdure {version('perdure')}")
+        print_line(f"perdure {version('perdure')}")
         raise typer.Exit
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Explanations that last: across time steps, down to the input, and from one training run to the next."""
@@ -108,29 +108,29 @@ def options(
 
 def main() -> None:
     """Run the command line; a named error becomes a message and an exit code, never a traceback."""
-    warnings.showwarning = _teller()
+    warnings.showwarning = _make_warning_printer()
     warnings.simplefilter("default", RenamedWarning)  # Python hides deprecations outside __main__
     guard_terminal()
     try:
-        with written():
+        with name_write_errors():
             try:
                 app()
             finally:
                 sys.excepthook = report_defect  # typer sets its own
                 flush()
     except PerdureError as error:
-        lines = (f"perdure: {error}", on_command_line(error.remedy), *getattr(error, "__notes__", ()))
+        lines = (f"perdure: {error}", explain_on_command_line(error.remedy), *getattr(error, "__notes__", ()))
         warn("\n".join(filter(None, lines)))
         _forget_output()
         sys.exit(exit_code(error))
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # which typer makes of Ctrl-C, without a word
-            warn("perdure: interrupted. What is finished is kept; run the same command again to go on.")
+        if end.code == INTERRUPTED:  # the exit code of typer after Ctrl-C, without a message
+            warn("perdure: interrupted. What is finished is kept; run the same command again to resume.")
         raise
 
 
 def _forget_output() -> None:
-    """Drop what stdout could not take, which the interpreter would try to write once more at its end."""
+    """Drop the buffer of a failed stdout, which the interpreter would try to write again at its end."""
     try:
         flush()
     except PerdureError:
@@ -141,7 +141,7 @@ def exit_code(error: PerdureError) -> int:
     """Choose the exit code of a named error.
 
     Args:
-        error: what went wrong.
+        error: Named error.
 
     Returns:
         5 for a missing package, 4 for a folder, part or checkpoint, 3 for all else.
@@ -151,13 +151,13 @@ def exit_code(error: PerdureError) -> int:
     return 4 if isinstance(error, RunFolderError | PartError | CheckpointError) else 3
 
 
-def _teller() -> Callable[..., None]:
-    """Tell each warning once, wherever it comes from."""
-    told: set[str] = set()
+def _make_warning_printer() -> Callable[..., None]:
+    """Make a `warnings.showwarning` that prints each message once."""
+    printed: set[str] = set()
 
-    def tell(message: Warning | str, *_: object, **__: object) -> None:
-        if str(message) not in told:
-            told.add(str(message))
+    def print_warning(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in printed:
+            printed.add(str(message))
             warn(f"perdure: warning: {message}")
 
-    return tell
+    return print_warning

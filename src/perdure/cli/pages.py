@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from perdure.cli.models import asks_for_code
 from perdure.core.errors import RunFolderError
 from perdure.records.plan import ExpectedFiles, read_plans
 from perdure.records.run import RunFolder, read_run
@@ -84,7 +83,9 @@ def _after_study(run: RunFolder) -> str:
 
 
 def _factory(model: str, option: str) -> tuple[str, ...]:
-    return (option, model) if asks_for_code(model) else ()
+    from perdure.training.model_spec import resolve_model
+
+    return (option, model) if resolve_model(model).needs_user_code else ()
 
 
 INSTEAD: Mapping[str, Callable[[RunFolder], str]] = {

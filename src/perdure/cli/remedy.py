@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["on_command_line"]
+__all__ = ["explain_on_command_line"]
 
 CALL = re.compile(r"perdure\.(Adapted|TokenModel)\(")
 SETTING = re.compile(r"(?<![\w.(])[a-z]\w*=")
 
 
-def on_command_line(remedy: str) -> str:
+def explain_on_command_line(remedy: str) -> str:
     """Explain how a remedy is written on the command line.
 
     Args:
@@ -20,11 +20,11 @@ def on_command_line(remedy: str) -> str:
         A sentence; empty where the remedy is clear.
 
     Example:
-        >>> on_command_line("name the column of samples with id=")
+        >>> explain_on_command_line("name the column of samples with id=")
         'On the command line: NAME:id=value, of training: --train-settings id=value.'
-        >>> on_command_line("take the logits out: perdure.Adapted(model)")
+        >>> explain_on_command_line("take the logits out: perdure.Adapted(model)")
         'On the command line: let the factory, file.py:function, return the wrapped model.'
-        >>> on_command_line("check the path")
+        >>> explain_on_command_line("check the path")
         ''
     """
     if "command line" in remedy or "--" in remedy:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.console import print_json, say
-from perdure.cli.pages import check_has_page
-from perdure.cli.sources import JSON
+from perdure.cli.console import print_json, print_line
+from perdure.cli.options import JSON
 from perdure.records.place import place
 
 __all__ = ["report"]
@@ -27,6 +26,7 @@ def report(
     as_json: JSON = False,
 ) -> None:
     """Render the page of a run again from what its run folder holds; nothing is computed anew."""
+    from perdure.cli.pages import check_has_page
     from perdure.report.pages.write import write_page
 
     check_has_page(run)
@@ -34,4 +34,4 @@ def report(
     if as_json:
         print_json({"page": str(page)})
     else:
-        say(f"page: {page}")
+        print_line(f"page: {page}")

@@ -1,57 +1,51 @@
-"""`perdure status`: what a run folder says is done, and how to go on."""
+"""`perdure status`: what is done in a run folder, and how to resume."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from perdure.cli.console import print_json, print_table, say
-from perdure.cli.sources import JSON
-from perdure.records.place import place
+from perdure.cli.console import print_json, print_line, print_table
+from perdure.cli.options import JSON, RUN_FOLDER
 
 __all__ = ["status"]
 
 
 def status(
-    run: Annotated[
-        Path, typer.Argument(parser=place, metavar="FOLDER", help="The folder or URL that an earlier command wrote.")
-    ],
+    run: RUN_FOLDER,
     as_json: JSON = False,
 ) -> None:
-    """Say what a run folder holds: its settings, what is done of how much, what failed, and how to go on.
+    """Show what a run folder holds: settings, progress, failures, and the command that resumes it.
 
-    Nothing is computed or changed; the folder may be one that another process is writing to.
+    Nothing is computed or changed; another process may be writing to the folder.
     """
     from perdure.records.run import flatten_settings
     from perdure.records.status import read_status
 
-    found = read_status(run)
+    result = read_status(run)
     if as_json:
-        about = {**asdict(found.run), "path": str(found.run.path), "kind": found.kind, "written": found.written}
-        commands = [asdict(command) | {"finished": command.finished} for command in found.commands]
-        there = {"commands": commands, "failures": found.failures, "pictures": found.pictures, "left": found.left}
+        about = {**asdict(result.run), "path": str(result.run.path), "kind": result.kind, "written": result.written}
+        commands = [asdict(command) | {"finished": command.finished} for command in result.commands]
+        there = {"commands": commands, "failures": result.failures, "pictures": result.pictures, "left": result.left}
         print_json(about | there)
         return
-    settings = [(name, _shown(value)) for name, value in flatten_settings(found.run.config).items()]
-    print_table(f"{found.run.path} · {found.kind or 'made without the command line'}", ("setting", "value"), settings)
-    say(f"\nbegun {found.run.created} by perdure {found.run.version}, last written {found.written or 'is not known'}\n")
-    for command in found.commands:
+    settings = [(name, _format_setting(value)) for name, value in flatten_settings(result.run.config).items()]
+    print_table(f"{result.run.path} · {result.kind or 'made without the command line'}", ("setting", "value"), settings)
+    written = result.written or "at an unknown time"
+    print_line(f"\nstarted {result.run.created} by perdure {result.run.version}, last written {written}\n")
+    for command in result.commands:
         steps = [(step.name, str(step.done), str(step.of), str(step.failed or "")) for step in command.steps]
-        say(command.line)
+        print_line(command.line)
         print_table("", ("files", "done", "of", "failed"), steps)
-        say("")
-    if found.failures:
-        print_table("failures", ("where", "why"), list(found.failures.items()))
-        say("")
-    for picture in found.pictures:
-        say(f"see {found.run.path / picture}")
-    if found.commands:
-        say("nothing is left to be done" if found.left is None else f"go on with: {found.left}")
+        print_line("")
+    if result.failures:
+        print_table("failures", ("where", "why"), list(result.failures.items()))
+        print_line("")
+    for picture in result.pictures:
+        print_line(f"see {result.run.path / picture}")
+    if result.commands:
+        print_line("nothing is left to do" if result.left is None else f"resume with: {result.left}")
 
 
-def _shown(value: object) -> str:
+def _format_setting(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

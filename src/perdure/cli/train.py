@@ -7,12 +7,22 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.console import bar, print_json, print_table, say
-from perdure.cli.engine import DEVICE, ENGINE, RAY_ADDRESS, WORKERS, chosen_engine
-from perdure.cli.folder import default_folder
-from perdure.cli.models import asks_for_code, read_by, resolve
-from perdure.cli.plan import keep_plan
-from perdure.cli.sources import DATA, JSON, MODEL, OUT, OUTPUTS, PRESET, SEED, TRAIN_SETTINGS, load_data, make_training
+from perdure.cli.console import print_json, print_line, print_table, show_progress
+from perdure.cli.folder import keep_plan, name_folder
+from perdure.cli.options import (
+    DATA,
+    DEVICE,
+    ENGINE,
+    JSON,
+    MODEL,
+    OUT,
+    OUTPUTS,
+    PRESET,
+    RAY_ADDRESS,
+    SEED,
+    TRAIN_SETTINGS,
+    WORKERS,
+)
 
 __all__ = ["train"]
 
@@ -34,6 +44,8 @@ def train(
     as_json: JSON = False,
 ) -> None:
     """Train a named model, once or from several seeds; each run is a function of its seed alone."""
+    from perdure.cli.inputs import load_data, make_engine, read_training
+    from perdure.cli.models import open_named, read_texts
     from perdure.core.spec import name_of
     from perdure.engine.pool import run_pieces
     from perdure.records.plan import ExpectedFiles
@@ -41,24 +53,28 @@ def train(
     from perdure.training.checkpoint import load_checkpoint
     from perdure.training.train import Runs
 
-    shared = chosen_engine(engine, workers, ray_address)
-    source, how = resolve(model, outputs=outputs), make_training(preset, train_settings)
-    config, splits = source.trainable, read_by((source,), load_data(data, seed))
-    source.untrained(splits, device)
-    folder = out or default_folder(context, f"train-{model}-{data}-{seed}", "model", "data", "seed", "seeds")
+    pool = make_engine(engine, workers, ray_address)
+    source, training = open_named(model, outputs=outputs), read_training(preset, train_settings)
+    config, splits = source.trainable, read_texts((source,), load_data(data, seed))
+    source.rehearse(splits, device)
+    folder = out or name_folder(context, f"train-{model}-{data}-{seed}", "model", "data", "seed", "seeds")
     described = {"name": name_of(config), **asdict(config), "source": source.described}
-    open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(how), "device": device})
+    open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(training), "device": device})
     keep_plan(context, folder, ExpectedFiles("trainings", "seed-*/model.yaml", seeds))
-    runs = Runs(config, splits, how, folder, device=device)
-    wanted = list(range(seed, seed + seeds))
-    with bar(f"training {model}") as progress:
-        run_pieces(runs, wanted, shared, progress)
-    found = [{"folder": str(runs.place(one)), **load_checkpoint(runs.place(one), config)[1].extra} for one in wanted]
+    runs = Runs(config, splits, training, folder, device=device)
+    numbers = list(range(seed, seed + seeds))
+    with show_progress(f"training {model}") as progress:
+        run_pieces(runs, numbers, pool, progress)
+    records = [{"folder": str(runs.place(n)), **load_checkpoint(runs.place(n), config)[1].extra} for n in numbers]
     if as_json:
-        print_json(found)
+        print_json(records)
         return
     accuracies = ("validation_accuracy", "test_accuracy")
-    rows = [(str(one["seed"]), *(f"{one[name]:.3f}" for name in accuracies), one["folder"]) for one in found]
+    rows = [(str(row["seed"]), *(f"{row[name]:.3f}" for name in accuracies), row["folder"]) for row in records]
     print_table(f"{model} on {data}", ("seed", "validation accuracy", "test accuracy", "folder"), rows)
-    use = f"perdure explain {model} DATA --weights FOLDER" if asks_for_code(model) else "perdure explain FOLDER DATA"
-    say(f"\nuse a folder in place of a model: {use}")
+    use = (
+        f"perdure explain {model} DATA --weights FOLDER"
+        if source.spec.needs_user_code
+        else "perdure explain FOLDER DATA"
+    )
+    print_line(f"\nuse a folder in place of a model: {use}")

@@ -88,6 +88,15 @@ class Factory:
             )
         return declare(adapt(model), self.outputs).to(generator.device).train()
 
+    def arguments(self) -> tuple[str, ...]:
+        """Return the arguments of `build` that the function takes; its module is imported.
+
+        Raises:
+            FactoryError: If the function cannot be found or needs other arguments.
+        """
+        with own_random_state(stream(0, "import")):
+            return tuple(self._argument_names(self._import()))
+
     @property
     def code(self) -> str:
         """Sixteen digits of the hash of the file, so that a run can check whether it has changed.

@@ -253,7 +253,7 @@ def _require_factory(given: Architecture | None, named: Factory, folder: Path) -
     raise CheckpointError(
         f"{folder} holds the weights of a factory, '{named.source}', and a checkpoint alone never runs code",
         f"where you trust that code, name it: {named.source} with --weights {folder} to audit or explain, "
-        f"--model {named.source} in other commands, load_checkpoint(folder, Factory({named.source!r})) in Python",
+        f"--model {named.source} in other commands, perdure.load({named.source!r}, weights={str(folder)!r}) in Python",
     )
 
 

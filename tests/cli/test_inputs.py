@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from perdure.cli.sources import load_data
+from perdure.cli.inputs import load_data
 from perdure.core.errors import SettingError, UnknownNameError
 
 
