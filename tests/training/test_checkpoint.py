@@ -11,7 +11,7 @@ import yaml
 from torch import nn
 
 from perdure.core.batch import Batch
-from perdure.core.errors import CheckpointError, CheckpointWarning
+from perdure.core.errors import CheckpointError, CheckpointWarning, PerdureError
 from perdure.data._splits import Splits
 from perdure.models.factory import Factory
 from perdure.models.recurrent import Recurrent
@@ -275,3 +275,11 @@ def test_the_weights_of_a_wrapped_model_that_do_not_fit_without_it_either(tmp_pa
     torch.save({**_wrap_names("module.{}.{}"), "module.2.weight": torch.zeros(1)}, tmp_path / "w.pt")
     with pytest.raises(CheckpointError, match=r"all names begin with 'module\.'.*without it they do not fit either"):
         load_into(_network(), tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("size", ["1e6", "1e9", "1000000", "1000000000"])
+def test_a_size_that_the_weights_do_not_have_is_refused_before_memory_is_taken(folder, size):
+    text = (folder / "model.yaml").read_text()
+    (folder / "model.yaml").write_text(text.replace("hidden_size: 4", f"hidden_size: {size}"))
+    with pytest.raises(PerdureError, match="Remedy"):
+        load_checkpoint(folder)
