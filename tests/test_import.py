@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def loaded_after(*statements: str) -> list[str]:
-    """Run statements in one new process, and tell after each what has been imported of what is heavy."""
-    tell = "print(*(m for m in ('torch', 'matplotlib', 'captum') if m in sys.modules))"
-    code = "\n".join(["import sys", *(line for one in statements for line in (one, tell))])
+    """Run statements in one new process, and print after each what has been imported of what is heavy."""
+    report = "print(*(m for m in ('torch', 'matplotlib', 'captum') if m in sys.modules))"
+    code = "\n".join(["import sys", *(line for item in statements for line in (item, report))])
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
 
 
@@ -60,5 +60,5 @@ def test_misspelt_names_do_not_pass_the_type_checker(tmp_path):
 
 
 def test_completion_offers_what_is_public_once_and_nothing_else():
-    perdure.Logit, perdure.attribute  # noqa: B018  # what was used stands in the module as well
+    perdure.Logit, perdure.attribute  # noqa: B018  # what was used is in the module as well
     assert [name for name in dir(perdure) if not name.startswith("_")] == sorted(perdure.__all__)

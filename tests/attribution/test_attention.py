@@ -13,11 +13,11 @@ ATTENDS = [{"pooling": "self_attention"}, {"input_attention": "mean"}]
 @pytest.mark.parametrize("settings", ATTENDS)
 def test_a_step_shares_its_weight_among_its_features(settings):
     model = recurrent(**settings)
-    found = attribute(model, X, "attention", target=LABEL, lengths=LENGTHS)
-    assert torch.equal(found.values, found.values[..., :1].expand_as(X))
-    torch.testing.assert_close(found.values.sum(2), model.attention(X, LENGTHS).detach())
-    torch.testing.assert_close(found.values.sum((1, 2)), torch.ones(3))
-    assert (found.provenance.forward, found.provenance.backward) == (3, 0)
+    result = attribute(model, X, "attention", target=LABEL, lengths=LENGTHS)
+    assert torch.equal(result.values, result.values[..., :1].expand_as(X))
+    torch.testing.assert_close(result.values.sum(2), model.attention(X, LENGTHS).detach())
+    torch.testing.assert_close(result.values.sum((1, 2)), torch.ones(3))
+    assert (result.provenance.forward, result.provenance.backward) == (3, 0)
 
 
 @pytest.mark.parametrize("model", [Opaque(), recurrent(), lambda x: x.sum(1)])

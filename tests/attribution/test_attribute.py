@@ -41,10 +41,10 @@ def explain(model=MODEL, x=X, method="gradient", target=LABEL, **settings):
     return attribute(model, x, method, target=target, **settings)
 
 
-def test_the_record_says_how_the_map_came_about():
-    found = explain(method="smooth_grad:samples=2,noise=0.5", generator=stream(7), target=Probability(LABEL))
-    record = found.provenance
-    assert found.dims == ("batch", "time", "feature")
+def test_the_record_shows_how_the_map_was_made():
+    result = explain(method="smooth_grad:samples=2,noise=0.5", generator=stream(7), target=Probability(LABEL))
+    record = result.provenance
+    assert result.dims == ("batch", "time", "feature")
     assert (record.method, record.target, record.seed) == ("smooth_grad", "probability", 7)
     assert record.fields == {"method": "gradient", "samples": 2, "noise": 0.5}
     assert record.versions["torch"] == torch.__version__
@@ -52,7 +52,7 @@ def test_the_record_says_how_the_map_came_about():
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "says"),
+    ("given", "error", "message"),
     [
         ({"method": "integrated_gradient"}, UnknownNameError, "did you mean 'integrated_gradients'"),
         ({"method": "smooth_grad:sample=3"}, SettingError, "did you mean 'samples'"),
@@ -103,8 +103,8 @@ def test_the_record_says_how_the_map_came_about():
         ({"model": lambda x: x.sum(1) / 0}, NonFiniteError, "NaN or infinity for 3 samples"),
     ],
 )
-def test_bad_input_is_a_named_error(given, error, says):
-    with pytest.raises(error, match=says) as caught:
+def test_bad_input_is_a_named_error(given, error, message):
+    with pytest.raises(error, match=message) as caught:
         explain(**given)
     assert caught.value.remedy
 
@@ -156,9 +156,11 @@ def test_inference_mode_is_named():
 
 
 def test_records_are_shown_by_their_shapes():
-    found = explain(method="saliency")
-    assert repr(found).startswith("Attribution(values=float32 (3, 7, 4), dims=('batch', 'time', 'feature'), provenance")
-    assert "tensor(" not in repr(found)
+    result = explain(method="saliency")
+    assert repr(result).startswith(
+        "Attribution(values=float32 (3, 7, 4), dims=('batch', 'time', 'feature'), provenance"
+    )
+    assert "tensor(" not in repr(result)
 
 
 def test_a_model_on_another_device_is_named():
@@ -182,12 +184,12 @@ def test_the_predicted_class_is_explained_by_its_name(generator, batch_size):
     model, lengths = Last(3, 4), torch.tensor([5, 2, 3, 1, 4])
     x = torch.randn(5, 5, 3, generator=generator)
     label = model(x, lengths=lengths).argmax(1)
-    found = attribute(model, x, "gradient", target="predicted", lengths=lengths, batch_size=batch_size)
+    result = attribute(model, x, "gradient", target="predicted", lengths=lengths, batch_size=batch_size)
     there = attribute(model, x, "gradient", target=label, lengths=lengths)
-    assert torch.equal(found.values, there.values)
-    assert torch.equal(found.query.target.label, label)
-    assert found.provenance.target == "logit"
-    assert found.provenance.forward == there.provenance.forward + 5
+    assert torch.equal(result.values, there.values)
+    assert torch.equal(result.query.target.label, label)
+    assert result.provenance.target == "logit"
+    assert result.provenance.forward == there.provenance.forward + 5
 
 
 def test_another_word_is_no_target():
@@ -199,14 +201,14 @@ def test_the_trial_of_an_attribution_is_the_one_that_would_be_made_again(generat
     model, x, label = Last(3, 4), torch.randn(4, 5, 3, generator=generator), torch.tensor([0, 3, 1, 2])
     truth = torch.zeros(4, 5, 3).bool()
     truth[:, -1] = True
-    found = attribute(model, x, "occlusion", target=label)
+    result = attribute(model, x, "occlusion", target=label)
     again = Attribution(
-        found.values, source=Query(model, x, Logit(label)), truth=truth, method=METHODS.make("occlusion")
+        result.values, source=Query(model, x, Logit(label)), truth=truth, method=METHODS.make("occlusion")
     )
     names = ["insertion:points=4", "auroc", "parameter_randomisation:stages=1"]
-    scores = evaluate(replace(found, truth=truth), names)
+    scores = evaluate(replace(result, truth=truth), names)
     assert list(scores) == names
     for name, score in scores.items():
         assert torch.equal(score.values, evaluate(again, name).values)
         assert torch.equal(score.null, evaluate(again, name).null)
-    assert found.query.passes is not again.query.passes
+    assert result.query.passes is not again.query.passes

@@ -1,4 +1,4 @@
-"""Any explainer of Captum as a method: its own numbers, the promises of the house, and refusals."""
+"""Any explainer of Captum as a method: its own numbers, the guarantees of perdure, and rejections."""
 
 import captum.attr
 import pytest
@@ -29,7 +29,7 @@ ANY_MODEL = [
     Captum("Saliency", {"abs": False}),
     Captum("ShapleyValueSampling", {"n_samples": 2}),
 ]
-LOOKS_INSIDE = [Captum("DeepLift"), Captum("Deconvolution"), Captum("GuidedBackprop")]
+HOOKED = [Captum("DeepLift"), Captum("Deconvolution"), Captum("GuidedBackprop")]
 ids = [method.explainer for method in ANY_MODEL]
 
 
@@ -57,13 +57,13 @@ def model():
 )
 def test_the_numbers_are_those_of_captum(method, expected):
     explained = model()
-    found = attribute(explained, X, method, target=LABEL).values
-    torch.testing.assert_close(found, expected(explained).to(found), atol=TARGET, rtol=0)
+    result = attribute(explained, X, method, target=LABEL).values
+    torch.testing.assert_close(result, expected(explained).to(result), atol=TARGET, rtol=0)
 
 
 def test_gradient_shap_is_that_of_captum_on_the_stream_of_each_sample():
     explained, background = model(), X.flip(0)
-    found = attribute(explained, X, Captum("GradientShap", {"n_samples": 6}, background), target=LABEL).values
+    result = attribute(explained, X, Captum("GradientShap", {"n_samples": 6}, background), target=LABEL).values
     query = Query(explained, X, lambda logits: logits[:, 0])
     expected = torch.zeros_like(X)
     seeds = sub_seeds(torch.Generator().manual_seed(0), 3)
@@ -71,23 +71,23 @@ def test_gradient_shap_is_that_of_captum_on_the_stream_of_each_sample():
         with seed_libraries(int(seeds[i]), query.x.device):
             explainer = captum.attr.GradientShap(explained)
             expected[i] = explainer.attribute(X[i : i + 1], background, n_samples=6, target=int(LABEL[i]))[0]
-    torch.testing.assert_close(found, expected, atol=TARGET, rtol=0)
+    torch.testing.assert_close(result, expected, atol=TARGET, rtol=0)
 
 
 @pytest.mark.parametrize("method", ANY_MODEL, ids=ids)
 def test_batch_mates_and_padding_do_not_matter_and_a_seed_gives_one_map(method):
     explained = model()
-    found = attribute(explained, X, method, target=LABEL, lengths=LENGTHS).values
-    assert not found[torch.arange(6) >= LENGTHS[:, None]].any()
+    result = attribute(explained, X, method, target=LABEL, lengths=LENGTHS).values
+    assert not result[torch.arange(6) >= LENGTHS[:, None]].any()
     mates = torch.cat([X[:1], 3 * X[:2]])
     other = attribute(explained, mates, method, target=LABEL[[0, 0, 1]], lengths=LENGTHS, batch_size=2).values
-    torch.testing.assert_close(other[0], found[0])
+    torch.testing.assert_close(other[0], result[0])
     more = attribute(explained, torch.cat([X, X + 1], 1), method, target=LABEL, lengths=LENGTHS).values
-    torch.testing.assert_close(more[:, :6], found)
+    torch.testing.assert_close(more[:, :6], result)
 
 
-@pytest.mark.parametrize("method", [*LOOKS_INSIDE, Captum("DeepLiftShap", background=IMAGES + 1)])
-def test_explainers_that_look_inside_leave_the_model_as_it_was(method):
+@pytest.mark.parametrize("method", [*HOOKED, Captum("DeepLiftShap", background=IMAGES + 1)])
+def test_explainers_that_hook_layers_leave_the_model_as_it_was(method):
     explained = rectified().double().train()
     before = {name: set(vars(module)) for name, module in explained.named_modules()}
     assert attribute(explained, IMAGES, method, target=LABEL).values.any()
@@ -99,11 +99,11 @@ def test_relevance_is_that_of_captum_and_leaves_nothing_behind():
     plain = filled(nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))).double()
     x = torch.randn(3, 5, generator=stream(), dtype=torch.float64)
     before = {name: value.clone() for name, value in plain.state_dict().items()}
-    found = attribute(plain, x, Captum("LRP"), target=LABEL).values
+    result = attribute(plain, x, Captum("LRP"), target=LABEL).values
     assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
     assert not any(hasattr(module, "rule") for module in plain)
     expected = captum.attr.LRP(plain).attribute(x.clone().requires_grad_(), target=LABEL)
-    torch.testing.assert_close(found, expected.detach(), atol=TARGET, rtol=0)
+    torch.testing.assert_close(result, expected.detach(), atol=TARGET, rtol=0)
 
 
 @pytest.mark.parametrize("explainer", ["DeepLift", "LRP"])
@@ -112,7 +112,7 @@ def test_recurrences_are_refused_where_captum_is_wrong(explainer):
         attribute(model(), X, f"captum:explainer={explainer}", target=LABEL)
 
 
-def test_what_captum_refuses_is_a_named_error_that_leaves_no_rules():
+def test_what_captum_rejects_is_a_named_error_that_leaves_no_rules():
     explained = rectified().double()
     with pytest.raises(UnsupportedError, match="LRP fails"):
         attribute(explained, IMAGES, Captum("LRP"), target=LABEL)

@@ -74,35 +74,35 @@ class Counts(nn.Module):
 @pytest.mark.parametrize(("name", "tolerance"), ADDITIVE)
 def test_on_a_linear_model_each_site_gets_what_it_adds(name, tolerance):
     model = Linear(6, 3)
-    found = attribute(model, SERIES, name, target=LABEL).values
-    torch.testing.assert_close(found, SERIES * model.weight[LABEL].detach(), atol=tolerance, rtol=0)
+    result = attribute(model, SERIES, name, target=LABEL).values
+    torch.testing.assert_close(result, SERIES * model.weight[LABEL].detach(), atol=tolerance, rtol=0)
 
 
 @pytest.mark.parametrize("method", [GradientSHAP(BACKGROUND, samples=400), DeepLIFTSHAP(BACKGROUND)])
 def test_a_background_is_what_a_linear_model_is_compared_with(method):
     model = Linear(6, 3)
-    found = attribute(model, SERIES, method, target=LABEL).values
+    result = attribute(model, SERIES, method, target=LABEL).values
     expected = (SERIES - BACKGROUND.mean(0)) * model.weight[LABEL].detach()
     loose = 0.5 if isinstance(method, GradientSHAP) else 1e-12  # 400 draws of 7: a standard error of about 0.05 |w|
-    torch.testing.assert_close(found, expected, atol=loose, rtol=0)
+    torch.testing.assert_close(result, expected, atol=loose, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["kernel_shap:samples=40", "shapley_sampling:samples=5"])
 @pytest.mark.parametrize("settings", ["", ",window=2", ",granularity=element"])
 def test_shapley_values_share_out_the_change_of_the_target(name, settings):
     model = recurrent(features=3, pooling="mean").double()
-    found = attribute(model, SERIES, name + settings, target=LABEL, lengths=LENGTHS).values
+    result = attribute(model, SERIES, name + settings, target=LABEL, lengths=LENGTHS).values
     empty = model(torch.zeros_like(SERIES), lengths=LENGTHS)
     change = (model(SERIES, lengths=LENGTHS) - empty).detach().gather(1, LABEL[:, None])[:, 0]
-    torch.testing.assert_close(found.sum((1, 2)), change, atol=1e-4, rtol=0)  # Captum's precision
+    torch.testing.assert_close(result.sum((1, 2)), change, atol=1e-4, rtol=0)  # Captum's precision
 
 
 @pytest.mark.parametrize("name", ["kernel_shap:samples=20", "shapley_sampling:samples=3", "lime:penalty=0"])
 def test_padding_is_no_group(name):
     x = SERIES[..., :1]
-    found = attribute(Counts(), x, name, target=ONLY, lengths=LENGTHS).values[..., 0]
+    result = attribute(Counts(), x, name, target=ONLY, lengths=LENGTHS).values[..., 0]
     valid = torch.arange(6) < LENGTHS[:, None]
-    torch.testing.assert_close(found, x[..., 0] * valid * LENGTHS[:, None], atol=2e-5, rtol=0)
+    torch.testing.assert_close(result, x[..., 0] * valid * LENGTHS[:, None], atol=2e-5, rtol=0)
 
 
 def test_the_shapley_methods_find_the_same_values():
@@ -110,8 +110,8 @@ def test_the_shapley_methods_find_the_same_values():
     x = torch.randn(2, 5, generator=stream(), dtype=torch.float64)
     exact = captum.attr.ShapleyValues(model).attribute(x, target=LABEL[:2])
     for name in ("kernel_shap:samples=500", "shapley_sampling:samples=200"):
-        found = attribute(model, x, name, target=LABEL[:2]).values.float()
-        torch.testing.assert_close(found, exact, atol=0.05, rtol=0)  # the spread of the draws
+        result = attribute(model, x, name, target=LABEL[:2]).values.float()
+        torch.testing.assert_close(result, exact, atol=0.05, rtol=0)  # the spread of the draws
 
 
 def test_groups_are_numbered_without_gaps():
@@ -124,8 +124,8 @@ def test_groups_are_numbered_without_gaps():
 
 
 def test_lime_with_a_large_penalty_finds_nothing():
-    found = attribute(Linear(6, 3), SERIES, LIME(penalty=1e3), target=LABEL)
-    assert not found.values.any()
+    result = attribute(Linear(6, 3), SERIES, LIME(penalty=1e3), target=LABEL)
+    assert not result.values.any()
 
 
 def test_captum_agrees_on_guided_backpropagation():
@@ -138,8 +138,8 @@ def test_captum_agrees_on_guided_backpropagation():
 def test_only_the_way_through_a_relu_is_guided():
     model = filled(Residual()).double()
     x = torch.randn(4, 3, generator=stream(), dtype=torch.float64)
-    found = attribute(model, x, "guided_backprop", target=lambda logits: -logits[:, 0]).values
-    torch.testing.assert_close(found, -model.linear.weight.sum(0).detach().expand(4, 3))
+    result = attribute(model, x, "guided_backprop", target=lambda logits: -logits[:, 0]).values
+    torch.testing.assert_close(result, -model.linear.weight.sum(0).detach().expand(4, 3))
 
 
 @pytest.mark.parametrize("relu", [True, False])
@@ -149,13 +149,13 @@ def test_captum_agrees_on_grad_cam(relu, layer):
     explainer = captum.attr.LayerGradCam(model, dict(model.named_modules())[layer])
     expected = explainer.attribute(IMAGES, target=LABEL, relu_attributions=relu).detach()
     expected = captum.attr.LayerAttribution.interpolate(expected, (6, 5), "bilinear").expand_as(IMAGES)
-    found = attribute(model, IMAGES, GradCAM(layer, relu), target=LABEL).values
-    torch.testing.assert_close(found, expected)
+    result = attribute(model, IMAGES, GradCAM(layer, relu), target=LABEL).values
+    torch.testing.assert_close(result, expected)
     if layer == "3":
-        assert torch.equal(attribute(model, IMAGES, GradCAM(None, relu), target=LABEL).values, found)
+        assert torch.equal(attribute(model, IMAGES, GradCAM(None, relu), target=LABEL).values, result)
         guided = attribute(model, IMAGES, "guided_backprop", target=LABEL).values
         both = attribute(model, IMAGES, "guided_grad_cam", target=LABEL).values
-        assert not relu or torch.equal(both, guided * found)
+        assert not relu or torch.equal(both, guided * result)
 
 
 def test_grad_cam_of_a_pointwise_convolution_over_time_is_known():
@@ -168,9 +168,9 @@ def test_grad_cam_of_a_pointwise_convolution_over_time_is_known():
             return self.layer(x.transpose(1, 2)).sum(2)
 
     model = Steps()
-    found = attribute(model, SERIES, GradCAM(relu=False), target=ONLY).values
+    result = attribute(model, SERIES, GradCAM(relu=False), target=ONLY).values
     steps = (SERIES * model.layer.weight[0, :, 0].detach()).sum(2, keepdim=True)
-    torch.testing.assert_close(found, steps.expand_as(SERIES))
+    torch.testing.assert_close(result, steps.expand_as(SERIES))
 
 
 def test_a_rectifier_in_place_changes_nothing():
@@ -196,8 +196,8 @@ def test_deep_lift_on_one_rectifier_is_the_rescale_rule():
     x = torch.randn(4, 3, generator=stream(), dtype=torch.float64)
     change = (model(x) - model(torch.zeros_like(x))).detach()
     before = (x @ model[0].weight.T).detach()
-    found = attribute(model, x, "deep_lift", target=ONLY).values
-    torch.testing.assert_close(found, x * model[0].weight.detach() * change / before)
+    result = attribute(model, x, "deep_lift", target=ONLY).values
+    torch.testing.assert_close(result, x * model[0].weight.detach() * change / before)
 
 
 def test_all_rules_of_captum_are_known():
@@ -205,14 +205,14 @@ def test_all_rules_of_captum_are_known():
 
 
 @pytest.mark.parametrize("name", ["deep_lift", "deep_lift_shap"])
-def test_what_deep_lift_misses_is_said(name):
+def test_what_deep_lift_misses_is_reported(name):
     with pytest.warns(CompletenessWarning, match="misses"):
         attribute(Functional(), SERIES + 1, name, target=LABEL)
 
 
 @pytest.mark.parametrize("name", ["deep_lift", "deep_lift_shap"])
 @pytest.mark.parametrize("make", [lambda: recurrent(features=3), lambda: Opaque("GRU", 3), lambda: Cells()])
-def test_deep_lift_refuses_recurrences(name, make):
+def test_deep_lift_rejects_recurrences(name, make):
     with pytest.raises(UnsupportedError, match="no rule for recurrences"):
         attribute(make().double(), SERIES, name, target=LABEL)
 
@@ -230,7 +230,7 @@ class Cells(nn.Module):
 
 
 @pytest.mark.parametrize("name", ["deep_lift", "deep_lift_shap"])
-def test_deep_lift_refuses_an_activation_that_is_used_twice_and_leaves_nothing_behind(name):
+def test_deep_lift_rejects_an_activation_that_is_used_twice_and_leaves_nothing_behind(name):
     act = nn.Tanh()
     model = filled(nn.Sequential(nn.Flatten(), nn.Linear(18, 4), act, nn.Linear(4, 2), act)).double()
     before = set(vars(act))
@@ -241,7 +241,7 @@ def test_deep_lift_refuses_an_activation_that_is_used_twice_and_leaves_nothing_b
 
 
 @pytest.mark.parametrize("name", ["deep_lift", "deep_lift_shap", "grad_cam", "guided_backprop", "guided_grad_cam"])
-def test_methods_that_look_inside_refuse_functions(name):
+def test_methods_that_hook_layers_reject_functions(name):
     with pytest.raises(UnsupportedError, match="layers"):
         attribute(lambda x: x.flatten(1), SERIES, name, target=LABEL)
 

@@ -12,18 +12,18 @@ X = torch.randn(3, 7, 4, generator=stream())
 
 def test_on_a_linear_model_it_is_the_weight():
     model = Linear(7, 4).float()
-    found = attribute(model, X, "gradient", target=LABEL).values
-    torch.testing.assert_close(found, model.weight[LABEL].detach())
-    torch.testing.assert_close(attribute(model, X, "saliency", target=LABEL).values, found.abs())
+    result = attribute(model, X, "gradient", target=LABEL).values
+    torch.testing.assert_close(result, model.weight[LABEL].detach())
+    torch.testing.assert_close(attribute(model, X, "saliency", target=LABEL).values, result.abs())
 
 
 @pytest.mark.parametrize("step", [0, 3, 6])
 def test_a_copied_step_is_the_only_one_that_matters(step):
-    found = attribute(CopiesStep(step), X, "gradient", target=LABEL).values
+    result = attribute(CopiesStep(step), X, "gradient", target=LABEL).values
     sign = torch.tensor([1.0, -1.0, -1.0])[:, None]
-    assert torch.equal(found[:, step], sign.expand(3, 4))
-    found[:, step] = 0
-    assert not found.any()
+    assert torch.equal(result[:, step], sign.expand(3, 4))
+    result[:, step] = 0
+    assert not result.any()
 
 
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])

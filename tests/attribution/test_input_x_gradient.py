@@ -9,9 +9,9 @@ LABEL = torch.tensor([0, 1, 1])
 
 def test_on_a_linear_model_it_is_what_each_site_adds():
     x, model = torch.randn(3, 5, generator=stream(), dtype=torch.float64), Linear(5)
-    found = attribute(model, x, "input_x_gradient", target=LABEL)
-    torch.testing.assert_close(found.values, x * model.weight[LABEL].detach())
-    assert (found.provenance.forward, found.provenance.backward) == (3, 3)
+    result = attribute(model, x, "input_x_gradient", target=LABEL)
+    torch.testing.assert_close(result.values, x * model.weight[LABEL].detach())
+    assert (result.provenance.forward, result.provenance.backward) == (3, 3)
 
 
 def test_captum_agrees_on_a_recurrent_model():

@@ -29,10 +29,10 @@ def gaps(query, values, baseline="zero"):
 def test_models_up_to_degree_two_are_exact(method):
     x = torch.randn(4, 6, generator=stream(), dtype=torch.float64)
     linear, quadratic = Linear(6), Quadratic(6)
-    found = method.scores(Query(linear, x, Logit(LABEL)))
-    torch.testing.assert_close(found, x * linear.weight[LABEL].detach())
-    found = method.scores(Query(quadratic, x, lambda logits: logits[:, 0]))
-    torch.testing.assert_close(found, x * (quadratic.b + x @ quadratic.a / 2))
+    result = method.scores(Query(linear, x, Logit(LABEL)))
+    torch.testing.assert_close(result, x * linear.weight[LABEL].detach())
+    result = method.scores(Query(quadratic, x, lambda logits: logits[:, 0]))
+    torch.testing.assert_close(result, x * (quadratic.b + x @ quadratic.a / 2))
 
 
 @pytest.mark.parametrize("baseline", ["zero", "mean"])
@@ -41,11 +41,11 @@ def test_a_loop_over_samples_with_many_midpoints_agrees(baseline):
     query = Query(model, SERIES, Logit(LABEL), length_mask(LENGTHS, 7))
     start = baseline_of(baseline, query)
     for method in (IntegratedGradients(baseline=baseline), IntegratedGradients(tolerance=1e-7, baseline=baseline)):
-        found = method.scores(query)
+        result = method.scores(query)
         for i, (label, length) in enumerate(zip(LABEL, LENGTHS, strict=True)):
-            one = lambda p, label=label: model(p)[:, label]  # noqa: E731
-            expected = integrated_gradients(one, SERIES[i, :length], start[i, :length], 2000)
-            torch.testing.assert_close(found[i, :length], expected, atol=1e-5, rtol=1e-5)
+            item = lambda p, label=label: model(p)[:, label]  # noqa: E731
+            expected = integrated_gradients(item, SERIES[i, :length], start[i, :length], 2000)
+            torch.testing.assert_close(result[i, :length], expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
@@ -81,8 +81,8 @@ def test_a_sample_without_a_finite_map_leaves_its_batch_mates_alone():
     expected = method.scores(Query(recurrent().double(), x[1:], Logit(label[1:])))
     x[0] = torch.nan
     with pytest.warns(CompletenessWarning, match="of 1 samples"):
-        found = method.scores(Query(recurrent().double(), x, Logit(label)))
-    torch.testing.assert_close(found[1:], expected)
+        result = method.scores(Query(recurrent().double(), x, Logit(label)))
+    torch.testing.assert_close(result[1:], expected)
 
 
 def test_fewer_gradients_than_fifty_steps_for_a_gap_of_a_thousandth():

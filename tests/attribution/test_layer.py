@@ -1,4 +1,4 @@
-"""Layers are read and replaced: going on from what a layer gives is the model itself."""
+"""Layers are read and replaced: resuming from the output of a layer is the model itself."""
 
 import pytest
 import torch
@@ -61,19 +61,19 @@ def target(logits):
 
 
 @for_all
-def test_going_on_from_the_layer_is_the_model(name):
+def test_resuming_from_the_layer_is_the_model(name):
     make, layer, x, lengths = MODELS[name]
     model = make()
-    asked = {} if lengths is None else {"lengths": lengths}
+    arguments = {} if lengths is None else {"lengths": lengths}
     with torch.no_grad():
-        z = UpToLayer(model, layer)(x, **asked)
+        z = UpToLayer(model, layer)(x, **arguments)
         assert z.shape[:2] in ((3, 7), (3, 3))
-        torch.testing.assert_close(FromLayer(model, layer)(z, **asked, **{BEFORE: x}), model(x, **asked))
+        torch.testing.assert_close(FromLayer(model, layer)(z, **arguments, **{BEFORE: x}), model(x, **arguments))
 
 
 @for_all
 def test_the_gradient_at_the_layer_is_that_of_the_model(name):
-    """What is replaced has all of the influence: a shift of all outputs moves the prediction as the slope says."""
+    """What is replaced has all of the influence: a shift of all outputs moves the prediction as the slope predicts."""
     make, layer, x, lengths = MODELS[name]
     model = make().double()
     mask = None if lengths is None else torch.arange(7) < lengths[:, None]
@@ -84,7 +84,7 @@ def test_the_gradient_at_the_layer_is_that_of_the_model(name):
     assert slope.abs().sum() > 0
 
 
-def test_copies_of_a_batch_are_asked_at_once():
+def test_copies_of_a_batch_are_evaluated_at_once():
     inner = query_layer(Query(recurrent(), series(), target), "recurrence")
     points = torch.stack([inner.x, 2 * inner.x])
     torch.testing.assert_close(inner.value(points)[1], inner.value(2 * inner.x))

@@ -22,32 +22,32 @@ WINDOWS = [((1, 4), (1, 4)), ((3, 4), (2, 4)), ((4, 2), (3, 1)), ((2, 3), (2, 2)
 
 def test_on_a_linear_model_single_sites_are_what_they_add():
     model = Linear(9, 4)
-    found = attribute(model, SERIES, Occlusion(window=(1, 1)), target=LABEL)
-    torch.testing.assert_close(found.values, SERIES * model.weight[LABEL].detach())
-    assert (found.provenance.forward, found.provenance.backward) == (4 * (1 + 36), 0)
+    result = attribute(model, SERIES, Occlusion(window=(1, 1)), target=LABEL)
+    torch.testing.assert_close(result.values, SERIES * model.weight[LABEL].detach())
+    assert (result.provenance.forward, result.provenance.backward) == (4 * (1 + 36), 0)
 
 
 def test_a_copied_step_is_the_only_one_that_matters():
-    found = attribute(CopiesStep(3), SERIES, "occlusion", target=torch.zeros(4, dtype=torch.long)).values
-    torch.testing.assert_close(found[:, 3], SERIES[:, 3].sum(1, keepdim=True).expand(4, 4))
-    assert found.count_nonzero() == 16
+    result = attribute(CopiesStep(3), SERIES, "occlusion", target=torch.zeros(4, dtype=torch.long)).values
+    torch.testing.assert_close(result[:, 3], SERIES[:, 3].sum(1, keepdim=True).expand(4, 4))
+    assert result.count_nonzero() == 16
 
 
 @pytest.mark.parametrize(("window", "stride"), WINDOWS)
 @pytest.mark.parametrize("make", [recurrent, lambda: Opaque().eval()])
-def test_captum_agrees_whether_the_model_goes_on_from_a_state_or_not(make, window, stride):
+def test_captum_agrees_whether_the_model_resumes_from_a_state_or_not(make, window, stride):
     model = make().double()
     expected = Captum(model).attribute(SERIES, window, strides=stride, target=LABEL)
-    found = Occlusion(window, stride).scores(Query(model, SERIES, Logit(LABEL)))
-    torch.testing.assert_close(found.float(), expected, atol=1e-6, rtol=0)  # Captum adds up in float32
+    result = Occlusion(window, stride).scores(Query(model, SERIES, Logit(LABEL)))
+    torch.testing.assert_close(result.float(), expected, atol=1e-6, rtol=0)  # Captum adds up in float32
 
 
 @pytest.mark.parametrize(("window", "stride"), [((2, 3, 3), (2, 1, 2)), ((1, 6, 1), (1, 6, 1)), ((2, 4, 5), (1, 3, 5))])
 def test_captum_agrees_on_images(window, stride):
     model = convolutional().double()
     expected = Captum(model).attribute(IMAGES, window, strides=stride, target=LABEL)
-    found = Occlusion(window, stride).scores(Query(model, IMAGES, Logit(LABEL)))
-    torch.testing.assert_close(found.float(), expected, atol=1e-6, rtol=0)  # Captum adds up in float32
+    result = Occlusion(window, stride).scores(Query(model, IMAGES, Logit(LABEL)))
+    torch.testing.assert_close(result.float(), expected, atol=1e-6, rtol=0)  # Captum adds up in float32
 
 
 @pytest.mark.parametrize(("window", "stride"), WINDOWS)
@@ -56,12 +56,12 @@ def test_captum_agrees_on_images(window, stride):
 def test_a_loop_over_the_valid_steps_of_each_sample_agrees(window, stride, baseline, settings):
     model = recurrent(**settings).double()
     query = Query(model, SERIES, Logit(LABEL), length_mask(LENGTHS, 9))
-    found = Occlusion(window, stride, baseline).scores(query)
+    result = Occlusion(window, stride, baseline).scores(query)
     start = baseline_of(baseline, query)
     for i, (label, length) in enumerate(zip(LABEL, LENGTHS, strict=True)):
-        one = lambda p, label=label: model(p[None])[0, label].detach()  # noqa: E731
-        expected = occlusion(one, SERIES[i, :length], start[i, :length], window, stride)
-        torch.testing.assert_close(found[i, :length], expected)
+        item = lambda p, label=label: model(p[None])[0, label].detach()  # noqa: E731
+        expected = occlusion(item, SERIES[i, :length], start[i, :length], window, stride)
+        torch.testing.assert_close(result[i, :length], expected)
 
 
 @pytest.mark.parametrize("rows", [1, 5, 64])
@@ -106,15 +106,15 @@ def test_one_number_is_a_square_over_all_channels_of_an_image():
     x, linear = torch.randn(2, 3, 4, 6, generator=stream(), dtype=torch.float64), Linear(3, 4, 6)
     query = Query(linear, x, Logit(torch.tensor([0, 1])))
     whole = (x * linear.weight[[0, 1]].detach()).sum(1, keepdim=True)
-    found = Occlusion(2).scores(query)
+    result = Occlusion(2).scores(query)
     expected = (
         torch.nn.functional.avg_pool2d(whole, 2, divisor_override=1).repeat_interleave(2, 2).repeat_interleave(2, 3)
     )
-    torch.testing.assert_close(found, expected.expand_as(x))
-    torch.testing.assert_close(found, Occlusion((3, 2, 2)).scores(query))
+    torch.testing.assert_close(result, expected.expand_as(x))
+    torch.testing.assert_close(result, Occlusion((3, 2, 2)).scores(query))
     torch.testing.assert_close(Occlusion(2, 1).scores(query), Occlusion((3, 2, 2), (3, 1, 1)).scores(query))
     torch.testing.assert_close(Occlusion((3, 2, 2), 1).scores(query), Occlusion((3, 2, 2), (3, 1, 1)).scores(query))
-    assert torch.equal(METHODS.make("occlusion:window=2").scores(query), found)
+    assert torch.equal(METHODS.make("occlusion:window=2").scores(query), result)
     with pytest.raises(SettingError, match="side of a square"):
         Occlusion(28).scores(query)
     with pytest.raises(SettingError, match="no stride beyond"):

@@ -19,18 +19,18 @@ X = torch.randn(3, 5, generator=stream(), dtype=torch.float64)
 @pytest.mark.parametrize("inner", ["gradient", "integrated_gradients:steps=3", IntegratedGradients(tolerance=1e-3)])
 def test_without_noise_it_is_the_inner_method(inner):
     model = perceptron().double()
-    found = attribute(model, X, SmoothGrad(inner, samples=3, noise=0.0), target=LABEL).values
-    torch.testing.assert_close(found, attribute(model, X, inner, target=LABEL).values)
+    result = attribute(model, X, SmoothGrad(inner, samples=3, noise=0.0), target=LABEL).values
+    torch.testing.assert_close(result, attribute(model, X, inner, target=LABEL).values)
 
 
 def test_on_a_linear_model_noise_does_not_matter():
     model = Linear(5)
-    found = attribute(model, X, "smooth_grad", target=LABEL)
-    torch.testing.assert_close(found.values, model.weight[LABEL].detach())
-    assert found.provenance.backward == 3 * 20
+    result = attribute(model, X, "smooth_grad", target=LABEL)
+    torch.testing.assert_close(result.values, model.weight[LABEL].detach())
+    assert result.provenance.backward == 3 * 20
 
 
-def test_the_noise_has_the_share_of_the_range_that_was_asked_for():
+def test_the_noise_has_the_requested_fraction_of_the_range():
     x = torch.tensor([[-1.0, 3.0], [0.0, 0.5]], dtype=torch.float64)
     model = Quadratic(2)
     model.a, model.b = torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
@@ -50,8 +50,8 @@ def query_of(query, seed):
 def test_folded_copies_equal_a_loop(rows):
     seeds = sub_seeds(stream(), 3)
     model = perceptron().double()
-    one, many = (Query(model, X, Logit(LABEL), seeds=seeds, batch_size=r) for r in (rows, 60))
-    torch.testing.assert_close(SmoothGrad().scores(one), SmoothGrad().scores(many))
+    item, many = (Query(model, X, Logit(LABEL), seeds=seeds, batch_size=r) for r in (rows, 60))
+    torch.testing.assert_close(SmoothGrad().scores(item), SmoothGrad().scores(many))
 
 
 def test_settings_that_cannot_be_used():
@@ -66,8 +66,8 @@ def test_the_inner_method_can_be_named_in_text():
     assert METHODS.make("smooth_grad:method=integrated_gradients,samples=3") == SmoothGrad("integrated_gradients", 3)
     made = METHODS.make("smooth_grad:method='integrated_gradients:steps=7',noise=0")
     inner = METHODS.make("smooth_grad", {"method": IntegratedGradients(steps=7), "noise": 0})
-    found, expected = (attribute(Linear(5), X, one, target=LABEL).values for one in (made, inner))
-    assert torch.equal(found, expected)
+    result, expected = (attribute(Linear(5), X, item, target=LABEL).values for item in (made, inner))
+    assert torch.equal(result, expected)
 
 
 def test_an_inner_method_that_must_see_samples_is_fitted_through_it():

@@ -75,7 +75,7 @@ def made(name, folder):
     """Make a dataset that is small and needs no network."""
     known = {f.name: f for f in fields(DATASETS.load(name))}
     if name not in FILES and any(f.default is f.default_factory is MISSING for f in known.values()):
-        pytest.skip(f"'{name}' needs a file, and tests/contracts/test_datasets.py knows none")
+        pytest.skip(f"'{name}' needs a file, and tests/contracts/test_datasets.py has none")
     settings = {"path": str(FILES[name](folder))} if name in FILES else {}
     small = {key: count for key, count in SMALL.items() if key in known}
     return DATASETS.make(name, small | settings)
@@ -102,7 +102,7 @@ def test_a_seed_fixes_the_samples_and_another_changes_them(name, tmp_path):
 @pytest.mark.parametrize("name", DATASETS.names())
 def test_samples_are_whole_and_belong_to_one_split(name, tmp_path):
     splits = made(name, tmp_path).load(0)
-    names = [one for part in parts(splits) for one in part.id]
+    names = [item for part in parts(splits) for item in part.id]
     assert len(set(names)) == len(names) == sum(map(len, parts(splits)))
     assert len(set(splits.classes)) == len(splits.classes) >= 2
     for part in parts(splits):

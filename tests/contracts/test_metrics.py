@@ -28,7 +28,7 @@ pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
 def attribution(values=VALUES, truth=TRUTH, mask=MASK, x=X):
-    """Say also by which method the map was made, of a model with parameters, for metrics that explain again."""
+    """Add the method that made the map, of a model with parameters, for metrics that explain again."""
     made = trial_of(values, truth, mask, x)
     query = dataclasses.replace(made.query, model=Weighted(values.shape[2]))
     return dataclasses.replace(made, source=query, method=InputXGradient())
@@ -74,10 +74,10 @@ def test_a_batch_equals_a_loop_over_its_samples(name):
     metric = METRICS.make(name)
     whole = numbers(metric.measure(attribution()))
     for i in range(len(VALUES)):
-        one = slice(i, i + 1)
-        alone = numbers(metric.measure(attribution(VALUES[one], TRUTH[one], MASK[one], X[one])))
+        entry = slice(i, i + 1)
+        alone = numbers(metric.measure(attribution(VALUES[entry], TRUTH[entry], MASK[entry], X[entry])))
         for key, part in alone.items():
-            torch.testing.assert_close(part, whole[key][one])
+            torch.testing.assert_close(part, whole[key][entry])
 
 
 def test_more_padding_changes_nothing_whatever_it_holds(name):
@@ -93,7 +93,7 @@ def test_more_padding_changes_nothing_whatever_it_holds(name):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 def test_it_is_finite_for_any_finite_map(name, dtype):
-    low, high = torch.finfo(dtype).tiny, torch.finfo(dtype).max / 64  # leaves room to add up 27 sites
+    low, high = torch.finfo(dtype).tiny, torch.finfo(dtype).max / 64  # leaves range to add up 27 sites
     for scale in (0.0, low, 1.0, high):
         measured = METRICS.make(name).measure(attribution((VALUES.sign() * scale).to(dtype), x=X.to(dtype)))
         assert all(part.isfinite().all() for part in numbers(measured).values())

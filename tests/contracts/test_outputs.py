@@ -40,7 +40,7 @@ def network(outputs, *last):
     return nn.Sequential(*filled(nn.Sequential(*layers)), *last).double()
 
 
-def declared(kind):
+def declare(kind):
     """Make a model that returns outputs of this kind; twins have the same weights."""
     activations = {twin: (activation, outputs) for twin, (_, activation, outputs) in TWINS.items()}
     if kind in activations:
@@ -64,14 +64,14 @@ def explain(name, model, target):
 @pytest.mark.parametrize("name", METHOD_NAMES)
 def test_a_map_of_a_probability_is_that_of_the_logits_behind_it(name, kind):
     target = Probability(labels(kind))
-    with_activation = explain(name, declared(kind), target).values
-    without = explain(name, declared(TWINS[kind][0]), target).values
+    with_activation = explain(name, declare(kind), target).values
+    without = explain(name, declare(TWINS[kind][0]), target).values
     torch.testing.assert_close(with_activation, without, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", METHOD_NAMES)
 def test_a_map_of_numbers_is_that_of_the_output_as_a_function(name):
-    model = declared("numbers")
+    model = declare("numbers")
     expected = explain(name, model, lambda outputs: outputs[:, 2]).values
     torch.testing.assert_close(explain(name, model, 2).values, expected, rtol=1e-9, atol=1e-12)
 
@@ -79,7 +79,7 @@ def test_a_map_of_numbers_is_that_of_the_output_as_a_function(name):
 @pytest.mark.parametrize("target", [Probability, LogProbability, LogOdds, Margin])
 @pytest.mark.parametrize("name", METHOD_NAMES)
 def test_numbers_have_no_probability_and_no_predicted_class(name, target):
-    model = declared("numbers")
+    model = declare("numbers")
     with pytest.raises(UnsupportedError, match="numbers"):
         explain(name, model, target(labels("numbers")))
     with pytest.raises(LabelError, match="predict no class"):
@@ -87,7 +87,7 @@ def test_numbers_have_no_probability_and_no_predicted_class(name, target):
 
 
 def score(name, kind, target):
-    attribution = explain("gradient", declared(kind), target(labels(kind)))
+    attribution = explain("gradient", declare(kind), target(labels(kind)))
     values = torch.randn(X.shape, generator=stream(7), dtype=torch.float64)
     return perdure.evaluate(replace(attribution, values=values, truth=TRUTH), name, draws=3)
 

@@ -121,16 +121,16 @@ def test_a_map_without_positive_evidence_is_finite():
         maps(model, IMAGES, "grad_cam")
 
 
-def test_the_sign_of_a_map_counts_where_the_metric_is_told_so():
+def test_the_sign_of_a_map_counts_where_the_metric_is_set_so():
     """Quantus 110."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     truth = torch.zeros_like(X, dtype=torch.bool)
     truth[:, 2] = True
     attribution = replace(perdure.attribute(model, X, "gradient", target=0), truth=truth)
     negated = replace(attribution, values=-attribution.values)
-    scores = [perdure.evaluate(one, "auroc").values for one in (attribution, negated)]
+    scores = [perdure.evaluate(item, "auroc").values for item in (attribution, negated)]
     torch.testing.assert_close(*scores)
-    signed = [perdure.evaluate(one, "auroc:absolute=false").values for one in (attribution, negated)]
+    signed = [perdure.evaluate(item, "auroc:absolute=false").values for item in (attribution, negated)]
     torch.testing.assert_close(signed[0], 1 - signed[1])
 
 
@@ -141,7 +141,7 @@ def test_deep_lift_of_a_recurrence_is_refused(method):
         maps(Recurrence(), X, method)
 
 
-def test_deep_lift_that_misses_the_change_says_so():
+def test_deep_lift_that_misses_the_change_is_reported():
     """shap 2785."""
     with pytest.warns(CompletenessWarning, match="DeepLIFT misses the change of the target"):
         maps(Dense(functional.tanh), X, "deep_lift")
@@ -257,10 +257,10 @@ def maps_of(batch):
     return perdure.attribute(nn.Sequential(nn.Flatten(), nn.Linear(6, 2)), batch.inputs, "gradient", target=0)
 
 
-@pytest.mark.parametrize("found", [{"mine": [1.0]}, [1.0], {}, 3])
-def test_what_is_no_map_is_named(found):
+@pytest.mark.parametrize("result", [{"mine": [1.0]}, [1.0], {}, 3])
+def test_what_is_no_map_is_named(result):
     with pytest.raises(SettingError):
-        perdure.show(found, perdure.Batch(X, torch.zeros(8).long()))
+        perdure.show(result, perdure.Batch(X, torch.zeros(8).long()))
 
 
 def test_a_text_beyond_the_positions_of_the_model_is_cut_with_a_warning(tmp_path, caplog):

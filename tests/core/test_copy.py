@@ -34,7 +34,7 @@ class Keeps(nn.Module):
         return self.kept["hidden"][0][0]
 
 
-def deprecated(make):
+def deprecate(make):
     """Make a model by a function of torch that is deprecated, and that users still use."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -42,19 +42,19 @@ def deprecated(make):
 
 
 MODELS = {
-    "weight_norm": lambda: deprecated(lambda: nn.Sequential(nn.utils.weight_norm(nn.Linear(6, 2)))),
+    "weight_norm": lambda: deprecate(lambda: nn.Sequential(nn.utils.weight_norm(nn.Linear(6, 2)))),
     "spectral_norm": lambda: nn.Sequential(nn.utils.spectral_norm(nn.Linear(6, 2))),
     "parametrized": lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 2))),
     "keeps values": Keeps,
     "locks": lambda: Keeps(lock=threading.Lock(), again=threading.RLock(), event=threading.Event()),
     "generator": lambda: Keeps(generator=torch.Generator().manual_seed(3)),
-    "scripted": lambda: deprecated(lambda: torch.jit.script(nn.Sequential(nn.Linear(6, 2)))),
+    "scripted": lambda: deprecate(lambda: torch.jit.script(nn.Sequential(nn.Linear(6, 2)))),
     "initialised lazy": lambda: nn.Sequential(nn.LazyLinear(2)),
 }
 for_all_models = pytest.mark.parametrize("name", MODELS)
 
 
-def used(name):
+def use(name):
     model = MODELS[name]().eval()
     model(X)
     return model
@@ -62,26 +62,26 @@ def used(name):
 
 @for_all_models
 def test_a_copy_computes_the_same_and_shares_no_weight(name):
-    model = used(name)
-    found = copy_module(model)
-    assert torch.equal(found(X), model(X))
-    assert not {id(weight) for weight in model.parameters()} & {id(weight) for weight in found.parameters()}
+    model = use(name)
+    result = copy_module(model)
+    assert torch.equal(result(X), model(X))
+    assert not {id(weight) for weight in model.parameters()} & {id(weight) for weight in result.parameters()}
     with torch.no_grad():
-        for weight in found.parameters():
+        for weight in result.parameters():
             weight.add_(1.0)
-    assert not torch.equal(found(X), model(X))
+    assert not torch.equal(result(X), model(X))
 
 
 def test_tied_weights_stay_tied():
     shared = nn.Linear(6, 6)
-    found = copy_module(nn.Sequential(shared, nn.ReLU(), shared))
-    assert found[0] is found[2]
+    result = copy_module(nn.Sequential(shared, nn.ReLU(), shared))
+    assert result[0] is result[2]
 
 
 def test_a_generator_continues_from_the_same_state():
     model = Keeps(generator=torch.Generator().manual_seed(3))
-    found = copy_module(model)
-    assert torch.equal(torch.rand(2, generator=found.generator), torch.rand(2, generator=model.generator))
+    result = copy_module(model)
+    assert torch.equal(torch.rand(2, generator=result.generator), torch.rand(2, generator=model.generator))
 
 
 def test_what_cannot_be_copied_is_named_with_its_module(tmp_path):
@@ -104,7 +104,7 @@ def test_a_function_can_be_copied():
 def test_a_model_without_graphs_is_sent_as_it_is():
     work = {"models": [nn.Linear(2, 1)], "rows": (X,)}
     assert without_graphs(work) is work
-    model = used("weight_norm")
+    model = use("weight_norm")
     sent = without_graphs({"models": [model], "rows": (X,)})
     assert not sent["models"][0][0].weight.requires_grad
     assert sent["rows"][0] is X
@@ -113,7 +113,7 @@ def test_a_model_without_graphs_is_sent_as_it_is():
 
 @for_all_models
 def test_models_train_are_redrawn_and_are_put_on_a_surface(name):
-    model, batch = used(name), Batch(X[:, None], torch.arange(8) % 2)
+    model, batch = use(name), Batch(X[:, None], torch.arange(8) % 2)
     explained = nn.Sequential(nn.Flatten(), model).eval()
     before = copy.copy(explained.state_dict())
     fitted = fit(explained, shuffle_batches(batch, 4), batch, Training(epochs=1), torch.Generator().manual_seed(0))
@@ -125,7 +125,7 @@ def test_models_train_are_redrawn_and_are_put_on_a_surface(name):
 
 
 def test_a_frozen_model_is_refused_for_training_in_words():
-    frozen = deprecated(lambda: torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(6, 2)).eval())))
+    frozen = deprecate(lambda: torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(6, 2)).eval())))
     batch = Batch(X, torch.arange(8) % 2)
     with pytest.raises(UnsupportedError, match="no weights that can be trained"):
         fit(frozen, shuffle_batches(batch, 4), batch, Training(epochs=1), torch.Generator().manual_seed(0))

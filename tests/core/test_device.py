@@ -68,7 +68,7 @@ def test_the_cpu_is_always_there_and_a_missing_device_is_named_with_those_that_a
             check_device(missing)
 
 
-def test_the_pretended_device_refuses_what_was_left_behind():
+def test_the_pretended_device_rejects_what_was_left_behind():
     with away() as there:
         x = torch.ones(2, 3).to(there)
         assert (x + 1).device == AWAY
@@ -82,18 +82,18 @@ def test_a_method_explains_on_another_device_as_on_the_cpu(name, model, batch):
     def maps(device):
         model.to(device)
         method = fit_method(METHODS.make(name), model, batch)
-        found = attribute(model, batch.inputs.to(device), method, target=batch.label)
-        assert found.provenance.device == device
-        assert found.values.device == device_of(model)
-        return found.values.cpu()
+        result = attribute(model, batch.inputs.to(device), method, target=batch.label)
+        assert result.provenance.device == device
+        assert result.values.device == device_of(model)
+        return result.values.cpu()
 
-    here = maps("cpu")
+    on_cpu = maps("cpu")
     with away() as there:
-        torch.testing.assert_close(maps(there), here)
+        torch.testing.assert_close(maps(there), on_cpu)
 
 
 @pytest.mark.parametrize("name", METRIC_NAMES)
-def test_a_metric_judges_on_another_device_as_on_the_cpu(name, model, batch):
+def test_a_metric_measures_on_another_device_as_on_the_cpu(name, model, batch):
     def scores(device):
         query = Query(model.to(device), batch.inputs.to(device), Logit(batch.label), seeds=torch.arange(3))
         score = evaluate(
@@ -105,9 +105,9 @@ def test_a_metric_judges_on_another_device_as_on_the_cpu(name, model, batch):
         return torch.stack([score.values.cpu(), score.null.cpu(), score.ceiling.cpu()])
 
     assert METRICS.make(name)
-    here = scores("cpu")
+    on_cpu = scores("cpu")
     with away() as there:
-        torch.testing.assert_close(scores(there), here)
+        torch.testing.assert_close(scores(there), on_cpu)
 
 
 @pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter")
@@ -135,7 +135,7 @@ def test_runs_are_trained_explained_and_compared_on_another_device_as_on_the_cpu
 
     settings = Training(epochs=20, min_steps=1, learning_rate=0.03)
 
-    def found(device):
+    def result(device):
         runs = Runs(config, splits, settings, tmp_path / device / "runs", device=device)
         for seed in range(2):
             runs(seed)
@@ -143,10 +143,10 @@ def test_runs_are_trained_explained_and_compared_on_another_device_as_on_the_cpu
         verdict = compare_runs(ensemble, splits, 4, "gradient", tmp_path / device, 0)
         return [number.value for number in verdict.numbers]
 
-    here = found("cpu")
-    assert len(here) == 2
+    on_cpu = result("cpu")
+    assert len(on_cpu) == 2
     with away() as there:
-        assert found(there) == pytest.approx(here, abs=1e-4)
+        assert result(there) == pytest.approx(on_cpu, abs=1e-4)
 
 
 @pytest.mark.gpu
@@ -154,6 +154,8 @@ def test_runs_are_trained_explained_and_compared_on_another_device_as_on_the_cpu
 @pytest.mark.parametrize("name", METHOD_NAMES)
 def test_a_graphics_card_explains_as_the_cpu(name, model, batch):
     method = fit_method(METHODS.make(name), model, batch)
-    here = attribute(model, batch.inputs, method, target=batch.label).values
+    on_cpu = attribute(model, batch.inputs, method, target=batch.label).values
     there = attribute(model.to("cuda"), batch.inputs.to("cuda"), method, target=batch.label).values
-    torch.testing.assert_close(there.cpu(), here, rtol=1e-3, atol=1e-4)  # sums of a graphics card are in another order
+    torch.testing.assert_close(
+        there.cpu(), on_cpu, rtol=1e-3, atol=1e-4
+    )  # sums of a graphics card are in another order

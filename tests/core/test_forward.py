@@ -59,7 +59,7 @@ LENGTHS = torch.tensor([7, 3, 1])
 LABEL = torch.tensor([0, 1, 0])
 
 
-def counted(model):
+def count_calls(model):
     calls = []
     model.register_forward_hook(lambda *_: calls.append(1))
     return calls
@@ -70,7 +70,7 @@ def counted(model):
 def test_a_kept_first_pass_gives_the_same_bits_and_is_not_made_again(method, lengths):
     model = Opaque().eval()
     afresh = attribute(model, SERIES, method, target=LABEL, lengths=lengths)
-    calls = counted(model)
+    calls = count_calls(model)
     cached = forward_with_graph(model, SERIES, lengths)
     kept = attribute_cached(cached, model, method, target=LABEL, lengths=lengths)
     assert len(calls) == 1
@@ -92,6 +92,6 @@ def test_only_a_part_about_all_keeps_the_first_pass():
     model = perceptron()
     query = Query(model, X, Logit(LABEL), cached=forward_with_graph(model, X))
     assert slice_query(query, slice(0, 9)).cached is query.cached
-    some = slice_query(query, slice(1, 3))
-    assert some.cached is None
-    torch.testing.assert_close(some.gradient(some.x), query.gradient(X)[1:3])
+    item = slice_query(query, slice(1, 3))
+    assert item.cached is None
+    torch.testing.assert_close(item.gradient(item.x), query.gradient(X)[1:3])

@@ -91,7 +91,7 @@ def test_logarithms_of_probabilities_of_zero_and_one_are_finite(outputs, dtype):
         (lambda x: LOGIT(x) * 0.02 + 0.5, "numbers", OutputsWarning),  # only happens to lie in [0, 1]
     ],
 )
-def test_the_kind_is_found_and_what_is_assumed_is_said_once(model, kind, warns):
+def test_the_kind_is_found_and_what_is_assumed_is_reported_once(model, kind, warns):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         attribution = perdure.attribute(model, X, "gradient", target=LABEL * 0)
@@ -121,7 +121,7 @@ def test_a_layer_without_activation_gives_no_probabilities_whatever_its_range():
         assert perdure.attribute(head, X, "gradient", target=1).query.target.outputs == "logits"
 
 
-def declared(model, kind):
+def declare(model, kind):
     return perdure.Adapted(model, outputs=kind)
 
 
@@ -144,7 +144,7 @@ def declared(model, kind):
 def test_curves_start_at_the_number_that_the_declared_model_gives(model, kind, label, number):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        attribution = perdure.attribute(declared(model, kind), X, "input_x_gradient", target=label)
+        attribution = perdure.attribute(declare(model, kind), X, "input_x_gradient", target=label)
         deletion, insertion = (perdure.evaluate(attribution, f"{name}:points=3") for name in ("deletion", "insertion"))
     torch.testing.assert_close(deletion.curve[:, 0], number(model(X)))
     torch.testing.assert_close(insertion.curve[:, -1], number(model(X)))
@@ -163,11 +163,11 @@ def test_the_predicted_class_of_one_output_has_the_sign_of_that_class():
     assert (logits < 0).any()
     assert (logits > 0).any()
     sign, change = logits.sign(), (LOGIT(X) - LOGIT(X * 0))[:, 0]
-    found = perdure.attribute(declared(LOGIT, "logit"), X, "integrated_gradients", target="predicted").values
-    torch.testing.assert_close(found.flatten(1).sum(1), sign * change / 2, rtol=1e-4, atol=1e-5)
+    result = perdure.attribute(declare(LOGIT, "logit"), X, "integrated_gradients", target="predicted").values
+    torch.testing.assert_close(result.flatten(1).sum(1), sign * change / 2, rtol=1e-4, atol=1e-5)
     change = (SIGMOID(X) - SIGMOID(X * 0))[:, 0]
     sign = (SIGMOID(X)[:, 0] - 0.5).sign()
-    for model in (SIGMOID, declared(SIGMOID, "probability")):
+    for model in (SIGMOID, declare(SIGMOID, "probability")):
         attribution = silently(model, "predicted", "integrated_gradients:steps=300")
         torch.testing.assert_close(attribution.values.flatten(1).sum(1), sign * change, rtol=1e-3, atol=1e-4)
         curve = perdure.evaluate(attribution, "deletion:points=3").curve
@@ -175,7 +175,7 @@ def test_the_predicted_class_of_one_output_has_the_sign_of_that_class():
     with pytest.raises(LabelError, match=r"Adapted\(model, outputs='logit'\).*--outputs logit"):
         perdure.attribute(LOGIT, X, "gradient", target="predicted")
     with pytest.raises(LabelError, match="numbers, which predict no class"):
-        perdure.attribute(declared(LABELS, "numbers"), X, "gradient", target="predicted")
+        perdure.attribute(declare(LABELS, "numbers"), X, "gradient", target="predicted")
 
 
 @pytest.mark.parametrize(
@@ -191,14 +191,14 @@ def test_the_predicted_class_of_one_output_has_the_sign_of_that_class():
 )
 def test_a_declaration_that_the_outputs_contradict_is_refused(model, kind, error):
     with pytest.raises(error, match=r"outputs|output") as caught:
-        perdure.attribute(declared(model, kind), X, "gradient", target=0)
+        perdure.attribute(declare(model, kind), X, "gradient", target=0)
     assert caught.value.remedy
 
 
 def test_numbers_have_no_probability():
     for target in TARGETS:
         with pytest.raises(PerdureError, match="numbers"):
-            perdure.attribute(declared(LABELS, "numbers"), X, "gradient", target=target(LABEL))
+            perdure.attribute(declare(LABELS, "numbers"), X, "gradient", target=target(LABEL))
     with pytest.raises(PerdureError):
         probability(LABELS(X), "numbers")
 
@@ -216,7 +216,7 @@ STEPWISE = nn.Linear(2, 2)
 
 
 @pytest.mark.parametrize(
-    ("model", "target", "says"),
+    ("model", "target", "text"),
     [
         (LOGITS, Logit(LABEL + 1), "label of sample 2 is 3"),
         (LOGITS, Logit(LABEL.float()), "dtype torch.float32"),
@@ -231,13 +231,13 @@ STEPWISE = nn.Linear(2, 2)
         (LOGITS, perdure.AtStep(0, Logit(0)), "no steps"),
     ],
 )
-def test_labels_and_steps_that_do_not_fit_are_named_everywhere(model, target, says):
-    with pytest.raises(LabelError, match=says):
+def test_labels_and_steps_that_do_not_fit_are_named_everywhere(model, target, text):
+    with pytest.raises(LabelError, match=text):
         perdure.attribute(model, X, "gradient", target=target)
     if callable(target):
-        with pytest.raises(LabelError, match=says):
+        with pytest.raises(LabelError, match=text):
             perdure.evaluate(Attribution(X, source=Query(model, X, target)), "insertion")
-        with pytest.raises(LabelError, match=says):
+        with pytest.raises(LabelError, match=text):
             Query(model, X, target).value(X)
 
 
@@ -248,6 +248,6 @@ def test_labels_of_every_whole_type_are_taken(dtype):
     for target in (labels, Logit(labels)):
         assert torch.equal(perdure.attribute(LOGITS, X, "gradient", target=target).values, expected)
     ones = perdure.attribute(LOGITS, X, "gradient", target=1).values
-    for one in (True, Logit(1), torch.tensor(1), Logit(torch.tensor(True))):
-        assert torch.equal(perdure.attribute(LOGITS, X, "gradient", target=one).values, ones)
+    for item in (True, Logit(1), torch.tensor(1), Logit(torch.tensor(True))):
+        assert torch.equal(perdure.attribute(LOGITS, X, "gradient", target=item).values, ones)
     assert perdure.attribute(STEPWISE, X, "gradient", target=perdure.AtStep(1, Logit(1))).values[:, 1].any()

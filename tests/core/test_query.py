@@ -30,48 +30,48 @@ def test_value_and_gradient_of_a_linear_model_are_known():
 @pytest.mark.parametrize("rows", [1, 4, 7, 2048])
 def test_copies_share_targets_however_they_are_split(rows):
     points = torch.stack([X, 2 * X, X - 1, -X, X + 3])
-    asked = query(perceptron(), rows=rows)
+    question = query(perceptron(), rows=rows)
     for verb in ("value", "gradient"):
-        whole = getattr(asked, verb)(points)
-        one_by_one = torch.stack([getattr(asked, verb)(some) for some in points])
+        whole = getattr(question, verb)(points)
+        one_by_one = torch.stack([getattr(question, verb)(item) for item in points])
         torch.testing.assert_close(whole, one_by_one)
 
 
 def test_copies_share_lengths():
-    asked = query(Opaque().eval(), SERIES, MASK)
+    question = query(Opaque().eval(), SERIES, MASK)
     later = torch.stack([SERIES, SERIES.masked_fill(~MASK[..., None], 9.0)])
-    values = asked.value(later)
+    values = question.value(later)
     torch.testing.assert_close(values[0], values[1])
-    assert asked.lengths.tolist() == [7, 3, 1]
+    assert question.lengths.tolist() == [7, 3, 1]
 
 
 def test_passes_count_samples():
-    asked = query(perceptron())
-    asked.value(X.expand(4, -1, -1))
-    asked.gradient(X)
-    slice_query(asked, slice(2)).gradient(X[:2])
-    assert (asked.passes.forward, asked.passes.backward) == (12 + 3 + 2, 3 + 2)
+    question = query(perceptron())
+    question.value(X.expand(4, -1, -1))
+    question.gradient(X)
+    slice_query(question, slice(2)).gradient(X[:2])
+    assert (question.passes.forward, question.passes.backward) == (12 + 3 + 2, 3 + 2)
 
 
 def test_a_part_takes_samples_in_any_order_and_often():
-    asked = query(Opaque().eval(), SERIES, MASK)
-    whole = asked.value(SERIES)
+    question = query(Opaque().eval(), SERIES, MASK)
+    whole = question.value(SERIES)
     index = torch.tensor([2, 0, 0, 1])
-    some = slice_query(asked, index)
-    torch.testing.assert_close(some.value(some.x), whole[index])
+    item = slice_query(question, index)
+    torch.testing.assert_close(item.value(item.x), whole[index])
 
 
-def test_a_model_goes_on_from_its_states():
-    asked = query(recurrent(), SERIES, MASK)
-    assert asked.resumable
+def test_a_model_resumes_from_its_states():
+    question = query(recurrent(), SERIES, MASK)
+    assert question.resumable
     starts = [0, 2, 6]
-    for begin, state in zip(starts, asked.states(starts), strict=True):
+    for begin, state in zip(starts, question.states(starts), strict=True):
         points = SERIES.expand(2, -1, -1, -1).clone()
         points[1, :, begin:] += 1
-        torch.testing.assert_close(asked.value_from(state, points[:, :, begin:]), asked.value(points))
+        torch.testing.assert_close(question.value_from(state, points[:, :, begin:]), question.value(points))
 
 
-def test_models_without_states_or_attention_say_so():
+def test_models_without_states_or_attention_report_it():
     assert not query(Opaque(), SERIES).resumable
     assert not query(recurrent(bidirectional=True), SERIES).resumable
     for model in (Opaque(), recurrent()):
@@ -79,7 +79,7 @@ def test_models_without_states_or_attention_say_so():
             query(model, SERIES).attention()
 
 
-def test_attention_sums_to_one_and_asks_in_evaluation_mode():
+def test_attention_sums_to_one_and_is_computed_in_evaluation_mode():
     model = recurrent(pooling="self_attention", hops=3).train()
     weights = query(model, SERIES, MASK).attention()
     torch.testing.assert_close(weights.sum(1), torch.ones(3))
@@ -103,8 +103,8 @@ def test_an_heir_of_a_target_goes_with_its_samples():
             return self.pick(logits) - logits.mean(1)
 
     order = torch.tensor([2, 0, 1])
-    asked = query(perceptron(), target=Lead(LABEL))
-    torch.testing.assert_close(slice_query(asked, order).value(X[order]), asked.value(X)[order])
+    question = query(perceptron(), target=Lead(LABEL))
+    torch.testing.assert_close(slice_query(question, order).value(X[order]), question.value(X)[order])
 
 
 def test_evaluation_leaves_every_mode_and_no_hook_behind_even_after_an_error():
@@ -135,14 +135,14 @@ def test_cudnn_is_off_only_inside_recurrent_modules(monkeypatch):
 
 
 def test_lists_of_functions_are_models_too():
-    asked = Query(lambda x: x.sum(1), X, lambda logits: logits[:, 0])
-    torch.testing.assert_close(asked.value(X), X.sum(1))
-    assert torch.equal(asked.gradient(X), torch.ones_like(X))
+    question = Query(lambda x: x.sum(1), X, lambda logits: logits[:, 0])
+    torch.testing.assert_close(question.value(X), X.sum(1))
+    assert torch.equal(question.gradient(X), torch.ones_like(X))
 
 
 def test_a_part_of_a_part_keeps_the_positions_among_all_samples():
     query = Query(lambda x: x, torch.arange(8.0)[:, None], lambda outputs: outputs[:, 0])
-    some = slice_query(slice_query(query, slice(2, 7)), torch.tensor([4, 0, 0]))
-    positions, count = some.positions
+    item = slice_query(slice_query(query, slice(2, 7)), torch.tensor([4, 0, 0]))
+    positions, count = item.positions
     assert (positions.tolist(), count) == ([6, 2, 2], 8)
     assert slice_query(query, slice(0, 8)).positions[0].tolist() == list(range(8))

@@ -35,7 +35,7 @@ def test_more_steps_leave_the_first_ones_as_they_are():
 def test_normal_noise_is_normal():
     noise = normal(sub_seeds(stream(0), 4), (20_000,), torch.zeros(1, dtype=torch.float64)).flatten()
     moments = [noise.pow(power).mean().item() for power in (1, 2, 3, 4)]
-    assert all(abs(found - known) < 0.1 for found, known in zip(moments, (0, 1, 0, 3), strict=True))  # four errors
+    assert all(abs(result - known) < 0.1 for result, known in zip(moments, (0, 1, 0, 3), strict=True))  # four errors
 
 
 def test_children_of_a_seed_are_unrelated_and_of_that_sample_alone():

@@ -7,17 +7,17 @@ from perdure.core.errors import SettingError, UnknownNameError
 from perdure.core.registry import DATASETS, METHODS, METRICS, MODELS, STUDIES
 from perdure.core.spec import name_of, parse_settings, slug
 
-ROOMS = (METHODS, METRICS, DATASETS, STUDIES)
+REGISTRIES = (METHODS, METRICS, DATASETS, STUDIES)
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.package)
-def test_every_file_holds_its_class_with_a_summary(room):
-    for name in room.names():
-        assert name_of_class(room.load(name)) == name
-        assert room.entry(name).summary.endswith(".")
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.package)
+def test_every_file_holds_its_class_with_a_summary(registry):
+    for name in registry.names():
+        assert name_of_class(registry.load(name)) == name
+        assert registry.entry(name).summary.endswith(".")
 
 
-@pytest.mark.parametrize("registry", [*ROOMS, MODELS], ids=lambda registry: registry.package)
+@pytest.mark.parametrize("registry", [*REGISTRIES, MODELS], ids=lambda registry: registry.package)
 def test_files_without_an_underscore_are_listed(registry):
     files = [path.name for path in (resources.files("perdure") / registry.package).iterdir()]
     assert registry.names() == sorted(f[:-3] for f in files if f.endswith(".py") and not f.startswith("_"))

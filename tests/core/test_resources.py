@@ -30,9 +30,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other habits")
-def test_passes_in_a_fresh_process_do_not_ask_the_system_for_memory() -> None:
-    found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    assert int(found.stdout) < 1000  # a pass has 560 pages of activations
+def test_passes_in_a_fresh_process_take_no_memory_of_the_system() -> None:
+    result = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 1000  # a pass has 560 pages of activations
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_model_within_the_memory_gets_the_same_weights() -> None:
     with limited_memory():
         limited = model_config("lstm").build(3, 2, torch.Generator().manual_seed(0))
     plain = model_config("lstm").build(3, 2, torch.Generator().manual_seed(0))
-    assert all(torch.equal(one, other) for one, other in zip(limited.parameters(), plain.parameters(), strict=True))
+    assert all(torch.equal(item, other) for item, other in zip(limited.parameters(), plain.parameters(), strict=True))
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_torch_has_its_threads_back_even_after_an_error(two_threads):
 
 
 def test_pieces_come_in_order_and_have_one_thread_each(two_threads):
-    found = list(map_threads(lambda piece: (piece, torch.get_num_threads()), range(20)))
-    assert found == [(piece, 1) for piece in range(20)]
+    result = list(map_threads(lambda piece: (piece, torch.get_num_threads()), range(20)))
+    assert result == [(piece, 1) for piece in range(20)]
     assert torch.get_num_threads() == 2
 
 

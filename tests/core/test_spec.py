@@ -18,7 +18,7 @@ from perdure.core.spec import format_spec, strip_settings
         "sensitivity_n",
     ],
 )
-def test_a_name_is_written_as_it_would_be_asked_for(text):
+def test_a_name_is_written_as_on_the_command_line(text):
     made = METRICS.make(text)
     assert METRICS.make(format_spec(made)) == made
     assert strip_settings(format_spec(made)) == strip_settings(text)

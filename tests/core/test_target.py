@@ -21,16 +21,16 @@ class RunningSum(nn.Module):
 
 @pytest.mark.parametrize("method", ["gradient", "smooth_grad:samples=3", "occlusion:window=[1, 1]"])
 @pytest.mark.parametrize("size", [1, 256])
-def test_only_the_class_and_the_steps_up_to_the_one_asked_about_matter(method, size):
+def test_only_the_class_and_the_steps_up_to_the_explained_one_matter(method, size):
     """The gradient is one there and zero elsewhere; occlusion by zero gives the input itself."""
-    found = attribute(RunningSum(), X, method, target=AtStep(STEPS, Logit(LABEL)), batch_size=size).values
+    result = attribute(RunningSum(), X, method, target=AtStep(STEPS, Logit(LABEL)), batch_size=size).values
     matters = (torch.arange(5) <= STEPS[:, None])[..., None] & (torch.arange(2) == LABEL[:, None])[:, None]
     expected = matters * (X if method.startswith("occlusion") else torch.ones_like(X))
-    assert torch.allclose(found, expected, atol=1e-6)
+    assert torch.allclose(result, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("target", [LABEL, Logit(LABEL), Margin(LABEL)])
-def test_a_class_alone_does_not_say_which_step(target):
+def test_a_class_alone_does_not_determine_the_step(target):
     with pytest.raises(
         ShapeError, match=r"shape \(1, 5, 2\) for one sample.*wrap it.*perdure.AtStep\(step, perdure.Logit"
     ):
@@ -39,11 +39,11 @@ def test_a_class_alone_does_not_say_which_step(target):
 
 @pytest.mark.parametrize("step", [0, 2, -1])
 def test_one_step_may_stand_for_all_samples(step):
-    one, each = (AtStep(at, Logit(LABEL)) for at in (step, torch.full((3,), step % 5)))
+    item, each = (AtStep(at, Logit(LABEL)) for at in (step, torch.full((3,), step % 5)))
     outputs = X.cumsum(1)
-    assert torch.equal(one(outputs), each(outputs))
-    assert torch.equal(select_target(one, slice(1, 3))(outputs[1:]), each(outputs)[1:])
-    assert torch.equal(curve_target(one)(outputs), curve_target(each)(outputs))
+    assert torch.equal(item(outputs), each(outputs))
+    assert torch.equal(select_target(item, slice(1, 3))(outputs[1:]), each(outputs)[1:])
+    assert torch.equal(curve_target(item)(outputs), curve_target(each)(outputs))
 
 
 def test_what_is_made_of_a_target_is_made_of_that_at_its_step():

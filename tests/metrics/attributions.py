@@ -78,5 +78,5 @@ def by_loop(reference, values, truth, mask, absolute=True):
     rows = []
     for v, b, m in zip(values, truth, mask, strict=True):
         v = v[m].flatten().tolist()
-        rows.append(reference([abs(one) for one in v] if absolute else v, b[m].flatten().int().tolist()))
+        rows.append(reference([abs(item) for item in v] if absolute else v, b[m].flatten().int().tolist()))
     return rows

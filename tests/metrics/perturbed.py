@@ -42,8 +42,8 @@ def function_of(attribution, i, probability=True):
     """The target of one sample, as a function of its valid inputs without a batch axis."""
     query = attribution.query
     target = (Probability if probability else Logit)(query.target.label[i : i + 1])
-    one = Query(query.model, query.x[i : i + 1], target)
-    return lambda x: one.value(x[None]).item()
+    entry = Query(query.model, query.x[i : i + 1], target)
+    return lambda x: entry.value(x[None]).item()
 
 
 def valid_part(attribution, x, i):

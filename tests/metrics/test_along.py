@@ -1,4 +1,4 @@
-"""The target along the way: equal inputs cost one pass, and the layout in memory is chosen by asking the model."""
+"""The target along the way: equal inputs cost one pass, and the layout in memory is chosen by running the model."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ IMAGES = torch.randn(3, 2, 6, 5, generator=stream(6), dtype=torch.float64)
 
 
 class Views(nn.Module):
-    """Looks at its activations as rows of numbers, which must lie channel by channel."""
+    """Reads its activations as rows of numbers, which must lie channel by channel."""
 
     def __init__(self):
         super().__init__()
@@ -46,9 +46,9 @@ def trial_of(model, x=IMAGES):
 def test_a_model_that_does_not_take_or_need_another_layout_is_left_alone(model):
     attribution = trial_of(model)
     assert layout_of(attribution.query) == torch.contiguous_format
-    found = Deletion(step=1, score="target").measure(attribution)
+    result = Deletion(step=1, score="target").measure(attribution)
     plain = attribution.query.value(torch.zeros_like(IMAGES))
-    torch.testing.assert_close(found.aux["last"], plain)
+    torch.testing.assert_close(result.aux["last"], plain)
 
 
 def test_convolutions_get_the_channels_of_a_pixel_together():
@@ -73,7 +73,7 @@ def test_sites_that_are_at_the_baseline_already_cost_nothing(metric):
     x[0, 3:], x[1, 1:] = 0.0, 0.0
     sparse = Attribution(contributions, source=dataclasses.replace(attribution.query, x=x))
     before = attribution.query.passes.forward
-    found = metric(step=1).measure(sparse)
+    result = metric(step=1).measure(sparse)
     assert attribution.query.passes.forward - before == (3 + 1) + (1 + 1)
     order = contributions.argsort(1, descending=True)
     for i in range(2):
@@ -82,7 +82,7 @@ def test_sites_that_are_at_the_baseline_already_cost_nothing(metric):
         for site in order[i]:
             current[site] = end[site]
             scores.append((current * attribution.query.model.weight).sum())
-        torch.testing.assert_close(found.values[i], torch.trapezoid(torch.stack(scores)) / 12)
+        torch.testing.assert_close(result.values[i], torch.trapezoid(torch.stack(scores)) / 12)
 
 
 def test_short_samples_do_not_wait_for_long_ones():

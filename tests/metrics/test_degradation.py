@@ -17,31 +17,33 @@ def tiles(x, window):
     """The sites of each tile of one sample, as boolean masks."""
     sizes = x.shape[1:] if x.ndim == 3 else x.shape[:1]
     starts = [range(0, size, window) for size in sizes]
-    found = []
-    for first in torch.cartesian_prod(*(torch.tensor(list(some)) for some in starts)).reshape(-1, len(sizes)).tolist():
+    result = []
+    for first in (
+        torch.cartesian_prod(*(torch.tensor(list(entry)) for entry in starts)).reshape(-1, len(sizes)).tolist()
+    ):
         where = tuple(slice(a, a + window) for a in first)
         mask = torch.zeros_like(x, dtype=torch.bool)
         mask[(slice(None), *where) if x.ndim == 3 else where] = True
-        found.append(mask)
-    return found
+        result.append(mask)
+    return result
 
 
 @pytest.mark.parametrize("attribution", [series_trial(), image_trial()], ids=["series", "images"])
 @pytest.mark.parametrize("window", [1, 2, 3, 8])
 def test_equals_the_loop(attribution, window):
-    found = Degradation(window=window).measure(attribution)
+    result = Degradation(window=window).measure(attribution)
     for i in range(len(attribution.query.x)):
         x, a = valid_part(attribution, attribution.query.x, i), valid_part(attribution, attribution.values, i)
         places = tiles(x, window)
         worth = [a[place].sum().item() for place in places]
         walks = [
-            loop.walk(function_of(attribution, i), x, torch.zeros_like(x), places, loop.order_of(some), 1)
-            for some in (worth, [-w for w in worth])
+            loop.walk(function_of(attribution, i), x, torch.zeros_like(x), places, loop.order_of(entry), 1)
+            for entry in (worth, [-w for w in worth])
         ]
         morf, lerf = (loop.area(scores, 1, len(places)) for scores in walks)
-        assert found.aux["morf"][i].item() == pytest.approx(morf, abs=1e-12)
-        assert found.aux["lerf"][i].item() == pytest.approx(lerf, abs=1e-12)
-        assert found.values[i].item() == pytest.approx(lerf - morf, abs=1e-12)
+        assert result.aux["morf"][i].item() == pytest.approx(morf, abs=1e-12)
+        assert result.aux["lerf"][i].item() == pytest.approx(lerf, abs=1e-12)
+        assert result.values[i].item() == pytest.approx(lerf - morf, abs=1e-12)
 
 
 def test_images_lose_tiles_of_eight_pixels_and_series_single_steps():
@@ -61,8 +63,8 @@ def test_a_linear_model_has_a_closed_form():
 def test_an_inverted_map_scores_the_opposite_and_a_constant_one_zero():
     attribution, contributions = linear_trial()
     score, against = (
-        Degradation().measure(dataclasses.replace(attribution, values=some)).values
-        for some in (contributions, -contributions)
+        Degradation().measure(dataclasses.replace(attribution, values=entry)).values
+        for entry in (contributions, -contributions)
     )
     assert (score > 0).all()
     torch.testing.assert_close(against, -score)
@@ -73,8 +75,8 @@ def test_an_inverted_map_scores_the_opposite_and_a_constant_one_zero():
 
 def test_the_most_relevant_first_is_deletion():
     attribution = series_trial()
-    found = Degradation().measure(attribution).aux["morf"]
-    torch.testing.assert_close(found, Deletion(granularity="position").measure(attribution).values)
+    result = Degradation().measure(attribution).aux["morf"]
+    torch.testing.assert_close(result, Deletion(granularity="position").measure(attribution).values)
 
 
 def test_batch_mates_padding_and_chunks_change_nothing(monkeypatch):
@@ -86,7 +88,7 @@ def test_batch_mates_padding_and_chunks_change_nothing(monkeypatch):
     for part in ("values", "curve"):
         torch.testing.assert_close(getattr(longer, part), getattr(whole, part))
         torch.testing.assert_close(getattr(chunked, part), getattr(whole, part))
-        torch.testing.assert_close(torch.cat([getattr(one, part) for one in alone]), getattr(whole, part))
+        torch.testing.assert_close(torch.cat([getattr(entry, part) for entry in alone]), getattr(whole, part))
 
 
 @pytest.mark.parametrize("setting", [{"window": 0}, {"points": 0}, {"baseline": "black"}, {"score": "logits"}])

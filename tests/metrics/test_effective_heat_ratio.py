@@ -66,7 +66,7 @@ def test_equals_the_loop(compat, weighted, levels):
     depth = values.shape[2]
     curves = []
     for v, b in place_loop.position_rows(values, truth, mask, True):
-        given = [one / depth for one in v] if compat == "published" else place_loop.heat(v)
+        given = [entry / depth for entry in v] if compat == "published" else place_loop.heat(v)
         curves.append(place_loop.heat_ratio_curve(given, b, weighted, compat == "published"))
     measured = EffectiveHeatRatio(weighted, compat).measure(trial_of(values, truth, mask))
     assert measured.curve.tolist() == [pytest.approx(c, abs=1e-7) for c in curves]
@@ -77,7 +77,7 @@ def test_equals_the_loop(compat, weighted, levels):
 
 @BOTH
 def test_a_map_that_never_gets_warm_has_a_score(compat):
-    """Upstream stops here; its measure on a map of 0.05 everywhere says nothing about the place."""
+    """Upstream stops here; its measure on a map of 0.05 everywhere carries no information about the place."""
     values = torch.full((8, 3, 32, 32), 0.05)
     measured = EffectiveHeatRatio(compat=compat).measure(trial_of(values, TRUTH)).values
     assert measured.tolist() == pytest.approx([SHARE if compat == "exact" else 0.0] * 8)
@@ -91,7 +91,7 @@ def test_negative_evidence_is_cold_when_signs_count():
     assert EffectiveHeatRatio().measure(trial_of(values, truth)).curve[0, -1].item() == 0.0
 
 
-def test_what_cannot_be_judged_is_named():
+def test_what_cannot_be_scored_is_named():
     with pytest.raises(DataError, match=r"the map reaches 2.*Remedy"):
         EffectiveHeatRatio(compat="published").measure(trial_of(torch.full((8, 3, 32, 32), 2.0), TRUTH))
     for settings in ({"compat": "old"}, {"granularity": "pixel"}):

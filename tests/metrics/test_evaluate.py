@@ -23,7 +23,7 @@ from tests.metrics.attributions import box, known_maps, series, trial_of
 VALUES, TRUTH, MASK = series(0)
 
 
-def test_a_random_map_outscores_nobody_unnoticed():
+def test_a_random_map_never_outscores_others_unnoticed():
     truth = box(4)
     score = evaluate(trial_of(known_maps(truth)["random"], truth), "weighted_jaccard")
     assert score.metric == "weighted_jaccard"
@@ -40,10 +40,10 @@ def test_names_settings_and_objects_mean_the_same():
 
 
 def test_the_null_belongs_to_its_sample_and_stream():
-    some = evaluate(trial_of(VALUES[:2], TRUTH[:2], MASK[:2]), "auroc", generator=torch.Generator().manual_seed(3))
+    item = evaluate(trial_of(VALUES[:2], TRUTH[:2], MASK[:2]), "auroc", generator=torch.Generator().manual_seed(3))
     whole = evaluate(trial_of(VALUES, TRUTH, MASK), "auroc", generator=torch.Generator().manual_seed(3))
     other = evaluate(trial_of(VALUES, TRUTH, MASK), "auroc", generator=torch.Generator().manual_seed(4))
-    torch.testing.assert_close(some.null, whole.null[:2])
+    torch.testing.assert_close(item.null, whole.null[:2])
     assert not torch.equal(whole.null, other.null)
 
 
@@ -81,7 +81,7 @@ ONE_FULL = TRUTH | (torch.arange(4) == 3)[:, None, None]
         (trial_of(VALUES, TRUTH), "auroc:absolut=true", SettingError, "did you mean 'absolute'"),
     ],
 )
-def test_what_cannot_be_judged_is_named(attribution, metric, error, message):
+def test_what_cannot_be_scored_is_named(attribution, metric, error, message):
     with pytest.raises(error, match=message):
         evaluate(attribution, metric)
 
@@ -94,7 +94,7 @@ def test_a_null_without_draws_is_refused():
 TRIAL = trial_of(VALUES, TRUTH, MASK)
 
 
-def asked(**changes):
+def with_query(**changes):
     return dataclasses.replace(TRIAL, source=dataclasses.replace(TRIAL.query, **changes))
 
 
@@ -108,9 +108,9 @@ def asked(**changes):
             r"the map is MethodOutput.*\.values",
         ),
         (dataclasses.replace(TRIAL, method="gradient"), SettingError, r"perdure.METHODS.make\('gradient'\)"),
-        (asked(x=VALUES.numpy()), ShapeError, "x of the query is ndarray"),
-        (asked(target=torch.zeros(4).long()), LabelError, r"is Tensor.*perdure.Logit\(labels\)"),
-        (asked(mask=MASK.sum(1)), LengthError, r"mask of the query has shape \(4,\) and dtype torch.int64"),
+        (with_query(x=VALUES.numpy()), ShapeError, "x of the query is ndarray"),
+        (with_query(target=torch.zeros(4).long()), LabelError, r"is Tensor.*perdure.Logit\(labels\)"),
+        (with_query(mask=MASK.sum(1)), LengthError, r"mask of the query has shape \(4,\) and dtype torch.int64"),
     ],
 )
 def test_what_is_no_trial_is_named(attribution, error, message):

@@ -16,7 +16,9 @@ SHARE = TRUTH.double().mean().item()
 )
 def test_calibration(kind, known):
     values = HitRate().measure(trial_of(known_maps(TRUTH)[kind], TRUTH)).values
-    tolerance = 0.02 if kind == "random" else 1e-6  # the mean over 8 x 100 true pixels has a deviation near 0.01
+    tolerance = (
+        0.02 if kind == "random" else 1e-6
+    )  # the mean over 8 x 100 true pixels has a standard deviation near 0.01
     assert values.mean().item() == pytest.approx(known, abs=tolerance)
 
 

@@ -52,20 +52,20 @@ def test_a_map_of_the_input_fails_and_one_of_the_weights_passes(similarity):
     assert curve[:, 1].abs().max().item() < 4 / 40**0.5  # 4 standard deviations of independent ranks
 
 
-def test_an_inverted_map_is_told_from_the_same_only_with_its_sign():
-    some = attribution(Input())
-    inverted = dataclasses.replace(some, values=-some.values)
+def test_an_inverted_map_differs_from_the_same_only_with_its_sign():
+    entry = attribution(Input())
+    inverted = dataclasses.replace(entry, values=-entry.values)
     assert ParameterRandomisation("spearman").measure(inverted).values.tolist() == [-1.0] * 4
     assert ParameterRandomisation("absolute_spearman").measure(inverted).values.tolist() == [1.0] * 4
 
 
 def test_random_maps_have_no_method_and_score_one():
-    some = attribution(Gradient())
-    score = evaluate(some, "parameter_randomisation:stages=1")
+    entry = attribution(Gradient())
+    score = evaluate(entry, "parameter_randomisation:stages=1")
     assert score.null.tolist() == [1.0] * 4
     assert score.ceiling.tolist() == [0.0] * 4
     with pytest.raises(UnsupportedError, match=r"'parameter_randomisation' computes further maps"):
-        evaluate(dataclasses.replace(some, method=None), "parameter_randomisation")
+        evaluate(dataclasses.replace(entry, method=None), "parameter_randomisation")
 
 
 @pytest.mark.parametrize(("values", "known"), [(0.0, 1.0), (3.0, 1.0)])
@@ -88,14 +88,14 @@ def redrawn(old, generator):
 def test_each_stage_equals_the_loop_on_the_same_random_models():
     """Redrawn by hand with the streams that belong to the names of the parameters."""
     model = nn.Sequential(nn.Linear(12, 9), nn.Tanh(), nn.Linear(9, 3)).eval()
-    some = attribution(InputXGradient(), model, torch.randn(3, 12, generator=stream(2)))
-    measured = ParameterRandomisation(seed=4).measure(some)
+    entry = attribution(InputXGradient(), model, torch.randn(3, 12, generator=stream(2)))
+    measured = ParameterRandomisation(seed=4).measure(entry)
     random, curve = copy.deepcopy(model), []
     for layer in (2, 0):
         for name, parameter in random[layer].named_parameters():
             parameter.data.copy_(redrawn(parameter, named_stream(4, "sanity_check", f"{layer}.{name}")))
-        maps = InputXGradient().scores(dataclasses.replace(some.query, model=random))
-        pairs = zip(maps.abs().tolist(), some.values.abs().tolist(), strict=True)
+        maps = InputXGradient().scores(dataclasses.replace(entry.query, model=random))
+        pairs = zip(maps.abs().tolist(), entry.values.abs().tolist(), strict=True)
         curve.append([place_loop.spearman(a, b) for a, b in pairs])
     torch.testing.assert_close(measured.curve, torch.tensor(curve).T)
     torch.testing.assert_close(measured.values, torch.tensor(curve).mean(0))
@@ -122,29 +122,29 @@ def test_seeds_of_the_query_are_used_again():
 
 
 def test_a_query_without_seeds_does_not_depend_on_the_batch():
-    some = attribution(Gradient())
-    some = dataclasses.replace(some, method=SmoothGrad(samples=3))
+    entry = attribution(Gradient())
+    entry = dataclasses.replace(entry, method=SmoothGrad(samples=3))
     alone = dataclasses.replace(
-        some,
-        source=dataclasses.replace(some.query, x=some.query.x[2:3], target=Logit(torch.tensor([2]))),
-        values=some.values[2:3],
+        entry,
+        source=dataclasses.replace(entry.query, x=entry.query.x[2:3], target=Logit(torch.tensor([2]))),
+        values=entry.values[2:3],
     )
     metric = ParameterRandomisation()
-    torch.testing.assert_close(metric.measure(alone).curve, metric.measure(some).curve[2:3])
+    torch.testing.assert_close(metric.measure(alone).curve, metric.measure(entry).curve[2:3])
 
 
 def test_images_by_structural_similarity():
     x = torch.randn(2, 2, 6, 5, generator=stream(1))
-    some = attribution(Gradient(), convolutional(), x)
-    sums = some.values.sum(1).abs().double()
-    images = [((one - one.min()) / (one.max() - one.min())).numpy() for one in sums]
-    measured = ParameterRandomisation("ssim").measure(some)
+    entry = attribution(Gradient(), convolutional(), x)
+    sums = entry.values.sum(1).abs().double()
+    images = [((entry - entry.min()) / (entry.max() - entry.min())).numpy() for entry in sums]
+    measured = ParameterRandomisation("ssim").measure(entry)
     assert measured.curve.shape == (2, 3)
     assert measured.aux["again"].tolist() == pytest.approx([1.0, 1.0])
-    swapped = dataclasses.replace(some, values=some.values.flip(0))
+    swapped = dataclasses.replace(entry, values=entry.values.flip(0))
     crossed = ParameterRandomisation("ssim").measure(swapped).aux["again"]
     assert crossed.tolist() == pytest.approx([place_loop.ssim(images[0], images[1])] * 2, abs=1e-6)
-    by_element = ParameterRandomisation("ssim", granularity="element").measure(some)
+    by_element = ParameterRandomisation("ssim", granularity="element").measure(entry)
     assert by_element.aux["again"].tolist() == pytest.approx([1.0, 1.0])
 
 
@@ -155,8 +155,8 @@ def test_published_redraw_leaves_normalisation_alone():
 
 
 def test_stages_are_put_together():
-    some = attribution(Gradient())
-    whole, short = ParameterRandomisation().measure(some), ParameterRandomisation(stages=1).measure(some)
+    entry = attribution(Gradient())
+    whole, short = ParameterRandomisation().measure(entry), ParameterRandomisation(stages=1).measure(entry)
     assert torch.equal(short.curve[:, -1], whole.curve[:, -1])
     assert short.curve.shape == (4, 1)
 

@@ -50,13 +50,13 @@ def by_loop(attribution, metric, i):
 @pytest.mark.parametrize(("step", "share", "baseline"), [(1, 1.0, "zero"), (3, 0.4, "mean"), (2, 1.0, "blur")])
 def test_equals_the_loop(metric, attribution, granularity, step, share, baseline):
     made = metric(step=step, share=share, baseline=baseline, granularity=granularity)
-    found = made.measure(attribution)
+    result = made.measure(attribution)
     for i in range(len(attribution.query.x)):
         *walk, order = by_loop(attribution, made, i)
         scores = loop.walk(walk[0], *walk[1], walk[2], order, step)
-        assert found.values[i].item() == pytest.approx(loop.area(scores, step, len(order)), abs=1e-12)
-        assert found.curve[i, [0, -1]].tolist() == pytest.approx([scores[0], scores[-1]], abs=1e-12)
-        assert [found.aux[key][i].item() for key in ("first", "last")] == found.curve[i, [0, -1]].tolist()
+        assert result.values[i].item() == pytest.approx(loop.area(scores, step, len(order)), abs=1e-12)
+        assert result.curve[i, [0, -1]].tolist() == pytest.approx([scores[0], scores[-1]], abs=1e-12)
+        assert [result.aux[key][i].item() for key in ("first", "last")] == result.curve[i, [0, -1]].tolist()
 
 
 @BOTH
@@ -64,11 +64,11 @@ def test_equals_the_loop(metric, attribution, granularity, step, share, baseline
 def test_the_published_area_of_a_series_equals_its_loop(metric, step, share):
     made = metric(step=step, share=share, granularity="position", compat="published")
     attribution = series_trial()
-    found = made.measure(attribution)
+    result = made.measure(attribution)
     for i in range(len(attribution.query.x)):
         *walk, order = by_loop(attribution, made, i)
         scores = loop.walk(walk[0], *walk[1], walk[2], order, step)[1:]
-        assert found.values[i].item() == pytest.approx(loop.published_area(scores), abs=1e-12)
+        assert result.values[i].item() == pytest.approx(loop.published_area(scores), abs=1e-12)
 
 
 @BOTH
@@ -79,17 +79,17 @@ def test_the_published_staircase_of_1024_pixels_has_13_steps(metric):
     query = Query(lambda x: (x * weight).flatten(1).sum(1), x, lambda outputs: outputs[:, 0])
     attribution, exact = Attribution(a, source=query), metric(step=1, points=1023)
     made = dataclasses.replace(exact, compat="published")
-    found = made.measure(attribution)
+    result = made.measure(attribution)
     function, (start, end), places, order = (
-        lambda one: (one * weight[0]).sum().item(),
+        lambda entry: (entry * weight[0]).sum().item(),
         *by_loop_image(attribution, made),
     )
     scores = loop.published_image_scores(function, start, end, places, order, 1)
     assert (len(scores), len(set(scores))) == (1024, 13)
-    assert found.curve[0].tolist() == pytest.approx(scores, abs=1e-9)
-    assert found.values.item() == pytest.approx(loop.published_area(scores), abs=1e-9)
+    assert result.curve[0].tolist() == pytest.approx(scores, abs=1e-9)
+    assert result.values.item() == pytest.approx(loop.published_area(scores), abs=1e-9)
     assert query.passes.forward == 13  # the other 1011 are known
-    assert abs(found.values.item() - exact.measure(attribution).values.item()) > 0.01
+    assert abs(result.values.item() - exact.measure(attribution).values.item()) > 0.01
 
 
 def by_loop_image(attribution, metric):
@@ -121,8 +121,8 @@ def test_perfect_random_inverted_and_constant_maps_score_what_they_must():
         inverted = dataclasses.replace(attribution, values=-contributions)
         assert metric.measure(inverted).values.item() == pytest.approx(worst[which].item())
         for constant in (torch.zeros_like(contributions), torch.full_like(contributions, 3.0)):
-            found = metric.measure(dataclasses.replace(attribution, values=constant)).values.item()
-            assert found == pytest.approx(in_order[which].item())  # tied sites go in the order of their index
+            result = metric.measure(dataclasses.replace(attribution, values=constant)).values.item()
+            assert result == pytest.approx(in_order[which].item())  # tied sites go in the order of their index
         spread = contributions.std().item() * (40 / 12) ** 0.5 / 400**0.5  # of the mean over 400 random orders
         assert score.null.item() == pytest.approx(total / 2, abs=4 * spread)
         reached = contributions.clamp(min=0).sum() if which == 0 else contributions.clamp(max=0).sum()
@@ -132,27 +132,27 @@ def test_perfect_random_inverted_and_constant_maps_score_what_they_must():
 @BOTH
 def test_a_model_that_ignores_its_input_gives_its_probability(metric):
     x = torch.randn(2, 5)
-    found = metric().measure(Attribution(x, source=Query(Constant(True), x, Logit(torch.tensor([0, 1])))))
+    result = metric().measure(Attribution(x, source=Query(Constant(True), x, Logit(torch.tensor([0, 1])))))
     expected = torch.tensor([1.0, -3.0]).softmax(0)
-    torch.testing.assert_close(found.values, expected)
-    torch.testing.assert_close(found.curve, expected[:, None].expand(-1, 65))
+    torch.testing.assert_close(result.values, expected)
+    torch.testing.assert_close(result.curve, expected[:, None].expand(-1, 65))
 
 
 @BOTH
 def test_a_single_output_is_followed_as_a_sigmoid_once_it_is_declared_a_logit(metric):
     x = torch.tensor([[2.0]])
-    found = metric().measure(
+    result = metric().measure(
         Attribution(x, source=Query(lambda x: x, x, Logit(torch.tensor([0]), "independent_logits")))
     )
-    assert found.values.item() == pytest.approx((0.5 + x.sigmoid().item()) / 2)
+    assert result.values.item() == pytest.approx((0.5 + x.sigmoid().item()) / 2)
 
 
 @BOTH
 def test_a_single_output_that_may_be_a_number_is_followed_as_it_is(metric):
     x = torch.tensor([[2.0]])
     with pytest.warns(OutputsWarning, match="logit or a number"):
-        found = metric().measure(Attribution(x, source=Query(lambda x: x, x, Logit(torch.tensor([0])))))
-    assert found.values.item() == 1.0
+        result = metric().measure(Attribution(x, source=Query(lambda x: x, x, Logit(torch.tensor([0])))))
+    assert result.values.item() == 1.0
 
 
 @BOTH
@@ -165,8 +165,8 @@ def test_a_score_that_is_the_same_for_every_map_is_refused(metric):
 @BOTH
 def test_the_target_itself_can_be_followed(metric):
     attribution = image_trial()
-    found = metric(score="target").measure(attribution)
-    whole = found.aux["first" if metric is Deletion else "last"]
+    result = metric(score="target").measure(attribution)
+    whole = result.aux["first" if metric is Deletion else "last"]
     torch.testing.assert_close(whole, attribution.query.value(attribution.query.x))
 
 
@@ -180,15 +180,15 @@ def test_batch_mates_padding_and_chunks_change_nothing(metric, monkeypatch):
     for part in ("values", "curve"):
         torch.testing.assert_close(getattr(longer, part), getattr(whole, part))
         torch.testing.assert_close(getattr(chunked, part), getattr(whole, part))
-        torch.testing.assert_close(torch.cat([getattr(one, part) for one in alone]), getattr(whole, part))
+        torch.testing.assert_close(torch.cat([getattr(entry, part) for entry in alone]), getattr(whole, part))
 
 
 def test_many_sites_are_taken_in_few_equal_steps():
     attribution, _ = linear_trial(batch=2, sites=1000)
-    found = Deletion(points=10).measure(attribution)
+    result = Deletion(points=10).measure(attribution)
     assert attribution.query.passes.forward == 2 * 11
-    torch.testing.assert_close(found.values, Deletion(step=100).measure(attribution).values)
-    assert found.curve.shape == (2, 11)
+    torch.testing.assert_close(result.values, Deletion(step=100).measure(attribution).values)
+    assert result.curve.shape == (2, 11)
 
 
 @BOTH

@@ -34,7 +34,7 @@ def sets_of(seed, number, places, n, masks):
 def test_equals_the_loop(granularity, case):
     attribution = image_trial() if case == "images" else series_trial(seeds=SEEDS if case == "seeded" else None)
     metric = SensitivityN(masks=12, points=4, granularity=granularity, baseline="mean")
-    found = metric.measure(attribution)
+    result = metric.measure(attribution)
     for i in range(len(attribution.query.x)):
         x, a = valid_part(attribution, attribution.query.x, i), valid_part(attribution, attribution.values, i)
         places = PLACES[granularity][x.ndim](x)
@@ -46,15 +46,15 @@ def test_equals_the_loop(granularity, case):
             axes = (1, 2) if x.ndim == 3 else (0,)
             blank = x.mean(axes, keepdim=True).expand_as(x)
             expected = loop.sensitivity(function_of(attribution, i, probability=False), x, blank, worth, places, sets)
-            assert found.curve[i, number].item() == pytest.approx(expected, abs=1e-7)
-    torch.testing.assert_close(found.values, found.curve.mean(1))
+            assert result.curve[i, number].item() == pytest.approx(expected, abs=1e-7)
+    torch.testing.assert_close(result.values, result.curve.mean(1))
 
 
-def test_a_linear_model_knows_every_set():
+def test_a_linear_model_scores_every_set():
     attribution, contributions = linear_trial(sites=30)
     for values, expected in ((contributions, 1.0), (-contributions, -1.0), (5 * contributions + 3, 1.0)):
-        found = SensitivityN().measure(dataclasses.replace(attribution, values=values))
-        torch.testing.assert_close(found.curve, torch.full((3, 10), expected, dtype=torch.float64))
+        result = SensitivityN().measure(dataclasses.replace(attribution, values=values))
+        torch.testing.assert_close(result.curve, torch.full((3, 10), expected, dtype=torch.float64))
 
 
 def test_random_maps_score_nothing_and_right_ones_all():
@@ -67,23 +67,23 @@ def test_random_maps_score_nothing_and_right_ones_all():
 @pytest.mark.parametrize("level", [0.0, 0.1, 1e30])
 def test_a_constant_map_scores_zero(level):
     attribution, contributions = linear_trial()
-    found = SensitivityN().measure(dataclasses.replace(attribution, values=torch.full_like(contributions, level)))
-    assert found.curve.abs().max().item() == 0.0
+    result = SensitivityN().measure(dataclasses.replace(attribution, values=torch.full_like(contributions, level)))
+    assert result.curve.abs().max().item() == 0.0
 
 
 def test_a_model_that_ignores_its_input_scores_zero():
     x = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
-    found = SensitivityN().measure(Attribution(x, source=Query(Constant(True), x, Logit(torch.tensor([0, 1])))))
-    assert found.values.tolist() == [0.0, 0.0]
+    result = SensitivityN().measure(Attribution(x, source=Query(Constant(True), x, Logit(torch.tensor([0, 1])))))
+    assert result.values.tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("compat", ["exact", "published"])
 def test_the_largest_set_leaves_a_site_and_nothing_is_nan(compat):
     for sites in (1, 2, 3, 12):
         attribution, _ = linear_trial(sites=sites)
-        found = SensitivityN(share=1.0, compat=compat).measure(attribution)
+        result = SensitivityN(share=1.0, compat=compat).measure(attribution)
         expected = 0.0 if sites == 1 else 1.0
-        torch.testing.assert_close(found.values, torch.full((3,), expected, dtype=torch.float64))
+        torch.testing.assert_close(result.values, torch.full((3,), expected, dtype=torch.float64))
 
 
 def test_published_sizes():

@@ -6,8 +6,8 @@ import torch
 def softmax(scores):
     """Of numbers in a dict."""
     top = max(scores.values())
-    shares = {key: torch.exp(score - top) for key, score in scores.items()}
-    return {key: share / sum(shares.values()) for key, share in shares.items()}
+    fractions = {key: torch.exp(score - top) for key, score in scores.items()}
+    return {key: share / sum(fractions.values()) for key, share in fractions.items()}
 
 
 def score(layer, last, output):

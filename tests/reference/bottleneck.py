@@ -17,7 +17,7 @@ def search(target, x, noise, mean, deviation, m, *, beta, rate, start, shared, v
         target: from points (copies, *site) to one number each.
         x: one sample.
         noise: standard normal, (steps, copies, *site).
-        mean, deviation: of the noise.
+        mean, deviation: Mean and standard deviation of the noise.
         m: the prior mask.
         shared: the axis of the sample along which sites share a mask, or None.
         valid: true at sites that count.

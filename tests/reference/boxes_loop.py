@@ -19,13 +19,13 @@ def box_cells(variant: str, size: int) -> list[list[list[bool]]]:
         rows = []
         for step in range(size):
             inside = first <= step * scale < last
-            rows.append([inside and any(low <= one * scale < high for low, high in ranges) for one in range(size)])
+            rows.append([inside and any(low <= item * scale < high for low, high in ranges) for item in range(size)])
         cells.append(rows)
     return cells
 
 
 def standardised(column: list[float], train: list[float]) -> list[float]:
-    """Standardise one column by the mean and deviation of its training values."""
+    """Standardise one column by the mean and standard deviation of its training values."""
     mean = sum(train) / len(train)
     deviation = (sum((value - mean) ** 2 for value in train) / len(train)) ** 0.5
     return [(value - mean) / (deviation or 1.0) for value in column]

@@ -6,9 +6,9 @@ import math
 def pooled(steps, event, valid, types, mean):
     values, present = [], []
     for kind in range(types):
-        found = [sum(step) for step, k, v in zip(steps, event, valid, strict=True) if v and k == kind]
-        present.append(bool(found))
-        values.append(sum(found) / (len(found) if mean and found else 1))
+        result = [sum(step) for step, k, v in zip(steps, event, valid, strict=True) if v and k == kind]
+        present.append(bool(result))
+        values.append(sum(result) / (len(result) if mean and result else 1))
     return values, present
 
 

@@ -39,17 +39,17 @@ def enrichment(values, truth):
 
 def auprc(values, truth):
     """Sum of precision times gain in recall, one threshold after the other."""
-    area, found, seen = 0.0, 0, 0
+    area, result, seen = 0.0, 0, 0
     ranked = sorted(zip(values, truth, strict=True), reverse=True)
     for _, group in groupby(ranked, key=lambda pair: pair[0]):
         hits = [b for _, b in group]
-        found, seen = found + sum(hits), seen + len(hits)
-        area += sum(hits) / sum(truth) * found / seen
+        result, seen = result + sum(hits), seen + len(hits)
+        area += sum(hits) / sum(truth) * result / seen
     return area
 
 
 def auroc(values, truth):
-    """The share of pairs of a true and another site in the right order, ties half."""
+    """The fraction of pairs of a true and another site in the right order, ties half."""
     inside = [v for v, b in zip(values, truth, strict=True) if b]
     outside = [v for v, b in zip(values, truth, strict=True) if not b]
     return sum((a > b) + (a == b) / 2 for a, b in product(inside, outside)) / (len(inside) * len(outside))

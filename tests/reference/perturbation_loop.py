@@ -24,7 +24,7 @@ def walk(function, start, end, places, order, step):
 
 
 def area(scores, step, total):
-    """Trapezoids over the share of the sites that are perturbed; the last step may be shorter."""
+    """Trapezoids over the fraction of the sites that are perturbed; the last step may be shorter."""
     at = [min(i * step, total) / total for i in range(len(scores))]
     return sum((b - a) * (s + t) / 2 for (a, b), (s, t) in zip(pairwise(at), pairwise(scores), strict=True))
 

@@ -12,12 +12,12 @@ def position_rows(values, truth, mask, absolute):
 
 def hit_rate(values, truth):
     """Place by place down the ranking; ties as the mean over the tied."""
-    size, found, left = sum(truth), 0.0, sum(truth)
+    size, result, left = sum(truth), 0.0, sum(truth)
     for level in sorted(set(values), reverse=True):
         tied = [b for v, b in zip(values, truth, strict=True) if v == level]
         taken = min(left, len(tied))
-        found, left = found + sum(tied) * taken / len(tied), left - taken
-    return found / size
+        result, left = result + sum(tied) * taken / len(tied), left - taken
+    return result / size
 
 
 def pointing(values, truth):
@@ -66,11 +66,11 @@ def spearman(a, b):
 
 def ssim(a, b, window=5):
     """One image of one channel, values in [0, 1]."""
-    found = []
+    result = []
     for i in range(a.shape[0] - window + 1):
         for j in range(a.shape[1] - window + 1):
-            x, y = (some[i : i + window, j : j + window].ravel() for some in (a, b))
+            x, y = (item[i : i + window, j : j + window].ravel() for item in (a, b))
             (vx, c), (_, vy) = np.cov(x, y)
             level = (2 * x.mean() * y.mean() + 1e-4) / (x.mean() ** 2 + y.mean() ** 2 + 1e-4)
-            found.append(level * (2 * c + 9e-4) / (vx + vy + 9e-4))
-    return float(np.mean(found))
+            result.append(level * (2 * c + 9e-4) / (vx + vy + 9e-4))
+    return float(np.mean(result))

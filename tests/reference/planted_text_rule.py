@@ -11,7 +11,7 @@ TURN_ROUND = {"barely", "hardly", "never", "not", "rarely", "scarcely", "seldom"
 
 
 def votes_of(text):
-    """Give what each statement with a sentiment speaks for, 0 or 1, with the sentiment and the word before it."""
+    """Give what each statement with a sentiment is evidence for, 0 or 1, with the sentiment and the word before it."""
     good, bad = set(GOOD.split()), set(BAD.split())
     pairs = [pair for sentence in re.findall(r"[^.]+", text.lower()) for pair in pairwise(sentence.split())]
     return [
@@ -20,7 +20,7 @@ def votes_of(text):
 
 
 def labels_and_evidence(text):
-    """Give the class of a review, and the words that speak for it."""
+    """Give the class of a review, and the words that are evidence for it."""
     votes = votes_of(text)
     label = int(2 * sum(vote for vote, _, _ in votes) > len(votes))
     return label, [word for vote, before, said in votes if vote == label for word in (before, said)]

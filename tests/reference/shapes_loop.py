@@ -4,7 +4,7 @@ import math
 
 
 def holds(kind: str, right: float, down: float, radius: float) -> bool:
-    """Tell whether a place, seen upright from the middle, lies inside a shape with the area of a circle."""
+    """Return whether a place, seen upright from the middle, lies inside a shape with the area of a circle."""
     area = math.pi * radius**2
     if kind == "circle":
         return math.hypot(right, down) < radius

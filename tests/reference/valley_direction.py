@@ -11,6 +11,6 @@ def direction(to, gradient, descent):
         {"type": "ineq", "fun": lambda d: 1 - d @ d},
         {"type": "ineq", "fun": lambda d: -descent - d @ uphill},
     ]
-    found = minimize(lambda d: -(d @ to), -uphill, constraints=rules, options={"maxiter": 1000, "ftol": 1e-10})
-    assert found.success, found.message
-    return found.x
+    result = minimize(lambda d: -(d @ to), -uphill, constraints=rules, options={"maxiter": 1000, "ftol": 1e-10})
+    assert result.success, result.message
+    return result.x
