@@ -1,12 +1,9 @@
 """Train a network, explain it, evaluate the maps and show them."""
 
 import perdure
-from perdure.models._presets import model_config
-from perdure.training.settings import CLEAN
-from perdure.training.train import train
 
 splits = perdure.data.Boxes("latter", train=200, test=50, size=20).load(seed=0)
-model = train(model_config("lstm"), splits, CLEAN, seed=0).model
+model = perdure.train("lstm", splits, seed=0)
 attribution = perdure.attribute(model, splits.test, "integrated_gradients:tolerance=0.001", target=splits.test.label)
 scores = perdure.evaluate(attribution, ["auprc", "insertion"])
 for name, score in scores.items():

@@ -77,12 +77,6 @@ def test_a_page_imports_public_namespaces_only(page):
     public = {"perdure", *(f"perdure.{name}" for name in ("methods", "metrics", "data", "models", "nn"))}
     if page.stem in EXTENSION:
         public |= {"perdure.core.metric", "perdure.core.query", "perdure.core.attribution"}
-    public |= {
-        "perdure.models._presets",
-        "perdure.training.settings",
-        "perdure.training.train",
-        "perdure.interop.pipeline",
-    }
     for fence in blocks(page):
         if fence.info == "python":
             assert imports_of(fence.content) <= public
