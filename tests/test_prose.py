@@ -91,6 +91,7 @@ CLEAN = (
     "src/perdure/attribution/saliency.py",
     "src/perdure/attribution/shapley_sampling.py",
     "src/perdure/attribution/smooth_grad.py",
+    "src/perdure/cli",
     "src/perdure/core",
     "src/perdure/data",
     "src/perdure/engine",

@@ -33,7 +33,7 @@ def began(folder: Path) -> str:
     """Name the command that began a run.
 
     Args:
-        folder: of the run.
+        folder: Folder of the run.
 
     Returns:
         The name, or "" for a run of Python.
