@@ -26,7 +26,7 @@ __all__ = ["InformationBottleneck", "input_map"]
 
 @dataclass(frozen=True)
 class InformationBottleneck:
-    r"""Squeeze the information of a layer until the prediction suffers, and map what had to stay.
+    r"""Optimise a mask of a layer that keeps the prediction with little information, and map this information.
 
     .. math:: Z = \lambda R + (1 - \lambda) \varepsilon, \quad \varepsilon \sim N(\mu_R, \sigma_R^2)
 
@@ -36,13 +36,13 @@ class InformationBottleneck:
 
     Args:
         layer: name of a module; None for the one 60 % of the way through the network.
-        beta: the price of information: of one nat per site, in nats of log-probability.
-        steps: of the search.
-        learning_rate: of the search, for the logit of the mask.
-        copies: of the sample with noise of their own, in every step.
+        beta: Penalty of one nat per element, in nats of log-probability.
+        steps: Steps of the search.
+        learning_rate: Learning rate of the search for the logit of the mask.
+        copies: Draws of noise for each sample in every step.
         start: logit of the mask before the first step.
-        smoothing: deviation of the Gaussian that smooths the mask of images, in pixels of the layer.
-        inside: what `fit` saw; None before.
+        smoothing: Standard deviation of the Gaussian that smooths the mask of images, in pixels of the layer.
+        inside: Moments of the layer, from `fit`; None before.
 
     Raises:
         SettingError: for a value that cannot be used.
@@ -51,8 +51,9 @@ class InformationBottleneck:
         schulz2020restricting
 
     Notes:
-        Mean and deviation are taken per channel and position of images, per feature of series and texts; padding
-        is not counted. Where a model reads the final state of a recurrence, the last noisy output takes its place.
+        Mean and standard deviation are taken per channel and position of images, per feature of series and texts;
+        padding is not counted. Where a model reads the final state of a recurrence, the last noisy output takes its
+        place.
     """
 
     layer: str | None = None
@@ -69,15 +70,15 @@ class InformationBottleneck:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether mean and deviation of the layer are known."""
+        """Whether mean and standard deviation of the layer are known."""
         return self.inside is not None
 
     def fit(self, model: nn.Module, batch: Batch) -> InformationBottleneck:
-        """Take mean and deviation of the layer.
+        """Take mean and standard deviation of the layer.
 
         Args:
             model: that will be explained.
-            batch: at least two samples like those that will be explained.
+            batch: At least two samples like those that will be explained.
 
         Returns:
             The method for this model.
@@ -103,9 +104,9 @@ class InformationBottleneck:
         """
         inside = require_fitted(self.inside, "information_bottleneck")
         query = in_single(query)
-        asked = query_layer(replace(query, target=in_nats(query.bound)), inside.layer)
-        found = optimise_mask(asked, inside.noise(asked.x), self._search(), f"layer '{inside.layer}'")
-        bits = input_map(found.nats, query.x, inside.layer) / NATS_PER_BIT
+        layer_query = query_layer(replace(query, target=in_nats(query.bound)), inside.layer)
+        result = optimise_mask(layer_query, inside.noise(layer_query.x), self._search(), f"layer '{inside.layer}'")
+        bits = input_map(result.nats, query.x, inside.layer) / NATS_PER_BIT
         return MethodOutput(bits, {"bits": bits.flatten(1).sum(1)})
 
     def _search(self) -> MaskSearch:

@@ -100,9 +100,9 @@ class InputIBA:
         zhang2021inputiba
 
     Notes:
-        `aux` has the `mask` and the `bits` of each element, and of each sample `kept`, the fraction of the prediction
-        that the mask keeps under further noise, `converged`, and the penalty `beta` at this mask. A sample that noise
-        alone predicts as well has 0 bits; its map is still computed.
+        `aux` has the `mask` and the `bits` of each element, those of Gaussian noise with the same moments, and of each
+        sample `kept`, the fraction of the prediction that the mask keeps under further noise, `converged`, and the
+        penalty `beta` at this mask. A sample that noise alone predicts as well has 0 bits; its map is still computed.
 
         A mask has no sign: what the target does not need and what is evidence against it are both near 0. "signed"
         separates them as :math:`\lambda^+ - (1 - \lambda^+) \lambda^-`, where :math:`\lambda^-` is the map of the
@@ -256,16 +256,16 @@ class InputIBA:
 
     def _prior(self, query: Query, inside: LayerMoments, noise: Noise) -> Mask:
         """Learn what is cheap to keep."""
-        asked = query_layer(query, inside.layer)
-        natural = inside.noise(asked.x)
-        found = optimise_mask(asked, natural, self._feature_search(), f"layer '{inside.layer}'")
-        generator = make_generator(query.x, self._first_logit(found.nats, query.x, inside.layer), noise)
+        layer_query = query_layer(query, inside.layer)
+        natural = inside.noise(layer_query.x)
+        result = optimise_mask(layer_query, natural, self._feature_search(), f"layer '{inside.layer}'")
+        generator = make_generator(query.x, self._first_logit(result.nats, query.x, inside.layer), noise)
         if self.prior == "none":
             return mask_from_logits(generator.logit)
         if self.prior == "adversarial":
-            weight = found.nats if self.compat == "published" else found.mask.keep
-            return train_adversarial(query, inside.layer, asked.x, weight, generator)
-        return match_moments(query, inside.layer, _features(asked.x, natural, found), generator)
+            weight = result.nats if self.compat == "published" else result.mask.keep
+            return train_adversarial(query, inside.layer, layer_query.x, weight, generator)
+        return match_moments(query, inside.layer, _features(layer_query.x, natural, result), generator)
 
     def _first_logit(self, nats: Tensor, x: Tensor, layer: str) -> Float[Tensor, "batch *site"]:
         """Take the information of each position for the logit of its mask, in bits; published texts in nats."""
@@ -313,7 +313,7 @@ def _warn(result: SufficientMask, settings: Annealing) -> None:
         )
 
 
-def _features(z: Tensor, noise: Noise, found: MaskResult) -> Features:
-    mean = (found.mask.keep * z + found.mask.drop * noise.mean) * noise.active
-    deviation = found.mask.drop * noise.deviation * noise.active
-    return Features(mean, deviation, noise.deviation)
+def _features(z: Tensor, noise: Noise, result: MaskResult) -> Features:
+    mean = (result.mask.keep * z + result.mask.drop * noise.mean) * noise.active
+    std = result.mask.drop * noise.std * noise.active
+    return Features(mean, std, noise.std)

@@ -113,7 +113,7 @@ def _measure(model: nn.Module, batch: Batch, predicted: Tensor, method: InputIBA
 
 def _count_bits_before(query: Query, noise: Noise, method: InputIBA) -> Tensor:
     """Count the bits that the initial mask of the search transmits."""
-    x = (query.x - noise.mean) / noise.deviation
+    x = (query.x - noise.mean) / noise.std
     nats = capacity(mask_from_logits(torch.full_like(x, method.first_logit)), x)
     return nats.masked_fill(~site_mask(query.mask, x), 0.0).flatten(1).sum(1) / NATS_PER_BIT
 

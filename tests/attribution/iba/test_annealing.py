@@ -42,9 +42,9 @@ def make_query(kind, dtype=torch.float64):
 
 
 def make_noise(query, kind="gaussian"):
-    mean, deviation, active = (torch.tensor(value, dtype=query.x.dtype) for value in (0.3, 1.4, 1.0))
+    mean, std, active = (torch.tensor(value, dtype=query.x.dtype) for value in (0.3, 1.4, 1.0))
     if kind == "gaussian":
-        return Noise(mean, deviation, active)
+        return Noise(mean, std, active)
     values = torch.randn(50, query.x.shape[1 if query.x.ndim == 4 else 2], generator=stream(3)).sort(0).values
     return marginal_noise(values.to(query.x), query.x, "the input")
 
@@ -78,15 +78,15 @@ def test_the_search_is_that_of_autograd(kind, granularity, noise_kind, monkeypat
         if query.mask is not None:
             valid = query.mask[i][:, None].expand_as(valid)
         shared = {"image": 0}.get(kind, 1) if granularity == "position" else None
-        mean, deviation = (value.expand_as(query.x[i]) for value in (noise.mean, noise.deviation))
+        mean, std = (value.expand_as(query.x[i]) for value in (noise.mean, noise.std))
         first = torch.full_like(query.x[i], 4.0).sigmoid()
-        nats = bottleneck.capacity(first, (query.x[i] - mean) / deviation, torch.zeros_like(first))[valid].sum()
+        nats = bottleneck.capacity(first, (query.x[i] - mean) / std, torch.zeros_like(first))[valid].sum()
         positions = valid.sum() if shared is None else valid.any(shared).sum()
         begin, end = (3.0, 1.0) if kind == "image" else (0.02, 10.0)
         betas = [begin * drop[i] / nats * (positions * end / begin) ** (step / 8) for step in range(8)]
         drawn = torch.stack([noise.draw(sample, 4, f"test-{step}")[:, 0] for step in range(8)])
         settings = {"betas": betas, "rate": 25 / 8, "start": 4.0, "shared": shared, "valid": valid, "warm_up": 3}
-        expected, logits = bottleneck.anneal(target, query.x[i], drawn, mean, deviation, **settings)
+        expected, logits = bottleneck.anneal(target, query.x[i], drawn, mean, std, **settings)
         torch.testing.assert_close(path.mean[i][valid], expected[valid], rtol=1e-5, atol=1e-8)
         torch.testing.assert_close(path.logits[:, i].double(), logits, rtol=1e-3, atol=1e-2)
 
@@ -227,9 +227,9 @@ def test_quantiles_leave_out_padding_and_constant_features_have_a_scale():
     x = torch.tensor([[[1.0, 5.0], [3.0, 5.0], [99.0, 99.0]]])
     values = feature_quantiles(x, torch.tensor([True, True, False])[None, :, None].expand_as(x))
     assert values.tolist() == [[1.0, 5.0], [3.0, 5.0]]
-    deviation = marginal_noise(values, x, "the input").deviation
-    assert deviation.tolist() == pytest.approx([1.0, 0.01 * 0.5**0.5])
-    assert marginal_noise(values[:, 1:], x[..., 1:], "the input").deviation.tolist() == [1.0]
+    std = marginal_noise(values, x, "the input").std
+    assert std.tolist() == pytest.approx([1.0, 0.01 * 0.5**0.5])
+    assert marginal_noise(values[:, 1:], x[..., 1:], "the input").std.tolist() == [1.0]
 
 
 @pytest.mark.parametrize(

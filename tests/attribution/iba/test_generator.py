@@ -58,7 +58,7 @@ def test_matching_brings_the_features_nearer():
     inside = fit_layer_moments(query.model, "recurrence", Batch(draw(20, 7, 4, seed=5), torch.zeros(20).long()))
     with torch.no_grad():
         z = query.model.recurrence(query.x)[0]
-    wanted = Features(z, torch.zeros_like(z), inside.noise(z).deviation)
+    wanted = Features(z, torch.zeros_like(z), inside.noise(z).std)
     shut = make_generator(query.x, torch.full_like(query.x, -1.0), natural())
     assert (match_moments(query, "recurrence", wanted, shut).keep.flatten(1).mean(1) > 0.27).all()
 

@@ -18,15 +18,15 @@ def gradient(features, found):
 def test_the_gradient_of_a_sample_does_not_depend_on_how_many_there_are():
     """Ten shares of a tenth add up to one or to a digit less, in the order of summing; a sum of ones does not."""
     found, scale = torch.randn(10, 6, 8, generator=stream(1)), torch.ones(8)
-    mean, deviation = torch.randn(2, 6, 8, generator=stream(2)).abs()
-    together = gradient(Features(mean, deviation, scale), found)
+    mean, std = torch.randn(2, 6, 8, generator=stream(2)).abs()
+    together = gradient(Features(mean, std, scale), found)
     for i in range(6):
         some = slice(i, i + 1)
-        assert torch.equal(gradient(Features(mean[some], deviation[some], scale), found[:, some]), together[:, some])
+        assert torch.equal(gradient(Features(mean[some], std[some], scale), found[:, some]), together[:, some])
 
 
 def test_the_distance_of_gaussians_with_these_moments():
-    """Mean 1 and deviation 1 against mean 3 and deviation 2: (1 - 3)^2 + (1 - 2)^2, in units of a scale of 2."""
+    """Mean 1 and standard deviation 1 against mean 3 and 2: (1 - 3)^2 + (1 - 2)^2, in units of a scale of 2."""
     features = Features(torch.tensor([[3.0]]), torch.tensor([[2.0]]), torch.tensor([2.0]))
     found = torch.tensor([[[1.0 - 2**-0.5]], [[1.0 + 2**-0.5]]])
     torch.testing.assert_close(_distance(features)(found).sum(), torch.tensor(5.0 / 4))

@@ -29,7 +29,7 @@ LOGIT_RATE = {3: 0.03, 4: 0.003}
 """By rank of the inputs: series, images."""
 
 WIDEST, FARTHEST = 5.0, 2.0
-"""Ranges of the deviation and the mean of the noise that real features are blended with."""
+"""Ranges of the standard deviation and the mean of the noise that real features are blended with."""
 
 
 def train_adversarial(
@@ -39,18 +39,18 @@ def train_adversarial(
     weight: Float[Tensor, "batch *neuron"],
     generator: Generator,
 ) -> Mask:
-    """Learn a generator that a critic cannot tell from the squeezed features, sample by sample.
+    """Learn a generator whose features a critic cannot distinguish from the masked ones, sample by sample.
 
-    Real features are those of the sample, blended with noise of ten means and deviations; generated ones are what
-    the layer gives for generated inputs. Twenty epochs of seven batches train the critic 140 times and the
+    Real features are those of the sample, blended with noise of ten means and standard deviations; generated ones are
+    the output of the layer for generated inputs. Twenty epochs of seven batches train the critic 140 times and the
     generator 40 times.
 
     Args:
-        query: about the inputs.
-        layer: name of the module that gives the features.
-        features: of the samples.
-        weight: of the features in the blend.
-        generator: where to begin; its tensors are written to.
+        query: Query of the inputs.
+        layer: Name of the module that returns the features.
+        features: Features of the samples.
+        weight: Weight of the features in the blend.
+        generator: Generator at the start; its tensors are written to.
 
     Returns:
         The mask of the generator.
@@ -75,8 +75,8 @@ class _Real:
     """The features of a sample and their weight in the blend.
 
     Args:
-        features: of the sample.
-        weight: of the features.
+        features: Features of the sample.
+        weight: Weight of the features.
     """
 
     features: Tensor
@@ -109,20 +109,22 @@ def _duel(query: Query, layer: str, real: _Real, generator: Generator) -> None:
     draws = stream(int(query.seeds[0]), "generator")
     inside = replace(query, model=UpToLayer(query.model, layer))  # type: ignore[arg-type]
     critic = make_critic(real.features, draws)
-    judge = torch.optim.RMSprop(critic.parameters(), CRITIC_RATE)
+    critic_optimiser = torch.optim.RMSprop(critic.parameters(), CRITIC_RATE)
     rates = (LOGIT_RATE[query.x.ndim], SHIFT_RATE, SCALE_RATE)
-    forger = torch.optim.RMSprop([{"params": [p], "lr": r} for p, r in zip(generator.parameters, rates, strict=True)])
+    generator_optimiser = torch.optim.RMSprop(
+        [{"params": [p], "lr": r} for p, r in zip(generator.parameters, rates, strict=True)]
+    )
     for number, true in real.batches(draws):
         z = _draw(len(true), query.x, draws).to(query.x)
         points = generator.points(query.x, z)
         false = inside.outputs(points)[:, 0]
-        _judge_better(true, false, critic, judge)
+        _update_critic(true, false, critic, critic_optimiser)
         if number % CRITIC_STEPS == 0:
             slope = inside.pull_back(points, lambda features: full_precision(critic)(features[:, 0]))
             gradient = -slope / len(points)
             for parameter, slope in zip(generator.parameters, generator.pull_back(query.x, z, gradient), strict=True):
                 parameter.grad = slope
-            forger.step()
+            generator_optimiser.step()
 
 
 def _draw(count: int, like: Tensor, generator: torch.Generator) -> Tensor:
@@ -130,11 +132,11 @@ def _draw(count: int, like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @full_precision
-def _judge_better(true: Tensor, false: Tensor, critic: nn.Module, judge: torch.optim.Optimizer) -> None:
+def _update_critic(true: Tensor, false: Tensor, critic: nn.Module, critic_optimiser: torch.optim.Optimizer) -> None:
     """Take one step of the critic, and keep its weights within bounds."""
-    judge.zero_grad()
+    critic_optimiser.zero_grad()
     torch.autograd.backward(critic(false).mean() - critic(true).mean())
-    judge.step()
+    critic_optimiser.step()
     with torch.no_grad():
         for weight in critic.parameters():
             weight.clamp_(-CLIP, CLIP)

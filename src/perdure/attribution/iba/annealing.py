@@ -137,7 +137,7 @@ class SufficientMask:
         keep: Fraction of each element that is kept.
         nats: Information that passes at each element.
         kept: Fraction of the prediction that is kept, measured with noise that did not select the mask.
-        converged: True where it is at least the required one and the search went on until more was lost.
+        converged: True where it is at least the required one and the search continued until more was lost.
         beta: Penalty of one nat at this mask, in units of the target.
     """
 
@@ -174,7 +174,7 @@ def anneal_mask(
     Raises:
         UnsupportedError: If the inputs do not influence the target.
     """
-    count, x = len(query.x), (query.x - noise.mean) / noise.deviation
+    count, x = len(query.x), (query.x - noise.mean) / noise.std
     logit = query.x.new_full((count, *mask_shape(query.x, search.granularity)), search.start)
     adam = torch.optim.Adam([logit], search.rate)
     logits = logit.new_empty((search.steps + 1, *logit.shape), dtype=torch.float16)
@@ -250,7 +250,7 @@ def select_mask(
     index, kept, confirmed = _confirm(measure, index, search.keep)
     everyone = torch.arange(len(query.x))
     mask = _mask_at(query.x, path, index, everyone, search.smoothing)
-    x = (query.x - noise.mean) / noise.deviation
+    x = (query.x - noise.mean) / noise.std
     unfinished = (index == path.last) & (path.last == search.steps)
     beta = path.beta * path.growth ** torch.minimum(index, path.last).to(path.beta)
     nats = _nats(query, x, mask, noise, prior)

@@ -20,14 +20,14 @@ def make_critic(features: Float[Tensor, "*neuron"], generator: torch.Generator) 
     """Build the critic of one sample, with weights drawn from a generator.
 
     Args:
-        features: of one sample: (time, neuron), or (channel, row, column) of at least 4 x 4.
-        generator: the stream of the weights.
+        features: Features of one sample: (time, neuron), or (channel, row, column) of at least 4 x 4.
+        generator: Stream of the weights.
 
     Returns:
         A network in training mode from a batch of features to one number each.
 
     Raises:
-        UnsupportedError: for features of another form.
+        UnsupportedError: If the features have another form.
 
     Reference:
         zhang2021inputiba
@@ -39,7 +39,7 @@ def make_critic(features: Float[Tensor, "*neuron"], generator: torch.Generator) 
     """
     if features.ndim not in (2, 3) or (features.ndim == 3 and min(features.shape[1:]) < 4):
         raise UnsupportedError(
-            f"the published critic cannot read features of shape {tuple(features.shape)}",
+            f"the published critic has no form for features of shape {tuple(features.shape)}",
             "name a layer that gives (time, neuron), or 4 rows and columns or more; or give prior='moments'",
         )
     with torch.device("meta"):
@@ -54,9 +54,9 @@ def make_image_critic(channels: int, rows: int, columns: int) -> nn.Sequential:
     """Build three convolutions and three linear layers, as published.
 
     Args:
-        channels: of the features.
-        rows: of the features.
-        columns: of the features.
+        channels: Number of channels of the features.
+        rows: Number of rows.
+        columns: Number of columns.
 
     Returns:
         The network.
@@ -78,10 +78,10 @@ def make_image_critic(channels: int, rows: int, columns: int) -> nn.Sequential:
 
 
 class SeriesCritic(nn.Module):
-    """Read the features of a series with an LSTM, and judge its last state.
+    """An LSTM over the features of a series, with a head on its last state.
 
     Args:
-        neurons: features of a step.
+        neurons: Number of features of a step.
     """
 
     def __init__(self, neurons: int) -> None:
@@ -90,20 +90,20 @@ class SeriesCritic(nn.Module):
         self.head = nn.Sequential(nn.Linear(neurons, 128), nn.LeakyReLU(SLOPE), nn.Linear(128, 1))
 
     def forward(self, features: Float[Tensor, "batch time neuron"]) -> Float[Tensor, "batch 1"]:
-        """Judge series.
+        """Compute the output of the critic.
 
         Args:
-            features: of a layer.
+            features: Features of a layer.
 
         Returns:
-            One number for each.
+            One number for each series.
         """
-        judged: Tensor = self.head(self.lstm(features)[1][0][-1])
-        return judged
+        outputs: Tensor = self.head(self.lstm(features)[1][0][-1])
+        return outputs
 
 
 def _draw(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw the weights of a module as torch does, from a stream of its own."""
+    """Draw the weights of a module as torch does, from a separate stream."""
     if isinstance(module, nn.BatchNorm2d):
         module.reset_running_stats()
         module.reset_parameters()

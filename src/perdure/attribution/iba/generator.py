@@ -16,17 +16,17 @@ __all__ = ["Generator", "make_generator"]
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    r"""A mask at the input and the noise beside it, for each sample.
+    r"""A mask of the input and the noise that replaces the rest, for each sample.
 
     .. math:: x_G = m x + (1 - m) (\mu + \sigma (u + e z)), \quad m = \sigma(M), \; z \sim N(0, 1)
 
     The three tensors are what is learnt; an optimiser writes to them.
 
     Args:
-        logit: M, shaped like the inputs.
+        logit: Logit M of the mask, shaped like the inputs.
         shift: u, one per channel of an image, per step of a series.
         scale: e, shaped like `shift`.
-        noise: natural noise of the inputs, whose mean and deviation are :math:`\mu` and :math:`\sigma`.
+        noise: Natural noise of the inputs, whose mean and standard deviation are :math:`\mu` and :math:`\sigma`.
     """
 
     logit: Float[Tensor, "batch *site"]
@@ -52,7 +52,7 @@ class Generator:
             One generated input for each copy of the noise.
         """
         mask = mask_from_logits(self.logit)
-        return mask.keep * x + mask.drop * self._drawn(z)
+        return mask.keep * x + mask.drop * self._noise(z)
 
     def pull_back(
         self,
@@ -65,22 +65,22 @@ class Generator:
         Args:
             x: the true inputs.
             z: the noise that they were generated from.
-            gradient: at the generated inputs.
+            gradient: Gradient at the generated inputs.
 
         Returns:
             The gradients of logit, shift and scale, summed over copies.
         """
         mask = mask_from_logits(self.logit)
-        dropped = gradient * mask.drop * self.noise.deviation
-        axes = _summed(x)
+        dropped = gradient * mask.drop * self.noise.std
+        axes = _shared_axes(x)
         return [
-            (gradient * (x - self._drawn(z))).sum(0) * mask.keep * mask.drop,
+            (gradient * (x - self._noise(z))).sum(0) * mask.keep * mask.drop,
             dropped.sum(0).sum(axes, keepdim=True),
             (dropped * z).sum(0).sum(axes, keepdim=True),
         ]
 
-    def _drawn(self, z: Tensor) -> Tensor:
-        return self.noise.mean + self.noise.deviation * (self.shift + self.scale * z)
+    def _noise(self, z: Tensor) -> Tensor:
+        return self.noise.mean + self.noise.std * (self.shift + self.scale * z)
 
 
 def make_generator(x: Float[Tensor, "batch *site"], logit: Float[Tensor, "batch *site"], noise: Noise) -> Generator:
@@ -88,16 +88,16 @@ def make_generator(x: Float[Tensor, "batch *site"], logit: Float[Tensor, "batch 
 
     Args:
         x: the inputs.
-        logit: of the mask, copied.
-        noise: of the inputs.
+        logit: Logit of the mask, copied.
+        noise: Noise of the inputs.
 
     Returns:
         A generator with shift 0 and scale 1.
     """
-    shift = x.new_zeros(x.shape).sum(_summed(x), keepdim=True)
+    shift = x.new_zeros(x.shape).sum(_shared_axes(x), keepdim=True)
     return Generator(logit.clone(), shift, shift + 1, noise)
 
 
-def _summed(x: Tensor) -> tuple[int, ...]:
+def _shared_axes(x: Tensor) -> tuple[int, ...]:
     """Name the axes that share a shift: rows and columns of an image, features of a step."""
     return (2, 3) if x.ndim == 4 else (shared_axis(x) or 1,)

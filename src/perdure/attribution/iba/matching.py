@@ -1,4 +1,4 @@
-"""The generative stage in closed form: generated inputs whose features have the moments of the squeezed ones."""
+"""The generative stage in closed form: generated inputs whose features have the moments of the masked features."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ class Features:
     """The features of a layer after their bottleneck, as independent Gaussians.
 
     Args:
-        mean: of each neuron.
-        deviation: of each neuron.
-        scale: natural deviation of the neuron, the unit in which distances count.
+        mean: Mean of each neuron.
+        std: Standard deviation of each neuron.
+        scale: Natural standard deviation of the neuron, the unit in which distances count.
     """
 
     mean: Float[Tensor, "batch *neuron"]
-    deviation: Float[Tensor, "batch *neuron"]
+    std: Float[Tensor, "batch *neuron"]
     scale: Float[Tensor, "*neuron"]
 
 
 def match_moments(query: Query, layer: str, features: Features, generator: Generator) -> Mask:
-    r"""Learn a generator whose inputs give features with the moments of the squeezed ones.
+    r"""Learn a generator whose inputs give features with the moments of the masked features.
 
     .. math:: W_2^2 = (\mu_G - \mu_Z)^2 + (\sigma_G - \sigma_Z)^2
 
-    is the squared Wasserstein distance of two Gaussians; it is averaged over neurons. Mean and deviation of the
-    generated features are taken over copies, so nothing adversarial has to be trained.
+    is the squared Wasserstein distance of two Gaussians; it is averaged over neurons. Mean and standard deviation of
+    the generated features are taken over copies, so nothing adversarial has to be trained.
 
     Args:
-        query: about the inputs.
+        query: Query of the inputs.
         layer: name of the module that gives the features.
         features: Moments to match.
-        generator: where to begin; its tensors are written to.
+        generator: Generator at the start; its tensors are written to.
 
     Returns:
         The mask of the generator.
@@ -75,8 +75,8 @@ def _distance(features: Features) -> Callable[[Tensor], Tensor]:
     def distance(copies: Tensor) -> Tensor:
         variance, mean = torch.var_mean(copies.movedim(0, -1).contiguous(), -1)
         # a neuron that is saturated for inputs far from those seen has no variance, where the gradient of a root is NaN
-        deviation = variance.clamp_min(torch.finfo(variance.dtype).tiny).sqrt()
-        away = (mean - features.mean).square() + (deviation - features.deviation).square()
+        std = variance.clamp_min(torch.finfo(variance.dtype).tiny).sqrt()
+        away = (mean - features.mean).square() + (std - features.std).square()
         return (away / features.scale.square()).flatten(1).mean(1)
 
     return distance

@@ -1,4 +1,4 @@
-"""What bottlenecks see before they explain: the moments of inputs and of one layer, which tell natural noise."""
+"""Moments of the inputs and of one layer, which define natural noise."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from perdure.ops.sequence import lengths_of, site_mask
 
 __all__ = ["LayerMoments", "fit_input_moments", "fit_layer_moments", "noise_from_moments", "require_fitted"]
 
-Found = TypeVar("Found")
+Fitted = TypeVar("Fitted")
 
 SAMPLES = 64
 """Samples that go through the model at once."""
 
 SMALLEST_DEVIATION = 0.01
 ACTIVE = 0.01
-"""A neuron takes part when it is not zero for more than this share of samples."""
+"""A neuron takes part when it is not zero for more than this fraction of samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class LayerMoments:
             z: activations, for dtype, device and shape.
 
         Returns:
-            Noise with their mean and deviation; neurons that are nearly always zero stay out.
+            Noise with their mean and standard deviation; neurons that are nearly always zero stay out.
 
         Raises:
             ShapeError: when the layer gave another shape when it was fitted.
@@ -60,12 +60,12 @@ def noise_from_moments(moments: Moments, like: Float[Tensor, "batch *site"], pla
     """Make noise of given moments.
 
     Args:
-        moments: of a layer, or of the inputs.
+        moments: Moments of a layer, or of the inputs.
         like: gives dtype, device and shape.
-        place: what to call it in the error.
+        place: Name in the error.
 
     Returns:
-        The noise; deviations are at least 0.01.
+        The noise; standard deviations are at least 0.01.
 
     Raises:
         ShapeError: when the moments have another shape.
@@ -77,9 +77,9 @@ def noise_from_moments(moments: Moments, like: Float[Tensor, "batch *site"], pla
             f"{place} has shape {tuple(like.shape[1:])}, but {tuple(moments.mean.shape)} when the method was fitted",
             "fit on samples of the same size as those that are explained",
         ) from error
-    deviation = moments.std.clamp_min(SMALLEST_DEVIATION)
+    std = moments.std.clamp_min(SMALLEST_DEVIATION)
     active = (moments.active > ACTIVE).double()
-    return Noise(*(some.to(like) for some in (moments.mean, deviation, active)))
+    return Noise(*(part.to(like) for part in (moments.mean, std, active)))
 
 
 def fit_input_moments(batch: Batch) -> Moments:
@@ -96,12 +96,12 @@ def fit_input_moments(batch: Batch) -> Moments:
     """
     _check_two(batch)
     return merge_moments(
-        [moments_of(some.inputs, site_mask(some.mask, some.inputs)) for some in split_batch(batch, SAMPLES)]
+        [moments_of(part.inputs, site_mask(part.mask, part.inputs)) for part in split_batch(batch, SAMPLES)]
     )
 
 
 def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> LayerMoments:
-    """Take the moments of a layer over samples, some at a time.
+    """Take the moments of a layer over samples, part by part.
 
     Args:
         model: that will be explained.
@@ -125,14 +125,14 @@ def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> Laye
     _check_two(batch)
     layer = default_layer(model) if layer is None else layer
     find_layer(model, layer)
-    return LayerMoments(layer, merge_moments([_moments(model, layer, some) for some in split_batch(batch, SAMPLES)]))
+    return LayerMoments(layer, merge_moments([_moments(model, layer, part) for part in split_batch(batch, SAMPLES)]))
 
 
-def require_fitted(found: Found | None, method: str) -> Found:
+def require_fitted(fitted: Fitted | None, method: str) -> Fitted:
     """Check that a method was fitted.
 
     Args:
-        found: what it saw; None when nothing.
+        fitted: Result of `fit`; None before.
         method: its name.
 
     Returns:
@@ -141,18 +141,18 @@ def require_fitted(found: Found | None, method: str) -> Found:
     Raises:
         UnsupportedError: when it saw nothing.
     """
-    if found is None:
+    if fitted is None:
         raise UnsupportedError(
             f"method '{method}' has not seen any data, so it does not know what noise is natural for the model",
             f"fit it first: method = perdure.METHODS.make('{method}').fit(model, batch)",
         )
-    return found
+    return fitted
 
 
 def _check_two(batch: Batch) -> None:
     if len(batch) < 2:
         raise EmptyDataError(
-            "one sample has no deviation, and the noise of a bottleneck needs one",
+            "one sample has no standard deviation, and the noise of a bottleneck needs one",
             "fit on at least two samples; a thousand are usual",
         )
 

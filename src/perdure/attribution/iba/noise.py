@@ -34,12 +34,12 @@ class Noise:
 
     Args:
         mean: Mean of the noise, which broadcasts with a sample.
-        deviation: Standard deviation of the noise, above 0, which broadcasts with a sample.
+        std: Standard deviation of the noise, above 0, which broadcasts with a sample.
         active: 1 at elements that take part, 0 at elements that are nearly always zero and stay so; broadcasts.
     """
 
     mean: Float[Tensor, "*site"]
-    deviation: Float[Tensor, "*site"]
+    std: Float[Tensor, "*site"]
     active: Float[Tensor, "*site"]
 
     def draw(self, query: Query, copies: int, name: str, *, paired: bool = True) -> Float[Tensor, "copies batch *site"]:
@@ -54,7 +54,7 @@ class Noise:
         Returns:
             Noise in the units of the inputs.
         """
-        return self.mean + self.deviation * draw_noise(query, copies, name, paired)
+        return self.mean + self.std * draw_noise(query, copies, name, paired)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,11 +159,11 @@ def marginal_noise(
             f"{place} has {x.shape[axis]} features, but {values.shape[1]} when the method was fitted",
             "fit on samples with the same features as those that are explained",
         )
-    deviation, mean = torch.std_mean(values.double(), 0, correction=0)
-    scale = deviation.square().mean().sqrt()
-    deviation = deviation.clamp_min(SMALLEST_RATIO * scale) if scale > 0 else torch.ones_like(deviation)
-    mean, deviation = (moment.to(x).view(_feature_shape(x)) for moment in (mean, deviation))
-    return MarginalNoise(mean, deviation, x.new_ones(()), values.to(x))
+    std, mean = torch.std_mean(values.double(), 0, correction=0)
+    scale = std.square().mean().sqrt()
+    std = std.clamp_min(SMALLEST_RATIO * scale) if scale > 0 else torch.ones_like(std)
+    mean, std = (moment.to(x).view(_feature_shape(x)) for moment in (mean, std))
+    return MarginalNoise(mean, std, x.new_ones(()), values.to(x))
 
 
 def target_drop(values: Float[Tensor, "copies batch"]) -> Float[Tensor, " batch"]:

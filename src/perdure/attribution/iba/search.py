@@ -34,21 +34,21 @@ FAR = 20.0
 
 @dataclass(frozen=True)
 class MaskSearch:
-    """How the mask is searched.
+    """Settings of a search with a fixed penalty.
 
     Args:
         beta: Information penalty of one nat per site, in nats of the target.
-        steps: of Adam.
-        learning_rate: of Adam, for the logits of the mask.
-        copies: of each sample with noise of their own, in every step.
-        start: logit of the mask before the first step.
-        smoothing: deviation of the Gaussian that smooths the mask of an image, in pixels; 0 for none.
-        granularity: whether the numbers of one position share their mask.
-        paired: whether every second copy has the noise of the one before it, turned round.
-        averaged: share of the steps, the last ones, whose masks are averaged; 0 takes the last mask alone.
+        steps: Steps of Adam.
+        learning_rate: Learning rate of Adam for the logits of the mask.
+        copies: Draws of noise for each sample in every step.
+        start: Logit of the mask before the first step.
+        smoothing: Standard deviation of the Gaussian that smooths the mask of images, in pixels; 0 for none.
+        granularity: Whether all numbers of one position have the same mask.
+        paired: Whether every second copy has the noise of the one before it, negated.
+        averaged: Fraction of the steps, the last ones, whose masks are averaged; 0 takes the last mask alone.
 
     Raises:
-        SettingError: for a value that cannot be used.
+        SettingError: If a value is out of range.
     """
 
     beta: float
@@ -68,19 +68,19 @@ class MaskSearch:
             if not getattr(self, name) > 0:
                 raise SettingError(f"{name} is {getattr(self, name)}", "give a number above 0")
         if not 0 <= self.averaged <= 1:
-            raise SettingError(f"averaged is {self.averaged}", "give a share of the steps, from 0 to 1")
+            raise SettingError(f"averaged is {self.averaged}", "give a fraction of the steps, from 0 to 1")
         if not self.smoothing >= 0:
-            raise SettingError(f"smoothing is {self.smoothing}", "give a deviation in pixels of at least 0")
+            raise SettingError(f"smoothing is {self.smoothing}", "give a standard deviation in pixels of at least 0")
 
 
 @dataclass(frozen=True, eq=False)
 class MaskResult:
-    """What a search found.
+    """Result of a search.
 
     Args:
-        logit: of the mask, before any smoothing, shaped like the sites.
-        mask: the mask after the last step.
-        nats: the information that it lets pass at each site.
+        logit: Logit of the mask, before any smoothing, shaped like the elements.
+        mask: Mask after the last step.
+        nats: Information that passes at each element.
     """
 
     logit: Float[Tensor, "batch *site"]
@@ -89,7 +89,7 @@ class MaskResult:
 
 
 def optimise_mask(query: Query, noise: Noise, search: MaskSearch, name: str, prior: Mask | None = None) -> MaskResult:
-    r"""Search the mask of each sample, all samples at once and none of them seeing the others.
+    r"""Optimise the mask of each sample, many at once and each independent of the others.
 
     .. math:: \min_\alpha \; -S(\lambda x + (1 - \lambda) \varepsilon) + \beta \, \overline{C},
               \quad \lambda = \sigma(\alpha)
@@ -98,23 +98,23 @@ def optimise_mask(query: Query, noise: Noise, search: MaskSearch, name: str, pri
     The gradient of the target comes from `query.gradient` at the noisy points, all else is in closed form.
 
     Args:
-        query: about what is squeezed: the inputs, or what a layer gives for them. Its target is in nats.
-        noise: what replaces the dropped share.
-        search: how to search.
-        name: of the noise streams.
-        prior: what is cheap to keep, as in `capacity`; None for nothing.
+        query: Query of the inputs, or of the output of a layer. Its target is in nats.
+        noise: Noise that replaces what is dropped.
+        search: Settings.
+        name: Name of the noise streams.
+        prior: Mask of the elements that are cheap to keep, as in `capacity`; None for none.
 
     Returns:
         The mask of each sample.
 
     Raises:
-        UnsupportedError: when what is squeezed does not influence the target.
+        UnsupportedError: If the masked values do not influence the target.
 
     Reference:
         schulz2020restricting
     """
     valid = valid_elements(query)
-    x = (query.x - noise.mean) / noise.deviation
+    x = (query.x - noise.mean) / noise.std
     logit = query.x.new_full((len(query.x), *mask_shape(query.x, search.granularity)), search.start)
     adam = torch.optim.Adam([logit], search.learning_rate)
     last = max(1, round(search.averaged * search.steps))
@@ -148,7 +148,7 @@ def mask_shape(x: Float[Tensor, "batch *site"], granularity: Granularity) -> tup
 
 
 def valid_elements(query: Query) -> Bool[Tensor, "batch *site"]:
-    """Mark the sites that are no padding; a layer that changes the number of steps has none."""
+    """Mark the elements that are not padding; a layer that changes the number of steps has none."""
     has_steps = query.mask is not None and query.x.ndim == 3 and query.x.shape[1] == query.mask.shape[1]
     return site_mask(query.mask if has_steps else None, query.x)
 
@@ -219,6 +219,6 @@ def _remedy(distance: float) -> str:
 
 
 def _ignores(query: Query, point: Tensor) -> bool:
-    """Tell whether the outputs of the model stay the same at another point."""
+    """Whether the outputs of the model are the same at another point."""
     size = replace(query, target=lambda outputs: outputs.double().norm(dim=1))
     return torch.equal(size.value(point), size.value(query.x))
