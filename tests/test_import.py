@@ -59,6 +59,28 @@ def test_misspelt_names_do_not_pass_the_type_checker(tmp_path):
     assert "Found 1 error" in checked.stdout
 
 
+def test_functions_with_the_name_of_a_package_stay_functions_and_are_typed(tmp_path):
+    """`perdure.audit` is a package and a function; its modules may be imported before or after the first use."""
+    code = "import perdure\nimport perdure.audit.settings\nimport perdure.audit.path\nprint(callable(perdure.audit))\n"
+    ran = subprocess.run([sys.executable, "-c", f"{code}print(callable(perdure.path))"], capture_output=True, text=True)
+    assert ran.stdout.split() == ["True", "True"]
+    user = """import torch, perdure
+def use(model: torch.nn.Module, splits: perdure.data.Splits) -> str | None:
+    result = perdure.audit({"a": model}, splits, settings=perdure.AuditSettings(samples=3))
+    perdure.reproduce([model, model], splits).verdict.answer.upper()
+    perdure.path(model, model, splits).kinds[0].barrier.value + 1.0
+    result.models[0].methods[0].verdicts.over_tiem
+    return result.models[0].recommended
+"""
+    (tmp_path / "user.py").write_text(user)
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports=silent", tmp_path / "user.py"],
+        capture_output=True, text=True, check=False, env={**os.environ, "MYPYPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert 'user.py:6: error: "Verdicts" has no attribute "over_tiem"' in checked.stdout
+    assert "Found 1 error" in checked.stdout
+
+
 def test_completion_offers_what_is_public_once_and_nothing_else():
     perdure.Logit, perdure.attribute  # noqa: B018  # what was used is in the module as well
     assert [name for name in dir(perdure) if not name.startswith("_")] == sorted(perdure.__all__)

@@ -34,7 +34,7 @@ def test_a_model_of_one_number_needs_a_small_part_of_the_bits(batch, tmp_path):
     bits, kept = estimate_information(score, 0)
     assert bits.null < bits.low < bits.value < bits.high < bits.ceiling
     assert kept.null < 0.6
-    assert kept.low > kept.null  # the few bits that are left are those that tell the class
+    assert kept.low > kept.null  # the few bits that are left are those that determine the class
     assert kept.ceiling == pytest.approx(ReadsOne()(batch.inputs).softmax(1).amax(1).mean().item())
 
 

@@ -206,8 +206,8 @@ def _explain_methods(
 ) -> list[ExplainedModel]:
     """Explain by every method; without a truth also by occlusion, which then locates the evidence."""
     case, folder = place
-    first, *others = methods
-    jobs = [(first, request.modality.faithfulness), *((method, request.modality.curves) for method in others)]
+    first, *further = methods
+    jobs = [(first, request.modality.faithfulness), *((method, request.modality.curves) for method in further)]
     if request.modality.in_time and request.batch.truth is None:
         jobs.append((f"occlusion:window={-(-request.batch.inputs.shape[1] // WINDOWS)}", ()))
     return [

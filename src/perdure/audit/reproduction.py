@@ -174,7 +174,7 @@ def name_arrays(prefix: str, arrays: Mapping[str, np.ndarray], names: Sequence[s
         names: Candidate names.
 
     Returns:
-        Selected arrays by original name, or by the rest of their own name where no candidate matches.
+        Selected arrays by original name, or by the rest of the name where no candidate matches.
 
     Example:
         >>> list(name_arrays("pairs/gradient/", {"pairs/gradient/top-3-Jaccard": np.ones(2)}, ["top-3 Jaccard"]))
