@@ -221,6 +221,16 @@ CLEAN = (
     "tests/test_examples.py",
     "tests/test_import.py",
     "tests/training",
+    "docs/notes/input-iba.md",
+    "src/perdure/attribution/iba/annealing.py",
+    "src/perdure/attribution/iba/critic.py",
+    "src/perdure/attribution/iba/generator.py",
+    "src/perdure/attribution/iba/matching.py",
+    "src/perdure/attribution/iba/noise.py",
+    "src/perdure/attribution/iba/search.py",
+    "src/perdure/attribution/input_iba.py",
+    "src/perdure/audit/information.py",
+    "tests/attribution/iba/test_annealing.py",
 )
 """Files and folders without a banned word."""
 
