@@ -1,4 +1,4 @@
-"""Models that `perdure.load` and `perdure.train` return, and those that they refuse with a remedy."""
+"""Models that `perdure.load` and `perdure.train` return, and those that they reject with a remedy."""
 
 import sys
 from pathlib import Path
@@ -46,7 +46,7 @@ def factory(tmp_path, monkeypatch, request):
 
 
 @pytest.fixture(scope="module")
-def trained():
+def network():
     return perdure.train(GRU, SPLITS, epochs=1)
 
 
@@ -55,21 +55,21 @@ def same(model, other):
     return not model.training and torch.equal(model(x), other(x))
 
 
-def test_equal_seeds_train_equal_models_by_name_or_architecture(trained):
-    assert same(perdure.train(Recurrent(cell="gru", hidden_size=2), SPLITS, epochs=1), trained)
-    assert not same(perdure.train(GRU, SPLITS, epochs=1, seed=1), trained)
+def test_equal_seeds_train_equal_models_by_name_or_architecture(network):
+    assert same(perdure.train(Recurrent(cell="gru", hidden_size=2), SPLITS, epochs=1), network)
+    assert not same(perdure.train(GRU, SPLITS, epochs=1, seed=1), network)
 
 
 @pytest.mark.parametrize("inside", ["", "seed-00000"])
-def test_a_checkpoint_is_loaded_from_its_folder_or_its_run(inside, trained, tmp_path):
-    save_checkpoint(tmp_path / "seed-00000", trained, Recurrent(cell="gru", hidden_size=2), SPLITS, {})
+def test_a_checkpoint_is_loaded_from_its_folder_or_its_run(inside, network, tmp_path):
+    save_checkpoint(tmp_path / "seed-00000", network, Recurrent(cell="gru", hidden_size=2), SPLITS, {})
     for path in (tmp_path / inside, str(tmp_path / inside)):
-        assert same(perdure.load(path), trained)
+        assert same(perdure.load(path), network)
 
 
-def test_an_architecture_takes_weights_of_a_file_or_a_checkpoint(trained, tmp_path):
-    save_file(trained.state_dict(), tmp_path / "w.safetensors")
-    assert same(perdure.load(GRU, weights=tmp_path / "w.safetensors", splits=SPLITS), trained)
+def test_an_architecture_takes_weights_of_a_file_or_a_checkpoint(network, tmp_path):
+    save_file(network.state_dict(), tmp_path / "w.safetensors")
+    assert same(perdure.load(GRU, weights=tmp_path / "w.safetensors", splits=SPLITS), network)
     with pytest.raises(SettingError, match=r"needs the number of features.*splits=splits"):
         perdure.load(GRU, weights=tmp_path / "w.safetensors")
     with pytest.raises(SettingError, match=r"weights without their architecture.*weights="):
@@ -112,17 +112,17 @@ def test_a_checkpoint_of_a_factory_is_loaded_by_the_factory_only(factory, tmp_pa
         (nn.Linear(2, 2), UnsupportedError, r"transformers\.pipeline"),
     ],
 )
-def test_a_model_without_weights_is_refused_with_a_remedy(source, error, message):
+def test_a_model_without_weights_is_rejected_with_a_remedy(source, error, message):
     with pytest.raises(error, match=message):
         perdure.load(source)
 
 
-def test_settings_of_training_are_checked(trained, tmp_path):
+def test_settings_of_training_are_checked(network, tmp_path):
     with pytest.raises(SettingError, match="did you mean 'epochs'"):
         perdure.train(GRU, SPLITS, epoch=1)
     with pytest.raises(SettingError, match="preset"):
         perdure.train(GRU, SPLITS, preset="fast")
-    save_checkpoint(tmp_path / "run", trained, Recurrent(cell="gru", hidden_size=2), SPLITS, {})
+    save_checkpoint(tmp_path / "run", network, Recurrent(cell="gru", hidden_size=2), SPLITS, {})
     with pytest.raises(SettingError, match=r"already has|is a trained model"):
         perdure.train(str(tmp_path / "run"), SPLITS)
     with pytest.raises(SettingError, match="already has weights"):
