@@ -4,6 +4,9 @@ from typing import Any
 
 import lazy_loader
 
+from perdure._former import install
+
+install()
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 _FORMER = {
