@@ -272,7 +272,7 @@ def test_a_run_that_has_not_finished_names_the_command_that_finishes_it(runs, tm
     assert "'perdure audit' has not finished" in message
     assert f"run it again: perdure audit {runs}/train/seed-00000 " in message
     open_run(tmp_path / "own", {})
-    assert "holds no record of an audit" in run("report", tmp_path / "own", code=4)
+    assert "contains no record of an audit" in run("report", tmp_path / "own", code=4)
 
 
 @pytest.mark.parametrize("kind", ["train", "audit", "reproduce", "path"])
