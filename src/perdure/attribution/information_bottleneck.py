@@ -140,9 +140,9 @@ def input_map(
             "name a layer that keeps the steps of a series or the rows and columns of an image",
         )
     axis = 1 if x.ndim == 4 else 2
-    there, here = ([size for i, size in enumerate(some.shape) if i not in (0, axis)] for some in (nats, x))
+    there, position = ([size for i, size in enumerate(part.shape) if i not in (0, axis)] for part in (nats, x))
     positions = nats.sum(axis, keepdim=True).movedim(axis, 1)
-    if there != here:
-        spread = interpolate(positions, here, mode="bilinear" if x.ndim == 4 else "linear")
-        positions = spread * (prod(there) / prod(here))
+    if there != position:
+        spread = interpolate(positions, position, mode="bilinear" if x.ndim == 4 else "linear")
+        positions = spread * (prod(there) / prod(position))
     return (positions.movedim(1, axis) / x.shape[axis]).expand_as(x)

@@ -97,9 +97,9 @@ def _match_units(first: Params, second: Params, units: UnitLayer) -> tuple[Tenso
     even, odd = (torch.zeros(units.size, units.size, dtype=torch.float64) for _ in range(2))
     for place in units.places:
         flips = torch.tensor(place.odd)
-        one, two = (_reshape_by_unit(params[place.name], place, units.size) for params in (first, second))
-        even += one[:, ~flips].flatten(1) @ two[:, ~flips].flatten(1).T
-        odd += one[:, flips].flatten(1) @ two[:, flips].flatten(1).T
+        item, two = (_reshape_by_unit(params[place.name], place, units.size) for params in (first, second))
+        even += item[:, ~flips].flatten(1) @ two[:, ~flips].flatten(1).T
+        odd += item[:, flips].flatten(1) @ two[:, flips].flatten(1).T
     score = even + (odd.abs() if units.signed else odd)
     order = torch.from_numpy(linear_sum_assignment(score.numpy(), maximize=True)[1])
     kept = odd[torch.arange(units.size), order] >= 0

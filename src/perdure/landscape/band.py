@@ -189,8 +189,8 @@ class BandLearner:
         inner, taken = points[1:-1], state.steps % settings.steps
         learner = DecayingAdam(inner, state.moments, settings.learning_rate, settings.steps, taken)
         for _ in range(state.steps, until):
-            some = draw_samples(self.surface.size, settings.batch_size, generator)
-            slopes = [flatten(self.surface.gradient(unflatten(pivot, self.ends[0]), some)) for pivot in inner]
+            subset = draw_samples(self.surface.size, settings.batch_size, generator)
+            slopes = [flatten(self.surface.gradient(unflatten(pivot, self.ends[0]), subset)) for pivot in inner]
             learner.step(project_across(torch.stack(slopes), points))
             # Without springs nothing holds pivots apart, and they would slide into the minima at the ends.
             inner.copy_(redistribute(points, state.shares)[1:-1])
@@ -208,7 +208,7 @@ class BandLearner:
         """Insert a pivot in the middle of the piece that is highest there, relative to its ends; Adam restarts."""
         points, shares = state.points, state.shares
         middles = (points[1:] + points[:-1]) / 2
-        loss, between = (self._compute_losses(some) for some in (points, middles))
+        loss, between = (self._compute_losses(subset) for subset in (points, middles))
         # The height over the mean of both ends finds barriers inside a piece, also where the loss rises along the band.
         k = int((between - (loss[1:] + loss[:-1]) / 2).argmax()) + 1
         middle = (shares[k - 1 : k] + shares[k : k + 1]) / 2

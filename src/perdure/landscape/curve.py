@@ -184,8 +184,8 @@ class CurveLearner(Generic[Curve]):
         learner = DecayingAdam(bends, state.moments, settings.learning_rate, settings.steps, state.steps)
         for _ in range(state.steps, until):
             t = float(torch.rand((), generator=generator, dtype=torch.float64))
-            some = draw_samples(self.surface.size, settings.batch_size, generator)
-            slope = flatten(self.surface.gradient(self._at(state, bends, t), some))
+            part = draw_samples(self.surface.size, settings.batch_size, generator)
+            slope = flatten(self.surface.gradient(self._at(state, bends, t), part))
             learner.step(torch.outer(torch.tensor(self.parts(t)[1:-1]).to(bends), slope))
         return replace(
             state,
@@ -242,7 +242,7 @@ class Bezier:
             raise SettingError(f"t is {t}", "give a fraction of the path, from 0 to 1")
         points = self.points
         while len(points) > 1:
-            points = tuple(interpolate(one, two, t) for one, two in pairwise(points))
+            points = tuple(interpolate(item, two, t) for item, two in pairwise(points))
         return points[0]
 
 

@@ -115,21 +115,21 @@ class Corrector:
         Raises:
             NonFiniteError: If a gradient is NaN or infinite.
         """
-        here = flatten(point).double()
-        aim = here + difference(point, self.target)
+        position = flatten(point).double()
+        aim = position + difference(point, self.target)
         # The first step of Adam changes every weight by its learning rate, so its length is the rate times sqrt(n).
-        whole = length / math.sqrt(len(here))
-        learner = torch.optim.Adam([here.requires_grad_()], whole)
+        whole = length / math.sqrt(len(position))
+        learner = torch.optim.Adam([position.requires_grad_()], whole)
         for k in range(self.steps):
             learner.param_groups[0]["lr"] = whole * (1 - k / self.steps)
-            start = here.detach().clone()
-            here.grad = flatten(
+            start = position.detach().clone()
+            position.grad = flatten(
                 self.surface.gradient(unflatten(start, point), self._choose_samples(before + k))
             ).double()
             learner.step()
             with torch.no_grad():
-                here.copy_(start + _turn_from(here - start, start - aim))
-        return unflatten(here.detach(), point)
+                position.copy_(start + _turn_from(position - start, start - aim))
+        return unflatten(position.detach(), point)
 
     def _choose_samples(self, k: int) -> Int[Tensor, " some"] | None:
         """Choose the samples of a gradient; None when they are all."""

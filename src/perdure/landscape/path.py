@@ -116,7 +116,7 @@ def space_evenly(path: Path, points: int = 25) -> Chain:
     shares = np.linspace(0, 1, points)
     if not isinstance(path, Chain):
         fine = np.linspace(0, 1, _FINE + 1)
-        steps = [distance(one, two) for one, two in pairwise(path.at(float(t)) for t in fine)]
+        steps = [distance(item, two) for item, two in pairwise(path.at(float(t)) for t in fine)]
         done = np.concatenate([[0.0], np.cumsum(steps)])
         shares[1:-1] = np.interp(shares[1:-1] * done[-1], done, fine)
     return Chain(tuple(path.at(float(t)) for t in shares))

@@ -101,8 +101,8 @@ class _Solver:
 
     def _gradient(self, here: Params) -> Tensor:
         self.gradients += 1
-        some = torch.randperm(self.surface.size, generator=self.generator)[: self.settings.batch_size]
-        return flatten(self.surface.gradient(here, some)).double().clamp(-_CLIP, _CLIP)
+        part = torch.randperm(self.surface.size, generator=self.generator)[: self.settings.batch_size]
+        return flatten(self.surface.gradient(here, part)).double().clamp(-_CLIP, _CLIP)
 
     def _descend(self, to: Tensor, gradient: Tensor, multiplier: float) -> None:
         for _ in range(self.settings.inner):

@@ -150,9 +150,11 @@ def measure_sample_agreement(
     again = [values[i] if run.again is None else run.again.values for i, run in enumerate(runs)]
     selves = [
         float(
-            result[i, i] if same is values[i] else _average_samples(measure, one[None], same[None], present, kept[i, i])
+            result[i, i]
+            if same is values[i]
+            else _average_samples(measure, entry[None], same[None], present, kept[i, i])
         )
-        for i, (one, same) in enumerate(zip(values, again, strict=True))
+        for i, (entry, same) in enumerate(zip(values, again, strict=True))
     ]
     similarity = as_similarity(measure)
     estimate = Estimate(
@@ -268,7 +270,7 @@ def _estimate_partitions(
     result, some = labels.result, labels.some
     pairs, few = _compare_pairs(result, result, alike, measure), [label[some] for label in result]
     null = fmean(pair_mean(_compare_pairs(few, shuffled, alike[..., some], measure)) for shuffled in labels.others)
-    selves = [measure(one, same) for one, same in zip(result, labels.again, strict=True)]
+    selves = [measure(entry, same) for entry, same in zip(result, labels.again, strict=True)]
     interval = estimate_interval(pairs, generator)
     estimate = Estimate(pair_mean(pairs), null, fmean(selves), interval, len(result), name, higher_is_better=True)
     return Agreement(estimate, pairs)

@@ -292,7 +292,7 @@ def follow_clusters(
     ]
     selves = [_compare(labels[k], _cluster(_repeat(runs[k]), count, SEED + 1), alike[k, k]) for k in (0, last)]
     ari = torch.tensor(table, dtype=torch.float64)
-    return ClusterFlow(torch.stack(labels), ari, *(float(torch.tensor(some).nanmean()) for some in (null, selves)))
+    return ClusterFlow(torch.stack(labels), ari, *(float(torch.tensor(part).nanmean()) for part in (null, selves)))
 
 
 def _compare_samples(

@@ -150,8 +150,8 @@ def _measure_distances(runs: Sequence[RunExplanations], others: Sequence[Vectors
     above = torch.ones(len(runs), len(runs)).triu(1).bool()[..., None]
     parts = []
     for part, rho in compare_in_parts(spearman, ours, theirs, present):
-        one, both = right[:, None, part] | right[:, part], right[:, None, part] & right[:, part]
-        kept = one & above
+        item, both = right[:, None, part] | right[:, part], right[:, None, part] & right[:, part]
+        kept = item & above
         first, second, _ = kept.nonzero(as_tuple=True)
         pair = first * len(runs) + second
         parts.append(_Distances((1 - rho[kept].abs()).clamp_min(0).sqrt(), both[kept], pair))
@@ -166,11 +166,11 @@ def _take_first(run: RunExplanations, count: int) -> RunExplanations:
 
 def _measure_self_distances(run: RunExplanations, label: Tensor) -> Tensor:
     """Measure the distance of a run to itself with other noise."""
-    one, again = run.vectors, run.again
-    kept = (run.predicted == label) & (one.present.sum(1) > 1)
+    item, again = run.vectors, run.again
+    kept = (run.predicted == label) & (item.present.sum(1) > 1)
     if again is None:
         return torch.zeros(int(kept.sum()), dtype=torch.float64)
-    return spearman_distance(one.values[kept], again.values[kept], one.present[kept]).cpu()
+    return spearman_distance(item.values[kept], again.values[kept], item.present[kept]).cpu()
 
 
 def _resample_runs(runs: int, generator: torch.Generator) -> Tensor:

@@ -94,8 +94,8 @@ def estimate_consistency(runs: Sequence[RunExplanations], label: Tensor, seed: i
     Returns:
         The numbers; without ReCo when all runs predict alike, as it compares with pairs that do not.
     """
-    found = measure_consistency(runs, label, stream(seed, "consistency"))
-    return [estimate for estimate in (found.mege, found.reco) if estimate is not None]
+    result = measure_consistency(runs, label, stream(seed, "consistency"))
+    return [estimate for estimate in (result.mege, result.reco) if estimate is not None]
 
 
 def estimate_equal_predictions(runs: Sequence[RunExplanations], seed: int) -> Agreement:

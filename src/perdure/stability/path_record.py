@@ -78,9 +78,9 @@ class PathSettings:
     def __post_init__(self) -> None:
         for kind in self.kinds:
             check_choice("kind", kind, KINDS)
-        for what, some in (("kind of path", self.kinds), ("attribution method", self.methods)):
-            if not some or len(set(some)) < len(some):
-                raise SettingError(f"each {what} is to be named once, but they are {some}", "name at least one, once")
+        for what, part in (("kind of path", self.kinds), ("attribution method", self.methods)):
+            if not part or len(set(part)) < len(part):
+                raise SettingError(f"each {what} is to be named once, but they are {part}", "name at least one, once")
         check_counts(points=self.points - 1, samples=self.samples, clusters=self.clusters)
         if self.allowed is not None and not self.allowed >= 0:
             raise SettingError(f"allowed is {self.allowed}", "give a loss increase of at least 0, or leave it out")

@@ -80,12 +80,12 @@ def find_paths(
     lay = partial(_find_and_explain, search, settings, shown, null)
     run_pieces(lay, range(len(settings.kinds)), watch.workers, lambda done, of: watch.report(f"{done} of {of} paths"))
     with single_thread():
-        found = [
+        result = [
             explain_along_route(search, find_route(search, kind), settings, shown, null) for kind in settings.kinds
         ]
-    kinds = [record["kind"] for record, _ in found]
-    agreements = [row for record, _ in found for row in record["agreements"]]
-    arrays = {name: value for _, some in found for name, value in some.items()}
+    kinds = [record["kind"] for record, _ in result]
+    agreements = [row for record, _ in result for row in record["agreements"]]
+    arrays = {name: value for _, part in result for name, value in part.items()}
     record = {
         "title": " to ".join(ends.names),
         "subtitle": _write_subtitle(run, settings, len(shown.batch)),

@@ -116,10 +116,10 @@ def measure_mean_agreement(
         return measure(a, b, present[kept]).double().mean().item()
 
     scores, nulls, selves = [], [], []
-    for one, other in _yield_groups(len(runs), size, generator):
-        scores.append(compared([own[i] for i in one], [own[i] for i in other]))
-        nulls.append(compared([own[i] for i in one], [shuffled[i] for i in other]))
-        selves.append(compared([own[i] for i in one], [again[i] for i in one]))
+    for single, other in _yield_groups(len(runs), size, generator):
+        scores.append(compared([own[i] for i in single], [own[i] for i in other]))
+        nulls.append(compared([own[i] for i in single], [shuffled[i] for i in other]))
+        selves.append(compared([own[i] for i in single], [again[i] for i in single]))
     low, high = torch.tensor(scores).quantile(torch.tensor([0.025, 0.975])).tolist()
     return Estimate(
         fmean(scores),
@@ -135,9 +135,9 @@ def measure_mean_agreement(
 def _yield_groups(runs: int, size: int, generator: torch.Generator) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
     """Yield all pairs of disjoint groups when they are few, otherwise random ones."""
     if comb(runs, size) * comb(runs - size, size) // 2 <= SPLITS:
-        for one in combinations(range(runs), size):
-            rest = [i for i in range(runs) if i not in one]
-            yield from ((one, other) for other in combinations(rest, size) if one < other)
+        for single in combinations(range(runs), size):
+            rest = [i for i in range(runs) if i not in single]
+            yield from ((single, other) for other in combinations(rest, size) if single < other)
         return
     for _ in range(SPLITS):
         order = torch.randperm(runs, generator=generator).tolist()
@@ -187,10 +187,10 @@ def _average_pair(
 ) -> Path:
     place = folder / slug(f"{first.name} with {second.name}")
     if not is_finished(place):
-        one = params_of(first.model)
-        moved = align(one, params_of(second.model), layers).params
+        single = params_of(first.model)
+        moved = align(single, params_of(second.model), layers).params
         surface = ModelLoss(first.model, slice_batch(splits.train, slice(0, NORMALISED)))
-        model = surface.model_at(interpolate(one, moved, 0.5))
+        model = surface.model_at(interpolate(single, moved, 0.5))
         save_checkpoint(place, model, config, splits, {"of": [first.name, second.name]})
     return place
 
@@ -227,7 +227,7 @@ def measure_remedies(
     """
     if len(runs) < FEWEST:
         return []
-    means = [entry for method, some in explanations.items() for entry in _measure_means(method, some, work.seed)]
+    means = [entry for method, part in explanations.items() for entry in _measure_means(method, part, work.seed)]
     return means + _measure_averaged_weights(runs, work, splits, workers)
 
 
@@ -267,8 +267,8 @@ def _measure_averaged_weights(
         {
             "method": method,
             "remedy": "averaged weights",
-            "number": write_estimate(measure_sample_agreement(some, spearman, stream(work.seed, "averaged")).estimate),
+            "number": write_estimate(measure_sample_agreement(part, spearman, stream(work.seed, "averaged")).estimate),
             "accuracy": sum(right) / len(right),
         }
-        for method, some in averaged.items()
+        for method, part in averaged.items()
     ]

@@ -60,13 +60,13 @@ def train_adversarial(
     """
     for i in range(len(query.x)):
         steps = query.x.shape[1] if query.mask is None else int(query.mask[i].sum())
-        logit, shift, scale = (some[i : i + 1, :steps].clone() for some in generator.parameters)
+        logit, shift, scale = (part[i : i + 1, :steps].clone() for part in generator.parameters)
         mine = Generator(logit, shift, scale, generator.noise)
-        one = replace(slice_query(query, slice(i, i + 1)), x=query.x[i : i + 1, :steps], mask=None)
+        item = replace(slice_query(query, slice(i, i + 1)), x=query.x[i : i + 1, :steps], mask=None)
         real = _Real(features[i], weight[i]) if query.mask is None else _Real(features[i, :steps], weight[i, :steps])
-        _duel(one, layer, real, mine)
-        for whole, found in zip(generator.parameters, mine.parameters, strict=True):
-            whole[i : i + 1, :steps] = found
+        _duel(item, layer, real, mine)
+        for whole, result in zip(generator.parameters, mine.parameters, strict=True):
+            whole[i : i + 1, :steps] = result
     return mask_from_logits(generator.logit)
 
 

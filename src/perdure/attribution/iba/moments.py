@@ -14,6 +14,7 @@ from perdure.attribution.iba.noise import Noise
 from perdure.core.batch import Batch, split_batch
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
 from perdure.core.forward import evaluation, side_inputs
+from perdure.core.query import row_limit
 from perdure.ops.moments import Moments, merge_moments, moments_of
 from perdure.ops.sequence import lengths_of, site_mask
 
@@ -22,7 +23,7 @@ __all__ = ["LayerMoments", "fit_input_moments", "fit_layer_moments", "noise_from
 Fitted = TypeVar("Fitted")
 
 SAMPLES = 64
-"""Samples that go through the model at once."""
+"""Most samples in one call of the model; fewer where the rows of a call are bounded or samples are large."""
 
 SMALLEST_DEVIATION = 0.01
 ACTIVE = 0.01
@@ -125,7 +126,8 @@ def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> Laye
     _check_two(batch)
     layer = default_layer(model) if layer is None else layer
     find_layer(model, layer)
-    return LayerMoments(layer, merge_moments([_moments(model, layer, part) for part in split_batch(batch, SAMPLES)]))
+    rows = min(SAMPLES, row_limit(batch.inputs))
+    return LayerMoments(layer, merge_moments([_moments(model, layer, part) for part in split_batch(batch, rows)]))
 
 
 def require_fitted(fitted: Fitted | None, method: str) -> Fitted:
