@@ -67,9 +67,9 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
     (model, one), (other, two) = load_checkpoint(first, config), load_checkpoint(second, config)
     _check_tensors(model.state_dict(), other.state_dict())
     _check_settings(one, two)
-    for what, position in (("classes", splits.classes), ("vocabulary", splits.vocabulary)):
+    for what, expected in (("classes", splits.classes), ("vocabulary", splits.vocabulary)):
         for folder, info in ((first, one), (second, two)):
-            if getattr(info, what) != position:
+            if getattr(info, what) != expected:
                 raise CheckpointError(
                     f"the {what} of {folder} are not those of the data", "give the data that both runs were trained on"
                 )
