@@ -53,7 +53,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def title_samples(models: Sequence[TrainedModel], batch: Batch, classes: Sequence[str]) -> list[str]:
-    """Title each sample with its class and the wrong predictions.
+    """Title each sample with its class and its predictions.
 
     Args:
         models: Models that predict the samples.
@@ -68,9 +68,12 @@ def title_samples(models: Sequence[TrainedModel], batch: Batch, classes: Sequenc
     ]
     result = []
     for place, label in enumerate(batch.label.tolist()):
-        wrong = [(name, classes[labels[place]]) for name, labels in predictions if labels[place] != label]
-        clauses = (f", taken for {other}{f' by {name}' if len(models) > 1 else ''}" for name, other in wrong)
-        result.append(f"{batch.id[place]}, class {classes[label]}{''.join(clauses)}")
+        predicted = (
+            f"{classes[labels[place]]}{f' by {name}' if len(models) > 1 else ''}" for name, labels in predictions
+        )
+        wrong = any(labels[place] != label for _, labels in predictions)
+        mark = " (wrong)" if wrong else ""
+        result.append(f"{batch.id[place]}: class {classes[label]}, predicted {' and '.join(predicted)}{mark}")
     return result
 
 

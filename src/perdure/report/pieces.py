@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from perdure.core.estimate import Estimate, Verdict
@@ -21,13 +21,13 @@ __all__ = [
     "Panel",
     "Picture",
     "Piece",
-    "Plot",
     "Prose",
     "ScaleKey",
     "Sentence",
     "Sentences",
     "Table",
     "Token",
+    "Tone",
 ]
 
 
@@ -127,26 +127,6 @@ class Picture(Piece):
 
 
 @dataclass(frozen=True)
-class Plot(Piece):
-    """An interactive figure.
-
-    Args:
-        figure: Plotly figure as JSON.
-        alt: Description for screen readers.
-        caption: Text below the figure.
-        fallback: Static figure for readers without scripts.
-        choices: Alternative layouts by name; the first is the default.
-    """
-
-    template: ClassVar[str] = "plot.html.j2"
-    figure: str
-    alt: str
-    caption: str
-    fallback: Picture
-    choices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Panel:
     """A map with one pixel per element and the outline of its truth.
 
@@ -204,16 +184,27 @@ class Token:
     Args:
         text: Text of the part.
         value: Attribution of the token; empty between tokens.
-        light: Colours of background and ink on light paper.
-        dark: Colours of background and ink on dark paper.
+        tone: Index of the colour in `Sentences.tones`; None without a colour.
         truth: Whether the token is relevant.
     """
 
     text: str
     value: str = ""
-    light: tuple[str, str] = ("", "")
-    dark: tuple[str, str] = ("", "")
+    tone: int | None = None
     truth: bool = False
+
+
+@dataclass(frozen=True)
+class Tone:
+    """A colour of tokens.
+
+    Args:
+        light: Colours of background and ink on light paper.
+        dark: Colours of background and ink on dark paper.
+    """
+
+    light: tuple[str, str]
+    dark: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -236,12 +227,16 @@ class Sentences(Piece):
     Args:
         rows: Title of each row, and its text coloured by each map.
         scales: Common colour scales.
+        tones: Colours of the tokens.
+        scheme: Prefix of the style rules of these colours.
         note: Explanation for readers.
     """
 
     template: ClassVar[str] = "sentences.html.j2"
     rows: tuple[tuple[str, tuple[Sentence, ...]], ...]
     scales: tuple[ColourScale, ...]
+    tones: tuple[Tone, ...] = ()
+    scheme: str = "t"
     note: str = ""
 
 
@@ -263,7 +258,7 @@ class Facts(Piece):
 
 @dataclass(frozen=True)
 class Folds(Piece):
-    """Named pieces of one kind, except plots: the first is visible, the others are collapsed.
+    """Named pieces: the first is visible, the others are collapsed.
 
     Args:
         pieces: Pieces by name.

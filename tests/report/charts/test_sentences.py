@@ -10,6 +10,7 @@ from perdure.report.charts.palette import DARK, LIGHT
 from perdure.report.charts.sentences import (
     colour_sentence,
     group_words,
+    list_tones,
     mark_words,
     sum_over_words,
     to_words,
@@ -41,7 +42,8 @@ def test_tokens_beyond_the_values_have_no_colour():
 def test_ink_stands_out_from_its_ground(share):
     """At least 3 to 1 everywhere, as the accessibility guidelines ask of large text."""
     (token,) = colour_sentence(Text("a", ((0, 1),)), np.array([share]), Limits(1.0, True)).tokens
-    for (ground, ink), palette in ((token.light, LIGHT), (token.dark, DARK)):
+    tone = list_tones(Limits(1.0, True))[token.tone]
+    for (ground, ink), palette in ((tone.light, LIGHT), (tone.dark, DARK)):
         assert ink in (palette.ink, palette.paper)
         assert contrast(ground, ink) > 3
 
@@ -93,3 +95,8 @@ def test_padding_is_left_out_and_copies_are_kept_apart():
     text = Text("so good", ((0, 2), (3, 5), (5, 7)))
     values = torch.tensor([[1.0, 2.0, 3.0, 9.0], [0.0, 1.0, 1.0, 9.0]])
     assert to_words(values, text).tolist() == [[1.0, 5.0], [0.0, 2.0]]
+
+
+def test_a_long_text_ends_early_and_says_how_much_is_left():
+    coloured = colour_sentence(TEXT, np.ones(4), Limits(1.0, False), longest=2)
+    assert "".join(token.text for token in coloured.tokens) == " Well, not … and 2 more"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -23,6 +23,7 @@ __all__ = [
     "UNIFORM_UNIT",
     "Limits",
     "add_labels",
+    "coarsen",
     "draw_colour_scale",
     "draw_image_panel",
     "draw_map_panel",
@@ -33,6 +34,9 @@ __all__ = [
     "relative_to_uniform",
     "trace_outline",
 ]
+
+LEVELS = 127
+"""Number of colours of a drawn map, and the index of transparency after them."""
 
 COVERED = 0.95
 """Fraction of the elements within a scale of attributions, so that a diffuse map is visible next to a peaked one."""
@@ -155,10 +159,43 @@ def draw_pixels(values: Float[np.ndarray, "time feature"], scale: Limits, palett
         Bytes of the file.
     """
     shown = (np.clip(values.T, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
-    rgba: Any = make_colour_map(scale, palette)(np.ma.masked_invalid(shown), bytes=True)
+    index = np.where(np.isfinite(shown), np.round(np.nan_to_num(shown) * (LEVELS - 1)), LEVELS).astype(np.uint8)
+    colours: np.ndarray = make_colour_map(scale, palette)(np.linspace(0, 1, LEVELS), bytes=True)
+    image = import_for_drawing("PIL.Image").fromarray(index)
+    image.putpalette([*colours[:, :3].ravel().tolist(), 0, 0, 0])
     buffer = io.BytesIO()
-    import_for_drawing("matplotlib.image").imsave(buffer, rgba, format="png", metadata={"Software": None})
+    image.save(buffer, format="png", transparency=LEVELS, optimize=True)
     return buffer.getvalue()
+
+
+def coarsen(values: Float[np.ndarray, "row column"], pixels: int | None) -> Float[np.ndarray, "row column"]:
+    """Average blocks of a map that has more elements than pixels to draw it with.
+
+    Args:
+        values: Values; NaN marks elements that do not exist, which no mean contains.
+        pixels: Maximum number of elements of the result; None keeps all.
+
+    Returns:
+        Mean of each block; the map itself where it is small enough.
+
+    Example:
+        >>> coarsen(np.array([[1.0, 3.0, 5.0, np.nan]]), 2).tolist()
+        [[2.0, 5.0]]
+    """
+    if pixels is None or values.size <= pixels:
+        return values
+    axis = int(values.shape[1] > values.shape[0])
+    blocks = -(-values.shape[axis] // 2)
+    return coarsen(_halve(values, axis, blocks), pixels)
+
+
+def _halve(values: np.ndarray, axis: int, blocks: int) -> np.ndarray:
+    """Average pairs of adjacent elements along an axis."""
+    starts, known = np.arange(blocks) * 2, np.isfinite(values)
+    total = np.add.reduceat(np.where(known, values, 0.0), starts, axis)
+    count = np.add.reduceat(known.astype(float), starts, axis)
+    halved: np.ndarray = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return halved
 
 
 def draw_panel(
@@ -167,6 +204,7 @@ def draw_panel(
     truth: Bool[np.ndarray, "time feature"] | None = None,
     caption: str = "",
     alt: str = "",
+    pixels: int | None = None,
 ) -> Panel:
     """Draw a map for a page, for light and for dark paper.
 
@@ -176,13 +214,15 @@ def draw_panel(
         truth: Relevant elements, which are outlined; None for no outline.
         caption: Title.
         alt: Description for screen readers; the caption when empty.
+        pixels: Maximum number of pixels; a larger map is drawn by the means of its blocks. None for one per element.
 
     Returns:
         Piece of a page.
     """
     path = "" if truth is None else "".join(f"M{a} {b}L{c} {d}" for (a, b), (c, d) in trace_outline(truth))
     steps, features = values.shape
-    light, dark = (draw_pixels(values, scale, palette) for palette in (LIGHT, DARK))
+    drawn = coarsen(values, pixels)
+    light, dark = (draw_pixels(drawn, scale, palette) for palette in (LIGHT, DARK))
     return Panel(light, dark, (steps, features), path, caption, alt or caption)
 
 
@@ -241,6 +281,7 @@ def draw_image_panel(
     truth: Truth | None = None,
     caption: str = "",
     alt: str = "",
+    pixels: int | None = None,
 ) -> Panel:
     """Draw an image in colour if it has three channels, otherwise in grey by the mean of its channels.
 
@@ -250,12 +291,14 @@ def draw_image_panel(
         truth: Relevant elements, which are outlined; None for no outline.
         caption: Title.
         alt: Description for screen readers; the caption when empty.
+        pixels: Maximum number of pixels; a larger map is drawn by the means of its blocks. None for one per element.
 
     Returns:
         Piece of a page, equal on light and dark paper, with columns to the right and rows downwards.
     """
     low, high = span
     channels = image if len(image) == 3 else np.repeat(image.mean(0, keepdims=True), 3, axis=0)
+    channels = np.stack([coarsen(channel, pixels) for channel in channels])
     intensity = np.clip((channels - low) / ((high - low) or 1.0), 0.0, 1.0)
     buffer = io.BytesIO()
     rgb = np.round(255 * intensity).astype(np.uint8).transpose(1, 2, 0)
@@ -270,6 +313,7 @@ def draw_map_panel(
     truth: Truth | None = None,
     caption: str = "",
     alt: str = "",
+    pixels: int | None = None,
 ) -> Panel:
     """Draw the map of an image.
 
@@ -279,11 +323,12 @@ def draw_map_panel(
         truth: Relevant elements, which are outlined; None for no outline.
         caption: Title.
         alt: Description for screen readers; the caption when empty.
+        pixels: Maximum number of pixels; a larger map is drawn by the means of its blocks. None for one per element.
 
     Returns:
         Piece of a page, with columns to the right and rows downwards.
     """
-    return draw_panel(values.T, scale, None if truth is None else truth.T, caption, alt)
+    return draw_panel(values.T, scale, None if truth is None else truth.T, caption, alt, pixels)
 
 
 def _path(truth: Truth | None) -> str:

@@ -15,9 +15,12 @@ from perdure.report.charts.figure import import_for_drawing
 from perdure.report.charts.heatmap import Limits, make_colour_map
 from perdure.report.charts.palette import DARK, LIGHT, Palette, contrast
 from perdure.report.numbers import format_number
-from perdure.report.pieces import Sentence, Token
+from perdure.report.pieces import Sentence, Token, Tone
 
-__all__ = ["colour_sentence", "group_words", "mark_words", "sum_over_words", "to_words", "word_spans"]
+__all__ = ["colour_sentence", "group_words", "list_tones", "mark_words", "sum_over_words", "to_words", "word_spans"]
+
+TONES = 32
+"""Index of the last colour of tokens; a style rule for each is shorter than a style for each token."""
 
 
 def colour_sentence(
@@ -26,11 +29,11 @@ def colour_sentence(
     scale: Limits,
     truth: Bool[np.ndarray, " token"] | None = None,
     caption: str = "",
+    longest: int | None = None,
 ) -> Sentence:
     """Colour a text by a map with one value per token.
 
-    The ink of a token is the colour of the text or of the paper, whichever has the higher contrast. Characters between
-    tokens have no colour, nor have tokens without a value.
+    Characters between tokens have no colour, nor have tokens without a value.
 
     Args:
         text: Text with its tokens.
@@ -38,46 +41,65 @@ def colour_sentence(
         scale: Range of the colours.
         truth: Relevant tokens, which are underlined.
         caption: Name of the map.
+        longest: Maximum number of tokens; the text ends after them. None for all.
 
     Returns:
         Coloured text; its tokens concatenated are the text.
 
     Example:
         >>> coloured = colour_sentence(Text("not bad!", ((0, 3), (4, 7))), np.array([2.0, 0.0]), Limits(2.0, False))
-        >>> [token.text for token in coloured.tokens]
-        ['not', ' ', 'bad', '!']
-        >>> coloured.tokens[0].light
-        ('#072448', '#ffffff')
+        >>> [token.text for token in coloured.tokens], [token.tone for token in coloured.tokens]
+        (['not', ' ', 'bad', '!'], [32, None, 0, None])
     """
-    spans = text.spans[: len(values)]
-    grounds = [_colours(values[: len(spans)], scale, palette) for palette in (LIGHT, DARK)]
-    marks = np.zeros(len(spans), dtype=bool) if truth is None else truth[: len(spans)]
-    return Sentence(
-        tuple(_tokens(text.text, spans, [format_number(float(v)) for v in values], grounds, marks)), caption
-    )
+    count = min(len(text.spans), len(values))
+    shown = count if longest is None else min(count, longest)
+    spans, values = text.spans[:shown], values[:shown]
+    position = (np.clip(values, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
+    tones = [round(place * TONES) if np.isfinite(place) else None for place in position.tolist()]
+    marks = np.zeros(shown, dtype=bool) if truth is None else truth[:shown]
+    whole = text.text if shown == count else text.text[: spans[-1][1]] + f" … and {count - shown} more"
+    return Sentence(tuple(_tokens(whole, spans, [format_number(float(v)) for v in values], tones, marks)), caption)
 
 
 def _tokens(
     text: str,
     spans: tuple[tuple[int, int], ...],
     words: list[str],
-    grounds: list[list[tuple[str, str]]],
+    tones: list[int | None],
     marks: Bool[np.ndarray, " token"],
 ) -> Iterator[Token]:
     end = 0
     for i, (first, last) in enumerate(spans):
         if first > end:
             yield Token(text[end:first])
-        yield Token(text[first:last], words[i], grounds[0][i], grounds[1][i], bool(marks[i]))
+        yield Token(text[first:last], words[i], tones[i], bool(marks[i]))
         end = last
     if end < len(text):
         yield Token(text[end:])
 
 
-def _colours(values: Float[np.ndarray, " token"], scale: Limits, palette: Palette) -> list[tuple[str, str]]:
-    position = (np.clip(values, scale.low, scale.high) - scale.low) / (scale.high - scale.low)
+def list_tones(scale: Limits) -> tuple[Tone, ...]:
+    """List the colours of tokens from the start to the end of a scale.
+
+    The ink of a token is the colour of the text or of the paper, whichever has the higher contrast.
+
+    Args:
+        scale: Range of the colours.
+
+    Returns:
+        Colours of background and ink.
+
+    Example:
+        >>> list_tones(Limits(2.0, False))[-1].light
+        ('#072448', '#ffffff')
+    """
+    grounds = [_colours(scale, palette) for palette in (LIGHT, DARK)]
+    return tuple(Tone(*pair) for pair in zip(*grounds, strict=True))
+
+
+def _colours(scale: Limits, palette: Palette) -> list[tuple[str, str]]:
     to_hex = import_for_drawing("matplotlib.colors").to_hex
-    grounds = [to_hex(colour) for colour in make_colour_map(scale, palette)(position)]
+    grounds = [to_hex(colour) for colour in make_colour_map(scale, palette)(np.linspace(0, 1, TONES + 1))]
     return [(ground, max((palette.ink, palette.paper), key=lambda ink: contrast(ink, ground))) for ground in grounds]
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
-from perdure.report.charts.figure import add_legend, import_for_drawing, new_figure, style_axes, to_png
+from perdure.report.charts.figure import add_legend, draw_picture, new_figure, style_axes
 from perdure.report.charts.heatmap import UNIFORM_UNIT
-from perdure.report.charts.palette import DARK, LIGHT, SERIES, Palette
-from perdure.report.pieces import Picture, Plot
+from perdure.report.charts.palette import LIGHT, SERIES, Palette
+from perdure.report.pieces import Folds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Band", "build_vanishing_plot", "draw_interactive_curve", "draw_vanishing_curve"]
+__all__ = ["Band", "build_vanishing_plot", "draw_vanishing_curve"]
 
 FLOOR = 1e-6
 """Smallest value on the logarithmic axis; smaller attributions have no practical use."""
@@ -42,7 +42,10 @@ class Band:
 
 
 def draw_vanishing_curve(
-    profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None = None, palette: Palette = LIGHT
+    profiles: Mapping[str, Band],
+    truth: Float[np.ndarray, " distance"] | None = None,
+    palette: Palette = LIGHT,
+    logarithmic: bool = False,
 ) -> Figure:
     """Draw attribution against distance from the end; time runs to the right, as in the maps.
 
@@ -52,6 +55,7 @@ def draw_vanishing_curve(
         profiles: Profile of each model or method by name.
         truth: Fraction of the relevant elements at each distance; None when unknown.
         palette: Colours of the paper.
+        logarithmic: Whether the vertical axis is logarithmic; values below 1e-6 are drawn there.
 
     Returns:
         Figure.
@@ -62,56 +66,28 @@ def draw_vanishing_curve(
     handles, names = [], []
     for band, name, colour in zip(profiles.values(), profiles, _colours(profiles), strict=True):
         steps = np.arange(len(band.mean))
-        axes.fill_between(steps, band.low * len(steps), band.high * len(steps), color=colour, alpha=0.2, linewidth=0)
-        handles += axes.plot(steps, band.mean * len(steps), color=colour, linewidth=1.9)
+        low, mean, high = (_at_least(values * len(steps), logarithmic) for values in (band.low, band.mean, band.high))
+        axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+        handles += axes.plot(steps, mean, color=colour, linewidth=1.9)
         names.append(name)
     if truth is not None:
-        handles += axes.plot(truth * len(truth), color=palette.ink, linewidth=1.3, dashes=(4, 3))
+        handles += axes.plot(
+            _at_least(truth * len(truth), logarithmic), color=palette.ink, linewidth=1.3, dashes=(4, 3)
+        )
         names.append("truth")
     handles.append(axes.axhline(1.0, color=palette.muted, linewidth=1.1))
     names.append("null: uniform map")
     axes.invert_xaxis()
-    axes.set(xlabel=X_TITLE, ylabel=UNIFORM_UNIT, ylim=(0, None))
+    axes.set(xlabel=X_TITLE, ylabel=UNIFORM_UNIT, **({"yscale": "log"} if logarithmic else {"ylim": (0, None)}))
     axes.margins(x=0.01)
     add_legend(figure, handles, names, palette)
     return figure
 
 
-def draw_interactive_curve(profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None = None) -> Any:
-    """Draw the vanishing curve with interactive values.
-
-    Names are escaped, so that they are never interpreted as markup.
-
-    Args:
-        profiles: Profile of each model or method by name.
-        truth: Fraction of the relevant elements at each distance; None when unknown.
-
-    Returns:
-        Plotly figure without colours of paper and ink, which the page sets.
-    """
-    graph = import_for_drawing("plotly.graph_objects")
-    traces = []
-    for band, name, colour in zip(profiles.values(), profiles, _colours(profiles), strict=True):
-        traces += _band_traces(graph, band, escape(name), colour)
-    steps = max((len(band.mean) for band in profiles.values()), default=1)
-    if truth is not None:
-        traces.append(_line(graph, truth * len(truth), "truth", {"color": "#8a929b", "width": 1.8, "dash": "6px,4px"}))
-    traces.append(_line(graph, np.ones(steps), "null: uniform map", {"color": "#8a929b", "width": 1.3}))
-    layout = {
-        "xaxis": {"title": {"text": X_TITLE}, "autorange": "reversed", "zeroline": False},
-        "yaxis": {"title": {"text": UNIFORM_UNIT}, "zeroline": False, "rangemode": "tozero"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
-        "hovermode": "x unified",
-        "template": None,
-    }
-    return graph.Figure(traces, layout)
-
-
 def build_vanishing_plot(
     profiles: Mapping[str, Band], truth: Float[np.ndarray, " distance"] | None, alt: str, caption: str
-) -> Plot:
-    """Build the piece of a page with the curve on a linear or logarithmic axis.
+) -> Folds:
+    """Build the piece of a page with the curve on a linear and on a logarithmic axis.
 
     Args:
         profiles: Profile of each model or method by name.
@@ -120,40 +96,21 @@ def build_vanishing_plot(
         caption: Text below the figure.
 
     Returns:
-        Piece of a page, with a static figure for readers without scripts.
+        Piece of a page.
     """
-    light, dark = (to_png(draw_vanishing_curve(profiles, truth, palette)) for palette in (LIGHT, DARK))
-    top = max((float(band.high.max()) * len(band.high) for band in profiles.values()), default=1.0)
-    bounds = [float(np.log10(FLOOR)), float(np.log10(max(top, 1.0))) + 0.2]
-    choices: dict[str, dict[str, Any]] = {
-        "linear": {"yaxis.type": "linear", "yaxis.autorange": True},
-        "logarithmic": {"yaxis.type": "log", "yaxis.range": bounds},
-    }
-    figure = draw_interactive_curve(profiles, truth).to_json()
-    return Plot(figure, alt, caption, Picture(light, dark, alt, caption), choices)
+    axes = (("linear axis", False), ("logarithmic axis", True))
+    return Folds(
+        tuple(
+            (name, draw_picture(partial(draw_vanishing_curve, profiles, truth, logarithmic=log), alt, caption))
+            for name, log in axes
+        )
+    )
+
+
+def _at_least(values: np.ndarray, logarithmic: bool) -> np.ndarray:
+    """Raise values to the floor of a logarithmic axis."""
+    return values.clip(FLOOR) if logarithmic else values
 
 
 def _colours(profiles: Mapping[str, Band]) -> list[str]:
     return [SERIES[i % len(SERIES)] for i in range(len(profiles))]
-
-
-def _band_traces(graph: Any, band: Band, name: str, colour: str) -> list[Any]:
-    steps = len(band.mean)
-    around = np.concatenate([np.arange(steps), np.arange(steps)[::-1]])
-    border = np.concatenate([band.high, band.low[::-1]]) * steps
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    area = graph.Scatter(
-        x=around,
-        y=border.clip(FLOOR),
-        fill="toself",
-        fillcolor=f"rgba({red},{green},{blue},0.2)",
-        line={"width": 0},
-        hoverinfo="skip",
-        legendgroup=name,
-        showlegend=False,
-    )
-    return [area, _line(graph, band.mean * steps, name, {"color": colour, "width": 2.4})]
-
-
-def _line(graph: Any, values: np.ndarray, name: str, line: Mapping[str, Any]) -> Any:
-    return graph.Scatter(x=np.arange(len(values)), y=values, name=name, mode="lines", line=line, legendgroup=name)

@@ -90,8 +90,19 @@ def _distribution(audit: Audit) -> tuple[Section, ...]:
 
 
 def _samples(audit: Audit) -> Piece:
-    arrays, maps = audit.arrays, _select("map/", audit)
+    arrays, maps = audit.arrays, _name_maps(audit)
     return build_samples(arrays["inputs"], maps, arrays.get("truth"), audit.labels, audit.texts, audit.features)
+
+
+def _name_maps(audit: Audit) -> dict[str, np.ndarray]:
+    """Name the maps by their method, or also by their model where there are several."""
+    several = len(audit.models) > 1
+    names = {
+        f"{model.name}/{method.name}": f"{model.name} · {method.name}" if several else method.name
+        for model in audit.models
+        for method in model.methods
+    }
+    return {names.get(key, key): values for key, values in _select("map/", audit).items()}
 
 
 def _mean_gallery(mean_maps: Mapping[str, np.ndarray], audit: Audit) -> Gallery:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from perdure.report import numbers
 from perdure.report.charts.figure import import_for_drawing
 from perdure.report.charts.palette import list_colours
-from perdure.report.pieces import Piece, Plot
+from perdure.report.pieces import Piece
 
 __all__ = ["Page", "Section", "render"]
 
@@ -51,8 +50,7 @@ class Page:
 def render(page: Page) -> str:
     """Render a page as self-contained HTML.
 
-    Styles, images and scripts are inlined; plotly only when a plot needs it. A content security policy permits only
-    these scripts.
+    Styles and images are inlined, and there is no script. A content security policy permits nothing else.
 
     Args:
         page: Page to render.
@@ -65,13 +63,9 @@ def render(page: Page) -> str:
         True
     """
     environment = _environment()
-    plots = any(isinstance(piece, Plot) for section in page.sections for piece in section.pieces)
-    scripts = [import_for_drawing("plotly.offline").get_plotlyjs(), _source("plot.js")] if plots else []
     html: str = environment.get_template("page.html.j2").render(
         page=page,
         style=environment.get_template("page.css.j2").render(palettes=list_colours()),
-        scripts=scripts,
-        hashes=[_script_hash(script) for script in scripts],
     )
     return html
 
@@ -94,25 +88,9 @@ def _environment() -> Any:
         "describe": numbers.describe,
         "flat": numbers.flatten_facts,
         "png": _data_address,
-        "json_text": _json_text,
     }
     return environment
 
 
 def _data_address(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-
-
-def _json_text(text: str) -> Any:
-    """Escape JSON so that no string can end its script element."""
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return import_for_drawing("markupsafe").Markup(text)
-
-
-def _source(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8").strip()
-
-
-def _script_hash(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
