@@ -21,13 +21,16 @@ class Always(nn.Module):
 LABEL = torch.tensor([0, 1])
 
 
-def test_only_mistakes_are_named_with_the_model_where_there_are_several():
+def test_a_title_names_the_prediction_next_to_the_class_and_marks_mistakes():
     batch = Batch(torch.zeros(2, 3, 1), LABEL, id=("a", "b"))
     yes, no = TrainedModel("one", Always(1)), TrainedModel("other", Always(0))
-    assert title_samples([yes], batch, ("no", "yes")) == ["a, class no, taken for yes", "b, class yes"]
+    assert title_samples([yes], batch, ("no", "yes")) == [
+        "a: class no, predicted yes (wrong)",
+        "b: class yes, predicted yes",
+    ]
     assert title_samples([yes, no], batch, ("no", "yes")) == [
-        "a, class no, taken for yes by one",
-        "b, class yes, taken for no by other",
+        "a: class no, predicted yes by one and no by other (wrong)",
+        "b: class yes, predicted yes by one and no by other (wrong)",
     ]
 
 

@@ -142,7 +142,7 @@ def _heat_maps(inputs: Inputs | None, even: Maps, spread: Limits, truth: Truth, 
             draw_panel(maps[i], spread, known, name, f"map of {name} {subject}", pixels) for name, maps in even.items()
         ]
         rows.append((title, tuple(panels)))
-    scales = (_name_scale(spread),)
+    scales: tuple[ColourScale, ...] = (_name_scale(spread),)
     if seen is not None:
         scales = (draw_colour_scale(seen, "input, its own units"), *scales)
     return Gallery(tuple(rows), scales, AXES + (OUTLINE if truth is not None else ""))
