@@ -100,14 +100,31 @@ def test_it_is_finite_for_any_finite_map(name, dtype):
 
 
 def test_the_null_is_what_random_maps_score(name):
+    """Where the null has the texture of the map, `aux` holds the score of a uniform random one."""
     quick = QUICK.get(name, name)
     truth = TRUTH[:1].expand(400, -1, -1)
     maps = known_maps(truth)["random"]
     whole = attribution(maps, truth, None, X[:1].expand(400, -1, -1))
     many = METRICS.make(quick).measure(dataclasses.replace(whole, method=None)).values
-    null = evaluate(attribution(maps[:1], truth[:1], None, X[:1]), quick, draws=400).null
+    null = evaluate(attribution(maps[:1], truth[:1], None, X[:1]), quick, draws=400, null="uniform").null
     error = (2 * many.var() / 400).sqrt().item()
     assert null.item() == pytest.approx(many.mean().item(), abs=4 * error)
+    if getattr(METRICS.load(name), "perturbs", False):
+        uniform = evaluate(whole, quick, draws=1).aux["uniform"]
+        assert uniform.mean().item() == pytest.approx(many.mean().item(), abs=4 * error)
+
+
+@pytest.mark.parametrize("null", ["shift", "permutation", "others"])
+def test_a_null_with_the_texture_of_the_map_is_the_mean_of_its_draws(name, null):
+    score = evaluate(attribution(), QUICK.get(name, name), draws=3, null=null)
+    assert score.nulls.shape == (3, 4)
+    torch.testing.assert_close(score.nulls.mean(0), score.null)
+    if name == "parameter_randomisation":  # no method makes a moved map
+        assert score.p is None
+        return
+    assert 0 < score.p <= 1
+    constant = torch.ones_like(VALUES) * MASK[..., None]
+    assert evaluate(attribution(constant), QUICK.get(name, name), draws=1, null=null).p == 1.0
 
 
 def test_the_ceiling_is_the_score_of_the_best_map(name):

@@ -7,6 +7,7 @@ from perdure.records.scores import Case, score_table
 
 CASE = Case("audit", "boxes", "lstm", "gradient", 7)
 COLUMNS = ["study", "dataset", "model", "method", "seed", "metric", "sample_id", "value", "null", "ceiling", "curve"]
+COLUMNS += ["nulls"]
 
 
 def score(curve=None, aux=()):
@@ -20,6 +21,7 @@ def test_every_row_names_what_was_evaluated():
     assert table.slice(1).to_pylist()[0] == {
         **{"study": "audit", "dataset": "boxes", "model": "lstm", "method": "gradient", "seed": 7, "metric": "auroc"},
         **{"sample_id": "b", "value": torch.tensor(0.2).item(), "null": 0.5, "ceiling": 1.0, "curve": None},
+        "nulls": None,
     }
 
 

@@ -18,13 +18,17 @@ class Estimate:
 
     Args:
         value: Estimated value.
-        null: Score of a random map, or of a model without information.
+        null: Score of a map without information, such as the map itself shifted in a circle, or of a model without
+            information.
         ceiling: Score of the best possible map or model; below the null where lower values are better.
         interval: Ends of the 95 % interval of the value; None when unknown.
         n: Number of samples or runs behind the value.
         name: Name of the measured property.
         unit: Unit that follows the value, for example "nats".
         higher_is_better: Direction of improvement; None for a value that only describes.
+        uniform: Score of uniform random maps where the null is another; else None.
+        p: Probability of a value at least as good by chance, if the map were one more draw of its null; None where
+            that is unknown.
 
     Raises:
         NonFiniteError: If a number is NaN or infinite.
@@ -45,6 +49,8 @@ class Estimate:
     name: str = ""
     unit: str = ""
     higher_is_better: bool | None = None
+    uniform: float | None = None
+    p: float | None = None
 
     def __post_init__(self) -> None:
         low, high = self.interval or (self.value, self.value)

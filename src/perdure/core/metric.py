@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from perdure.core.attribution import Attribution
 from perdure.core.short_repr import ShortRepr
 
-__all__ = ["Measurement", "Metric", "NeedsMethod", "Score"]
+__all__ = ["Measurement", "Metric", "NeedsMethod", "Perturbs", "Score", "SharesPasses"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,11 +41,16 @@ class Score(ShortRepr):
     Args:
         metric: registry name of the metric, with the settings that differ from their defaults.
         values: one number per sample.
-        null: Score of random maps on the same samples, mean over draws.
+        null: Score of maps without information on the same samples, mean over draws; for metrics that perturb the
+            input these have the texture of the map, see `evaluate`.
         ceiling: Score of the true map, or the best possible value where no truth is needed; for a curve of
             numbers, which have no best value, the best that the target reached on any of the curves.
         curve: Curve behind the numbers, one row per sample; None when there is none.
-        aux: further numbers per sample, by name.
+        aux: further numbers per sample, by name; `uniform` is the score of a uniform random map where the null is
+            another.
+        nulls: Score of each draw of the null.
+        p: Probability of a mean over samples at least as good as that of `values`, if the map were one more draw of
+            its null; None where the null is no draw of a map that is compared.
     """
 
     metric: str
@@ -54,6 +59,8 @@ class Score(ShortRepr):
     ceiling: Float[Tensor, " batch"]
     curve: Float[Tensor, "batch point"] | None = None
     aux: Mapping[str, Tensor] = field(default_factory=dict)
+    nulls: Float[Tensor, "draw batch"] | None = field(default=None, repr=False)
+    p: float | None = None
 
 
 class Metric(Protocol):
@@ -87,3 +94,27 @@ class NeedsMethod(Protocol):
     """
 
     needs_method: ClassVar[bool]
+
+
+@runtime_checkable
+class Perturbs(Protocol):
+    """A metric that perturbs the input in the order of the map, so that its null has the texture of the map."""
+
+    perturbs: ClassVar[bool]
+
+
+@runtime_checkable
+class SharesPasses(Protocol):
+    """A metric that measures several maps of the same inputs with the passes of one."""
+
+    def measure_maps(self, attribution: Attribution, maps: Sequence[Float[Tensor, "batch *site"]]) -> list[Measurement]:
+        """Measure several maps.
+
+        Args:
+            attribution: Query and, where it is known, truth of all maps; its own map is not read.
+            maps: Maps of the inputs.
+
+        Returns:
+            What `measure` returns for each of them.
+        """
+        ...

@@ -13,17 +13,19 @@ from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import PartError, UnsupportedError
 from perdure.core.method import Method, NeedsFit
-from perdure.core.metric import Metric, NeedsMethod
+from perdure.core.metric import Measurement, Metric, NeedsMethod, SharesPasses
 from perdure.core.query import Query
 from perdure.core.random import stream, sub_seeds
 from perdure.core.registry import METHODS, METRICS
-from perdure.core.spec import name_of
+from perdure.core.spec import format_spec, name_of, slug
 from perdure.core.target import LABEL_TARGETS
 from perdure.engine.pool import Engine, Progress, run_pieces
-from perdure.metrics._evaluate import evaluate
+from perdure.metrics._evaluate import prepare
+from perdure.metrics._nulls import choose_null, draw_uniform
+from perdure.metrics._place import measure_map, place
 from perdure.models._embed import embed_batch
 from perdure.records.attributions import StoredMaps, read_maps
-from perdure.records.parts import finished_parts, part_path, part_paths, write_part
+from perdure.records.parts import finished_parts, part_path, part_paths, read_part, write_part
 from perdure.records.scores import Case, score_table
 
 __all__ = ["EvaluateJob", "default_metrics", "evaluate_maps"]
@@ -48,6 +50,8 @@ class EvaluateJob:
         fitted: Method of the maps, if it was fitted to samples, for metrics that explain again.
         draws: Random maps per sample, for the null.
         batch_size: Most rows in one call of the model; None for a number that suits the size of a sample.
+        shared: Folder of the scores of uniform random maps, which do not depend on the method: jobs about one model
+            and the same samples compute them once. None to compute them again.
     """
 
     model: nn.Module
@@ -59,6 +63,7 @@ class EvaluateJob:
     fitted: Method | None = None
     draws: int = 5
     batch_size: int | None = None
+    shared: Path | None = None
 
     def __call__(self, index: int) -> None:
         """Evaluate one part and store the scores.
@@ -71,9 +76,30 @@ class EvaluateJob:
         tables = []
         for metric in self.metrics:
             random = stream(self.case.seed, "null", METRICS.seed_name(name_of(metric)), index)
-            score = evaluate(attribution, metric, draws=self.draws, generator=random, batch_size=self.batch_size)
+            subject, metric = prepare(attribution, metric, self.batch_size)
+            uniform = self._uniform(subject, metric, index)
+            score = place(subject, metric, self.draws, random, uniform=uniform)
             tables.append(score_table(score, stored.id, self.case))
         write_part(self.folder, index, pa.concat_tables(tables))
+
+    def _uniform(self, subject: Attribution, metric: Metric, index: int) -> Measurement | None:
+        """Measure the uniform random maps of a part, or read what an earlier job measured.
+
+        A metric that measures several maps with the passes of one has no need of it.
+        """
+        if self.shared is None or choose_null(None, metric, subject) == "uniform" or isinstance(metric, SharesPasses):
+            return None
+        folder = self.shared / slug(format_spec(metric))
+        path = part_path(folder, index)
+        if not path.exists():
+            generator = stream(self.case.seed, "uniform", METRICS.seed_name(name_of(metric)), index)
+            (values,) = draw_uniform(subject, generator, 1)
+            measured = measure_map(subject, metric, values)
+            best = pa.nulls(len(values), pa.float64()) if measured.best is None else measured.best.tolist()
+            write_part(folder, index, pa.table({"value": measured.values.tolist(), "best": best}))
+        columns = {name: column for name, column in read_part(path).to_pydict().items() if column[0] is not None}
+        numbers = {name: torch.tensor(column).to(subject.values) for name, column in columns.items()}
+        return Measurement(numbers["value"], best=numbers.get("best"))
 
     def _with_source(self, stored: StoredMaps) -> Attribution:
         places = {name: place for place, name in enumerate(self.batch.id)}

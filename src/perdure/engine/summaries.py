@@ -15,6 +15,7 @@ from perdure.core.metric import Score
 from perdure.core.random import stream
 from perdure.core.registry import METRICS
 from perdure.core.spec import strip_settings
+from perdure.metrics._nulls import compare_with_null
 from perdure.metrics._summarise import summarise
 from perdure.records.parts import read_parts
 
@@ -28,7 +29,7 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
         folder: Folder that `evaluate_maps` wrote.
 
     Returns:
-        One score per metric, its further numbers in `aux`.
+        One score per metric, its further numbers in `aux`; records of 0.1 have no single draws of the null.
 
     Raises:
         PartError: When a part is missing or damaged.
@@ -39,8 +40,8 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
         rows = table.filter(pc.equal(table["metric"], name))
         present = {key: rows[key] for key in ("value", "null", "ceiling") if rows[key].null_count == 0}
         columns[name] = {key: torch.tensor(column.to_pylist()) for key, column in present.items()}
-        if rows["curve"].null_count == 0:
-            columns[name]["curve"] = torch.tensor(rows["curve"].to_pylist())
+        lists = [key for key in ("curve", "nulls") if key in rows.column_names and rows[key].null_count == 0]
+        columns[name] |= {key: torch.tensor(rows[key].to_pylist()) for key in lists}
     return {name: _score(name, columns) for name, column in columns.items() if "null" in column}
 
 
@@ -66,4 +67,6 @@ def _score(name: str, columns: Mapping[str, Mapping[str, Tensor]]) -> Score:
     own = columns[name]
     start = f"{name}."
     aux = {key.removeprefix(start): column["value"] for key, column in columns.items() if key.startswith(start)}
-    return Score(name, own["value"], own["null"], own["ceiling"], own.get("curve"), aux)
+    nulls = own["nulls"].T if "nulls" in own else None
+    score = Score(name, own["value"], own["null"], own["ceiling"], own.get("curve"), aux, nulls)
+    return score if nulls is None else replace(score, p=compare_with_null(score, METRICS.load(strip_settings(name))))

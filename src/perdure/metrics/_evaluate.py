@@ -14,24 +14,22 @@ from perdure.core.attribution import Attribution
 from perdure.core.build_query import build_query
 from perdure.core.check import check_counts, check_generator, check_inputs, check_object, check_truth
 from perdure.core.errors import (
-    ConstantScoreError,
     LabelError,
     LengthError,
-    NonFiniteError,
     SettingError,
     ShapeError,
     UnsupportedError,
 )
-from perdure.core.metric import Measurement, Metric, NeedsMethod, Score
-from perdure.core.random import sub_seeds, uniform
+from perdure.core.metric import Metric, NeedsMethod, Score
 from perdure.core.registry import METRICS
-from perdure.core.spec import format_spec, name_of
+from perdure.core.spec import name_of
 from perdure.core.target import Target
+from perdure.metrics._nulls import Null
+from perdure.metrics._place import place
 from perdure.metrics._sites import check_both_kinds
-from perdure.ops.baseline import check_at_baseline
 from perdure.ops.sequence import site_mask
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "prepare"]
 
 
 @overload
@@ -45,6 +43,7 @@ def evaluate(  # type: ignore[overload-overlap]  # a text is a sequence of texts
     target: Target | Int[Tensor, " batch"] | int | Literal["predicted"] | None = None,
     lengths: Int[Tensor, " batch"] | None = None,
     draws: int = 5,
+    null: Null | None = None,
     generator: torch.Generator | None = None,
     batch_size: int | None = None,
 ) -> Score: ...
@@ -61,6 +60,7 @@ def evaluate(
     target: Target | Int[Tensor, " batch"] | int | Literal["predicted"] | None = None,
     lengths: Int[Tensor, " batch"] | None = None,
     draws: int = 5,
+    null: Null | None = None,
     generator: torch.Generator | None = None,
     batch_size: int | None = None,
 ) -> dict[str, Score]: ...
@@ -76,13 +76,20 @@ def evaluate(
     target: Target | Int[Tensor, " batch"] | int | Literal["predicted"] | None = None,
     lengths: Int[Tensor, " batch"] | None = None,
     draws: int = 5,
+    null: Null | None = None,
     generator: torch.Generator | None = None,
     batch_size: int | None = None,
 ) -> Score | dict[str, Score]:
     """Evaluate a map by a metric and place the score between null and ceiling.
 
-    The null is the score of uniform random maps; the ceiling is the score of the truth, or the best value of the
+    The null is the score of maps without information; the ceiling is the score of the truth, or the best value of the
     metric where it needs no truth.
+
+    For metrics that compare with a truth, and others that only read the map, the maps of the null are uniformly random.
+    Metrics that perturb the input depend on the texture of a map, whatever it marks: whether it is smooth, or constant
+    over a step. The maps of their null are therefore made from the map itself, and a permutation test over samples
+    gives the probability `p` of a mean at least as good by chance; `aux["uniform"]` is the score of a uniform random
+    map.
 
     Args:
         attribution: Result of `attribute`; or a map from another source, shaped like the inputs, with `model`, `x` and
@@ -93,7 +100,11 @@ def evaluate(
         x: The inputs that a tensor explains.
         target: The target that a tensor explains, as in `attribute`.
         lengths: Number of valid steps of the samples that a tensor explains.
-        draws: Number of random maps per sample for the null.
+        draws: Number of maps per sample for the null.
+        null: Maps of the null: "shift", the map shifted in a circle over the valid steps, over rows and columns;
+            "permutation", its positions in random order where it is constant within them, else its elements; "others",
+            maps of other samples of the explained class; "uniform", random numbers. None for the one that suits the
+            metric and the data: for metrics that perturb the input "shift", or "permutation" for a table.
         generator: Random stream of these maps, from which several metrics draw in turn; if None, each metric draws
             from a new one with seed 0.
         batch_size: Maximum number of rows in one call of the model, including perturbed copies of samples. It bounds
@@ -120,30 +131,37 @@ def evaluate(
     if isinstance(metric, Sequence) and not isinstance(metric, str):
         source = _with_source(attribution, model, x, target, lengths)
         scores = [
-            evaluate(source, item, truth=truth, draws=draws, generator=generator, batch_size=batch_size)
+            evaluate(source, item, truth=truth, draws=draws, null=null, generator=generator, batch_size=batch_size)
             for item in metric
         ]
         return {score.metric: score for score in scores}
-    if draws < 1:
-        raise SettingError(f"draws={draws}", "pass one random map per sample or more; five are enough for a mean")
     check_generator(generator)
+    source = _with_source(attribution, model, x, target, lengths)
+    subject, made = prepare(source if truth is None else dataclasses.replace(source, truth=truth), metric, batch_size)
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    return place(subject, made, draws, generator, null)
+
+
+def prepare(
+    attribution: Attribution, metric: Metric | str, batch_size: int | None = None
+) -> tuple[Attribution, Metric]:
+    """Check an attribution and a metric, and bind the target to the outputs of the model.
+
+    Args:
+        attribution: Attribution to evaluate.
+        metric: Metric or its registry name.
+        batch_size: Maximum number of rows in one call of the model; None for that of the attribution.
+
+    Returns:
+        The attribution with its target bound, and the metric.
+    """
     made: Metric = METRICS.make(metric) if isinstance(metric, str) else metric
     check_object(made, "measure", "metric")
-    subject = _with_source(attribution, model, x, target, lengths)
-    subject = subject if truth is None else dataclasses.replace(subject, truth=truth)
-    _check(subject, made)
+    _check(attribution, made)
     check_counts(batch_size=1 if batch_size is None else batch_size)
-    query = subject.query if batch_size is None else dataclasses.replace(subject.query, batch_size=batch_size)
-    subject = dataclasses.replace(subject, source=dataclasses.replace(query, target=query.bound))
-    measured = made.measure(subject)
-    _check_finite(measured, subject, made)
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
-    seeds = [sub_seeds(generator, len(subject.values)) for _ in range(draws)]
-    random = [_measure(subject, made, _random_map(subject, drawn)) for drawn in seeds]
-    _check_changes(made, measured, random)
-    null = torch.stack([item.values for item in random]).mean(0)
-    ceiling = _ceiling(subject, made, [measured, *random])
-    return Score(format_spec(made), measured.values, null, ceiling, measured.curve, measured.aux)
+    query = attribution.query
+    query = query if batch_size is None else dataclasses.replace(query, batch_size=batch_size)
+    return dataclasses.replace(attribution, source=dataclasses.replace(query, target=query.bound)), made
 
 
 def _with_source(
@@ -198,49 +216,6 @@ def _check(attribution: Attribution, metric: Metric) -> None:
             f"metric '{name_of(metric)}' computes further maps, and the method of the attribution is unknown",
             "pass the result of perdure.attribute, which contains its method",
         )
-
-
-def _check_finite(measured: Measurement, attribution: Attribution, metric: Metric) -> None:
-    bad = ~measured.values.isfinite()
-    if bad.any():
-        check_at_baseline(metric, attribution.query)
-        raise NonFiniteError(
-            f"metric '{name_of(metric)}' is NaN or infinite for {int(bad.sum())} samples, the first at "
-            f"{int(bad.nonzero()[0])}",
-            "inspect the model's outputs for these samples and for changed ones; overflow and division by zero in the "
-            "model are the usual causes",
-        )
-
-
-def _measure(attribution: Attribution, metric: Metric, values: Tensor) -> Measurement:
-    return metric.measure(dataclasses.replace(attribution, values=values, method=None))
-
-
-def _random_map(attribution: Attribution, seeds: Tensor) -> Tensor:
-    x = attribution.query.x
-    return uniform(seeds, tuple(x.shape[1:]), x) * site_mask(attribution.query.mask, x)
-
-
-def _check_changes(metric: Metric, measured: Measurement, random: Sequence[Measurement]) -> None:
-    """Reject a metric that gives all maps of all samples the same score."""
-    if all(entry.fixed is not None and bool(entry.fixed.all()) for entry in (measured, *random)):
-        raise ConstantScoreError(
-            f"metric '{name_of(metric)}' gives every map the same score: what it follows does not change when parts of "
-            "the input are replaced, or there is only one part to replace",
-            "declare what the model returns where it is no classifier, perdure.Adapted(model, outputs='numbers') or "
-            f"--outputs numbers; follow the output itself, '{name_of(metric)}:score=target', where a probability is "
-            "saturated; or choose smaller parts, or another baseline",
-        )
-
-
-def _ceiling(attribution: Attribution, metric: Metric, every: Sequence[Measurement]) -> Tensor:
-    measured = every[0]
-    if measured.best is not None:
-        best = torch.stack([entry.best for entry in every if entry.best is not None])
-        return best.amax(0) if metric.higher_is_better else best.amin(0)
-    if attribution.truth is None or not metric.needs_truth:
-        return torch.full_like(measured.values, metric.best)
-    return _measure(attribution, metric, attribution.truth.to(attribution.values.dtype)).values
 
 
 def _check_attribution(attribution: object) -> None:

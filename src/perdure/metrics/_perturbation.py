@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from perdure.core.attribution import Attribution
@@ -22,6 +22,7 @@ from perdure.ops.curve import resample, step_counts
 from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
 from perdure.ops.rank import descending_rank
 from perdure.ops.sequence import site_mask
+from perdure.ops.texture import is_constant_within_positions
 
 __all__ = [
     "Followed",
@@ -32,6 +33,7 @@ __all__ = [
     "in_unit",
     "is_fixed",
     "rank_sites",
+    "slice_sites",
 ]
 
 Followed = Literal["probability", "target"]
@@ -52,11 +54,19 @@ class RankedSites:
         worth: one number per place, in double precision.
         valid: true at places that are not padding.
         shape: Shape of a sample's places, so that they broadcast over its sites.
+        unit: Number of neighbouring places that the map of a sample does not distinguish, and that are perturbed
+            together: the features of a step over which it is constant.
     """
 
     worth: Float[Tensor, "batch place"]
     valid: Bool[Tensor, "batch place"]
     shape: tuple[int, ...]
+    unit: Int[Tensor, " batch"]
+
+    @property
+    def units(self) -> Int[Tensor, " batch"]:
+        """Number of valid units of each sample."""
+        return self.valid.sum(1) // self.unit
 
     def spread(self, places: Tensor) -> Tensor:
         """Lay numbers of places out so that they broadcast over the sites."""
@@ -69,17 +79,34 @@ def rank_sites(attribution: Attribution, granularity: Granularity | None) -> Ran
     Args:
         attribution: Attribution, with or without a truth.
         granularity: "position" sums the map over the channels of a pixel or the features of a step and perturbs
-            them together; "element" takes each site by itself; None is "position" for images, else "element".
+            them together; "element" takes each site by itself; None is "position" for images, else the unit of the
+            map: the step where it is constant over the features of each step, else the element.
 
     Returns:
         The signed worth of each place.
     """
-    values = attribution.values.double()
-    valid = site_mask(attribution.query.mask, values)
+    values, mask = attribution.values.double(), attribution.query.mask
+    valid = site_mask(mask, values)
+    unit = torch.ones(len(values), dtype=torch.long, device=values.device)
     if granularity == "position" or (granularity is None and values.ndim == 4):
         shape = position_shape(values)
-        return RankedSites(to_positions(values).flatten(1), valid_positions(valid).flatten(1), shape)
-    return RankedSites(values.flatten(1), valid.flatten(1), tuple(values.shape[1:]))
+        return RankedSites(to_positions(values).flatten(1), valid_positions(valid).flatten(1), shape, unit)
+    if granularity is None and values.ndim == 3:
+        unit = torch.where(is_constant_within_positions(values, mask), values.shape[2], unit)
+    return RankedSites(values.flatten(1), valid.flatten(1), tuple(values.shape[1:]), unit)
+
+
+def slice_sites(places: RankedSites, rows: Int[Tensor, " row"]) -> RankedSites:
+    """Select samples.
+
+    Args:
+        places: Places of all samples.
+        rows: Positions of the samples.
+
+    Returns:
+        Their places.
+    """
+    return RankedSites(places.worth[rows], places.valid[rows], places.shape, places.unit[rows])
 
 
 def follow_target(query: Query, score: Followed) -> Query:
@@ -139,7 +166,7 @@ class PerturbationCurve:
     """The settings that insertion and deletion share, and the curve between two inputs.
 
     Args:
-        step: sites per step, 1 for one by one; None for at most `points` equal steps.
+        step: units of the granularity per step, 1 for one by one; None for at most `points` equal steps.
         points: equal steps of the curve.
         baseline: Value in place of a site that is absent.
         granularity: "position" for pixels, steps or tokens as a whole, "element" for each number by itself.
@@ -152,6 +179,7 @@ class PerturbationCurve:
     """
 
     higher_is_better: ClassVar[bool]
+    perturbs: ClassVar[bool] = True
 
     step: int | None = None
     points: int = 64
@@ -185,8 +213,9 @@ class PerturbationCurve:
             The area under the curve and the curve on `points` + 1 equal distances; first and last score as aux.
         """
         places = rank_sites(attribution, self.granularity)
-        total = (self.share * places.valid.sum(1).double()).long().clamp_min(1)
+        total = (self.share * places.units.double()).long().clamp_min(1)
         counts, place = self._schedule(total, attribution.values.ndim == 4)
+        counts = counts * places.unit[:, None]
         rank = places.spread(descending_rank(places.worth, places.valid))
         query = follow_target(attribution.query, self.score)
         values = values_along(query, (start, end), rank, counts)

@@ -29,4 +29,6 @@ def summarise(score: Score, generator: torch.Generator) -> Estimate:
     """
     low, high = bootstrap_interval(score.values, generator)
     value, null, ceiling = (part.mean().item() for part in (score.values, score.null, score.ceiling))
-    return Estimate(value, null, ceiling, (low.item(), high.item()), len(score.values), score.metric)
+    uniform = score.aux["uniform"].mean().item() if "uniform" in score.aux else None
+    interval = (low.item(), high.item())
+    return Estimate(value, null, ceiling, interval, len(score.values), score.metric, uniform=uniform, p=score.p)

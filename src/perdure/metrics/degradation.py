@@ -65,6 +65,7 @@ class Degradation:
 
     needs_truth: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
+    perturbs: ClassVar[bool] = True
     best: ClassVar[float] = 1.0
 
     window: int | None = None

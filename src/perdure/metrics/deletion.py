@@ -27,13 +27,14 @@ class Deletion(PerturbationCurve):
     The curve is read off at `points` + 1 equal distances; `aux` holds its `first` and `last` score.
 
     Args:
-        step: sites per step, 1 for one by one; None for `points` nearly equal steps, or one by one where there
-            are fewer sites.
+        step: units of the granularity per step, 1 for one by one; None for `points` nearly equal steps, or one by
+            one where there are fewer.
         points: steps of the curve.
         baseline: Value that a site is set to.
         granularity: "position" perturbs all channels of a pixel, features of a step or numbers of an embedding
             together, by their summed attribution; "element" each number by itself; None is "position" for images
-            (batch, channel, row, column) and "element" otherwise.
+            (batch, channel, row, column), and otherwise the unit of the map of each sample: the step where it is
+            constant over the features of each step, else the element.
         score: "probability" follows the probability of the explained class, also where its logit was explained; the
             output of a model that returns numbers, and a function as target, are followed as they are, as is every
             target by "target". The best value is then the best that the target reaches on any curve.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
@@ -15,7 +16,7 @@ from perdure.core.metric import Measurement
 from perdure.core.query import Query, slice_query
 from perdure.core.random import child_seeds, uniform
 from perdure.metrics._along import NUMBERS, copies_at_once, layout_of
-from perdure.metrics._perturbation import RankedSites, check_share, is_fixed, rank_sites
+from perdure.metrics._perturbation import RankedSites, check_share, is_fixed, rank_sites, slice_sites
 from perdure.ops.baseline import Baseline, baseline_of, seeds_or_fixed, set_baseline
 from perdure.ops.correlation import pearson
 from perdure.ops.curve import log_counts
@@ -48,7 +49,8 @@ class SensitivityN:
         points: sizes of sets, log-spaced from 1 to `share` of the sites and rounded; they repeat in small inputs.
         granularity: "position" draws all channels of a pixel, features of a step or numbers of an embedding
             together, with their summed attribution; "element" each number by itself; None is "position" for images
-            (batch, channel, row, column) and "element" otherwise.
+            (batch, channel, row, column), and otherwise the unit of the map of each sample: the step where it is
+            constant over the features of each step, else the element.
         baseline: Value that the sites of a set are set to.
         share: the largest n as a fraction of the sites.
         compat: "published" for the published code of input bottlenecks: the same sets for all samples; for images the
@@ -71,6 +73,7 @@ class SensitivityN:
 
     needs_truth: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
+    perturbs: ClassVar[bool] = True
     best: ClassVar[float] = 1.0
 
     masks: int = 100
@@ -96,24 +99,33 @@ class SensitivityN:
         Returns:
             The mean correlation, in [-1, 1], and the correlation at each n.
         """
-        query, places, layout = (
-            attribution.query,
-            rank_sites(attribution, self.granularity),
-            layout_of(attribution.query),
-        )
+        return self.measure_maps(attribution, [attribution.values])[0]
+
+    def measure_maps(self, attribution: Attribution, maps: Sequence[Tensor]) -> list[Measurement]:
+        """Measure several maps by the same sets, which do not depend on the map.
+
+        Args:
+            attribution: Query of all maps.
+            maps: Maps of its inputs.
+
+        Returns:
+            What `measure` returns for each map, with the passes of one where the maps have the same units.
+        """
+        query, layout = attribution.query, layout_of(attribution.query)
+        places = [rank_sites(replace(attribution, values=values), self.granularity) for values in maps]
         blank = baseline_of(self.baseline, query).contiguous(memory_format=layout)
         query = replace(query, x=query.x.contiguous(memory_format=layout))
-        sizes = self._sizes(places.valid.sum(1), query.x.ndim == 4)
-        at_once = max(1, NUMBERS // (self.masks * places.worth.shape[1]))
-        curves, ranges = [], []
+        at_once = max(1, NUMBERS // (self.masks * places[0].worth.shape[1]))
+        results = []
         for item in torch.split(torch.arange(len(query.x), device=query.x.device), at_once):
-            mine = RankedSites(places.worth[item], places.valid[item], places.shape)
-            result = self._curve(slice_query(query, item.to(query.seeds.device)), mine, blank[item], sizes[item])
-            curves.append(result[0])
-            ranges.append(result[1])
-        curve, (low, high) = torch.cat(curves), torch.cat(ranges, 1)
-        dtype = attribution.values.dtype
-        return Measurement(curve.mean(1).to(dtype), curve.to(dtype), fixed=is_fixed(low, high, places.valid))
+            mine = [slice_sites(part, item) for part in places]
+            results.append(self._curves(slice_query(query, item.to(query.seeds.device)), mine, blank[item]))
+        curves, spans = (torch.cat(parts, 1) for parts in zip(*results, strict=True))
+        dtype, valid = attribution.values.dtype, places[0].valid
+        return [
+            Measurement(curve.mean(1).to(dtype), curve.to(dtype), fixed=is_fixed(span[:, 0], span[:, 1], valid))
+            for curve, span in zip(curves, spans, strict=True)
+        ]
 
     def _sizes(self, number: Int[Tensor, " batch"], images: bool) -> Int[Tensor, "batch point"]:
         """Choose the sizes of the sets, below the number of sites."""
@@ -127,28 +139,47 @@ class SensitivityN:
         tenths = torch.arange(1, 10, device=number.device)
         return (tenths * number[:, None]).div(10, rounding_mode="floor").clamp_min(1)
 
-    def _curve(
-        self, query: Query, places: RankedSites, blank: Tensor, sizes: Int[Tensor, "batch point"]
-    ) -> tuple[Float[Tensor, "batch point"], Float[Tensor, "2 batch"]]:
+    def _curves(
+        self, query: Query, maps: list[RankedSites], blank: Tensor
+    ) -> tuple[Float[Tensor, "map batch point"], Float[Tensor, "map batch 2"]]:
         """Correlate at each size for some of the samples; give also the range of the target."""
+        units = torch.stack([places.unit for places in maps])
+        results: list[Tensor] = []
+        for unit in units.unique().tolist():
+            rows = (units == unit).any(0).nonzero()[:, 0]
+            chosen = [slice_sites(places, rows) for places in maps]
+            parts = self._curves_of_unit(slice_query(query, rows.to(query.seeds.device)), chosen, blank[rows], unit)
+            results = results or [part.new_zeros(*units.shape, part.shape[2]) for part in parts]
+            for whole, part in zip(results, parts, strict=True):
+                mine = (units[:, rows] == unit)[..., None]
+                whole[:, rows] = torch.where(mine, part, whole[:, rows])
+        return results[0], results[1]
+
+    def _curves_of_unit(
+        self, query: Query, maps: list[RankedSites], blank: Tensor, unit: int
+    ) -> tuple[Float[Tensor, "map batch point"], Float[Tensor, "map batch 2"]]:
+        """Correlate where sets consist of whole units of this many places."""
         given = None if self.compat == "published" else query.seeds
         seeds = seeds_or_fixed(given, len(query.x))
-        worth = scale_to_unit(places.worth, places.valid)
+        sizes = unit * self._sizes(maps[0].valid.sum(1) // unit, query.x.ndim == 4)
+        worth = [scale_to_unit(places.worth, places.valid) for places in maps]
         sums, values = [], []
         for number in range(sizes.shape[1]):
-            keys = _keys(child_seeds(seeds, ("sensitivity_n", number)), self.masks, places)
+            keys = _keys(child_seeds(seeds, ("sensitivity_n", number)), self.masks, maps[0], unit)
             chosen = mark_lowest(keys, sizes[:, number])
-            sums.append(torch.einsum("mbs,bs->bm", chosen.to(worth), worth))
-            values.append(_values(query, blank, places.spread(chosen)).T)
+            sums.append(torch.stack([torch.einsum("mbs,bs->bm", chosen.to(item), item) for item in worth]))
+            values.append(_values(query, blank, maps[0].spread(chosen)).T)
         drops = torch.cat(values)
         ends = drops.reshape(sizes.shape[1], len(query.x), -1).double()
-        curve = pearson(torch.cat(sums), -drops).reshape(sizes.shape[1], -1).T
-        return curve, torch.stack([ends.amin((0, 2)), ends.amax((0, 2))])
+        curves = [pearson(part, -drops).reshape(sizes.shape[1], -1).T for part in torch.cat(sums, 1)]
+        span = torch.stack([ends.amin((0, 2)), ends.amax((0, 2))], 1)
+        return torch.stack(curves), span.expand(len(maps), -1, -1)
 
 
-def _keys(seeds: Tensor, masks: int, places: RankedSites) -> Float[Tensor, "mask batch place"]:
-    """Draw a number for each set and place; more padding leaves those before it as they are."""
-    draws = uniform(seeds, (places.worth.shape[1], masks), places.worth).permute(2, 0, 1)
+def _keys(seeds: Tensor, masks: int, places: RankedSites, unit: int) -> Float[Tensor, "mask batch place"]:
+    """Draw a number for each set and unit of places; more padding leaves those before it as they are."""
+    draws = uniform(seeds, (places.worth.shape[1] // unit, masks), places.worth).permute(2, 0, 1)
+    draws = draws.repeat_interleave(unit, -1)
     return draws.masked_fill(~places.valid, torch.inf)
 
 

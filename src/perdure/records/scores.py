@@ -42,8 +42,8 @@ def score_table(score: Score, ids: tuple[str, ...], case: Case) -> pa.Table:
         case: The names of what was evaluated.
 
     Returns:
-        Columns study, dataset, model, method, seed, metric, sample_id, value, null, ceiling and curve; the last is
-        null where the metric has none.
+        Columns study, dataset, model, method, seed, metric, sample_id, value, null, ceiling, curve and nulls, the
+        scores of the draws of the null; the last two are null where there are none.
 
     Example:
         >>> import torch
@@ -52,7 +52,8 @@ def score_table(score: Score, ids: tuple[str, ...], case: Case) -> pa.Table:
         >>> table.select(["metric", "sample_id", "value", "null", "ceiling"]).to_pylist()
         [{'metric': 'auroc', 'sample_id': 'a', 'value': 0.75, 'null': 0.5, 'ceiling': 1.0}]
     """
-    main = {"value": score.values, "null": score.null, "ceiling": score.ceiling, "curve": score.curve}
+    nulls = None if score.nulls is None else score.nulls.T
+    main = {"value": score.values, "null": score.null, "ceiling": score.ceiling, "curve": score.curve, "nulls": nulls}
     tables = [_rows(score.metric, ids, main)]
     tables += [_rows(f"{score.metric}.{name}", ids, {"value": values}) for name, values in score.aux.items()]
     table = pa.concat_tables(tables)
@@ -62,7 +63,8 @@ def score_table(score: Score, ids: tuple[str, ...], case: Case) -> pa.Table:
 
 
 def _rows(metric: str, ids: tuple[str, ...], numbers: dict[str, Tensor | None]) -> pa.Table:
-    types = {"value": pa.float64(), "null": pa.float64(), "ceiling": pa.float64(), "curve": pa.list_(pa.float64())}
+    single, many = pa.float64(), pa.list_(pa.float64())
+    types = {"value": single, "null": single, "ceiling": single, "curve": many, "nulls": many}
     columns = {"metric": pa.array([metric] * len(ids)), "sample_id": pa.array(ids)}
     for name, kind in types.items():
         values = numbers.get(name)
