@@ -29,6 +29,7 @@ from perdure.core.errors import (
     ShapeError,
     UnsupportedError,
 )
+from perdure.core.exclusive import exclusive
 from perdure.core.forward import NO_SIDE, CachedForward
 from perdure.core.method import Method, MethodOutput, as_output
 from perdure.core.query import PassCount, Query, slice_query
@@ -63,7 +64,7 @@ def attribute(
 
     The model runs in evaluation mode and is left as it was; its weights, gradients, the inputs and the global random
     state do not change. Each sample is explained independently of the others and of the batch size, and padded steps
-    get zero.
+    get zero. Threads that call it at the same time, with one model or several, wait for each other.
 
     Args:
         model: Model that returns outputs (batch, classes) for x; called with `lengths=` when lengths are given.
@@ -93,8 +94,9 @@ def attribute(
         >>> attribute(model, torch.ones(1, 2), "gradient", target=torch.tensor([0])).values.tolist()
         [[3.0, 3.0]]
     """
-    inputs, steps, batch = _unpack(model, x, lengths)
-    result = _attribute(model, inputs, method, target, steps, generator, batch_size, None)
+    with exclusive():
+        inputs, steps, batch = _unpack(model, x, lengths)
+        result = _attribute(model, inputs, method, target, steps, generator, batch_size, None)
     return result if batch is None else dataclasses.replace(result, truth=batch.truth, text=batch.text)
 
 
@@ -122,7 +124,8 @@ def attribute_cached(
     Returns:
         The attribution, equal to that of `attribute`.
     """
-    return _attribute(model, cached.x.detach(), method, target, lengths, generator, batch_size, cached)
+    with exclusive():
+        return _attribute(model, cached.x.detach(), method, target, lengths, generator, batch_size, cached)
 
 
 def _unpack(

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.errors import PerdureError, UnsupportedError
+from perdure.core.exclusive import exclusive
 from perdure.core.forward import Side, call_in_batches, evaluation, slice_side
 
 __all__ = ["find_inconsistency", "is_known_consistent", "random_state", "set_random_state"]
@@ -56,12 +57,12 @@ def find_inconsistency(
     if kind not in known:
         index = torch.tensor([0, min(1, len(x) - 1)])
         pair = torch.cat([x[:1], x[1:2] if len(x) > 1 else x[:1] / 2])
-        before = random_state(x.device)
-        with evaluation(model), torch.no_grad():
+        with exclusive(), evaluation(model), torch.no_grad():
+            before = random_state(x.device)
             known[kind] = _describe(
                 model, pair, None if lengths is None else lengths[index], slice_side(side, index), min(rows, 2)
             )
-        set_random_state(before)
+            set_random_state(before)
     return known[kind]
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from perdure.core.errors import UnsupportedError, user_code_errors
+from perdure.core.exclusive import exclusive
 
 __all__ = ["copy_module", "without_graphs"]
 
@@ -47,7 +48,7 @@ def copy_module(model: Model) -> Model:
     if not isinstance(model, nn.Module):
         return copy.deepcopy(model)
     _check_initialised(model)
-    with user_code_errors(UnsupportedError, f"copying {type(model).__name__}", lambda: _remedy(model)):
+    with exclusive(), user_code_errors(UnsupportedError, f"copying {type(model).__name__}", lambda: _remedy(model)):
         result = copy.deepcopy(model, _substitutes(model))
     for weight in result.parameters():
         if not weight.is_leaf:  # torch.jit copies weights with a graph, and no optimiser takes those

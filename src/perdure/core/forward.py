@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from perdure.core.abilities import HasSideInputs
 from perdure.core.errors import LengthError, PerdureError, ShapeError, UnsupportedError
+from perdure.core.exclusive import exclusive, without_cudnn
 
 __all__ = [
     "NO_SIDE",
@@ -47,7 +48,8 @@ def evaluation(model: Callable[..., Tensor]) -> Iterator[None]:
     """Put a model in evaluation mode for a while, and leave it as it was.
 
     cuDNN cannot run a recurrent backward pass in evaluation mode, so it is switched off during the calls of
-    recurrent modules, and only there. Parameters keep their flags and gradients.
+    recurrent modules, and only there. Parameters keep their flags and gradients. Other threads that explain, evaluate
+    or train wait for the end of the block.
 
     Args:
         model: any callable; only modules have a mode.
@@ -58,33 +60,15 @@ def evaluation(model: Callable[..., Tensor]) -> Iterator[None]:
     if not isinstance(model, nn.Module):
         yield
         return
-    training = [module for module in model.modules() if getattr(module, "training", False)]  # frozen ones have none
-    with ExitStack() as stack:
+    with exclusive(), without_cudnn(module for module in model.modules() if isinstance(module, nn.RNNBase)):
+        training = [module for module in model.modules() if getattr(module, "training", False)]  # frozen ones have none
         for module in training:
             module.training = False
-        for module in model.modules():
-            if isinstance(module, nn.RNNBase):
-                _without_cudnn(module, stack)
         try:
             yield
         finally:
             for module in training:
                 module.training = True
-
-
-def _without_cudnn(module: nn.RNNBase, stack: ExitStack) -> None:
-    """Switch cuDNN off around each call of a module, until the stack closes."""
-    flags: list[bool] = []
-
-    def enter(*_: object) -> None:
-        flags.append(torch.backends.cudnn.enabled)
-        torch.backends.cudnn.enabled = False
-
-    def leave(*_: object) -> None:
-        torch.backends.cudnn.enabled = flags.pop()
-
-    stack.callback(module.register_forward_pre_hook(enter).remove)
-    stack.callback(module.register_forward_hook(leave, always_call=True).remove)
 
 
 Side = Mapping[str, Tensor]

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from perdure.core.exclusive import exclusive
+
 __all__ = ["child_seeds", "global_stream", "normal", "seed_libraries", "stream", "sub_seeds", "uniform"]
 
 SMALLEST_DRAW = 2.0**-54
@@ -44,7 +46,8 @@ def global_stream(generator: torch.Generator, device: torch.device) -> Iterator[
         device: Device on which the code may draw, in addition to the CPU.
 
     Yields:
-        Nothing; the global generators have their previous states afterwards.
+        Nothing; the global generators have their previous states afterwards. Other threads that explain, evaluate or
+        train wait meanwhile.
 
     Example:
         >>> with global_stream(stream(0, "dropout"), torch.device("cpu")):
@@ -53,7 +56,7 @@ def global_stream(generator: torch.Generator, device: torch.device) -> Iterator[
         True
     """
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with exclusive(), torch.random.fork_rng(devices):
         torch.set_rng_state(generator.get_state())
         for item in devices:
             torch.cuda.set_rng_state(torch.Generator(item).manual_seed(generator.initial_seed()).get_state(), item)
@@ -78,8 +81,8 @@ def seed_libraries(seed: int, device: torch.device) -> Iterator[None]:
         ...     bool(first == np.random.rand())
         True
     """
-    numpy_state, python_state = np.random.get_state(), random.getstate()
     with global_stream(stream(seed, "captum"), device):
+        numpy_state, python_state = np.random.get_state(), random.getstate()
         np.random.seed(seed % 2**32)
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -183,6 +184,7 @@ def single_thread() -> Iterator[None]:
     """Keep torch to one thread for a while.
 
     Threads that share a small operation wait for each other longer than they work, more so next to other programs.
+    Several threads of Python may be in such a block at once: the number of torch is the first one's after the last.
 
     Yields:
         Nothing.
@@ -192,12 +194,43 @@ def single_thread() -> Iterator[None]:
         ...     torch.get_num_threads()
         1
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    _number.enter()
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        _number.leave()
+
+
+class _NumberOfThreads(threading.local):
+    """The number of torch's threads: torch keeps it for each thread of Python, and one for threads that begin."""
+
+    _lock = threading.Lock()
+    _before = 1
+    _inside = 0
+    """Threads of Python in a block."""
+    depth = 0
+    """Blocks that this thread is in."""
+
+    def enter(self) -> None:
+        """Change the number to one."""
+        with self._lock:
+            if self.depth == 0:
+                cls = type(self)
+                cls._before = cls._before if cls._inside else torch.get_num_threads()
+                cls._inside += 1
+            self.depth += 1
+            torch.set_num_threads(1)
+
+    def leave(self) -> None:
+        """Restore the number at the end of the outermost block of this thread."""
+        with self._lock:
+            self.depth -= 1
+            if self.depth == 0:
+                type(self)._inside -= 1
+                torch.set_num_threads(self._before)
+
+
+_number = _NumberOfThreads()
 
 
 def map_threads(work: Callable[[Piece], Found], pieces: Iterable[Piece]) -> Iterator[Found]:
@@ -215,5 +248,5 @@ def map_threads(work: Callable[[Piece], Found], pieces: Iterable[Piece]) -> Iter
         [tensor(2.), tensor(3.)]
     """
     cores = torch.get_num_threads()
-    with single_thread(), ThreadPoolExecutor(cores) as threads:
+    with single_thread(), ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as threads:
         yield from threads.map(work, pieces)

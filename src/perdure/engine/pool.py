@@ -21,6 +21,7 @@ import torch
 
 from perdure.core.copy import without_graphs
 from perdure.core.errors import EngineError, PerdureError, UnsupportedError
+from perdure.core.exclusive import exclusive
 from perdure.core.resources import limit_rows, row_bound, single_thread
 
 __all__ = ["DEATHS", "Engine", "InProcess", "Processes", "Progress", "Work", "begin", "do", "finish", "run_pieces"]
@@ -211,7 +212,8 @@ def _submit(pool: ProcessPoolExecutor, piece: int) -> Future[int]:
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(_do, piece)
+        with exclusive():
+            return pool.submit(_do, piece)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise UnsupportedError(
             f"the work cannot be sent to another process: {error}",

@@ -20,6 +20,7 @@ from perdure.core.errors import (
     ShapeError,
     UnsupportedError,
 )
+from perdure.core.exclusive import exclusive
 from perdure.core.metric import Metric, NeedsMethod, Score
 from perdure.core.registry import METRICS
 from perdure.core.spec import name_of
@@ -136,10 +137,12 @@ def evaluate(
         ]
         return {score.metric: score for score in scores}
     check_generator(generator)
-    source = _with_source(attribution, model, x, target, lengths)
-    subject, made = prepare(source if truth is None else dataclasses.replace(source, truth=truth), metric, batch_size)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
-    return place(subject, made, draws, generator, null)
+    with exclusive():
+        source = _with_source(attribution, model, x, target, lengths)
+        source = source if truth is None else dataclasses.replace(source, truth=truth)
+        subject, made = prepare(source, metric, batch_size)
+        return place(subject, made, draws, generator, null)
 
 
 def prepare(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import EmptyDataError
+from perdure.core.exclusive import exclusive
 from perdure.core.registry import METHODS
 from perdure.data._event_marks import find_types
 from perdure.data._splits import Splits
@@ -87,7 +88,7 @@ def check_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> Non
     """
     few = embed_batch(model, slice_batch(batch, slice(0, SEEN)))
     lengths = lengths_of(few.mask)
-    with warnings.catch_warnings():
+    with exclusive(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in methods:
             method = fit_method(METHODS.make(name), model, few)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from perdure.core.batch import Batch
 from perdure.core.errors import NonFiniteError
+from perdure.core.exclusive import exclusive
 from perdure.core.random import stream
 from perdure.core.resources import limited_memory, single_thread
 from perdure.data._splits import Splits
@@ -54,7 +55,7 @@ def train_together(
     shapes = {(data.train.inputs.shape, data.train.mask is None, len(data.classes)) for data in splits}
     if not config.stackable or len(shapes) > 1:
         return [train(config, data, settings, seed) for data, seed in zip(splits, seeds, strict=True)]
-    with single_thread(), torch.random.fork_rng([]):
+    with exclusive(), single_thread(), torch.random.fork_rng([]):
         lanes = [_make_lane(config, data, settings, seed) for data, seed in zip(splits, seeds, strict=True)]
         paths = [lane.state.batches() for lane in lanes]
         while step := [(lane, batch) for lane, path in zip(lanes, paths, strict=True) for batch in islice(path, 1)]:
