@@ -61,7 +61,7 @@ def test_an_inverted_map_differs_from_the_same_only_with_its_sign():
 
 def test_random_maps_have_no_method_and_score_one():
     entry = attribution(Gradient())
-    score = evaluate(entry, "parameter_randomisation:stages=1")
+    score = evaluate(entry, "parameter_randomisation:stages=1,redraws=1")
     assert score.null.tolist() == [1.0] * 4
     assert score.ceiling.tolist() == [0.0] * 4
     with pytest.raises(UnsupportedError, match=r"'parameter_randomisation' computes further maps"):
@@ -89,7 +89,7 @@ def test_each_stage_equals_the_loop_on_the_same_random_models():
     """Redrawn by hand with the streams that belong to the names of the parameters."""
     model = nn.Sequential(nn.Linear(12, 9), nn.Tanh(), nn.Linear(9, 3)).eval()
     entry = attribution(InputXGradient(), model, torch.randn(3, 12, generator=stream(2)))
-    measured = ParameterRandomisation(seed=4).measure(entry)
+    measured = ParameterRandomisation(seed=4, redraws=1).measure(entry)
     random, curve = copy.deepcopy(model), []
     for layer in (2, 0):
         for name, parameter in random[layer].named_parameters():
@@ -99,6 +99,36 @@ def test_each_stage_equals_the_loop_on_the_same_random_models():
         curve.append([place_loop.spearman(a, b) for a, b in pairs])
     torch.testing.assert_close(measured.curve, torch.tensor(curve).T)
     torch.testing.assert_close(measured.values, torch.tensor(curve).mean(0))
+
+
+class AbsoluteInput:
+    """Input x gradient in the extreme: the input is in the maps of all models, which change half of the elements."""
+
+    def scores(self, query):
+        weight = dict(query.model.named_parameters())["0.weight"].detach()[0].sign()
+        return query.x.abs() * torch.where(torch.arange(40) < 20, 1.0, 0.0) + weight * (torch.arange(40) >= 20)
+
+
+def test_the_best_value_is_the_similarity_of_redrawn_models_to_each_other():
+    entry = attribution(AbsoluteInput())
+    one, two = copy.deepcopy(entry.query.model), copy.deepcopy(entry.query.model)
+    for model, number in ((one, []), (two, [1])):
+        for name, parameter in model.named_parameters():
+            parameter.data.copy_(redrawn(parameter, named_stream(0, "sanity_check", name, *number)))
+    maps = [AbsoluteInput().scores(dataclasses.replace(entry.query, model=model)) for model in (one, two)]
+    known = [place_loop.spearman(a, b) for a, b in zip(maps[0].tolist(), maps[1].tolist(), strict=True)]
+    score = evaluate(entry, "parameter_randomisation:stages=1,similarity=spearman,granularity=element")
+    assert score.ceiling.tolist() == pytest.approx(known, abs=1e-6)
+    assert min(known) > 0.1
+    to_redrawn = [
+        [place_loop.spearman(a, b) for a, b in zip(entry.values.tolist(), item.tolist(), strict=True)] for item in maps
+    ]
+    assert score.values.tolist() == pytest.approx(torch.tensor(to_redrawn).mean(0).tolist(), abs=1e-6)
+
+
+def test_a_map_of_the_input_has_no_room_below_it():
+    score = evaluate(attribution(Input()), "parameter_randomisation:stages=1")
+    assert score.values.tolist() == score.ceiling.tolist() == score.null.tolist() == [1.0] * 4
 
 
 @pytest.mark.parametrize("attention", ["none", "mean"])
@@ -179,6 +209,6 @@ def test_what_cannot_be_checked_is_named():
     model = nn.Linear(40, 3)
     with pytest.raises(NonFiniteError, match="the map after stage 1 of the sanity check holds"):
         ParameterRandomisation().measure(attribution(Explodes(model), model))
-    for settings in ("similarity=pearson", "granularity=pixel", "redraw=all", "stages=0"):
+    for settings in ("similarity=pearson", "granularity=pixel", "redraw=all", "stages=0", "redraws=0"):
         with pytest.raises(SettingError):
             METRICS.make(f"parameter_randomisation:{settings}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import ClassVar, Literal, get_args
 
 import torch
@@ -10,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from perdure.core.attribution import Attribution
-from perdure.core.check import check_choice, check_inputs
+from perdure.core.check import check_choice, check_counts, check_inputs
 from perdure.core.copy import copy_module
 from perdure.core.errors import SettingError, ShapeError, UnsupportedError
 from perdure.core.method import Method, as_output
@@ -35,8 +37,13 @@ class ParameterRandomisation:
 
     Parameters are redrawn module after module, from the last defined to the first, and stay so; after each stage
     the method explains the same samples with the same seeds. The curve is the similarity after each stage, the value
-    its mean: near 0 is good, near 1 means that the map shows the input rather than the model. `again` in aux is the
-    similarity to the map of the unchanged model: 1 unless method or seeds differ from those that made the map.
+    its mean: 1 means that the map shows the input rather than the model. `again` in aux is the similarity to the map of
+    the unchanged model: 1 unless method or seeds differ from those that made the map.
+
+    No map loses all: those of input x gradient have the input in common, whatever the weights. The best value of a
+    sample is therefore the similarity of the redrawn models to each other, the mean over stages and pairs, which is
+    what a model without any training reaches. Where it is near 1 the method depends little on the weights, and the
+    metric does not distinguish its maps.
 
     A map that is not made by a method does not change with the model: an attribution without one, such as a random
     map, scores 1. A constant map is like constant maps (1) and unlike others (0).
@@ -48,6 +55,8 @@ class ParameterRandomisation:
         redraw: "matched" for normal draws on the scale of each parameter, "published" for convolutions and linear
             layers alone, by the rule of InputIBA.
         stages: Maximum number of stages; None for one per module with parameters.
+        redraws: Number of redrawn models after each stage; the value is the mean over them. With 1 there is no pair,
+            and the best value is 0.
         seed: Seed of the draws, and of methods that draw where the query has no seeds.
 
     Raises:
@@ -70,6 +79,7 @@ class ParameterRandomisation:
     granularity: Granularity = "position"
     redraw: Redraw = "matched"
     stages: int | None = None
+    redraws: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,6 +88,7 @@ class ParameterRandomisation:
         check_choice("redraw", self.redraw, get_args(Redraw))
         if self.stages is not None and self.stages < 1:
             raise SettingError(f"stages is {self.stages}", "give at least 1, or None for one per module")
+        check_counts(redraws=self.redraws)
 
     def measure(self, attribution: Attribution) -> Measurement:
         """Explain again after each stage.
@@ -86,7 +97,8 @@ class ParameterRandomisation:
             attribution: Attribution with its method; the model is copied.
 
         Returns:
-            The mean similarity, in [-1, 1], that after each stage as curve, and `again` as aux.
+            The mean similarity, in [-1, 1], that after each stage as curve, `again` as aux, and the similarity of the
+            redrawn models to each other as the best value.
 
         Raises:
             UnsupportedError: when the model is no module or has nothing to redraw.
@@ -100,24 +112,36 @@ class ParameterRandomisation:
             return Measurement(torch.ones(len(attribution.values), dtype=dtype, device=attribution.values.device))
         query = self._with_seeds(attribution.query)
         again = self._alike(attribution, _explain(attribution.method, query, "the map of the unchanged model"))
-        curve = torch.stack(self._cascade(attribution, attribution.method, query), 1)
-        return Measurement(curve.mean(1).to(dtype), curve.to(dtype), {"again": again.to(dtype)})
+        curve, floor = self._cascade(attribution, attribution.method, query)
+        best = None if self.redraws == 1 else floor.mean(1).to(dtype)
+        return Measurement(curve.mean(1).to(dtype), curve.to(dtype), {"again": again.to(dtype)}, best)
 
-    def _cascade(self, attribution: Attribution, method: Method, query: Query) -> list[Tensor]:
-        """Compare with the map after each stage."""
+    def _cascade(
+        self, attribution: Attribution, method: Method, query: Query
+    ) -> tuple[Float[Tensor, "batch stage"], Float[Tensor, "batch stage"]]:
+        """Compare the map with those after each stage, and these with each other."""
         if not isinstance(query.model, nn.Module):
             raise UnsupportedError(
                 f"the model is a {type(query.model).__name__}, so it has no parameters to redraw",
                 "pass a torch.nn.Module",
             )
-        model = copy_module(query.model)
-        alike = []
-        for number, stage in enumerate(group_into_stages(model, self.redraw, self.stages), start=1):
-            for name, parameter in stage:
-                redraw(parameter, self.redraw, stream(self.seed, "sanity_check", name))
-            values = _explain(method, replace(query, model=model), f"the map after stage {number} of the sanity check")
-            alike.append(self._alike(attribution, values))
-        return alike
+        models = [copy_module(query.model) for _ in range(self.redraws)]
+        stages = [group_into_stages(model, self.redraw, self.stages) for model in models]
+        curve, floor = [], []
+        for number, parts in enumerate(zip(*stages, strict=True), start=1):
+            name = f"the map after stage {number} of the sanity check"
+            for draw, part in enumerate(parts):
+                self._redraw(part, draw)
+            maps = [_explain(method, replace(query, model=model), name) for model in models]
+            curve.append(_mean(self._alike(attribution, values) for values in maps))
+            pairs = (self._alike(replace(attribution, values=first), second) for first, second in combinations(maps, 2))
+            floor.append(_mean(pairs) if self.redraws > 1 else curve[-1])
+        return torch.stack(curve, 1), torch.stack(floor, 1)
+
+    def _redraw(self, stage: Sequence[tuple[str, nn.Parameter]], draw: int) -> None:
+        """Redraw the parameters of a stage; each has a stream of its name, and the first model one without number."""
+        for name, parameter in stage:
+            redraw(parameter, self.redraw, stream(self.seed, "sanity_check", name, *([draw] if draw else [])))
 
     def _with_seeds(self, query: Query) -> Query:
         """Give the same seed to all samples of a query without seeds."""
@@ -147,6 +171,10 @@ def _explain(method: Method, query: Query, name: str) -> Tensor:
     values = values.masked_fill(~site_mask(query.mask, values), 0.0)
     check_inputs(values, name)
     return values
+
+
+def _mean(values: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(values)).mean(0)
 
 
 def _check_images(values: Tensor) -> None:
