@@ -42,11 +42,35 @@ def test_the_answer_follows_the_rules(numbers, answer, level):
 
 
 def test_less_deletion_is_better():
-    assert "worse than a random map by deletion" in decide_down_to_input(evidence(deletion=0.7)).sentence
-    assert (
-        "better than a random map by insertion, deletion and sensitivity-n."
-        in decide_down_to_input(evidence()).sentence
-    )
+    assert "worse than chance by deletion" in decide_down_to_input(evidence(deletion=0.7)).sentence
+    assert "better than chance by insertion, deletion and sensitivity-n." in decide_down_to_input(evidence()).sentence
+
+
+def test_a_test_with_a_p_value_is_passed_by_it():
+    number = replace(evidence().insertion, p=0.2)
+    verdict = decide_down_to_input(replace(evidence(), insertion=number))
+    assert verdict.answer == "partly"  # its interval lies above the null
+    assert "no better than chance by insertion" in verdict.sentence
+    beyond = replace(evidence(insertion=0.5).insertion, p=0.01)  # paired, the gap is sure
+    assert decide_down_to_input(replace(evidence(), insertion=beyond)).answer == "yes"
+    worse = replace(evidence(insertion=0.3).insertion, p=1.0)
+    assert decide_down_to_input(replace(evidence(), insertion=worse)).answer == "unclear"
+
+
+@pytest.mark.parametrize(
+    ("similarity", "floor", "answer"),
+    [
+        (0.75, 0.6, "yes"),  # the maps of all models have the input in common
+        (0.85, 0.6, "partly"),
+        (0.97, 0.97, "partly"),  # an edge detector with noise: redrawn models have everything in common
+        (1.0, 1.0, "partly"),
+        (0.2, 1.0, "yes"),  # redrawn models with constant maps
+        (0.3, -0.1, "yes"),
+    ],
+)
+def test_similarity_to_redrawn_models_is_read_above_theirs_to_each_other(similarity, floor, answer):
+    number = Estimate(similarity, 1.0, floor, (similarity - 0.01, similarity + 0.01))
+    assert decide_down_to_input(replace(evidence(), similarity=number)).answer == answer
 
 
 def test_bits_are_reported_and_do_not_change_the_answer():

@@ -111,11 +111,11 @@ class AbsoluteInput:
 
 def test_the_best_value_is_the_similarity_of_redrawn_models_to_each_other():
     entry = attribution(AbsoluteInput())
-    one, two = copy.deepcopy(entry.query.model), copy.deepcopy(entry.query.model)
-    for model, number in ((one, []), (two, [1])):
+    first, second = copy.deepcopy(entry.query.model), copy.deepcopy(entry.query.model)
+    for model, number in ((first, []), (second, [1])):
         for name, parameter in model.named_parameters():
             parameter.data.copy_(redrawn(parameter, named_stream(0, "sanity_check", name, *number)))
-    maps = [AbsoluteInput().scores(dataclasses.replace(entry.query, model=model)) for model in (one, two)]
+    maps = [AbsoluteInput().scores(dataclasses.replace(entry.query, model=model)) for model in (first, second)]
     known = [place_loop.spearman(a, b) for a, b in zip(maps[0].tolist(), maps[1].tolist(), strict=True)]
     score = evaluate(entry, "parameter_randomisation:stages=1,similarity=spearman,granularity=element")
     assert score.ceiling.tolist() == pytest.approx(known, abs=1e-6)
@@ -126,7 +126,7 @@ def test_the_best_value_is_the_similarity_of_redrawn_models_to_each_other():
     assert score.values.tolist() == pytest.approx(torch.tensor(to_redrawn).mean(0).tolist(), abs=1e-6)
 
 
-def test_a_map_of_the_input_has_no_room_below_it():
+def test_redrawn_models_share_all_of_a_map_of_the_input():
     score = evaluate(attribution(Input()), "parameter_randomisation:stages=1")
     assert score.values.tolist() == score.ceiling.tolist() == score.null.tolist() == [1.0] * 4
 

@@ -15,10 +15,18 @@ __all__ = ["EvidenceDownToInput", "decide_down_to_input"]
 QUESTION = QUESTIONS["down_to_input"]
 
 KEPT = 0.5
-"""Rank correlation with the maps of redrawn models: below, a map depends on the weights; above, on something else."""
+"""Way from the similarity of redrawn models to each other to identity: below, a map depends on the weights; above, on
+something else."""
 
 FEW = 10
 """Bits below which a decimal is shown."""
+
+MOST = 0.9
+"""Rank correlation with the maps of redrawn models above which a map does not depend on the weights, whatever these
+have in common: the maps of a method that ignores them differ by no more than noise."""
+
+CHANCE = 0.025
+"""One-sided p-value of a test up to which a map is better than chance."""
 
 LEVELS: Mapping[str, Level] = {"yes": "good", "partly": "warning", "unclear": "warning", "no": "bad"}
 
@@ -34,8 +42,8 @@ class EvidenceDownToInput:
         insertion: Area under the probability while the highest inputs are inserted.
         deletion: Area under the probability while they are deleted; less is better.
         sensitivity: Correlation of the attribution of random sets of inputs with the decrease of the output.
-        similarity: Rank correlation with maps of the same model with redrawn weights; less is better, and the null,
-            a map that is independent of the model, is 1.
+        similarity: Rank correlation with maps of the same model with redrawn weights; less is better. The null, a map
+            that is independent of the model, is 1, and the ceiling the similarity of redrawn models to each other.
         bits: Bits that the prediction needs, of those that an even mask transmits.
         kept: Probability of the class with these bits, between that without any and that with the whole input.
     """
@@ -52,9 +60,11 @@ class EvidenceDownToInput:
 def decide_down_to_input(evidence: EvidenceDownToInput) -> Verdict:
     """Combine three tests of faithfulness and one of dependence on the weights.
 
-    Insertion, deletion and sensitivity-n are passed when their interval lies on the better side of the null, and
-    failed when it lies on the other. A map depends on the weights when the interval of its similarity to maps of
-    redrawn models lies below 0.5, and does not when it lies above.
+    Insertion, deletion and sensitivity-n are passed when a permutation test finds the map better than its null
+    (one-sided p up to 0.025) or, where there is none, when their interval lies on the better side of the null; they
+    are failed when it lies on the other. A map depends on the weights when the interval of its similarity to maps of
+    redrawn models lies below the middle between identity and the similarity of these to each other, at most 0.9, and
+    does not when it lies above.
 
     - yes: all three are passed, and the map depends on the weights;
     - no: none is passed, or not all are and the map does not depend on the weights;
@@ -102,18 +112,25 @@ def decide_down_to_input(evidence: EvidenceDownToInput) -> Verdict:
 
 
 def _compare_with_null(number: Estimate) -> Comparison:
-    """Compare the interval of an estimate with its null; the better side is that of the ceiling."""
+    """Compare an estimate with its null, by its p-value or its interval; the better side is that of the ceiling."""
+    if number.p is not None and number.p <= CHANCE:
+        return "better"
     low, high = number.low - number.null, number.high - number.null
     if number.ceiling < number.null:
         low, high = -high, -low
-    return "better" if low > 0 else "worse" if high < 0 else "like"
+    return "better" if low > 0 and number.p is None else "worse" if high < 0 else "like"
+
+
+def _find_limit(similarity: Estimate) -> float:
+    """Find the similarity below which a map depends on the weights."""
+    return min(similarity.ceiling + KEPT * (similarity.null - similarity.ceiling), MOST)
 
 
 def _answer(tests: tuple[Comparison, ...], similarity: Estimate) -> str:
-    passed = tests.count("better")
+    passed, limit = tests.count("better"), _find_limit(similarity)
     if passed == len(tests):
-        return "yes" if similarity.high < KEPT else "partly"
-    if passed == 0 or similarity.low > KEPT:
+        return "yes" if similarity.high < limit else "partly"
+    if passed == 0 or similarity.low > limit:
         return "no"
     return "unclear" if "worse" in tests else "partly"
 
@@ -121,15 +138,19 @@ def _answer(tests: tuple[Comparison, ...], similarity: Estimate) -> str:
 def _describe_tests(tests: Mapping[str, Comparison]) -> str:
     groups = {kind: [name for name, result in tests.items() if result == kind] for kind in ("better", "like", "worse")}
     words = {"better": "better than", "like": "no better than", "worse": "worse than"}
-    clauses = [f"{words[kind]} a random map by {_join(names)}" for kind, names in groups.items() if names]
+    clauses = [f"{words[kind]} chance by {_join(names)}" for kind, names in groups.items() if names]
     return f"The map is {', '.join(clauses)}."
 
 
 def _describe_similarity(similarity: Estimate) -> str:
-    change = f"Its rank correlation with the maps of redrawn models is {similarity.value:.2f}"
-    if similarity.high < KEPT:
+    limit = _find_limit(similarity)
+    change = (
+        f"Its rank correlation with the maps of redrawn models is {similarity.value:.2f}, "
+        f"theirs with each other {similarity.ceiling:.2f}"
+    )
+    if similarity.high < limit:
         return f"{change}: it shows what was learnt."
-    if similarity.low > KEPT:
+    if similarity.low > limit:
         return f"{change}: most of it shows the input or the architecture, not what was learnt."
     return f"{change}: how much of it was learnt stays open."
 

@@ -31,15 +31,20 @@ class Modality:
     granularity: Granularity
 
     @property
+    def _unit(self) -> Granularity | None:
+        """What is perturbed at once: in series the unit of each map, which may be constant over a step."""
+        return None if self.granularity == "element" else self.granularity
+
+    @property
     def curves(self) -> tuple[Metric, ...]:
         """Metrics of all methods with few forward passes; their resolution suits means over some samples."""
-        return Insertion(points=16, granularity=self.granularity), Deletion(points=16, granularity=self.granularity)
+        return Insertion(points=16, granularity=self._unit), Deletion(points=16, granularity=self._unit)
 
     @property
     def faithfulness(self) -> tuple[Metric, ...]:
         """All metrics of the verdict down to the input."""
-        sensitivity = SensitivityN(masks=24, points=2, granularity=self.granularity)
-        return *self.curves, sensitivity, ParameterRandomisation(stages=3, granularity=self.granularity)
+        sensitivity = SensitivityN(masks=24, points=2, granularity=self._unit)
+        return *self.curves, sensitivity, ParameterRandomisation(stages=1, granularity=self.granularity)
 
 
 SERIES = Modality(("saliency", "integrated_gradients:steps=32"), True, "element")
