@@ -238,7 +238,7 @@ EXEMPT = {
     "src/perdure/data/_read/images.py": {"'deviation'", "'deviations'"},
     "src/perdure/data/cifar10.py": {"'deviation'"},
     "src/perdure/data/image_folder.py": {"'deviation'"},
-    "src/perdure/data/_read/stored_arrays.py": {"'tell'"},
+    "src/perdure/core/stored_array.py": {"'tell'"},
     "src/perdure/data/planted_text.py": {"'said'"},
     "tests/data/test_cifar10.py": {"'deviation'"},
     "tests/data/test_image_folder.py": {"'deviation'"},

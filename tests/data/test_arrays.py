@@ -190,7 +190,7 @@ def test_an_archive_that_unpacks_without_end_is_refused_before_it_is_unpacked(tm
 
 
 def test_arrays_beyond_the_memory_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("perdure.data._read.guard.available_memory", lambda: 3000)
+    monkeypatch.setattr("perdure.core.stored_array.available_memory", lambda: 3000)
     with pytest.raises(DataError, match=r"'inputs.npy' takes .* only 0.00 GB of memory are available"):
         load(tmp_path)
 

@@ -473,6 +473,6 @@ def test_a_file_beyond_the_memory_is_refused(name, tmp_path, monkeypatch):
     frame = pd.DataFrame(rows, columns=header)
     frame.to_csv(tmp_path / "a.csv", index=False)
     frame.to_parquet(tmp_path / "a.parquet")
-    monkeypatch.setattr("perdure.data._read.guard.available_memory", lambda: 1000)
+    monkeypatch.setattr("perdure.core.stored_array.available_memory", lambda: 1000)
     with pytest.raises(DataError, match=r"takes 0.00 GB once it is read, .* only 0.00 GB of memory are available"):
         Table(str(tmp_path / name)).load(0)

@@ -40,7 +40,8 @@ def test_parts_come_back_in_order(tmp_path):
 
 
 def test_the_layout_of_a_part(tmp_path):
-    file = pq.ParquetFile(write_part(tmp_path, 7, table(0)))
+    wide = pa.array([[1.0] * 1024] * 130, pa.list_(pa.float32()))
+    file = pq.ParquetFile(write_part(tmp_path, 7, table(0).set_column(1, "v", wide)))
     names, floats = (file.metadata.row_group(0).column(i) for i in range(2))
     assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [64, 64, 2]
     assert names.compression == floats.compression == "ZSTD"

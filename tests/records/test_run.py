@@ -44,13 +44,13 @@ def test_the_same_settings_resume_and_clear_what_a_kill_left(tmp_path):
     (tmp_path / ".part-00001.parquet.9.perdure-tmp").touch()
     (tmp_path / "part-00000.parquet").touch()
     assert open_run(tmp_path, CONFIG) == run
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-00000.parquet", "run.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-00000.parquet", "run.yaml", "times.json"]
 
 
 def test_a_kill_before_the_first_file_does_not_make_the_folder_foreign(tmp_path):
     (tmp_path / ".run.yaml.9.perdure-tmp").touch()
     open_run(tmp_path, CONFIG)
-    assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.yaml", "times.json"]
 
 
 def test_other_settings_are_named(tmp_path):

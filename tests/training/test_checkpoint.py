@@ -83,7 +83,7 @@ def test_a_changed_description_is_named(folder, text):
 
 def test_a_setting_out_of_range_in_the_description(folder):
     text = (folder / "model.yaml").read_text()
-    (folder / "model.yaml").write_text(text.replace("hidden_size: 4", "hidden_size: 0"))
+    (folder / "model.yaml").write_text(text.partition("\n")[2].replace("hidden_size: 4", "hidden_size: 0"))
     with pytest.raises(CheckpointError, match="hidden_size is 0"):
         load_checkpoint(folder)
 

@@ -188,7 +188,7 @@ def run_audit(
         answer=" ".join(_describe(model) for model in audited),
         models=tuple(audited),
         labels=tuple(title_samples(models, slice_batch(batch, slice(0, SHOWN)), splits.classes)),
-        provenance={**run.config, "perdure": run.version, "created": run.created, **run.environment},
+        provenance={**run.config, "perdure": run.version, **run.environment},
         arrays=collect_arrays([items[0] for items in explained], batch, modality, settings.seed),
         features=tuple(splits.feature_names),
         texts=tuple(batch.text[:SHOWN]),

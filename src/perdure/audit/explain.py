@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,8 +22,8 @@ from perdure.engine.explain import ExplainJob, explain, fit_method
 from perdure.engine.pool import Progress
 from perdure.engine.summaries import score_numbers, stored_scores
 from perdure.records.attributions import read_attributions
-from perdure.records.files import write_text
 from perdure.records.scores import Case
+from perdure.records.times import read_times, write_times
 from perdure.stability.members import TrainedModel
 
 __all__ = ["AuditRequest", "ExplainedModel", "explain_model"]
@@ -107,7 +106,7 @@ def explain_model(
     fitted = fit_method(METHODS.make(method), model, request.training)
     shard = request.faithfulness_samples
     work = ExplainJob(model, batch, fitted, maps, trained.name, seed=case.seed, shard=shard)
-    seconds = _explain_timed(work, folder / "seconds" / place.with_suffix(f"{place.suffix}.json"), progress)
+    seconds = _explain_timed(work, progress)
     if request.metrics:  # images without a truth have none
         evaluate_maps(EvaluateJob(model, batch, maps, request.metrics, scores, case, fitted))
     if faithfulness:
@@ -126,9 +125,9 @@ def explain_model(
     )
 
 
-def _explain_timed(work: ExplainJob, record: Path, progress: Progress | None) -> float:
+def _explain_timed(work: ExplainJob, progress: Progress | None) -> float:
     """Explain the unfinished shards and add their wall time to that of earlier calls."""
-    earlier = float(json.loads(record.read_text(encoding="utf-8"))) if record.exists() else 0.0
+    earlier = float(read_times(work.folder).get("seconds", 0.0))
     computed = False
 
     def count(done: int, total: int) -> None:
@@ -142,5 +141,5 @@ def _explain_timed(work: ExplainJob, record: Path, progress: Progress | None) ->
     if not computed:  # a repeated call keeps its record
         return earlier
     seconds = earlier + time.perf_counter() - start
-    write_text(record, json.dumps(seconds))
+    write_times(work.folder, seconds=seconds)
     return seconds

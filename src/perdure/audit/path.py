@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +23,7 @@ from perdure.data._splits import Splits
 from perdure.landscape.ends import PathEnds, load_ends, make_ends
 from perdure.records.record import read_record
 from perdure.records.run import RunFolder
+from perdure.records.times import read_times
 from perdure.stability.checks import check_methods
 from perdure.stability.path_record import PathSettings
 from perdure.stability.paths import PathBudget, find_paths
@@ -41,7 +42,7 @@ class MeasuredPath:
         increase: Allowed loss increase that the path needs.
         noise: Barrier that is due to chance alone.
         inside_noise: Whether the barrier is not significantly different from zero.
-        seconds: Wall time of the search.
+        seconds: Wall time of the search; None when read from a record, as times are in separate files.
         passes: Minibatch passes of the search; forward 1, backward 2.
         ended: Reason for the end of the search.
         length: Length of the path in weight space.
@@ -52,10 +53,10 @@ class MeasuredPath:
     increase: float
     noise: float
     inside_noise: bool
-    seconds: float
     passes: float
     ended: str
     length: float
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,12 +256,14 @@ def run_paths(ends: PathEnds, splits: Splits, settings: PathSettings, run: RunFo
         The report, also stored as `path.json` and `path.npz`.
     """
     find_paths(ends, splits, settings, run, budget)
-    return PathReport.from_dict(*read_record(run.path, "path"))
+    report = PathReport.from_dict(*read_record(run.path, "path"))
+    seconds = {kind.name: read_times(run.path / "paths" / kind.name).get("seconds") for kind in report.kinds}
+    return replace(report, kinds=tuple(replace(kind, seconds=seconds[kind.name]) for kind in report.kinds))
 
 
 def _read_kind(row: Mapping[str, Any]) -> MeasuredPath:
-    rest = {name: row[name] for name in ("increase", "noise", "inside_noise", "seconds", "passes", "ended", "length")}
-    return MeasuredPath(row["kind"], read_estimate(row["barrier"]), **rest)
+    rest = {name: row[name] for name in ("increase", "noise", "inside_noise", "passes", "ended", "length")}
+    return MeasuredPath(row["kind"], read_estimate(row["barrier"]), **rest, seconds=row.get("seconds"))
 
 
 def _select_kinds(what: str, kinds: list[str], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

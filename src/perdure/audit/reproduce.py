@@ -226,7 +226,7 @@ def run_reproduce(
         "remedies": measure_remedies(explanations, learned, job, splits, ensemble.workers),
         "types": list(types),
         "classes": list(splits.classes),
-        "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
+        "provenance": {**run.config, "perdure": run.version, **run.environment},
     }
     arrays = {**arrays, "alike": alike.pairs.numpy(), "label": batch.label.numpy()}
     write_record(run.path, "reproduce", whole, arrays)

@@ -239,7 +239,6 @@ def _write_model(model: AuditedModel) -> dict[str, Any]:
         "methods": [
             {
                 "name": method.name,
-                "seconds": method.seconds,
                 "passes": method.passes,
                 "verdicts": {
                     name: None if verdict is None else write_verdict(verdict)

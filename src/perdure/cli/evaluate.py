@@ -47,7 +47,7 @@ def evaluate(
     from perdure.core.registry import METHODS, METRICS
     from perdure.core.spec import add_digests, slug
     from perdure.engine.evaluate import EvaluateJob, default_metrics, evaluate_maps
-    from perdure.engine.explain import fit_method, shard_count
+    from perdure.engine.explain import fit_method, part_count
     from perdure.engine.summaries import score_numbers, stored_scores
     from perdure.records.plan import ExpectedFiles
     from perdure.records.scores import Case
@@ -66,7 +66,7 @@ def evaluate(
     metrics = [METRICS.make(name) for name in names]
     names = tuple(add_digests(name, made) for name, made in zip(names, metrics, strict=True))
     case = Case("evaluate", data, settings.model, settings.method, seed)
-    parts = shard_count(batch)
+    parts = part_count(batch)
     _warn_unfinished(run, parts)
     files = [ExpectedFiles(f"scores by {name}", f"scores/{slug(name)}/part-*.parquet", parts) for name in names]
     keep_plan(context, run, *files)
@@ -74,8 +74,9 @@ def evaluate(
     for made, name in zip(metrics, names, strict=True):
         scores = run / "scores" / slug(name)
         with show_progress(f"scoring by {name}") as progress:
-            evaluate_maps(EvaluateJob(trained, batch, run / "maps", (made,), scores, case, method), pool, progress)
-        estimates |= score_numbers(stored_scores(scores), seed)
+            job = EvaluateJob(trained, batch, run / "maps", (made,), scores, case, method)
+            evaluated = evaluate_maps(job, pool, progress)
+        estimates |= score_numbers(stored_scores(scores, evaluated), seed)
     if as_json:
         print_json({name: write_estimate(estimate) for name, estimate in estimates.items()})
         return

@@ -66,7 +66,7 @@ def explain(
     from perdure.core.registry import METHODS
     from perdure.core.spec import add_digests
     from perdure.core.target import LABEL_TARGETS
-    from perdure.engine.explain import ExplainJob, fit_method, shard_count
+    from perdure.engine.explain import ExplainJob, blocks_per_part, fit_method, part_count
     from perdure.engine.explain import explain as explain_batch
     from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
@@ -88,14 +88,25 @@ def explain(
     settings = ExplainSettings(model, stored_weights, *samples, device, asdict(training), source.described)
     open_run(folder, vars(settings))
     trainings = [ExpectedFiles("training", "model/model.yaml")] * (source.load is None)
-    keep_plan(context, folder, *trainings, ExpectedFiles("maps", "maps/part-*.parquet", shard_count(batch)))
+    keep_plan(context, folder, *trainings, ExpectedFiles("maps", "maps/part-*.parquet", part_count(batch)))
     place = folder / "model"
     with show_progress(describe_work(source, place)) as progress:
         trained = load_or_train_source(
             source, splits, training, seed=seed, folder=place, progress=progress, device=device
         )
     maps, fitted = folder / "maps", fit_method(made, trained, select_fit_samples(splits, split))
-    work = ExplainJob(trained, batch, fitted, maps, model, split, seed, explain_class, target)  # type: ignore[arg-type]
+    work = ExplainJob(
+        trained,
+        batch,
+        fitted,
+        maps,
+        model,
+        split,
+        seed,
+        explain_class,  # type: ignore[arg-type]
+        target,
+        blocks=blocks_per_part(batch),
+    )
     with show_progress("explaining") as progress:
         explain_batch(work, pool, progress)
     if as_json:

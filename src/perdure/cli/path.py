@@ -127,7 +127,7 @@ def _print(report: PathReport, page: Path) -> None:
 
 def _format_costs(kind: MeasuredPath) -> tuple[str, ...]:
     losses = (f"{value:.4f}" for value in (kind.barrier.value, kind.barrier.null, kind.noise))
-    return (kind.name, *losses, f"{kind.seconds:.1f}", f"{kind.passes:.0f}")
+    return (kind.name, *losses, "" if kind.seconds is None else f"{kind.seconds:.1f}", f"{kind.passes:.0f}")
 
 
 def _format_agreement(number: Estimate | None) -> str:

@@ -27,6 +27,7 @@ def status(
         about = {**asdict(result.run), "path": str(result.run.path), "kind": result.kind, "written": result.written}
         commands = [asdict(command) | {"finished": command.finished} for command in result.commands]
         there = {"commands": commands, "failures": result.failures, "pictures": result.pictures, "left": result.left}
+        there["unchecked"] = result.unchecked
         print_json(about | there)
         return
     settings = [(name, _format_setting(value)) for name, value in flatten_settings(result.run.config).items()]
@@ -38,6 +39,10 @@ def status(
         print_line(command.line)
         print_table("", ("files", "done", "of", "failed"), steps)
         print_line("")
+    if result.unchecked:
+        print_line(
+            f"{result.unchecked} parts carry no checksum, as those of perdure 0.1; damage in them may be missed\n"
+        )
     if result.failures:
         print_table("failures", ("where", "why"), list(result.failures.items()))
         print_line("")

@@ -1,8 +1,7 @@
-"""Memory and threads of the process."""
+"""Limits of memory, rows and threads."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from math import prod
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -18,9 +16,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from perdure.core.errors import SettingError
+from perdure.core.memory import available_memory
 
 __all__ = [
-    "available_memory",
     "keep_freed_memory",
     "limit_rows",
     "limited_memory",
@@ -33,16 +31,6 @@ _ROWS: ContextVar[int | None] = ContextVar("rows", default=None)
 
 LARGEST = 31 * 2**20
 """Bytes, just below the 32 MiB that glibc learns from at most."""
-
-
-def available_memory() -> int:
-    """Return how many bytes the process can still take without swapping.
-
-    Returns:
-        The least of what the system calls available, what the control group leaves and what the limit of the address
-        space leaves; all physical memory where the system does not report what is available.
-    """
-    return max(0, min(_system(), _control_group(), _address_space()))
 
 
 @contextmanager
@@ -137,42 +125,6 @@ def keep_freed_memory() -> None:
     one is, without being written to, which takes microseconds. Other allocators lose nothing by it.
     """
     torch.empty(LARGEST, dtype=torch.uint8)
-
-
-_UNLIMITED = 2**63
-
-
-def _system() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):  # not a POSIX system
-        return _UNLIMITED
-
-
-def _control_group() -> int:
-    folder = Path("/sys/fs/cgroup")
-    try:
-        return int((folder / "memory.max").read_text()) - int((folder / "memory.current").read_text())
-    except (OSError, ValueError):  # no control group, or no limit in it
-        return _UNLIMITED
-
-
-def _address_space() -> int:
-    try:
-        import resource
-
-        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if limit == resource.RLIM_INFINITY:
-            return _UNLIMITED
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        return limit - pages * resource.getpagesize()
-    except (ImportError, OSError, ValueError):
-        return _UNLIMITED
 
 
 Piece = TypeVar("Piece")

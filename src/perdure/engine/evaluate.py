@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,17 @@ from perdure.metrics._nulls import choose_null, draw_uniform
 from perdure.metrics._place import measure_map, place
 from perdure.models._embed import embed_batch
 from perdure.records.attributions import StoredMaps, read_maps
-from perdure.records.parts import finished_parts, part_path, part_paths, read_part, write_part
+from perdure.records.parts import (
+    damage,
+    finished_parts,
+    has_digest,
+    part_digest,
+    part_path,
+    part_paths,
+    part_source,
+    read_part,
+    write_part,
+)
 from perdure.records.scores import Case, score_table
 
 __all__ = ["EvaluateJob", "default_metrics", "evaluate_maps"]
@@ -71,19 +82,23 @@ class EvaluateJob:
         Args:
             index: Number of the part.
         """
-        stored = read_maps(part_path(self.maps, index))
+        path = part_path(self.maps, index)
+        source = part_digest(path)
+        tables = [table for stored in read_maps(path) for table in self._evaluate(stored)]
+        write_part(self.folder, index, pa.concat_tables(tables), source)
+
+    def _evaluate(self, stored: StoredMaps) -> Iterator[pa.Table]:
+        """Evaluate one block of maps."""
         attribution = self._with_source(stored)
-        tables = []
         for metric in self.metrics:
-            random = stream(self.case.seed, "null", METRICS.seed_name(name_of(metric)), index)
+            random = stream(self.case.seed, "null", METRICS.seed_name(name_of(metric)), stored.block)
             subject, metric = prepare(attribution, metric, self.batch_size)
-            uniform = self._uniform(subject, metric, index)
+            uniform = self._uniform(subject, metric, stored.block)
             score = place(subject, metric, self.draws, random, uniform=uniform)
-            tables.append(score_table(score, stored.id, self.case))
-        write_part(self.folder, index, pa.concat_tables(tables))
+            yield score_table(score, stored.id, self.case)
 
     def _uniform(self, subject: Attribution, metric: Metric, index: int) -> Measurement | None:
-        """Measure the uniform random maps of a part, or read what an earlier job measured.
+        """Measure the uniform random maps of a block, or read what an earlier job measured.
 
         A metric that measures several maps with the passes of one has no need of it.
         """
@@ -91,7 +106,7 @@ class EvaluateJob:
             return None
         folder = self.shared / slug(format_spec(metric))
         path = part_path(folder, index)
-        if not path.exists():
+        if not path.exists() or damage(path) is not None:
             generator = stream(self.case.seed, "uniform", METRICS.seed_name(name_of(metric)), index)
             (values,) = draw_uniform(subject, generator, 1)
             measured = measure_map(subject, metric, values)
@@ -153,15 +168,26 @@ def default_metrics(batch: Batch) -> tuple[str, ...]:
 
 def evaluate_maps(
     work: EvaluateJob, workers: int | Engine = 1, progress: Progress | None = None, first: int | None = None
-) -> None:
-    """Evaluate all parts that are not finished.
+) -> tuple[int, ...]:
+    """Evaluate all parts that are not finished; scores of other maps than those in the folder are computed again.
 
     Args:
         work: Job to do.
         workers: Number of processes, or an engine.
         progress: Function that is called after each part.
         first: Number of parts to evaluate, from the first; None for all.
+
+    Returns:
+        The numbers of the evaluated parts.
     """
     done = finished_parts(work.folder)
-    parts = list(part_paths(work.maps))[:first]
-    run_pieces(work, [index for index in parts if index not in done], workers, progress)
+    parts = dict(list(part_paths(work.maps).items())[:first])
+    todo = [index for index, path in parts.items() if index not in done or not _is_of(work.folder, index, path)]
+    run_pieces(work, todo, workers, progress)
+    return tuple(parts)
+
+
+def _is_of(scores: Path, index: int, maps: Path) -> bool:
+    """Check that finished scores are those of the present maps; version 0.1 stored both without digests."""
+    source = part_source(part_path(scores, index))
+    return source == part_digest(maps) if source is not None else not has_digest(maps)

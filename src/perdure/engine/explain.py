@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from torch import Tensor, nn
+import pyarrow as pa
+from torch import nn
 
 from perdure.attribution._attribute import attribute, attribute_cached
-from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, slice_batch
+from perdure.core.errors import PartError
 from perdure.core.forward import forward_with_graph
 from perdure.core.method import Method, NeedsFit
 from perdure.core.outputs import declared_outputs, predicted_class
@@ -23,15 +26,25 @@ from perdure.core.target import LABEL_TARGETS
 from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of
-from perdure.records.attributions import attribution_table
-from perdure.records.parts import finished_parts, write_part
+from perdure.records.attributions import attribution_table, join_blocks, split_blocks
+from perdure.records.parts import finished_parts, part_path, read_part, write_part
+from perdure.records.place import is_local
 from perdure.training.predict import predict
 
-__all__ = ["SEEN", "SHARD", "ExplainJob", "explain", "fit_method", "shard_count"]
+__all__ = ["SEEN", "SHARD", "ExplainJob", "blocks_per_part", "explain", "fit_method", "part_count", "shard_count"]
 
 
 SHARD = 128
-"""Samples in a part."""
+"""Samples in a block, which are explained together and have their own random stream."""
+
+PARTS, LARGEST = 128, 2**25
+"""Parts of a large batch, each of several blocks, and the bytes of inputs up to which blocks are joined."""
+
+KEPT_EVERY = 10.0
+"""Seconds after which the finished blocks of a part are stored, for a process that is killed before its end."""
+
+_UNFINISHED = "_unfinished"
+"""Folder of such blocks; readers of Parquet folders ignore names that begin with an underscore."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +62,8 @@ class ExplainJob:
         explained: Whether to explain the predicted class of each sample or its label.
         target: Target of that class, such as "logit" or "probability".
         batch_size: Most rows in one call of the model; None for a number that suits the size of a sample.
-        shard: Samples in a part; fixed, so that the results do not depend on the number of workers.
+        shard: Samples in a block; fixed, so that the results do not depend on the number of workers.
+        blocks: Blocks in a part; the maps do not depend on it.
     """
 
     model: nn.Module
@@ -63,16 +77,43 @@ class ExplainJob:
     target: str = "logit"
     batch_size: int | None = None
     shard: int = SHARD
+    blocks: int = 1
 
     def __call__(self, index: int) -> Callable[[], None]:
-        """Explain one shard.
+        """Explain the samples of one part.
 
         Args:
-            index: Number of the shard.
+            index: Number of the part.
 
         Returns:
             A function that stores the maps.
         """
+        first = index * self.blocks
+        last = min(first + self.blocks, shard_count(self.batch, self.shard))
+        tables = self._read_unfinished(index) if self.blocks > 1 else []
+        kept = time.monotonic()
+        for block in range(first + len(tables), last):
+            tables.append(self._explain(block))
+            if time.monotonic() - kept > KEPT_EVERY and block + 1 < last:
+                write_part(self.folder / _UNFINISHED, index, join_blocks(tables, first))
+                kept = time.monotonic()
+        return partial(self._store, index, first, tables)
+
+    def _read_unfinished(self, index: int) -> list[pa.Table]:
+        """Read the blocks of a part that a killed process has stored."""
+        path = part_path(self.folder / _UNFINISHED, index)
+        try:
+            return split_blocks(read_part(path)) if path.exists() else []
+        except PartError:
+            return []
+
+    def _store(self, index: int, first: int, tables: list[pa.Table]) -> None:
+        write_part(self.folder, index, join_blocks(tables, first))
+        if self.blocks > 1:
+            part_path(self.folder / _UNFINISHED, index).unlink(missing_ok=True)
+
+    def _explain(self, index: int) -> pa.Table:
+        """Explain one block."""
         batch = slice_batch(self.batch, slice(index * self.shard, (index + 1) * self.shard))
         inputs, lengths = embed_batch(self.model, batch).inputs, lengths_of(batch.mask)
         fits = len(batch) <= (row_limit(inputs) if self.batch_size is None else self.batch_size)
@@ -91,34 +132,32 @@ class ExplainJob:
             generator=stream(self.seed, "explain", index),
             batch_size=self.batch_size,
         )
-        return partial(self._store, index, attribution, batch, prediction, explained)
-
-    def _store(self, index: int, attribution: Attribution, batch: Batch, prediction: Tensor, explained: Tensor) -> None:
-        table = attribution_table(
+        return attribution_table(
             attribution, batch, prediction, explained, split=self.split, model=self.model_name, seed=self.seed
         )
-        write_part(self.folder, index, table)
 
 
 def explain(work: ExplainJob, workers: int | Engine = 1, progress: Progress | None = None) -> None:
-    """Explain all shards that are not finished.
+    """Explain all parts that are not finished.
 
     Args:
         work: Job to do.
         workers: Number of processes, or an engine; the results are the same for any.
-        progress: Function that is called after each shard.
+        progress: Function that is called after each part.
     """
     done = finished_parts(work.folder)
-    todo = [index for index in range(shard_count(work.batch, work.shard)) if index not in done]
+    todo = [index for index in range(-(-shard_count(work.batch, work.shard) // work.blocks)) if index not in done]
     run_pieces(work, todo, workers, progress)
+    if is_local(work.folder) and (work.folder / _UNFINISHED).is_dir():
+        shutil.rmtree(work.folder / _UNFINISHED)  # what other workers have left
 
 
 def shard_count(batch: Batch, shard: int = SHARD) -> int:
-    """Count the parts that the explanation of a batch will have.
+    """Count the blocks of a batch.
 
     Args:
         batch: Samples.
-        shard: Samples in a part.
+        shard: Samples in a block.
 
     Returns:
         The number.
@@ -129,6 +168,43 @@ def shard_count(batch: Batch, shard: int = SHARD) -> int:
         2
     """
     return -(-len(batch) // shard)
+
+
+def blocks_per_part(batch: Batch) -> int:
+    """Choose how many blocks a part has, so that large batches of small samples have few files.
+
+    Args:
+        batch: Samples. Maps of token ids are larger than their inputs, so that their blocks are not joined.
+
+    Returns:
+        Blocks in each part, such that there are at most 128 parts or a part has about 32 MiB.
+
+    Example:
+        >>> import torch
+        >>> blocks_per_part(Batch(torch.zeros(128_000, 2), torch.zeros(128_000).long()))
+        8
+    """
+    if not batch.inputs.is_floating_point():
+        return 1
+    size = SHARD * batch.inputs[0].nbytes
+    return max(1, min(-(-shard_count(batch) // PARTS), LARGEST // size))
+
+
+def part_count(batch: Batch) -> int:
+    """Count the parts of a batch with `blocks_per_part` blocks in each.
+
+    Args:
+        batch: Samples.
+
+    Returns:
+        The number.
+
+    Example:
+        >>> import torch
+        >>> part_count(Batch(torch.zeros(128_001, 2), torch.zeros(128_001).long()))
+        126
+    """
+    return -(-shard_count(batch) // blocks_per_part(batch))
 
 
 SEEN = 1000

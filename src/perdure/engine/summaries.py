@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +22,12 @@ from perdure.records.parts import read_parts
 __all__ = ["score_numbers", "stored_scores"]
 
 
-def stored_scores(folder: Path) -> Mapping[str, Score]:
+def stored_scores(folder: Path, parts: Container[int] | None = None) -> Mapping[str, Score]:
     """Read the scores of a folder, all parts together.
 
     Args:
         folder: Folder that `evaluate_maps` wrote.
+        parts: Numbers of the parts to read; None for all.
 
     Returns:
         One score per metric, its further numbers in `aux`; records of 0.1 have no single draws of the null.
@@ -34,7 +35,7 @@ def stored_scores(folder: Path) -> Mapping[str, Score]:
     Raises:
         PartError: When a part is missing or damaged.
     """
-    table = read_parts(folder)
+    table = read_parts(folder, parts)
     columns: dict[str, dict[str, Tensor]] = {}
     for name in pc.unique(table["metric"]).to_pylist():
         rows = table.filter(pc.equal(table["metric"], name))

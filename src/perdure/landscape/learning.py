@@ -14,7 +14,7 @@ from torch import Tensor
 
 from perdure.core.errors import PartError
 from perdure.landscape.path import Path
-from perdure.landscape.storage import REMEDY, TimedState, load_tensors, run_in_chunks, save_tensors
+from perdure.landscape.storage import REMEDY, TimedState, load_tensors, resume_search, run_in_chunks, save_tensors
 from perdure.landscape.surface import Surface
 from perdure.ops.params import Params, flatten, interpolate, unflatten
 
@@ -307,7 +307,6 @@ def learn_in_chunks(
 
     Raises:
         NonFiniteError: If a gradient is NaN or infinite.
-        PartError: If the stored file is damaged.
     """
 
     def keep(kept: TimedState[LearningState]) -> None:
@@ -315,7 +314,7 @@ def learn_in_chunks(
         report(kept.state)
 
     return run_in_chunks(
-        load_learning(file) or TimedState(learner.begin(generator)),
+        resume_search(lambda: load_learning(file), file) or TimedState(learner.begin(generator)),
         lambda kept: kept.state.ended,
         lambda kept, steps: learner.advance(kept.state, kept.state.steps + steps),
         keep,

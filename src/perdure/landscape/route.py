@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as Folder
 
+from perdure.core.errors import PartError
 from perdure.core.random import stream
 from perdure.landscape.band import make_band_learner
 from perdure.landscape.curve import Bezier, make_bezier_learner, make_polychain_learner
@@ -20,7 +22,10 @@ from perdure.landscape.surface import ModelLoss, count_passes
 from perdure.landscape.tracking import TrackingState, ValleySettings
 from perdure.landscape.valley import track_valley_in_chunks
 from perdure.ops.params import distance
-from perdure.records.files import write_text
+from perdure.records.documents import from_json, to_json
+from perdure.records.files import write_bytes
+from perdure.records.place import is_local
+from perdure.records.times import read_times, write_times
 
 __all__ = ["KINDS", "PathSearch", "Route", "find_route", "load_path", "save_path"]
 
@@ -44,6 +49,7 @@ class Route:
         seconds: Time of the search.
         passes: Number of minibatch passes, as in `CountedSurface`.
         ended: Reason for the end of the search.
+        is_cut: Whether the time limit ended it, so that more time continues it.
     """
 
     kind: str
@@ -51,6 +57,7 @@ class Route:
     seconds: float
     passes: float
     ended: str
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +108,42 @@ def find_route(search: PathSearch, kind: str) -> Route:
         The route.
     """
     place = search.place(kind)
-    if (place / _RECORD).exists():
-        record = json.loads((place / _RECORD).read_text(encoding="utf-8"))
-        if not record.pop("cut") or record["seconds"] >= search.seconds:
-            return Route(kind, load_path(place / _PATH), **record)
-    route, cut = _FINDERS[kind](search)
+    stored = _load_route(place, kind)
+    if stored is not None and not (stored.is_cut and stored.seconds < search.seconds):
+        return stored
+    route = _FINDERS[kind](search)
     save_path(place / _PATH, route.path)
-    record = {"seconds": route.seconds, "passes": route.passes, "ended": route.ended, "cut": cut}
-    write_text(place / _RECORD, json.dumps(record, indent=2))
+    write_times(place, seconds=route.seconds)
+    write_bytes(place / _RECORD, to_json({"passes": route.passes, "ended": route.ended, "is_cut": route.is_cut}))
+    if not route.is_cut:  # the chunks of a search depend on its speed
+        _delete(place / _LEARNING, place / _TRACKING)
     return route
+
+
+def _load_route(place: Folder, kind: str) -> Route | None:
+    """Load a stored route; warn where it is damaged."""
+    if not (place / _RECORD).exists():
+        return None
+    try:
+        record = from_json((place / _RECORD).read_bytes())
+        seconds = record.pop("seconds", None)  # version 0.1 stored them here
+        record["is_cut"] = record.pop("cut", record.get("is_cut"))
+        seconds = read_times(place).get("seconds", 0.0) if seconds is None else seconds
+        return Route(kind, load_path(place / _PATH), seconds, **record)
+    except (PartError, OSError, ValueError, TypeError) as error:
+        warnings.warn(f"the path in {place} is damaged, and computed again: {error}", stacklevel=3)
+        return None
+
+
+def _delete(*places: Folder) -> None:
+    """Delete the files and folders of a finished search."""
+    for place in places:
+        if is_local(place) and place.is_dir():
+            shutil.rmtree(place)
+        else:
+            for file in (place, *place.rglob("*")):
+                if file.is_file():
+                    file.unlink()
 
 
 def save_path(file: Folder, path: Path) -> None:
@@ -141,13 +175,11 @@ def load_path(file: Folder) -> Path:
     return _SHAPES[shape](points)
 
 
-def _connect(search: PathSearch) -> tuple[Route, bool]:
-    return Route(
-        "linear", connect_linearly(search.ends.first, search.ends.second), 0.0, 0.0, "nothing to search"
-    ), False
+def _connect(search: PathSearch) -> Route:
+    return Route("linear", connect_linearly(search.ends.first, search.ends.second), 0.0, 0.0, "nothing to search")
 
 
-def _fit_curve(kind: str, ways: Callable[..., Learner[Path]], search: PathSearch) -> tuple[Route, bool]:
+def _fit_curve(kind: str, ways: Callable[..., Learner[Path]], search: PathSearch) -> Route:
     learner = ways(search.surface, search.ends.first, search.ends.second)
 
     def report(state: LearningState) -> None:
@@ -156,17 +188,17 @@ def _fit_curve(kind: str, ways: Callable[..., Learner[Path]], search: PathSearch
     generator = stream(search.seed, "path", kind)
     kept = learn_in_chunks(learner, generator, search.place(kind) / _LEARNING, report)
     passes = count_passes(kept.state.evaluations, kept.state.gradients, search.surface.size, learner.batch_size)
-    return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients"), False
+    return Route(kind, learner.path(kept.state), kept.seconds, passes, f"after {kept.state.gradients} gradients")
 
 
-def _track_valley(search: PathSearch) -> tuple[Route, bool]:
+def _track_valley(search: PathSearch) -> Route:
     settings = ValleySettings(search.allowed, seconds=search.seconds)
     report, place = _make_report("valley", search), search.place("valley") / _TRACKING
     kept = track_valley_in_chunks(search.surface, (search.ends.first, search.ends.second), settings, place, report)
     return _complete("valley", kept, settings.batch_size, search)
 
 
-def _track_published(search: PathSearch) -> tuple[Route, bool]:
+def _track_published(search: PathSearch) -> Route:
     settings = PublishedSettings(search.allowed or 0.0, seconds=search.seconds)
     report, place = _make_report("published", search), search.place("published") / _TRACKING
     ends, generator = (search.ends.first, search.ends.second), stream(search.seed, "path", "published")
@@ -181,7 +213,7 @@ def _make_report(kind: str, search: PathSearch) -> Callable[[float, float], None
     return report
 
 
-_FINDERS: dict[str, Callable[[PathSearch], tuple[Route, bool]]] = {
+_FINDERS: dict[str, Callable[[PathSearch], Route]] = {
     "linear": _connect,
     "valley": _track_valley,
     "bezier": partial(_fit_curve, "bezier", make_bezier_learner),
@@ -191,19 +223,19 @@ _FINDERS: dict[str, Callable[[PathSearch], tuple[Route, bool]]] = {
 }
 
 
-def _complete(kind: str, kept: TimedState[TrackingState], batch_size: int, search: PathSearch) -> tuple[Route, bool]:
+def _complete(kind: str, kept: TimedState[TrackingState], batch_size: int, search: PathSearch) -> Route:
     """Complete a tracking that did not reach its target by a straight line, and report it."""
     tracked, ends, cut = kept.state, search.ends, kept.state.ended == "seconds"
     passes = count_passes(tracked.evaluations, tracked.gradients, search.surface.size, batch_size)
     whole, left = distance(ends.first, ends.second), distance(tracked.points[-1], ends.second)
     if left == 0:
-        return Route(kind, tracked.path, kept.seconds, passes, "reached the other end"), False
+        return Route(kind, tracked.path, kept.seconds, passes, "reached the other end")
     ended = (
         f"{_REASONS[tracked.ended]} with {left / whole:.0%} of the distance left and an increase of "
         f"{tracked.increase:.4g} so far; the rest is a straight line"
     )
     path = Chain((*tracked.points, ends.second))
-    return Route(kind, path, kept.seconds, passes, ended), cut
+    return Route(kind, path, kept.seconds, passes, ended, cut)
 
 
 _REASONS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as Folder
@@ -11,18 +12,21 @@ from typing import Any, Generic, TypeVar
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from perdure.core.errors import PartError
 from perdure.ops.params import Params
+from perdure.records.documents import check_intact
 from perdure.records.files import write_bytes
+from perdure.records.seal import BLANK, seal
 
 __all__ = [
     "REMEDY",
     "TimedState",
     "load_points",
     "load_tensors",
+    "resume_search",
     "run_in_chunks",
     "save_points",
     "save_tensors",
@@ -35,6 +39,8 @@ FIRST = 8
 """Units of work of the first chunk; later chunks have more or fewer, by their duration."""
 
 State = TypeVar("State")
+
+_DIGEST = "digest_of_file"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +91,24 @@ def run_in_chunks(
         kept = TimedState(state, kept.seconds + seconds)
         keep(kept)
     return kept
+
+
+def resume_search(load: Callable[[], TimedState[State] | None], record: Folder) -> TimedState[State] | None:
+    """Load the state of an interrupted search; begin again where it is damaged, with a warning.
+
+    Args:
+        load: Function that loads the state.
+        record: File that names the state, which is deleted where the state is damaged.
+
+    Returns:
+        The state, or None to begin.
+    """
+    try:
+        return load()
+    except PartError as error:
+        warnings.warn(f"{error.cause}; the search begins again", stacklevel=3)
+        record.unlink(missing_ok=True)
+        return None
 
 
 REMEDY = "delete the folder of this path, and run the same command again"
@@ -140,8 +164,8 @@ def save_tensors(file: Folder, tensors: Mapping[str, Tensor], about: Mapping[str
     Raises:
         RunFolderError: If the system cannot write.
     """
-    words = {"about": json.dumps(about)}  # a single one, as safetensors keeps several in no order
-    write_bytes(file, safetensors.torch.save(dict(tensors), words))
+    words = {"about": json.dumps({**about, _DIGEST: BLANK})}  # a single one, as safetensors keeps several in no order
+    write_bytes(file, seal(safetensors.torch.save(dict(tensors), words)))
 
 
 def load_tensors(file: Folder) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -157,9 +181,12 @@ def load_tensors(file: Folder) -> tuple[dict[str, Tensor], dict[str, Any]]:
         PartError: If the file is missing or damaged.
     """
     try:
-        with safe_open(file, "pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            about = json.loads(stored.metadata()["about"])
-    except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+        data = file.read_bytes()
+        check_intact(data)
+        tensors = safetensors.torch.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        about = json.loads(header["__metadata__"]["about"])
+        about.pop(_DIGEST, None)
+    except (OSError, SafetensorError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise PartError(f"{file} is missing or damaged: {error}", REMEDY) from error
     return tensors, about

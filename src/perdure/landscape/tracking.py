@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,12 +19,14 @@ from perdure.landscape.storage import (
     TimedState,
     load_points,
     load_tensors,
+    resume_search,
     run_in_chunks,
     save_points,
     save_tensors,
 )
 from perdure.ops.params import Params, distance
-from perdure.records.files import write_text
+from perdure.records.documents import from_json, to_json
+from perdure.records.files import write_bytes
 
 __all__ = [
     "PublishedState",
@@ -165,7 +166,7 @@ def save_tracking(folder: Folder, kept: TimedState[TrackingState]) -> None:
         save_tensors(folder / state, tensors, {})
     plain = {name: value for name, value in fields.items() if name not in ("points", *tensors)}
     record = {"parts": parts, "points": len(points), "state": state, "seconds": kept.seconds, "tracked": plain}
-    write_text(folder / _STATE, json.dumps(record))
+    write_bytes(folder / _STATE, to_json(record))
     # Delete the old state only after the record names the new one, so that a kill at any moment leaves a whole state.
     if there["state"] not in (None, state):
         (folder / there["state"]).unlink(missing_ok=True)
@@ -209,9 +210,6 @@ def track_in_chunks(
 
     Returns:
         The tracking at its end, or out of evaluations or time.
-
-    Raises:
-        PartError: If a stored file is damaged.
     """
     whole = distance(*ends)
 
@@ -228,12 +226,12 @@ def track_in_chunks(
         save_tracking(folder, kept)
         report(kept.state.level, distance(kept.state.points[-1], ends[1]) / whole if whole else 0.0)
 
-    return run_in_chunks(load_tracking(folder) or TimedState(_NOTHING), is_over, advance, keep)
+    start = resume_search(lambda: load_tracking(folder), folder / _STATE)
+    return run_in_chunks(start or TimedState(_NOTHING), is_over, advance, keep)
 
 
 def _record(folder: Folder) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return from_json((folder / _STATE).read_bytes())
+    except (OSError, ValueError, TypeError) as error:
         raise PartError(f"{folder / _STATE} cannot be read: {error}", REMEDY) from error
-    return record

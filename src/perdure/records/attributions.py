@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,21 @@ from perdure.core.batch import Batch
 from perdure.core.errors import PartError, user_code_errors
 from perdure.ops.position import to_sites
 from perdure.records.folders import PART, wrong_folder_error
-from perdure.records.parts import part_paths, read_part
+from perdure.records.parts import number_of, part_paths, read_part
 from perdure.records.place import place, read_errors
 
-__all__ = ["StoredMaps", "attribution_table", "read_attributions", "read_maps"]
+__all__ = ["StoredMaps", "attribution_table", "join_blocks", "read_attributions", "read_maps", "split_blocks"]
 
 _KEY = b"perdure"
+_OF_BLOCK = ("seed", "forward", "backward")
+"""Fields of the provenance that differ between the blocks of a part."""
+
 _WIDE = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class StoredMaps:
-    """The maps of one part, equal to those that were stored.
+    """Maps that were computed together, equal to those that were stored.
 
     Args:
         attribution: Values, padded with zeros, and their provenance.
@@ -42,6 +46,7 @@ class StoredMaps:
         split: Split that the samples belong to.
         model: Name of the model.
         seed: Seed of the training run of that model.
+        block: Number of the block of samples, which names the random streams of their maps.
     """
 
     attribution: Attribution
@@ -54,6 +59,7 @@ class StoredMaps:
     split: str
     model: str
     seed: int
+    block: int = 0
 
 
 def attribution_table(
@@ -119,6 +125,44 @@ def attribution_table(
     return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about, default=str)})
 
 
+def join_blocks(tables: Sequence[pa.Table], first: int) -> pa.Table:
+    """Join the tables of consecutive blocks of samples to that of a part.
+
+    Args:
+        tables: Tables of `attribution_table`, of one method and model.
+        first: Number of the first block.
+
+    Returns:
+        All rows; the metadata lists the rows, seed and passes of each block.
+    """
+    about = [_read_about(table) for table in tables]
+    blocks = [
+        {"rows": len(table)} | {name: item["provenance"][name] for name in _OF_BLOCK}
+        for table, item in zip(tables, about, strict=True)
+    ]
+    whole = json.dumps({**about[0], "first": first, "blocks": blocks})
+    return pa.concat_tables(tables).replace_schema_metadata({_KEY: whole})
+
+
+def split_blocks(table: pa.Table) -> list[pa.Table]:
+    """Undo `join_blocks`.
+
+    Args:
+        table: Rows of a part.
+
+    Returns:
+        The table of each block.
+    """
+    about = _read_about(table)
+    tables, at = [], 0
+    for block in about.pop("blocks", [{"rows": len(table)}]):
+        rows = block.pop("rows")
+        single = {**about, "provenance": {**about["provenance"], **block}}
+        tables.append(table.slice(at, rows).replace_schema_metadata({_KEY: json.dumps(single)}))
+        at += rows
+    return tables
+
+
 def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:
     """Read all maps of a folder, bit-equal to those that were stored.
 
@@ -126,7 +170,7 @@ def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:
         folder: Run folder of `perdure explain`, or the folder of the parts, which is `maps` in it.
 
     Returns:
-        One entry per part, in the order of their numbers, since each part has its own provenance.
+        One entry per block of samples that were explained together, in their order, since each has its own provenance.
 
     Raises:
         PartError: When a part is damaged or holds no maps, or there is none; the message names the folder that has
@@ -137,17 +181,17 @@ def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:
         paths = part_paths(folder) or part_paths(folder / "maps")
     if not paths:
         raise wrong_folder_error(PartError, folder, "holds no maps", PART)
-    return tuple(read_maps(path) for path in paths.values())
+    return tuple(maps for path in paths.values() for maps in read_maps(path))
 
 
-def read_maps(path: Path) -> StoredMaps:
+def read_maps(path: Path) -> tuple[StoredMaps, ...]:
     """Read the maps of one part, bit-equal to those that were stored.
 
     Args:
         path: File of the part.
 
     Returns:
-        The maps.
+        One entry per block of samples, as of `read_attributions`.
 
     Raises:
         PartError: When the part is damaged or holds no maps.
@@ -157,11 +201,17 @@ def read_maps(path: Path) -> StoredMaps:
         raise PartError(f"{path} holds no attributions", "give the folder that 'perdure explain' wrote")
     remedy = "delete this file and run the same command again; only this part is computed again"
     with user_code_errors(PartError, f"{path} is damaged: its reader", remedy):
-        return _maps(table)
+        first = _read_about(table).get("first", number_of(path))
+        return tuple(_maps(block, first + place) for place, block in enumerate(split_blocks(table)))
 
 
-def _maps(table: pa.Table) -> StoredMaps:
+def _read_about(table: pa.Table) -> dict[str, Any]:
     about: dict[str, Any] = json.loads(table.schema.metadata[_KEY])
+    return about
+
+
+def _maps(table: pa.Table, block: int) -> StoredMaps:
+    about = _read_about(table)
     numbers = {name: torch.tensor(table[name].to_pylist()) for name in ("label", "prediction", "explained", "length")}
     layout, site = (numbers["length"], about["steps"]), table["shape"][0].as_py()[1:]
     values, record = _pad(table["attribution"], *layout, site), Provenance(**about["provenance"])
@@ -173,6 +223,7 @@ def _maps(table: pa.Table) -> StoredMaps:
         split=table["split"][0].as_py(),
         model=table["model"][0].as_py(),
         seed=table["seed"][0].as_py(),
+        block=block,
         **numbers,
     )
 

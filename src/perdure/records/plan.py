@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from perdure.core.errors import RunFolderError
-from perdure.core.plain_yaml import dump_yaml, load_yaml
-from perdure.records.files import write_text
+from perdure.records.documents import from_yaml, to_yaml
+from perdure.records.files import write_bytes
 
 __all__ = ["FOLDER", "ExpectedFiles", "Plan", "read_plans", "write_plan"]
 
@@ -60,7 +60,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
         RunFolderError: When the folder cannot be written, or what is there is no plan.
     """
     plans = {earlier.words[0]: earlier for earlier in read_plans(folder)} | {plan.words[0]: plan}
-    write_text(folder / _FILE, dump_yaml([_to_plain(item) for item in plans.values()]))
+    write_bytes(folder / _FILE, to_yaml([_to_plain(item) for item in plans.values()]))
 
 
 def read_plans(folder: Path) -> tuple[Plan, ...]:
@@ -79,7 +79,7 @@ def read_plans(folder: Path) -> tuple[Plan, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(_read(item) for item in load_yaml(path.read_text(encoding="utf-8")))
+        return tuple(_read(item) for item in from_yaml(path.read_bytes()))
     except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
         raise RunFolderError(
             f"{path} was not written by perdure, or was changed since: {error!r}",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,18 +10,20 @@ from typing import Any
 import numpy as np
 
 from perdure.core.errors import RunFolderError, user_code_errors
-from perdure.records.files import write_bytes, write_text
+from perdure.records.documents import from_json, from_npz, to_json, to_npz
+from perdure.records.files import write_bytes
 from perdure.records.place import exists, read_errors
+from perdure.records.seal import file_digest
 
 __all__ = ["damage_errors", "read_record", "write_record"]
 
-_DIGEST = "digest"
+_ARRAYS = "digest_of_arrays"
 
 
 def write_record(
     folder: Path, kind: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> Mapping[str, Any]:
-    """Store what a page shows, as `KIND.npz` and then `KIND.json` with a digest of both.
+    """Store what a page shows, as `KIND.npz` and then `KIND.json`, each with its digest.
 
     Args:
         folder: Folder of the run.
@@ -33,16 +32,15 @@ def write_record(
         arrays: Arrays by name.
 
     Returns:
-        The record with its digest, as it is stored.
+        The record with the digest of its arrays.
 
     Raises:
         RunFolderError: When the system cannot write.
     """
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    stored = {**record, _DIGEST: _digest(record, buffer.getvalue())}
-    write_bytes(folder / f"{kind}.npz", buffer.getvalue())
-    write_text(folder / f"{kind}.json", json.dumps(stored, indent=2))
+    packed = to_npz(arrays)
+    stored = {**record, _ARRAYS: file_digest(packed)}
+    write_bytes(folder / f"{kind}.npz", packed)
+    write_bytes(folder / f"{kind}.json", to_json(stored))
     return stored
 
 
@@ -66,12 +64,10 @@ def read_record(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.n
     with read_errors(folder):
         text, packed = (file.read_bytes() for file in files)
     with damage_errors(folder, kind):
-        record = json.loads(text)
-        digest = record.pop(_DIGEST, None)
-        if digest not in (None, _digest(record, packed)):  # records of version 0.1 have no digest
-            raise RunFolderError(f"{files[0]} or {files[1].name} was changed since it was written", _remedy(folder))
-        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-            return record, dict(arrays)
+        record = from_json(text)
+        if record.pop(_ARRAYS, None) not in (None, file_digest(packed)):  # records of version 0.1 have no digest
+            raise RunFolderError(f"{files[0]} and {files[1].name} are of different runs", _remedy(folder))
+        return record, from_npz(packed)
 
 
 @contextmanager
@@ -94,7 +90,3 @@ def damage_errors(folder: Path, kind: str) -> Iterator[None]:
 
 def _remedy(folder: Path) -> str:
     return f"run the command again that 'perdure status {folder}' names; finished parts are kept"
-
-
-def _digest(record: Mapping[str, Any], packed: bytes) -> str:
-    return hashlib.sha256(json.dumps(record, indent=2).encode() + packed).hexdigest()[:16]

@@ -16,10 +16,11 @@ from typing import Any
 import yaml
 
 from perdure.core.errors import RunFolderError
-from perdure.core.plain_yaml import dump_yaml, load_yaml
-from perdure.records.files import clear_unfinished, is_unfinished, write_text
+from perdure.records.documents import from_yaml, to_yaml
+from perdure.records.files import clear_unfinished, is_unfinished, write_bytes
 from perdure.records.folders import RUN, wrong_folder_error
 from perdure.records.place import place, read_errors
+from perdure.records.times import read_times, write_times
 
 FORMER = {"closely": "faithfulness_samples"}
 """Settings of run folders of version 0.1 that have another name since."""
@@ -90,7 +91,8 @@ def open_run(path: Path | str, config: Mapping[str, Any]) -> RunFolder:
     clear_unfinished(path)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     run = RunFolder(path, _plain(config), metadata.version("perdure"), now, _environment())
-    write_text(path / _FILE, _dump(run))
+    write_bytes(path / _FILE, _dump(run))
+    write_times(path, created=now)
     return run
 
 
@@ -112,7 +114,7 @@ def read_run(path: Path | str) -> RunFolder:
     if stored is None:
         raise wrong_folder_error(RunFolderError, path, "is not a run folder", _FILE)
     try:
-        return _read(path, load_yaml(stored.decode()))
+        return _read(path, from_yaml(stored))
     except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
         raise RunFolderError(
             f"{path / _FILE} was not written by perdure, or was changed since: {error!r}",
@@ -126,8 +128,9 @@ def _read(path: Path, stored: Any) -> RunFolder:
         raise TypeError("config and environment are not settings by name")
     if stored["digest"] != config_digest(config):
         raise ValueError("the digest is not that of the settings")
+    created = str(stored.get("created") or read_times(path).get("created", "at an unknown time"))  # the first in 0.1
     config = {FORMER.get(name, name): value for name, value in config.items()}
-    return RunFolder(path, config, str(stored["perdure"]), str(stored["created"]), environment)
+    return RunFolder(path, config, str(stored["perdure"]), created, environment)
 
 
 def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -152,15 +155,14 @@ def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str,
     return result
 
 
-def _dump(run: RunFolder) -> str:
+def _dump(run: RunFolder) -> bytes:
     stored = {
         "perdure": run.version,
-        "created": run.created,
         "digest": config_digest(run.config),
         "config": run.config,
         "environment": run.environment,
     }
-    return dump_yaml(stored)
+    return to_yaml(stored)
 
 
 def _check_free(path: Path) -> None:

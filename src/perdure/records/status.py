@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import pyarrow as pa
+import yaml
+
+from perdure.core.errors import PerdureError
+from perdure.records.documents import check_intact, from_npz, from_yaml
 from perdure.records.files import is_unfinished
-from perdure.records.parts import damage
+from perdure.records.parts import decode_part
 from perdure.records.place import place, read_errors
 from perdure.records.plan import FOLDER, ExpectedFiles, Plan, read_plans
 from perdure.records.run import RunFolder, read_run
@@ -19,6 +27,19 @@ __all__ = ["Command", "Status", "Step", "read_status"]
 
 FAILED = "failed.txt"
 """File that a failed training writes instead of a checkpoint."""
+
+PART = ".parquet"
+
+DECODERS: Mapping[str, Callable[[bytes], object]] = {
+    PART: decode_part,
+    ".json": json.loads,
+    ".npz": from_npz,
+    ".safetensors": len,
+    ".yaml": from_yaml,
+}
+"""Readers of the kinds of files whose digest is checked."""
+
+DECODING_ERRORS = (pa.ArrowException, OSError, ValueError, yaml.YAMLError, zipfile.BadZipFile, zlib.error, PerdureError)
 
 SHOWN = (".html", ".png", ".csv", ".md")
 """Suffixes of pages, figures and tables."""
@@ -75,6 +96,7 @@ class Status:
         failures: Causes of failure or damage, by path.
         pictures: Paths of pages, figures and tables.
         written: Time of the last write, ISO 8601 in UTC; None where the store does not report it.
+        unchecked: Number of parts without a digest, which version 0.1 wrote; damage in them may not be found.
     """
 
     run: RunFolder
@@ -83,6 +105,7 @@ class Status:
     failures: Mapping[str, str]
     pictures: tuple[str, ...]
     written: str | None
+    unchecked: int = 0
 
     @property
     def left(self) -> str | None:
@@ -106,7 +129,8 @@ def read_status(path: Path | str) -> Status:
     with read_errors(run.path):
         files = {name: file for name, file in _files(run.path) if not is_unfinished(file)}
         failures = {name.rpartition("/")[0]: _first_line(file) for name, file in files.items() if file.name == FAILED}
-    damaged = {name: cause for name, file in files.items() if file.suffix == ".parquet" and (cause := damage(file))}
+    states = {name: _examine(file) for name, file in files.items() if file.suffix in DECODERS}
+    damaged = {name: cause for name, (cause, _) in states.items() if cause is not None}
     whole = sorted(files.keys() - damaged.keys())
     return Status(
         run,
@@ -115,7 +139,20 @@ def read_status(path: Path | str) -> Status:
         failures | damaged,
         tuple(name for name in whole if name.endswith(SHOWN)),
         _latest(files.values()),
+        sum(not has_digest for name, (_, has_digest) in states.items() if name.endswith(PART)),
     )
+
+
+def _examine(file: Path) -> tuple[str | None, bool]:
+    """Find the defect of a file, and whether it has a digest; files without one are decoded."""
+    try:
+        data = file.read_bytes()
+        if not check_intact(data):
+            DECODERS[file.suffix](data)
+            return None, False
+    except DECODING_ERRORS as error:
+        return str(error), True
+    return None, True
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

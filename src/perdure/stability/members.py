@@ -18,7 +18,7 @@ from perdure.core.random import stream
 from perdure.data._splits import Splits
 from perdure.engine.pool import Engine
 from perdure.ops.bootstrap import bootstrap_interval
-from perdure.training.checkpoint import Info, is_finished, load_checkpoint, save_checkpoint
+from perdure.training.checkpoint import Info, is_whole, load_checkpoint, save_checkpoint
 from perdure.training.many import read_failure
 from perdure.training.predict import predict
 from perdure.training.settings import Training
@@ -77,7 +77,7 @@ def load_or_train(
     Returns:
         The trained model, on that device.
     """
-    if is_finished(folder):
+    if is_whole(folder):
         return TrainedModel(name, load_checkpoint(folder, config)[0].to(device))
     fitted = train(config, splits, training, seed, progress=progress, device=device)
     save_checkpoint(folder, fitted.model, config, splits, {"seed": seed})

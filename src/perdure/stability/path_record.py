@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,8 @@ from torch import Tensor, nn
 
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_choice, check_counts
-from perdure.core.errors import SettingError
+from perdure.core.digest import digest_tensors
+from perdure.core.errors import RunFolderError, SettingError
 from perdure.core.estimate import Estimate, write_estimate
 from perdure.core.method import Method
 from perdure.core.random import stream
@@ -29,7 +29,8 @@ from perdure.landscape.path import Chain, Path, space_evenly
 from perdure.landscape.route import KINDS, PathSearch, Route
 from perdure.ops.bootstrap import bootstrap_interval
 from perdure.ops.similarity import Similarity
-from perdure.records.files import write_bytes, write_text
+from perdure.records.place import exists
+from perdure.records.record import read_record, write_record
 from perdure.stability.agreement import RunExplanations
 from perdure.stability.along_path import (
     Drift,
@@ -109,7 +110,7 @@ RARE = 0.05
 _SECOND = 1.959963984540054
 """Half width of the central 95 % of the standard normal distribution."""
 
-_RECORD, _ARRAYS = "along.json", "along.npz"
+_RECORD = "along"
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,16 +170,19 @@ def explain_along_route(
         The plain record of the kind with its agreements, and the arrays of the page.
     """
     place = search.place(route.kind)
-    if (place / _RECORD).exists():
-        record = json.loads((place / _RECORD).read_text(encoding="utf-8"))
-        if record["kind"]["seconds"] == route.seconds:  # otherwise the search was resumed since
-            with np.load(place / _ARRAYS, allow_pickle=False) as stored:
-                return record, dict(stored)
+    digest = digest_tensors(
+        {f"{k} {name}": value for k, point in enumerate(route.path.points) for name, value in point.items()}
+    )
+    if exists(place / f"{_RECORD}.json"):
+        try:
+            record, arrays = read_record(place, _RECORD)
+        except RunFolderError as error:
+            warnings.warn(f"{error.cause}; it is computed again", stacklevel=2)
+        else:
+            if record.pop("digest_of_path", None) == digest:  # otherwise the search was resumed since
+                return record, arrays
     record, arrays = _explain_along(search, route, settings, shown, null)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(place / _ARRAYS, buffer.getvalue())
-    write_text(place / _RECORD, json.dumps(record, indent=2))
+    write_record(place, _RECORD, {**record, "digest_of_path": digest}, arrays)
     return record, arrays
 
 
@@ -221,7 +225,6 @@ def _record_kind(search: PathSearch, route: Route, null: float) -> dict[str, Any
         "increase": found.increase,
         "noise": found.noise,
         "inside_noise": found.inside_noise,
-        "seconds": route.seconds,
         "passes": route.passes,
         "ended": route.ended,
         "length": _measure_length(route.path),

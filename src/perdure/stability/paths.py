@@ -98,7 +98,7 @@ def find_paths(
         "agreements": agreements,
         "classes": list(splits.classes),
         "types": list(shown.types),
-        "provenance": {**run.config, "perdure": run.version, "created": run.created, **run.environment},
+        "provenance": {**run.config, "perdure": run.version, **run.environment},
     }
     return write_record(run.path, "path", record, arrays)
 

@@ -33,7 +33,7 @@ from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_
 from perdure.stability.members import EnsembleMember
 from perdure.stability.null import Shuffle, shuffle_types
 from perdure.stability.vectors import Vectors
-from perdure.training.checkpoint import is_finished, load_checkpoint, save_checkpoint
+from perdure.training.checkpoint import is_whole, load_checkpoint, save_checkpoint
 from perdure.training.predict import accuracy
 
 __all__ = ["average_vectors", "average_weights", "measure_mean_agreement", "measure_remedies"]
@@ -186,7 +186,7 @@ def _average_pair(
     folder: Path,
 ) -> Path:
     place = folder / slug(f"{first.name} with {second.name}")
-    if not is_finished(place):
+    if not is_whole(place):
         single = params_of(first.model)
         moved = align(single, params_of(second.model), layers).params
         surface = ModelLoss(first.model, slice_batch(splits.train, slice(0, NORMALISED)))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
@@ -15,9 +18,9 @@ import pyarrow as pa
 
 from perdure.core.spec import name_of
 from perdure.engine.pool import Engine, Progress, run_pieces
+from perdure.records.documents import from_npz, to_npz
 from perdure.records.files import write_bytes, write_text
 from perdure.records.parts import finished_parts, read_parts, write_part
-from perdure.records.place import readable
 
 __all__ = ["CONCLUSION", "Cell", "CellResult", "ComparesCells", "Row", "Study", "average_runs", "run_study"]
 
@@ -144,7 +147,8 @@ def run_study(study: Study, folder: Path, workers: int | Engine = 1, progress: P
     """
     cells, parts = study.cells(), folder / "cells"
     done = finished_parts(parts)
-    run_pieces(partial(_work, study, folder), [i for i in range(len(cells)) if i not in done], workers, progress)
+    todo = [i for i in range(len(cells)) if i not in done or not _has_arrays(folder, i)]
+    run_pieces(partial(_work, study, folder), todo, workers, progress)
     arrays = {cell: _arrays(folder, index) for index, cell in enumerate(cells)}
     rows = [Row(**row) for row in read_parts(parts).to_pylist()]
     rows += [*(study.compare_cells(arrays) if isinstance(study, ComparesCells) else ()), *study.list_published()]
@@ -193,9 +197,7 @@ def _mean(values: Sequence[float | None]) -> str:
 def _work(study: Study, folder: Path, index: int) -> None:
     """Do one cell; its rows come last, so that a cell with rows is whole."""
     result = study.work(study.cells()[index])
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **result.arrays)  # type: ignore[arg-type]
-    write_bytes(_arrays_path(folder, index), buffer.getvalue())
+    write_bytes(_arrays_path(folder, index), to_npz(result.arrays))
     write_part(folder / "cells", index, pa.Table.from_pylist([asdict(row) for row in result.rows], _SCHEMA))
 
 
@@ -204,8 +206,17 @@ def _arrays_path(folder: Path, index: int) -> Path:
 
 
 def _arrays(folder: Path, index: int) -> Mapping[str, np.ndarray]:
-    with np.load(readable(_arrays_path(folder, index)), allow_pickle=False) as to_arrays:
-        return dict(to_arrays)
+    return from_npz(_arrays_path(folder, index).read_bytes())
+
+
+def _has_arrays(folder: Path, index: int) -> bool:
+    """Check that the arrays of a cell are as they were written; warn where they are not."""
+    try:
+        _arrays(folder, index)
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        warnings.warn(f"{_arrays_path(folder, index)} is damaged, and computed again: {error}", stacklevel=3)
+        return False
+    return True
 
 
 def _csv(study: str, rows: Sequence[Row]) -> str:

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from perdure.core.abilities import Architecture
 from perdure.core.digest import model_digest
 from perdure.core.errors import CheckpointError, CheckpointWarning, SettingError, UnknownNameError, user_code_errors
-from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.core.registry import MODELS
 from perdure.core.resources import limited_memory
 from perdure.core.spec import name_of
@@ -29,11 +28,13 @@ from perdure.data._splits import Splits
 from perdure.models._adapted import unwrap
 from perdure.models._event_types import resolve_event_types
 from perdure.models.factory import Factory
-from perdure.records.files import write_bytes, write_text
+from perdure.records.documents import check_intact, from_yaml, to_yaml
+from perdure.records.files import write_bytes
 from perdure.records.folders import MODEL, wrong_folder_error
 from perdure.records.place import exists, place
+from perdure.records.seal import BLANK, file_digest, seal
 
-__all__ = ["Info", "is_finished", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
+__all__ = ["Info", "is_finished", "is_whole", "load_checkpoint", "load_into", "load_weights", "save_checkpoint"]
 
 WRAPPERS = ("_orig_mod", "module")
 """Parts that torch.compile and parallel training add to the names of weights."""
@@ -86,19 +87,21 @@ def save_checkpoint(
     """
     config = resolve_event_types(config, splits)
     weights = {name: value.detach().cpu().contiguous() for name, value in unwrap(model).state_dict().items()}
+    words = "".join(f"{word}\n" for word in splits.vocabulary).encode()
     description = {
         "model": {"name": name_of(config), **dataclasses.asdict(config)},
         "features": splits.features,
         "classes": list(splits.classes),
         "vocabulary": len(splits.vocabulary),
+        "vocabulary_digest": file_digest(words),
         "extra": dict(extra),
         "digest": model_digest(model),
         "versions": _versions(),
     }
-    write_bytes(folder / _WEIGHTS, safetensors.torch.save(weights))
+    write_bytes(folder / _WEIGHTS, seal(safetensors.torch.save(weights, {"digest_of_file": BLANK})))
     if splits.vocabulary:
-        write_text(folder / _VOCABULARY, "\n".join(splits.vocabulary) + "\n")
-    write_text(folder / _INFO, dump_yaml(description))
+        write_bytes(folder / _VOCABULARY, words)
+    write_bytes(folder / _INFO, to_yaml(description))
 
 
 def is_finished(folder: Path) -> bool:
@@ -111,6 +114,26 @@ def is_finished(folder: Path) -> bool:
         True when its description exists.
     """
     return exists(folder / _INFO)
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether a folder holds a checkpoint as it was written; warn where it was changed since.
+
+    Args:
+        folder: Folder of the checkpoint.
+
+    Returns:
+        False without a description, or where a file is damaged or missing.
+    """
+    if not is_finished(folder):
+        return False
+    try:
+        _info(folder / _INFO)
+        check_intact((folder / _WEIGHTS).read_bytes())
+    except (CheckpointError, OSError, ValueError) as error:
+        warnings.warn(f"{folder} is damaged and counts as not trained: {error}", CheckpointWarning, stacklevel=2)
+        return False
+    return True
 
 
 def load_checkpoint(folder: Path | str, config: Architecture | None = None) -> tuple[nn.Module, Info]:
@@ -161,7 +184,9 @@ def load_weights(path: Path | str) -> dict[str, Tensor]:
     path = place(path)
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load(path.read_bytes())
+            data = path.read_bytes()
+            check_intact(data)
+            return safetensors.torch.load(data)
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}", "check the path") from error
@@ -264,11 +289,11 @@ def _info(path: Path) -> Info:
     if not exists(path):
         raise wrong_folder_error(CheckpointError, path.parent, "holds no trained model", _INFO)
     try:
-        stored = load_yaml(path.read_text(encoding="utf-8"))
+        stored = from_yaml(path.read_bytes())
         fields = dict(stored["model"])
         config: Architecture = MODELS.make(str(fields.pop("name")), fields)
         classes, features = tuple(map(str, stored["classes"])), int(stored["features"])
-        words = _words(path.parent / _VOCABULARY, int(stored.get("vocabulary", 0)))
+        words = _words(path.parent / _VOCABULARY, int(stored.get("vocabulary", 0)), stored.get("vocabulary_digest"))
         return Info(config, features, classes, dict(stored["extra"]), stored["digest"], dict(stored["versions"]), words)
     except OSError as error:
         raise CheckpointError(
@@ -280,12 +305,16 @@ def _info(path: Path) -> Info:
         ) from error
 
 
-def _words(path: Path, count: int) -> tuple[str, ...]:
-    words = tuple(path.read_text(encoding="utf-8").split("\n")[:-1]) if count else ()
+def _words(path: Path, count: int, digest: str | None) -> tuple[str, ...]:
+    """Read the vocabulary; checkpoints of version 0.1 have no digest of it."""
+    data = path.read_bytes() if count else b""
+    words = tuple(data.decode().split("\n")[:-1])
     if len(words) != count:
         raise CheckpointError(
             f"{path} holds {len(words)} words where {count} were stored", "restore it, or train the model again"
         )
+    if digest not in (None, file_digest(data)):
+        raise CheckpointError(f"{path} was changed since it was written", "restore it, or train the model again")
     return words
 
 

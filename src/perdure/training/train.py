@@ -17,7 +17,7 @@ from perdure.core.resources import limited_memory, single_thread
 from perdure.data._splits import Splits
 from perdure.models._event_types import resolve_event_types
 from perdure.training.batches import BatchSource, shuffle_batches
-from perdure.training.checkpoint import is_finished, save_checkpoint
+from perdure.training.checkpoint import is_whole, save_checkpoint
 from perdure.training.loop import Fitted, Progress, fit
 from perdure.training.predict import accuracy
 from perdure.training.settings import Training
@@ -71,7 +71,7 @@ class Runs:
         Args:
             seed: Seed of the run.
         """
-        if is_finished(self.place(seed)):
+        if is_whole(self.place(seed)):
             return
         if self.vary == "seed":
             fitted = train(self.config, self.splits, self.settings, seed, self.source, device=self.device)

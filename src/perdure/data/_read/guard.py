@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from perdure.core.errors import DataError
+from perdure.core.memory import available_memory
 from perdure.core.printable import printable
-from perdure.core.resources import available_memory
+from perdure.core.stored_array import COPIES, FOLD, SMALL, bomb_error, check_fits
 
-__all__ = ["COMPRESSED", "FAILURES", "check_fits", "named_errors", "unpack"]
+__all__ = ["COMPRESSED", "FAILURES", "named_errors", "unpack"]
 
 FAILURES = (
     ValueError,
@@ -42,15 +43,6 @@ FAILURES = (
 """Errors that numpy, Arrow, Pillow and the readers of the standard library raise for damaged files."""
 
 COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-
-COPIES = 3
-"""Copies of the largest array that a loader holds at once: as stored, as float32, and as split."""
-
-SMALL = 2**28
-"""Bytes that any compressed file may unpack to."""
-
-FOLD = 100
-"""Factor by which a larger one may grow; data of measurements grow 2- to 20-fold, bombs about 1000-fold."""
 
 LONGEST = 300
 """Characters of a foreign error that a message shows."""
@@ -83,34 +75,6 @@ def named_errors(cause: str, remedy: str) -> Iterator[None]:
         raise DataError(f"{cause}: {words}", remedy) from error
 
 
-def check_fits(name: str, size: int, packed: int | None = None) -> None:
-    """Check that data fit the memory before any of it is taken.
-
-    Args:
-        name: Name of the data in the message, with quotes.
-        size: Bytes once they are read.
-        packed: Bytes of the compressed form; None where they are not compressed.
-
-    Raises:
-        DataError: When the available memory is less than three times the size, or compressed data of more than
-            256 MiB grow more than 100-fold.
-
-    Example:
-        >>> check_fits("'a.npz'", 40 * 10**12)
-        Traceback (most recent call last):
-        perdure.core.errors.DataError: 'a.npz' takes 40000.00 GB once it is read, ...
-    """
-    free = available_memory()
-    if size * COPIES > free:
-        raise DataError(
-            f"{name} takes {size / 1e9:.2f} GB once it is read, and reading needs {COPIES} times that, but only "
-            f"{free / 1e9:.2f} GB of memory are available",
-            "give fewer samples, or a machine with more memory; if the size is wrong, the file is damaged",
-        )
-    if packed is not None and size > max(SMALL, FOLD * packed):
-        raise _bomb(name, packed)
-
-
 def unpack(path: Path) -> bytes:
     """Read a whole file, decompressed where its last suffix is .gz, .bz2 or .xz.
 
@@ -132,13 +96,5 @@ def unpack(path: Path) -> bytes:
         content: bytes = file.read(most + 1)
     if len(content) > most:
         check_fits(f"'{path}'", len(content))
-        raise _bomb(f"'{path}'", packed)
+        raise bomb_error(f"'{path}'", packed)
     return content
-
-
-def _bomb(name: str, packed: int) -> DataError:
-    return DataError(
-        f"{name} has {packed / 1e6:.2f} MB and would unpack to more than {max(SMALL, FOLD * packed) / 1e6:.0f} MB, as "
-        "files made to exhaust the memory do",
-        "store it without compression where you trust it",
-    )

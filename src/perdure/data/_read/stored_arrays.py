@@ -5,23 +5,19 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import prod
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from perdure.core.errors import DataError
+from perdure.core.stored_array import read_stored_array
 from perdure.data._parts import quote_names
-from perdure.data._read.guard import check_fits, named_errors
+from perdure.data._read.guard import named_errors
 
 __all__ = ["Stored", "list_arrays", "read_array"]
 
 Stored = Mapping[str, Callable[[], np.ndarray]]
 """Functions that read the arrays of a folder or an archive, by name."""
-
-HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-"""Readers of the headers, by version; the third is of tables with names in Unicode alone."""
 
 
 def list_arrays(path: Path, remedy: str) -> Stored:
@@ -70,26 +66,10 @@ def read_array(stored: Stored, name: str) -> np.ndarray:
 
 def _from_file(path: Path) -> np.ndarray:
     with path.open("rb") as file:
-        return _read(file, f"'{path.name}'", path.stat().st_size, None)
+        return read_stored_array(file, f"'{path.name}'", path.stat().st_size, None)
 
 
 def _from_archive(path: Path, info: zipfile.ZipInfo) -> np.ndarray:
     packed = min(info.compress_size, path.stat().st_size)
     with zipfile.ZipFile(path) as archive, archive.open(info) as file:
-        return _read(file, quote_names([info.filename]), info.file_size, packed)
-
-
-def _read(file: IO[bytes], name: str, size: int, packed: int | None) -> np.ndarray:
-    version = np.lib.format.read_magic(file)
-    if version not in HEADERS:
-        raise ValueError(f"version {version} of the format is not known")
-    shape, _, dtype = HEADERS[version](file)
-    if dtype.hasobject:
-        raise ValueError("Object arrays cannot be read")
-    declared, stored = prod(shape) * dtype.itemsize, size - file.tell()
-    if min(shape, default=0) < 0 or not dtype.itemsize or declared > stored:
-        raise ValueError(f"the header declares {shape} values of type {dtype}, but there are {stored} bytes")
-    check_fits(name, declared, packed)
-    file.seek(0)
-    values: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
-    return values
+        return read_stored_array(file, quote_names([info.filename]), info.file_size, packed)

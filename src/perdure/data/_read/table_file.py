@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perdure.core.errors import DataError, EmptyDataError
+from perdure.core.stored_array import check_fits
 from perdure.data._parts import quote_names
-from perdure.data._read.guard import COMPRESSED, check_fits, named_errors, unpack
+from perdure.data._read.guard import COMPRESSED, named_errors, unpack
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -61,14 +61,14 @@ def _kinds(picture: PathReport) -> tuple[Piece, ...]:
     if not picture.kinds:
         return ()
     rows = tuple((f"{kind.name}{NULL if kind.name == 'linear' else ''}", kind.barrier) for kind in picture.kinds)
-    header = ("path", "loss increase", "noise", "significant barrier", "length", "passes", "seconds", "ended")
+    header = ("path", "loss increase", "noise", "significant barrier", "length", "passes", "ended")
     costs = tuple(
         (
             kind.name,
             format_number(kind.increase),
             format_number(kind.noise),
             "no, within the noise" if kind.inside_noise else "yes, above the noise",
-            *(format_number(value) for value in (kind.length, kind.passes, kind.seconds)),
+            *(format_number(value) for value in (kind.length, kind.passes)),
             kind.ended,
         )
         for kind in picture.kinds
