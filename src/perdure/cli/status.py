@@ -27,8 +27,7 @@ def status(
         about = {**asdict(result.run), "path": str(result.run.path), "kind": result.kind, "written": result.written}
         commands = [asdict(command) | {"finished": command.finished} for command in result.commands]
         there = {"commands": commands, "failures": result.failures, "pictures": result.pictures, "left": result.left}
-        there["unchecked"] = result.unchecked
-        print_json(about | there)
+        print_json(about | there | {"unchecked": result.unchecked})
         return
     settings = [(name, _format_setting(value)) for name, value in flatten_settings(result.run.config).items()]
     print_table(f"{result.run.path} · {result.kind or 'made without the command line'}", ("setting", "value"), settings)
