@@ -38,21 +38,21 @@ def run() -> list[Row]:
     with TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "own.py").write_text(OWN)
-        seconds, record = audited(place, "own.py:make", "--out", "one")
-        again, more = audited(place, "own.py:make", "--runs", "3", "--out", "one")
-        untrained, blank = audited(place, "own.py:make", "--train-settings", UNTRAINED, "--out", "blank")
+        seconds, record = run_audit(place, "own.py:make", "--out", "one")
+        again, more = run_audit(place, "own.py:make", "--runs", "3", "--out", "one")
+        untrained, blank = run_audit(place, "own.py:make", "--train-settings", UNTRAINED, "--out", "blank")
         weights = ("--weights", "one/models/own.py-make/model.safetensors")
-        given, same = audited(place, "own.py:make", *weights, "--out", "given")
+        given, same = run_audit(place, "own.py:make", *weights, "--out", "given")
         page = (place / "one/report.html").stat().st_size
     accuracy = record["models"][0]["accuracy"]["value"]
     learnt, third = verdicts(record), verdicts(more)[-1]
     right = "not learned" not in learnt and learnt[-1] == "not tested"
     silent = verdicts(blank)[:2] == ["not learned", "not learned"]
     equal = verdicts(same) == learnt and same["models"][0]["accuracy"]["value"] == accuracy
-    asked = third != "not tested"
+    tested = third != "not tested"
     return [
         Row("own GRU, BasicMotions, one command", "seconds", seconds, None, seconds, "< 180", seconds < LIMIT),
-        Row("the same, three runs more asked", "seconds", again, None, again, "< 180", again < LIMIT),
+        Row("the same, three further runs", "seconds", again, None, again, "< 180", again < LIMIT),
         Row("accuracy by the default training", "BasicMotions", accuracy, 0.25, accuracy, ">= .8", accuracy >= 0.8, ""),
         Row(
             "verdicts of a trained model",
@@ -60,38 +60,38 @@ def run() -> list[Row]:
             float(right),
             None,
             float(right),
-            "learnt, not asked",
+            "learned, not tested",
             right,
             "",
         ),
-        Row("third verdict with --runs 3", third, float(asked), None, float(asked), "asked", asked, ""),
+        Row("third verdict with --runs 3", third, float(tested), None, float(tested), "tested", tested, ""),
         Row(
             "an untrained one is not learned",
             f"{untrained:.0f} s",
             float(silent),
             None,
             float(silent),
-            "said twice",
+            "two verdicts",
             silent,
             "",
         ),
-        said("verdicts by given weights", f"{given:.0f} s", "the same", equal),
+        check_answer("verdicts by given weights", f"{given:.0f} s", "the same", equal),
         Row("size of the page", "megabytes", page / 1e6, None, page / 1e6, "none", None, "MB"),
     ]
 
 
-def said(capability: str, case: str, target: str, meets: bool) -> Row:
-    """Put down an answer: 1 when it is right."""
+def check_answer(capability: str, case: str, target: str, meets: bool) -> Row:
+    """Return the row of an answer: 1 when it is right."""
     return Row(capability, case, float(meets), None, float(meets), target, meets, "")
 
 
-def audited(place: Path, *arguments: str) -> tuple[float, dict[str, Any]]:
-    """Run the command as in a shell; give its seconds and what it says."""
+def run_audit(place: Path, *arguments: str) -> tuple[float, dict[str, Any]]:
+    """Run the command as in a shell; return its seconds and its record."""
     model, *options = arguments
     command = [sys.executable, "-m", "perdure", "audit", model, "sktime", *options, "--json"]
     start = time.perf_counter()
-    found = subprocess.run(command, capture_output=True, check=True, cwd=place)
-    return time.perf_counter() - start, json.loads(found.stdout)
+    result = subprocess.run(command, capture_output=True, check=True, cwd=place)
+    return time.perf_counter() - start, json.loads(result.stdout)
 
 
 def verdicts(record: dict[str, Any]) -> list[str]:

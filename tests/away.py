@@ -70,16 +70,17 @@ def _inside(value):
 
 def _call(func, args, kwargs):
     name, moves = func.overloadpacket.__name__, kwargs.get("device") is not None
-    there = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Away)]
+    there = [item for item in tree_leaves((args, kwargs)) if isinstance(item, Away)]
     if there and name != "copy_" and not (name in INDEXING and isinstance(args[0], Away)):
         _check_together(func, args, kwargs)
-    found = func(*tree_map(_inside, args), **tree_map(_inside, _at_home(kwargs)))
+    result = func(*tree_map(_inside, args), **tree_map(_inside, _at_home(kwargs)))
     stays = isinstance(args[0], Away) if name == "copy_" else bool(there) and not moves
     if not (stays or _is_away(kwargs.get("device"))):
-        return found
-    same = {id(one.inside): one for one in there}
+        return result
+    same = {id(item.inside): item for item in there}
     return tree_map(
-        lambda one: same[id(one)] if id(one) in same else Away(one) if isinstance(one, torch.Tensor) else one, found
+        lambda item: same[id(item)] if id(item) in same else Away(item) if isinstance(item, torch.Tensor) else item,
+        result,
     )
 
 
@@ -88,8 +89,8 @@ def _at_home(kwargs):
 
 
 def _check_together(func, args, kwargs):
-    """Refuse what a graphics card refuses: operands on two devices, unless one is a mere number."""
-    tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
-    left = [tuple(one.shape) for one in tensors if not isinstance(one, Away) and one.ndim]
+    """Reject what a graphics card rejects: operands on two devices, unless one is a mere number."""
+    tensors = [item for item in tree_leaves((args, kwargs)) if isinstance(item, torch.Tensor)]
+    left = [tuple(item.shape) for item in tensors if not isinstance(item, Away) and item.ndim]
     if left:
         raise RuntimeError(f"{func}: a tensor of shape {left[0]} was left on the CPU")

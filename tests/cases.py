@@ -11,7 +11,7 @@ def stream(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def filled(model, seed=0):
+def fill(model, seed=0):
     """Give a module weights from a seed and put it in evaluation mode."""
     draw = stream(seed)
     for weight in model.parameters():
@@ -57,7 +57,7 @@ class CopiesStep(nn.Module):
 
 
 class Constant(nn.Module):
-    """Two logits that do not depend on x, with or without a gradient that says so."""
+    """Two logits that do not depend on x, with or without a gradient of zeros."""
 
     def __init__(self, detached):
         super().__init__()
@@ -69,7 +69,7 @@ class Constant(nn.Module):
 
 
 class Opaque(nn.Module):
-    """A recurrent classifier that cannot go on from a state and has no attention, with dropout."""
+    """A recurrent classifier that cannot resume from a state and has no attention, with dropout."""
 
     def __init__(self, cell="LSTM", features=4, hidden=6):
         super().__init__()
@@ -83,22 +83,22 @@ class Opaque(nn.Module):
 
 
 def perceptron(features=5):
-    return filled(nn.Sequential(nn.Linear(features, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 3)))
+    return fill(nn.Sequential(nn.Linear(features, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 3)))
 
 
 def convolutional():
     """A network for images (batch, 2, 6, 5), batch normalisation and dropout included."""
     layers = (nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Tanh(), nn.Flatten(), nn.Dropout(0.5), nn.Linear(36, 3))
-    return filled(nn.Sequential(*layers))
+    return fill(nn.Sequential(*layers))
 
 
-def rectified():
+def make_rectified():
     """A network for images (batch, 2, 6, 5), with rectifiers and pooling as modules."""
     layers = (nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 3, 2), nn.ReLU(), nn.Flatten())
-    return filled(nn.Sequential(*layers, nn.Linear(6, 3)))
+    return fill(nn.Sequential(*layers, nn.Linear(6, 3)))
 
 
 def recurrent(features=4, seed=0, **settings):
     """A recurrent classifier of the library, large enough weights to be far from linear."""
     model = Recurrent(**{"hidden_size": 6, "output_dropout": 0.3, **settings}).build(features, 3, stream(seed))
-    return filled(model, seed)
+    return fill(model, seed)

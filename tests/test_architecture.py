@@ -1,4 +1,4 @@
-"""The house: what every file of the package keeps to."""
+"""Rules of structure that every file of the package follows."""
 
 import ast
 import re
@@ -37,9 +37,9 @@ def test_a_file_is_one_thought(file):
             assert lines <= 60, node.name
 
 
-@pytest.mark.parametrize("room", [METHODS, METRICS, DATASETS, STUDIES], ids=lambda room: room.package)
-def test_everything_names_a_known_reference(room):
-    for entry in room.entries():
+@pytest.mark.parametrize("package", [METHODS, METRICS, DATASETS, STUDIES], ids=lambda package: package.package)
+def test_everything_names_a_known_reference(package):
+    for entry in package.entries():
         assert entry.reference in KEYS, entry.name
 
 
@@ -53,6 +53,6 @@ def test_a_paper_has_one_entry():
 
 
 def test_sources_are_mirrored_by_tests():
-    """Every room has its tests, in a folder of the same name."""
-    rooms = {path.name for path in (ROOT / "src/perdure").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert rooms <= {path.name for path in (ROOT / "tests").iterdir()}
+    """Every package has its tests, in a folder of the same name."""
+    packages = {path.name for path in (ROOT / "src/perdure").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert packages <= {path.name for path in (ROOT / "tests").iterdir()}

@@ -10,7 +10,7 @@ from perdure.attribution.captum import Captum
 from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query
 from perdure.core.random import seed_libraries, sub_seeds
-from tests.cases import filled, perceptron, rectified, recurrent, stream
+from tests.cases import fill, make_rectified, perceptron, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 2])
 X = torch.randn(3, 6, 3, generator=stream(), dtype=torch.float64)
@@ -88,7 +88,7 @@ def test_batch_mates_and_padding_do_not_matter_and_a_seed_gives_one_map(method):
 
 @pytest.mark.parametrize("method", [*HOOKED, Captum("DeepLiftShap", background=IMAGES + 1)])
 def test_explainers_that_hook_layers_leave_the_model_as_it_was(method):
-    explained = rectified().double().train()
+    explained = make_rectified().double().train()
     before = {name: set(vars(module)) for name, module in explained.named_modules()}
     assert attribute(explained, IMAGES, method, target=LABEL).values.any()
     assert before == {name: set(vars(module)) for name, module in explained.named_modules()}
@@ -96,7 +96,7 @@ def test_explainers_that_hook_layers_leave_the_model_as_it_was(method):
 
 
 def test_relevance_is_that_of_captum_and_leaves_nothing_behind():
-    plain = filled(nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))).double()
+    plain = fill(nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))).double()
     x = torch.randn(3, 5, generator=stream(), dtype=torch.float64)
     before = {name: value.clone() for name, value in plain.state_dict().items()}
     result = attribute(plain, x, Captum("LRP"), target=LABEL).values
@@ -113,7 +113,7 @@ def test_recurrences_are_refused_where_captum_is_wrong(explainer):
 
 
 def test_what_captum_rejects_is_a_named_error_that_leaves_no_rules():
-    explained = rectified().double()
+    explained = make_rectified().double()
     with pytest.raises(UnsupportedError, match="LRP fails"):
         attribute(explained, IMAGES, Captum("LRP"), target=LABEL)
     assert not any(hasattr(module, "rule") for module in explained)

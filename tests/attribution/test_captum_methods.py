@@ -24,7 +24,7 @@ from perdure.core.errors import (
     UnsupportedError,
 )
 from perdure.ops.segment import divide_evenly, number_groups
-from tests.cases import Constant, Linear, Opaque, convolutional, filled, perceptron, rectified, recurrent, stream
+from tests.cases import Constant, Linear, Opaque, convolutional, fill, make_rectified, perceptron, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 1, 0])
 ONLY = operator.itemgetter((slice(None), 0))
@@ -129,14 +129,14 @@ def test_lime_with_a_large_penalty_finds_nothing():
 
 
 def test_captum_agrees_on_guided_backpropagation():
-    model = rectified().double()
+    model = make_rectified().double()
     with pytest.warns(UserWarning, match="hooks"):
         expected = captum.attr.GuidedBackprop(model).attribute(IMAGES.clone().requires_grad_(), target=LABEL)
     assert torch.equal(attribute(model, IMAGES, "guided_backprop", target=LABEL).values, expected)
 
 
 def test_only_the_way_through_a_relu_is_guided():
-    model = filled(Residual()).double()
+    model = fill(Residual()).double()
     x = torch.randn(4, 3, generator=stream(), dtype=torch.float64)
     result = attribute(model, x, "guided_backprop", target=lambda logits: -logits[:, 0]).values
     torch.testing.assert_close(result, -model.linear.weight.sum(0).detach().expand(4, 3))
@@ -145,7 +145,7 @@ def test_only_the_way_through_a_relu_is_guided():
 @pytest.mark.parametrize("relu", [True, False])
 @pytest.mark.parametrize("layer", ["0", "3"])
 def test_captum_agrees_on_grad_cam(relu, layer):
-    model = rectified().double()
+    model = make_rectified().double()
     explainer = captum.attr.LayerGradCam(model, dict(model.named_modules())[layer])
     expected = explainer.attribute(IMAGES, target=LABEL, relu_attributions=relu).detach()
     expected = captum.attr.LayerAttribution.interpolate(expected, (6, 5), "bilinear").expand_as(IMAGES)
@@ -174,15 +174,15 @@ def test_grad_cam_of_a_pointwise_convolution_over_time_is_known():
 
 
 def test_a_rectifier_in_place_changes_nothing():
-    plain = rectified().double()
-    in_place = rectified().double()
+    plain = make_rectified().double()
+    in_place = make_rectified().double()
     in_place[1], in_place[4] = nn.ReLU(inplace=True), nn.ReLU(inplace=True)
     for method in ("guided_backprop", "grad_cam", GradCAM("0"), "deep_lift"):
         expected = attribute(plain, IMAGES, method, target=LABEL).values
         torch.testing.assert_close(attribute(in_place, IMAGES, method, target=LABEL).values, expected)
 
 
-@pytest.mark.parametrize("make", [convolutional, rectified])
+@pytest.mark.parametrize("make", [convolutional, make_rectified])
 @pytest.mark.parametrize("name", ["deep_lift", "deep_lift:baseline=mean", "deep_lift_shap"])
 def test_deep_lift_is_complete_also_where_captum_alone_is_not(make, name):
     """Captum takes the wrong gradient for a ReLU before max pooling, unless the baseline is constant."""
@@ -192,7 +192,7 @@ def test_deep_lift_is_complete_also_where_captum_alone_is_not(make, name):
 
 def test_deep_lift_on_one_rectifier_is_the_rescale_rule():
     model = nn.Sequential(nn.Linear(3, 1), nn.ReLU()).double()
-    filled(model)
+    fill(model)
     x = torch.randn(4, 3, generator=stream(), dtype=torch.float64)
     change = (model(x) - model(torch.zeros_like(x))).detach()
     before = (x @ model[0].weight.T).detach()
@@ -232,7 +232,7 @@ class Cells(nn.Module):
 @pytest.mark.parametrize("name", ["deep_lift", "deep_lift_shap"])
 def test_deep_lift_rejects_an_activation_that_is_used_twice_and_leaves_nothing_behind(name):
     act = nn.Tanh()
-    model = filled(nn.Sequential(nn.Flatten(), nn.Linear(18, 4), act, nn.Linear(4, 2), act)).double()
+    model = fill(nn.Sequential(nn.Flatten(), nn.Linear(18, 4), act, nn.Linear(4, 2), act)).double()
     before = set(vars(act))
     with pytest.raises(UnsupportedError, match="more than once"):
         attribute(model, SERIES, name, target=LABEL)

@@ -8,7 +8,7 @@ from torch import nn
 
 import perdure
 from perdure.core.errors import LabelError, PartialInputWarning, UnsupportedError
-from tests.cases import filled, stream
+from tests.cases import fill, stream
 
 
 class Category(nn.Module):
@@ -17,7 +17,7 @@ class Category(nn.Module):
     def __init__(self, uses=1.0):
         super().__init__()
         self.table, self.head, self.uses = nn.Embedding(5, 3), nn.Linear(4, 2), uses
-        filled(self)
+        fill(self)
 
     def forward(self, x):
         return self.head(torch.cat([self.uses * self.table(x[:, 0].long()), x[:, 1:]], 1))

@@ -32,9 +32,9 @@ def images(count, seed=0):
 def test_the_map_shows_the_place_that_the_model_reads():
     model, x = ReadsCorner(), images(5).abs() + 1
     method = InformationBottleneck("conv", smoothing=0.0).fit(model, Batch(images(50, 1), torch.zeros(50).long()))
-    found = attribute(model, x, method, target=torch.zeros(5).long())
-    assert (found.values.flatten(1).argmax(1) == 5).all()
-    torch.testing.assert_close(found.values.flatten(1).sum(1), found.aux["bits"])
+    result = attribute(model, x, method, target=torch.zeros(5).long())
+    assert (result.values.flatten(1).argmax(1) == 5).all()
+    torch.testing.assert_close(result.values.flatten(1).sum(1), result.aux["bits"])
 
 
 def test_a_coarse_map_keeps_its_sum():
@@ -45,7 +45,7 @@ def test_a_coarse_map_keeps_its_sum():
     assert input_map(shorter, torch.zeros(2, 10, 4), "conv").sum() == pytest.approx(shorter.sum().item(), rel=1e-5)
 
 
-def test_before_it_has_seen_data_it_says_so():
+def test_before_it_is_fitted_it_raises_a_named_error():
     with pytest.raises(UnsupportedError, match="has not seen any data"):
         attribute(convolutional(), torch.randn(2, 2, 6, 5), "information_bottleneck", target=torch.tensor([0, 1]))
 
@@ -58,16 +58,16 @@ def test_a_layer_without_positions_is_named():
 
 
 def test_a_layer_that_does_not_matter_is_named():
-    class Beside(ReadsCorner):
+    class Unused(ReadsCorner):
         def __init__(self):
             super().__init__()
-            self.beside = nn.Conv2d(1, 1, 1)
+            self.unused = nn.Conv2d(1, 1, 1)
 
         def forward(self, x):
-            self.beside(x)
+            self.unused(x)
             return super().forward(x)
 
-    model = Beside()
-    method = InformationBottleneck("beside").fit(model, Batch(images(9), torch.zeros(9).long()))
-    with pytest.raises(UnsupportedError, match="'beside' does not influence"):
+    model = Unused()
+    method = InformationBottleneck("unused").fit(model, Batch(images(9), torch.zeros(9).long()))
+    with pytest.raises(UnsupportedError, match="'unused' does not influence"):
         attribute(model, images(2), method, target=torch.tensor([0, 1]))

@@ -1,4 +1,4 @@
-"""InputIBA: known answers for every prior, the two forms, and what it tells beside its map."""
+"""InputIBA: known answers for every prior, the two forms, and what it reports in addition to its map."""
 
 import dataclasses
 
@@ -32,7 +32,7 @@ def series(count, seed=0):
     return torch.randn(count, 6, 3, generator=stream(seed))
 
 
-def explained(**settings):
+def explain_runs(**settings):
     method = InputIBA(layer="layer", **settings).fit(Steps(), Batch(series(60, 1), torch.zeros(60).long()))
     return attribute(Steps(), series(4).abs() + 0.5, method, target=torch.zeros(4).long())
 
@@ -41,7 +41,7 @@ def explained(**settings):
 @pytest.mark.parametrize("granularity", ["position", "element"])
 def test_the_map_shows_the_step_that_the_model_reads(prior, granularity, monkeypatch):
     monkeypatch.setattr(adversarial, "EPOCHS", 1)
-    steps = explained(prior=prior, granularity=granularity).values.sum(2)
+    steps = explain_runs(prior=prior, granularity=granularity).values.sum(2)
     assert (steps.argmax(1) == 2).all()
 
 
@@ -57,13 +57,13 @@ def test_a_sample_alone_has_the_map_it_has_among_others(prior):
 
 def test_published_choices_still_find_it(monkeypatch):
     monkeypatch.setattr(adversarial, "EPOCHS", 1)
-    found = explained(prior="adversarial", compat="published", granularity="element", start=5.0, copies=10)
-    assert (found.values.sum(2).argmax(1) == 2).all()
-    assert set(found.aux) == {"mask", "bits", "prior"}
+    result = explain_runs(prior="adversarial", compat="published", granularity="element", start=5.0, copies=10)
+    assert (result.values.sum(2).argmax(1) == 2).all()
+    assert set(result.aux) == {"mask", "bits", "prior"}
 
 
 def test_both_readings_are_there():
-    annealed, mask, bits = (explained(read_out=name) for name in ("annealed", "mask", "bits"))
+    annealed, mask, bits = (explain_runs(read_out=name) for name in ("annealed", "mask", "bits"))
     assert torch.equal(mask.values, mask.aux["mask"])
     assert ((annealed.values >= 0) & (annealed.values <= 1)).all()
     assert torch.equal(bits.values, mask.aux["bits"])
@@ -74,7 +74,7 @@ def test_both_readings_are_there():
 
 
 def test_the_scale_of_the_outputs_cancels():
-    """Log-odds of two classes grow with the logits, and so does the price."""
+    """Log-odds of two classes grow with the logits, and so does the information penalty."""
 
     class Surer(Steps):
         def forward(self, x):
@@ -82,14 +82,14 @@ def test_the_scale_of_the_outputs_cancels():
 
     x, label = series(4).abs() + 2.5, torch.zeros(4).long()
     method = InputIBA().fit(Steps(), Batch(series(60, 1), torch.zeros(60).long()))
-    one, other = (attribute(model, x, method, target=label).values for model in (Steps(), Surer()))
-    torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+    first, other = (attribute(model, x, method, target=label).values for model in (Steps(), Surer()))
+    torch.testing.assert_close(first, other, rtol=0, atol=1e-4)
     fixed = attribute(Surer(), x, dataclasses.replace(method, beta=20.0), target=label).values
-    assert not torch.allclose(one, fixed, rtol=0, atol=1e-2)
+    assert not torch.allclose(first, fixed, rtol=0, atol=1e-2)
 
 
 class Opposed(Steps):
-    """The second step speaks for class 1, the fourth against it, and the model reads nothing else."""
+    """The second step is evidence for class 1, the fourth against it, and the model reads nothing else."""
 
     def forward(self, x):
         steps = self.layer(x).sum(2)
@@ -98,26 +98,26 @@ class Opposed(Steps):
 
 
 @pytest.mark.parametrize("prior", ["noise", "none"])
-def test_a_signed_map_tells_what_speaks_against_from_what_is_not_read(prior):
+def test_a_signed_map_distinguishes_evidence_against_from_what_is_not_read(prior):
     x, label = series(6).abs() + 0.5, torch.ones(6).long()
     method = InputIBA(layer="layer", prior=prior).fit(Opposed(), Batch(series(60, 1), torch.zeros(60).long()))
     plain = attribute(Opposed(), x, method, target=label)
     signed = attribute(Opposed(), x, dataclasses.replace(method, read_out="signed"), target=label)
     steps = signed.values.mean(2)
-    others = steps[:, [0, 2, 4, 5]].abs().amax(1)
-    assert (steps[:, 1] > 20 * others).all()
-    assert (steps[:, 3] < -20 * others).all()
+    rest = steps[:, [0, 2, 4, 5]].abs().amax(1)
+    assert (steps[:, 1] > 20 * rest).all()
+    assert (steps[:, 3] < -20 * rest).all()
     torch.testing.assert_close(signed.aux["mask"], plain.aux["mask"], rtol=0, atol=1e-5)
     assert set(signed.aux) == {*plain.aux, "against"}
 
 
-def test_it_travels_and_tells_its_settings_only():
+def test_it_is_pickled_and_reports_its_settings_only():
     assert dataclasses.replace(InputIBA(beta=20.0), beta=None) == InputIBA()
-    assert "inside" not in explained().provenance.fields
+    assert "inside" not in explain_runs().provenance.fields
 
 
 def test_a_class_that_noise_alone_gives_has_a_map_all_the_same():
-    """Log-probability is near its maximum without any input; log-odds still tell what speaks for the class."""
+    """Log-probability is near its maximum without any input; log-odds still show the evidence for the class."""
 
     class Biased(Steps):
         def forward(self, x):
@@ -128,7 +128,7 @@ def test_a_class_that_noise_alone_gives_has_a_map_all_the_same():
     assert (attribute(Biased(), x, method, target=label).values.sum(2).argmax(1) == 2).all()
 
 
-def test_before_it_has_seen_data_it_says_so():
+def test_before_it_is_fitted_it_raises_a_named_error():
     with pytest.raises(UnsupportedError, match="has not seen any data"):
         attribute(Steps(), series(2), InputIBA(), target=torch.zeros(2).long())
 

@@ -12,7 +12,7 @@ from perdure.core.errors import UnknownNameError, UnsupportedError
 from perdure.core.method import NeedsFit
 from perdure.core.query import Query
 from perdure.core.registry import METHODS
-from tests.cases import convolutional, filled, rectified, recurrent, stream
+from tests.cases import convolutional, fill, make_rectified, recurrent, stream
 
 LENGTHS = torch.tensor([7, 2, 5])
 
@@ -41,16 +41,16 @@ MODELS = {
     "conv": (convolutional, "2", torch.randn(3, 2, 6, 5, generator=stream()), None),
     "recurrent": (recurrent, "recurrence", series(), None),
     "padded": (lambda: recurrent(pooling="mean"), "recurrence", series(), LENGTHS),
-    "lstm": (lambda: filled(ReadsFinalState(nn.LSTM)), "rnn", series(), None),
-    "gru_both_ways": (lambda: filled(ReadsFinalState(nn.GRU, bidirectional=True, num_layers=1)), "rnn", series(), None),
-    "packed": (lambda: filled(ReadsFinalState(nn.LSTM, packed=True)), "rnn", series(), LENGTHS),
+    "lstm": (lambda: fill(ReadsFinalState(nn.LSTM)), "rnn", series(), None),
+    "gru_both_ways": (lambda: fill(ReadsFinalState(nn.GRU, bidirectional=True, num_layers=1)), "rnn", series(), None),
+    "packed": (lambda: fill(ReadsFinalState(nn.LSTM, packed=True)), "rnn", series(), LENGTHS),
     "packed_both_ways": (
-        lambda: filled(ReadsFinalState(nn.LSTM, packed=True, bidirectional=True)),
+        lambda: fill(ReadsFinalState(nn.LSTM, packed=True, bidirectional=True)),
         "rnn",
         series(),
         LENGTHS,
     ),
-    "time_first": (lambda: filled(ReadsFinalState(nn.RNN, batch_first=False)), "rnn", series(), None),
+    "time_first": (lambda: fill(ReadsFinalState(nn.RNN, batch_first=False)), "rnn", series(), None),
 }
 
 for_all = pytest.mark.parametrize("name", MODELS)
@@ -139,7 +139,7 @@ def test_the_default_layer_is_the_published_one():
 @pytest.mark.parametrize("part", ["whole", "in place", "inner"])
 @pytest.mark.parametrize("name", ["grad_cam:layer=3", "guided_backprop", "deep_lift", "information_bottleneck:layer=0"])
 def test_layers_of_a_compiled_model_are_those_of_the_model(name, part):
-    model, x = rectified(), torch.randn(3, 2, 6, 5, generator=stream())
+    model, x = make_rectified(), torch.randn(3, 2, 6, 5, generator=stream())
     batch = Batch(torch.randn(9, 2, 6, 5, generator=stream(5)), torch.zeros(9, dtype=torch.int64))
 
     def explain(explained):

@@ -19,7 +19,7 @@ COMMANDS = ("audit", "train", "explain", "evaluate", "report", "study", "list", 
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def train(tmp_path_factory):
     folder = tmp_path_factory.mktemp("train") / "run"
     run("train", "lstm:hidden_size=4", BOXES, "--out", folder, *QUICK)
     return folder / "seed-00000"
@@ -37,17 +37,17 @@ def test_exit_codes_are_documented():
     assert "130 interrupted" in run("--help")
 
 
-def test_train_gives_the_same_weights_for_the_same_seed(trained, tmp_path):
-    found = json.loads(run("train", "lstm:hidden_size=4", BOXES, "--out", tmp_path / "b", *QUICK, "--json"))
+def test_train_gives_the_same_weights_for_the_same_seed(train, tmp_path):
+    result = json.loads(run("train", "lstm:hidden_size=4", BOXES, "--out", tmp_path / "b", *QUICK, "--json"))
     weights = (tmp_path / "b/seed-00000/model.safetensors").read_bytes()
-    assert weights == (trained / "model.safetensors").read_bytes()
-    assert found[0]["seed"] == 0
+    assert weights == (train / "model.safetensors").read_bytes()
+    assert result[0]["seed"] == 0
 
 
-def test_explain_evaluate_and_read_with_duckdb(trained, tmp_path):
+def test_explain_evaluate_and_read_with_duckdb(train, tmp_path):
     out = tmp_path / "maps"
-    found = json.loads(run("explain", trained, BOXES, "--method", "gradient", "--out", out, "--json"))
-    assert found["samples"] == 20
+    result = json.loads(run("explain", train, BOXES, "--method", "gradient", "--out", out, "--json"))
+    assert result["samples"] == 20
     ((count,),) = duckdb.sql(f"select count(*) from '{out}/maps/*.parquet'").fetchall()
     assert count == 20
     scores = json.loads(run("evaluate", out, "--metric", "auroc", "--json"))
@@ -55,15 +55,15 @@ def test_explain_evaluate_and_read_with_duckdb(trained, tmp_path):
     assert scores["auroc"]["null"] == pytest.approx(0.5, abs=0.05)
 
 
-def test_the_batch_size_changes_neither_maps_nor_scores(trained, tmp_path):
+def test_the_batch_size_changes_neither_maps_nor_scores(train, tmp_path):
     scores = []
     for name, options in (("default", ()), ("small", ("--batch-size", "3"))):
-        run("explain", trained, BOXES, "--method", "occlusion", "--limit", "5", "--out", tmp_path / name, *options)
+        run("explain", train, BOXES, "--method", "occlusion", "--limit", "5", "--out", tmp_path / name, *options)
         scores.append(json.loads(run("evaluate", tmp_path / name, "--metric", "deletion", "--json", *options)))
     assert scores[0]["deletion"]["value"] == pytest.approx(scores[1]["deletion"]["value"], abs=1e-5)
 
 
-def test_texts_are_trained_explained_and_judged_by_name(tmp_path):
+def test_texts_are_trained_explained_and_evaluated_by_name(tmp_path):
     reviews = "planted_text:train=40,validation=10,test=12"
     run("train", "small_deep_lstm:hidden_size=4,layers=2,embedding_size=3", reviews, "--out", tmp_path / "run", *QUICK)
     assert (tmp_path / "run/seed-00000/vocabulary.txt").read_text().startswith("<unk>\n<pad>\n")
@@ -78,34 +78,34 @@ def test_texts_are_trained_explained_and_judged_by_name(tmp_path):
     assert scores["auroc"]["null"] == pytest.approx(0.5, abs=0.05)
 
 
-def test_explain_goes_on_and_changes_nothing(trained, tmp_path):
+def test_explain_resumes_and_changes_nothing(train, tmp_path):
     out = tmp_path / "maps"
-    run("explain", trained, BOXES, "--out", out)
+    run("explain", train, BOXES, "--out", out)
     part = out / "maps/part-00000.parquet"
     before = part.read_bytes()
     part.unlink()
-    run("explain", trained, BOXES, "--out", out)
+    run("explain", train, BOXES, "--out", out)
     assert part.read_bytes() == before
 
 
-def test_maps_that_are_not_all_there_are_judged_with_a_warning(trained, tmp_path):
-    run("explain", trained, BOXES, "--out", tmp_path)
+def test_maps_that_are_incomplete_are_evaluated_with_a_warning(train, tmp_path):
+    run("explain", train, BOXES, "--out", tmp_path)
     (tmp_path / "maps/part-00000.parquet").unlink()
     with pytest.warns(UserWarning, match="0 of 1 parts are explained"):
         message = run("evaluate", tmp_path, "--metric", "auroc", code=4)
     assert "holds no parts" in message
 
 
-def test_another_run_in_the_same_folder_is_refused(trained, tmp_path):
-    run("explain", trained, BOXES, "--out", tmp_path)
-    message = run("explain", trained, BOXES, "--method", "gradient", "--out", tmp_path, code=4)
+def test_another_run_in_the_same_folder_is_refused(train, tmp_path):
+    run("explain", train, BOXES, "--out", tmp_path)
+    message = run("explain", train, BOXES, "--method", "gradient", "--out", tmp_path, code=4)
     assert "method is 'saliency' there and 'gradient' here" in message
 
 
-def test_audit_writes_a_page_and_report_renders_it_again(trained, tmp_path):
-    arguments = ("audit", trained, BOXES, "--method", "saliency", "--out", tmp_path / "audit")
+def test_audit_writes_a_page_and_report_renders_it_again(train, tmp_path):
+    arguments = ("audit", train, BOXES, "--method", "saliency", "--out", tmp_path / "audit")
     record = json.loads(run(*arguments, "--compare", "gru:hidden_size=4", *QUICK, "--json"))
-    assert [model["name"] for model in record["models"]] == [str(trained), "gru:hidden_size=4"]
+    assert [model["name"] for model in record["models"]] == [str(train), "gru:hidden_size=4"]
     page = tmp_path / "audit/report.html"
     first = page.read_bytes()
     page.unlink()
@@ -114,16 +114,16 @@ def test_audit_writes_a_page_and_report_renders_it_again(trained, tmp_path):
     assert b"Does the explanation reach back in time?" in first
 
 
-def test_a_method_that_must_see_samples_is_fitted_before_it_explains_and_judges(trained, tmp_path):
+def test_a_method_that_must_see_samples_is_fitted_before_it_explains_and_is_evaluated(train, tmp_path):
     method, out = "input_iba:steps=2,copies=2,read_out=bits", tmp_path / "maps"
-    run("explain", trained, BOXES, "--method", method, "--limit", "6", "--out", out)
+    run("explain", train, BOXES, "--method", method, "--limit", "6", "--out", out)
     scores = json.loads(run("evaluate", out, "--metric", "parameter_randomisation:stages=1", "--json"))
     assert scores["parameter_randomisation:stages=1"]["null"] == 1.0
     assert scores["parameter_randomisation:stages=1"]["value"] < 1.0
 
 
-def test_audit_by_a_method_that_must_see_samples(trained, tmp_path):
-    arguments = ("audit", trained, BOXES, "--method", "input_iba:steps=2,copies=2", "--samples", "8")
+def test_audit_by_a_method_that_must_see_samples(train, tmp_path):
+    arguments = ("audit", train, BOXES, "--method", "input_iba:steps=2,copies=2", "--samples", "8")
     record = json.loads(run(*arguments, "--out", tmp_path / "audit", "--json"))
     assert [score["number"]["name"] for score in record["scores"]][-1].startswith("parameter_randomisation")
 
@@ -169,16 +169,16 @@ def test_wrong_words_get_a_named_error(arguments, code, cause, tmp_path, monkeyp
     assert cause in run(*arguments, code=code)
 
 
-def test_an_unknown_method_is_named_before_anything_is_explained(trained, tmp_path):
+def test_an_unknown_method_is_named_before_anything_is_explained(train, tmp_path):
     assert "did you mean 'gradient'" in run(
-        "explain", trained, BOXES, "--method", "gradeint", "--out", tmp_path / "x", code=3
+        "explain", train, BOXES, "--method", "gradeint", "--out", tmp_path / "x", code=3
     )
     assert not (tmp_path / "x").exists()
 
 
 def test_list_and_cite():
-    found = json.loads(run("list", "methods", "--json"))["methods"]
-    assert {"saliency", "integrated_gradients", "occlusion"} <= {entry["name"] for entry in found}
+    result = json.loads(run("list", "methods", "--json"))["methods"]
+    assert {"saliency", "integrated_gradients", "occlusion"} <= {entry["name"] for entry in result}
     assert "lstm_input_cell_attention" in run("list", "models")
     assert "tolerance" in run("list", "integrated_gradients")
     assert "Sundararajan" in run("cite", "integrated_gradients")
@@ -189,16 +189,18 @@ def test_a_thing_shows_its_paper_and_the_choices_of_its_settings():
     assert text.startswith("integrated_gradients, of methods: Average the gradient on the way")
     assert "paper: sundararajan2017axiomatic" in text
     assert "zero | mean | blur | noise" in text
-    found = {one["name"]: one for one in json.loads(run("list", "shapley_sampling", "--json"))["methods"]["settings"]}
-    assert found["granularity"] == {"name": "granularity", "choices": "position | element", "default": "position"}
-    assert found["window"]["choices"] == "int | None"
+    result = {
+        item["name"]: item for item in json.loads(run("list", "shapley_sampling", "--json"))["methods"]["settings"]
+    }
+    assert result["granularity"] == {"name": "granularity", "choices": "position | element", "default": "position"}
+    assert result["window"]["choices"] == "int | None"
 
 
-def test_every_name_that_is_listed_can_be_looked_at_and_cited():
-    for room, entries in json.loads(run("list", "--json")).items():
+def test_every_listed_name_has_a_description_and_a_citation():
+    for kind, entries in json.loads(run("list", "--json")).items():
         for entry in entries:
-            assert json.loads(run("list", entry["name"], "--json"))[room]["summary"] == entry["summary"]
-    settings = {one["name"]: one for one in json.loads(run("list", "gru", "--json"))["models"]["settings"]}
+            assert json.loads(run("list", entry["name"], "--json"))[kind]["summary"] == entry["summary"]
+    settings = {item["name"]: item for item in json.loads(run("list", "gru", "--json"))["models"]["settings"]}
     assert settings["cell"] == {"name": "cell", "choices": "rnn | gru | lstm", "default": "gru"}
     assert "lin2017selfattentive" in run("cite", "attention")
     assert "@" in run("cite", "resnet50")
@@ -213,10 +215,10 @@ def test_errors_go_to_stderr_without_a_traceback():
     assert "Traceback" not in outcome.stderr
 
 
-def test_a_warning_is_told_once(capsys):
-    tell = cli._make_warning_printer()
+def test_a_warning_is_printed_once(capsys):
+    print_warning = cli._make_warning_printer()
     for text in ("padding is read", "padding is read", "something else"):
-        tell(UserWarning(text), UserWarning, "file", 1)
+        print_warning(UserWarning(text), UserWarning, "file", 1)
     assert capsys.readouterr().err.splitlines() == [
         "perdure: warning: padding is read",
         "perdure: warning: something else",
@@ -240,13 +242,13 @@ def test_a_former_option_of_another_command_is_an_error():
     assert "No such option" in CliRunner().invoke(cli.app, ["evaluate", "x", "--setting", "clean"]).output
 
 
-def test_users_see_the_warnings_about_former_names(trained, tmp_path):
-    run("explain", trained, BOXES, "--limit", "4", "--out", tmp_path)
+def test_users_see_the_warnings_about_former_names(train, tmp_path):
+    run("explain", train, BOXES, "--limit", "4", "--out", tmp_path)
     command = [sys.executable, "-m", "perdure", "evaluate", tmp_path, "--metric", "roc", "--json"]
     outcome = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "perdure: warning: the metric 'roc' is now called 'auroc'" in outcome.stderr
     assert list(json.loads(outcome.stdout)) == ["auroc"]
-    command = [sys.executable, "-m", "perdure", "explain", trained, BOXES, "--explained", "label", "--out", tmp_path]
+    command = [sys.executable, "-m", "perdure", "explain", train, BOXES, "--explained", "label", "--out", tmp_path]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "perdure: warning: the option --explained is now called --explain-class" in outcome.stderr
 
@@ -255,24 +257,24 @@ def count_rows(monkeypatch):
     """Record the rows of each call of a recurrent network."""
     rows, forward = [], torch.nn.LSTM.forward
 
-    def counted(module, x, *rest):
+    def count_values(module, x, *rest):
         rows.append(x.shape[0])
         return forward(module, x, *rest)
 
-    monkeypatch.setattr(torch.nn.LSTM, "forward", counted)
+    monkeypatch.setattr(torch.nn.LSTM, "forward", count_values)
     return rows
 
 
 @pytest.mark.parametrize("command", ["audit", "reproduce", "path", "explain"])
-def test_the_batch_size_bounds_every_call_and_changes_no_identity(command, trained, tmp_path, monkeypatch):
+def test_the_batch_size_bounds_every_call_and_changes_no_identity(command, train, tmp_path, monkeypatch):
     few = ("--method", "gradient", "--out", tmp_path / "run", "--json")
     if command in ("path", "reproduce"):
         run("train", "lstm:hidden_size=4", BOXES, "--seeds", "2", "--out", tmp_path / "two", *QUICK)
     arguments = {
-        "audit": (trained, BOXES, "--samples", "8"),
+        "audit": (train, BOXES, "--samples", "8"),
         "reproduce": (tmp_path / "two", BOXES, "--samples", "8"),
         "path": (*(tmp_path / f"two/seed-0000{i}" for i in range(2)), "--kind", "linear", "--points", "3"),
-        "explain": (trained, BOXES),
+        "explain": (train, BOXES),
     }[command]
     rows = count_rows(monkeypatch)
     run(command, *arguments, *few, "--batch-size", "3")
@@ -281,7 +283,7 @@ def test_the_batch_size_bounds_every_call_and_changes_no_identity(command, train
     run(command, *arguments, *few)  # the same run, which is finished
 
 
-def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+def test_an_interrupt_names_the_command_that_resumes(monkeypatch, capsys):
     app = typer.Typer()
 
     @app.command()
@@ -297,11 +299,11 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
     assert "run the same command again to resume" in capsys.readouterr().err
 
 
-def test_one_metric_with_two_settings_has_two_names(trained, tmp_path):
+def test_one_metric_with_two_settings_has_two_names(train, tmp_path):
     out = tmp_path / "explained"
-    run("explain", trained, BOXES, "--limit", "4", "--out", out)
-    asked = ("--metric", "auroc", "--metric", "auroc:absolute=false", "--metric", "insertion:points=4,share=0.5")
-    found = json.loads(run("evaluate", out, *asked, "--json"))
-    assert set(found) == {"auroc", "auroc:absolute=false", "insertion:points=4,share=0.5"}
-    assert all(number["name"] == name for name, number in found.items())
-    assert "auroc:absolute=false" in run("evaluate", out, *asked)
+    run("explain", train, BOXES, "--limit", "4", "--out", out)
+    requested = ("--metric", "auroc", "--metric", "auroc:absolute=false", "--metric", "insertion:points=4,share=0.5")
+    result = json.loads(run("evaluate", out, *requested, "--json"))
+    assert set(result) == {"auroc", "auroc:absolute=false", "insertion:points=4,share=0.5"}
+    assert all(number["name"] == name for name, number in result.items())
+    assert "auroc:absolute=false" in run("evaluate", out, *requested)

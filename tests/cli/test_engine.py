@@ -16,7 +16,7 @@ DATA = "boxes:train=20,validation=10,test=20"
 MODEL = ("lstm:hidden_size=4", DATA, "--train-settings", "epochs=1")
 
 
-def test_the_engine_that_is_asked_for():
+def test_the_engine_is_the_chosen_one():
     assert make_engine("local", 1, None) == InProcess()
     assert make_engine("local", 3, None) == Processes(3)
     assert make_engine("ray", 1, "auto") == Ray(1, "auto")
@@ -28,8 +28,8 @@ def test_the_engine_that_is_asked_for():
 def test_a_run_in_a_store_has_the_bytes_of_a_local_one(tmp_path):
     folders = (f"memory://{tmp_path.name}/run", str(tmp_path / "run"))
     for folder in folders:
-        found = json.loads(run("explain", *MODEL, "--out", folder, "--json"))
-        assert found["maps"] == f"{folder}/maps"
+        result = json.loads(run("explain", *MODEL, "--out", folder, "--json"))
+        assert result["maps"] == f"{folder}/maps"
         run("evaluate", folder)
     stores = [place(folder) for folder in folders]
     for name in ("maps/part-00000.parquet", "scores/vanishing/part-00000.parquet"):
@@ -55,6 +55,6 @@ def test_the_device_is_kept_with_the_run_and_its_maps(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["audit", "train", "explain", "evaluate", "reproduce", "path"])
-def test_a_device_that_is_not_there_is_named_before_anything_is_looked_at(command, tmp_path):
+def test_a_device_that_is_not_there_is_named_before_anything_is_read(command, tmp_path):
     arguments = {"evaluate": ("nowhere",), "path": ("nowhere", "elsewhere")}.get(command, ("no_model", "no_data"))
     assert "no device 'cuda:99' here, but cpu" in run(command, *arguments, "--device", "cuda:99", code=3)

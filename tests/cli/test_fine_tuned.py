@@ -1,4 +1,4 @@
-"""A language model of Hugging Face, fine-tuned from several seeds by the command line, and asked across runs."""
+"""A language model of Hugging Face, fine-tuned from several seeds by the command line, and audited across runs."""
 
 import json
 
@@ -36,7 +36,7 @@ def data(tmp_path_factory):
     return f"text_table:path={table}"
 
 
-def test_an_audit_of_a_base_model_asks_across_runs(base, data, tmp_path):
+def test_an_audit_of_a_base_model_compares_runs(base, data, tmp_path):
     arguments = ("audit", f"hf:{base}", data, "--samples", 6, "--runs", 2, *QUICK, "--out", tmp_path, "--json")
     (model,) = json.loads(run(*arguments))["models"]
     verdict = model["verdicts"][-1]

@@ -38,13 +38,13 @@ def runs(tmp_path_factory):
     """Give a run folder of each command."""
     base = tmp_path_factory.mktemp("runs")
     run("train", "lstm:hidden_size=4", BOXES, "--out", base / "train", "--seeds", "2", *QUICK)
-    one = base / "train/seed-00000"
-    run("explain", one, BOXES, "--method", "gradient", "--out", base / "explain")
+    item = base / "train/seed-00000"
+    run("explain", item, BOXES, "--method", "gradient", "--out", base / "explain")
     run("evaluate", base / "explain", "--metric", "auroc")
-    run("audit", one, BOXES, "--method", "gradient", "--samples", "6", "--out", base / "audit")
+    run("audit", item, BOXES, "--method", "gradient", "--samples", "6", "--out", base / "audit")
     run("reproduce", base / "train", BOXES, "--method", "gradient", "--samples", "6", "--out", base / "reproduce")
     kinds = ("--kind", "linear", "--method", "gradient", "--points", "3", "--samples", "6")
-    run("path", one, base / "train/seed-00001", BOXES, *kinds, "--out", base / "path")
+    run("path", item, base / "train/seed-00001", BOXES, *kinds, "--out", base / "path")
     return base
 
 
@@ -164,7 +164,7 @@ class Opened(Exception):
     pass
 
 
-def opened(command, arguments, monkeypatch):
+def open_run_values(command, arguments, monkeypatch):
     """Give the folder and the settings with which a command opens its run."""
 
     def stop(folder, config):
@@ -180,21 +180,21 @@ def opened(command, arguments, monkeypatch):
 def test_runs_with_other_settings_have_other_default_folders(command, runs, monkeypatch):
     (arguments, common, name, *groups) = VARIANTS[command]
     base = [word.format(train=runs / "train") for word in arguments]
-    folder, config = opened(command, base, monkeypatch)
+    folder, config = open_run_values(command, base, monkeypatch)
     assert folder.startswith(f"runs/{name}")
     folders, configs = [folder], [config]
     for words in (*common, *(word for group in groups for word in group)):
-        other = opened(command, [*base, *(word.format(train=runs / "train") for word in words)], monkeypatch)
+        other = open_run_values(command, [*base, *(word.format(train=runs / "train") for word in words)], monkeypatch)
         folders.append(other[0])
         configs.append(other[1])
     assert len(set(folders)) == len(folders) == len(set(configs))
     for words in SAME[command]:
-        assert opened(command, [*base, *words], monkeypatch) == (folder, config)
+        assert open_run_values(command, [*base, *words], monkeypatch) == (folder, config)
 
 
 def test_a_long_name_is_one_that_file_systems_take(runs, monkeypatch):
     compared = [word for size in range(5, 40) for word in ("--compare", f"lstm:hidden_size={size}")]
-    names = [opened("audit", (*LSTM, *compared[:end]), monkeypatch)[0] for end in (-2, None)]
+    names = [open_run_values("audit", (*LSTM, *compared[:end]), monkeypatch)[0] for end in (-2, None)]
     assert len(set(names)) == 2
     assert all(len(name) < 200 for name in names)
 
@@ -310,7 +310,7 @@ def test_a_name_that_no_file_can_have_is_named(arguments, tmp_path, monkeypatch)
 # damaged records
 
 
-def damaged(path, random):
+def damage(path, random):
     """Change a file in one of the ways in which files are damaged or forged."""
     data = bytearray(path.read_bytes())
     way = random.randrange(5)
@@ -351,7 +351,7 @@ def test_damaged_records_are_named_and_never_shown(runs, kind, tmp_path):
         for turn in range(12):
             folder = tmp_path / f"{name.replace('/', '-')}-{turn}"
             shutil.copytree(runs / kind, folder)
-            damaged(folder / name, rng)
+            damage(folder / name, rng)
             commands = READERS.get(kind, ("status",))
             lines = [(command, str(folder)) for command in commands]
             if kind == "train":

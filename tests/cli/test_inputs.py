@@ -7,12 +7,12 @@ from perdure.cli.inputs import load_data
 from perdure.core.errors import SettingError, UnknownNameError
 
 
-def test_a_folder_is_told_who_reads_pictures(tmp_path):
+def test_a_folder_of_pictures_names_its_dataset(tmp_path):
     with pytest.raises(SettingError, match=f"is a folder. Remedy: .*write image_folder:path={tmp_path}"):
         load_data(str(tmp_path), 0)
 
 
-def test_an_array_by_itself_is_told_of_archives(tmp_path):
+def test_an_array_by_itself_names_archives(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((2, 3, 1)))
     with pytest.raises(SettingError, match=r"no file that holds samples.*Remedy: .*savez\('data.npz', inputs=x"):
         load_data(str(tmp_path / "x.npy"), 0)

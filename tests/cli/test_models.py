@@ -1,4 +1,4 @@
-"""Models of every origin on the command line: named, trained, one's own, with weights beside them."""
+"""Models of every origin on the command line: named, trained, one's own, with weights in a separate file."""
 
 import json
 import sys
@@ -40,16 +40,16 @@ def place(tmp_path, monkeypatch, request):
 
 
 def test_a_factory_is_trained_audited_and_its_page_written(place, tmp_path):
-    asked = ("audit", place, SERIES, "--method", "saliency", "--samples", "4", "--out", "audit", *QUICK)
-    record = json.loads(run(*asked, "--json"))
+    arguments = ("audit", place, SERIES, "--method", "saliency", "--samples", "4", "--out", "audit", *QUICK)
+    record = json.loads(run(*arguments, "--json"))
     assert [model["name"] for model in record["models"]] == [place]
     assert place.encode() in (tmp_path / "audit/report.html").read_bytes()
     assert record["provenance"]["models"][place]["code"] == Factory(place).code
     (tmp_path / place.partition(":")[0]).write_text(GOOD + "\n")
-    assert "code is" in run(*asked, code=4)
+    assert "code is" in run(*arguments, code=4)
 
 
-def test_a_factory_is_explained_and_judged_only_by_who_names_it_again(place):
+def test_a_factory_is_evaluated_only_when_it_is_named_again(place):
     assert f"perdure evaluate maps --model {place}" in run("explain", place, SERIES, "--out", "maps", *QUICK)
     refused = run("evaluate", "maps", code=4)
     assert "a run folder alone never runs code" in refused
@@ -80,7 +80,7 @@ def test_a_trained_factory_is_used_by_its_name_and_the_folder_of_its_weights(pla
     assert f"perdure explain {place} DATA --weights FOLDER" in run("train", place, SERIES, "--out", "run", *QUICK)
     assert "a checkpoint alone never runs code" in run("explain", "run", SERIES, code=4)
     source = open_named(place, Path("run"))
-    splits = read_texts((source,), loaded())
+    splits = read_texts((source,), load_splits())
     trained = source.load(splits)
     wanted = load_file("run/seed-00000/model.safetensors")
     assert all(torch.equal(value, wanted[name]) for name, value in trained.model.state_dict().items())
@@ -92,19 +92,19 @@ def test_trained_runs_of_a_factory_are_compared_and_joined_by_who_names_it(place
     run("train", place, SERIES, "--seeds", 2, "--out", "runs", *QUICK)
     few = ("--method", "gradient", "--samples", 4, "--json")
     path = ("path", "runs/seed-00000", "runs/seed-00001", "--kind", "linear", "--points", 3, *few)
-    for asked in (path, ("reproduce", "runs", SERIES, *few)):
-        assert f"--model {place}" in run(*asked, code=4)
-        assert "names no factory" in run(*asked, "--model", "lstm", code=3)
-        assert "answer" in json.loads(run(*asked, "--model", place))
+    for arguments in (path, ("reproduce", "runs", SERIES, *few)):
+        assert f"--model {place}" in run(*arguments, code=4)
+        assert "names no factory" in run(*arguments, "--model", "lstm", code=3)
+        assert "answer" in json.loads(run(*arguments, "--model", place))
 
 
-def loaded():
+def load_splits():
     return load_data(SERIES, 0)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_weights_of_a_file_make_a_model_a_trained_one(place, suffix):
-    splits = loaded()
+    splits = load_splits()
     state = Factory(place).build(3, 2, torch.Generator().manual_seed(7)).model.state_dict()
     file = Path(f"weights{suffix}")
     save_file(state, file) if suffix == ".safetensors" else torch.save(state, file)
@@ -113,10 +113,10 @@ def test_weights_of_a_file_make_a_model_a_trained_one(place, suffix):
     assert not model.training
     assert all(torch.equal(value, state[name]) for name, value in model.model.state_dict().items())
     assert source.architecture == Factory(place)
-    assert source.described["weights"] != open_named(place, changed(file, state)).described["weights"]
+    assert source.described["weights"] != open_named(place, change_weights(file, state)).described["weights"]
 
 
-def changed(file, state):
+def change_weights(file, state):
     other = file.with_stem("other")
     state = {name: value + 1 for name, value in state.items()}
     save_file(state, other) if file.suffix == ".safetensors" else torch.save(state, other)
@@ -134,7 +134,7 @@ def test_weights_that_do_not_fit_name_their_tensors(place):
     assert "do not fit" in run("explain", "gru", SERIES, "--weights", "misfit.safetensors", code=4)
 
 
-def test_a_named_model_is_explained_at_once_and_judged(tmp_path):
+def test_a_named_model_is_explained_at_once_and_evaluated(tmp_path):
     out = tmp_path / "maps"
     run("explain", "gru:hidden_size=2", BOXES, "--out", out, "--limit", "6", *QUICK)
     assert (out / "model/model.safetensors").exists()

@@ -30,10 +30,10 @@ def no_page(monkeypatch):
 
 
 @pytest.mark.parametrize("vary", ["seed", "bootstrap"])
-def test_reproduce_trains_explains_and_goes_on(vary, tmp_path, no_page):
+def test_reproduce_trains_explains_and_resumes(vary, tmp_path, no_page):
     arguments = ("reproduce", MODEL, EVENTS, "--runs", 3, "--vary", vary, "--method", "gradient", *QUICK)
     record = json.loads(run(*arguments, "--out", tmp_path, "--json"))
-    assert [one["name"] for one in record["runs"]] == [f"{vary} {i}" for i in range(3)]
+    assert [item["name"] for item in record["runs"]] == [f"{vary} {i}" for i in range(3)]
     weights = [(tmp_path / f"runs/{vary}-{i:05d}/model.safetensors") for i in range(3)]
     assert len({path.read_bytes() for path in weights}) == 3
     before = [path.stat().st_mtime_ns for path in weights]
@@ -42,7 +42,7 @@ def test_reproduce_trains_explains_and_goes_on(vary, tmp_path, no_page):
     assert [path.stat().st_mtime_ns for path in weights] == before
 
 
-def test_two_processes_go_on_with_the_bytes_of_one(tmp_path, no_page):
+def test_two_processes_resume_with_the_bytes_of_one(tmp_path, no_page):
     arguments = ("reproduce", MODEL, EVENTS, "--runs", 2, "--method", "gradient", *QUICK, "--out", tmp_path)
     run(*arguments)
     first = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "plan.yaml"}
@@ -72,7 +72,7 @@ def test_folders_of_trained_runs_are_runs_whatever_their_architecture(tmp_path, 
     arguments = ("reproduce", tmp_path / "two", EVENTS, "--folders", tmp_path / "other", "--method", "gradient")
     record = json.loads(run(*arguments, "--out", tmp_path / "run", "--json"))
     assert len(record["runs"]) == 3
-    assert len({one["name"] for one in record["runs"]}) == 3
+    assert len({item["name"] for item in record["runs"]}) == 3
 
 
 def test_attention_comes_first_where_there_is_one(tmp_path, no_page):
@@ -95,13 +95,13 @@ def test_wrong_words_get_a_named_error_before_anything_is_trained(arguments, cau
     assert not (tmp_path / "run/runs").exists()
 
 
-def test_an_audit_asks_when_it_is_told_to(tmp_path):
+def test_an_audit_compares_runs_when_they_are_given(tmp_path):
     boxes = "boxes:train=60,validation=20,test=24,size=20"
     arguments = ("audit", "lstm_mean_pooling:hidden_size=4", boxes, "--method", "gradient", "--samples", 8)
     arguments = (*arguments, "--train-settings", "epochs=3,learning_rate=0.03", "--out", tmp_path, "--json")
     first = json.loads(run(*arguments))["models"][0]
     assert first["verdicts"][-1]["answer"] == "not tested"
-    record = json.loads(run(*arguments, "--runs", 3))  # the same audit goes on
+    record = json.loads(run(*arguments, "--runs", 3))  # the same audit resumes
     assert record["models"][0]["verdicts"][:-1] == first["verdicts"][:-1]
     verdict = record["models"][0]["verdicts"][-1]
     assert verdict["question"] == "Would a retrained model be explained the same way?"

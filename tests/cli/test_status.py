@@ -16,8 +16,8 @@ MODEL = ("lstm:hidden_size=4", DATA, "--train-settings", "epochs=1")
 
 
 def steps(folder):
-    found = json.loads(run("status", folder, "--json"))
-    return found, {s["name"]: (s["done"], s["of"]) for one in found["commands"] for s in one["steps"]}
+    result = json.loads(run("status", folder, "--json"))
+    return result, {s["name"]: (s["done"], s["of"]) for item in result["commands"] for s in item["steps"]}
 
 
 @pytest.mark.parametrize("store", ["{}/run", "memory://{}/run"])
@@ -25,11 +25,11 @@ def test_what_is_left_is_done_by_the_command_that_is_named(store, tmp_path):
     folder = store.format(tmp_path if store[0] == "{" else tmp_path.name)
     run("explain", *MODEL, "--limit", 10, "--json", "--out", folder)
     run("evaluate", folder, "--metric", "vanishing")
-    found, done = steps(folder)
-    assert found["kind"] == "explain"
-    assert found["left"] is None
+    result, done = steps(folder)
+    assert result["kind"] == "explain"
+    assert result["left"] is None
     assert done == {"training": (1, 1), "maps": (1, 1), "scores by vanishing": (1, 1)}
-    line = found["commands"][0]["line"]
+    line = result["commands"][0]["line"]
     assert line == f"perdure explain {MODEL[0]} {DATA} --limit 10 --train-settings epochs=1 --out {folder}"
     run(*shlex.split(line)[1:])
     assert "nothing is left to do" in run("status", folder)
@@ -38,9 +38,9 @@ def test_what_is_left_is_done_by_the_command_that_is_named(store, tmp_path):
 def test_a_part_that_is_gone_is_left_to_be_done(tmp_path):
     run("explain", *MODEL, "--out", tmp_path)
     (tmp_path / "maps/part-00000.parquet").unlink()
-    found, done = steps(tmp_path)
+    result, done = steps(tmp_path)
     assert done["maps"] == (0, 1)
-    run(*shlex.split(found["left"])[1:])
+    run(*shlex.split(result["left"])[1:])
     assert steps(tmp_path)[0]["left"] is None
 
 

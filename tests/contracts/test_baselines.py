@@ -15,7 +15,7 @@ from perdure.core.errors import CompletenessWarning, NonFiniteError, SettingErro
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.spec import add_digests, format_spec
 from perdure.metrics._evaluate import evaluate
-from tests.cases import filled, stream
+from tests.cases import fill, stream
 
 QUICK = {
     "captum": {"explainer": "FeatureAblation"},
@@ -60,7 +60,7 @@ class Smooth(nn.Module):
         return self.head(hidden.sum(1))
 
 
-MODEL = filled(Smooth()).double()
+MODEL = fill(Smooth()).double()
 
 
 def make(registry, name, baseline):
@@ -71,10 +71,10 @@ def result(registry, name, baseline, index=None, model=MODEL, **settings) -> Ten
     """Explain or evaluate some of the samples with a baseline."""
     index = torch.arange(5) if index is None else index
     lengths = LENGTHS[index]
-    asked = {"target": LABEL[index], "lengths": lengths, **settings}
+    arguments = {"target": LABEL[index], "lengths": lengths, **settings}
     if registry is METHODS:
-        return attribute(model, X[index], make(registry, name, baseline), generator=stream(3), **asked).values
-    attribution = attribute(model, X[index], "gradient", generator=stream(3), **asked)
+        return attribute(model, X[index], make(registry, name, baseline), generator=stream(3), **arguments).values
+    attribution = attribute(model, X[index], "gradient", generator=stream(3), **arguments)
     return make(registry, name, baseline).measure(attribution).values
 
 
@@ -130,8 +130,8 @@ def test_it_travels_is_compared_and_is_written_as_it_is_read(registry, name, tmp
 @pytest.mark.parametrize("name", METHOD_NAMES)
 def test_the_record_makes_the_method_again(name):
     for form in (OTHER, [19.0, 1010.0], "mean"):
-        found = attribute(MODEL, X, make(METHODS, name, form), target=LABEL)
-        record = json.loads(json.dumps(found.provenance.fields))
+        measured = attribute(MODEL, X, make(METHODS, name, form), target=LABEL)
+        record = json.loads(json.dumps(measured.provenance.fields))
         assert METHODS.make(name, record) == make(METHODS, name, form)
 
 
@@ -143,7 +143,7 @@ def nan_at_zero(x, lengths=None):
 @every
 def test_nan_at_the_baseline_is_blamed_on_it(registry, name):
     if name in ("deep_lift", "deep_lift_shap"):
-        pytest.skip("needs a module whose layers it knows")
+        pytest.skip("supports certain layers only")
     if name in ("gradient_shap", "extremal_perturbation", "sensitivity_n", "integrated_gradients"):
         result(registry, name, "zero", model=nan_at_zero, lengths=None)  # never takes everything away
         return

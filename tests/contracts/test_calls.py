@@ -14,8 +14,8 @@ from perdure.core.errors import LengthError, SettingError, ShapeError, Unsupport
 from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
-from tests.cases import filled, stream
-from tests.contracts.test_methods import CASES, PAIRS, QUICK, explain, made
+from tests.cases import fill, stream
+from tests.contracts.test_methods import CASES, PAIRS, QUICK, explain, make_case
 
 METRIC_CASES = [(name, case) for name in METRICS.names() for case in ("series", "padded", "rectified")]
 METRIC_DATA = {**CASES, "padded": dataclasses.replace(CASES["padded"], lengths=torch.tensor([7, 2, 5, 3, 6]))}
@@ -31,15 +31,15 @@ class Writes(nn.Module):
         self.inner, self.inplace = inner, inplace
 
     def forward(self, x, lengths=None):
-        outputs = self.inner(self._scaled(x)) if lengths is None else self.inner(self._scaled(x), lengths=lengths)
+        outputs = self.inner(self._rescale(x)) if lengths is None else self.inner(self._rescale(x), lengths=lengths)
         if lengths is not None and self.inplace:
             lengths.zero_()
         return outputs
 
     def attention(self, x, lengths=None):
-        return self.inner.attention(self._scaled(x), lengths)
+        return self.inner.attention(self._rescale(x), lengths)
 
-    def _scaled(self, x):
+    def _rescale(self, x):
         if not self.inplace:
             return x / 2 + 0.1
         x /= 2
@@ -91,7 +91,7 @@ def test_a_metric_of_a_model_that_writes_to_its_inputs_is_that_of_one_that_does_
     assert case.lengths is None or torch.equal(case.lengths, before.lengths)
 
 
-def counted(model, rows):
+def count(model, rows):
     """Note the rows of each call of a model, also of those that resume from a state or read attention."""
     model.register_forward_pre_hook(lambda _, arguments: rows.append(len(arguments[0])))
     for name in ("prefix_states", "attention"):
@@ -115,16 +115,16 @@ def noting(function, note):
 def test_batch_size_is_the_most_rows_in_a_call(name, case, batch_size):
     case, rows = CASES[case], []
     model = case.make().double()
-    method = made(name, model, case)
-    asked = {"target": case.label, "lengths": case.lengths, "generator": stream(3)}
-    whole = attribute(model, case.x, method, **asked).values
-    counted(model, rows)
+    method = make_case(name, model, case)
+    requested = {"target": case.label, "lengths": case.lengths, "generator": stream(3)}
+    whole = attribute(model, case.x, method, **requested).values
+    count(model, rows)
     if name in PAIRED and batch_size == 1:
         with pytest.raises(SettingError, match="--batch-size 2"):
-            attribute(model, case.x, method, **asked, batch_size=1)
+            attribute(model, case.x, method, **requested, batch_size=1)
         return
-    asked["generator"] = stream(3)
-    torch.testing.assert_close(attribute(model, case.x, method, **asked, batch_size=batch_size).values, whole)
+    requested["generator"] = stream(3)
+    torch.testing.assert_close(attribute(model, case.x, method, **requested, batch_size=batch_size).values, whole)
     assert max(rows, default=0) <= batch_size
 
 
@@ -138,10 +138,10 @@ def test_batch_size_is_the_most_rows_in_a_call_of_the_stages_of_a_bottleneck(met
     case, rows = CASES[case], []
     model = case.make().double()
     fitted = METHODS.make(method).fit(model, Batch(case.x, case.label))
-    asked = {"target": case.label, "lengths": case.lengths}
-    whole = attribute(model, case.x, fitted, **asked).values
-    counted(model, rows)
-    torch.testing.assert_close(attribute(model, case.x, fitted, **asked, batch_size=batch_size).values, whole)
+    requested = {"target": case.label, "lengths": case.lengths}
+    whole = attribute(model, case.x, fitted, **requested).values
+    count(model, rows)
+    torch.testing.assert_close(attribute(model, case.x, fitted, **requested, batch_size=batch_size).values, whole)
     assert max(rows) <= batch_size
 
 
@@ -152,7 +152,7 @@ def test_batch_size_is_the_most_rows_in_a_call_of_a_metric(name, case, batch_siz
     model = case.make().double()
     attribution = attribute(model, case.x, "input_x_gradient", target=case.label, lengths=case.lengths)
     whole = measure(metric, case, attribution)
-    counted(model, rows)
+    count(model, rows)
     score = measure(metric, case, attribution, batch_size=batch_size)
     torch.testing.assert_close(score.values, whole.values)
     torch.testing.assert_close(score.null, whole.null)
@@ -181,7 +181,7 @@ def test_series_sorted_by_length_stay_sorted(name):
     maps = []
     for sort in (True, False):
         method = METHODS.make(QUICK.get(name, name))
-        model = filled(Packs(sort)).double()
+        model = fill(Packs(sort)).double()
         if isinstance(method, NeedsFit):
             x = torch.randn(9, 7, 4, generator=stream(5), dtype=torch.float64)
             mask = torch.arange(7) < torch.tensor([7, 7, 6, 6, 5, 4, 3, 2, 2])[:, None]
@@ -192,7 +192,7 @@ def test_series_sorted_by_length_stay_sorted(name):
 
 @pytest.mark.parametrize("name", METRICS.names())
 def test_metrics_keep_series_sorted(name):
-    case, model = dataclasses.replace(CASES["padded"], lengths=SORTED), filled(Packs()).double()
+    case, model = dataclasses.replace(CASES["padded"], lengths=SORTED), fill(Packs()).double()
     attribution = attribute(model, case.x, "gradient", target=case.label, lengths=SORTED)
     assert measure(metric_or_skip(name, "padded"), case, attribution).values.isfinite().all()
 

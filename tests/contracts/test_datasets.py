@@ -71,7 +71,7 @@ SMALL = {"size": 40, "train": 40, "validation": 10, "test": 10, "source": "imdb"
 """Settings that make a dataset small, where it has them."""
 
 
-def made(name, folder):
+def make(name, folder):
     """Make a dataset that is small and needs no network."""
     known = {f.name: f for f in fields(DATASETS.load(name))}
     if name not in FILES and any(f.default is f.default_factory is MISSING for f in known.values()):
@@ -91,7 +91,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("name", DATASETS.names())
 def test_a_seed_fixes_the_samples_and_another_changes_them(name, tmp_path):
-    dataset = made(name, tmp_path)
+    dataset = make(name, tmp_path)
     before = torch.get_rng_state()
     first = dataset.load(1)
     assert torch.equal(torch.get_rng_state(), before)
@@ -101,7 +101,7 @@ def test_a_seed_fixes_the_samples_and_another_changes_them(name, tmp_path):
 
 @pytest.mark.parametrize("name", DATASETS.names())
 def test_samples_are_whole_and_belong_to_one_split(name, tmp_path):
-    splits = made(name, tmp_path).load(0)
+    splits = make(name, tmp_path).load(0)
     names = [item for part in parts(splits) for item in part.id]
     assert len(set(names)) == len(names) == sum(map(len, parts(splits)))
     assert len(set(splits.classes)) == len(splits.classes) >= 2

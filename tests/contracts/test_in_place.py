@@ -9,18 +9,18 @@ from perdure.core.batch import Batch
 from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
-from tests.cases import filled, stream
+from tests.cases import fill, stream
 
 X = torch.randn(3, 2, 8, 8, generator=stream(), dtype=torch.float64)
 SEEN = Batch(torch.randn(9, 2, 8, 8, generator=stream(5), dtype=torch.float64), torch.arange(9) % 2)
 LABEL = torch.tensor([0, 1, 1])
 
 
-def rectified(inplace):
+def make_rectified(inplace):
     """Convolutions, each before a rectifier, and dropout, as in VGG."""
     first = (nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(inplace), nn.MaxPool2d(2))
     second = (nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace), nn.Flatten(), nn.Dropout(0.5, inplace))
-    return filled(nn.Sequential(*first, *second, nn.Linear(64, 2))).double()
+    return fill(nn.Sequential(*first, *second, nn.Linear(64, 2))).double()
 
 
 class Residual(nn.Module):
@@ -43,7 +43,7 @@ class Residual(nn.Module):
         return self.head(self.last(z).mean((2, 3)))
 
 
-MODELS = {"rectified": rectified, "residual": lambda inplace: filled(Residual(inplace)).double()}
+MODELS = {"rectified": make_rectified, "residual": lambda inplace: fill(Residual(inplace)).double()}
 LAYERS = {"rectified": ("0", "3", "4"), "residual": ("first", "norm", "again", "second", "relu")}
 QUICK = {
     "deep_lift_shap": "deep_lift_shap:references=2",
@@ -83,8 +83,8 @@ def test_a_method_gives_the_map_of_the_network_without(name, method):
 )
 def test_any_layer_can_be_replaced(name, layer, method):
     joined = f"{method}{',' if ':' in method else ':'}layer={layer}"
-    found = explain(joined, MODELS[name](True)).values
-    torch.testing.assert_close(found, explain(joined, MODELS[name](False)).values)
+    result = explain(joined, MODELS[name](True)).values
+    torch.testing.assert_close(result, explain(joined, MODELS[name](False)).values)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -17,7 +17,7 @@ from perdure.core.errors import UnsupportedError
 from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS
 from perdure.core.spec import name_of
-from tests.cases import convolutional, perceptron, rectified, recurrent, stream
+from tests.cases import convolutional, make_rectified, perceptron, recurrent, stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ CASES = {
     "padded": Case(lambda: recurrent(pooling="mean", cell="gru"), draw(5, 7, 4), LENGTHS),
     "attends": Case(lambda: recurrent(pooling="self_attention", bidirectional=True), draw(5, 7, 4), LENGTHS),
     "image": Case(convolutional, draw(5, 2, 6, 5)),
-    "rectified": Case(rectified, draw(5, 2, 6, 5)),
+    "rectified": Case(make_rectified, draw(5, 2, 6, 5)),
 }
 SUPPORTED = {
     "attention": ("attends",),
@@ -70,7 +70,7 @@ QUICK = {
 
 UNSUPPORTED = [(name, case) for name, cases in SUPPORTED.items() for case in CASES if case not in cases]
 NAMES = METHODS.names()
-ORDINARY = [case for case in CASES if case != "rectified"]  # which is there for methods that look inside
+ORDINARY = [case for case in CASES if case != "rectified"]  # which is there for methods that read layers
 PAIRS = [(name, case) for name in NAMES for case in SUPPORTED.get(name, ORDINARY)]
 
 for_all = pytest.mark.parametrize("name", NAMES)
@@ -79,11 +79,11 @@ for_all_cases = pytest.mark.parametrize(("name", "case"), PAIRS)
 
 def explain(name: str, case: Case, model: nn.Module | None = None, seed: int = 3, **settings) -> Tensor:
     model = case.make().double() if model is None else model
-    asked = {"target": case.label, "lengths": case.lengths, "generator": stream(seed), **settings}
-    return attribute(model, case.x, made(name, model, case), **asked).values
+    arguments = {"target": case.label, "lengths": case.lengths, "generator": stream(seed), **settings}
+    return attribute(model, case.x, make_case(name, model, case), **arguments).values
 
 
-def made(name: str, model: nn.Module, case: Case):
+def make_case(name: str, model: nn.Module, case: Case):
     """Make a method, and let it see samples when it must: others than those that are explained."""
     method = METHODS.make(QUICK.get(name, name))
     if not isinstance(method, NeedsFit):
@@ -186,10 +186,10 @@ def test_dtype_stays_and_values_are_finite(name, case, dtype):
     case = CASES[case]
     for scale in (0.0, 1e-3, 30.0):
         scaled = dataclasses.replace(case, x=(case.x * scale).to(dtype))
-        found = explain(name, scaled, case.make().to(dtype))
-        assert found.dtype == dtype
-        assert found.shape == case.x.shape
-        assert found.isfinite().all()
+        result = explain(name, scaled, case.make().to(dtype))
+        assert result.dtype == dtype
+        assert result.shape == case.x.shape
+        assert result.isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -219,5 +219,5 @@ def test_the_passes_of_each_sample_are_as_documented(name, forward, backward):
     case = CASES["attends" if "attends" in SUPPORTED.get(name, CASES) else "rectified"]
     groups = name in ("kernel_shap", "shapley_sampling")  # of which there are as many in all samples
     lengths = None if groups or case.lengths is None else case.lengths[:2]
-    found = attribute(case.make().double(), case.x[:2], name, target=case.label[:2], lengths=lengths)
-    assert (found.provenance.forward, found.provenance.backward) == (2 * forward, 2 * backward)
+    result = attribute(case.make().double(), case.x[:2], name, target=case.label[:2], lengths=lengths)
+    assert (result.provenance.forward, result.provenance.backward) == (2 * forward, 2 * backward)

@@ -12,7 +12,7 @@ from perdure.core.errors import LabelError, PerdureError, UnsupportedError
 from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.target import LogOdds, LogProbability, Margin, Probability
-from tests.cases import filled, stream
+from tests.cases import fill, stream
 from tests.contracts.test_methods import QUICK
 
 X = torch.randn(3, 2, 6, 5, generator=stream(), dtype=torch.float64)
@@ -37,7 +37,7 @@ METHOD_NAMES = [name for name in METHODS.names() if name not in EXCUSED]
 
 def network(outputs, *last):
     layers = (nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(24, outputs))
-    return nn.Sequential(*filled(nn.Sequential(*layers)), *last).double()
+    return nn.Sequential(*fill(nn.Sequential(*layers)), *last).double()
 
 
 def declare(kind):

@@ -9,7 +9,7 @@ from perdure.core.batch import Batch
 from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
-from tests.cases import convolutional, filled, rectified, stream
+from tests.cases import convolutional, fill, make_rectified, stream
 from tests.contracts.test_in_place import QUICK
 
 X = torch.randn(3, 2, 6, 5, generator=stream(), dtype=torch.float64)
@@ -53,42 +53,42 @@ def explain(name, model, x, seen=SEEN):
 @every
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_the_dtype_of_the_model_is_that_of_the_map(name, dtype):
-    found = explain(name, rectified().to(dtype), X.to(dtype))
-    assert found.dtype == dtype
-    assert found.isfinite().all()
+    result = explain(name, make_rectified().to(dtype), X.to(dtype))
+    assert result.dtype == dtype
+    assert result.isfinite().all()
 
 
 @every
 def test_another_default_dtype_changes_nothing(name):
-    model = rectified()
+    model = make_rectified()
     expected = explain(name, model, X.float())
     torch.set_default_dtype(torch.float64)
     try:
-        found = explain(name, model, X.float())
+        result = explain(name, model, X.float())
     finally:
         torch.set_default_dtype(torch.float32)
-    assert found.dtype == torch.float32
-    assert found.isfinite().all()
+    assert result.dtype == torch.float32
+    assert result.isfinite().all()
     if "Shap" not in name and "Lime" not in name and name.split(":")[0] not in ("lime", "kernel_shap", "gradient_shap"):
-        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)  # Captum draws in the default dtype
+        torch.testing.assert_close(result, expected, atol=1e-4, rtol=1e-3)  # Captum draws in the default dtype
 
 
 @every
 def test_autocast_reaches_the_model_alone(name):
     if name in ("deep_lift", "guided_backprop", "guided_grad_cam", "grad_cam") or name.startswith("deep_lift"):
         pytest.skip("Captum passes gradients through the layers under autocast")
-    model = filled(convolutional()).eval()
+    model = fill(convolutional()).eval()
     inside = InsideAutocast(model)
     expected = explain(name, inside, X.float())
     with torch.autocast("cpu", torch.bfloat16):
-        found = explain(name, model, X.float())
-    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-2)
+        result = explain(name, model, X.float())
+    torch.testing.assert_close(result, expected, atol=1e-3, rtol=1e-2)
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_in_half_precision_loses_no_more_than_the_model(name):
     """The model in half precision is compared with the same function in single: the search adds nothing."""
-    half = rectified().bfloat16()
+    half = make_rectified().bfloat16()
 
     class Single(nn.Module):
         def __init__(self):
@@ -99,9 +99,9 @@ def test_a_search_in_half_precision_loses_no_more_than_the_model(name):
             return self.layers(x.bfloat16()).float()
 
     x = X.bfloat16()
-    found = explain(name, half, x).float()
+    result = explain(name, half, x).float()
     expected = explain(name, Single(), x.float(), SEEN.bfloat16())
-    torch.testing.assert_close(found, expected, atol=0.01, rtol=0.01)
+    torch.testing.assert_close(result, expected, atol=0.01, rtol=0.01)
 
 
 @pytest.mark.parametrize("name", [name for name in METRICS.names() if not METRICS.load(name).needs_truth])
@@ -109,5 +109,5 @@ def test_a_search_in_half_precision_loses_no_more_than_the_model(name):
 def test_metrics_take_models_of_any_precision(name, dtype):
     if name == "vanishing":
         pytest.skip("reads series")
-    attribution = attribute(rectified().to(dtype), X.to(dtype), "gradient", target=LABEL)
+    attribution = attribute(make_rectified().to(dtype), X.to(dtype), "gradient", target=LABEL)
     assert evaluate(attribution, f"{name}:window=2" if name == "degradation" else name).values.isfinite().all()

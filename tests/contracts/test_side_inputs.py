@@ -16,7 +16,7 @@ from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
 from perdure.models._adapted import Adapted
 from perdure.models._token_model import TokenModel
-from tests.cases import rectified, recurrent, stream
+from tests.cases import make_rectified, recurrent, stream
 from tests.contracts.test_methods import LENGTHS, QUICK
 
 LABEL = torch.tensor([0, 1, 2, 0])
@@ -28,7 +28,7 @@ METRIC_QUICK = {"sensitivity_n": "sensitivity_n:masks=20,points=3"}
 
 
 class Gained(nn.Module):
-    """Multiplies the logits of each sample by numbers of its own."""
+    """Multiplies the logits of each sample by separate numbers."""
 
     def __init__(self, inner):
         super().__init__()
@@ -38,18 +38,18 @@ class Gained(nn.Module):
         return gain * (self.inner(x) if lengths is None else self.inner(x, lengths=lengths))
 
 
-def gained(inner, gain):
+def add_gain(inner, gain):
     return Adapted(Gained(inner), given={"gain": gain}).double().eval()
 
 
 def case_of(name):
     on_images = name in ("guided_backprop", "guided_grad_cam", "grad_cam", "deep_lift", "deep_lift_shap")
-    return (rectified(), IMAGES, None) if on_images else (recurrent(pooling="mean"), SERIES, LENGTHS[:4])
+    return (make_rectified(), IMAGES, None) if on_images else (recurrent(pooling="mean"), SERIES, LENGTHS[:4])
 
 
 def explain(name, gain, batch_size=256, method=None, **case):
     inner, x, lengths = case_of(name)
-    model = gained(inner, gain)
+    model = add_gain(inner, gain)
     made = METHODS.make(QUICK.get(name, name)) if method is None else method
     if isinstance(made, NeedsFit):
         other = torch.randn(4, *x.shape[1:], generator=stream(5), dtype=x.dtype)
@@ -62,15 +62,15 @@ def explain(name, gain, batch_size=256, method=None, **case):
 def test_a_method_explains_each_sample_with_its_own_second_input(name):
     if name in ("information_bottleneck", "input_iba"):
         inner, x, _ = case_of(name)
-        method = METHODS.make(QUICK[name]).fit(gained(inner, GAIN), Batch(x.flip(0).contiguous(), LABEL))
+        method = METHODS.make(QUICK[name]).fit(add_gain(inner, GAIN), Batch(x.flip(0).contiguous(), LABEL))
         maps = [explain(name, GAIN, size, _Fitted(method)) for size in (256, 1, 3)]
         alone = [explain(name, GAIN[i : i + 1], method=_Fitted(method))[i] for i in range(4)]
     else:
         fewest = 2 if name.startswith("deep_lift") else 1  # DeepLIFT compares two rows in one call
         maps = [explain(name, GAIN, size) for size in (256, fewest, 3)]
         alone = [explain(name, GAIN[i : i + 1])[i] for i in range(4)]
-    for found in maps:
-        torch.testing.assert_close(found, torch.stack(alone))
+    for result in maps:
+        torch.testing.assert_close(result, torch.stack(alone))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,13 +86,13 @@ class _Fitted:
 @pytest.mark.parametrize("name", METRICS.names())
 def test_a_metric_measures_each_sample_with_its_own_second_input(name):
     def values(gain):
-        made = attribute(gained(recurrent(), gain), SERIES, "input_x_gradient", target=LABEL)
+        made = attribute(add_gain(recurrent(), gain), SERIES, "input_x_gradient", target=LABEL)
         attribution = dataclasses.replace(made, truth=TRUTH)
         return evaluate(attribution, METRIC_QUICK.get(name, name), draws=2).values
 
-    found = values(GAIN)
-    torch.testing.assert_close(found, torch.stack([values(GAIN[i : i + 1])[i] for i in range(4)]))
-    query = Query(gained(recurrent(), GAIN), SERIES, lambda outputs: outputs[:, 0])
+    result = values(GAIN)
+    torch.testing.assert_close(result, torch.stack([values(GAIN[i : i + 1])[i] for i in range(4)]))
+    query = Query(add_gain(recurrent(), GAIN), SERIES, lambda outputs: outputs[:, 0])
     assert (
         evaluate(Attribution(SERIES, source=query, truth=TRUTH, method=METHODS.make("gradient")), name, draws=1)
         .values.isfinite()

@@ -122,13 +122,13 @@ def test_weights_on_the_cpu_are_put_into_a_model_elsewhere(model, batch):
 
 
 @pytest.fixture
-def unfused(monkeypatch):
+def disable_fusion(monkeypatch):
     """Let torch train on the pretended device, for which it has no fused optimiser."""
     plain = torch.optim.AdamW
     monkeypatch.setattr(torch.optim, "AdamW", lambda *given, fused, **named: plain(*given, **named))
 
 
-@pytest.mark.usefixtures("unfused")
+@pytest.mark.usefixtures("disable_fusion")
 def test_runs_are_trained_explained_and_compared_on_another_device_as_on_the_cpu(batch, tmp_path):
     several = slice_batch(batch, [0, 1, 1, 1])  # one class is the most frequent, which both runs learn first
     splits, config = Splits(several, several, several, ("no", "yes")), model_config("lstm:hidden_size=2")

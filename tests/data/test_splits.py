@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perdure.core.batch import Batch
 from perdure.core.errors import EmptyDataError, SettingError, VocabularyError
 from perdure.data._splits import Splits, split, standardise, stratify
-from tests.reference.boxes_loop import standardised
+from tests.reference.boxes_loop import standardise_column
 
 
 def stream(seed=0):
@@ -88,7 +88,7 @@ def test_standardise_equals_the_loop_over_columns_and_valid_steps():
         for before, after in ((splits.train, result.train), (splits.test, result.test)):
             valid = before.mask[:, step]
             for i in range(3):
-                wanted = standardised(before.inputs[valid, step, i].tolist(), known[:, i].tolist())
+                wanted = standardise_column(before.inputs[valid, step, i].tolist(), known[:, i].tolist())
                 torch.testing.assert_close(after.inputs[valid, step, i], torch.tensor(wanted), rtol=1e-4, atol=1e-5)
             assert not after.inputs[~valid, step].any()
             assert after.id == before.id

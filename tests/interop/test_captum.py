@@ -10,7 +10,7 @@ from perdure.attribution._attribute import attribute
 from perdure.attribution.gradient_shap import GradientSHAP
 from perdure.core.errors import LabelError, SettingError, ShapeError, UnknownNameError, UnsupportedError
 from perdure.interop.captum import as_captum
-from tests.cases import Linear, filled, rectified, recurrent, stream
+from tests.cases import Linear, fill, make_rectified, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 2])
 X = torch.randn(3, 6, 3, generator=stream(), dtype=torch.float64)
@@ -66,7 +66,7 @@ def test_targets_are_those_of_captum(target):
 @pytest.mark.parametrize("target", [(2, 1), [(0, 1), (2, 3), (5, 0)]], ids=["shared", "each"])
 @pytest.mark.parametrize("extra", [None, (torch.tensor([1.0, 2.0, -1.0]).double(), 3.0)], ids=["alone", "with more"])
 def test_outputs_of_more_axes_and_additional_arguments(target, extra):
-    explained = filled(Steps()).double()
+    explained = fill(Steps()).double()
     arguments = {"target": target, "additional_forward_args": extra}
     expected = captum.attr.IntegratedGradients(explained).attribute(X, **arguments)
     result = as_captum("integrated_gradients", explained).attribute(X, **arguments)
@@ -124,7 +124,7 @@ def test_the_same_call_gives_the_same_map_and_another_seed_another():
 
 
 def test_the_model_itself_is_explained_where_nothing_is_bound():
-    result = as_captum("grad_cam:layer='3'", rectified()).attribute(torch.ones(2, 2, 6, 5), target=0)
+    result = as_captum("grad_cam:layer='3'", make_rectified()).attribute(torch.ones(2, 2, 6, 5), target=0)
     assert result.shape == (2, 2, 6, 5)
 
 

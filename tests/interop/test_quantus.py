@@ -18,7 +18,7 @@ from perdure.core.target import Logit
 from perdure.interop.quantus import as_explain_func
 from perdure.interop.quantus_metric import QuantusMetric, _ImageModel
 from perdure.metrics._evaluate import evaluate
-from tests.cases import Linear, convolutional, rectified, recurrent, stream
+from tests.cases import Linear, convolutional, make_rectified, recurrent, stream
 
 LABEL = torch.tensor([0, 1, 0])
 X = torch.randn(3, 6, 4, generator=stream())
@@ -93,7 +93,7 @@ def test_the_truth_is_what_places_are_compared_with(quantus):
     images = torch.zeros(3, 2, 6, 5, dtype=torch.bool)
     images[..., 1:4, 2:4] = True
     score = evaluate(
-        attribution(rectified(), IMAGES, images.float(), truth=images), QuantusMetric("PointingGame"), draws=1
+        attribution(make_rectified(), IMAGES, images.float(), truth=images), QuantusMetric("PointingGame"), draws=1
     )
     assert score.values.tolist() == [1.0] * 3
 

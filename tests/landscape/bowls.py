@@ -25,10 +25,10 @@ class Formula:
         value = self.function(params["x"].sum(), params["y"].sum())
         return value + torch.tensor(self.shifts, dtype=torch.float64)
 
-    def gradient(self, params, some=None):
+    def gradient(self, params, rows=None):
         leaves = {name: weight.clone().requires_grad_() for name, weight in params.items()}
-        found = torch.autograd.grad(self.losses(leaves).mean(), list(leaves.values()), materialize_grads=True)
-        return dict(zip(params, found, strict=True))
+        result = torch.autograd.grad(self.losses(leaves).mean(), list(leaves.values()), materialize_grads=True)
+        return dict(zip(params, result, strict=True))
 
 
 BOWL = Formula(lambda x, y: x**2 + 4 * y**2)

@@ -51,14 +51,14 @@ NETWORKS = {
 }
 
 
-def drawn(model, generator):
+def draw(model, generator):
     """Weights of a network, all of them random, those of batch normalisation too."""
     return {
         name: torch.randn(w.shape, generator=generator) / w.shape[-1] ** 0.5 for name, w in params_of(model).items()
     }
 
 
-def shuffled(params, layers, generator):
+def shuffle(params, layers, generator):
     for units in layers:
         order = torch.randperm(units.size, generator=generator)
         sign = (
@@ -78,37 +78,37 @@ def surface(model, generator, dtype=torch.float32):
 def test_a_symmetry_keeps_the_function_and_alignment_undoes_it(name, generator):
     model = NETWORKS[name]
     layers, over = find_symmetries(model), surface(model, generator)
-    first = drawn(model, generator)
-    second = shuffled(first, layers, generator)
+    first = draw(model, generator)
+    second = shuffle(first, layers, generator)
     assert distance(first, second) > 1
     torch.testing.assert_close(over.losses(second), over.losses(first), rtol=0, atol=1e-5)
-    found = align(first, second, layers)
-    assert found.before == distance(first, second)
-    assert found.after == distance(first, found.params) == 0
+    result = align(first, second, layers)
+    assert result.before == distance(first, second)
+    assert result.after == distance(first, result.params) == 0
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_that_was_aligned_to_another_is_nearer_and_the_same(name, generator):
     model = NETWORKS[name]
     layers, over = find_symmetries(model), surface(model, generator)
-    first, second = drawn(model, generator), drawn(model, generator)
-    found = align(first, second, layers)
-    assert found.after < found.before
-    torch.testing.assert_close(over.losses(found.params), over.losses(second), rtol=0, atol=1e-5)
+    first, second = draw(model, generator), draw(model, generator)
+    result = align(first, second, layers)
+    assert result.after < result.before
+    torch.testing.assert_close(over.losses(result.params), over.losses(second), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_symmetry_is_exact_in_double_precision(name, generator):
     model = copy.deepcopy(NETWORKS[name]).double()
     over = surface(model, generator, torch.float64)
-    first = {key: weight.double() for key, weight in drawn(model, generator).items()}
-    second = shuffled(first, find_symmetries(model), generator)
+    first = {key: weight.double() for key, weight in draw(model, generator).items()}
+    second = shuffle(first, find_symmetries(model), generator)
     torch.testing.assert_close(over.losses(second), over.losses(first), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", ["attention published", "hierarchical published"])
 def test_every_weight_of_a_network_that_attends_is_placed(name):
-    """Only what the data reads and the classes stand on, and biases of classes, has one axis left alone."""
+    """Only what reads the data or feeds the classes, and biases of classes, has one axis left alone."""
     model = NETWORKS[name]
     placed = {(place.name, place.axis) for units in find_symmetries(model) for place in units.places}
     fixed = {("encoder.dense.weight", 1), ("head.weight", 0), ("head.bias", 0)}
@@ -120,11 +120,11 @@ def test_every_weight_of_a_network_that_attends_is_placed(name):
 def test_shaken_weights_are_found_again(generator):
     """A twentieth of the spread of the weights as noise does not hide which unit is which."""
     model = NETWORKS["lstm-2"]
-    layers, first = find_symmetries(model), drawn(model, generator)
-    noise = {name: 0.05 * w for name, w in drawn(model, generator).items()}
+    layers, first = find_symmetries(model), draw(model, generator)
+    noise = {name: 0.05 * w for name, w in draw(model, generator).items()}
     shaken = {name: w + noise[name] for name, w in first.items()}
-    found = align(first, shuffled(shaken, layers, generator), layers)
-    assert distance(found.params, shaken) == 0
+    result = align(first, shuffle(shaken, layers, generator), layers)
+    assert distance(result.params, shaken) == 0
 
 
 def test_signs_are_found_only_where_they_are_free():

@@ -19,23 +19,25 @@ from tests.landscape.bowls import BOWL, PASS, RING, point
 
 def test_the_band_climbs_over_the_pass_where_it_is_lowest(generator):
     """The floor is y = 1 - x^2, whose highest point costs 1; straight on it is 6."""
-    found = relax_band(PASS, point(-1.0, 0.0), point(1.0, 0.0), generator, BandSettings(5, 60, 0.1, insertions=0))
-    for pivot in found.points:
+    result = relax_band(PASS, point(-1.0, 0.0), point(1.0, 0.0), generator, BandSettings(5, 60, 0.1, insertions=0))
+    for pivot in result.points:
         x, y = float(pivot["x"]), float(pivot["y"])
         assert y == pytest.approx(1 - x * x, abs=0.1)
-    assert measure_barrier(PASS, found, generator).increase == pytest.approx(1, abs=0.1)
+    assert measure_barrier(PASS, result, generator).increase == pytest.approx(1, abs=0.1)
 
 
 def test_pivots_are_as_far_apart_as_they_were(generator):
     angle = math.radians(150)
-    found = relax_band(
+    result = relax_band(
         RING, point(1.0, 0.0), point(math.cos(angle), math.sin(angle)), generator, BandSettings(4, 40, 0.1)
     )
-    steps = [distance(a, b) for a, b in itertools.pairwise(found.points)]
-    shares = [step / sum(steps) for step in steps]
-    assert len(found.points) == 2 + 4 + 2
-    assert shares == pytest.approx([round(10 * share) / 10 for share in shares], abs=0.01)  # fifths, two of them halved
-    assert measure_barrier(RING, found, generator).increase < 0.05 * 10 * (1 - math.cos(angle / 2)) ** 2
+    steps = [distance(a, b) for a, b in itertools.pairwise(result.points)]
+    fractions = [step / sum(steps) for step in steps]
+    assert len(result.points) == 2 + 4 + 2
+    assert fractions == pytest.approx(
+        [round(10 * fraction) / 10 for fraction in fractions], abs=0.01
+    )  # fifths, two of them halved
+    assert measure_barrier(RING, result, generator).increase < 0.05 * 10 * (1 - math.cos(angle / 2)) ** 2
 
 
 def test_a_pivot_is_put_where_the_loss_between_is_highest(generator):
@@ -52,8 +54,8 @@ def test_a_pivot_is_put_where_the_loss_between_is_highest(generator):
 
 
 def test_a_bowl_is_no_reason_to_keep_straight_but_never_costs(generator):
-    found = relax_band(BOWL, point(-1.0, 0.5), point(2.0, -0.5), generator, BandSettings(3, 30))
-    assert measure_barrier(BOWL, found, generator).height == pytest.approx(0, abs=1e-9)
+    result = relax_band(BOWL, point(-1.0, 0.5), point(2.0, -0.5), generator, BandSettings(3, 30))
+    assert measure_barrier(BOWL, result, generator).height == pytest.approx(0, abs=1e-9)
 
 
 def test_only_what_is_at_right_angles_to_the_band_is_left():
@@ -77,11 +79,13 @@ def test_ends_are_exact_and_the_same_stream_gives_the_same_band(generator):
         {name: torch.randn(w.shape, generator=generator) for name, w in params_of(surface.model).items()} for _ in "ab"
     ]
     settings = BandSettings(2, steps=5, batch_size=7, insertions=1)
-    one, two, other = (relax_band(surface, *ends, torch.Generator().manual_seed(seed), settings) for seed in (0, 0, 1))
-    assert (distance(one.at(0.0), ends[0]), distance(one.at(1.0), ends[1])) == (0, 0)
-    assert all(distance(a, b) == 0 for a, b in zip(one.points, two.points, strict=True))
-    assert distance(one.points[1], other.points[1]) > 0
-    assert distance(one.points[1], connect_linearly(*ends).at(0.25)) > 0
+    first, two, other = (
+        relax_band(surface, *ends, torch.Generator().manual_seed(seed), settings) for seed in (0, 0, 1)
+    )
+    assert (distance(first.at(0.0), ends[0]), distance(first.at(1.0), ends[1])) == (0, 0)
+    assert all(distance(a, b) == 0 for a, b in zip(first.points, two.points, strict=True))
+    assert distance(first.points[1], other.points[1]) > 0
+    assert distance(first.points[1], connect_linearly(*ends).at(0.25)) > 0
 
 
 def test_what_cannot_be_relaxed(generator):

@@ -9,36 +9,36 @@ from tests.landscape.bowls import BOWL, PASS, Formula, point
 
 
 def test_a_correction_goes_down_and_keeps_its_distance():
-    here, target, length = point(-0.5, 0.2), point(1.0, 0.0), 0.05
-    found = Corrector(PASS, target).descend(here, length)
-    assert PASS.losses(found).item() < 0.75 * PASS.losses(here).item()
+    start, target, length = point(-0.5, 0.2), point(1.0, 0.0), 0.05
+    result = Corrector(PASS, target).descend(start, length)
+    assert PASS.losses(result).item() < 0.75 * PASS.losses(start).item()
     across = length * (8 + 1) / 2
-    assert distance(found, target) <= distance(here, target) + across**2 / 2 / distance(here, target)
+    assert distance(result, target) <= distance(start, target) + across**2 / 2 / distance(start, target)
 
 
 def test_what_only_leads_away_is_dropped():
     """The bowl falls towards the origin, and the target lies right behind."""
-    here = point(1.0, 0.0)
-    assert distance(Corrector(BOWL, point(3.0, 0.0)).descend(here, 0.1), here) == 0
+    start = point(1.0, 0.0)
+    assert distance(Corrector(BOWL, point(3.0, 0.0)).descend(start, 0.1), start) == 0
 
 
 def test_a_flat_loss_moves_nothing():
-    here = point(1.0, 2.0)
-    assert distance(Corrector(Formula(lambda x, y: 0 * x), point(0.0, 0.0)).descend(here, 0.1), here) == 0
+    start = point(1.0, 2.0)
+    assert distance(Corrector(Formula(lambda x, y: 0 * x), point(0.0, 0.0)).descend(start, 0.1), start) == 0
 
 
 @pytest.mark.parametrize("before", [0, 3])
 def test_few_samples_of_each_gradient_follow_from_those_before(before):
-    asked = []
+    arguments = []
 
-    class Asked(Formula):
-        def gradient(self, params, some=None):
-            asked.append(some)
-            return super().gradient(params, some)
+    class Recording(Formula):
+        def gradient(self, params, rows=None):
+            arguments.append(rows)
+            return super().gradient(params, rows)
 
-    surface = Asked(lambda x, y: x**2 + y**2, shifts=(0.0,) * 6)
+    surface = Recording(lambda x, y: x**2 + y**2, shifts=(0.0,) * 6)
     corrector = Corrector(surface, point(0.0, 0.0), steps=3, batch_size=2)
     corrector.descend(point(1.0, 0.5), 0.1, before)
     corrector.descend(point(0.3, 0.1), 0.2, before + 3)
-    assert sorted(torch.cat(asked[:3]).tolist()) == list(range(6))
-    assert all(torch.equal(one, two) for one, two in zip(asked[:3], asked[3:], strict=True))
+    assert sorted(torch.cat(arguments[:3]).tolist()) == list(range(6))
+    assert all(torch.equal(first, two) for first, two in zip(arguments[:3], arguments[3:], strict=True))

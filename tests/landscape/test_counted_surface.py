@@ -1,4 +1,4 @@
-"""What a search asks of a surface is what it pays for."""
+"""The passes that a search requests are the passes that it reports."""
 
 import torch
 
@@ -18,8 +18,8 @@ def test_a_curve_costs_a_forward_and_a_backward_pass_for_each_step():
     assert counted.size == 2 * MINIBATCH
 
 
-def test_a_tracking_costs_what_it_says_it_computed():
+def test_a_tracking_costs_what_it_reports():
     counted = CountedSurface(BOWL)
-    found = track_valley(counted, point(-3.0, 1.0), point(2.0, -1.0))
-    assert (counted.forward, counted.backward) == (found.evaluations + found.gradients, found.gradients)
-    assert counted.gradients == found.gradients
+    result = track_valley(counted, point(-3.0, 1.0), point(2.0, -1.0))
+    assert (counted.forward, counted.backward) == (result.evaluations + result.gradients, result.gradients)
+    assert counted.gradients == result.gradients

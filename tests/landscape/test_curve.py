@@ -20,18 +20,18 @@ ENDS = point(-1.0, 0.0), point(1.0, 0.0)
 
 def test_the_parabola_over_a_pass_is_found(generator):
     """With the control point (0, 2) the curve is y = 1 - x^2, the floor of both valleys: the best there is."""
-    found = fit_bezier(PASS, *ENDS, generator, CurveSettings(steps=500, learning_rate=0.05))
-    assert float(found.points[1]["x"]) == pytest.approx(0, abs=0.1)  # from 500 random shares of the way
-    assert float(found.points[1]["y"]) == pytest.approx(2, abs=0.1)
-    assert measure_barrier(PASS, found, generator).increase == pytest.approx(1, abs=0.05)
+    result = fit_bezier(PASS, *ENDS, generator, CurveSettings(steps=500, learning_rate=0.05))
+    assert float(result.points[1]["x"]) == pytest.approx(0, abs=0.1)  # from 500 random points of the path
+    assert float(result.points[1]["y"]) == pytest.approx(2, abs=0.1)
+    assert measure_barrier(PASS, result, generator).increase == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("learn", [fit_bezier, fit_polychain])
 def test_a_ring_is_cut_less_than_by_the_straight_line(learn, generator):
     angle = math.radians(120)
     ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
-    found = learn(RING, *ends, generator, CurveSettings(steps=300, learning_rate=0.05))
-    assert measure_barrier(RING, found, generator).increase < 0.2 * 2.5
+    result = learn(RING, *ends, generator, CurveSettings(steps=300, learning_rate=0.05))
+    assert measure_barrier(RING, result, generator).increase < 0.2 * 2.5
 
 
 @pytest.mark.parametrize("learn", [fit_bezier, fit_polychain])
@@ -42,11 +42,11 @@ def test_ends_are_exact_and_the_same_stream_gives_the_same_bend(learn, generator
         {name: torch.randn(w.shape, generator=generator) for name, w in params_of(surface.model).items()} for _ in "ab"
     ]
     settings = CurveSettings(steps=5, batch_size=7)
-    one, two, other = (learn(surface, *ends, torch.Generator().manual_seed(seed), settings) for seed in (0, 0, 1))
+    first, two, other = (learn(surface, *ends, torch.Generator().manual_seed(seed), settings) for seed in (0, 0, 1))
     for t, end in ((0.0, ends[0]), (1.0, ends[1])):
-        assert distance(one.at(t), end) == 0
-    assert distance(one.points[1], two.points[1]) == 0
-    assert distance(one.points[1], other.points[1]) > 0
+        assert distance(first.at(t), end) == 0
+    assert distance(first.points[1], two.points[1]) == 0
+    assert distance(first.points[1], other.points[1]) > 0
 
 
 def test_the_curve_by_hand():
@@ -74,9 +74,9 @@ def test_more_bends_follow_a_ring_more_closely(learn, generator):
     """One bend cannot keep to 170 degrees of a circle; three can."""
     angle = math.radians(170)
     ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
-    one, three = (learn(RING, *ends, generator, CurveSettings(250, 0.1, bends=bends)) for bends in (1, 3))
-    assert (len(one.points), len(three.points)) == (3, 5)
-    few, many = (measure_barrier(RING, space_evenly(found), generator).increase for found in (one, three))
+    first, three = (learn(RING, *ends, generator, CurveSettings(250, 0.1, bends=bends)) for bends in (1, 3))
+    assert (len(first.points), len(three.points)) == (3, 5)
+    few, many = (measure_barrier(RING, space_evenly(result), generator).increase for result in (first, three))
     assert many < 0.5 * few
 
 
@@ -84,9 +84,9 @@ def test_more_bends_follow_a_ring_more_closely(learn, generator):
 def test_learning_ends_where_the_loss_is_low_enough(learn, allowed, generator):
     """The straight line costs 6 and needs no step when that is allowed; the best curve costs 1."""
     counted = CountedSurface(PASS)
-    found = learn(counted, *ENDS, generator, CurveSettings(steps=500, learning_rate=0.05, allowed=allowed))
+    result = learn(counted, *ENDS, generator, CurveSettings(steps=500, learning_rate=0.05, allowed=allowed))
     assert counted.gradients == (0 if allowed == 6 else pytest.approx(100, abs=50))
-    assert measure_barrier(PASS, found, generator, 9).increase <= allowed
+    assert measure_barrier(PASS, result, generator, 9).increase <= allowed
 
 
 def test_what_cannot_be_learned(generator):

@@ -25,13 +25,13 @@ def test_equals_a_general_solver(descent, size, generator):
 def test_no_direction_that_keeps_the_slope_is_closer_to_the_target(descent, generator):
     for _ in range(20):
         to, gradient = vectors(40, generator)
-        found = find_direction(to, gradient, descent)
-        assert float(found.norm()) == pytest.approx(1, abs=1e-12)
-        assert float(found @ gradient / gradient.norm()) <= -descent + 1e-12
-        others = found + 0.1 * torch.randn(2000, 40, generator=generator, dtype=torch.float64)
-        others = others / others.norm(dim=1, keepdim=True)
-        kept = others[others @ gradient / gradient.norm() <= -descent]
-        assert (kept @ to <= found @ to + 1e-12).all()
+        result = find_direction(to, gradient, descent)
+        assert float(result.norm()) == pytest.approx(1, abs=1e-12)
+        assert float(result @ gradient / gradient.norm()) <= -descent + 1e-12
+        rest = result + 0.1 * torch.randn(2000, 40, generator=generator, dtype=torch.float64)
+        rest = rest / rest.norm(dim=1, keepdim=True)
+        kept = rest[rest @ gradient / gradient.norm() <= -descent]
+        assert (kept @ to <= result @ to + 1e-12).all()
 
 
 def test_straight_on_where_that_is_steep_enough():

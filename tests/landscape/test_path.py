@@ -20,7 +20,7 @@ def test_the_ends_are_exact(generator):
         assert torch.equal(path.at(1.0)["w"], ends[2]["w"])
 
 
-def test_equal_shares_are_equally_far_apart():
+def test_equal_fractions_are_equally_far_apart():
     path = Chain((point(0.0, 0.0), point(0.1, 0.0), point(0.1, 0.0), point(1.0, 0.0), point(5.0, 0.0)))
     at = [path.at(k / 10) for k in range(11)]
     assert [float(p["x"]) for p in at] == pytest.approx([k / 2 for k in range(11)])
@@ -35,12 +35,12 @@ def test_the_points_lie_on_the_path():
 
 def test_a_parabola_at_equal_arc_length_by_its_closed_form():
     """The curve is y = x - x^2 / 2 for x from 0 to 2; from x = 0 to x its arc is F(1) - F(1 - x)."""
-    found = space_evenly(Bezier((point(0.0, 0.0), point(1.0, 1.0), point(2.0, 0.0))), 9)
-    xs, ys = ([float(one[name]) for one in found.points] for name in "xy")
+    result = space_evenly(Bezier((point(0.0, 0.0), point(1.0, 1.0), point(2.0, 0.0))), 9)
+    xs, ys = ([float(item[name]) for item in result.points] for name in "xy")
     assert ys == pytest.approx([x - x * x / 2 for x in xs])
     done = [_arc(1) - _arc(1 - x) for x in xs]
     assert done == pytest.approx([k / 8 * 2 * _arc(1) for k in range(9)], abs=1e-5)
-    assert (found.points[0]["x"].item(), found.points[-1]["x"].item()) == (0, 2)
+    assert (result.points[0]["x"].item(), result.points[-1]["x"].item()) == (0, 2)
 
 
 def _arc(slope):
@@ -58,15 +58,15 @@ class Circle:
 
 
 def test_a_circle_at_equal_angles():
-    found = space_evenly(Circle(), 7)
-    angles = [math.atan2(float(one["y"]), float(one["x"])) for one in found.points]
+    result = space_evenly(Circle(), 7)
+    angles = [math.atan2(float(item["y"]), float(item["x"])) for item in result.points]
     assert angles == pytest.approx([k * math.pi / 12 for k in range(7)], abs=1e-5)
-    assert found.length == pytest.approx(6 * 2 * math.sin(math.pi / 24))
+    assert result.length == pytest.approx(6 * 2 * math.sin(math.pi / 24))
 
 
 def test_a_chain_is_cut_at_equal_lengths_and_a_point_stays_one():
-    found = space_evenly(Chain((point(0.0, 0.0), point(0.5, 0.0), point(0.5, 3.5))), 5)
-    assert [float(one["y"]) for one in found.points] == pytest.approx([0, 0.5, 1.5, 2.5, 3.5])
+    result = space_evenly(Chain((point(0.0, 0.0), point(0.5, 0.0), point(0.5, 3.5))), 5)
+    assert [float(item["y"]) for item in result.points] == pytest.approx([0, 0.5, 1.5, 2.5, 3.5])
     still = space_evenly(Bezier((point(1.0, 2.0),) * 3), 3)
     assert still.length == 0
 

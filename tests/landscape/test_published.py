@@ -15,36 +15,36 @@ from tests.landscape.bowls import BOWL, PASS, RING, Formula, point
 
 def test_a_convex_bowl_is_crossed_on_the_straight_line(generator):
     ends = point(-3.0, 1.0), point(2.0, -1.0)
-    found = track_published_valley(BOWL, *ends, PublishedSettings(0.0), generator)
-    assert (found.ended, found.increase, found.gradients) == ("target", 0.0, 0)
-    assert found.path.length == pytest.approx(math.hypot(5, 2))
-    assert distance(found.points[-1], ends[1]) <= 1e-3
+    result = track_published_valley(BOWL, *ends, PublishedSettings(0.0), generator)
+    assert (result.ended, result.increase, result.gradients) == ("target", 0.0, 0)
+    assert result.path.length == pytest.approx(math.hypot(5, 2))
+    assert distance(result.points[-1], ends[1]) <= 1e-3
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.2])
 def test_its_direction_is_at_best_the_exact_one(slope, generator):
     """The same problem: what keeps the slope is no closer to the target; here it does keep it."""
     slide = Formula(lambda x, y: 8 * x + 9 * y)
-    here, target = point(0.3, 0.1), point(-0.3, 0.9)
+    start, target = point(0.3, 0.1), point(-0.3, 0.9)
     way = torch.tensor([0.3, 0.1], dtype=torch.float64, requires_grad=True)
     settings = PublishedSettings(0.0, slope=slope, inner=100, outer=10)
     solver = _Solver(slide, settings, generator, way, torch.optim.Adam([way]))
-    found = solver.direction(here, target, slope)
-    to, gradient = difference(here, target), torch.tensor([8.0, 9.0], dtype=torch.float64)
+    result = solver.direction(start, target, slope)
+    to, gradient = difference(start, target), torch.tensor([8.0, 9.0], dtype=torch.float64)
     exact = find_direction(to, gradient, slope / float(gradient.norm()))
-    assert float(found.norm()) == pytest.approx(1)
-    assert float(found @ gradient) <= -slope
-    assert float(found @ to) <= float(exact @ to) + 1e-12
+    assert float(result.norm()) == pytest.approx(1)
+    assert float(result @ gradient) <= -slope
+    assert float(result @ to) <= float(exact @ to) + 1e-12
 
 
-def test_a_ring_is_left_no_further_than_allowed_or_the_result_says_so(generator):
+def test_a_ring_is_left_no_further_than_allowed_or_the_result_reports_it(generator):
     angle = math.radians(120)
     ends = point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
     settings = PublishedSettings(0.05, inner=50, outer=3, evaluations=300)
-    found = track_published_valley(RING, *ends, settings, generator)
-    assert found.increase == max(found.losses) - max(float(RING.losses(end).mean()) for end in ends)
-    assert distance(found.points[-1], ends[1]) < distance(*ends)
-    assert found.gradients > 0
+    result = track_published_valley(RING, *ends, settings, generator)
+    assert result.increase == max(result.losses) - max(float(RING.losses(end).mean()) for end in ends)
+    assert distance(result.points[-1], ends[1]) < distance(*ends)
+    assert result.gradients > 0
 
 
 def test_it_does_not_end_by_itself_where_a_pass_is_too_high(generator):
@@ -54,11 +54,11 @@ def test_it_does_not_end_by_itself_where_a_pass_is_too_high(generator):
     assert track_published_valley(PASS, *ends, PublishedSettings(0.1, seconds=0.0), generator).ended == "seconds"
 
 
-def test_time_is_told_by_the_clock_that_is_given(generator):
+def test_time_is_measured_by_the_given_clock(generator):
     """A clock that strikes at each look: one at the start, one before each step."""
     ends, settings = (point(-3.0, 1.0), point(2.0, -1.0)), PublishedSettings(0.0, seconds=4.0)
-    found = track_published_valley(BOWL, *ends, settings, generator, itertools.count().__next__)
-    assert (found.ended, len(found.points)) == ("seconds", 4)
+    result = track_published_valley(BOWL, *ends, settings, generator, itertools.count().__next__)
+    assert (result.ended, len(result.points)) == ("seconds", 4)
 
 
 def test_settings_that_cannot_be_used():

@@ -1,4 +1,4 @@
-"""Every kind of path that is cut goes on, to the same bytes and the same record; a bound that is too low says so."""
+"""Every interrupted kind of path resumes to the same bytes and record; a bound that is too low is reported."""
 
 import json
 from functools import partial
@@ -65,7 +65,7 @@ def test_one_that_is_cut_has_the_bytes_and_the_record_of_one_that_was_not(kind, 
     assert not (tmp_path / "cut/paths" / kind / "route.json").exists()
     find_route(searching(tmp_path / "cut", heard.append), kind)
     assert kept(tmp_path / "cut", kind) == kept(tmp_path / "whole", kind)
-    assert cut[0] != cut[1]  # the second call went on from the first
+    assert cut[0] != cut[1]  # the second call resumed the first
     assert cut[0].startswith(f"{kind}: ")
 
 

@@ -24,11 +24,11 @@ def weights(seed):
 def test_a_path_comes_back_with_its_names_in_order(tmp_path, shape):
     path = shape(tuple(weights(seed) for seed in range(3)))
     save_path(tmp_path / "path.safetensors", path)
-    found = load_path(tmp_path / "path.safetensors")
-    assert type(found) is shape
-    for one, other in zip(path.points, found.points, strict=True):
-        assert list(one) == list(other)
-        assert all(one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one)
+    result = load_path(tmp_path / "path.safetensors")
+    assert type(result) is shape
+    for first, other in zip(path.points, result.points, strict=True):
+        assert list(first) == list(other)
+        assert all(first[name].dtype == other[name].dtype and torch.equal(first[name], other[name]) for name in first)
 
 
 def test_damaged_files_are_named(tmp_path):

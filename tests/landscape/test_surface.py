@@ -26,7 +26,7 @@ def images(generator):
     return Batch(torch.randn(40, 2, 6, 6, generator=generator), torch.arange(40) % 3)
 
 
-def normalised():
+def make_normalised():
     return nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(), nn.Flatten(), nn.Linear(64, 3))
 
 
@@ -41,8 +41,8 @@ def test_equals_a_model_with_these_weights(cell, rows, generator):
     expected = cross_entropy(other.eval()(batch.inputs, lengths=LENGTHS), batch.label, reduction="none")
     torch.testing.assert_close(surface.losses(params), expected)
     slopes = torch.autograd.grad(expected.mean(), list(other.parameters()))
-    for found, slope in zip(surface.gradient(params).values(), slopes, strict=True):
-        torch.testing.assert_close(found, slope, rtol=1e-4, atol=1e-7)
+    for result, slope in zip(surface.gradient(params).values(), slopes, strict=True):
+        torch.testing.assert_close(result, slope, rtol=1e-4, atol=1e-7)
     assert host.training
     assert all(torch.equal(weight, before[name]) for name, weight in host.named_parameters())
     assert all(weight.grad is None for weight in host.parameters())
@@ -51,26 +51,26 @@ def test_equals_a_model_with_these_weights(cell, rows, generator):
 def test_some_samples_have_their_own_gradient(generator):
     batch = series(generator, masked=False)
     model = Recurrent(hidden_size=4).build(3, 2, generator)
-    some = torch.tensor([1, 4])
-    found = ModelLoss(model, batch).gradient(params_of(model), some)
-    alone = ModelLoss(model, Batch(batch.inputs[some], batch.label[some])).gradient(params_of(model))
-    assert all(torch.equal(found[name], alone[name]) for name in found)
+    subset = torch.tensor([1, 4])
+    result = ModelLoss(model, batch).gradient(params_of(model), subset)
+    alone = ModelLoss(model, Batch(batch.inputs[subset], batch.label[subset])).gradient(params_of(model))
+    assert all(torch.equal(result[name], alone[name]) for name in result)
 
 
 def test_batch_normalisation_is_estimated_afresh_and_the_model_keeps_its_own(generator):
     torch.random.default_generator.manual_seed(0)
-    model, batch = normalised(), images(generator)
+    model, batch = make_normalised(), images(generator)
     before = copy.deepcopy(model.state_dict())
-    params = params_of(normalised())
-    found = ModelLoss(model, batch).losses(params)
+    params = params_of(make_normalised())
+    result = ModelLoss(model, batch).losses(params)
 
-    fitted = normalised()
+    fitted = make_normalised()
     fitted.load_state_dict(params, strict=False)
     fitted[1].momentum = 1.0  # the statistics of the last call alone
     with torch.no_grad():
         fitted(batch.inputs)
     expected = cross_entropy(fitted.eval()(batch.inputs), batch.label, reduction="none")
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(result, expected)
     ModelLoss(model, batch).gradient(params)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert model[1].training
@@ -79,7 +79,7 @@ def test_batch_normalisation_is_estimated_afresh_and_the_model_keeps_its_own(gen
 
 def test_the_scale_in_front_of_batch_normalisation_does_not_matter(generator):
     """With statistics that are not estimated afresh a point halfway would be scaled wrongly."""
-    model, batch = normalised(), images(generator)
+    model, batch = make_normalised(), images(generator)
     params = params_of(model)
     scaled = {**params, "0.weight": 7 * params["0.weight"], "0.bias": 7 * params["0.bias"]}
     surface = ModelLoss(model, batch)

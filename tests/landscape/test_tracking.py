@@ -1,4 +1,4 @@
-"""A tracking that is cut goes on as if nothing had been cut."""
+"""An interrupted tracking resumes as if it had not been interrupted."""
 
 import json
 import math
@@ -26,22 +26,27 @@ def quiet(_level, _left):
 
 
 @cache
-def undisturbed():
+def track_whole():
     return track_valley(PASS, *ENDS, QUICK)
 
 
-def is_the_same(one, other):
-    assert (one.level, one.increase, one.ended, one.stride) == (other.level, other.increase, other.ended, other.stride)
-    assert (one.losses, one.evaluations, one.gradients) == (other.losses, other.evaluations, other.gradients)
-    assert all(distance(a, b) == 0 for a, b in zip(one.points, other.points, strict=True))
+def is_the_same(item, other):
+    assert (item.level, item.increase, item.ended, item.stride) == (
+        other.level,
+        other.increase,
+        other.ended,
+        other.stride,
+    )
+    assert (item.losses, item.evaluations, item.gradients) == (other.losses, other.evaluations, other.gradients)
+    assert all(distance(a, b) == 0 for a, b in zip(item.points, other.points, strict=True))
 
 
 def test_a_half_way_tracking_comes_back(tmp_path):
     half = track_valley(PASS, *ENDS, replace(QUICK, evaluations=40))
     save_tracking(tmp_path, TimedState(half, 1.5))
-    found = load_tracking(tmp_path)
-    is_the_same(found.state, half)
-    assert found.seconds == 1.5
+    result = load_tracking(tmp_path)
+    is_the_same(result.state, half)
+    assert result.seconds == 1.5
     assert load_tracking(tmp_path / "nowhere") is None
 
 
@@ -58,7 +63,7 @@ def test_points_that_are_stored_are_not_written_again(tmp_path):
 
 
 def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
-    whole, heard = undisturbed(), []
+    whole, heard = track_whole(), []
 
     def interrupts(level, left):
         heard.append((level, left))
@@ -69,9 +74,9 @@ def test_an_interrupted_tracking_equals_one_that_was_not(tmp_path):
         track_valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
     half = load_tracking(tmp_path)
     assert 1 < len(half.state.points) < len(whole.points)
-    found = track_valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
-    is_the_same(found.state, whole)
-    assert found.seconds > half.seconds
+    result = track_valley_in_chunks(PASS, ENDS, QUICK, tmp_path, interrupts)
+    is_the_same(result.state, whole)
+    assert result.seconds > half.seconds
     assert heard[-1] == (whole.level, 0.0)
     assert [left for _, left in heard] == sorted((left for _, left in heard), reverse=True)
     again = CountedSurface(PASS)
@@ -88,15 +93,15 @@ def test_budgets_count_over_all_calls_and_can_be_raised(tmp_path):
     assert track_valley_in_chunks(PASS, ENDS, few, tmp_path, quiet).state.evaluations == out.state.evaluations
     whole = track_valley_in_chunks(PASS, ENDS, replace(few, evaluations=10_000), tmp_path, quiet)
     assert whole.state.ended == "target"
-    is_the_same(whole.state, undisturbed())
+    is_the_same(whole.state, track_whole())
 
 
 def test_an_infeasible_bound_stalls_and_stays_stalled(tmp_path):
     settings = ValleySettings(allowed=0.5)
-    found = track_valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet)
-    assert found.state.ended == "stalled"
-    assert 0 < found.state.increase <= 0.5
-    is_the_same(track_valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet).state, found.state)
+    result = track_valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet)
+    assert result.state.ended == "stalled"
+    assert 0 < result.state.increase <= 0.5
+    is_the_same(track_valley_in_chunks(PASS, ENDS, settings, tmp_path, quiet).state, result.state)
 
 
 def test_a_published_tracking_that_is_cut_equals_one_that_was_not(tmp_path):
@@ -120,12 +125,12 @@ def test_a_published_tracking_that_is_cut_equals_one_that_was_not(tmp_path):
     half = load_tracking(tmp_path)
     assert 0 < half.state.gradients < whole.gradients
     assert half.state.moves
-    found = track_published_in_chunks(ring, ends, settings, torch.Generator().manual_seed(2), tmp_path, quiet)
-    is_the_same(found.state, whole)
-    assert (found.state.base, found.state.share, found.state.moves) == (whole.base, whole.share, whole.moves)
-    assert torch.equal(found.state.moments, whole.moments)
-    assert torch.equal(found.state.random, whole.random)
-    assert found.seconds > half.seconds
+    result = track_published_in_chunks(ring, ends, settings, torch.Generator().manual_seed(2), tmp_path, quiet)
+    is_the_same(result.state, whole)
+    assert (result.state.base, result.state.share, result.state.moves) == (whole.base, whole.share, whole.moves)
+    assert torch.equal(result.state.moments, whole.moments)
+    assert torch.equal(result.state.random, whole.random)
+    assert result.seconds > half.seconds
     assert len(list(tmp_path.glob("state-*"))) == 1
 
 

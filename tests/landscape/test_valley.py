@@ -1,4 +1,4 @@
-"""Valleys of known shape; bounds that hold at every point; budgets; going on as if nothing had been cut."""
+"""Valleys of known shape; bounds that hold at every point; budgets; resuming as if nothing had been interrupted."""
 
 import itertools
 import math
@@ -24,54 +24,54 @@ def around(degrees):
     return point(1.0, 0.0), point(math.cos(angle), math.sin(angle))
 
 
-def keeps_its_bounds(surface, found, target):
-    far = [distance(one, target) for one in found.points]
+def keeps_its_bounds(surface, result, target):
+    far = [distance(item, target) for item in result.points]
     assert all(before > after for before, after in itertools.pairwise(far))
-    losses = [float(surface.losses(one).double().mean()) for one in found.points]
-    assert losses == pytest.approx(list(found.losses), abs=1e-12)
-    assert max(losses) <= found.level
+    losses = [float(surface.losses(item).double().mean()) for item in result.points]
+    assert losses == pytest.approx(list(result.losses), abs=1e-12)
+    assert max(losses) <= result.level
 
 
 def test_a_convex_bowl_is_crossed_without_an_increase():
     ends = point(-3.0, 1.0), point(2.0, -1.0)
-    found = track_valley(BOWL, *ends)
-    assert (found.ended, found.increase) == ("target", 0.0)
-    assert found.points[0] is ends[0]
-    assert found.points[-1] is ends[1]
-    keeps_its_bounds(BOWL, found, ends[1])
+    result = track_valley(BOWL, *ends)
+    assert (result.ended, result.increase) == ("target", 0.0)
+    assert result.points[0] is ends[0]
+    assert result.points[-1] is ends[1]
+    keeps_its_bounds(BOWL, result, ends[1])
 
 
 @pytest.mark.parametrize("degrees", [90, 120, 170])
 def test_a_ring_is_followed(degrees, generator):
     """The straight line costs up to 8.3; the way round costs nothing and is as long as the arc."""
     ends = around(degrees)
-    found = track_valley(RING, *ends, ValleySettings(allowed=0.01))
-    assert found.ended == "target"
-    assert found.increase <= 0.01
-    assert found.path.length == pytest.approx(math.radians(degrees), rel=0.25)  # it swings about the floor
-    keeps_its_bounds(RING, found, ends[1])
+    result = track_valley(RING, *ends, ValleySettings(allowed=0.01))
+    assert result.ended == "target"
+    assert result.increase <= 0.01
+    assert result.path.length == pytest.approx(math.radians(degrees), rel=0.25)  # it swings about the floor
+    keeps_its_bounds(RING, result, ends[1])
     straight = measure_barrier(RING, connect_linearly(*ends), generator).increase
     assert straight == pytest.approx(10 * (1 - math.cos(math.radians(degrees) / 2)) ** 2)
-    assert measure_barrier(RING, found.path, generator, 200).increase < 0.03 * straight
+    assert measure_barrier(RING, result.path, generator, 200).increase < 0.03 * straight
 
 
 def test_the_increase_is_found_when_none_is_given():
     """A pass of height 1 must be climbed; straight on it would be 6."""
     ends = point(-1.0, 0.0), point(1.0, 0.0)
-    found = track_valley(PASS, *ends)
-    assert found.ended == "target"
-    assert found.increase == pytest.approx(1, abs=0.02)
-    keeps_its_bounds(PASS, found, ends[1])
+    result = track_valley(PASS, *ends)
+    assert result.ended == "target"
+    assert result.increase == pytest.approx(1, abs=0.02)
+    keeps_its_bounds(PASS, result, ends[1])
     assert track_valley(RING, *around(170), ValleySettings(least=0.005, corrections=4)).increase < 0.01
 
 
 @pytest.mark.parametrize("allowed", [0.0, 0.1, 0.5])
 def test_a_pass_that_is_too_high_stalls_below_the_bound(allowed):
     ends = point(-1.0, 0.0), point(1.0, 0.0)
-    found = track_valley(PASS, *ends, ValleySettings(allowed=allowed))
-    assert found.ended == "stalled"
-    assert found.increase <= allowed
-    keeps_its_bounds(PASS, found, ends[1])
+    result = track_valley(PASS, *ends, ValleySettings(allowed=allowed))
+    assert result.ended == "stalled"
+    assert result.increase <= allowed
+    keeps_its_bounds(PASS, result, ends[1])
 
 
 def test_a_resumed_tracking_equals_one_that_was_not_cut():
@@ -90,36 +90,36 @@ def test_a_resumed_tracking_equals_one_that_was_not_cut():
 
 @pytest.mark.parametrize(("surface", "allowed", "cut"), [(PASS, None, -math.inf), (RING, 0.02, 1e-3)])
 def test_the_bound_holds_between_the_points_too(surface, allowed, cut):
-    """Long steps cut across a ring, and then the bound does not hold there, unless it is looked at."""
+    """Long steps cut across a ring, and then the bound does not hold there, unless the loss is evaluated there."""
     ends = around(120) if surface is RING else (point(-1.0, 0.0), point(1.0, 0.0))
     over = []
     for between in (0, 3):
-        found = track_valley(
+        result = track_valley(
             surface, *ends, ValleySettings(allowed, longest=0.3, least=0.005, between=between, corrections=4)
         )
-        assert found.ended == "target"
-        keeps_its_bounds(surface, found, ends[1])
-        inner = (interpolate(a, b, k / 4) for a, b in itertools.pairwise(found.points) for k in (1, 2, 3))
-        highest = max(float(surface.losses(one).mean()) for one in inner)
-        assert found.increase <= found.level
-        over.append(highest - found.level)
+        assert result.ended == "target"
+        keeps_its_bounds(surface, result, ends[1])
+        inner = (interpolate(a, b, k / 4) for a, b in itertools.pairwise(result.points) for k in (1, 2, 3))
+        highest = max(float(surface.losses(item).mean()) for item in inner)
+        assert result.increase <= result.level
+        over.append(highest - result.level)
     assert over[0] > cut
     assert over[1] <= 1e-12
 
 
 def test_no_step_begins_when_time_is_over():
-    found = track_valley(RING, *around(120), ValleySettings(seconds=0.0))
-    assert (found.ended, len(found.points), found.gradients) == ("seconds", 1, 0)
+    result = track_valley(RING, *around(120), ValleySettings(seconds=0.0))
+    assert (result.ended, len(result.points), result.gradients) == ("seconds", 1, 0)
 
 
 def test_the_number_of_steps_is_bounded():
-    found = track_valley(RING, *around(170), ValleySettings(allowed=0.01, longest=0.1, least=0.02))
-    assert len(found.points) <= 51
+    result = track_valley(RING, *around(170), ValleySettings(allowed=0.01, longest=0.1, least=0.02))
+    assert len(result.points) <= 51
 
 
 def test_equal_ends_need_no_step():
-    found = track_valley(BOWL, point(1.0, 1.0), point(1.0, 1.0))
-    assert (found.ended, len(found.points), found.gradients) == ("target", 1, 0)
+    result = track_valley(BOWL, point(1.0, 1.0), point(1.0, 1.0))
+    assert (result.ended, len(result.points), result.gradients) == ("target", 1, 0)
 
 
 def test_the_valley_between_two_networks_lies_far_below_the_straight_line(generator):
@@ -137,10 +137,10 @@ def test_the_valley_between_two_networks_lies_far_below_the_straight_line(genera
             learner.step()
         models.append(params_of(model))
     surface = ModelLoss(model, batch)
-    found = track_valley(surface, *models, ValleySettings(longest=0.05, least=0.005))
-    assert found.ended == "target"
-    keeps_its_bounds(surface, found, models[1])
-    assert found.increase < 0.3 * measure_barrier(surface, connect_linearly(*models), generator).increase
+    result = track_valley(surface, *models, ValleySettings(longest=0.05, least=0.005))
+    assert result.ended == "target"
+    keeps_its_bounds(surface, result, models[1])
+    assert result.increase < 0.3 * measure_barrier(surface, connect_linearly(*models), generator).increase
 
 
 def test_settings_and_ends_that_cannot_be_used():

@@ -12,7 +12,7 @@ from perdure.core.target import Logit
 from perdure.metrics._along import layout_of
 from perdure.metrics.deletion import Deletion
 from perdure.metrics.insertion import Insertion
-from tests.cases import convolutional, filled, stream
+from tests.cases import convolutional, fill, stream
 from tests.metrics.perturbed import linear_trial, series_trial
 
 LABEL = torch.tensor([1, 0, 2])
@@ -39,7 +39,7 @@ class ReadsMemory(Views):
 
 def trial_of(model, x=IMAGES):
     values = torch.randn(x.shape, generator=stream(7), dtype=x.dtype)
-    return Attribution(values, source=Query(filled(model).double(), x, Logit(LABEL[: len(x)])))
+    return Attribution(values, source=Query(fill(model).double(), x, Logit(LABEL[: len(x)])))
 
 
 @pytest.mark.parametrize("model", [Views(), ReadsMemory(), nn.Sequential(nn.Flatten(), nn.Linear(60, 3))])

@@ -47,9 +47,9 @@ def by_loop(attribution, metric, i):
 @BOTH
 @pytest.mark.parametrize("attribution", [series_trial(), image_trial()], ids=["series", "images"])
 @pytest.mark.parametrize("granularity", [None, "position", "element"])
-@pytest.mark.parametrize(("step", "share", "baseline"), [(1, 1.0, "zero"), (3, 0.4, "mean"), (2, 1.0, "blur")])
-def test_equals_the_loop(metric, attribution, granularity, step, share, baseline):
-    made = metric(step=step, share=share, baseline=baseline, granularity=granularity)
+@pytest.mark.parametrize(("step", "fraction", "baseline"), [(1, 1.0, "zero"), (3, 0.4, "mean"), (2, 1.0, "blur")])
+def test_equals_the_loop(metric, attribution, granularity, step, fraction, baseline):
+    made = metric(step=step, share=fraction, baseline=baseline, granularity=granularity)
     result = made.measure(attribution)
     for i in range(len(attribution.query.x)):
         *walk, order = by_loop(attribution, made, i)
@@ -60,9 +60,9 @@ def test_equals_the_loop(metric, attribution, granularity, step, share, baseline
 
 
 @BOTH
-@pytest.mark.parametrize(("step", "share"), [(1, 1.0), (2, 0.4)])
-def test_the_published_area_of_a_series_equals_its_loop(metric, step, share):
-    made = metric(step=step, share=share, granularity="position", compat="published")
+@pytest.mark.parametrize(("step", "fraction"), [(1, 1.0), (2, 0.4)])
+def test_the_published_area_of_a_series_equals_its_loop(metric, step, fraction):
+    made = metric(step=step, share=fraction, granularity="position", compat="published")
     attribution = series_trial()
     result = made.measure(attribution)
     for i in range(len(attribution.query.x)):

@@ -7,7 +7,7 @@ def softmax(scores):
     """Of numbers in a dict."""
     top = max(scores.values())
     fractions = {key: torch.exp(score - top) for key, score in scores.items()}
-    return {key: share / sum(fractions.values()) for key, share in fractions.items()}
+    return {key: fraction / sum(fractions.values()) for key, fraction in fractions.items()}
 
 
 def score(layer, last, output):
@@ -28,7 +28,7 @@ def attend_in_two_levels(layer, type_layer, steps, last, members):
     """
     kinds = sorted({kind for _, kind in members})
     within = {k: softmax({j: score(layer, last, steps[j]) for j, kind in members if kind == k}) for k in kinds}
-    contexts = {k: sum(share * steps[j] for j, share in within[k].items()) for k in kinds}
+    contexts = {k: sum(fraction * steps[j] for j, fraction in within[k].items()) for k in kinds}
     across = softmax({k: score(type_layer, last, context) for k, context in contexts.items()})
     weight = [sum(across[k] * within[k].get(j, 0) for k in kinds) for j in range(len(steps))]
     return sum(across[k] * contexts[k] for k in kinds), across, weight

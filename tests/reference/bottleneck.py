@@ -10,14 +10,14 @@ def capacity(keep, x, m):
     return -0.5 * (1 + torch.log(ratio) - away - ratio)
 
 
-def search(target, x, noise, mean, deviation, m, *, beta, rate, start, shared, valid):
+def search(target, x, noise, mean, std, m, *, beta, rate, start, shared, valid):
     """Minimise minus the target plus beta times the mean capacity over the logits of a mask.
 
     Args:
         target: from points (copies, *site) to one number each.
         x: one sample.
         noise: standard normal, (steps, copies, *site).
-        mean, deviation: Mean and standard deviation of the noise.
+        mean, std: Mean and standard deviation of the noise.
         m: the prior mask.
         shared: the axis of the sample along which sites share a mask, or None.
         valid: true at sites that count.
@@ -27,24 +27,24 @@ def search(target, x, noise, mean, deviation, m, *, beta, rate, start, shared, v
     adam = torch.optim.Adam([alpha], rate)
     for drawn in noise:
         keep = torch.sigmoid(alpha).expand_as(x)
-        points = keep * x + (1 - keep) * (mean + deviation * drawn)
-        information = capacity(keep, (x - mean) / deviation, m)[valid].mean()
+        points = keep * x + (1 - keep) * (mean + std * drawn)
+        information = capacity(keep, (x - mean) / std, m)[valid].mean()
         loss = -target(points).mean() + beta * information
         adam.zero_grad()
         loss.backward()
         adam.step()
     keep = torch.sigmoid(alpha).expand_as(x).detach()
-    return alpha.detach(), capacity(keep, (x - mean) / deviation, m) * valid
+    return alpha.detach(), capacity(keep, (x - mean) / std, m) * valid
 
 
-def anneal(target, x, noise, mean, deviation, *, betas, rate, start, shared, valid, warm_up):
+def anneal(target, x, noise, mean, std, *, betas, rate, start, shared, valid, warm_up):
     """Minimise minus the target plus a growing penalty of the summed capacity; return the mean mask and all logits.
 
     Args:
         target: Function from points (copies, *site) to one number each.
         x: One sample.
         noise: Noise in the units of the inputs, (steps, copies, *site).
-        mean, deviation: Mean and standard deviation of the noise.
+        mean, std: Mean and standard deviation of the noise.
         betas: Penalty of each step.
         rate, start: Learning rate and first logit.
         shared: Axis of the sample along which elements have the same mask, or None.
@@ -59,7 +59,7 @@ def anneal(target, x, noise, mean, deviation, *, betas, rate, start, shared, val
         keep = torch.sigmoid(alpha).expand_as(x)
         masks.append(keep.detach())
         logits.append(alpha.detach().clone())
-        information = capacity(keep, (x - mean) / deviation, torch.zeros_like(x))[valid].sum()
+        information = capacity(keep, (x - mean) / std, torch.zeros_like(x))[valid].sum()
         loss = -target(keep * x + (1 - keep) * drawn).mean() + beta * information
         adam.zero_grad()
         loss.backward()

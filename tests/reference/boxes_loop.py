@@ -24,8 +24,8 @@ def box_cells(variant: str, size: int) -> list[list[list[bool]]]:
     return cells
 
 
-def standardised(column: list[float], train: list[float]) -> list[float]:
+def standardise_column(column: list[float], train: list[float]) -> list[float]:
     """Standardise one column by the mean and standard deviation of its training values."""
     mean = sum(train) / len(train)
-    deviation = (sum((value - mean) ** 2 for value in train) / len(train)) ** 0.5
-    return [(value - mean) / (deviation or 1.0) for value in column]
+    std = (sum((value - mean) ** 2 for value in train) / len(train)) ** 0.5
+    return [(value - mean) / (std or 1.0) for value in column]

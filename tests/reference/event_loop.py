@@ -3,7 +3,7 @@
 import math
 
 
-def pooled(steps, event, valid, types, mean):
+def pool(steps, event, valid, types, mean):
     values, present = [], []
     for kind in range(types):
         result = [sum(step) for step, k, v in zip(steps, event, valid, strict=True) if v and k == kind]

@@ -4,18 +4,18 @@ import math
 from itertools import groupby, product
 
 
-def scaled(values):
+def rescale(values):
     low, high = min(values), max(values)
     return [(v - low) / (high - low) if high > low else 0.0 for v in values]
 
 
 def weighted_jaccard(values, truth):
-    s = scaled(values)
+    s = rescale(values)
     return sum(map(min, truth, s)) / sum(map(max, truth, s))
 
 
 def euclidean(values, truth):
-    return math.dist(truth, scaled(values)) / math.sqrt(sum(truth))
+    return math.dist(truth, rescale(values)) / math.sqrt(sum(truth))
 
 
 def chances(values, truth):
@@ -33,7 +33,7 @@ def jaccard(values, truth):
 
 
 def enrichment(values, truth):
-    sites = zip(scaled(values), chances(values, truth), truth, strict=True)
+    sites = zip(rescale(values), chances(values, truth), truth, strict=True)
     return sum(b * (s * c - s * (1 - c)) for s, c, b in sites) / sum(truth)
 
 

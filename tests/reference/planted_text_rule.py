@@ -15,7 +15,7 @@ def votes_of(text):
     good, bad = set(GOOD.split()), set(BAD.split())
     pairs = [pair for sentence in re.findall(r"[^.]+", text.lower()) for pair in pairwise(sentence.split())]
     return [
-        (int((said in good) != (before in TURN_ROUND)), before, said) for before, said in pairs if said in good | bad
+        (int((word in good) != (before in TURN_ROUND)), before, word) for before, word in pairs if word in good | bad
     ]
 
 
@@ -23,4 +23,4 @@ def labels_and_evidence(text):
     """Give the class of a review, and the words that are evidence for it."""
     votes = votes_of(text)
     label = int(2 * sum(vote for vote, _, _ in votes) > len(votes))
-    return label, [word for vote, before, said in votes if vote == label for word in (before, said)]
+    return label, [item for vote, before, word in votes if vote == label for item in (before, word)]

@@ -12,7 +12,7 @@ KINDS = ("linear", "valley", "bezier", "polychain", "band")
 
 
 def undrawn(draw, alt, caption=""):
-    """Stand in for `drawn` where only the order of things is looked at."""
+    """Replace `drawn` where only the order matters."""
     pixel = to_png(new_figure(0.1, 0.1), 10)
     return Picture(pixel, pixel, alt, caption)
 

@@ -23,21 +23,21 @@ def stream():
     return torch.Generator().manual_seed(5)
 
 
-def drawn(noise, count=4, samples=60, types=6, seed=0):
-    """Runs that share a vector per sequence and add noise of their own."""
+def draw_values(noise, count=4, samples=60, types=6, seed=0):
+    """Runs that share a vector per sequence and add independent noise."""
     draw = torch.Generator().manual_seed(seed)
     present = torch.rand(samples, types, generator=draw) < 0.8
     shared = torch.randn(samples, types, generator=draw)
     values = [shared + noise * torch.randn(samples, types, generator=draw) for _ in range(count)]
     predicted = torch.randint(2, (samples,), generator=draw)
-    return [RunExplanations(Vectors(one.abs().masked_fill(~present, 0.0), present), predicted) for one in values]
+    return [RunExplanations(Vectors(item.abs().masked_fill(~present, 0.0), present), predicted) for item in values]
 
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_identical_runs_score_the_ceiling(measure):
-    found = measure_sample_agreement(drawn(0.0), measure, stream()).estimate
+    result = measure_sample_agreement(draw_values(0.0), measure, stream()).estimate
     best = 0.0 if measure is jensen_shannon else 1.0
-    assert (found.value, *found.interval, found.ceiling) == pytest.approx((best,) * 4, abs=1e-12)
+    assert (result.value, *result.interval, result.ceiling) == pytest.approx((best,) * 4, abs=1e-12)
 
 
 @pytest.mark.parametrize("measure", [spearman, kendall, cosine, jensen_shannon, partial(top_jaccard, count=2)])
@@ -46,14 +46,16 @@ def test_permuted_runs_score_the_null(measure, shuffle):
     """A tenth of the way to the ceiling is three standard errors of a mean over six pairs of 60 sequences."""
     runs = [
         RunExplanations(shuffle(run.vectors, stream().manual_seed(i)), run.predicted)
-        for i, run in enumerate(drawn(0.0))
+        for i, run in enumerate(draw_values(0.0))
     ]
-    found = measure_sample_agreement(runs, measure, stream(), shuffle).estimate
-    assert abs(found.value - found.null) < 0.1 * abs(found.ceiling - found.null)
+    result = measure_sample_agreement(runs, measure, stream(), shuffle).estimate
+    assert abs(result.value - result.null) < 0.1 * abs(result.ceiling - result.null)
 
 
 def test_more_noise_agrees_less():
-    means = [measure_sample_agreement(drawn(noise), spearman, stream()).estimate.value for noise in (0.1, 0.5, 2.0)]
+    means = [
+        measure_sample_agreement(draw_values(noise), spearman, stream()).estimate.value for noise in (0.1, 0.5, 2.0)
+    ]
     assert means == sorted(means, reverse=True)
 
 
@@ -66,10 +68,10 @@ def test_only_sequences_predicted_alike_are_compared():
         RunExplanations(Vectors(values, present), half.long() * 0),
         RunExplanations(Vectors(other, present), (~half).long()),
     ]
-    found = measure_sample_agreement(runs, spearman, stream()).estimate
-    assert found.value == 1.0
+    result = measure_sample_agreement(runs, spearman, stream()).estimate
+    assert result.value == 1.0
     assert find_equal_predictions(runs)[0, 1].double().mean() == 0.5
-    assert found.interval is None
+    assert result.interval is None
 
 
 def test_sequences_with_one_type_are_left_out():
@@ -80,17 +82,17 @@ def test_sequences_with_one_type_are_left_out():
 
 
 def test_noise_of_the_method_lowers_the_ceiling():
-    runs = drawn(0.0, count=3)
-    again = drawn(0.5, count=3)
+    runs = draw_values(0.0, count=3)
+    again = draw_values(0.5, count=3)
     noisy = [RunExplanations(run.vectors, run.predicted, other.vectors) for run, other in zip(runs, again, strict=True)]
-    found = measure_sample_agreement(noisy, spearman, stream()).estimate
-    assert found.value == 1.0
+    result = measure_sample_agreement(noisy, spearman, stream()).estimate
+    assert result.value == 1.0
     expected = [spearman(run.vectors.values, run.again.values, run.vectors.present) for run in noisy]
     several = runs[0].vectors.present.sum(1) > 1
-    assert found.ceiling == pytest.approx(torch.stack(expected)[:, several].mean().item(), abs=1e-12)
+    assert result.ceiling == pytest.approx(torch.stack(expected)[:, several].mean().item(), abs=1e-12)
 
 
-def grouped(same, samples=60):
+def make_groups(same, samples=60):
     """Runs that put sequences into two groups far apart, the same ones or others."""
     draw = torch.Generator().manual_seed(0)
     group = torch.randint(2, (samples,), generator=draw)
@@ -104,8 +106,8 @@ def grouped(same, samples=60):
 
 @pytest.mark.parametrize("measure", [adjusted_rand, adjusted_mutual_information])
 def test_clusters_of_equal_groups_score_the_ceiling_and_of_others_the_null(measure):
-    both = (measure_cluster_agreement(grouped(same), 2, stream(), {"it": measure}) for same in (True, False))
-    together, apart = (found["it"].estimate for found in both)
+    both = (measure_cluster_agreement(make_groups(same), 2, stream(), {"it": measure}) for same in (True, False))
+    together, apart = (result["it"].estimate for result in both)
     assert together.value == pytest.approx(together.ceiling) == pytest.approx(1.0)
     assert apart.ceiling == pytest.approx(1.0)
     assert abs(apart.value) < 0.05
@@ -114,16 +116,16 @@ def test_clusters_of_equal_groups_score_the_ceiling_and_of_others_the_null(measu
 
 
 def test_equal_streams_give_equal_numbers():
-    first, second = (measure_sample_agreement(drawn(0.5), spearman, stream()).estimate for _ in range(2))
+    first, second = (measure_sample_agreement(draw_values(0.5), spearman, stream()).estimate for _ in range(2))
     assert first == second
 
 
 def test_runs_that_cannot_be_compared_are_named():
-    runs = drawn(0.0)
+    runs = draw_values(0.0)
     with pytest.raises(EmptyDataError, match="1 runs"):
         measure_sample_agreement(runs[:1], spearman, stream())
     with pytest.raises(ShapeError, match="run 1 does not explain the sequences of run 0"):
-        measure_sample_agreement([runs[0], drawn(0.0, seed=1)[0]], spearman, stream())
+        measure_sample_agreement([runs[0], draw_values(0.0, seed=1)[0]], spearman, stream())
     strangers = [RunExplanations(runs[0].vectors, torch.full((60,), i)) for i in range(2)]
     with pytest.raises(EmptyDataError, match="predict alike"):
         measure_cluster_agreement(strangers, 2, stream())
@@ -131,7 +133,7 @@ def test_runs_that_cannot_be_compared_are_named():
 
 def test_what_is_compared_in_parts_is_what_is_compared_at_once(monkeypatch):
     """Threads and parts change nothing but the time, and torch keeps its threads."""
-    runs, threads = drawn(0.5), torch.get_num_threads()
+    runs, threads = draw_values(0.5), torch.get_num_threads()
     whole = measure_sample_agreement(runs, kendall, stream())
     monkeypatch.setattr("perdure.stability.agreement.NUMBERS", 100)
     parts = measure_sample_agreement(runs, kendall, stream())
@@ -141,14 +143,14 @@ def test_what_is_compared_in_parts_is_what_is_compared_at_once(monkeypatch):
 
 
 def test_a_null_of_some_samples_is_near_that_of_all(monkeypatch):
-    runs = drawn(0.5, samples=1500)
-    some = measure_sample_agreement(runs, spearman, stream()).estimate.null
+    runs = draw_values(0.5, samples=1500)
+    rows = measure_sample_agreement(runs, spearman, stream()).estimate.null
     monkeypatch.setattr("perdure.stability.agreement.NULL", 1500)
-    assert some == pytest.approx(measure_sample_agreement(runs, spearman, stream()).estimate.null, abs=0.03)
+    assert rows == pytest.approx(measure_sample_agreement(runs, spearman, stream()).estimate.null, abs=0.03)
 
 
 def test_two_strategies_are_found_as_two_clusters_of_runs_that_agree():
-    """Half of the runs look at the first types, the others at the last: pairs agree within a half, not across."""
+    """Half of the runs explain by the first types, the others at the last: pairs agree within a half, not across."""
     draw = torch.Generator().manual_seed(0)
     present, predicted = torch.ones(60, 6, dtype=torch.bool), torch.zeros(60)
     ways = torch.tensor([[3.0, 3.0, 3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 3.0, 3.0, 3.0]])
@@ -159,8 +161,8 @@ def test_two_strategies_are_found_as_two_clusters_of_runs_that_agree():
     same = torch.arange(6)[:, None] % 2 == torch.arange(6) % 2
     off = ~torch.eye(6, dtype=torch.bool)
     assert pairs[same & off].min() > pairs[~same].max() + 0.3
-    found = scan_cluster_counts(
+    result = scan_cluster_counts(
         torch.cat([run.vectors.values.mean(0, keepdim=True) for run in runs]), range(2, 5), seed=0
     )
-    assert found.chosen == 2
-    assert adjusted_rand(found.clusterings[2].label, torch.arange(6) % 2) == 1.0
+    assert result.chosen == 2
+    assert adjusted_rand(result.clusterings[2].label, torch.arange(6) % 2) == 1.0

@@ -25,12 +25,12 @@ def line(points=5):
 def test_the_model_does_well_until_its_weight_changes_sign():
     """At x = (1, 0) the logits are (a, 0), with a = 4, 2, 0, -2, -4 on the way; at 0 the first class wins the tie."""
     surface, points = line()
-    found = evaluate_along_path(surface, points, BATCH)
-    assert found.t.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
-    assert found.predicted[:, 0].tolist() == [0, 0, 0, 1, 1]
-    assert found.accuracy.tolist() == [1.0, 1.0, 0.75, 0.5, 0.5]
-    assert found.f1[-1].item() == pytest.approx(0.5)
-    assert found.loss[1].item() == pytest.approx(torch.tensor([-2.0, -1.0]).exp().log1p().mean().item())
+    result = evaluate_along_path(surface, points, BATCH)
+    assert result.t.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert result.predicted[:, 0].tolist() == [0, 0, 0, 1, 1]
+    assert result.accuracy.tolist() == [1.0, 1.0, 0.75, 0.5, 0.5]
+    assert result.f1[-1].item() == pytest.approx(0.5)
+    assert result.loss[1].item() == pytest.approx(torch.tensor([-2.0, -1.0]).exp().log1p().mean().item())
 
 
 def test_each_point_is_explained_with_its_own_weights():
@@ -50,9 +50,9 @@ def test_noise_is_drawn_afresh_at_every_point_and_the_same_in_every_call():
     surface = ModelLoss(model, BATCH)
     still = [{name: weight.detach() for name, weight in model.named_parameters()}] * 3
     explainer = Explainer(lambda _: SmoothGrad(samples=3), pool_by_position)
-    one, two = (explain_along_path(surface, still, BATCH, explainer) for _ in range(2))
-    assert all(torch.equal(a.vectors.values, b.vectors.values) for a, b in zip(one, two, strict=True))
-    drawn = [one[0].vectors, one[1].vectors, one[2].vectors, one[0].again, one[2].again]
+    first, two = (explain_along_path(surface, still, BATCH, explainer) for _ in range(2))
+    assert all(torch.equal(a.vectors.values, b.vectors.values) for a, b in zip(first, two, strict=True))
+    drawn = [first[0].vectors, first[1].vectors, first[2].vectors, first[0].again, first[2].again]
     assert len({tuple(vectors.values.flatten().tolist()) for vectors in drawn}) == 5
 
 

@@ -19,29 +19,29 @@ from perdure.stability.clusters import (
 LABELS = st.lists(st.integers(0, 3), min_size=2, max_size=12).map(torch.tensor)
 
 
-def planted(count=3, each=20, spread=0.2):
+def plant(count=3, each=20, spread=0.2):
     draw = torch.Generator().manual_seed(0)
     label = torch.arange(count).repeat_interleave(each)
     return 3.0 * torch.eye(count)[label] + spread * torch.randn(len(label), count, generator=draw), label
 
 
 def test_the_scan_finds_planted_clusters():
-    values, label = planted()
-    found = scan_cluster_counts(values, range(2, 7), seed=10)
-    assert found.chosen == 3
-    assert "k = 2 to 6" in found.reason
-    assert adjusted_rand(found.clusterings[3].label, label) == 1.0
-    assert found.silhouettes[3] == max(found.silhouettes.values()) > 0.8
-    inertia = [one.inertia for one in found.clusterings.values()]
+    values, label = plant()
+    result = scan_cluster_counts(values, range(2, 7), seed=10)
+    assert result.chosen == 3
+    assert "k = 2 to 6" in result.reason
+    assert adjusted_rand(result.clusterings[3].label, label) == 1.0
+    assert result.silhouettes[3] == max(result.silhouettes.values()) > 0.8
+    inertia = [item.inertia for item in result.clusterings.values()]
     assert inertia == sorted(inertia, reverse=True)
 
 
 def test_centres_and_inertia_are_those_of_the_labels():
-    values, _ = planted()
-    found = cluster_vectors(values, 3, seed=0)
-    means = torch.stack([values[found.label == k].double().mean(0) for k in range(3)])
-    torch.testing.assert_close(found.centre, means, rtol=0, atol=1e-12)
-    assert found.inertia == pytest.approx((values - means[found.label]).square().sum().item(), rel=1e-6)
+    values, _ = plant()
+    result = cluster_vectors(values, 3, seed=0)
+    means = torch.stack([values[result.label == k].double().mean(0) for k in range(3)])
+    torch.testing.assert_close(result.centre, means, rtol=0, atol=1e-12)
+    assert result.inertia == pytest.approx((values - means[result.label]).square().sum().item(), rel=1e-6)
 
 
 def test_equal_seeds_give_equal_clusters():
@@ -54,7 +54,7 @@ def structureless():
 
 
 @pytest.mark.parametrize("count", [2, 5])
-@pytest.mark.parametrize("drawn", [lambda: planted(5, 600, 1.0), structureless])
+@pytest.mark.parametrize("drawn", [lambda: plant(5, 600, 1.0), structureless])
 def test_refined_starts_are_as_good_as_full_ones(drawn, count, monkeypatch):
     """Within three thousandths of the inertia of ten full starts, whatever the seed."""
     values, _ = drawn()
@@ -67,7 +67,7 @@ def test_refined_starts_are_as_good_as_full_ones(drawn, count, monkeypatch):
 
 def test_refined_starts_find_planted_clusters(monkeypatch):
     monkeypatch.setattr("perdure.stability.clusters.SMALL", 1)
-    values, label = planted(each=500)
+    values, label = plant(each=500)
     assert adjusted_rand(cluster_vectors(values, 3, seed=0).label, label) == 1.0
     few = cluster_vectors(values[:4], 3, seed=0)
     assert len(few.label.unique()) == 3
@@ -76,10 +76,10 @@ def test_refined_starts_find_planted_clusters(monkeypatch):
 def test_several_are_clustered_as_one_by_one_and_warnings_are_as_before():
     several = [torch.randn(50, 4, generator=torch.Generator().manual_seed(i)) for i in range(5)]
     before = list(warnings.filters)
-    found = cluster_each_run([*several, torch.ones(50, 4)], 3, seed=1)
+    result = cluster_each_run([*several, torch.ones(50, 4)], 3, seed=1)
     assert warnings.filters == before
-    for values, one in zip(several, found, strict=False):
-        assert torch.equal(one.label, cluster_vectors(values, 3, seed=1).label)
+    for values, item in zip(several, result, strict=False):
+        assert torch.equal(item.label, cluster_vectors(values, 3, seed=1).label)
 
 
 @given(LABELS, st.permutations(range(4)))
@@ -93,10 +93,10 @@ def test_relabelled_clusters_agree_fully(label, order):
 @given(LABELS, st.randoms(use_true_random=False))
 def test_matching_keeps_the_partition_and_as_many_samples_as_any_renumbering(label, chance):
     other = torch.tensor([chance.randrange(3) for _ in label])
-    found = match_clusters(other, label)
-    assert adjusted_rand(found, other) == 1.0
+    result = match_clusters(other, label)
+    assert adjusted_rand(result, other) == 1.0
     best = max(int((torch.tensor(order)[other] == label).sum()) for order in permutations(range(7), 3))
-    assert int((found == label).sum()) == best
+    assert int((result == label).sum()) == best
 
 
 def test_random_partitions_agree_by_chance():

@@ -32,30 +32,30 @@ def runs_of(by_prediction, noise=0.0, count=4):
 
 
 def test_explanations_that_follow_the_prediction_are_consistent():
-    found = measure_consistency(runs_of(by_prediction=True), LABEL, stream())
-    assert (found.mege.value, *found.mege.interval, found.mege.ceiling) == (1.0, 1.0, 1.0, 1.0)
-    assert found.reco.value == pytest.approx(1.0)
-    assert found.mege.null < 0.7
-    assert found.reco.null < 0.2
+    result = measure_consistency(runs_of(by_prediction=True), LABEL, stream())
+    assert (result.mege.value, *result.mege.interval, result.mege.ceiling) == (1.0, 1.0, 1.0, 1.0)
+    assert result.reco.value == pytest.approx(1.0)
+    assert result.mege.null < 0.7
+    assert result.reco.null < 0.2
 
 
 def test_explanations_that_ignore_the_prediction_generalise_but_are_not_consistent():
-    found = measure_consistency(runs_of(by_prediction=False), LABEL, stream())
-    assert found.mege.value == 1.0
-    assert found.reco.value == 0.0
+    result = measure_consistency(runs_of(by_prediction=False), LABEL, stream())
+    assert result.mege.value == 1.0
+    assert result.reco.value == 0.0
 
 
 def test_explanations_of_nothing_score_the_null():
-    """MeGe lies between 1/2 and 1, and a mean over about 200 distances with deviation 0.15 is known to 0.01."""
+    """MeGe lies between 1/2 and 1; the mean of about 200 distances with standard deviation 0.15 is exact to 0.01."""
     draw = torch.Generator().manual_seed(1)
     made = [
         RunExplanations(Vectors(torch.randn(SAMPLES, TYPES, generator=draw), EVERYWHERE), run.predicted)
         for run in runs_of(False)
     ]
-    found = measure_consistency(made, LABEL, stream())
-    assert abs(found.mege.value - found.mege.null) < 0.015
-    assert abs(found.reco.value - found.reco.null) < 0.1
-    assert found.mege.low < found.mege.null < found.mege.high
+    result = measure_consistency(made, LABEL, stream())
+    assert abs(result.mege.value - result.mege.null) < 0.015
+    assert abs(result.reco.value - result.reco.null) < 0.1
+    assert result.mege.low < result.mege.null < result.mege.high
 
 
 def test_equals_the_loop():
@@ -67,15 +67,15 @@ def test_equals_the_loop():
         rho = spearmanr(first.vectors.values[n], second.vectors.values[n]).statistic
         if any(right):
             (alike if all(right) else unlike).append(round(math.sqrt(1 - abs(rho)), 6))
-    found = measure_consistency(runs, LABEL, stream())
-    assert (found.alike, found.unlike) == (len(alike), len(unlike))
-    assert found.mege.value == pytest.approx(1 / (1 + sum(alike) / len(alike)), abs=1e-6)
+    result = measure_consistency(runs, LABEL, stream())
+    assert (result.alike, result.unlike) == (len(alike), len(unlike))
+    assert result.mege.value == pytest.approx(1 / (1 + sum(alike) / len(alike)), abs=1e-6)
     best = max(
         sum(d <= gamma for d in alike) / len(alike) + sum(d > gamma for d in unlike) / len(unlike) - 1
         for gamma in alike + unlike
     )
-    assert found.reco.value == pytest.approx(best, abs=1e-12)
-    assert found.mege.interval is None
+    assert result.reco.value == pytest.approx(best, abs=1e-12)
+    assert result.mege.interval is None
 
 
 def test_runs_that_are_never_right_are_named():

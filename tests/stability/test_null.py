@@ -6,7 +6,7 @@ from perdure.stability.null import shuffle_samples, shuffle_types
 from perdure.stability.vectors import Vectors
 
 
-def drawn(samples=30, types=8, seed=0):
+def draw_values(samples=30, types=8, seed=0):
     draw = torch.Generator().manual_seed(seed)
     present = torch.rand(samples, types, generator=draw) < 0.7
     return Vectors(torch.randn(samples, types, generator=draw).masked_fill(~present, 0.0), present)
@@ -14,22 +14,24 @@ def drawn(samples=30, types=8, seed=0):
 
 @pytest.mark.parametrize(("shuffle", "axis"), [(shuffle_types, 1), (shuffle_samples, 0)])
 def test_presence_and_values_are_kept_along_the_axis(shuffle, axis):
-    vectors = drawn()
+    vectors = draw_values()
     before = vectors.values.clone()
-    found = shuffle(vectors, torch.Generator().manual_seed(1))
-    assert torch.equal(found.present, vectors.present)
-    assert torch.equal(found.values != 0, vectors.present)
-    assert torch.equal(found.values.sort(axis).values, before.sort(axis).values)
+    result = shuffle(vectors, torch.Generator().manual_seed(1))
+    assert torch.equal(result.present, vectors.present)
+    assert torch.equal(result.values != 0, vectors.present)
+    assert torch.equal(result.values.sort(axis).values, before.sort(axis).values)
     assert torch.equal(vectors.values, before)
-    assert not torch.equal(found.values, before)
+    assert not torch.equal(result.values, before)
 
 
 @pytest.mark.parametrize("shuffle", [shuffle_types, shuffle_samples])
 def test_every_order_is_as_likely(shuffle):
     rows, along = torch.arange(1.0, 4.0).repeat(6000, 1), shuffle is shuffle_types
     values = rows if along else rows.T
-    found = shuffle(Vectors(values, torch.ones_like(values, dtype=torch.bool)), torch.Generator().manual_seed(0)).values
-    rows = found if along else found.T
+    result = shuffle(
+        Vectors(values, torch.ones_like(values, dtype=torch.bool)), torch.Generator().manual_seed(0)
+    ).values
+    rows = result if along else result.T
     counts = torch.unique(rows, dim=0, return_counts=True)[1]
     assert len(counts) == 6
     assert (counts - 1000).abs().max() < 4 * (6000 * (1 / 6) * (5 / 6)) ** 0.5  # four standard deviations

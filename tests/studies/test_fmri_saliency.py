@@ -27,7 +27,7 @@ def test_simulated_scans_in_the_smoke_size(tmp_path):
     assert all(math.isfinite(float(row[key])) for row in rows for key in ("value", "null", "ceiling"))
     assert {row["metric"] for row in rows if row["model"] == LSTM} == {
         *("accuracy", "auroc", "auprc", "vanishing", "on_task"),
-        *(f"accuracy without top {share}%" for share in (0, 10, 20, 30, 40, 50)),
+        *(f"accuracy without top {fraction}%" for fraction in (0, 10, 20, 30, 40, 50)),
     }
     curves = [(row["model"], row["method"]) for row in rows if row["metric"] == "accuracy without top 50%"]
     assert curves == [(LSTM, "saliency"), (ATTENTION, "saliency"), (LSTM, f"saliency of {ATTENTION}")]
@@ -37,17 +37,17 @@ def test_simulated_scans_in_the_smoke_size(tmp_path):
 
 def test_files_have_no_truth_and_no_ceiling_of_the_removal(tmp_path):
     study = FMRISaliency(path=str(write_numbered(tmp_path)), seeds=1, smoke=True)
-    found = study.work(study.cells()[0])
-    assert {row.dataset for row in found.rows} == {"hcp_task"}
-    assert {row.metric for row in found.rows if "top" not in row.metric} == {"accuracy", "vanishing", "on_task"}
-    assert {row.ceiling for row in found.rows if "top" in row.metric} == {None}
-    assert {name: some.shape for name, some in found.arrays.items()} == {LSTM: (3, 360), ATTENTION: (3, 360)}
-    figures = study.draw_figures([row for row in found.rows if "top" in row.metric], {CELL: found.arrays})
+    result = study.work(study.cells()[0])
+    assert {row.dataset for row in result.rows} == {"hcp_task"}
+    assert {row.metric for row in result.rows if "top" not in row.metric} == {"accuracy", "vanishing", "on_task"}
+    assert {row.ceiling for row in result.rows if "top" in row.metric} == {None}
+    assert {name: subset.shape for name, subset in result.arrays.items()} == {LSTM: (3, 360), ATTENTION: (3, 360)}
+    figures = study.draw_figures([row for row in result.rows if "top" in row.metric], {CELL: result.arrays})
     assert figures.keys() == {"removal", "regions"}
 
 
 class Reader(torch.nn.Module):
-    """Says class 1 where feature 0 of step 0 is positive."""
+    """Predicts class 1 where feature 0 of step 0 is positive."""
 
     def forward(self, x):
         return torch.stack([-x[:, 0, 0], x[:, 0, 0]], 1)
@@ -64,7 +64,7 @@ def test_removal_by_a_right_map_costs_the_accuracy_and_by_a_wrong_one_nothing():
         curve: fmri_saliency._removal(networks, {LSTM: right, ATTENTION: -right}, curve, test, CELL)
         for curve in fmri_saliency.CURVES
     }
-    assert [row.value for row in curves[LSTM, LSTM]] == [1.0] + [0.5] * (len(FRACTIONS) - 1)  # a tie says class 0
+    assert [row.value for row in curves[LSTM, LSTM]] == [1.0] + [0.5] * (len(FRACTIONS) - 1)  # a tie predicts class 0
     assert [row.value for row in curves[LSTM, ATTENTION]] == [1.0] * len(FRACTIONS)
     assert curves[LSTM, LSTM][0].null == 1.0
 

@@ -1,4 +1,4 @@
-"""Every study in the size that runs in seconds, through the door that users take."""
+"""Every study in the size that runs in seconds, through the entry point of users."""
 
 import csv
 import math

@@ -26,7 +26,7 @@ class Counting:
         return [Row("a", "m", "", "accuracy", "paper", 0.8)]
 
     def draw_figures(self, rows, arrays):
-        return {"size": str(sum(some["map"].size for some in arrays.values())).encode()}
+        return {"size": str(sum(subset["map"].size for subset in arrays.values())).encode()}
 
 
 def test_a_study_writes_its_table_and_figures_and_works_no_cell_twice(tmp_path):

@@ -28,7 +28,7 @@ class Barrier:
         height: Largest excess of the loss over the straight line between the losses of both ends, at least 0.
         increase: Largest excess of the loss over that of the worse end, at least 0: the allowed loss increase
             that this path needs.
-        top: Share of the way where the height is reached.
+        top: Fraction of the path at which the height is reached.
         noise: Height by chance alone: the 95 % quantile of a normal distribution with the bootstrap standard
             error of the paired difference at the top.
     """
@@ -80,7 +80,7 @@ def measure_barrier(
     """
     check_counts(points=points - 1, draws=draws)
     t = torch.linspace(0, 1, points, dtype=torch.float64)
-    losses = torch.stack([surface.losses(path.at(float(share))).double().cpu() for share in t])
+    losses = torch.stack([surface.losses(path.at(float(fraction))).double().cpu() for fraction in t])
     above = losses - torch.lerp(losses[:1], losses[-1:], t[:, None])
     mean, top = losses.mean(1), int(above.mean(1).argmax())
     return Barrier(

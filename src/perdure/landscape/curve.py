@@ -199,9 +199,9 @@ class CurveLearner(Generic[Curve]):
 
     def _at(self, state: LearningState, bends: Tensor, t: float) -> Params:
         """Return a point of the curve with these bends."""
-        share = self.parts(t)
-        between = torch.tensor(share[1:-1]).to(bends) @ bends
-        return unflatten(share[0] * state.points[0] + between + share[-1] * state.points[-1], self.ends[0])
+        weights = self.parts(t)
+        between = torch.tensor(weights[1:-1]).to(bends) @ bends
+        return unflatten(weights[0] * state.points[0] + between + weights[-1] * state.points[-1], self.ends[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,20 +64,20 @@ def load_ends(first: Path, second: Path, splits: Splits, config: Architecture | 
             vocabulary differ; when they were trained on other data; or when their weights are the same.
     """
     _check_trained(first, second)
-    (model, one), (other, two) = load_checkpoint(first, config), load_checkpoint(second, config)
+    (model, first_info), (other, second_info) = load_checkpoint(first, config), load_checkpoint(second, config)
     _check_tensors(model.state_dict(), other.state_dict())
-    _check_settings(one, two)
+    _check_settings(first_info, second_info)
     for what, expected in (("classes", splits.classes), ("vocabulary", splits.vocabulary)):
-        for folder, info in ((first, one), (second, two)):
+        for folder, info in ((first, first_info), (second, second_info)):
             if getattr(info, what) != expected:
                 raise CheckpointError(
                     f"the {what} of {folder} are not those of the data", "give the data that both runs were trained on"
                 )
     _check_data(first, second)
-    if one.digest == two.digest:
+    if first_info.digest == second_info.digest:
         raise CheckpointError(f"{first} and {second} have the same weights", "give two runs with different seeds")
     names = (first.name, second.name) if first.name != second.name else (str(first), str(second))
-    return PathEnds(names, model, (one.digest, two.digest), params_of(model), params_of(other))
+    return PathEnds(names, model, (first_info.digest, second_info.digest), params_of(model), params_of(other))
 
 
 def make_ends(first: nn.Module, second: nn.Module, names: tuple[str, str] = ("first", "second")) -> PathEnds:
@@ -106,7 +106,7 @@ def make_ends(first: nn.Module, second: nn.Module, names: tuple[str, str] = ("fi
 
 
 def align_ends(ends: PathEnds) -> PathEnds:
-    """Align the second run to the first by permutations and signs of its units.
+    """Align the second run to the first by permuting its units and flipping their signs.
 
     Args:
         ends: Ends as they were trained.
@@ -167,9 +167,9 @@ def _format_shape(shapes: dict[str, tuple[int, ...]], name: str) -> str:
     return str(shapes[name]) if name in shapes else "absent"
 
 
-def _check_settings(one: Info, two: Info) -> None:
-    kinds = {type(one.config).__name__, type(two.config).__name__}
-    first, second = asdict(one.config), asdict(two.config)
+def _check_settings(first_info: Info, second_info: Info) -> None:
+    kinds = {type(first_info.config).__name__, type(second_info.config).__name__}
+    first, second = asdict(first_info.config), asdict(second_info.config)
     odd = [name for name in first if first.get(name) != second.get(name)] if len(kinds) == 1 else sorted(kinds)
     if odd:
         raise CheckpointError(
@@ -179,9 +179,9 @@ def _check_settings(one: Info, two: Info) -> None:
 
 
 def _check_data(first: Path, second: Path) -> None:
-    one, two = find_recorded_data(first), find_recorded_data(second)
-    if one is not None and two is not None and one != two:
+    own, other = find_recorded_data(first), find_recorded_data(second)
+    if own is not None and other is not None and own != other:
         raise CheckpointError(
-            f"the runs were trained on other data: {one[0]} with seed {one[1]}, and {two[0]} with seed {two[1]}",
+            f"the runs were trained on other data: {own[0]} with seed {own[1]}, and {other[0]} with seed {other[1]}",
             "train both with one command, which gives them the same data: perdure train MODEL DATA --seeds 2",
         )

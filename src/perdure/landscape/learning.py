@@ -71,7 +71,7 @@ def copy_moments(adam: torch.optim.Adam, weights: Float[Tensor, "*some"]) -> Flo
 
 
 class DecayingAdam:
-    """An Adam whose learning rate falls to zero over the second half of its steps, taken up where a state left it.
+    """An Adam whose learning rate falls to zero over the second half of its steps, resumed from a stored state.
 
     Args:
         weights: Weights, updated in place.

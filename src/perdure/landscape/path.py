@@ -87,8 +87,8 @@ class Chain:
         done = t * float(ends[-1])
         piece = min(int(torch.searchsorted(ends, done)), len(self.steps) - 1)
         length = float(self.steps[piece])
-        share = 1 - (float(ends[piece]) - done) / length if length else 0.0
-        return interpolate(self.points[piece], self.points[piece + 1], min(max(share, 0.0), 1.0))
+        fraction = 1 - (float(ends[piece]) - done) / length if length else 0.0
+        return interpolate(self.points[piece], self.points[piece + 1], min(max(fraction, 0.0), 1.0))
 
 
 def space_evenly(path: Path, points: int = 25) -> Chain:
@@ -113,13 +113,13 @@ def space_evenly(path: Path, points: int = 25) -> Chain:
         [0.0, 1.0, 2.0, 3.0, 4.0]
     """
     check_counts(points=points - 1)
-    shares = np.linspace(0, 1, points)
+    fractions = np.linspace(0, 1, points)
     if not isinstance(path, Chain):
         fine = np.linspace(0, 1, _FINE + 1)
         steps = [distance(item, two) for item, two in pairwise(path.at(float(t)) for t in fine)]
         done = np.concatenate([[0.0], np.cumsum(steps)])
-        shares[1:-1] = np.interp(shares[1:-1] * done[-1], done, fine)
-    return Chain(tuple(path.at(float(t)) for t in shares))
+        fractions[1:-1] = np.interp(fractions[1:-1] * done[-1], done, fine)
+    return Chain(tuple(path.at(float(t)) for t in fractions))
 
 
 def connect_linearly(first: Params, second: Params) -> Chain:

@@ -80,15 +80,15 @@ class _Solver:
     learner: torch.optim.Adam
     gradients: int = 0
 
-    def direction(self, here: Params, target: Params, slope: float) -> Tensor:
+    def direction(self, point: Params, target: Params, slope: float) -> Tensor:
         """Search a unit vector towards the target that descends, by ascent in the multiplier."""
-        to, gradient = difference(here, target), torch.zeros(0)
+        to, gradient = difference(point, target), torch.zeros(0)
         with torch.no_grad():
-            self.way.copy_(flatten(here).double())
+            self.way.copy_(flatten(point).double())
         multiplier, rate, before, settled = 1.0, _RATE, math.inf, False
         for k in range(2 * self.settings.outer):
             settled = settled or k >= self.settings.outer
-            gradient = gradient if settled else self._gradient(here)
+            gradient = gradient if settled else self._gradient(point)
             self._descend(to, gradient, multiplier)
             way = self.way.detach()
             cosine, steep = (float(way @ other / way.norm()) for other in (to / to.norm(), gradient))
@@ -99,10 +99,10 @@ class _Solver:
         result: Tensor = way / way.norm()
         return result
 
-    def _gradient(self, here: Params) -> Tensor:
+    def _gradient(self, point: Params) -> Tensor:
         self.gradients += 1
         part = torch.randperm(self.surface.size, generator=self.generator)[: self.settings.batch_size]
-        return flatten(self.surface.gradient(here, part)).double().clamp(-_CLIP, _CLIP)
+        return flatten(self.surface.gradient(point, part)).double().clamp(-_CLIP, _CLIP)
 
     def _descend(self, to: Tensor, gradient: Tensor, multiplier: float) -> None:
         for _ in range(self.settings.inner):
@@ -240,25 +240,25 @@ def _resume(surface: Surface, settings: PublishedSettings, state: PublishedState
 
 def _take_step(solver: _Solver, state: PublishedState, target: Params, floor: float) -> PublishedState:
     """Go straight on, or around where the loss is too high there."""
-    here, settings = state.points[-1], solver.settings
-    slope, share = 0.0 if distance(here, target) < _NEAR else state.slope, min(1.0, state.share + settings.share)
+    point, settings = state.points[-1], solver.settings
+    slope, share = 0.0 if distance(point, target) < _NEAR else state.slope, min(1.0, state.share + settings.share)
     ahead = interpolate(state.points[state.base], target, share)
     state, loss = _evaluate(solver.surface, replace(state, slope=slope, share=share), ahead)
     if loss > state.level:
-        way = solver.direction(here, target, slope)
+        way = solver.direction(point, target, slope)
         state, ahead, loss = _search_along(solver.surface, replace(state, gradients=solver.gradients), way)
         state = replace(state, base=len(state.points), share=0.0)
     losses = (*state.losses, loss)
     increase = max(0.0, max(losses) - floor)
-    stride = distance(here, ahead)
+    stride = distance(point, ahead)
     return replace(state, points=(*state.points, ahead), losses=losses, increase=increase, stride=stride)
 
 
 def _search_along(surface: Surface, state: PublishedState, way: Tensor) -> tuple[PublishedState, Params, float]:
     """Shorten the step until its loss is low enough, or it is very short."""
-    here, length = state.points[-1], _FIRST_LENGTH
+    start, length = state.points[-1], _FIRST_LENGTH
     while True:
-        point = unflatten(flatten(here).double() + length * way, here)
+        point = unflatten(flatten(start).double() + length * way, start)
         state, loss = _evaluate(surface, state, point)
         length *= _SHRINK
         if loss <= state.level or length < _LAST_LENGTH:

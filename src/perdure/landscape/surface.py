@@ -41,7 +41,7 @@ class Surface(Protocol):
         """Return the loss of each sample at a point."""
         ...
 
-    def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
+    def gradient(self, params: Params, rows: Int[Tensor, " chosen"] | None = None) -> Params:
         """Differentiate the mean loss at a point, of some samples or of all."""
         ...
 
@@ -100,12 +100,12 @@ class ModelLoss:
             parts = [self._losses(state, part) for part in split_batch(self.batch, self._rows)]
         return torch.cat(parts).cpu()
 
-    def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
+    def gradient(self, params: Params, rows: Int[Tensor, " chosen"] | None = None) -> Params:
         """Differentiate the mean loss with respect to the weights.
 
         Args:
             params: Weights at which to differentiate; not modified.
-            some: Samples to average over; None for all. Batch normalisation uses the statistics of each call.
+            rows: Samples to average over; None for all. Batch normalisation uses the statistics of each call.
 
         Returns:
             The gradient by name; zero for weights that the loss does not depend on.
@@ -114,12 +114,12 @@ class ModelLoss:
             NonFiniteError: If it is NaN or infinite.
         """
         leaves = {name: weight.detach().clone().requires_grad_() for name, weight in params.items()}
-        chosen = self.batch if some is None else slice_batch(self.batch, some)
+        chosen = self.batch if rows is None else slice_batch(self.batch, rows)
         total = [torch.zeros_like(weight) for weight in params.values()]
         with evaluation(self.model), _estimate_statistics(self.model), torch.enable_grad():
             for part in split_batch(chosen, self._rows):
-                share = self._losses({**leaves, **_reset_statistics(self.model)}, part).sum() / len(chosen)
-                result = torch.autograd.grad(share, list(leaves.values()), allow_unused=True, materialize_grads=True)
+                loss = self._losses({**leaves, **_reset_statistics(self.model)}, part).sum() / len(chosen)
+                result = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
                 total = [sum_ + new for sum_, new in zip(total, result, strict=True)]
         if not all(all_finite(gradient) for gradient in total):
             raise NonFiniteError("the gradient of the loss is NaN or infinite", "look for NaN in weights and samples")
@@ -276,19 +276,19 @@ class CountedSurface:
         self.forward += self.size
         return self.surface.losses(params)
 
-    def gradient(self, params: Params, some: Int[Tensor, " some"] | None = None) -> Params:
+    def gradient(self, params: Params, rows: Int[Tensor, " chosen"] | None = None) -> Params:
         """Differentiate the mean loss at a point, of some samples or of all.
 
         Args:
             params: Point.
-            some: Samples; None for all.
+            rows: Samples; None for all.
 
         Returns:
             Result of the surface.
         """
-        count = self.size if some is None else len(some)
+        count = self.size if rows is None else len(rows)
         self.forward += count
         self.backward += count
         self.gradients += 1
         self.on_gradient(self.gradients)
-        return self.surface.gradient(params, some)
+        return self.surface.gradient(params, rows)

@@ -1,4 +1,4 @@
-"""Symmetries of networks: permutations and signs of units that keep the function."""
+"""Symmetries of networks: permuting units and flipping their signs keeps the function."""
 
 from __future__ import annotations
 

@@ -89,8 +89,8 @@ def track_valley(
         >>> from perdure.landscape.surface import ModelLoss
         >>> surface = ModelLoss(torch.nn.Linear(1, 2, bias=False), Batch(torch.ones(2, 1), torch.tensor([0, 1])))
         >>> ends = [{"weight": torch.tensor([[x], [x]])} for x in (-1.0, 1.0)]
-        >>> found = track_valley(surface, *ends)  # equal weights cost ln 2, however large they are
-        >>> found.ended, round(found.level, 4), found.increase
+        >>> route = track_valley(surface, *ends)  # equal weights cost ln 2, however large they are
+        >>> route.ended, round(route.level, 4), route.increase
         ('target', 0.6931, 0.0)
     """
     settings = settings or ValleySettings()
@@ -150,10 +150,10 @@ def track_valley_in_chunks(
 def _take_step(search: _Search, state: TrackingState) -> TrackingState:
     """Take one step: the first that stays below the level, or the easiest when the level may rise."""
     easiest, now = _NOWHERE, state
-    for now, found in _yield_tries(search, state):
-        if found.highest <= state.level:
-            return _append(search, now, found)
-        easiest = min(easiest, found, key=lambda one: one.highest)
+    for now, trial in _yield_tries(search, state):
+        if trial.highest <= state.level:
+            return _append(search, now, trial)
+        easiest = min(easiest, trial, key=lambda item: item.highest)
     if search.settings.allowed is not None or easiest is _NOWHERE:
         return replace(now, ended="stalled")
     # Raise by at least half, since every rise costs a full series of failed steps; many small rises would cost more
@@ -165,14 +165,14 @@ def _take_step(search: _Search, state: TrackingState) -> TrackingState:
 def _yield_tries(search: _Search, state: TrackingState) -> Iterator[tuple[TrackingState, _Trial]]:
     """Yield the steps to try: the target when near, then steps from long to short."""
     # Doubling at most lets the step recover after a hard passage, without wasting losses on hopeless long steps.
-    longest, least = (share * search.whole for share in (search.settings.longest, search.settings.least))
+    longest, least = (fraction * search.whole for fraction in (search.settings.longest, search.settings.least))
     far, stride = distance(state.points[-1], search.corrector.target), min(2 * state.stride, longest)
     if far <= longest:
-        state, found = _evaluate(search, state, search.corrector.target)
-        yield state, found
+        state, trial = _evaluate(search, state, search.corrector.target)
+        yield state, trial
     while stride >= least:
-        state, found = _correct(search, replace(state, stride=stride), far)
-        yield state, found
+        state, trial = _correct(search, replace(state, stride=stride), far)
+        yield state, trial
         stride /= 2
 
 
@@ -189,8 +189,8 @@ def _correct(search: _Search, state: TrackingState, far: float) -> tuple[Trackin
         if far - distance(point, target) < settings.least * search.whole:
             break
         before = best.highest
-        state, found = _evaluate(search, state, point)
-        best = min(best, found, key=lambda one: one.highest)
+        state, trial = _evaluate(search, state, point)
+        best = min(best, trial, key=lambda item: item.highest)
         # A round that lowers the loss by less than a tenth costs more than a shorter step.
         if best.highest <= search.hoped or best.highest > _PAYS * before:
             break
@@ -206,10 +206,10 @@ def _evaluate(search: _Search, state: TrackingState, point: Params) -> tuple[Tra
     return replace(state, evaluations=state.evaluations + pieces), _Trial(point, losses[-1], max(losses))
 
 
-def _append(search: _Search, state: TrackingState, found: _Trial) -> TrackingState:
+def _append(search: _Search, state: TrackingState, trial: _Trial) -> TrackingState:
     return replace(
         state,
-        points=(*state.points, found.point),
-        losses=(*state.losses, found.loss),
-        increase=max(state.increase, found.highest - search.floor),
+        points=(*state.points, trial.point),
+        losses=(*state.losses, trial.loss),
+        increase=max(state.increase, trial.highest - search.floor),
     )

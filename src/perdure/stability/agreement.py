@@ -141,12 +141,12 @@ def measure_sample_agreement(
     kept = alike & (present.sum(1) > 1).to(alike.device)
     values = torch.stack([run.vectors.values for run in runs])
     result = _average_samples(measure, values, values, present, kept)
-    pairs, some = _mirror(result), _find_compared(kept)
-    own = [Vectors(run_values[some], present[some]) for run_values in values]
+    pairs, compared = _mirror(result), _find_compared(kept)
+    own = [Vectors(run_values[compared], present[compared]) for run_values in values]
     nulls = []
     for _ in range(draws):
         shuffled = torch.stack([shuffle(vectors, generator).values for vectors in own])
-        nulls.append(_average_samples(measure, values[:, some], shuffled, present[some], kept[..., some]))
+        nulls.append(_average_samples(measure, values[:, compared], shuffled, present[compared], kept[..., compared]))
     again = [values[i] if run.again is None else run.again.values for i, run in enumerate(runs)]
     selves = [
         float(
@@ -189,10 +189,10 @@ def _mirror(table: Float[Tensor, "run run"]) -> Float[Tensor, "run run"]:
     return (above + above.T).fill_diagonal_(torch.nan)
 
 
-def _find_compared(kept: Bool[Tensor, "run run sample"]) -> Int[Tensor, " some"]:
+def _find_compared(kept: Bool[Tensor, "run run sample"]) -> Int[Tensor, " chosen"]:
     """List samples that some pair of runs compares, for the null: so many give its mean more exactly than needed."""
-    others = ~torch.eye(len(kept), dtype=torch.bool, device=kept.device)
-    return kept[others].any(0).nonzero()[:NULL, 0]
+    different = ~torch.eye(len(kept), dtype=torch.bool, device=kept.device)
+    return kept[different].any(0).nonzero()[:NULL, 0]
 
 
 def measure_cluster_agreement(
@@ -244,12 +244,12 @@ def measure_cluster_agreement(
         ]
 
     result = labels([run.vectors for run in runs])
-    some = torch.arange(len(alike[0, 0]))[: max(NULL, count)]
-    own = [Vectors(run.vectors.values[some], run.vectors.present[some]) for run in runs]
-    others = [labels([shuffle(vectors, generator) for vectors in own]) for _ in range(draws)]
+    subset = torch.arange(len(alike[0, 0]))[: max(NULL, count)]
+    own = [Vectors(run.vectors.values[subset], run.vectors.present[subset]) for run in runs]
+    shuffled = [labels([shuffle(vectors, generator) for vectors in own]) for _ in range(draws)]
     again = labels([run.vectors if run.again is None else run.again for run in runs], SEED + 1)
     return {
-        name: _estimate_partitions(_Labels(result, again, others, some), alike.cpu(), name, measure, generator)
+        name: _estimate_partitions(_Labels(result, again, shuffled, subset), alike.cpu(), name, measure, generator)
         for name, measure in measures.items()
     }
 
@@ -259,17 +259,17 @@ class _Labels(NamedTuple):
 
     result: Sequence[Tensor]
     again: Sequence[Tensor]
-    others: Sequence[Sequence[Tensor]]
-    some: Tensor
+    shuffled: Sequence[Sequence[Tensor]]
+    subset: Tensor
 
 
 def _estimate_partitions(
     labels: _Labels, alike: Bool[Tensor, "run run sample"], name: str, measure: Partitions, generator: torch.Generator
 ) -> Agreement:
     """Place the agreement of runs between that with shuffled runs and that of each with itself."""
-    result, some = labels.result, labels.some
-    pairs, few = _compare_pairs(result, result, alike, measure), [label[some] for label in result]
-    null = fmean(pair_mean(_compare_pairs(few, shuffled, alike[..., some], measure)) for shuffled in labels.others)
+    result, subset = labels.result, labels.subset
+    pairs, few = _compare_pairs(result, result, alike, measure), [label[subset] for label in result]
+    null = fmean(pair_mean(_compare_pairs(few, shuffled, alike[..., subset], measure)) for shuffled in labels.shuffled)
     selves = [measure(entry, same) for entry, same in zip(result, labels.again, strict=True)]
     interval = estimate_interval(pairs, generator)
     estimate = Estimate(pair_mean(pairs), null, fmean(selves), interval, len(result), name, higher_is_better=True)
@@ -329,7 +329,7 @@ def compare_in_parts(
     first: Float[Tensor, "run sample type"],
     second: Float[Tensor, "run sample type"],
     present: Bool[Tensor, "sample type"],
-) -> Iterator[tuple[Int[Tensor, " some"], Float[Tensor, "run run some"]]]:
+) -> Iterator[tuple[Int[Tensor, " chosen"], Float[Tensor, "run run chosen"]]]:
     """Compare runs with each other, some samples at a time; those with as many types go together.
 
     Args:

@@ -133,8 +133,8 @@ def cluster_each_run(several: Sequence[Float[Tensor, "sample type"]], count: int
 def scan_cluster_counts(values: Float[Tensor, "sample type"], counts: Sequence[int], seed: int) -> ClusterScan:
     """Cluster vectors into different numbers of clusters, and choose the largest silhouette.
 
-    The published code looks at both curves and chooses by eye, then compares runs with two clusters. Here the choice
-    is a rule, so that it can be repeated: the largest mean silhouette, of equal ones the smallest number.
+    With the published code the user chooses from plots of both curves, then compares runs with two clusters. Here the
+    choice is a rule, so that it can be repeated: the largest mean silhouette, of equal ones the smallest number.
 
     Args:
         values: One vector per sequence.
@@ -321,5 +321,5 @@ def refine_centres(
     draw, size = np.random.RandomState(seed), min(len(rows), max(PART, EACH * count))
     parts = (rows[draw.choice(len(rows), size, replace=False)] for _ in range(starts))
     tried = [KMeans(count, n_init=1, random_state=draw).fit(part) for part in parts]
-    best: np.ndarray = max(tried, key=lambda one: one.score(rows)).cluster_centers_
+    best: np.ndarray = max(tried, key=lambda item: item.score(rows)).cluster_centers_
     return best

@@ -128,25 +128,25 @@ def measure_consistency(
         raise EmptyDataError("no run is right about a sequence", "train the models, and check the labels")
     few = [_take_first(run, NULL) for run in runs]
     own = [run.vectors for run in few]
-    others = [
+    nulls = [
         _measure_distances(few, [shuffle(vectors, generator) for vectors in own], label[:NULL]) for _ in range(draws)
     ]
     selves = torch.cat([_measure_self_distances(run, label) for run in runs])
     everyone = torch.ones_like(selves)
     best = mean_generalizability(selves, everyone.bool(), everyone)
     times = _resample_runs(len(runs), generator)
-    mege = _estimate("MeGe", mean_generalizability, result, others, times, best)
-    reco = _estimate("ReCo", relative_consistency, result, others, times, 1.0)
+    mege = _estimate("MeGe", mean_generalizability, result, nulls, times, best)
+    reco = _estimate("ReCo", relative_consistency, result, nulls, times, 1.0)
     return Consistency(mege, reco, int(result.alike.sum()), int((~result.alike).sum()))
 
 
-def _measure_distances(runs: Sequence[RunExplanations], others: Sequence[Vectors], label: Tensor) -> _Distances:
+def _measure_distances(runs: Sequence[RunExplanations], nulls: Sequence[Vectors], label: Tensor) -> _Distances:
     """Measure the distance of run i to the other vectors of run j, for all i < j."""
     present = runs[0].vectors.present
     right = torch.stack([run.predicted == label for run in runs]).cpu() & (present.sum(1) > 1).cpu()
     ours = torch.stack([run.vectors.values for run in runs])
-    same = all(run.vectors is other for run, other in zip(runs, others, strict=True))
-    theirs = ours if same else torch.stack([other.values for other in others])
+    same = all(run.vectors is other for run, other in zip(runs, nulls, strict=True))
+    theirs = ours if same else torch.stack([other.values for other in nulls])
     above = torch.ones(len(runs), len(runs)).triu(1).bool()[..., None]
     parts = []
     for part, rho in compare_in_parts(spearman, ours, theirs, present):
@@ -183,21 +183,21 @@ def _estimate(
     name: str,
     statistic: Statistic,
     result: _Distances,
-    others: Sequence[_Distances],
+    nulls: Sequence[_Distances],
     times: Tensor,
     ceiling: float,
 ) -> Estimate | None:
-    def value(some: _Distances) -> float:
-        return statistic(some.distance, some.alike, torch.ones_like(some.distance))
+    def value(distances: _Distances) -> float:
+        return statistic(distances.distance, distances.alike, torch.ones_like(distances.distance))
 
-    def resampled(draw: Tensor) -> float:
+    def resample(draw: Tensor) -> float:
         weight = (draw[:, None] * draw).flatten().index_select(0, result.pair)
         return statistic(result.distance, result.alike, weight)
 
-    null, runs, interval = fmean(value(other) for other in others), times.shape[1], None
+    null, runs, interval = fmean(value(other) for other in nulls), times.shape[1], None
     if isnan(value(result)) or isnan(null):
         return None
-    drawn = torch.tensor(list(map_threads(resampled, times)))
+    drawn = torch.tensor(list(map_threads(resample, times)))
     drawn = drawn[~drawn.isnan()].double()
     if runs >= FEWEST and len(drawn):
         low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()

@@ -69,9 +69,9 @@ class ExplainRunsJob:
 
     @property
     def jobs(self) -> list[tuple[int, str, str]]:
-        """List the number of the run, the method and the room of all explanations."""
-        rooms = [(method, "maps") for method in self.methods] + [(method, "again") for method in self.again]
-        return [(run, method, room) for run in range(len(self.runs)) for method, room in rooms]
+        """List the number of the run, the method and the draw of all explanations."""
+        folders = [(method, "maps") for method in self.methods] + [(method, "again") for method in self.again]
+        return [(run, method, draw) for run in range(len(self.runs)) for method, draw in folders]
 
     def __call__(self, index: int) -> None:
         """Do one of the jobs, as far as it is not finished.
@@ -79,25 +79,25 @@ class ExplainRunsJob:
         Args:
             index: Number of the job.
         """
-        run, method, room = self.jobs[index]
+        run, method, draw = self.jobs[index]
         name, source = self.runs[run]
         model = source if isinstance(source, nn.Module) else load_checkpoint(source, self.config)[0].to(self.device)
         made = fit_method(METHODS.make(method), model, self.seen)
-        seed = self.seed + run + (AGAIN if room == "again" else 0)
-        explain(ExplainJob(model, self.batch, made, self.folder(run, method, room), name, seed=seed))
+        seed = self.seed + run + (AGAIN if draw == "again" else 0)
+        explain(ExplainJob(model, self.batch, made, self.folder(run, method, draw), name, seed=seed))
 
-    def folder(self, run: int, method: str, room: str = "maps") -> Path:
+    def folder(self, run: int, method: str, draw: str = "maps") -> Path:
         """Name the folder of the maps of a run.
 
         Args:
             run: Number of the run.
             method: Method.
-            room: "maps", or "again" for the second draw.
+            draw: "maps", or "again" for the second draw.
 
         Returns:
             The folder.
         """
-        return self.place / room / slug(self.runs[run][0]) / slug(method)
+        return self.place / draw / slug(self.runs[run][0]) / slug(method)
 
 
 def explain_runs(

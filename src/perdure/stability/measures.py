@@ -110,7 +110,7 @@ def estimate_equal_predictions(runs: Sequence[RunExplanations], seed: int) -> Ag
     """
     pairs = find_equal_predictions(runs).double().mean(2)
     classes = 1 + max(int(run.predicted.max()) for run in runs)
-    share = torch.stack([run.predicted.bincount(minlength=classes) / len(run.predicted) for run in runs]).double()
-    interval, null = estimate_interval(pairs, stream(seed, "alike")), pair_mean(share @ share.T)
+    frequency = torch.stack([run.predicted.bincount(minlength=classes) / len(run.predicted) for run in runs]).double()
+    interval, null = estimate_interval(pairs, stream(seed, "alike")), pair_mean(frequency @ frequency.T)
     estimate = Estimate(pair_mean(pairs), null, 1.0, interval, len(runs), "predicted alike", higher_is_better=True)
     return Agreement(estimate, pairs)

@@ -211,17 +211,17 @@ def find_failures(ensemble: Ensemble) -> dict[str, str]:
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
-def select_learned(some: Sequence[EnsembleMember]) -> tuple[EnsembleMember, ...]:
+def select_learned(members: Sequence[EnsembleMember]) -> tuple[EnsembleMember, ...]:
     """Select the runs that have learned the task; explanations of the others are not comparable.
 
     Args:
-        some: Runs.
+        members: Runs.
 
     Returns:
         The selected runs; all runs when fewer than two have learned, so that the verdict names them.
     """
-    result = tuple(member for member in some if has_learned(member.accuracy))
-    return result if len(result) > 1 else tuple(some)
+    result = tuple(member for member in members if has_learned(member.accuracy))
+    return result if len(result) > 1 else tuple(members)
 
 
 def _load_member(name: str, source: Path | nn.Module, ensemble: Ensemble, splits: Splits, seed: int) -> EnsembleMember:

@@ -145,7 +145,7 @@ def measure_height(search: PathSearch, route: Route) -> float:
     """Measure the barrier of a route.
 
     Args:
-        search: Search that found the route.
+        search: Search that returned the route.
         route: Path.
 
     Returns:
@@ -160,7 +160,7 @@ def explain_along_route(
     """Predict and explain along a route, or load the stored result.
 
     Args:
-        search: Search that found the route.
+        search: Search that returned the route.
         route: Path.
         settings: Methods, points and clusters.
         shown: Samples to predict and explain.
@@ -201,10 +201,10 @@ def _explain_along(
         if kind == settings.kinds[0]:  # all kinds have the same ends
             check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
         place = f"{kind}/{slug(name)}"
-        numbers, found = _measure_drifts(runs, name, place, stream(settings.seed, "along", kind, name))
+        numbers, drift_arrays = _measure_drifts(runs, name, place, stream(settings.seed, "along", kind, name))
         agreements += [{"kind": kind, "method": name, "number": write_estimate(number)} for number in numbers]
         followed = follow_clusters(runs, settings.clusters, stream(settings.seed, "flow", kind, name))
-        arrays |= found | {f"ari/{place}": followed.ari.numpy(), f"flow/{place}": followed.label.numpy()}
+        arrays |= drift_arrays | {f"ari/{place}": followed.ari.numpy(), f"flow/{place}": followed.label.numpy()}
         top = _find_top_types(runs[0].vectors)
         arrays[f"top_types/{slug(name)}"] = top.numpy()
         arrays[f"top/{place}"] = np.stack([_average_types(run.vectors)[top].numpy() for run in runs])
@@ -213,18 +213,18 @@ def _explain_along(
 
 def _record_kind(search: PathSearch, route: Route, null: float) -> dict[str, Any]:
     generator = stream(search.seed, "bootstrap", route.kind)
-    found = measure_barrier(search.surface, route.path, generator, BARRIER_POINTS)
-    error = found.noise / NormalDist().inv_cdf(0.95)
-    low, high = max(0.0, found.height - _SECOND * error), found.height + _SECOND * error
+    barrier = measure_barrier(search.surface, route.path, generator, BARRIER_POINTS)
+    error = barrier.noise / NormalDist().inv_cdf(0.95)
+    low, high = max(0.0, barrier.height - _SECOND * error), barrier.height + _SECOND * error
     number = Estimate(
-        found.height, null, 0.0, (low, high), search.surface.size, "barrier", "nats", higher_is_better=False
+        barrier.height, null, 0.0, (low, high), search.surface.size, "barrier", "nats", higher_is_better=False
     )
     return {
         "kind": route.kind,
         "barrier": write_estimate(number),
-        "increase": found.increase,
-        "noise": found.noise,
-        "inside_noise": found.inside_noise,
+        "increase": barrier.increase,
+        "noise": barrier.noise,
+        "inside_noise": barrier.inside_noise,
         "passes": route.passes,
         "ended": route.ended,
         "length": _measure_length(route.path),
@@ -261,16 +261,16 @@ def _measure_drifts(
     """Measure the drift of every measure; a measure without a comparable sample has no number."""
     numbers, arrays = [], {}
     for similarity in choose_similarities(method, TOP):
-        found, name = measure_drift(runs, similarity, generator), similarity.name
-        arrays[f"drift/{place}/{name}"] = found.ends.numpy()
-        arrays[f"neighbour/{place}/{name}"] = found.neighbour.numpy()
-        numbers += _estimate_agreement(similarity, found, generator)
+        drift, name = measure_drift(runs, similarity, generator), similarity.name
+        arrays[f"drift/{place}/{name}"] = drift.ends.numpy()
+        arrays[f"neighbour/{place}/{name}"] = drift.neighbour.numpy()
+        numbers += _estimate_agreement(similarity, drift, generator)
     return numbers, arrays
 
 
-def _estimate_agreement(similarity: Similarity, found: Drift, generator: torch.Generator) -> list[Estimate]:
+def _estimate_agreement(similarity: Similarity, drift: Drift, generator: torch.Generator) -> list[Estimate]:
     """Average the agreement with the first end over all other points, and give its interval over samples."""
-    by_sample = found.first[1:].nanmean(0)
+    by_sample = drift.first[1:].nanmean(0)
     by_sample = by_sample[~by_sample.isnan()]
     if not len(by_sample):
         return []
@@ -278,8 +278,8 @@ def _estimate_agreement(similarity: Similarity, found: Drift, generator: torch.G
     return [
         Estimate(
             float(by_sample.mean()),
-            found.null,
-            found.ceiling,
+            drift.null,
+            drift.ceiling,
             (float(low), float(high)),
             len(by_sample),
             similarity.name,
@@ -290,9 +290,9 @@ def _estimate_agreement(similarity: Similarity, found: Drift, generator: torch.G
 
 def _find_top_types(vectors: Vectors) -> Tensor:
     """Choose the types with the largest mean size, of those that are not rare."""
-    share = vectors.present.double().mean(0)
-    sizes = _average_types(Vectors(vectors.values.abs(), vectors.present)).masked_fill(share < RARE, -torch.inf)
-    count = min(TYPES, int((share >= RARE).sum()))
+    frequency = vectors.present.double().mean(0)
+    sizes = _average_types(Vectors(vectors.values.abs(), vectors.present)).masked_fill(frequency < RARE, -torch.inf)
+    count = min(TYPES, int((frequency >= RARE).sum()))
     return sizes.topk(count).indices
 
 

@@ -111,15 +111,15 @@ def measure_mean_agreement(
     again = [own[i] if run.again is None else _select(run.again, kept) for i, run in enumerate(runs)]
     shuffled = [shuffle(run, generator) for run in own]
 
-    def compared(first: Sequence[Vectors], second: Sequence[Vectors]) -> float:
+    def compare(first: Sequence[Vectors], second: Sequence[Vectors]) -> float:
         a, b = average_vectors(first).values, average_vectors(second).values
         return measure(a, b, present[kept]).double().mean().item()
 
     scores, nulls, selves = [], [], []
     for single, other in _yield_groups(len(runs), size, generator):
-        scores.append(compared([own[i] for i in single], [own[i] for i in other]))
-        nulls.append(compared([own[i] for i in single], [shuffled[i] for i in other]))
-        selves.append(compared([own[i] for i in single], [again[i] for i in single]))
+        scores.append(compare([own[i] for i in single], [own[i] for i in other]))
+        nulls.append(compare([own[i] for i in single], [shuffled[i] for i in other]))
+        selves.append(compare([own[i] for i in single], [again[i] for i in single]))
     low, high = torch.tensor(scores).quantile(torch.tensor([0.025, 0.975])).tolist()
     return Estimate(
         fmean(scores),

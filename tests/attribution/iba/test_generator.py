@@ -31,11 +31,11 @@ def natural():
 def test_the_pulled_back_gradient_is_that_of_autograd(shape):
     x, z, weight = draw(*shape), draw(5, *shape, seed=2), draw(5, *shape, seed=3)
     made = make_generator(x, draw(*shape, seed=4), natural())
-    leaves = [some.requires_grad_() for some in made.parameters]
+    leaves = [rows.requires_grad_() for rows in made.parameters]
     slow = torch.autograd.grad((made.points(x, z) * weight).sum(), leaves)
     with torch.no_grad():
-        found = made.pull_back(x, z, weight)
-    for ours, theirs in zip(found, slow, strict=True):
+        result = made.pull_back(x, z, weight)
+    for ours, theirs in zip(result, slow, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 

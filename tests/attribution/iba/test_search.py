@@ -20,7 +20,7 @@ LABEL = torch.tensor([0, 1, 1, 0])
 SEARCH = MaskSearch(beta=3.0, steps=6, learning_rate=0.5, copies=4, start=1.0)
 
 
-def asked(kind, dtype=torch.float64):
+def arguments(kind, dtype=torch.float64):
     """A question about series, padded series or images."""
     shape, make = ((4, 2, 6, 5), convolutional) if kind == "image" else ((4, 7, 4), recurrent)
     mask = length_mask(torch.tensor([7, 2, 5, 1]), 7) if kind == "padded" else None
@@ -36,19 +36,19 @@ def natural(query):
 @pytest.mark.parametrize("granularity", ["element", "position"])
 @pytest.mark.parametrize("with_prior", [False, True])
 def test_it_is_the_slow_reference(kind, granularity, with_prior):
-    query = asked(kind)
+    query = arguments(kind)
     search = dataclasses.replace(SEARCH, granularity=granularity)
     prior = (
         mask_from_logits(torch.randn(query.x.shape, generator=stream(3), dtype=torch.float64)) if with_prior else None
     )
-    found = optimise_mask(query, natural(query), search, "test", prior)
+    result = optimise_mask(query, natural(query), search, "test", prior)
     noise = torch.stack([draw_noise(query, 4, f"test-{step}", True) for step in range(6)])
     for i in range(4):
-        one = slice_query(query, slice(i, i + 1))
-        lengths = {} if one.lengths is None else {"lengths": one.lengths.expand(4)}
+        item = slice_query(query, slice(i, i + 1))
+        lengths = {} if item.lengths is None else {"lengths": item.lengths.expand(4)}
 
-        def target(points, one=one, lengths=lengths):
-            return torch.stack([one.target(logits[None])[0] for logits in query.model(points, **lengths)])
+        def target(points, item=item, lengths=lengths):
+            return torch.stack([item.target(logits[None])[0] for logits in query.model(points, **lengths)])
 
         valid = torch.ones_like(query.x[i], dtype=torch.bool)
         if query.mask is not None:
@@ -57,14 +57,14 @@ def test_it_is_the_slow_reference(kind, granularity, with_prior):
         m = torch.zeros_like(query.x[i]) if prior is None else prior.keep[i]
         settings = {"beta": 3.0, "rate": 0.5, "start": 1.0, "shared": shared, "valid": valid}
         logit, nats = slow_search(target, query.x[i], noise[:, :, i], 0.3, 1.4, m, **settings)
-        torch.testing.assert_close(found.logit[i], logit.expand_as(query.x[i]), rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(found.nats[i], nats, rtol=1e-7, atol=1e-10)
+        torch.testing.assert_close(result.logit[i], logit.expand_as(query.x[i]), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(result.nats[i], nats, rtol=1e-7, atol=1e-10)
 
 
 @pytest.mark.parametrize("kind", ["series", "padded", "image"])
 @pytest.mark.parametrize("smoothing", [0.0, 1.0])
 def test_many_samples_are_one_by_one(kind, smoothing):
-    query = asked(kind, torch.float32)
+    query = arguments(kind, torch.float32)
     search = dataclasses.replace(SEARCH, smoothing=smoothing)
     whole = optimise_mask(query, natural(query), search, "test")
     for i in range(4):
@@ -75,12 +75,13 @@ def test_many_samples_are_one_by_one(kind, smoothing):
 
 def test_smoothing_goes_back_through_its_adjoint():
     """With next to nothing to gain, the search lowers the information that a smoothed mask lets pass."""
-    query = asked("image")
+    query = arguments("image")
     quiet = dataclasses.replace(query, target=lambda logits: 1e-6 * logits[:, 0])
     search = dataclasses.replace(SEARCH, smoothing=1.0, beta=50.0, steps=30)
-    found = optimise_mask(quiet, natural(query), search, "test")
+    result = optimise_mask(quiet, natural(query), search, "test")
     assert (
-        found.nats.sum() < optimise_mask(quiet, natural(query), dataclasses.replace(search, steps=1), "test").nats.sum()
+        result.nats.sum()
+        < optimise_mask(quiet, natural(query), dataclasses.replace(search, steps=1), "test").nats.sum()
     )
 
 
@@ -91,9 +92,9 @@ def test_what_the_model_reads_stays_and_the_rest_goes():
 
     x = torch.ones(2, 6, 2)
     query = Query(ReadsStep(), x, LogProbability(torch.tensor([0, 0])), None, sub_seeds(stream(), 2))
-    one = torch.tensor(1.0)
+    item = torch.tensor(1.0)
     search = MaskSearch(beta=1.0, steps=60, learning_rate=0.3, start=0.0)
-    keep = optimise_mask(query, Noise(one - 1, one, one), search, "test").mask.keep
+    keep = optimise_mask(query, Noise(item - 1, item, item), search, "test").mask.keep
     rest = torch.ones(6, 2, dtype=torch.bool)
     rest[3, 0] = False
     assert (keep[:, 3, 0] > 0.5).all()
@@ -101,7 +102,7 @@ def test_what_the_model_reads_stays_and_the_rest_goes():
 
 
 def test_pairs_of_noise_cancel_and_belong_to_the_sample():
-    query = asked("series")
+    query = arguments("series")
     noise = draw_noise(query, 6, "name", paired=True)
     assert torch.equal(noise[0::2], -noise[1::2])
     longer = dataclasses.replace(query, x=torch.cat([query.x, query.x], 1))
@@ -111,7 +112,7 @@ def test_pairs_of_noise_cancel_and_belong_to_the_sample():
 
 @pytest.mark.parametrize("detached", [False, True])
 def test_an_input_without_influence_is_named(detached):
-    query = dataclasses.replace(asked("series"), model=Constant(detached))
+    query = dataclasses.replace(arguments("series"), model=Constant(detached))
     with pytest.raises(UnsupportedError, match="layer 'x' does not influence"):
         optimise_mask(query, natural(query), SEARCH, "layer 'x'")
 

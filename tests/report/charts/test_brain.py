@@ -17,7 +17,7 @@ from perdure.report.charts.study_charts import draw_removal
 MOTOR = np.array([[float(name in ("L_4", "R_4"))] for name in REGIONS]).T
 
 
-def share_of(picture, colour):
+def fraction_of(picture, colour):
     pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
     wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     return (np.abs(pixels.astype(int) - wanted).max(2) < 4).mean()
@@ -26,7 +26,7 @@ def share_of(picture, colour):
 def test_strips_show_each_region_once():
     figure = draw_region_strips({"a": np.eye(3, 6), "b": np.zeros((3, 6))}, ("early", "middle", "late"))
     assert np.array_equal(figure.axes[0].images[0].get_array(), np.eye(3, 6))
-    assert [one.get_text() for one in figure.axes[0].get_yticklabels()] == ["early", "middle", "late"]
+    assert [item.get_text() for item in figure.axes[0].get_yticklabels()] == ["early", "middle", "late"]
     assert to_png(figure).startswith(b"\x89PNG")
 
 
@@ -40,10 +40,10 @@ def test_a_removal_chart_has_a_line_for_each_curve_and_bound():
 
 def test_the_surface_has_all_regions_of_its_side_and_a_cut():
     for start, side in ((0, "L"), (180, "R")):
-        found = read_surface(side)
-        assert found.points.shape == (32492, 3)
-        assert found.faces.max() == len(found.points) - 1
-        assert set(found.number.tolist()) == {OUTSIDE, *range(start, start + 180)}
+        result = read_surface(side)
+        assert result.points.shape == (32492, 3)
+        assert result.faces.max() == len(result.points) - 1
+        assert set(result.number.tolist()) == {OUTSIDE, *range(start, start + 180)}
     left, right = (read_surface(side).points[:, 0].mean() for side in "LR")
     assert left < right  # x grows to the right
 
@@ -66,6 +66,6 @@ def test_only_the_known_regions_can_be_drawn():
 def test_one_region_is_coloured_on_the_surface():
     """The primary motor cortex covers a few per cent of the side; the other regions keep the colour of nothing."""
     drawn = to_png(draw_brain_maps({"motor": MOTOR}, ("early",)))
-    high, nothing = share_of(drawn, LIGHT.sequential[-1]), share_of(drawn, LIGHT.rule)
+    high, nothing = fraction_of(drawn, LIGHT.sequential[-1]), fraction_of(drawn, LIGHT.rule)
     assert 0.01 < high / (high + nothing) < 0.15
     assert nothing > 0.05

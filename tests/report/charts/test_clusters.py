@@ -11,9 +11,9 @@ def draw_picture(clusters):
     points = np.random.default_rng(0).normal(size=(clusters.shape[1], 2))
     axes = draw_cluster_panels(points, clusters, [f"seed {i}" for i in range(len(clusters))]).axes[0]
     counts = dict.fromkeys((STAYED, MOVED, 24.0), 0)
-    for one in axes.collections:
-        if isinstance(one, PathCollection):
-            counts[float(one.get_sizes()[0])] += len(one.get_offsets())
+    for item in axes.collections:
+        if isinstance(item, PathCollection):
+            counts[float(item.get_sizes()[0])] += len(item.get_offsets())
     return [text.get_text() for text in axes.texts], counts
 
 
@@ -43,5 +43,5 @@ def test_silhouette_and_inertia_are_drawn_and_the_choice_is_ringed():
 
 
 def test_a_number_that_was_given_has_no_scan():
-    given = ClusterScan(2, "as asked for", (), (), ())
+    given = ClusterScan(2, "as requested", (), (), ())
     assert all(not axes.collections for axes in draw_cluster_scan({"attention": given}).axes)

@@ -16,7 +16,7 @@ def test_who_comes_back_has_moved_too():
     assert compute_leaving_fraction(np.array([[0, 1], [1, 1], [0, 1]])) == 0.5
 
 
-def test_every_path_has_its_band_and_says_how_many_leave():
+def test_every_path_has_its_band_and_shows_how_many_leave():
     still, moving = np.zeros((5, 10), dtype=int), np.repeat(np.arange(5)[:, None] // 2, 10, axis=1)
     figure = draw_flow({"valley": still, "linear": moving}, "the way")
     texts = [text.get_text() for text in figure.axes[0].texts]

@@ -64,13 +64,13 @@ def test_limits_ignore_a_few_extreme_sites():
 
 @given(arrays(float, (2, 3, 4), elements=st.floats(-5, 5)), st.floats(0.1, 10))
 def test_even_shares_forget_the_scale_and_average_one(maps, factor):
-    shares = relative_to_uniform(maps)
-    np.testing.assert_allclose(relative_to_uniform(maps * factor), shares, atol=1e-9)
+    fractions = relative_to_uniform(maps)
+    np.testing.assert_allclose(relative_to_uniform(maps * factor), fractions, atol=1e-9)
     expected = (np.abs(maps).sum((1, 2)) > 0).astype(float)
-    np.testing.assert_allclose(np.abs(shares).mean((1, 2)), expected, atol=1e-9)
+    np.testing.assert_allclose(np.abs(fractions).mean((1, 2)), expected, atol=1e-9)
 
 
-def test_even_shares_of_padded_maps_count_only_existing_sites():
+def test_even_fractions_of_padded_maps_count_only_existing_sites():
     assert relative_to_uniform(np.array([[[1.0], [3.0], [np.nan]]]))[0, :2, 0].tolist() == [0.5, 1.5]
 
 
@@ -110,9 +110,9 @@ def read_png(png):
 def test_an_image_is_shown_upright_in_its_colours():
     image = np.full((3, 2, 4), -1.0)
     image[0, 0, 3] = 1.0  # red, at the right of the first row
-    found = draw_image_panel(image, (-1.0, 1.0))
-    assert found.size == (4, 2)
-    seen = read_png(found.light)
+    result = draw_image_panel(image, (-1.0, 1.0))
+    assert result.size == (4, 2)
+    seen = read_png(result.light)
     assert seen.shape == (2, 4, 3)
     assert seen[0, 3].tolist() == [1.0, 0.0, 0.0]
     assert seen.sum() == 1.0
@@ -128,7 +128,7 @@ def test_map_and_image_have_the_same_outline():
     truth = np.zeros((4, 6), dtype=bool)
     truth[1, 2:5] = True
     image = draw_image_panel(np.zeros((1, 4, 6)), (0.0, 1.0), truth)
-    found = draw_map_panel(np.ones((4, 6)), Limits(1.0, False), truth)
-    assert image.outline == found.outline
+    result = draw_map_panel(np.ones((4, 6)), Limits(1.0, False), truth)
+    assert image.outline == result.outline
     assert "M2 1L5 1" in image.outline
-    assert found.size == (6, 4)
+    assert result.size == (6, 4)

@@ -17,7 +17,7 @@ def test_a_cell_holds_its_digits_without_the_zero(value, digits):
     assert [text for _, _, text, _ in drawn.cells] == [digits.replace("-", "\N{MINUS SIGN}")]
 
 
-def test_digits_stand_below_the_diagonal_which_holds_the_names():
+def test_digits_are_below_the_diagonal_which_holds_the_names():
     drawn = draw_agreement_matrix(matrix(np.full((3, 3), 0.5)), UNIT, ("seed 4", "seed 2", "seed 11"))
     assert [(column, row) for column, row, _, _ in drawn.cells] == [(0, 1), (0, 2), (1, 2)]
     assert drawn.names == ("4", "2", "11")
@@ -45,7 +45,7 @@ def test_chance_is_no_reason_for_a_second_colour():
     assert find_agreement_limits([np.array([[np.nan, -0.5]])]).signed
 
 
-def test_runs_that_agree_stand_side_by_side():
+def test_runs_that_agree_are_neighbours():
     family = np.array([0, 1, 0, 1, 0])
     order = order_by_similarity(matrix(np.where(family[:, None] == family, 0.9, 0.1)))
     assert family[order].tolist() in ([0, 0, 0, 1, 1], [1, 1, 0, 0, 0])

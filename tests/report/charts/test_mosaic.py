@@ -29,7 +29,7 @@ def test_moving_boxes_outline_the_box_of_each_row():
         assert (corners.min(0).tolist(), corners.max(0).tolist()) == ([1, 1], [3, 2])
 
 
-def test_digits_stand_upright():
+def test_digits_are_upright():
     drawn = images(draw_digits(MAPS, {"LSTM": -MAPS}, ["zero", "one"]))
     np.testing.assert_array_equal(drawn[0].get_array(), MAPS[0])
     low, high = drawn[1].get_clim()

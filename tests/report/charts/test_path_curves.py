@@ -7,21 +7,21 @@ WAY = np.array([0.0, 0.5, 1.0])
 
 
 def charts(*values):
-    return [Chart(str(i), {"linear": Curve(WAY, np.array(some, dtype=float))}) for i, some in enumerate(values)]
+    return [Chart(str(i), {"linear": Curve(WAY, np.array(rows, dtype=float))}) for i, rows in enumerate(values)]
 
 
 def test_all_charts_share_one_scale():
     made = draw_small_charts(charts([0, 1, 1], [0, 2, 4]), 2, ("a", "b"))
-    assert [one.lines[0].path for one in made.charts] == [
+    assert [item.lines[0].path for item in made.charts] == [
         "M0.0 100.0L50.0 75.0L100.0 75.0",
         "M0.0 100.0L50.0 50.0L100.0 0.0",
     ]
 
 
 def test_a_gap_is_a_gap():
-    (one,) = draw_small_charts(charts([0, np.nan, 1]), 1, ("a", "b")).charts
-    assert one.lines[0].path == "M0.0 100.0M100.0 0.0"
-    assert one.alt == "0: linear from 0 to 1.00, between 0 and 1.00"
+    (item,) = draw_small_charts(charts([0, np.nan, 1]), 1, ("a", "b")).charts
+    assert item.lines[0].path == "M0.0 100.0M100.0 0.0"
+    assert item.alt == "0: linear from 0 to 1.00, between 0 and 1.00"
 
 
 def test_flat_and_empty_curves_have_a_scale_too():
@@ -32,7 +32,7 @@ def test_flat_and_empty_curves_have_a_scale_too():
     assert len(empty.ticks) > 1
 
 
-def test_strokes_can_be_told_apart_without_colour():
+def test_strokes_differ_without_colour():
     assert len({choose_stroke(i)[1] for i in range(6)}) == 6
 
 

@@ -9,7 +9,7 @@ from perdure.report.pieces import Gallery, Sentences
 from tests.report.conftest import HOSTILE, of_images, of_texts
 
 
-def test_a_page_tells_its_story_in_order(audit):
+def test_the_sections_of_a_page_are_in_order(audit):
     page = build_audit_page(audit)
     assert page.lead == audit.answer
     assert [section.title for section in page.sections] == [
@@ -63,7 +63,7 @@ def test_rows_of_one_metric_are_grouped(audit):
     assert [(group.name, len(group.rows)) for group in table.groups] == [("LSTM", 2), ("AUROC", 1)]
 
 
-def test_models_stand_side_by_side_for_each_question(audit):
+def test_models_are_side_by_side_for_each_question(audit):
     (model,) = audit.models
     (verdict,) = model.verdicts
     verdicts = Verdicts(down_to_input=verdict, across_runs=dataclasses.replace(verdict, question="Why?"))
@@ -74,14 +74,14 @@ def test_models_stand_side_by_side_for_each_question(audit):
     assert {card.verdict.question for card in second.cards} == {"Why?"}
 
 
-def test_images_stand_beside_their_maps_and_have_no_time():
+def test_images_are_next_to_their_maps_and_have_no_time():
     page = build_audit_page(of_images())
     assert "Distribution of the attribution" not in [section.title for section in page.sections]
     (gallery,) = page.sections[1].pieces
-    (image, found) = gallery.rows[0][1]
-    assert (image.caption, found.caption) == ("image", "CNN")
-    assert image.size == found.size == (9, 8)
-    assert image.outline == found.outline != ""
+    (image, result) = gallery.rows[0][1]
+    assert (image.caption, result.caption) == ("image", "CNN")
+    assert image.size == result.size == (9, 8)
+    assert image.outline == result.outline != ""
 
 
 def test_words_have_colours_and_are_never_markup():
@@ -101,7 +101,7 @@ def test_texts_come_back_from_json():
     assert Audit.from_dict(json.loads(json.dumps(text.to_dict())), text.arrays).texts == text.texts
 
 
-def test_features_are_named_where_there_is_room_and_names_are_never_markup(audit):
+def test_features_are_named_where_there_is_space_and_names_are_never_markup(audit):
     names = (HOSTILE, "b", "c", "d", "e")
     page = build_audit_page(dataclasses.replace(audit, features=names))
     panels = [

@@ -28,7 +28,7 @@ def page_of(record, arrays):
 
 
 def section(page, title):
-    return next(one.pieces for one in page.sections if one.title == title)
+    return next(item.pieces for item in page.sections if item.title == title)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def html():
     return render(page_of(*paths(kinds=("linear", "valley"), methods=("attention",), points=9)))
 
 
-def test_a_page_tells_its_story_in_order(page):
-    assert [one.title for one in page.sections] == SECTIONS
+def test_the_sections_of_a_page_are_in_order(page):
+    assert [item.title for item in page.sections] == SECTIONS
 
 
 def test_every_kind_has_its_barrier_and_its_cost(page):
@@ -63,7 +63,7 @@ def test_every_kind_has_its_barrier_and_its_cost(page):
     assert "from 21.3 to 14.2" in matched.paragraphs[0]
 
 
-def test_ends_that_were_not_matched_are_not_said_to_be(quick):
+def test_ends_that_were_not_matched_are_not_described_as_matched(quick):
     record, arrays = paths(kinds=("linear",), methods=("attention",))
     pieces = section(page_of(record | {"aligned": None}, arrays), SECTIONS[0])
     assert not any(isinstance(piece, Prose) for piece in pieces)
@@ -79,10 +79,10 @@ def test_agreement_is_drawn_for_both_ends_and_the_neighbour_of_every_method(page
     charts = folds.pieces[0][1]
     assert isinstance(charts, SmallCharts)
     against = ("seed 0", "seed 1", "the previous point")
-    assert [one.title for one in charts.charts] == [
+    assert [item.title for item in charts.charts] == [
         f"{m}, with {x}" for m in ("attention", "gradient") for x in against
     ]
-    assert {line.name for one in charts.charts for line in one.lines} == set(KINDS)
+    assert {line.name for item in charts.charts for line in item.lines} == set(KINDS)
 
 
 def test_a_curve_begins_where_there_is_a_point_before(page):
@@ -94,20 +94,20 @@ def test_a_curve_begins_where_there_is_a_point_before(page):
 
 def test_each_type_has_a_little_chart(page):
     (folds,) = section(page, SECTIONS[4])
-    assert [one.title for one in folds.pieces[0][1].charts] == ["care", "fall", "visit"]
+    assert [item.title for item in folds.pieces[0][1].charts] == ["care", "fall", "visit"]
 
 
 def test_a_path_without_explanations_still_shows_its_loss(quick):
     record, arrays = paths(kinds=("linear",), methods=("attention",))
     kept = {name: values for name, values in arrays.items() if name.split("/")[0] in ("t", "loss")}
     page = page_of(record | {"agreements": []}, kept)
-    assert [one.title for one in page.sections] == [*SECTIONS[:2], *SECTIONS[5:]]
+    assert [item.title for item in page.sections] == [*SECTIONS[:2], *SECTIONS[5:]]
 
 
 def test_a_page_is_small_and_has_no_script(html):
     assert len(html) < 1_000_000
     assert "<script" not in html
-    assert all(image["alt"] for image in Elements(html).named("img"))
+    assert all(image["alt"] for image in Elements(html).list_attributes("img"))
 
 
 def test_hostile_names_make_no_element():
@@ -115,5 +115,5 @@ def test_hostile_names_make_no_element():
     record, arrays = paths(kinds=("linear",), methods=(HOSTILE,), points=5, types=(HOSTILE,) * 3)
     record["ends"], record["kinds"][0]["ended"] = [HOSTILE, HOSTILE], HOSTILE
     elements = Elements(render(page_of(record, arrays)))
-    assert [tag for tag, _ in elements.found] == [tag for tag, _ in Elements(render(page_of(*plain))).found]
-    assert not any(name.startswith("on") for _, attrs in elements.found for name in attrs)
+    assert [tag for tag, _ in elements.elements] == [tag for tag, _ in Elements(render(page_of(*plain))).elements]
+    assert not any(name.startswith("on") for _, attrs in elements.elements for name in attrs)

@@ -25,7 +25,7 @@ Fitted = TypeVar("Fitted")
 SAMPLES = 64
 """Most samples in one call of the model; fewer where the rows of a call are bounded or samples are large."""
 
-SMALLEST_DEVIATION = 0.01
+SMALLEST_STD = 0.01
 ACTIVE = 0.01
 """A neuron takes part when it is not zero for more than this fraction of samples."""
 
@@ -78,7 +78,7 @@ def noise_from_moments(moments: Moments, like: Float[Tensor, "batch *site"], pla
             f"{place} has shape {tuple(like.shape[1:])}, but {tuple(moments.mean.shape)} when the method was fitted",
             "fit on samples of the same size as those that are explained",
         ) from error
-    std = moments.std.clamp_min(SMALLEST_DEVIATION)
+    std = moments.std.clamp_min(SMALLEST_STD)
     active = (moments.active > ACTIVE).double()
     return Noise(*(part.to(like) for part in (moments.mean, std, active)))
 
