@@ -1,4 +1,4 @@
-"""`perdure path` from a user's side: what it writes, what it looks up by itself, and what it refuses."""
+"""`perdure path` from a user's side: what it writes, what it finds by itself, and what it rejects."""
 
 import json
 
@@ -36,8 +36,8 @@ def test_the_data_is_looked_up_and_attention_is_the_explanation(seeds, tmp_path)
     page.unlink()
     assert str(page) in run("report", tmp_path / "p")
     assert page.read_bytes() == first
-    found = json.loads(run("status", tmp_path / "p", "--json"))
-    assert (found["kind"], found["left"], found["pictures"]) == ("path", None, ["report.html"])
+    result = json.loads(run("status", tmp_path / "p", "--json"))
+    assert (result["kind"], result["left"], result["pictures"]) == ("path", None, ["report.html"])
 
 
 @pytest.mark.usefixtures("no_page")
@@ -59,8 +59,8 @@ def test_another_question_in_the_same_folder_is_refused(seeds, tmp_path):
 def test_a_command_that_is_interrupted_gives_the_same_answer_when_it_is_started_again(seeds, tmp_path, monkeypatch):
     """Cut at the thirtieth gradient of forty: what was stored before is not computed again."""
     monkeypatch.setattr("perdure.landscape.curve.CurveSettings", lambda: CurveSettings(steps=40))
-    asked, gradient = ("path", *seeds, "--kind", "bezier", "--points", 3, "--samples", 8), ModelLoss.gradient
-    whole = json.loads(run(*asked, "--out", tmp_path / "whole", "--json"))
+    requested, gradient = ("path", *seeds, "--kind", "bezier", "--points", 3, "--samples", 8), ModelLoss.gradient
+    whole = json.loads(run(*requested, "--out", tmp_path / "whole", "--json"))
     calls = []
 
     def counts(surface, *arguments):
@@ -70,15 +70,15 @@ def test_a_command_that_is_interrupted_gives_the_same_answer_when_it_is_started_
         return gradient(surface, *arguments)
 
     monkeypatch.setattr(ModelLoss, "gradient", counts)
-    run(*asked, "--out", tmp_path / "cut", "--json", code=130)
+    run(*requested, "--out", tmp_path / "cut", "--json", code=130)
     assert not (tmp_path / "cut/path.json").exists()
-    found = json.loads(run(*asked, "--out", tmp_path / "cut", "--json"))
+    result = json.loads(run(*requested, "--out", tmp_path / "cut", "--json"))
     assert 40 < len(calls) < 30 + 40
-    for record in (whole, found):
+    for record in (whole, result):
         for name in ("page", "provenance"):
             record.pop(name)
         record["kinds"][0].pop("seconds", None)
-    assert found == whole
+    assert result == whole
 
 
 def test_runs_that_no_path_can_join(seeds, tmp_path):

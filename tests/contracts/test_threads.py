@@ -71,9 +71,9 @@ def task_of(name, case, model, calls):
     method = made(name, model, case)
 
     def task():
-        asked = {"target": case.label, "lengths": case.lengths}
+        arguments = {"target": case.label, "lengths": case.lengths}
         seeded = (torch.Generator().manual_seed(3) for _ in range(calls))
-        return [attribute(model, case.x, method, **asked, generator=random).values for random in seeded]
+        return [attribute(model, case.x, method, **arguments, generator=random).values for random in seeded]
 
     return task
 
@@ -132,4 +132,4 @@ def test_metrics_copies_and_random_draws_next_to_explanations():
     expected, before = [task() for task in tasks], state(model, case)
     results = run_in_threads(tasks)
     torch.testing.assert_close(state(model, case), before, rtol=0, atol=0)
-    assert [torch.equal(one, other) for one, other in zip(results, expected, strict=True)] == [True] * len(tasks)
+    assert [torch.equal(first, other) for first, other in zip(results, expected, strict=True)] == [True] * len(tasks)

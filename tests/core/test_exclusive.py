@@ -23,7 +23,7 @@ class Notes(nn.Module):
         return x
 
 
-def enabled():
+def is_enabled():
     return torch.backends.cudnn.enabled
 
 
@@ -31,18 +31,18 @@ def test_cudnn_is_off_in_the_call_and_on_elsewhere():
     inner, outer = Notes(), Notes()
     outer.then = lambda: inner(0)
     with without_cudnn([inner, outer]):
-        assert enabled()
+        assert is_enabled()
         outer(0)
-        assert enabled()
+        assert is_enabled()
     outer(0)
     assert (outer.flags, inner.flags) == ([False, True], [False, True])
 
 
 def test_a_flag_that_was_off_stays_off():
-    with torch.backends.cudnn.flags(enabled=False):
+    with torch.backends.cudnn.flags(is_enabled=False):
         with without_cudnn([module := Notes()]):
             module(0)
-        assert not enabled()
+        assert not is_enabled()
 
 
 def test_cudnn_is_on_after_a_call_that_fails():
@@ -51,7 +51,7 @@ def test_cudnn_is_on_after_a_call_that_fails():
 
     with without_cudnn([module := Notes(fail)]), pytest.raises(KeyError):
         module(0)
-    assert enabled()
+    assert is_enabled()
 
 
 @pytest.mark.parametrize("outlasts", [True, False])
@@ -67,15 +67,15 @@ def test_a_call_of_another_thread_may_begin_before_the_block_or_outlast_it(outla
         if outlasts:
             other.start()
             inside.wait(5)
-            assert not enabled()
+            assert not is_enabled()
         else:
             go.set()
             other.join()
-            assert enabled()
-    assert enabled()
+            assert is_enabled()
+    assert is_enabled()
     go.set()
     other.join()
-    assert enabled()
+    assert is_enabled()
     assert not module._forward_hooks
 
 

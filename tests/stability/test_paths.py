@@ -1,4 +1,4 @@
-"""The whole way: paths laid, stored, cut, gone on with, and what is told of them."""
+"""Paths from search to record: stored, interrupted, resumed and reported."""
 
 import json
 import pickle
@@ -54,20 +54,20 @@ def quick(monkeypatch):
     make_quick(monkeypatch)
 
 
-def laid(ends, folder, settings=SETTINGS, watch=None):
+def lay_out(ends, folder, settings=SETTINGS, watch=None):
     return find_paths(ends, SPLITS, settings, open_run(folder, {"data": "planted_events"}), watch)
 
 
 @pytest.fixture(scope="module")
-def found(ends, tmp_path_factory):
+def result(ends, tmp_path_factory):
     folder = tmp_path_factory.mktemp("path") / "run"
     with pytest.MonkeyPatch.context() as patch:
         make_quick(patch)
-        return laid(ends, folder), folder
+        return lay_out(ends, folder), folder
 
 
-def test_the_record_and_its_arrays_are_what_was_agreed(found):
-    record, folder = found
+def test_the_record_and_its_arrays_are_what_was_agreed(result):
+    record, folder = result
     stored = json.loads((folder / "path.json").read_text())
     assert stored.pop("digest_of_file").startswith("perdure-sha256:")
     assert stored == json.loads(json.dumps(record))
@@ -97,17 +97,17 @@ class Sent:
             yield do(pickle.loads(pickle.dumps(work)), piece)
 
 
-def test_any_engine_finds_the_same(found, ends, tmp_path):
+def test_any_engine_finds_the_same(result, ends, tmp_path):
     heard = []
-    again = laid(ends, tmp_path / "run", SETTINGS, PathBudget(report=heard.append, workers=Sent()))
-    assert again["kinds"] == found[0]["kinds"]
-    assert again["agreements"] == found[0]["agreements"]
-    assert (tmp_path / "run/path.npz").read_bytes() == (found[1] / "path.npz").read_bytes()
+    again = lay_out(ends, tmp_path / "run", SETTINGS, PathBudget(report=heard.append, workers=Sent()))
+    assert again["kinds"] == result[0]["kinds"]
+    assert again["agreements"] == result[0]["agreements"]
+    assert (tmp_path / "run/path.npz").read_bytes() == (result[1] / "path.npz").read_bytes()
     assert heard[-1] == "3 of 3 paths"
 
 
-def test_a_kind_has_its_barrier_between_zero_and_that_of_the_straight_line(found, ends):
-    record, folder = found
+def test_a_kind_has_its_barrier_between_zero_and_that_of_the_straight_line(result, ends):
+    record, folder = result
     straight, curve, valley = record["kinds"]
     surface = ModelLoss(ends.model, SPLITS.train)
     expected = measure_barrier(surface, connect_linearly(ends.first, ends.second), torch.Generator(), 9)
@@ -121,8 +121,8 @@ def test_a_kind_has_its_barrier_between_zero_and_that_of_the_straight_line(found
     assert distance(load_path(folder / "paths/valley/path.safetensors").points[-1], ends.second) == 0
 
 
-def test_a_second_call_lays_no_path_again_and_changes_nothing(found, ends, monkeypatch):
-    record, folder = found
+def test_a_second_call_lays_no_path_again_and_changes_nothing(result, ends, monkeypatch):
+    record, folder = result
 
     def never(*_):
         raise AssertionError
@@ -130,12 +130,12 @@ def test_a_second_call_lays_no_path_again_and_changes_nothing(found, ends, monke
     monkeypatch.setattr("perdure.stability.path_record.explain_along_path", never)
     monkeypatch.setattr(ModelLoss, "gradient", never)
     before = (folder / "path.json").read_bytes()
-    laid(ends, folder)
+    lay_out(ends, folder)
     assert (folder / "path.json").read_bytes() == before
     assert record["answer"]
 
 
-def test_an_interrupted_command_goes_on_to_the_same_result(found, ends, tmp_path):
+def test_an_interrupted_command_resumes_to_the_same_result(result, ends, tmp_path):
     heard = []
 
     def interrupts(line):
@@ -145,30 +145,30 @@ def test_an_interrupted_command_goes_on_to_the_same_result(found, ends, tmp_path
 
     settings = replace(SETTINGS, kinds=("bezier", "valley"), methods=("attention",))
     with pytest.raises(KeyboardInterrupt):
-        laid(ends, tmp_path, settings, PathBudget(report=interrupts))
+        lay_out(ends, tmp_path, settings, PathBudget(report=interrupts))
     assert not (tmp_path / "path.json").exists()
     assert any(line.startswith("bezier: 20 of ") for line in heard)
-    record = laid(ends, tmp_path, settings)
+    record = lay_out(ends, tmp_path, settings)
 
-    def without_time(some):
-        return [{name: value for name, value in kind.items() if name != "seconds"} for kind in some]
+    def without_time(rows):
+        return [{name: value for name, value in kind.items() if name != "seconds"} for kind in rows]
 
-    assert without_time(record["kinds"]) == without_time(found[0]["kinds"][1:])
+    assert without_time(record["kinds"]) == without_time(result[0]["kinds"][1:])
     assert record["agreements"] == [
-        row for row in found[0]["agreements"] if row["kind"] != "linear" and row["method"] == "attention"
+        row for row in result[0]["agreements"] if row["kind"] != "linear" and row["method"] == "attention"
     ]
 
 
-def test_a_tracking_out_of_time_says_so_and_goes_on_when_there_is_more(ends, tmp_path):
+def test_a_tracking_out_of_time_is_reported_and_resumes_with_more(ends, tmp_path):
     settings = replace(SETTINGS, kinds=("valley",), methods=("attention",))
-    short = laid(ends, tmp_path, settings, PathBudget(seconds=0.0))["kinds"][0]
+    short = lay_out(ends, tmp_path, settings, PathBudget(seconds=0.0))["kinds"][0]
     assert short["ended"].startswith("out of time with 100% of the distance left")
     assert short["barrier"]["value"] == pytest.approx(short["barrier"]["null"])
-    assert laid(ends, tmp_path, settings)["kinds"][0]["ended"] == "reached the other end"
+    assert lay_out(ends, tmp_path, settings)["kinds"][0]["ended"] == "reached the other end"
 
 
-def test_the_page_can_be_read_from_what_is_stored(found):
-    record, folder = found
+def test_the_page_can_be_read_from_what_is_stored(result):
+    record, folder = result
     with np.load(folder / "path.npz", allow_pickle=False) as arrays:
         picture = PathReport.from_dict(json.loads((folder / "path.json").read_text()), dict(arrays))
     assert picture.ends == ("seed-0", "seed-1")
@@ -189,5 +189,5 @@ def test_settings_that_cannot_be_used():
 
 def test_a_method_that_does_not_exist_is_found_out_before_a_path_is_laid(ends, tmp_path):
     with pytest.raises(UnknownNameError):
-        laid(ends, tmp_path, replace(SETTINGS, methods=("gradients",)))
+        lay_out(ends, tmp_path, replace(SETTINGS, methods=("gradients",)))
     assert not (tmp_path / "paths").exists()

@@ -22,39 +22,39 @@ TEXT = Text(" Well, not <b>bad</b>!", ((1, 5), (7, 10), (11, 21), (21, 22)))
 
 
 def test_the_tokens_put_together_are_the_text():
-    found = colour_sentence(TEXT, np.array([1.0, -2.0, 0.5, 0.0]), Limits(2.0, True))
-    assert "".join(token.text for token in found.tokens) == TEXT.text
-    assert [token.text for token in found.tokens if token.value] == list(TEXT.tokens)
+    result = colour_sentence(TEXT, np.array([1.0, -2.0, 0.5, 0.0]), Limits(2.0, True))
+    assert "".join(token.text for token in result.tokens) == TEXT.text
+    assert [token.text for token in result.tokens if token.value] == list(TEXT.tokens)
 
 
-def test_truth_marks_its_tokens_and_padding_is_not_looked_at():
+def test_truth_marks_its_tokens_and_padding_is_ignored():
     values = np.array([1.0, 2.0, 3.0, 4.0, np.nan, np.nan])
-    found = colour_sentence(TEXT, values, Limits(4.0, False), np.array([False, True, False, False, True, True]))
-    assert [token.text for token in found.tokens if token.truth] == ["not"]
+    result = colour_sentence(TEXT, values, Limits(4.0, False), np.array([False, True, False, False, True, True]))
+    assert [token.text for token in result.tokens if token.truth] == ["not"]
 
 
 def test_tokens_beyond_the_values_have_no_colour():
-    found = colour_sentence(TEXT, np.array([1.0]), Limits(1.0, False))
-    assert [token.text for token in found.tokens] == [" ", "Well", ", not <b>bad</b>!"]
+    result = colour_sentence(TEXT, np.array([1.0]), Limits(1.0, False))
+    assert [token.text for token in result.tokens] == [" ", "Well", ", not <b>bad</b>!"]
 
 
 @pytest.mark.parametrize("share", np.linspace(-1, 1, 9))
-def test_ink_stands_out_from_its_ground(share):
-    """At least 3 to 1 everywhere, as the accessibility guidelines ask of large text."""
-    (token,) = colour_sentence(Text("a", ((0, 1),)), np.array([share]), Limits(1.0, True)).tokens
+def test_ink_stands_out_from_its_ground(fraction):
+    """At least 3 to 1 everywhere, as the accessibility guidelines require for large text."""
+    (token,) = colour_sentence(Text("a", ((0, 1),)), np.array([fraction]), Limits(1.0, True)).tokens
     tone = list_tones(Limits(1.0, True))[token.tone]
     for (ground, ink), palette in ((tone.light, LIGHT), (tone.dark, DARK)):
         assert ink in (palette.ink, palette.paper)
         assert contrast(ground, ink) > 3
 
 
-def contrast(one, other):
+def contrast(item, other):
     def luminance(colour):
         parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
-    low, high = sorted((luminance(one), luminance(other)))
+    low, high = sorted((luminance(item), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -80,7 +80,7 @@ def test_a_page_shows_words_whole():
 
 
 @given(st.text(" ab.", min_size=1, max_size=30))
-def test_every_token_counts_for_the_word_it_stands_in(text):
+def test_every_token_counts_for_its_word(text):
     spans = tuple((i, i + 1) for i, sign in enumerate(text) if sign != " ")
     values = torch.arange(1.0, len(spans) + 1)
     words = to_words(values, Text(text, spans))

@@ -69,9 +69,11 @@ def _shown(browser, page, path):
 def test_the_console_is_silent_and_the_network_unused(page):
     assert page.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    assert asked
-    assert {address.partition(":")[0] for address in asked} <= {"file", "data"}
+    arguments = [
+        event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"
+    ]
+    assert arguments
+    assert {address.partition(":")[0] for address in arguments} <= {"file", "data"}
 
 
 def test_every_picture_has_pixels(page):
@@ -104,13 +106,13 @@ def test_nothing_scrolls_sideways(page, width):
 @pytest.mark.parametrize("words", ["Well, not bad!", HOSTILE])
 def test_words_are_shown_in_colour_and_never_run(browser, words, tmp_path):
     page = _opened(browser, of_texts(words=words), tmp_path / "text.html")
-    found = page.execute_script(
+    result = page.execute_script(
         "return [...document.querySelectorAll('.token')].map(one => "
         "[one.textContent, getComputedStyle(one).backgroundColor, getComputedStyle(one).textDecorationLine])"
     )
-    assert [text for text, _, _ in found] == [words[:1], words[1:2], words[2:]] * 2
-    assert len({colour for _, colour, _ in found}) == 3
-    assert [line for _, _, line in found[:3]] == ["none", "underline", "none"]
+    assert [text for text, _, _ in result] == [words[:1], words[1:2], words[2:]] * 2
+    assert len({colour for _, colour, _ in result}) == 3
+    assert [line for _, _, line in result[:3]] == ["none", "underline", "none"]
     assert page.execute_script("return document.querySelector('.sentence p').textContent") == words
     assert page.execute_script("return window.hit") is None
     assert page.get_log("browser") == []

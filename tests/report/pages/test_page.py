@@ -22,7 +22,7 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.found.append((tag, dict(attrs)))
 
-    def named(self, tag):
+    def name_values(self, tag):
         return [attrs for name, attrs in self.found if name == tag]
 
 
@@ -46,7 +46,7 @@ def test_a_page_points_to_nothing_outside(html):
     assert "@import" not in style
 
 
-def test_every_image_says_what_it_shows(html):
+def test_every_image_has_a_description(html):
     images = Elements(html).named("img")
     assert len(images) > 5
     assert all(image["alt"] for image in images)
