@@ -11,6 +11,7 @@ from perdure.studies.bottleneck_text import BottleneckText
 from perdure.studies.bottleneck_vision import BottleneckVision
 from perdure.studies.explanation_reproducibility import ExplanationReproducibility
 from perdure.studies.mnist_saliency import MNISTSaliency
+from perdure.studies.nearby_agreement import NearbyAgreement
 from perdure.studies.necessary_boxes import NecessaryBoxes
 
 STUDIES = {
@@ -25,6 +26,9 @@ STUDIES = {
         models=("attention:dense_size=4,hidden_sizes=[4]",),
         methods=("attention", "gradient"),
         samples=8,
+    ),
+    "nearby_agreement": NearbyAgreement(
+        seeds=3, smoke=True, methods=("gradient", "input_x_gradient", "occlusion"), samples=8, neighbours=2
     ),
 }
 

@@ -87,15 +87,21 @@ MARKERS = "os^DvPX"
 
 
 def draw_scatter(
-    series: Mapping[str, Float[np.ndarray, "point 2"]], across: str, up: str, palette: Palette = LIGHT
+    series: Mapping[str, Float[np.ndarray, "point 2"]],
+    across: str,
+    up: str,
+    palette: Palette = LIGHT,
+    *,
+    logarithmic: bool = True,
 ) -> Figure:
-    """Draw a scatter plot with a logarithmic horizontal axis; series of equal colour have different markers.
+    """Draw a scatter plot; series of equal colour have different markers.
 
     Args:
         series: Points by name.
-        across: Label of the horizontal axis with its unit; the axis is linear below 1e-6, so that zero is visible.
+        across: Label of the horizontal axis with its unit.
         up: Label of the vertical axis.
         palette: Colours of the paper.
+        logarithmic: Whether the horizontal axis is logarithmic; below 1e-6 it is linear, so that zero is visible.
 
     Returns:
         Figure.
@@ -114,7 +120,8 @@ def draw_scatter(
         )
         for k, points in enumerate(series.values())
     ]
-    axes.set_xscale("symlog", linthresh=1e-6)
+    if logarithmic:
+        axes.set_xscale("symlog", linthresh=1e-6)
     axes.set(xlabel=wrap_label(across, 80), ylabel=wrap_label(up, 40))
     add_legend(figure, handles, list(series), palette)
     return figure
