@@ -64,14 +64,14 @@ def place(
     maps = draw_textured(subject, null, generator, draws) if moved else []
     if uniform is None or not moved:
         maps += draw_uniform(subject, generator, 1 if moved else draws)
-    measured, *others = _measure_all(subject, metric, maps)
+    measured, *placed = _measure_all(subject, metric, maps)
     if moved:
-        uniform = others[draws] if uniform is None else uniform
+        uniform = placed[draws] if uniform is None else uniform
         measured = dataclasses.replace(measured, aux={**measured.aux, "uniform": uniform.values})
-        others = [*others[:draws], uniform]
-    _check_changes(metric, measured, others)
-    nulls = torch.stack([item.values for item in others[:draws]])
-    ceiling = _ceiling(subject, metric, [measured, *others])
+        placed = [*placed[:draws], uniform]
+    _check_changes(metric, measured, placed)
+    nulls = torch.stack([item.values for item in placed[:draws]])
+    ceiling = _ceiling(subject, metric, [measured, *placed])
     score = Score(format_spec(metric), measured.values, nulls.mean(0), ceiling, measured.curve, measured.aux, nulls)
     return dataclasses.replace(score, p=compare_with_null(score, metric))
 

@@ -38,7 +38,7 @@ def test_tokens_beyond_the_values_have_no_colour():
     assert [token.text for token in result.tokens] == [" ", "Well", ", not <b>bad</b>!"]
 
 
-@pytest.mark.parametrize("share", np.linspace(-1, 1, 9))
+@pytest.mark.parametrize("fraction", np.linspace(-1, 1, 9))
 def test_ink_stands_out_from_its_ground(fraction):
     """At least 3 to 1 everywhere, as the accessibility guidelines require for large text."""
     (token,) = colour_sentence(Text("a", ((0, 1),)), np.array([fraction]), Limits(1.0, True)).tokens
@@ -97,6 +97,6 @@ def test_padding_is_left_out_and_copies_are_kept_apart():
     assert to_words(values, text).tolist() == [[1.0, 5.0], [0.0, 2.0]]
 
 
-def test_a_long_text_ends_early_and_says_how_much_is_left():
+def test_a_long_text_ends_early_with_the_number_of_words_left():
     coloured = colour_sentence(TEXT, np.ones(4), Limits(1.0, False), longest=2)
     assert "".join(token.text for token in coloured.tokens) == " Well, not … and 2 more"

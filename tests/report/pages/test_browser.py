@@ -51,14 +51,14 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["LSTM", HOSTILE], ids=["plain", "hostile"])
 def page(browser, request, tmp_path_factory):
-    return _opened(browser, picture(request.param), tmp_path_factory.mktemp("page") / "index.html")
+    return _open_page(browser, picture(request.param), tmp_path_factory.mktemp("page") / "index.html")
 
 
-def _opened(browser, audit, path):
-    return _shown(browser, build_audit_page(audit), path)
+def _open_page(browser, audit, path):
+    return _show_page(browser, build_audit_page(audit), path)
 
 
-def _shown(browser, page, path):
+def _show_page(browser, page, path):
     path.write_text(render(page), encoding="utf-8")
     for kind in ("browser", "performance"):
         browser.get_log(kind)
@@ -69,11 +69,11 @@ def _shown(browser, page, path):
 def test_the_console_is_silent_and_the_network_unused(page):
     assert page.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    arguments = [
+    urls = [
         event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"
     ]
-    assert arguments
-    assert {address.partition(":")[0] for address in arguments} <= {"file", "data"}
+    assert urls
+    assert {address.partition(":")[0] for address in urls} <= {"file", "data"}
 
 
 def test_every_picture_has_pixels(page):
@@ -105,7 +105,7 @@ def test_nothing_scrolls_sideways(page, width):
 
 @pytest.mark.parametrize("words", ["Well, not bad!", HOSTILE])
 def test_words_are_shown_in_colour_and_never_run(browser, words, tmp_path):
-    page = _opened(browser, of_texts(words=words), tmp_path / "text.html")
+    page = _open_page(browser, of_texts(words=words), tmp_path / "text.html")
     result = page.execute_script(
         "return [...document.querySelectorAll('.token')].map(one => "
         "[one.textContent, getComputedStyle(one).backgroundColor, getComputedStyle(one).textDecorationLine])"
@@ -119,7 +119,7 @@ def test_words_are_shown_in_colour_and_never_run(browser, words, tmp_path):
 
 
 def test_images_have_pixels_and_an_outline(browser, tmp_path):
-    page = _opened(browser, of_images(), tmp_path / "images.html")
+    page = _open_page(browser, of_images(), tmp_path / "images.html")
     assert page.get_log("browser") == []
     assert all(page.execute_script(VARIED))
     assert page.execute_script("return document.querySelectorAll('.map svg path').length") == 4
@@ -138,7 +138,7 @@ THIRD = {
 @pytest.fixture(scope="module", params=[(page, name) for page in THIRD for name in ("attention", HOSTILE)], ids=str)
 def third(browser, request, tmp_path_factory):
     kind, name = request.param
-    return _shown(browser, THIRD[kind](name), tmp_path_factory.mktemp("third") / "index.html")
+    return _show_page(browser, THIRD[kind](name), tmp_path_factory.mktemp("third") / "index.html")
 
 
 def test_pages_across_runs_are_silent_and_run_nothing(third):
@@ -158,7 +158,7 @@ def test_pages_across_runs_do_not_scroll_sideways_even_unfolded(third, width):
 
 
 def test_paper_shows_what_is_folded(third):
-    """Nobody can unfold paper: printed, a page with folds is as long as one without."""
+    """Paper does not unfold: printed, a page with folds is as long as one without."""
     third.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     long = "return document.documentElement.scrollHeight"
     unfold = "document.querySelectorAll('details').forEach((one) => { one.open = arguments[0]; })"

@@ -16,14 +16,14 @@ class Elements(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.found = []
+        self.elements = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
-    def name_values(self, tag):
-        return [attrs for name, attrs in self.found if name == tag]
+    def list_attributes(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def luminance(code: str) -> float:
 
 
 def test_a_page_points_to_nothing_outside(html):
-    for _, attrs in Elements(html).found:
+    for _, attrs in Elements(html).elements:
         for name in ("src", "srcset", "href"):
             assert attrs.get(name, "data:").startswith("data:")
     style = html[html.index("<style>") : html.index("</style>")]
@@ -47,14 +47,14 @@ def test_a_page_points_to_nothing_outside(html):
 
 
 def test_every_image_has_a_description(html):
-    images = Elements(html).named("img")
+    images = Elements(html).list_attributes("img")
     assert len(images) > 5
     assert all(image["alt"] for image in images)
 
 
 def test_a_page_has_no_script_and_its_policy_allows_none(html):
     assert "<script" not in html
-    policy = Elements(html).named("meta")[1]["content"]
+    policy = Elements(html).list_attributes("meta")[1]["content"]
     assert policy.startswith("default-src 'none'")
     assert "script-src" not in policy
 
@@ -81,8 +81,8 @@ def test_a_page_can_be_sent_whatever_the_panel(kind, audit):
 
 def test_hostile_text_makes_no_element(html, hostile):
     plain, attacked = Elements(html), Elements(render(build_audit_page(hostile)))
-    assert [tag for tag, _ in attacked.found] == [tag for tag, _ in plain.found]
-    assert not any(name.startswith("on") for _, attrs in attacked.found for name in attrs)
+    assert [tag for tag, _ in attacked.elements] == [tag for tag, _ in plain.elements]
+    assert not any(name.startswith("on") for _, attrs in attacked.elements for name in attrs)
 
 
 def test_facts_are_flat_and_escaped():
