@@ -69,9 +69,7 @@ def _show_page(browser, page, path):
 def test_the_console_is_silent_and_the_network_unused(page):
     assert page.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    urls = [
-        event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"
-    ]
+    urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
     assert urls
     assert {address.partition(":")[0] for address in urls} <= {"file", "data"}
 
