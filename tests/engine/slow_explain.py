@@ -11,7 +11,7 @@ from torch import nn
 
 from perdure.core.batch import Batch
 from perdure.engine.explain import ExplainJob
-from perdure.engine.pool import Engine, run_pieces
+from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.records.parts import finished_parts
 from perdure.records.run import open_run
 
@@ -29,7 +29,13 @@ class Slow:
         return query.gradient(query.x)
 
 
-def run(folder: Path, workers: int | Engine, seconds: float = 0.0, wrap: Callable = lambda work: work) -> None:
+def run(
+    folder: Path,
+    workers: int | Engine,
+    seconds: float = 0.0,
+    wrap: Callable = lambda work: work,
+    progress: Progress | None = None,
+) -> None:
     open_run(folder, {"what": "test"})
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4 * SHARDS, 5, 3, generator=generator)
@@ -37,7 +43,7 @@ def run(folder: Path, workers: int | Engine, seconds: float = 0.0, wrap: Callabl
     for weight in model.parameters():
         nn.init.normal_(weight, generator=generator)
     work = ExplainJob(model, Batch(x, torch.zeros(len(x)).long()), Slow(seconds), folder / "maps", "linear", shard=4)
-    run_pieces(wrap(work), [i for i in range(SHARDS) if i not in finished_parts(work.folder)], workers)
+    run_pieces(wrap(work), [i for i in range(SHARDS) if i not in finished_parts(work.folder)], workers, progress)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ __all__ = [
     "DependencyError",
     "EmptyDataError",
     "EngineError",
+    "EngineWarning",
     "FactoryError",
     "InconsistentOutputWarning",
     "IndependentOutputError",
@@ -162,6 +163,13 @@ class DependencyError(PerdureError):
 
 class EngineError(PerdureError):
     """Work cannot be shared out, or its workers die."""
+
+
+class EngineWarning(UserWarning):
+    """Fewer workers did the work than were requested, as they died or found no free core.
+
+    The results do not depend on it. The logs of Ray contain the causes; use fewer workers where memory is short.
+    """
 
 
 class ConstantScoreError(PerdureError):
