@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from perdure.audit.across_runs import (
@@ -92,3 +94,23 @@ def test_one_run_that_has_learned_makes_no_verdict_across_runs():
     result = summarise_runs(select_learned(every), every, numbers, "gradient")
     assert result.answer == "not learned"
     assert "Fewer than two of 2 runs" in result.sentence
+
+
+UNIT = st.floats(-1, 1)
+
+
+@given(st.tuples(UNIT, UNIT, UNIT).map(sorted), UNIT, UNIT, st.floats(0, 1), st.integers(2, 12))
+def test_no_answer_contradicts_its_numbers(agreement, null, ceiling, alike, runs):
+    low, value, high = agreement
+    result = verdict(value, low, high, null=null, ceiling=ceiling, alike=alike, runs=runs)
+    (number, same) = result.numbers
+    assert (number.value, same.value) == (value, alike)
+    if result.answer == "yes":
+        assert number.rescale(low) >= SAME
+        assert alike >= ALIKE
+    if result.answer == "no":
+        assert low <= null or number.rescale(high) < OTHER  # no more than shuffled maps, or little more
+    if result.answer == "partly":
+        assert low > null
+    if number.ceiling - number.null < 0.1:
+        assert result.answer == "unclear"

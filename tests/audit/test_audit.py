@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from perdure.audit.audit import audit, run_audit, summarise_verdicts
+from perdure.audit.audit import audit, run_audit
 from perdure.audit.result import Audit
 from perdure.audit.settings import AuditSettings
-from perdure.core.batch import Batch
-from perdure.core.errors import RunFolderError, SettingError
-from perdure.core.estimate import Verdict
+from perdure.core.batch import Batch, slice_batch
+from perdure.core.errors import RunFolderError, SettingError, UnknownNameError, UnsupportedError
+from perdure.core.spec import strip_settings
 from perdure.data._splits import Splits
 from perdure.data.boxes import Boxes
 from perdure.data.planted_text import PlantedText
@@ -125,17 +125,67 @@ def test_the_recommended_method_shows_what_the_prediction_needs(test_batch):
     (audited,) = compute_audit(model, batch, **settings).models
     assert audited.methods[0].verdicts.down_to_input.answer == "yes"
     assert audited.recommended == "input_x_gradient"
-    assert [method.name for method in audited.methods] == ["input_x_gradient", "occlusion:window=1"]
+    assert [method.name for method in audited.methods] == ["input_x_gradient"]
     assert audited.methods[0].passes == 2 * 16
     assert audited.methods[0].seconds > 0
     (blind,) = compute_audit(EveryStep(), test_batch, samples=8).models
     assert blind.recommended is None
 
 
-def test_methods_are_those_of_the_modality_where_none_is_named(test_batch):
+def test_a_panel_that_suits_model_and_data_is_tested_where_no_method_is_named(test_batch):
     result = audit(EveryStep(), Splits(test_batch, test_batch, test_batch, ("down", "up")), settings=QUICK)
-    names = [method.name for method in result.models[0].methods]
-    assert names == ["saliency", "integrated_gradients:steps=32"]
+    (model,) = result.models
+    names = [strip_settings(method.name) for method in model.methods]
+    gradients = ["saliency", "input_x_gradient", "integrated_gradients"]
+    assert names == [*gradients, "occlusion", "shapley_sampling", "input_iba", "random"]  # without attention
+    assert all(len(list(method.verdicts)) == 3 and method.passes is not None for method in model.methods)
+    assert model.recommended != "random"
+    assert {f"map/{method.name}" for method in model.methods} <= set(result.arrays)
+    assert "Only 4 samples are tested" in result.notes[0]
+
+
+def test_a_method_that_fails_leaves_the_others_and_names_its_reason(test_batch, tmp_path):
+    result = compute_audit(EveryStep(), test_batch, tmp_path, methods=("grad_cam", "saliency"), samples=4)
+    failed, works = result.models[0].methods
+    assert "no convolution" in failed.failure
+    assert list(failed.verdicts) == []
+    assert len(list(works.verdicts)) == 3
+    assert "no convolution" in result.html
+    assert compute_audit(EveryStep(), test_batch, tmp_path, methods=("grad_cam", "saliency"), samples=4).html
+    with pytest.raises(UnsupportedError, match="no convolution"):
+        compute_audit(EveryStep(), test_batch, methods=("grad_cam",), samples=4)
+    with pytest.raises(UnknownNameError, match="saliensy"):
+        compute_audit(EveryStep(), test_batch, methods=("saliency", "saliensy"), samples=4)
+
+
+class RefusesZeros(EveryStep):
+    """Fails on rows of zeros, as occlusion makes them."""
+
+    def forward(self, x):
+        if (x == 0).all(-1).any():
+            raise ValueError("the step is empty")
+        return super().forward(x)
+
+
+def test_an_error_of_the_model_in_one_method_is_the_reason_in_its_row(test_batch):
+    with pytest.raises(UnsupportedError, match="the step is empty"):
+        compute_audit(RefusesZeros(), replace(test_batch, truth=None), methods=("occlusion",), samples=4)
+
+
+def test_samples_that_limit_the_verdicts_are_named(test_batch):
+    one = slice_batch(test_batch, (test_batch.label == 1).nonzero()[:, 0].tolist())
+    result = compute_audit(EveryStep(), one, samples=4)
+    assert [note.partition(":")[0] for note in result.notes] == [
+        "Only 4 samples are tested",
+        "All 4 explained samples are of one class",
+    ]
+    verdict = result.models[0].methods[0].verdicts.down_to_input
+    assert (verdict.answer, "one class" in verdict.sentence) == ("not learned", True)
+    wrong = replace(add_late_evidence(test_batch), label=1 - test_batch.label)
+    result = compute_audit({"last": LastStep()}, wrong, samples=12, faithfulness_samples=12)
+    assert result.notes == ("last predicts none of the 12 explained samples right: the maps explain wrong predictions.",)
+    assert "worse than always naming" in result.models[0].methods[0].verdicts.down_to_input.sentence
+    assert all(note in result.html for note in result.notes)
 
 
 def test_whether_a_model_has_learned_its_task_does_not_depend_on_the_method(test_batch):
@@ -151,8 +201,7 @@ def test_without_truth_occlusion_locates_the_evidence(test_batch):
     assert "perdure.reproduce" in verdicts.across_runs.sentence
     assert verdicts.over_time.sentence.startswith("Explained by ")
     assert verdicts.over_time.answer == "reaches back"  # the model reads nothing but the end, as the map shows
-    assert [method.name for method in result.models[0].methods] == ["saliency", "occlusion:window=1"]
-    assert list(result.models[0].methods[1].verdicts) == []
+    assert [method.name for method in result.models[0].methods] == ["saliency"]  # the locator is not tested
 
 
 @pytest.mark.parametrize(
@@ -224,19 +273,6 @@ def test_accuracy_lies_between_the_most_frequent_class_and_one():
     number = estimate_accuracy(nn.Identity(), batch, 0)
     assert (number.value, number.null, number.ceiling) == (0.75, 0.5, 1.0)
     assert number.low < number.value < number.high
-
-
-def summarise(*answers):
-    return summarise_verdicts([Verdict("?", answer, "none", ".") for answer in answers])
-
-
-def test_verdicts_in_one_sentence():
-    assert summarise("not learned", "not learned", "not learned") == "has not learned the task"
-    assert summarise("yes", "not tested") == "the map shows what the prediction needs"
-    two = summarise("fades", "yes", "not tested")
-    assert two == "the explanation fades, and the map shows what the prediction needs"
-    three = summarise("fades", "yes", "no")
-    assert three.startswith("the explanation fades, the map shows what the prediction needs, and another training")
 
 
 def test_settings_without_sense():

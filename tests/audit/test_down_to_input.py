@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perdure.audit.down_to_input import EvidenceDownToInput, decide_down_to_input
 from perdure.core.estimate import Estimate
@@ -79,11 +81,59 @@ def test_bits_are_reported_and_do_not_change_the_answer():
     assert "Of 4,000 bits the prediction needs about 120" in decide_down_to_input(evidence()).sentence
 
 
-def test_bits_with_which_the_prediction_is_lost_are_no_need():
-    lost = replace(evidence(), bits=number("bits", 0.098, 0.0, 58.0), kept=number("kept", 0.505, 0.5, 0.95))
+@pytest.mark.parametrize(("kept", "without"), [(0.505, 0.5), (0.34, 0.25), (0.8, 0.25)])
+def test_bits_with_which_the_prediction_is_lost_are_no_need(kept, without):
+    lost = replace(evidence(), bits=number("bits", 12.2, 0.0, 58.0), kept=number("kept", kept, without, 0.99))
     sentence = decide_down_to_input(lost).sentence
-    assert "the prediction needs stays open: with the 0.1 that were found" in sentence
-    assert "a probability of 0.51, no more than with none (0.50)" in sentence
+    assert "How many of 58 bits the prediction needs was not found" in sentence
+    assert "needs about" not in sentence
+    assert f"the 12 at the end of the search its class has a probability of {kept:.2f} instead of 0.99" in sentence
+
+
+def test_without_a_search_there_are_no_bits():
+    verdict = decide_down_to_input(replace(evidence(), bits=None, kept=None))
+    assert verdict.answer == "yes"
+    assert "bits" not in verdict.sentence
+    assert len(verdict.numbers) == 4
+
+
+def test_few_samples_are_named_in_the_verdict():
+    few = replace(evidence(), insertion=replace(evidence().insertion, n=4))
+    assert "Only 4 samples were tested" in decide_down_to_input(few).sentence
+    many = replace(evidence(), insertion=replace(evidence().insertion, n=10))
+    assert "samples were tested" not in decide_down_to_input(many).sentence
+
+
+def estimates(null: float, ceiling: float) -> st.SearchStrategy[Estimate]:
+    low, high = sorted((null, ceiling))
+    ends = st.tuples(*[st.floats(low - 1, high + 1)] * 3).map(sorted)
+    return ends.map(lambda e: Estimate(e[1], null, ceiling, (e[0], e[2]), n=20))
+
+
+@given(
+    estimates(0.5, 1.0), estimates(0.5, 0.0), estimates(0.0, 1.0), estimates(1.0, 0.0), st.floats(0, 60), st.floats(0, 1)
+)
+def test_no_answer_contradicts_its_numbers(insertion, deletion, sensitivity, similarity, bits, kept):
+    right = Estimate(0.9, 0.5, 1.0, (0.9, 0.9))
+    needed, survived = Estimate(bits, 0.0, 58.0), Estimate(kept, 0.25, 0.99, (kept, kept))
+    verdict = decide_down_to_input(
+        EvidenceDownToInput(right, insertion, deletion, sensitivity, similarity, needed, survived)
+    )
+    better = {
+        "insertion": insertion.low > insertion.null,
+        "deletion": deletion.high < deletion.null,
+        "sensitivity-n": sensitivity.low > sensitivity.null,
+    }
+    first = verdict.sentence.partition(". Its rank")[0]
+    for name, is_better in better.items():
+        assert (f"{name}" in first.partition("no better")[0].partition("worse")[0]) == is_better
+    if verdict.answer == "yes":
+        assert all(better.values())
+        assert similarity.high < similarity.null
+    if verdict.answer == "no":
+        assert not all(better.values())
+    assert ("needs about" in verdict.sentence) == (kept >= 0.85 * 0.99)
+    assert ("shows what was learnt" in verdict.sentence) == (similarity.high < 0.5)
 
 
 def test_a_model_at_chance_has_nothing_to_explain():

@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from perdure.attribution.input_iba import InputIBA
+from perdure.audit.down_to_input import survives
 from perdure.audit.information import estimate_information, measure_information
 from perdure.core.batch import Batch
+from perdure.core.estimate import Estimate
 from perdure.records.scores import Case
 
 CASE = Case("test", "noise", "net", "input_iba", 0)
@@ -43,3 +47,10 @@ def test_a_stored_result_is_not_searched_again(batch, tmp_path):
     first = measure_information(ReadsOne(), batch, batch, method, case=CASE, folder=tmp_path)
     again = measure_information(nn.Identity(), batch, batch, method, case=CASE, folder=tmp_path)
     assert torch.equal(first.values, again.values)
+
+
+@given(st.tuples(*[st.floats(0, 1)] * 4))
+def test_predictions_survive_only_near_their_probability(numbers):
+    value, null, ceiling, end = numbers
+    kept = Estimate(value, null, ceiling, (min(value, end), max(value, end)))
+    assert survives(kept) == (value >= 0.85 * ceiling and min(value, end) > null)

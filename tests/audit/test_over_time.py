@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perdure.audit.over_time import EvidenceOverTime, decide_over_time
 from perdure.core.estimate import Estimate
@@ -25,7 +27,12 @@ def evidence(
         (0.30, 0.0, "fades", "warning"),
         (0.05, 0.0, "reaches back", "good"),
         (0.70, 0.68, "reaches back", "good"),  # the evidence itself lies late
-        (0.00, -0.7, "vanishes", "bad"),  # a flat map of early evidence
+        (0.00, -0.7, "falls short", "bad"),  # a flat map of early evidence does not vanish
+        (0.00, -0.3, "falls short", "warning"),
+        (0.10, -0.7, "falls short", "bad"),  # hardly later than a flat map
+        (0.30, -0.7, "fades", "warning"),  # much later than the evidence, a little later than a flat map
+        (0.00, 0.3, "lies too early", "warning"),
+        (-0.30, 0.7, "lies too early", "bad"),
     ],
 )
 def test_the_attribution_is_compared_with_the_evidence(index, place, answer, level):
@@ -53,3 +60,31 @@ def test_to_reach_back_is_not_to_be_right():
 def test_without_truth_the_evidence_is_what_occlusion_changes():
     sentence = decide_over_time(replace(evidence(0.0), evidence="occlusion")).sentence
     assert "whose removal changes the output" in sentence
+
+
+INDEX = st.floats(-1, 1)
+
+
+@given(st.tuples(INDEX, INDEX, INDEX).map(sorted), INDEX, st.floats(0, 1), st.sampled_from(["truth", "occlusion"]))
+def test_no_answer_contradicts_its_numbers(index, place, ranking, source):
+    low, value, high = index
+    number = Estimate(value, 0.0, place, (low, high))
+    right, reach, roc = Estimate(0.9, 0.5, 1.0, (0.9, 0.9)), Estimate(0.2, 0.25, 0.3), Estimate(ranking, 0.5, 1.0)
+    verdict = decide_over_time(EvidenceOverTime(right, number, reach, source, roc))
+    assert verdict.numbers == (number, reach, roc)
+    if verdict.answer in ("vanishes", "fades"):
+        assert low > place  # later than the evidence
+        assert low > number.null  # and than a flat map
+    elif verdict.answer == "falls short":
+        assert low > place
+    elif verdict.answer == "lies too early":
+        assert high < place
+    else:
+        assert verdict.answer == "reaches back"
+        assert not (low - place > 0.5 or place - high > 0.5)
+    assert {"vanishes": "bad", "fades": "warning", "reaches back": "good"}.get(verdict.answer, verdict.level) == (
+        verdict.level
+    )
+    before, evidence_before = (1 - value) / 2, (1 - place) / 2
+    assert f"the attribution lies {before:.0%} of the series" in verdict.sentence
+    assert f"{evidence_before:.0%} before it" in verdict.sentence

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from perdure.audit.result import QUESTIONS
-from perdure.core.batch import slice_batch
-from perdure.core.errors import EmptyDataError
+from perdure.core.batch import Batch, slice_batch
+from perdure.core.errors import EmptyDataError, UnsupportedError
 from perdure.core.estimate import Estimate, Level, Verdict
 from perdure.data._splits import Splits
 from perdure.ops.similarity import SIMILARITIES
@@ -24,6 +24,7 @@ __all__ = [
     "SINGLE",
     "EvidenceAcrossRuns",
     "compare_runs",
+    "compare_runs_by",
     "decide_across_runs",
     "skip_across_runs",
     "summarise_runs",
@@ -196,20 +197,55 @@ def compare_runs(
     Returns:
         The verdict; "not tested" without two runs, or without comparable samples.
     """
+    return compare_runs_by(ensemble, splits, samples, (method,), place, seed)[method]
+
+
+def compare_runs_by(
+    ensemble: Ensemble | str, splits: Splits, samples: int, methods: Sequence[str], place: Path, seed: int
+) -> dict[str, Verdict]:
+    """Test the same runs by several methods.
+
+    Args:
+        ensemble: As in `compare_runs`.
+        splits: As in `compare_runs`.
+        samples: As in `compare_runs`.
+        methods: Registry names, with settings.
+        place: As in `compare_runs`.
+        seed: As in `compare_runs`.
+
+    Returns:
+        The verdict by method.
+    """
     if isinstance(ensemble, str):
-        return skip_across_runs(ensemble)
+        return dict.fromkeys(methods, skip_across_runs(ensemble))
     try:
         every = load_members(ensemble, splits, seed)
-        learned = select_learned(every)
-        batch, types = slice_batch(splits.test, slice(0, samples)), name_types(splits)
+    except EmptyDataError as error:
+        return dict.fromkeys(methods, skip_across_runs(f"It cannot be tested: {error}"))
+    batch = slice_batch(splits.test, slice(0, samples))
+    return {method: _compare_members(every, ensemble, splits, batch, method, (place, seed)) for method in methods}
+
+
+def _compare_members(
+    every: tuple[EnsembleMember, ...],
+    ensemble: Ensemble,
+    splits: Splits,
+    batch: Batch,
+    method: str,
+    where: tuple[Path, int],
+) -> Verdict:
+    """Explain the runs by one method and decide."""
+    place, seed = where
+    learned, types = select_learned(every), name_types(splits)
+    runs = tuple((member.name, member.source) for member in learned)
+    try:
         again = find_noisy_methods(learned[0].model, (method,), splits.train)
-        runs = tuple((member.name, member.source) for member in learned)
         job = ExplainRunsJob(runs, (method,), again, batch, splits.train, place, seed, ensemble.config, ensemble.device)
         explanations = explain_runs(job, count_types(splits), ensemble.workers)
         check_comparable(explanations, [member.name for member in learned], splits, types)
         agreement = compare_samples(explanations[method], SIMILARITIES["Spearman"], seed).estimate
         alike = estimate_equal_predictions(explanations[method], seed).estimate
-    except EmptyDataError as error:
+    except (EmptyDataError, UnsupportedError) as error:
         return skip_across_runs(f"It cannot be tested: {error}")
     return summarise_runs(learned, every, (agreement, alike), method)
 

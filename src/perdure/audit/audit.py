@@ -9,19 +9,18 @@ from types import MappingProxyType
 
 from torch import nn
 
-from perdure.attribution.input_iba import InputIBA
-from perdure.audit.across_runs import QUESTION, SINGLE, compare_runs
-from perdure.audit.down_to_input import EvidenceDownToInput, decide_down_to_input
-from perdure.audit.explain import AuditRequest, ExplainedModel, explain_model
-from perdure.audit.information import COPIES, SAMPLES, estimate_information, measure_information
+from perdure.audit.across_runs import QUESTION, SINGLE, compare_runs_by
+from perdure.audit.decide import collect_panel_evidence, decide_methods
+from perdure.audit.explain import AuditRequest, ExplainedModel, FailedMethod, explain_panel
 from perdure.audit.inputs import DATA, check_splits, describe_models, digest_splits, name_models, open_folder
 from perdure.audit.modality import find_modality
-from perdure.audit.over_time import WINDOWS, collect_evidence_over_time, decide_over_time
-from perdure.audit.result import Audit, AuditedMethod, AuditedModel, Verdicts
-from perdure.audit.samples import SHOWN, collect_arrays, describe_size, title_samples
+from perdure.audit.panel import OPTIONAL, choose_panel
+from perdure.audit.recommend import describe_recommendation
+from perdure.audit.result import Audit, AuditedMethod, AuditedModel
+from perdure.audit.samples import SHOWN, collect_arrays, describe_samples, describe_size, title_samples
 from perdure.audit.settings import AuditSettings
 from perdure.core.batch import Batch, slice_batch
-from perdure.core.errors import SettingError
+from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.estimate import Estimate, Verdict
 from perdure.core.metric import Metric
 from perdure.core.registry import METRICS
@@ -34,38 +33,12 @@ from perdure.models._outputs import declare_detected, outputs_of
 from perdure.records.record import write_record
 from perdure.records.run import RunFolder
 from perdure.records.scores import Case
-from perdure.stability.checks import check_methods
+from perdure.stability.checks import check_panel
 from perdure.stability.members import Ensemble, TrainedModel, describe_not_learned, estimate_accuracy, has_learned
 
-__all__ = ["audit", "run_audit", "summarise_verdicts"]
+__all__ = ["audit", "run_audit"]
 
 NONE: Mapping[str, Ensemble | str] = MappingProxyType({})
-
-METRIC_OF = {
-    "insertion": "insertion",
-    "deletion": "deletion",
-    "sensitivity": "sensitivity_n",
-    "similarity": "parameter_randomisation",
-}
-"""The metric behind each estimate of the verdict down to the input."""
-
-NAMES = {"sensitivity_n": "sensitivity-n", "parameter_randomisation": "similarity to maps of redrawn models"}
-
-DOWN_TO_INPUT = {
-    "yes": "shows what the prediction needs",
-    "partly": "shows part of what the prediction needs",
-    "no": "does not show what the prediction needs",
-    "unclear": "passes one test and fails another",
-}
-"""The answers of the second verdict in the words of a summary."""
-
-ACROSS_RUNS = {
-    "yes": "another training run would show the same",
-    "partly": "another training run would show part of the same",
-    "no": "another training run would show something else",
-    "unclear": "whether another training run would show the same stays open",
-}
-"""Those of the third verdict; other answers are left out."""
 
 
 def audit(
@@ -117,9 +90,9 @@ def audit(
             f"runs={settings.runs}, but a model in memory cannot be trained again",
             "leave runs out, and pass several trained models to perdure.reproduce",
         )
-    settings = _complete(settings, splits.test)
+    find_modality(splits.test)
     for trained in models.values():
-        check_methods(trained, settings.methods or (), splits.train)
+        check_panel(trained, settings.methods or (), splits.train)
     config = {
         "models": describe_models(models),
         "data": DATA,
@@ -132,11 +105,6 @@ def audit(
         if folder is not None:
             result.save(run.path)
     return result
-
-
-def _complete(settings: AuditSettings, batch: Batch) -> AuditSettings:
-    """Choose the methods that suit the data where none is named."""
-    return settings if settings.methods else replace(settings, methods=find_modality(batch).methods)
 
 
 def run_audit(
@@ -160,93 +128,89 @@ def run_audit(
     Returns:
         The audit, also stored as `audit.json` and `audit.npz`.
     """
-    settings = _complete(settings, splits.test)
-    methods = settings.methods or ()
     modality, batch = find_modality(splits.test), slice_batch(splits.test, slice(0, settings.samples))
-    request = AuditRequest(batch, splits.train, modality, _make_metrics(batch, settings), settings.faithfulness_samples)
-    data = run.config["data"]
-    explained: list[list[ExplainedModel]] = []
-    audited: list[AuditedModel] = []
+    request = AuditRequest(
+        batch,
+        splits.train,
+        modality,
+        _make_metrics(batch, settings),
+        modality.faithfulness,
+        settings.faithfulness_samples,
+    )
     models = [replace(trained, model=declare_detected(trained.model, splits.train)) for trained in models]
+    explained: list[ExplainedModel] = []
+    audited: list[AuditedModel] = []
     for trained in models:
-        case = Case("audit", data, trained.name, methods[0], settings.seed)
-        explained.append(_explain_methods(trained, request, methods, (case, run.path), progress))
+        ensemble = runs.get(trained.name, SINGLE)
+        panel, methods = _audit_model(trained, request, splits, settings, (run, ensemble), progress)
+        explained += panel
         accuracy = estimate_accuracy(trained.model, splits.test, settings.seed)
-        across = _test_runs(accuracy, runs.get(trained.name, SINGLE), splits, settings, (trained.name, run.path))
-        verdicts = _decide(trained, explained[-1], request, accuracy, (case, run.path))
-        audited.append(
-            AuditedModel(
-                trained.name,
-                accuracy,
-                _list_methods(explained[-1], replace(verdicts, across_runs=across)),
-                outputs_of(trained.model),
-            )
-        )
+        audited.append(AuditedModel(trained.name, accuracy, methods, outputs_of(trained.model)))
     result = Audit(
         title=" and ".join(model.name for model in audited),
-        subtitle=f"{data} · {methods[0]} · {len(batch)} test samples · {describe_size(batch)}",
-        answer=" ".join(_describe(model) for model in audited),
+        subtitle=f"{run.config['data']} · {_count_methods(audited)} · {len(batch)} test samples · "
+        f"{describe_size(batch)}",
+        answer=" ".join(describe_recommendation(model) for model in audited),
         models=tuple(audited),
         labels=tuple(title_samples(models, slice_batch(batch, slice(0, SHOWN)), splits.classes)),
         provenance={**run.config, "perdure": run.version, **run.environment},
-        arrays=collect_arrays([items[0] for items in explained], batch, modality, settings.seed),
+        arrays=collect_arrays(_label(explained), batch, modality, settings.seed),
         features=tuple(splits.feature_names),
         texts=tuple(batch.text[:SHOWN]),
+        notes=describe_samples(models, batch, settings.faithfulness_samples),
     )
     write_record(run.path, "audit", result.to_dict(), result.arrays)
     return result
 
 
-def _explain_methods(
+def _audit_model(
     trained: TrainedModel,
     request: AuditRequest,
-    methods: tuple[str, ...],
-    place: tuple[Case, Path],
+    splits: Splits,
+    settings: AuditSettings,
+    place: tuple[RunFolder, Ensemble | str],
     progress: Progress | None,
-) -> list[ExplainedModel]:
-    """Explain by every method; without a truth also by occlusion, which then locates the evidence."""
-    case, folder = place
-    first, *further = methods
-    jobs = [(first, request.modality.faithfulness), *((method, request.modality.curves) for method in further)]
-    if request.modality.in_time and request.batch.truth is None:
-        jobs.append((f"occlusion:window={-(-request.batch.inputs.shape[1] // WINDOWS)}", ()))
-    return [
-        explain_model(
-            trained,
-            method,
-            request,
-            case=replace(case, method=method),
-            folder=folder,
-            faithfulness=metrics,
-            progress=progress,
-        )
-        for method, metrics in jobs
-    ]
+) -> tuple[list[ExplainedModel], tuple[AuditedMethod, ...]]:
+    """Explain a model by all methods and decide on each of them."""
+    run, ensemble = place
+    sizes = embed_batch(trained.model, slice_batch(request.batch, slice(0, 1))).inputs.shape[1:]
+    methods = settings.methods or choose_panel(request.modality, sizes)
+    case = Case("audit", run.config["data"], trained.name, methods[0], settings.seed)
+    panel = explain_panel(trained, methods, request, case=case, folder=run.path, progress=progress)
+    usable = [item for item in panel if isinstance(item, ExplainedModel)]
+    if not usable:
+        raise next(item.error for item in panel if isinstance(item, FailedMethod))
+    accuracy = estimate_accuracy(trained.model, splits.test, settings.seed)
+    evidence = collect_panel_evidence(trained, usable, request, accuracy, (case, run.path))
+    names = [item.method for item in usable]
+    across = _test_runs(accuracy, ensemble, splits, settings, names, run.path / "across" / slug(trained.name))
+    verdicts = {method.name: method for method in decide_methods(usable, evidence, across)}
+    rows = (verdicts.get(item.method) or _describe_failure(item) for item in panel if not _is_left_out(item, settings))
+    return usable, tuple(rows)
 
 
-def _list_methods(explained: Sequence[ExplainedModel], verdicts: Verdicts) -> tuple[AuditedMethod, ...]:
-    """List the scores of all methods, and the verdicts of the first."""
-    return tuple(
-        AuditedMethod(
-            item.method,
-            (*item.estimates.values(), *item.faithfulness.values()),
-            Verdicts() if i else verdicts,
-            item.passes,
-            item.seconds,
-        )
-        for i, item in enumerate(explained)
-    )
+def _is_left_out(item: ExplainedModel | FailedMethod, settings: AuditSettings) -> bool:
+    """Whether a method of the default panel does not apply to the model, such as attention without attention."""
+    optional = settings.methods is None and strip_settings(item.method) in OPTIONAL
+    return optional and isinstance(item, FailedMethod) and isinstance(item.error, UnsupportedError)
+
+
+def _describe_failure(item: ExplainedModel | FailedMethod) -> AuditedMethod:
+    return AuditedMethod(item.method, (), failure=str(item.error) if isinstance(item, FailedMethod) else None)
 
 
 def _test_runs(
-    accuracy: Estimate, ensemble: Ensemble | str, splits: Splits, settings: AuditSettings, place: tuple[str, Path]
-) -> Verdict:
+    accuracy: Estimate,
+    ensemble: Ensemble | str,
+    splits: Splits,
+    settings: AuditSettings,
+    methods: Sequence[str],
+    place: Path,
+) -> dict[str, Verdict]:
     """Compare the runs of a model that has learned its task."""
     if not (isinstance(ensemble, str) or has_learned(accuracy)):
-        return Verdict(QUESTION, "not learned", "none", describe_not_learned(accuracy))
-    name, folder = place
-    method = (settings.methods or ())[0]
-    return compare_runs(ensemble, splits, settings.samples, method, folder / "across" / slug(name), settings.seed)
+        return dict.fromkeys(methods, Verdict(QUESTION, "not learned", "none", describe_not_learned(accuracy)))
+    return compare_runs_by(ensemble, splits, settings.samples, methods, place, settings.seed)
 
 
 def _make_metrics(batch: Batch, settings: AuditSettings) -> tuple[Metric, ...]:
@@ -254,70 +218,16 @@ def _make_metrics(batch: Batch, settings: AuditSettings) -> tuple[Metric, ...]:
     return tuple(METRICS.make(name) for name in names)
 
 
-def _describe(model: AuditedModel) -> str:
-    """Summarise a model; whether it has learned its task does not depend on the method."""
-    verdicts = model.verdicts
-    words = summarise_verdicts(verdicts)
-    if verdicts[0].answer == "not learned":
-        return f"{model.name} {words}."
-    return f"{model.name}, explained by {model.methods[0].name}: {words}."
+def _count_methods(models: Sequence[AuditedModel]) -> str:
+    names = list(dict.fromkeys(method.name for model in models for method in model.methods))
+    return names[0] if len(names) == 1 else f"{len(names)} methods"
 
 
-def _decide(
-    trained: TrainedModel,
-    explained: Sequence[ExplainedModel],
-    request: AuditRequest,
-    accuracy: Estimate,
-    place: tuple[Case, Path],
-) -> Verdicts:
-    """Decide on the first explanation: over time, where there is time, and down to the input."""
-    down = decide_down_to_input(_collect_evidence(trained, explained[0], request, accuracy, place))
-    over_time = None
-    if request.modality.in_time:
-        batch = embed_batch(trained.model, request.batch)
-        evidence = collect_evidence_over_time(explained[0], explained[-1], batch, accuracy, place[0].seed)
-        over_time = _name_method(explained[0].method, decide_over_time(evidence))
-    return Verdicts(over_time, _name_method(explained[0].method, down))
-
-
-def summarise_verdicts(verdicts: Sequence[Verdict]) -> str:
-    """Summarise the verdicts on a model in one sentence.
-
-    Args:
-        verdicts: Verdicts, of which the last two are down to the input and across runs.
-
-    Returns:
-        The words that follow the name of the model.
-    """
-    *time, down, runs = verdicts
-    if down.answer == "not learned":
-        return "has not learned the task"
-    clauses = [f"the explanation {verdict.answer}" for verdict in time] + [f"the map {DOWN_TO_INPUT[down.answer]}"]
-    if runs.answer in ACROSS_RUNS:
-        clauses.append(ACROSS_RUNS[runs.answer])
-    return ", and ".join((", ".join(clauses[:-1]), clauses[-1])) if len(clauses) > 1 else clauses[0]
-
-
-def _name_method(method: str, verdict: Verdict) -> Verdict:
-    """Name the method in the sentence: another method may be better on the same model."""
-    if verdict.answer == "not learned":
-        return verdict
-    return replace(verdict, sentence=f"Explained by {method}: {verdict.sentence[0].lower()}{verdict.sentence[1:]}")
-
-
-def _collect_evidence(
-    trained: TrainedModel,
-    explained: ExplainedModel,
-    request: AuditRequest,
-    accuracy: Estimate,
-    place: tuple[Case, Path],
-) -> EvidenceDownToInput:
-    case, folder = place
-    by_metric = {strip_settings(name): number for name, number in explained.faithfulness.items()}
-    numbers = {field: replace(by_metric[metric], name=NAMES.get(metric, metric)) for field, metric in METRIC_OF.items()}
-    method = InputIBA(granularity=request.modality.granularity, copies=COPIES, smoothing=0.0)
-    few = slice_batch(request.batch, slice(0, min(SAMPLES, request.faithfulness_samples)))
-    place_of_bits = folder / "information" / slug(trained.name)
-    score = measure_information(trained.model, few, request.training, method, case=case, folder=place_of_bits)
-    bits, kept = estimate_information(score, case.seed)
-    return EvidenceDownToInput(accuracy, bits=bits, kept=kept, **numbers)
+def _label(explained: Sequence[ExplainedModel]) -> dict[str, ExplainedModel]:
+    """Name the maps of the page by what distinguishes them: model, method or both."""
+    models, methods = ({getattr(item, field) for item in explained} for field in ("model", "method"))
+    if len(methods) == 1:
+        return {item.model: item for item in explained}
+    if len(models) == 1:
+        return {item.method: item for item in explained}
+    return {f"{item.model} · {item.method}": item for item in explained}

@@ -10,7 +10,7 @@ from perdure.audit.result import QUESTIONS
 from perdure.core.estimate import Estimate, Level, Verdict
 from perdure.stability.members import describe_not_learned, has_learned
 
-__all__ = ["EvidenceDownToInput", "decide_down_to_input"]
+__all__ = ["EvidenceDownToInput", "decide_down_to_input", "survives"]
 
 QUESTION = QUESTIONS["down_to_input"]
 
@@ -18,8 +18,11 @@ KEPT = 0.5
 """Way from the similarity of redrawn models to each other to identity: below, a map depends on the weights; above, on
 something else."""
 
+SURVIVES = 0.85
+"""Fraction of its probability that a prediction keeps with the bits that it needs; the search aims at 0.9."""
+
 FEW = 10
-"""Bits below which a decimal is shown."""
+"""Bits below which a decimal is shown; samples below which the sentence gives their number."""
 
 MOST = 0.9
 """Rank correlation with the maps of redrawn models above which a map does not depend on the weights, whatever these
@@ -44,7 +47,8 @@ class EvidenceDownToInput:
         sensitivity: Correlation of the attribution of random sets of inputs with the decrease of the output.
         similarity: Rank correlation with maps of the same model with redrawn weights; less is better. The null, a map
             that is independent of the model, is 1, and the ceiling the similarity of redrawn models to each other.
-        bits: Bits that the prediction needs, of those that an even mask transmits.
+        bits: Bits that the search for those that the prediction needs ended with, of those that an even mask transmits;
+            None without a search.
         kept: Probability of the class with these bits, between that without any and that with the whole input.
     """
 
@@ -53,8 +57,8 @@ class EvidenceDownToInput:
     deletion: Estimate
     sensitivity: Estimate
     similarity: Estimate
-    bits: Estimate
-    kept: Estimate
+    bits: Estimate | None = None
+    kept: Estimate | None = None
 
 
 def decide_down_to_input(evidence: EvidenceDownToInput) -> Verdict:
@@ -85,14 +89,8 @@ def decide_down_to_input(evidence: EvidenceDownToInput) -> Verdict:
         >>> decide_down_to_input(EvidenceDownToInput(accuracy, up, down, up, down, up, up)).answer
         'yes'
     """
-    shown = (
-        evidence.insertion,
-        evidence.deletion,
-        evidence.sensitivity,
-        evidence.similarity,
-        evidence.bits,
-        evidence.kept,
-    )
+    tested = (evidence.insertion, evidence.deletion, evidence.sensitivity, evidence.similarity)
+    shown = (*tested, *(number for number in (evidence.bits, evidence.kept) if number is not None))
     if not has_learned(evidence.accuracy):
         return Verdict(QUESTION, "not learned", "none", describe_not_learned(evidence.accuracy), shown)
     tests = {
@@ -101,14 +99,13 @@ def decide_down_to_input(evidence: EvidenceDownToInput) -> Verdict:
         "sensitivity-n": _compare_with_null(evidence.sensitivity),
     }
     answer = _answer(tuple(tests.values()), evidence.similarity)
-    sentence = " ".join(
-        (
-            _describe_tests(tests),
-            _describe_similarity(evidence.similarity),
-            _describe_bits(evidence.bits, evidence.kept),
-        )
+    sentences = (
+        _describe_tests(tests),
+        _describe_similarity(evidence.similarity),
+        *_describe_bits(evidence.bits, evidence.kept),
+        *_describe_few(evidence.insertion.n),
     )
-    return Verdict(QUESTION, answer, LEVELS[answer], sentence, shown)
+    return Verdict(QUESTION, answer, LEVELS[answer], " ".join(sentences), shown)
 
 
 def _compare_with_null(number: Estimate) -> Comparison:
@@ -155,18 +152,43 @@ def _describe_similarity(similarity: Estimate) -> str:
     return f"{change}: how much of it was learnt stays open."
 
 
-def _describe_bits(bits: Estimate, kept: Estimate) -> str:
-    """Describe the bits of the search, without a need where the prediction is lost with them."""
+def _describe_bits(bits: Estimate | None, kept: Estimate | None) -> tuple[str, ...]:
+    """Describe the bits of the search as a need only where the prediction survives with them."""
+    if bits is None or kept is None:
+        return ()
     count = f"{bits.value:,.0f}" if bits.value >= FEW else f"{bits.value:.1f}"
-    if kept.low <= kept.null:
+    if not survives(kept):
         return (
-            f"How many of {bits.ceiling:,.0f} bits the prediction needs stays open: with the {count} that were found "
-            f"its class has a probability of {kept.value:.2f}, no more than with none ({kept.null:.2f})."
+            f"How many of {bits.ceiling:,.0f} bits the prediction needs was not found: with the {count} at the end of "
+            f"the search its class has a probability of {kept.value:.2f} instead of {kept.ceiling:.2f}, and with none "
+            f"{kept.null:.2f}.",
         )
     return (
         f"Of {bits.ceiling:,.0f} bits the prediction needs about {count}, with which its class has a "
-        f"probability of {kept.value:.2f} instead of {kept.ceiling:.2f}."
+        f"probability of {kept.value:.2f} instead of {kept.ceiling:.2f}.",
     )
+
+
+def survives(kept: Estimate) -> bool:
+    """Return whether predictions survive with the bits of a search.
+
+    Args:
+        kept: Probability of the class with these bits, between that without any and that with the whole input.
+
+    Returns:
+        True where the probability is nearly that with the whole input, and more than that without any.
+
+    Example:
+        >>> survives(Estimate(0.95, 0.2, 0.99, (0.9, 0.97))), survives(Estimate(0.34, 0.2, 0.99, (0.3, 0.4)))
+        (True, False)
+    """
+    return kept.value >= SURVIVES * kept.ceiling and kept.low > kept.null
+
+
+def _describe_few(samples: int) -> tuple[str, ...]:
+    if samples >= FEW:
+        return ()
+    return (f"Only {samples} {'sample was' if samples == 1 else 'samples were'} tested: that is too few to be sure.",)
 
 
 def _join(names: list[str]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,10 +13,18 @@ from torch import Tensor
 
 from perdure.audit.modality import Modality
 from perdure.core.batch import Batch
+from perdure.core.errors import (
+    EngineError,
+    PartError,
+    PerdureError,
+    RunFolderError,
+    UnsupportedError,
+    user_code_errors,
+)
 from perdure.core.estimate import Estimate
 from perdure.core.metric import Metric, Score
 from perdure.core.registry import METHODS
-from perdure.core.spec import slug
+from perdure.core.spec import slug, strip_settings
 from perdure.engine.evaluate import EvaluateJob, evaluate_maps
 from perdure.engine.explain import ExplainJob, explain, fit_method
 from perdure.engine.pool import Progress
@@ -26,7 +34,7 @@ from perdure.records.scores import Case
 from perdure.records.times import read_times, write_times
 from perdure.stability.members import TrainedModel
 
-__all__ = ["AuditRequest", "ExplainedModel", "explain_model"]
+__all__ = ["AuditRequest", "ExplainedModel", "FailedMethod", "explain_model", "explain_panel"]
 
 DRAWS = 1
 """Random maps per sample for metrics with many forward passes, as only their mean over samples is shown."""
@@ -48,6 +56,7 @@ class AuditRequest:
     training: Batch
     modality: Modality
     metrics: tuple[Metric, ...]
+    faithfulness: tuple[Metric, ...]
     faithfulness_samples: int
 
 
@@ -62,6 +71,7 @@ class ExplainedModel:
         scores: Scores of each sample by metric.
         estimates: Means of these scores by metric.
         faithfulness: Means over the first samples by metric.
+        few: Scores of each of these samples by metric.
         passes: Samples sent forward and backward through the model for the maps.
         seconds: Wall time of the maps.
     """
@@ -74,6 +84,59 @@ class ExplainedModel:
     faithfulness: Mapping[str, Estimate]
     passes: int = 0
     seconds: float | None = None
+    few: Mapping[str, Score] = field(default_factory=dict)
+
+    def find_score(self, metric: str) -> Score:
+        """Find the scores of the first samples by the registry name of a metric, whatever its settings."""
+        return next(score for name, score in self.few.items() if strip_settings(name) == metric)
+
+
+@dataclass(frozen=True)
+class FailedMethod:
+    """A method that cannot explain a model, or whose maps cannot be evaluated.
+
+    Args:
+        method: Registry name of the method, with settings.
+        error: Error with cause and remedy.
+    """
+
+    method: str
+    error: PerdureError
+
+
+def explain_panel(
+    trained: TrainedModel,
+    methods: Sequence[str],
+    request: AuditRequest,
+    *,
+    case: Case,
+    folder: Path,
+    progress: Progress | None = None,
+) -> list[ExplainedModel | FailedMethod]:
+    """Explain a model by all methods of a panel; a method that fails does not stop the others.
+
+    Args:
+        trained: Model to explain.
+        methods: Registry names, with settings.
+        request: Samples and metrics.
+        case: Names for the record.
+        folder: Folder of the run.
+        progress: Callback after each shard.
+
+    Returns:
+        Maps and scores, or the failure, of each method.
+    """
+    result: list[ExplainedModel | FailedMethod] = []
+    for method in methods:
+        try:
+            with user_code_errors(UnsupportedError, f"method '{method}'", "use another method for this model"):
+                of_method = replace(case, method=method)
+                result.append(explain_model(trained, method, request, case=of_method, folder=folder, progress=progress))
+        except (PartError, RunFolderError, EngineError):
+            raise
+        except PerdureError as error:
+            result.append(FailedMethod(method, error))
+    return result
 
 
 def explain_model(
@@ -83,7 +146,6 @@ def explain_model(
     *,
     case: Case,
     folder: Path,
-    faithfulness: tuple[Metric, ...] = (),
     progress: Progress | None = None,
 ) -> ExplainedModel:
     """Explain and evaluate what is not yet in the folder, then read all of it.
@@ -94,7 +156,6 @@ def explain_model(
         request: Samples and metrics.
         case: Names for the record.
         folder: Folder of the run.
-        faithfulness: Metrics of the first samples.
         progress: Callback after each shard.
 
     Returns:
@@ -109,9 +170,10 @@ def explain_model(
     seconds = _explain_timed(work, progress)
     if request.metrics:  # images without a truth have none
         evaluate_maps(EvaluateJob(model, batch, maps, request.metrics, scores, case, fitted))
-    if faithfulness:
-        evaluate_maps(EvaluateJob(model, batch, maps, faithfulness, few, case, fitted, DRAWS), first=1)
+    if request.faithfulness:
+        evaluate_maps(EvaluateJob(model, batch, maps, request.faithfulness, few, case, fitted, DRAWS), first=1)
     stored = stored_scores(scores) if request.metrics else {}
+    first = stored_scores(few) if request.faithfulness else {}
     parts = [part.attribution for part in read_attributions(maps)]
     return ExplainedModel(
         trained.name,
@@ -119,9 +181,10 @@ def explain_model(
         torch.cat([part.values for part in parts]),
         stored,
         score_numbers(stored, case.seed),
-        score_numbers(stored_scores(few), case.seed) if faithfulness else {},
+        score_numbers(first, case.seed),
         sum(part.provenance.forward + part.provenance.backward for part in parts),
         seconds,
+        first,
     )
 
 

@@ -81,7 +81,7 @@ def estimate_information(score: Score, seed: int) -> tuple[Estimate, Estimate]:
     """
     bits = replace(
         summarise(score, stream(seed, "bootstrap", "bits")),
-        name="bits that the prediction needs" + _describe_failures(score.aux.get("converged")),
+        name="bits at the end of the search" + _describe_failures(score.aux.get("converged")),
     )
     kept = score.aux["with_bits"]
     low, high = bootstrap_interval(kept, stream(seed, "bootstrap", "kept"))

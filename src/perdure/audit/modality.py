@@ -21,7 +21,7 @@ class Modality:
     """A kind of data.
 
     Args:
-        methods: Default attribution methods of an audit.
+        methods: Default attribution methods of a comparison of runs.
         in_time: Whether the inputs have an order in time, so that explanations can vanish.
         granularity: Size of an element: each number, or all numbers of a word or pixel together.
     """

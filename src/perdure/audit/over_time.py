@@ -12,7 +12,8 @@ from perdure.audit.explain import ExplainedModel
 from perdure.audit.result import QUESTIONS
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch
-from perdure.core.estimate import Estimate, Verdict
+from perdure.core.errors import UnsupportedError
+from perdure.core.estimate import Estimate, Level, Verdict
 from perdure.core.metric import Measurement
 from perdure.core.query import Query
 from perdure.core.random import stream
@@ -21,23 +22,24 @@ from perdure.metrics.vanishing import Vanishing
 from perdure.ops.bootstrap import bootstrap_interval
 from perdure.stability.members import describe_not_learned, has_learned
 
-__all__ = ["WINDOWS", "EvidenceOverTime", "collect_evidence_over_time", "decide_over_time", "measure_vanishing"]
+__all__ = ["QUESTION", "EvidenceOverTime", "collect_evidence_over_time", "decide_over_time", "measure_vanishing"]
 
 QUESTION = QUESTIONS["over_time"]
 
 VANISHES = 0.5
-"""Excess of the vanishing index, at its low end, from which the map vanishes: a quarter of the series too late."""
+"""Distance of two vanishing indices from which a map vanishes or lies too early: a quarter of the series."""
 
 FADES = 0.15
-"""Excess from which it fades: a thirteenth of the series too late."""
+"""Distance from which it fades, falls short or lies too early: a thirteenth of the series."""
 
-TOO_LATE = {
+TAILS = {
     "vanishes": " What the model read early is missing from the map.",
     "fades": " Early steps are weaker in the map than in the model.",
+    "falls short": " The map does not favour late steps, but it does not reach as far back as the evidence.",
+    "lies too early": " The map marks steps before the evidence.",
 }
 
-WINDOWS = 20
-"""Stretches of time that occlusion leaves out, one after the other, when the data has no truth."""
+REFERENCE = " This map itself locates the evidence, so that the question is no test of it."
 
 FLAT_REACH = 0.25
 """Fraction of attribution in the earliest quarter of a flat map."""
@@ -54,6 +56,7 @@ class EvidenceOverTime:
         evidence: Source of the evidence: the "truth" in the data, or "occlusion", which measures the change of the
             output without a stretch of time.
         ranking: AUROC of the explanation against the truth; None when the truth is unknown.
+        is_reference: Whether the map itself locates the evidence.
     """
 
     accuracy: Estimate
@@ -61,19 +64,26 @@ class EvidenceOverTime:
     reach: Estimate
     evidence: Literal["truth", "occlusion"]
     ranking: Estimate | None = None
+    is_reference: bool = False
 
 
 def decide_over_time(evidence: EvidenceOverTime) -> Verdict:
     """Compare the place of the attribution with that of the evidence.
 
     The vanishing index v puts the attribution, on average, a fraction (1 - v) / 2 of the series before its end. The
-    answer follows from its excess over the index of the evidence, at the low end of its interval.
+    end of its interval that is nearer to the index of the evidence decides. A map can only vanish or fade if it favours
+    late steps, that is, if its index is as far above that of a flat map:
+
+    - vanishes, fades: later than the evidence and than a flat map, by 0.5 or 0.15;
+    - falls short: later than the evidence, by 0.15, but not later than a flat map;
+    - lies too early: earlier than the evidence, by 0.15;
+    - reaches back: all else.
 
     Args:
         evidence: Estimates of the map and of the evidence.
 
     Returns:
-        "not learned" when the accuracy is not above its null; else "vanishes", "fades" or "reaches back".
+        "not learned" when the accuracy is not above its null; else one of the five answers.
 
     Example:
         >>> accuracy = Estimate(0.98, 0.5, 1.0, (0.96, 0.99))
@@ -84,13 +94,22 @@ def decide_over_time(evidence: EvidenceOverTime) -> Verdict:
     numbers = tuple(n for n in (evidence.index, evidence.reach, evidence.ranking) if n is not None)
     if not has_learned(evidence.accuracy):
         return Verdict(QUESTION, "not learned", "none", describe_not_learned(evidence.accuracy), numbers)
-    excess = evidence.index.low - evidence.index.ceiling
-    if excess > FADES:
-        answer = "vanishes" if excess > VANISHES else "fades"
-        level: Literal["bad", "warning"] = "bad" if answer == "vanishes" else "warning"
-        return Verdict(QUESTION, answer, level, _describe_place(evidence) + TOO_LATE[answer], numbers)
-    sentence = _describe_place(evidence) + _describe_ranking(evidence.ranking)
-    return Verdict(QUESTION, "reaches back", "good", sentence, numbers)
+    answer, level = _answer(evidence.index)
+    tail = _describe_ranking(evidence.ranking) if answer == "reaches back" else TAILS[answer]
+    reference = REFERENCE if evidence.is_reference else ""
+    return Verdict(QUESTION, answer, level, _describe_place(evidence) + tail + reference, numbers)
+
+
+def _answer(index: Estimate) -> tuple[str, Level]:
+    later, earlier = index.low - index.ceiling, index.ceiling - index.high
+    late = min(later, index.low - index.null)  # how much the map itself favours late steps
+    if late > FADES:
+        return ("vanishes", "bad") if late > VANISHES else ("fades", "warning")
+    if later > FADES:
+        return "falls short", "bad" if later > VANISHES else "warning"
+    if earlier > FADES:
+        return "lies too early", "bad" if earlier > VANISHES else "warning"
+    return "reaches back", "good"
 
 
 def _describe_place(evidence: EvidenceOverTime) -> str:
@@ -116,13 +135,14 @@ def _describe_ranking(ranking: Estimate | None) -> str:
 
 
 def collect_evidence_over_time(
-    explained: ExplainedModel, occlusion: ExplainedModel, batch: Batch, accuracy: Estimate, seed: int
+    explained: ExplainedModel, occlusion: ExplainedModel | None, batch: Batch, accuracy: Estimate, seed: int
 ) -> EvidenceOverTime:
     """Place the estimates of the verdict over time between null and evidence.
 
     Args:
         explained: Explanation to test, with its vanishing score.
-        occlusion: Maps of the same model by occlusion; not used when the batch has a truth.
+        occlusion: Maps of the same model by occlusion; not used, and may be None, when the
+            batch has a truth.
         batch: Explained samples.
         accuracy: Accuracy of the model.
         seed: Seed of the bootstrap.
@@ -130,7 +150,12 @@ def collect_evidence_over_time(
     Returns:
         Estimates behind the verdict.
     """
-    evidence = measure_vanishing(occlusion.maps if batch.truth is None else batch.truth.float(), batch)
+    if batch.truth is not None:
+        evidence = measure_vanishing(batch.truth.float(), batch)
+    elif occlusion is not None:
+        evidence = measure_vanishing(occlusion.maps, batch)
+    else:
+        raise UnsupportedError("nothing locates the evidence in time", "pass a batch with truth, or maps by occlusion")
     index = replace(
         explained.estimates["vanishing"],
         name="vanishing index",
@@ -149,7 +174,9 @@ def collect_evidence_over_time(
         "fraction in the earliest quarter",
     )
     ranking = next((number for name, number in explained.estimates.items() if strip_settings(name) == "auroc"), None)
-    return EvidenceOverTime(accuracy, index, reach, "occlusion" if batch.truth is None else "truth", ranking)
+    source: Literal["truth", "occlusion"] = "occlusion" if batch.truth is None else "truth"
+    is_reference = source == "occlusion" and occlusion is explained
+    return EvidenceOverTime(accuracy, index, reach, source, ranking, is_reference)
 
 
 def measure_vanishing(maps: Tensor, batch: Batch) -> Measurement:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from perdure.audit.panel import is_control
+from perdure.audit.recommend import choose_hint, choose_method, describe_recommendation
 from perdure.core.batch import Text
 from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict, write_estimate, write_verdict
 from perdure.records.record import write_record
@@ -22,8 +24,8 @@ QUESTIONS: Mapping[str, str] = {
 }
 """The question of each verdict."""
 
-VERSION = 2
-"""Version of the layout of `audit.json`; records of perdure 0.1 have none."""
+VERSION = 3
+"""Version of the layout of `audit.json`: records of perdure 0.1 have none; from 3 on all methods have verdicts."""
 
 
 class Result:
@@ -100,9 +102,13 @@ class AuditedMethod:
     Args:
         name: Registry name of the method, with settings.
         scores: Means over the samples; the name of each is its metric.
-        verdicts: Verdicts on the maps of the method; today those of the first method, none for the others.
+        verdicts: Verdicts on the maps of the method; none for a method that failed.
         passes: Samples sent forward and backward through the model for the maps; None in records of 0.1.
         seconds: Wall time of the maps; None in records of 0.1.
+        paired: Mean of insertion, deletion and sensitivity-n between a random map and the best map of the panel, for
+            comparisons with the other methods on the same samples.
+        tied: Methods whose `paired` is not significantly different.
+        failure: Reason why the method has no maps or scores; None for a method that has.
     """
 
     name: str
@@ -110,12 +116,16 @@ class AuditedMethod:
     verdicts: Verdicts = Verdicts()
     passes: int | None = None
     seconds: float | None = None
+    paired: Estimate | None = None
+    tied: tuple[str, ...] = ()
+    failure: str | None = None
 
     @property
     def is_trustworthy(self) -> bool:
-        """Whether the map shows what the prediction needs, and no other verdict is bad."""
+        """Whether the map shows what the prediction needs, and no other verdict is bad; false for random maps."""
         down = self.verdicts.down_to_input
-        return down is not None and down.answer == "yes" and all(verdict.level != "bad" for verdict in self.verdicts)
+        shows = down is not None and down.answer == "yes" and not is_control(self.name)
+        return shows and all(verdict.level != "bad" for verdict in self.verdicts)
 
 
 @dataclass(frozen=True)
@@ -125,8 +135,7 @@ class AuditedModel:
     Args:
         name: Name of the model.
         accuracy: Accuracy on all test samples.
-        methods: Methods in the order of the settings; a last one may be the occlusion that locates the evidence in
-            time where the data has no truth.
+        methods: Methods in the order of the settings.
         outputs: Declaration of the outputs of the model, such as "logits"; None in records of 0.1.
     """
 
@@ -136,17 +145,24 @@ class AuditedModel:
     outputs: str | None = None
 
     @property
+    def shown(self) -> AuditedMethod | None:
+        """The recommended method; without one the method that comes nearest, or the first with verdicts."""
+        first = next((method for method in self.methods if list(method.verdicts)), None)
+        return choose_method(self.methods) or choose_hint(self.methods) or first
+
+    @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """The verdicts on the first method, in the order of the page."""
-        return tuple(self.methods[0].verdicts) if self.methods else ()
+        """The verdicts on the `shown` method, in the order of the page."""
+        return () if self.shown is None else tuple(self.shown.verdicts)
 
     @property
     def recommended(self) -> str | None:
-        """Name of the first method whose map shows what the prediction needs while no other verdict is bad, or None.
+        """Name of the method to use: the best of those whose map shows what the prediction needs, or None.
 
-        Only methods with verdicts count, which is today the first one.
+        No other verdict on it is bad. Among methods that cannot be distinguished it is the one with the fewest passes.
         """
-        return next((method.name for method in self.methods if method.is_trustworthy), None)
+        method = choose_method(self.methods)
+        return None if method is None else method.name
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -160,10 +176,12 @@ class Audit(Result):
         models: Models in the order of the page.
         labels: Title of each shown sample.
         provenance: Settings and versions, possibly nested.
-        arrays: `inputs` of the shown samples, and when known `truth`, `truth_profile` and `mean_truth`; for each model
-            `map/NAME`, and for data in time `profile/NAME` (mean, low, high) and `mean_map/NAME`.
+        arrays: `inputs` of the shown samples, and when known `truth`, `truth_profile` and `mean_truth`; for each
+            method of each model `map/NAME`, and for data in time `profile/NAME` (mean, low, high) and `mean_map/NAME`.
+            NAME is that of the model for a single method, of the method for a single model, or "MODEL · METHOD".
         features: Names of the features of series; empty for none.
         texts: Texts of the token ids.
+        notes: What limits the verdicts, such as too few samples.
     """
 
     kind: ClassVar[Literal["audit"]] = "audit"
@@ -177,19 +195,22 @@ class Audit(Result):
     arrays: Mapping[str, np.ndarray]
     features: tuple[str, ...] = ()
     texts: tuple[Text, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the audit as plain data.
 
         Returns:
-            Title, subtitle, answer, models (name, accuracy, recommended, methods, and the verdicts of the first
-            method as a list), scores by model and method, and what the page shows of the samples.
+            Version, title, subtitle, answer, models (name, accuracy, recommended, methods with their
+            verdicts, and `verdicts`, those of the recommended or nearest method),
+            scores by model and method, and what the page shows of the samples; `audit.schema.json` describes it.
         """
         return {
             "version": VERSION,
             "title": self.title,
             "subtitle": self.subtitle,
             "answer": self.answer,
+            "notes": list(self.notes),
             "models": [_write_model(model) for model in self.models],
             "scores": [
                 {"model": model.name, "method": method.name, "number": write_estimate(number)}
@@ -226,6 +247,7 @@ class Audit(Result):
             texts=tuple(
                 Text(text["text"], tuple(map(tuple, text["spans"])), text["pieces"]) for text in record.get("texts", ())
             ),
+            notes=tuple(record.get("notes", ())),
         )
 
 
@@ -235,6 +257,7 @@ def _write_model(model: AuditedModel) -> dict[str, Any]:
         "outputs": model.outputs,
         "accuracy": write_estimate(model.accuracy),
         "recommended": model.recommended,
+        "answer": describe_recommendation(model),
         "verdicts": [write_verdict(verdict) for verdict in model.verdicts],
         "methods": [
             {
@@ -244,6 +267,9 @@ def _write_model(model: AuditedModel) -> dict[str, Any]:
                     name: None if verdict is None else write_verdict(verdict)
                     for name, verdict in vars(method.verdicts).items()
                 },
+                "paired": None if method.paired is None else write_estimate(method.paired),
+                "tied": list(method.tied),
+                "failure": method.failure,
             }
             for method in model.methods
         ],
@@ -272,7 +298,17 @@ def _read_method(record: Mapping[str, Any], scores: tuple[Estimate, ...]) -> Aud
     verdicts = record["verdicts"]
     if not isinstance(verdicts, Verdicts):
         verdicts = Verdicts(**{name: value and read_verdict(value) for name, value in verdicts.items()})
-    return AuditedMethod(record["name"], scores, verdicts, record.get("passes"), record.get("seconds"))
+    paired = record.get("paired")
+    return AuditedMethod(
+        record["name"],
+        scores,
+        verdicts,
+        record.get("passes"),
+        record.get("seconds"),
+        paired and read_estimate(paired),
+        tuple(record.get("tied", ())),
+        record.get("failure"),
+    )
 
 
 def _sort_verdicts(verdicts: list[Verdict]) -> Verdicts:

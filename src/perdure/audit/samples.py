@@ -19,10 +19,13 @@ from perdure.ops.sequence import site_mask
 from perdure.stability.members import TrainedModel
 from perdure.training.predict import predict
 
-__all__ = ["SHOWN", "collect_arrays", "describe_size", "title_samples"]
+__all__ = ["FEWEST", "SHOWN", "collect_arrays", "describe_samples", "describe_size", "title_samples"]
 
 SHOWN = 6
 """Number of samples whose maps the page shows."""
+
+FEWEST = 10
+"""Number of samples that intervals and comparisons need."""
 
 
 def describe_size(batch: Batch) -> str:
@@ -77,30 +80,57 @@ def title_samples(models: Sequence[TrainedModel], batch: Batch, classes: Sequenc
     return result
 
 
+def describe_samples(models: Sequence[TrainedModel], batch: Batch, tested: int) -> tuple[str, ...]:
+    """Describe what is special about the explained samples and limits the verdicts.
+
+    Args:
+        models: Explained models.
+        batch: Explained samples.
+        tested: Number of these samples, the first, for the verdict down to the input.
+
+    Returns:
+        One sentence for too few samples, for a single class, and for each model that predicts none of them right.
+    """
+    few = min(tested, len(batch))
+    notes = []
+    if few < FEWEST:
+        subject = "Only 1 sample is" if few == 1 else f"Only {few} samples are"
+        notes.append(f"{subject} tested: intervals over fewer than {FEWEST} are too narrow, and methods are hardly ")
+        notes[-1] += "distinguished."
+    if len(set(batch.label.tolist())) == 1:
+        notes.append(f"All {len(batch)} explained samples are of one class: nothing is known of the others.")
+    for trained in models:
+        right = predict_classes(trained.model, predict(trained.model, batch)).cpu() == batch.label.cpu()
+        if not right.any():
+            notes.append(f"{trained.name} predicts none of the {len(batch)} explained samples right: the maps explain ")
+            notes[-1] += "wrong predictions."
+    return tuple(notes)
+
+
 def collect_arrays(
-    explained: Sequence[ExplainedModel], batch: Batch, modality: Modality, seed: int
+    explained: Mapping[str, ExplainedModel], batch: Batch, modality: Modality, seed: int
 ) -> Mapping[str, np.ndarray]:
     """Collect the arrays of the page.
 
     Args:
-        explained: One explanation per model.
+        explained: Explanations by their names on the page.
         batch: Explained samples.
         modality: Modality of the data.
         seed: Seed of the bootstrap.
 
     Returns:
         Inputs, truth and maps of the shown samples, each word or pixel as a whole; for data in time also the profile
-        of each model, and for series its mean map.
+        of each explanation, and for series its mean map.
     """
     result = {"inputs": _blank_padding(batch.inputs[:SHOWN].float(), batch)}
     if batch.truth is not None:
         result |= _collect_truth(batch.truth, batch, modality)
-    for item in explained:
-        result[f"map/{item.model}"] = _blank_padding(_sum_positions(item.maps[:SHOWN], modality), batch)
+    for name, item in explained.items():
+        result[f"map/{name}"] = _blank_padding(_sum_positions(item.maps[:SHOWN], modality), batch)
         if modality.in_time:
-            result[f"profile/{item.model}"] = _estimate_band(_profile(item.maps, batch), seed)
+            result[f"profile/{name}"] = _estimate_band(_profile(item.maps, batch), seed)
         if modality.in_time and modality.granularity == "element":
-            result[f"mean_map/{item.model}"] = item.maps.abs().mean(0).numpy()
+            result[f"mean_map/{name}"] = item.maps.abs().mean(0).numpy()
     return result
 
 

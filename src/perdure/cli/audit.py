@@ -85,7 +85,7 @@ def audit(
     from perdure.core.registry import METHODS, METRICS
     from perdure.records.run import open_run
     from perdure.report.pages.write import write_page
-    from perdure.stability.checks import check_methods
+    from perdure.stability.checks import check_panel
 
     names, pool = (model, *compare), make_engine(engine, workers, ray_address)
     for registry, requested in ((METHODS, method), (METRICS, metric)):
@@ -93,10 +93,10 @@ def audit(
             registry.make(name)
     training, sources = read_training(preset, train_settings), open_models(names, weights, outputs)
     splits = read_texts(sources, load_data(data, seed))
-    methods = tuple(method) or find_modality(splits.test).methods
-    settings = AuditSettings(methods, tuple(metric), samples, runs=runs, seed=seed)
+    find_modality(splits.test)
+    settings = AuditSettings(tuple(method) or None, tuple(metric), samples, runs=runs, seed=seed)
     for source in sources:
-        check_methods(source.rehearse(splits, device), methods, splits.train)
+        check_panel(source.rehearse(splits, device), method, splits.train)
     folder = out or name_folder(
         context, f"audit-{'-'.join(names)}-{data}-{seed}", "model", "compare", "data", "seed", "runs"
     )
@@ -162,14 +162,19 @@ def _train_further(
 
 
 def _print(result: Audit, page: Path) -> None:
-    rows = []
+    """Print the table of methods and questions, the verdicts on the shown methods, and the recommendation."""
+    from perdure.audit.table import COLUMNS, list_rows
+
+    rows = [(model.name, *row) for model in result.models for row in list_rows(model)]
+    print_table(result.subtitle, ("model", *COLUMNS), rows)
     for model in result.models:
-        rows.append((model.name, "", "accuracy", *format_estimate(model.accuracy)))
-    for model in result.models:
-        for method in model.methods:
-            rows += [(model.name, method.name, score.name, *format_estimate(score)) for score in method.scores]
-    print_table(result.subtitle, ("model", "method", "number", "value", "95 % interval", "null", "ceiling"), rows)
-    for model in result.models:
+        value, interval, null, _ = format_estimate(model.accuracy)
+        shown = "" if model.shown is None else f"; verdicts on {model.shown.name}"
+        print_line(f"\n{model.name}: accuracy {value} ({interval}; most frequent class {null}){shown}")
         for verdict in model.verdicts:
             print_line(f"\n{model.name}: {verdict.question} {verdict.answer.upper()}\n  {verdict.sentence}")
-    print_line(f"\npage: {page}")
+    for method in (method for model in result.models for method in model.methods if method.failure):
+        print_line(f"\n{method.name} failed: {method.failure}")
+    for note in result.notes:
+        print_line(f"\n{note}")
+    print_line(f"\n{result.answer}\n\npage: {page}")

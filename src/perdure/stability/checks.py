@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute
 from perdure.core.batch import Batch, slice_batch
-from perdure.core.errors import EmptyDataError
+from perdure.core.errors import EmptyDataError, PerdureError, UnsupportedError, user_code_errors
 from perdure.core.exclusive import exclusive
 from perdure.core.registry import METHODS
 from perdure.data._event_marks import find_types
@@ -21,7 +21,7 @@ from perdure.ops.sequence import lengths_of
 from perdure.stability.agreement import RunExplanations
 from perdure.stability.explain_runs import count_types
 
-__all__ = ["check_comparable", "check_methods"]
+__all__ = ["check_comparable", "check_methods", "check_panel"]
 
 
 def check_comparable(
@@ -94,3 +94,30 @@ def check_methods(model: nn.Module, methods: Sequence[str], batch: Batch) -> Non
             method = fit_method(METHODS.make(name), model, few)
             first = None if lengths is None else lengths[:1]
             attribute(model, few.inputs[:1], method, target=few.label[:1], lengths=first)
+
+
+def check_panel(model: nn.Module, methods: Sequence[str], batch: Batch) -> None:
+    """Check that at least one of several methods can explain a model.
+
+    Args:
+        model: Trained or not.
+        methods: Registry names, with settings; none for a panel that is chosen later.
+        batch: Training samples.
+
+    Raises:
+        UnknownNameError: If a method does not exist.
+        UnsupportedError: If no method can explain the model; the error is that of the first.
+    """
+    for name in methods:
+        METHODS.make(name)
+    failures: list[PerdureError] = []
+    for name in methods:
+        try:
+            with user_code_errors(UnsupportedError, f"method '{name}'", "use another method for this model"):
+                check_methods(model, (name,), batch)
+        except PerdureError as error:
+            failures.append(error)
+        else:
+            return
+    if failures:
+        raise failures[0]

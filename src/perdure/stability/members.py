@@ -127,10 +127,13 @@ def describe_not_learned(accuracy: Estimate) -> str:
     Returns:
         A sentence.
     """
-    return (
-        f"The model is right on {accuracy.value:.0%} of the test samples, which is no better than always naming the "
-        f"most frequent class ({accuracy.null:.0%}): there is nothing to explain yet."
-    )
+    if accuracy.null >= 1:
+        return "All test samples are of one class, so that no accuracy shows whether the model has learned its task."
+    right = f"The model is right on {accuracy.value:.0%} of the test samples, which is"
+    most = f"than always naming the most frequent class ({accuracy.null:.0%})"
+    if accuracy.high < accuracy.null:
+        return f"{right} worse {most}: are its outputs in the order of the classes? There is nothing to explain yet."
+    return f"{right} no better {most}: there is nothing to explain yet."
 
 
 @dataclass(frozen=True, eq=False)
