@@ -18,6 +18,7 @@ from perdure.data.planted_text import PlantedText
 from perdure.data.shapes import Shapes
 from perdure.models.deep_lstm import DeepLSTM
 from perdure.models.small_cnn import SmallCNN
+from perdure.records.record import read_record
 from perdure.records.run import open_run
 from perdure.stability.members import TrainedModel, estimate_accuracy
 
@@ -79,8 +80,7 @@ def test_verdicts_of_known_models(test_batch):
 
 def test_the_stored_record_is_the_result(tmp_path, test_batch):
     result = compute_audit({"every": EveryStep()}, test_batch, tmp_path, samples=10)
-    stored = json.loads((tmp_path / "audit.json").read_text())
-    stored.pop("digest")
+    stored, _ = read_record(tmp_path, "audit")
     assert stored == json.loads(json.dumps(result.to_dict()))
     with np.load(tmp_path / "audit.npz") as arrays:
         assert arrays["profile/every"].shape == (3, 20)
@@ -140,7 +140,7 @@ def test_a_panel_that_suits_model_and_data_is_tested_where_no_method_is_named(te
     assert names == [*gradients, "occlusion", "shapley_sampling", "input_iba", "random"]  # without attention
     assert all(len(list(method.verdicts)) == 3 and method.passes is not None for method in model.methods)
     assert model.recommended != "random"
-    assert {f"map/{method.name}" for method in model.methods} <= set(result.arrays)
+    assert {f"map/EveryStep/{method.name}" for method in model.methods} <= set(result.arrays)
     assert "Only 4 samples are tested" in result.notes[0]
 
 
@@ -158,8 +158,8 @@ def test_a_method_that_fails_leaves_the_others_and_names_its_reason(test_batch, 
         compute_audit(EveryStep(), test_batch, methods=("saliency", "saliensy"), samples=4)
 
 
-class RefusesZeros(EveryStep):
-    """Fails on rows of zeros, as occlusion makes them."""
+class RaisesOnZeros(EveryStep):
+    """Raises on rows of zeros, as occlusion makes them."""
 
     def forward(self, x):
         if (x == 0).all(-1).any():
@@ -169,12 +169,12 @@ class RefusesZeros(EveryStep):
 
 def test_an_error_of_the_model_in_one_method_is_the_reason_in_its_row(test_batch):
     with pytest.raises(UnsupportedError, match="the step is empty"):
-        compute_audit(RefusesZeros(), replace(test_batch, truth=None), methods=("occlusion",), samples=4)
+        compute_audit(RaisesOnZeros(), replace(test_batch, truth=None), methods=("occlusion",), samples=4)
 
 
 def test_samples_that_limit_the_verdicts_are_named(test_batch):
-    one = slice_batch(test_batch, (test_batch.label == 1).nonzero()[:, 0].tolist())
-    result = compute_audit(EveryStep(), one, samples=4)
+    single = slice_batch(test_batch, (test_batch.label == 1).nonzero()[:, 0].tolist())
+    result = compute_audit(EveryStep(), single, samples=4)
     assert [note.partition(":")[0] for note in result.notes] == [
         "Only 4 samples are tested",
         "All 4 explained samples are of one class",
@@ -183,7 +183,8 @@ def test_samples_that_limit_the_verdicts_are_named(test_batch):
     assert (verdict.answer, "one class" in verdict.sentence) == ("not learned", True)
     wrong = replace(add_late_evidence(test_batch), label=1 - test_batch.label)
     result = compute_audit({"last": LastStep()}, wrong, samples=12, faithfulness_samples=12)
-    assert result.notes == ("last predicts none of the 12 explained samples right: the maps explain wrong predictions.",)
+    (note,) = result.notes
+    assert note == "last predicts none of the 12 explained samples right: the maps explain wrong predictions."
     assert "worse than always naming" in result.models[0].methods[0].verdicts.down_to_input.sentence
     assert all(note in result.html for note in result.notes)
 

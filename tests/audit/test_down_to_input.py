@@ -111,7 +111,12 @@ def estimates(null: float, ceiling: float) -> st.SearchStrategy[Estimate]:
 
 
 @given(
-    estimates(0.5, 1.0), estimates(0.5, 0.0), estimates(0.0, 1.0), estimates(1.0, 0.0), st.floats(0, 60), st.floats(0, 1)
+    estimates(0.5, 1.0),
+    estimates(0.5, 0.0),
+    estimates(0.0, 1.0),
+    estimates(1.0, 0.0),
+    st.floats(0, 60),
+    st.floats(0, 1),
 )
 def test_no_answer_contradicts_its_numbers(insertion, deletion, sensitivity, similarity, bits, kept):
     right = Estimate(0.9, 0.5, 1.0, (0.9, 0.9))

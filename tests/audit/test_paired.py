@@ -21,7 +21,7 @@ def test_the_null_is_zero_and_the_ceiling_one_whichever_end_is_better():
     assert combine_scores({}) == {}
 
 
-def test_metrics_without_room_between_null_and_ceiling_do_not_divide_by_zero():
+def test_metrics_with_equal_null_and_ceiling_do_not_divide_by_zero():
     combined = combine_scores({"a": {"insertion": score([0.5, 0.5], 0.5)}})
     assert combined["a"].tolist() == [0.0, 0.0]
 

@@ -55,6 +55,7 @@ def test_the_recommendation_is_one_sentence():
     late = describe_recommendation(model(method("a", "yes", "vanishes"), method("b", "no")))
     assert "fail another question; the nearest is a: the explanation vanishes" in late
     assert describe_recommendation(model(method("a", "no", "vanishes"))) == (
-        "net: a cannot be trusted, because the explanation vanishes, and the map does not show what the prediction needs."
+        "net: a cannot be trusted, because the explanation vanishes, and the map does not show what the prediction "
+        "needs."
     )
     assert describe_recommendation(model(method("a", "not learned"))) == "net has not learned the task."

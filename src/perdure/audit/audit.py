@@ -224,10 +224,6 @@ def _count_methods(models: Sequence[AuditedModel]) -> str:
 
 
 def _label(explained: Sequence[ExplainedModel]) -> dict[str, ExplainedModel]:
-    """Name the maps of the page by what distinguishes them: model, method or both."""
-    models, methods = ({getattr(item, field) for item in explained} for field in ("model", "method"))
-    if len(methods) == 1:
-        return {item.model: item for item in explained}
-    if len(models) == 1:
-        return {item.method: item for item in explained}
-    return {f"{item.model} · {item.method}": item for item in explained}
+    """Name the arrays of the page by model and method, or by model alone for a single method."""
+    single = len({item.method for item in explained}) == 1
+    return {item.model if single else f"{item.model}/{item.method}": item for item in explained}

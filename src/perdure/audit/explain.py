@@ -22,7 +22,7 @@ from perdure.core.errors import (
     user_code_errors,
 )
 from perdure.core.estimate import Estimate
-from perdure.core.metric import Metric, Score
+from perdure.core.metric import Metric, NeedsMethod, Score
 from perdure.core.registry import METHODS
 from perdure.core.spec import slug, strip_settings
 from perdure.engine.evaluate import EvaluateJob, evaluate_maps
@@ -38,6 +38,9 @@ __all__ = ["AuditRequest", "ExplainedModel", "FailedMethod", "explain_model", "e
 
 DRAWS = 1
 """Random maps per sample for metrics with many forward passes, as only their mean over samples is shown."""
+
+SANITY = 16
+"""Maximum number of samples whose maps are compared with those of redrawn models, each of which costs a map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,10 +173,8 @@ def explain_model(
     seconds = _explain_timed(work, progress)
     if request.metrics:  # images without a truth have none
         evaluate_maps(EvaluateJob(model, batch, maps, request.metrics, scores, case, fitted))
-    if request.faithfulness:
-        evaluate_maps(EvaluateJob(model, batch, maps, request.faithfulness, few, case, fitted, DRAWS), first=1)
+    first = _evaluate_first(EvaluateJob(model, batch, maps, request.faithfulness, few, case, fitted, DRAWS), folder)
     stored = stored_scores(scores) if request.metrics else {}
-    first = stored_scores(few) if request.faithfulness else {}
     parts = [part.attribution for part in read_attributions(maps)]
     return ExplainedModel(
         trained.name,
@@ -186,6 +187,23 @@ def explain_model(
         seconds,
         first,
     )
+
+
+def _evaluate_first(job: EvaluateJob, folder: Path) -> Mapping[str, Score]:
+    """Evaluate the first part: curves on all its samples, and metrics that explain again on few of them."""
+    again = tuple(metric for metric in job.metrics if isinstance(metric, NeedsMethod) and metric.needs_method)
+    place = job.folder.relative_to(folder / "close")
+    shared = folder / "uniform" / place.parts[0]
+    jobs = (
+        replace(job, metrics=tuple(metric for metric in job.metrics if metric not in again), shared=shared),
+        replace(job, metrics=again, folder=folder / "sanity" / place, limit=SANITY),
+    )
+    scores: dict[str, Score] = {}
+    for part in jobs:
+        if part.metrics:
+            evaluate_maps(part, first=1)
+            scores |= stored_scores(part.folder)
+    return scores
 
 
 def _explain_timed(work: ExplainJob, progress: Progress | None) -> float:

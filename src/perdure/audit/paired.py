@@ -36,13 +36,18 @@ def combine_scores(panel: Mapping[str, Mapping[str, Score]]) -> dict[str, Tensor
     parts: dict[str, list[Tensor]] = {method: [] for method in panel}
     for metric in metrics:
         scores = {method: panel[method][metric] for method in panel}
-        null = torch.stack([score.null.double() for score in scores.values()]).mean(0)  # the same for all methods
+        null = torch.stack([_uniform(score) for score in scores.values()]).mean(0)  # the same for all methods
         way = torch.stack([score.ceiling.double().mean() - null.mean() for score in scores.values()])
         scale = way[way.abs().argmax()]
         scale = torch.where(scale.abs() < SMALLEST, SMALLEST, scale)
         for method, score in scores.items():
             parts[method].append((score.values.double() - null) / scale)
     return {method: torch.stack(values).mean(0) for method, values in parts.items()}
+
+
+def _uniform(score: Score) -> Tensor:
+    """Return the scores of uniform random maps, to which maps of any texture can be compared."""
+    return score.aux.get("uniform", score.null).double()
 
 
 def find_ties(combined: Mapping[str, Tensor], seed: int) -> dict[str, tuple[str, ...]]:

@@ -123,7 +123,7 @@ def _find_reason(tested: Sequence[AuditedMethod], hint: AuditedMethod | None) ->
 def _describe_verdicts(method: AuditedMethod) -> str:
     time, down, runs = method.verdicts.over_time, method.verdicts.down_to_input, method.verdicts.across_runs
     clauses = [] if time is None or time.level == "none" else [f"the explanation {time.answer}"]
-    clauses += [] if down is None else [f"the map {DOWN_TO_INPUT[down.answer]}"]
+    clauses += [] if down is None else [f"the map {DOWN_TO_INPUT.get(down.answer, down.answer)}"]
     clauses += [] if runs is None or runs.answer not in ACROSS_RUNS else [ACROSS_RUNS[runs.answer]]
     return ", and ".join((", ".join(clauses[:-1]), clauses[-1])) if len(clauses) > 1 else clauses[0]
 

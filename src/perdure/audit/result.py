@@ -178,7 +178,7 @@ class Audit(Result):
         provenance: Settings and versions, possibly nested.
         arrays: `inputs` of the shown samples, and when known `truth`, `truth_profile` and `mean_truth`; for each
             method of each model `map/NAME`, and for data in time `profile/NAME` (mean, low, high) and `mean_map/NAME`.
-            NAME is that of the model for a single method, of the method for a single model, or "MODEL · METHOD".
+            NAME is "MODEL/METHOD", or that of the model for a single method.
         features: Names of the features of series; empty for none.
         texts: Texts of the token ids.
         notes: What limits the verdicts, such as too few samples.

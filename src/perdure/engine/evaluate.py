@@ -25,7 +25,7 @@ from perdure.metrics._evaluate import prepare
 from perdure.metrics._nulls import choose_null, draw_uniform
 from perdure.metrics._place import measure_map, place
 from perdure.models._embed import embed_batch
-from perdure.records.attributions import StoredMaps, read_maps
+from perdure.records.attributions import StoredMaps, limit_maps, read_maps
 from perdure.records.parts import (
     damage,
     finished_parts,
@@ -63,6 +63,7 @@ class EvaluateJob:
         batch_size: Most rows in one call of the model; None for a number that suits the size of a sample.
         shared: Folder of the scores of uniform random maps, which do not depend on the method: jobs about one model
             and the same samples compute them once. None to compute them again.
+        limit: Maximum number of samples of a part to evaluate, from its first; None for all.
     """
 
     model: nn.Module
@@ -75,6 +76,7 @@ class EvaluateJob:
     draws: int = 5
     batch_size: int | None = None
     shared: Path | None = None
+    limit: int | None = None
 
     def __call__(self, index: int) -> None:
         """Evaluate one part and store the scores.
@@ -84,7 +86,7 @@ class EvaluateJob:
         """
         path = part_path(self.maps, index)
         source = part_digest(path)
-        tables = [table for stored in read_maps(path) for table in self._evaluate(stored)]
+        tables = [table for stored in limit_maps(read_maps(path), self.limit) for table in self._evaluate(stored)]
         write_part(self.folder, index, pa.concat_tables(tables), source)
 
     def _evaluate(self, stored: StoredMaps) -> Iterator[pa.Table]:

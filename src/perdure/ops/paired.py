@@ -15,14 +15,14 @@ ROWS = 2**22
 def compare_by_sign_flips(
     differences: Float[Tensor, "sample pair"], generator: torch.Generator, draws: int = 10_000
 ) -> Float[Tensor, " pair"]:
-    r"""Test whether the mean of paired differences is zero, with the signs of whole samples drawn at random.
+    r"""Test whether the mean of paired differences is zero, with random signs for whole samples.
 
     .. math:: p = \frac{1 + \#\{ |\operatorname{mean}(s \, d)| \ge |\operatorname{mean}(d)| \}}{1 + \text{draws}}
 
     Args:
         differences: Difference of two methods on each sample, one column per pair of methods.
-        generator: Random stream of the signs, which all pairs share.
-        draws: Number of draws of signs.
+        generator: Random stream; all pairs have the same signs.
+        draws: Number of draws.
 
     Returns:
         Two-sided p-values, at least 1 / (1 + draws).

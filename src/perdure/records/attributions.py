@@ -22,7 +22,15 @@ from perdure.records.folders import PART, wrong_folder_error
 from perdure.records.parts import number_of, part_paths, read_part
 from perdure.records.place import place, read_errors
 
-__all__ = ["StoredMaps", "attribution_table", "join_blocks", "read_attributions", "read_maps", "split_blocks"]
+__all__ = [
+    "StoredMaps",
+    "attribution_table",
+    "join_blocks",
+    "limit_maps",
+    "read_attributions",
+    "read_maps",
+    "split_blocks",
+]
 
 _KEY = b"perdure"
 _OF_BLOCK = ("seed", "forward", "backward")
@@ -161,6 +169,41 @@ def split_blocks(table: pa.Table) -> list[pa.Table]:
         tables.append(table.slice(at, rows).replace_schema_metadata({_KEY: json.dumps(single)}))
         at += rows
     return tables
+
+
+def limit_maps(blocks: Sequence[StoredMaps], limit: int | None) -> list[StoredMaps]:
+    """Take the first samples of a part.
+
+    Args:
+        blocks: Blocks of the part.
+        limit: Maximum number of samples; None for all.
+
+    Returns:
+        The blocks with these samples.
+    """
+    result, left = [], limit
+    for block in blocks:
+        if left is None or left > 0:
+            result.append(_limit_block(block, left))
+        left = None if left is None else left - len(block.id)
+    return result
+
+
+def _limit_block(stored: StoredMaps, limit: int | None) -> StoredMaps:
+    if limit is None or limit >= len(stored.id):
+        return stored
+    maps = stored.attribution
+    aux = {name: values[:limit] for name, values in maps.aux.items()}
+    return dataclasses.replace(
+        stored,
+        attribution=dataclasses.replace(maps, values=maps.values[:limit], aux=aux),
+        id=stored.id[:limit],
+        label=stored.label[:limit],
+        prediction=stored.prediction[:limit],
+        explained=stored.explained[:limit],
+        length=stored.length[:limit],
+        truth=None if stored.truth is None else stored.truth[:limit],
+    )
 
 
 def read_attributions(folder: Path | str) -> tuple[StoredMaps, ...]:

@@ -28,6 +28,8 @@ __all__ = [
     "Table",
     "Token",
     "Tone",
+    "VerdictRow",
+    "VerdictTable",
 ]
 
 
@@ -66,6 +68,41 @@ class Cards(Piece):
 
     template: ClassVar[str] = "cards.html.j2"
     cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """A row of a table of verdicts.
+
+    Args:
+        name: Name of the row, for example a method.
+        mark: Short remark on the row; empty for none.
+        verdicts: Verdict of each question; None where it does not apply.
+        cells: Further texts.
+        failure: Reason why there are no verdicts; empty for none.
+    """
+
+    name: str
+    mark: str
+    verdicts: tuple[Verdict | None, ...]
+    cells: tuple[str, ...]
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class VerdictTable(Piece):
+    """Verdicts on several subjects: questions in columns, groups of rows with a title and a sentence.
+
+    Args:
+        header: Heads of all columns.
+        groups: Title, sentence and rows of each group.
+        note: Explanation for readers.
+    """
+
+    template: ClassVar[str] = "verdict_table.html.j2"
+    header: tuple[str, ...]
+    groups: tuple[tuple[str, str, tuple[VerdictRow, ...]], ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)

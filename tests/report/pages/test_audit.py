@@ -13,6 +13,7 @@ def test_the_sections_of_a_page_are_in_order(audit):
     page = build_audit_page(audit)
     assert page.lead == audit.answer
     assert [section.title for section in page.sections] == [
+        "Methods",
         "Verdicts",
         "Distribution of the attribution",
         "Samples",
@@ -59,7 +60,7 @@ def test_rows_of_one_metric_are_grouped(audit):
     scores = (number, dataclasses.replace(number, name="AUROC"), number)
     methods = (dataclasses.replace(model.methods[0], scores=scores),)
     models = (dataclasses.replace(model, methods=methods),)
-    table = build_audit_page(dataclasses.replace(audit, models=models)).sections[3].pieces[0]
+    table = build_audit_page(dataclasses.replace(audit, models=models)).sections[4].pieces[0]
     assert [(group.name, len(group.rows)) for group in table.groups] == [("LSTM", 2), ("AUROC", 1)]
 
 
@@ -69,7 +70,7 @@ def test_models_are_side_by_side_for_each_question(audit):
     verdicts = Verdicts(down_to_input=verdict, across_runs=dataclasses.replace(verdict, question="Why?"))
     methods = (dataclasses.replace(model.methods[0], verdicts=verdicts),)
     models = tuple(dataclasses.replace(model, name=name, methods=methods) for name in ("a", "b"))
-    first, second = build_audit_page(dataclasses.replace(audit, models=models)).sections[0].pieces
+    first, second = build_audit_page(dataclasses.replace(audit, models=models)).sections[1].pieces
     assert [card.subject for card in first.cards] == [card.subject for card in second.cards] == ["a", "b"]
     assert {card.verdict.question for card in second.cards} == {"Why?"}
 
@@ -77,7 +78,7 @@ def test_models_are_side_by_side_for_each_question(audit):
 def test_images_are_next_to_their_maps_and_have_no_time():
     page = build_audit_page(of_images())
     assert "Distribution of the attribution" not in [section.title for section in page.sections]
-    (gallery,) = page.sections[1].pieces
+    (gallery,) = page.sections[2].pieces
     (image, result) = gallery.rows[0][1]
     assert (image.caption, result.caption) == ("image", "CNN")
     assert image.size == result.size == (9, 8)

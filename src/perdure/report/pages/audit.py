@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from perdure.audit.result import Audit, AuditedModel
+from perdure.audit.table import COLUMNS, describe_cost, describe_paired, find_mark
 from perdure.core.estimate import Estimate
 from perdure.report.charts.heatmap import (
     COVERED,
@@ -21,9 +22,27 @@ from perdure.report.charts.heatmap import (
 from perdure.report.charts.vanishing import Band, build_vanishing_plot
 from perdure.report.pages.page import Page, Section
 from perdure.report.pages.samples import AXES, OUTLINE, build_samples
-from perdure.report.pieces import Card, Cards, Facts, Gallery, NumberGroup, Numbers, Piece, Prose, ScaleKey
+from perdure.report.pieces import (
+    Card,
+    Cards,
+    Facts,
+    Gallery,
+    NumberGroup,
+    Numbers,
+    Piece,
+    Prose,
+    ScaleKey,
+    VerdictRow,
+    VerdictTable,
+)
 
 __all__ = ["build_audit_page"]
+
+TABLE_NOTE = (
+    "Point at an answer for its reasons. Faithfulness is the mean of insertion, deletion and sensitivity-n on the same "
+    "samples, 0 for a random map and 1 for the best; methods marked as tied are not significantly different from the "
+    "one to use (sign-flip tests of all pairs, corrected by Holm). Seconds and passes are those of the maps."
+)
 
 GUIDE = Prose(
     (
@@ -60,6 +79,7 @@ def build_audit_page(audit: Audit) -> Page:
         Page for `render`.
     """
     sections = (
+        Section("Methods", (_table(audit), *_notes(audit))),
         Section("Verdicts", _cards(audit.models)),
         *_distribution(audit),
         Section("Samples", (_samples(audit),)),
@@ -70,8 +90,32 @@ def build_audit_page(audit: Audit) -> Page:
     return Page(audit.title, audit.subtitle, audit.answer, sections)
 
 
+def _table(audit: Audit) -> VerdictTable:
+    """Build the table of methods and questions, one group of rows per model."""
+    several = len(audit.models) > 1
+    groups = tuple((model.name if several else "", "", _list_rows(model)) for model in audit.models)
+    return VerdictTable(COLUMNS, groups, TABLE_NOTE)
+
+
+def _list_rows(model: AuditedModel) -> tuple[VerdictRow, ...]:
+    return tuple(
+        VerdictRow(
+            method.name,
+            find_mark(method, model),
+            (method.verdicts.over_time, method.verdicts.down_to_input, method.verdicts.across_runs),
+            (describe_paired(method), *describe_cost(method)),
+            method.failure or "",
+        )
+        for method in model.methods
+    )
+
+
+def _notes(audit: Audit) -> tuple[Prose, ...]:
+    return (Prose(audit.notes),) if audit.notes else ()
+
+
 def _cards(models: tuple[AuditedModel, ...]) -> tuple[Cards, ...]:
-    """Group the verdicts of all models by question."""
+    """Group the verdicts on the shown method of all models by question."""
     questions: dict[str, list[Card]] = {}
     for model in models:
         for verdict in model.verdicts:
@@ -81,7 +125,7 @@ def _cards(models: tuple[AuditedModel, ...]) -> tuple[Cards, ...]:
 
 def _distribution(audit: Audit) -> tuple[Section, ...]:
     """Show mean maps and profiles, if the samples have comparable positions."""
-    mean_maps, profiles = (_select(f"{name}/", audit) for name in ("mean_map", "profile"))
+    mean_maps, profiles = (_select(name, audit) for name in ("mean_map", "profile"))
     pieces = (
         *((_mean_gallery(mean_maps, audit),) if mean_maps else ()),
         *((_curve(profiles, audit),) if profiles else ()),
@@ -90,19 +134,8 @@ def _distribution(audit: Audit) -> tuple[Section, ...]:
 
 
 def _samples(audit: Audit) -> Piece:
-    arrays, maps = audit.arrays, _name_maps(audit)
+    arrays, maps = audit.arrays, _select("map", audit)
     return build_samples(arrays["inputs"], maps, arrays.get("truth"), audit.labels, audit.texts, audit.features)
-
-
-def _name_maps(audit: Audit) -> dict[str, np.ndarray]:
-    """Name the maps by their method, or also by their model where there are several."""
-    several = len(audit.models) > 1
-    names = {
-        f"{model.name}/{method.name}": f"{model.name} · {method.name}" if several else method.name
-        for model in audit.models
-        for method in model.methods
-    }
-    return {names.get(key, key): values for key, values in _select("map/", audit).items()}
 
 
 def _mean_gallery(mean_maps: Mapping[str, np.ndarray], audit: Audit) -> Gallery:
@@ -138,6 +171,13 @@ def _scores(models: tuple[AuditedModel, ...]) -> Numbers:
     return Numbers(tuple(NumberGroup(name, tuple(members)) for name, members in groups.items()))
 
 
-def _select(prefix: str, audit: Audit) -> dict[str, np.ndarray]:
-    arrays = audit.arrays.items()
-    return {name.removeprefix(prefix): value for name, value in arrays if name.startswith(prefix)}
+def _select(kind: str, audit: Audit) -> dict[str, np.ndarray]:
+    """Select the arrays of a kind, named by their method, and also by their model where there are several."""
+    several = len(audit.models) > 1
+    names = {
+        f"{model.name}/{method.name}": f"{model.name} · {method.name}" if several else method.name
+        for model in audit.models
+        for method in model.methods
+    }
+    keys = {key: key.removeprefix(f"{kind}/") for key in audit.arrays if key.startswith(f"{kind}/")}
+    return {names.get(name, name): audit.arrays[key] for key, name in keys.items()}
