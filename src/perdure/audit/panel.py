@@ -18,7 +18,7 @@ CONTROL = "random"
 """The method that no other may fail to surpass; it is never recommended."""
 
 OPTIONAL = ("attention", "grad_cam")
-"""Methods of the panel that are left out without a word where the model has no attention or no convolution."""
+"""Methods of the panel that are left out where the model has no attention or no convolution."""
 
 WINDOWS = 20
 """Stretches of time that occlusion leaves out, one after the other."""

@@ -67,10 +67,10 @@ def choose_hint(methods: Sequence[AuditedMethod]) -> AuditedMethod | None:
 def _choose_best(methods: Sequence[AuditedMethod]) -> AuditedMethod:
     fewest = min(map(_rank, methods))
     group = [method for method in methods if _rank(method) == fewest]
-    best = max(group, key=_paired)
+    best = max(group, key=_get_paired)
     return min(
         (method for method in group if method is best or best.name in method.tied),
-        key=lambda method: (method.passes or 0, -_paired(method)),
+        key=lambda method: (method.passes or 0, -_get_paired(method)),
     )
 
 
@@ -81,7 +81,7 @@ def _rank(method: AuditedMethod) -> tuple[int, int, int]:
     return levels.count("bad"), 3 if down is None else ORDER.get(down.answer, 3), levels.count("warning")
 
 
-def _paired(method: AuditedMethod) -> float:
+def _get_paired(method: AuditedMethod) -> float:
     return 0.0 if method.paired is None else method.paired.value
 
 
@@ -94,14 +94,14 @@ def describe_recommendation(model: AuditedModel) -> str:
     Returns:
         The sentence, with the name of the model.
     """
-    judged = [method for method in model.methods if method.verdicts.down_to_input is not None]
-    first = next((method.verdicts.down_to_input for method in judged), None)
+    decided = [method for method in model.methods if method.verdicts.down_to_input is not None]
+    first = next((method.verdicts.down_to_input for method in decided), None)
     if first is not None and first.answer == "not learned":
         return f"{model.name} has not learned the task."
     chosen = choose_method(model.methods)
     if chosen is not None:
         return f"{model.name}: use {chosen.name}; {_describe_verdicts(chosen)}{_describe_ties(chosen, model)}."
-    tested = [method for method in judged if not is_control(method.name)]
+    tested = [method for method in decided if not is_control(method.name)]
     if len(tested) == 1:
         return f"{model.name}: {tested[0].name} cannot be trusted, because {_describe_verdicts(tested[0])}."
     hint = choose_hint(model.methods)
