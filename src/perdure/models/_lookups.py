@@ -141,11 +141,11 @@ class Lookups(TorchFunctionMode):
             *(layer.register_forward_pre_hook(self._begin) for layer in self.layers),
             *(layer.register_forward_hook(self._replace, with_kwargs=True) for layer in self.layers),
         ]
-        super().__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()
         return self
 
     def __exit__(self, *raised: object) -> None:
-        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+        super().__exit__(*raised)
         for handle in self._handles:
             handle.remove()
 

@@ -147,7 +147,7 @@ class TokenIds:
                 continue
             fit = [known.to(x.device) for known in self._embedded if known.ndim == 2 and known.shape[1] == x.shape[1]]
             likely = [known[(known == ids[row])[:, single[row]].all(1)] for known in fit]
-            alike = torch.cat([*likely, ids[:0]]).unique(dim=0)  # type: ignore[no-untyped-call]
+            alike = torch.cat([*likely, ids[:0]]).unique(dim=0)
             alike = alike[(table[alike].to(x.dtype) == x[row]).flatten(1).all(1)]
             if len(alike) != 1:
                 return None

@@ -35,7 +35,7 @@ def lstm_outputs(
         >>> lstm_outputs(open_gates.expand(2, 4, 1, 1), torch.zeros(4, 1)).flatten().atanh().tolist()
         [1.0, 2.0]
     """
-    outputs: Tensor = _Recurrence.apply(projected, weight)  # type: ignore[no-untyped-call]
+    outputs: Tensor = _Recurrence.apply(projected, weight)
     return outputs
 
 

@@ -182,7 +182,7 @@ class InputCellAttention(nn.Module):
     def _average_fused(self, x: Tensor, mask: Tensor | None) -> Tensor:
         position = None if self.position is None else self._positions(x.shape[1], x)
         weights = [part for layer in (self.input_layer, self.hop_layer) for part in (layer.weight, layer.bias)]
-        average: Tensor = ScoredAverage.apply(x, mask, position, *weights)  # type: ignore[no-untyped-call]
+        average: Tensor = ScoredAverage.apply(x, mask, position, *weights)
         return average if mask is None else average.masked_fill(~mask[..., None], 0.0)
 
     def _score(self, x: Tensor) -> Tensor:

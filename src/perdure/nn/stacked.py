@@ -50,4 +50,4 @@ def _project_to_gates(lstm: nn.LSTM, x: Tensor) -> Float[Tensor, "time 4 hidden 
 def _block_diagonal(weights: Sequence[Tensor]) -> Tensor:
     """Build block-diagonal recurrent weights for each gate."""
     gates = zip(*(weight.chunk(4) for weight in weights), strict=True)
-    return torch.cat([torch.block_diag(*blocks) for blocks in gates])  # type: ignore[no-untyped-call]
+    return torch.cat([torch.block_diag(*blocks) for blocks in gates])
