@@ -32,6 +32,7 @@ from perdure.models._embed import embed_batch
 from perdure.models._outputs import declare_detected, outputs_of
 from perdure.records.record import write_record
 from perdure.records.run import RunFolder
+from perdure.records.samples import write_samples
 from perdure.records.scores import Case
 from perdure.stability.checks import check_panel
 from perdure.stability.members import Ensemble, TrainedModel, describe_not_learned, estimate_accuracy, has_learned
@@ -136,6 +137,9 @@ def run_audit(
         _make_metrics(batch, settings),
         modality.faithfulness,
         settings.faithfulness_samples,
+    )
+    write_samples(
+        run.path, batch, tuple(splits.classes), tuple(splits.feature_names), shard=settings.faithfulness_samples
     )
     models = [replace(trained, model=declare_detected(trained.model, splits.train)) for trained in models]
     explained: list[ExplainedModel] = []

@@ -69,6 +69,7 @@ class PathExplanations:
         ari: ARI of the clusters with the first end, the second end and the previous point.
         flow: Cluster of each sample at each point, matched along the path.
         top: Mean value of each of the most important types.
+        top_values: Value of these types in each sample, NaN where a type is absent; None in records of 0.1.
     """
 
     drift: Mapping[str, Float[np.ndarray, "point 2"]]
@@ -76,6 +77,7 @@ class PathExplanations:
     ari: Float[np.ndarray, "point 3"] | None = None
     flow: Int[np.ndarray, "point sample"] | None = None
     top: Float[np.ndarray, "point type"] | None = None
+    top_values: Float[np.ndarray, "point sample type"] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,7 +135,7 @@ class PathReport(Result):
                 agreements (kind, method, number), types and provenance.
             arrays: Arrays of `path.npz`: of each kind `t/KIND`, `loss/KIND`, `accuracy/KIND` and `f1/KIND`; for each
                 kind and method `drift/KIND/METHOD/MEASURE`, `neighbour/KIND/METHOD/MEASURE`, `ari/KIND/METHOD`,
-                `flow/KIND/METHOD` and `top/KIND/METHOD`; `top_types/METHOD`.
+                `flow/KIND/METHOD`, `top/KIND/METHOD` and `top_values/KIND/METHOD`; `top_types/METHOD`.
 
         Returns:
             The report.
@@ -276,7 +278,9 @@ def _read_views(
     place = f"{slug(kind)}/{slug(method)}"
     measures = [row["number"]["name"] for row in record["agreements"]]
     drift, neighbour = (name_arrays(f"{what}/{place}/", arrays, measures) for what in ("drift", "neighbour"))
-    return PathExplanations(drift, neighbour, *(arrays.get(f"{what}/{place}") for what in ("ari", "flow", "top")))
+    return PathExplanations(
+        drift, neighbour, *(arrays.get(f"{what}/{place}") for what in ("ari", "flow", "top", "top_values"))
+    )
 
 
 def _read_types(method: str, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:

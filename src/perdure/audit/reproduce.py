@@ -28,6 +28,7 @@ from perdure.engine.pool import Engine, Progress
 from perdure.ops.variance import variance_fractions
 from perdure.records.record import write_record
 from perdure.records.run import RunFolder
+from perdure.records.samples import write_samples
 from perdure.stability.agreement import Agreement, RunExplanations
 from perdure.stability.checks import check_comparable, check_methods
 from perdure.stability.explain_runs import ExplainRunsJob, count_types, explain_runs, find_noisy_methods, name_types
@@ -202,6 +203,7 @@ def run_reproduce(
     learned = select_learned(every)
     methods = settings.methods or choose_methods(learned[0].model, splits.test)
     batch, types = slice_batch(splits.test, slice(0, settings.samples)), name_types(splits)
+    write_samples(run.path, batch, tuple(splits.classes), tuple(splits.feature_names))
     again = find_noisy_methods(learned[0].model, methods, splits.train)
     sources = tuple((member.name, member.source) for member in every)
     job = ExplainRunsJob(

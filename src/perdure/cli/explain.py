@@ -66,10 +66,11 @@ def explain(
     from perdure.core.registry import METHODS
     from perdure.core.spec import add_digests
     from perdure.core.target import LABEL_TARGETS
-    from perdure.engine.explain import ExplainJob, blocks_per_part, fit_method, part_count
+    from perdure.engine.explain import SHARD, ExplainJob, blocks_per_part, fit_method, part_count
     from perdure.engine.explain import explain as explain_batch
     from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
+    from perdure.records.samples import write_samples
     from perdure.stability.checks import check_methods
 
     check_choice("explain_class", explain_class, ("prediction", "label"))
@@ -95,6 +96,8 @@ def explain(
             source, splits, training, seed=seed, folder=place, progress=progress, device=device
         )
     maps, fitted = folder / "maps", fit_method(made, trained, select_fit_samples(splits, split))
+    shard = SHARD * blocks_per_part(batch)
+    write_samples(folder, batch, tuple(splits.classes), tuple(splits.feature_names), shard)
     work = ExplainJob(
         trained,
         batch,

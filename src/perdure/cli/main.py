@@ -23,6 +23,7 @@ from perdure.cli.reproduce import reproduce
 from perdure.cli.status import status
 from perdure.cli.study import study
 from perdure.cli.train import train
+from perdure.cli.view import view
 from perdure.core.errors import (
     CheckpointError,
     DependencyError,
@@ -78,6 +79,7 @@ for command, name in (
     (explain, "explain"),
     (evaluate, "evaluate"),
     (report, "report"),
+    (view, "view"),
     (status, "status"),
     (reproduce, "reproduce"),
     (path, "path"),

@@ -18,7 +18,7 @@ from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import PartError
 from perdure.core.forward import forward_with_graph
 from perdure.core.method import Method, NeedsFit
-from perdure.core.outputs import declared_outputs, predicted_class
+from perdure.core.outputs import declared_outputs, predicted_class, probability
 from perdure.core.query import row_limit
 from perdure.core.random import stream
 from perdure.core.resources import single_thread
@@ -120,7 +120,9 @@ class ExplainJob:
         reuses = fits and getattr(self.method, "differentiates_at_x", False)
         cached = forward_with_graph(self.model, inputs, lengths) if reuses else None
         outputs = predict(self.model, batch, self.batch_size) if cached is None else cached.outputs.detach()
-        prediction = predicted_class(outputs, declared_outputs(self.model) or "logits")
+        kind = declared_outputs(self.model) or "logits"
+        prediction = predicted_class(outputs, kind)
+        confidence = None if kind == "numbers" else probability(outputs, kind).amax(1)
         explained = prediction if self.explained == "prediction" else batch.label
         compute = (
             partial(attribute, self.model, inputs) if cached is None else partial(attribute_cached, cached, self.model)
@@ -133,7 +135,14 @@ class ExplainJob:
             batch_size=self.batch_size,
         )
         return attribution_table(
-            attribution, batch, prediction, explained, split=self.split, model=self.model_name, seed=self.seed
+            attribution,
+            batch,
+            prediction,
+            explained,
+            split=self.split,
+            model=self.model_name,
+            seed=self.seed,
+            confidence=confidence,
         )
 
 

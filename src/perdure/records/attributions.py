@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from perdure.core.attribution import Attribution, Provenance
@@ -20,15 +22,18 @@ from perdure.core.errors import PartError, user_code_errors
 from perdure.ops.position import to_sites
 from perdure.records.folders import PART, wrong_folder_error
 from perdure.records.parts import number_of, part_paths, read_part
-from perdure.records.place import place, read_errors
+from perdure.records.place import place, read_errors, readable
 
 __all__ = [
+    "StoredMap",
     "StoredMaps",
     "attribution_table",
     "join_blocks",
     "limit_maps",
     "read_attributions",
+    "read_map",
     "read_maps",
+    "read_provenance",
     "split_blocks",
 ]
 
@@ -70,6 +75,23 @@ class StoredMaps:
     block: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class StoredMap:
+    """The map of one sample, without padding.
+
+    Args:
+        values: Attributions.
+        truth: Elements or steps known to matter; None when unknown.
+        dims: Names of the dimensions, "batch" among them.
+        model: Name of the model.
+    """
+
+    values: Float[np.ndarray, "*site"]
+    truth: Bool[np.ndarray, "*position"] | None
+    dims: tuple[str, ...]
+    model: str
+
+
 def attribution_table(
     attribution: Attribution,
     batch: Batch,
@@ -79,6 +101,7 @@ def attribution_table(
     split: str,
     model: str,
     seed: int,
+    confidence: Float[Tensor, " batch"] | None = None,
 ) -> pa.Table:
     """Write attributions as rows of a table.
 
@@ -94,10 +117,11 @@ def attribution_table(
         split: Split that the samples belong to.
         model: Name of the model.
         seed: Seed of the training run of that model.
+        confidence: Probability of the predicted class of each sample; None where the model has none.
 
     Returns:
-        Columns sample_id, split, model, seed, method, target, label, prediction, explained, length, shape,
-        attribution and truth; the last is null where it is unknown.
+        Columns sample_id, split, model, seed, method, target, label, prediction, confidence, explained, length, shape,
+        attribution and truth; confidence and truth are null where they are unknown.
 
     Example:
         >>> record = Provenance("gradient", {}, "logit", None, {}, "none", 1, 1)
@@ -122,6 +146,9 @@ def attribution_table(
         "target": pa.array([record.target] * rows),
         "label": pa.array(batch.label.cpu().numpy()),
         "prediction": pa.array(prediction.cpu().numpy()),
+        "confidence": pa.nulls(rows, pa.float64())
+        if confidence is None
+        else pa.array(confidence.double().cpu().numpy()),
         "explained": pa.array(explained.cpu().numpy()),
         "length": pa.array(length.numpy(), pa.int32()),
         "shape": pa.array(shape, pa.list_(pa.int32())),
@@ -246,6 +273,56 @@ def read_maps(path: Path) -> tuple[StoredMaps, ...]:
     with user_code_errors(PartError, f"{path} is damaged: its reader", remedy):
         first = _read_about(table).get("first", number_of(path))
         return tuple(_maps(block, first + place) for place, block in enumerate(split_blocks(table)))
+
+
+def read_map(path: Path, sample: str) -> StoredMap | None:
+    """Read the map of one sample of a part, decoding little else.
+
+    Args:
+        path: File of the part.
+        sample: Name of the sample.
+
+    Returns:
+        The map; None where the part has none of this sample.
+
+    Raises:
+        PartError: When the part is damaged or holds no maps.
+    """
+    remedy = "delete this file and run the same command again; only this part is computed again"
+    with user_code_errors(PartError, f"{path} is damaged: its reader", remedy), pq.ParquetFile(readable(path)) as file:
+        about = json.loads(file.schema_arrow.metadata[_KEY])
+        for group in range(file.num_row_groups):
+            names = file.read_row_group(group, columns=["sample_id"])["sample_id"].to_pylist()
+            if sample in names:
+                table = file.read_row_group(group).slice(names.index(sample), 1)
+                return _read_row(table, about)
+    return None
+
+
+def _read_row(table: pa.Table, about: dict[str, Any]) -> StoredMap:
+    shape, truth = table["shape"][0].as_py(), None
+    values = table["attribution"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(shape)
+    if table["truth"].null_count == 0:
+        truth = table["truth"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        truth = truth.reshape(shape[0], *about.get("truth_site", shape[1:]))
+    return StoredMap(values, truth, tuple(about["dims"]), str(table["model"][0].as_py()))
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read the provenance of the maps of one part, without the maps.
+
+    Args:
+        path: File of the part.
+
+    Returns:
+        The provenance.
+
+    Raises:
+        PartError: When the part is damaged or holds no maps.
+    """
+    with user_code_errors(PartError, f"{path} is damaged: its reader", "delete it and run the same command again"):
+        about = json.loads(pq.read_schema(readable(path)).metadata[_KEY])
+        return Provenance(**about["provenance"])
 
 
 def _read_about(table: pa.Table) -> dict[str, Any]:

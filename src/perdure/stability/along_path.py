@@ -70,11 +70,13 @@ class Explainer:
         method: Makes the method for a model: one that must see samples first sees them with this model.
         vectors: Makes vectors of an attribution of the batch, for example `event_vectors` with its types.
         seed: Seed for the random draws of the method; each point draws anew.
+        store: Callback of the index of a point, its attribution, and the predicted classes; None to keep no maps.
     """
 
     method: Callable[[nn.Module], Method]
     vectors: Callable[[Attribution, Batch], Vectors]
     seed: int = 0
+    store: Callable[[int, Attribution, Tensor], None] | None = None
 
 
 def evaluate_along_path(surface: ModelLoss, points: Sequence[Params], batch: Batch) -> PathPerformance:
@@ -154,7 +156,10 @@ def _explain_point(model: nn.Module, batch: Batch, explainer: Explainer, point: 
             lengths=lengths_of(batch.mask),
             generator=stream(explainer.seed, use, point),
         )
-        return explainer.vectors(replace(result, values=result.values.cpu()), batch)
+        result = replace(result, values=result.values.cpu())
+        if use == "explain" and explainer.store is not None:
+            explainer.store(point, result, predicted)
+        return explainer.vectors(result, batch)
 
     return RunExplanations(vectors("explain"), predicted, vectors("again") if is_end else None)
 

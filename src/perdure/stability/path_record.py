@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import NormalDist
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_choice, check_counts
 from perdure.core.digest import digest_tensors
@@ -28,7 +29,10 @@ from perdure.landscape.barrier import measure_barrier
 from perdure.landscape.path import Chain, Path, space_evenly
 from perdure.landscape.route import KINDS, PathSearch, Route
 from perdure.ops.bootstrap import bootstrap_interval
+from perdure.ops.position import to_positions
 from perdure.ops.similarity import Similarity
+from perdure.records.attributions import attribution_table
+from perdure.records.parts import write_part
 from perdure.records.place import exists
 from perdure.records.record import read_record, write_record
 from perdure.stability.agreement import RunExplanations
@@ -197,7 +201,11 @@ def _explain_along(
     agreements = []
     for name in settings.methods:
         search.report(f"{kind}: explaining by {name} at {len(points)} points")
-        runs = explain_along_path(search.surface, points, shown.batch, make_explainer(name, shown, settings.seed))
+        explainer = replace(
+            make_explainer(name, shown, settings.seed),
+            store=partial(_store_maps, search, kind, name, len(points), shown),
+        )
+        runs = explain_along_path(search.surface, points, shown.batch, explainer)
         if kind == settings.kinds[0]:  # all kinds have the same ends
             check_comparable({name: (runs[0], runs[-1])}, search.ends.names, shown.splits, shown.types)
         place = f"{kind}/{slug(name)}"
@@ -208,7 +216,34 @@ def _explain_along(
         top = _find_top_types(runs[0].vectors)
         arrays[f"top_types/{slug(name)}"] = top.numpy()
         arrays[f"top/{place}"] = np.stack([_average_types(run.vectors)[top].numpy() for run in runs])
+        arrays[f"top_values/{place}"] = np.stack([_list_values(run.vectors, top) for run in runs])
     return {"kind": _record_kind(search, route, null), "agreements": agreements}, arrays
+
+
+def _list_values(vectors: Vectors, top: Tensor) -> np.ndarray:
+    """List the values of the top types in each sample, NaN where a type is absent."""
+    values: np.ndarray = vectors.values.float().masked_fill(~vectors.present, torch.nan)[:, top].numpy()
+    return values
+
+
+def _store_maps(
+    search: PathSearch,
+    kind: str,
+    method: str,
+    points: int,
+    shown: PathInputs,
+    point: int,
+    attribution: Attribution,
+    predicted: Tensor,
+) -> None:
+    """Store the maps of one point of a path, each word of a text as a whole, for 'perdure view'."""
+    batch, label = shown.batch, predicted.cpu()
+    if batch.text:
+        attribution = replace(attribution, values=to_positions(attribution.values), dims=attribution.dims[:2])
+    table = attribution_table(
+        attribution, batch, label, label, split="test", model=f"{kind} {point / (points - 1):.2f}", seed=search.seed
+    )
+    write_part(search.folder / "maps" / kind / slug(method), point, table)
 
 
 def _record_kind(search: PathSearch, route: Route, null: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from perdure.landscape.route import PathSearch, find_route
 from perdure.landscape.surface import ModelLoss
 from perdure.records.record import write_record
 from perdure.records.run import RunFolder
+from perdure.records.samples import write_samples
 from perdure.stability.checks import check_methods
 from perdure.stability.path_record import PathInputs, PathSettings, explain_along_route, measure_height, select_inputs
 
@@ -75,6 +76,7 @@ def find_paths(
     surface = ModelLoss(ends.model, splits.train)
     search = PathSearch(surface, ends, run.path, watch.seconds, report, settings.allowed, settings.seed)
     shown = select_inputs(splits, settings.samples)
+    write_samples(run.path, shown.batch, tuple(splits.classes), tuple(splits.feature_names), shard=len(shown.batch))
     with single_thread():
         null = measure_height(search, find_route(search, "linear"))
     lay = partial(_find_and_explain, search, settings, shown, null)

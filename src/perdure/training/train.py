@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -16,14 +17,18 @@ from perdure.core.random import stream
 from perdure.core.resources import limited_memory, single_thread
 from perdure.data._splits import Splits
 from perdure.models._event_types import resolve_event_types
+from perdure.records.files import write_text
 from perdure.training.batches import BatchSource, shuffle_batches
 from perdure.training.checkpoint import is_whole, save_checkpoint
-from perdure.training.loop import Fitted, Progress, fit
+from perdure.training.loop import Check, Fitted, Progress, fit
 from perdure.training.predict import accuracy
 from perdure.training.settings import Training
 
-__all__ = ["Runs", "Vary", "resample", "train"]
+__all__ = ["HISTORY", "Runs", "Vary", "resample", "train"]
 
+
+HISTORY = "history.csv"
+"""File of the checks of a run: step, losses and validation accuracy."""
 
 Vary = Literal["seed", "bootstrap"]
 """What varies between runs: all random draws of training, or the training samples."""
@@ -87,6 +92,7 @@ class Runs:
             "validation_accuracy": best.validation_accuracy,
             "test_accuracy": accuracy(fitted.model, self.splits.test),
         }
+        write_text(self.place(seed) / HISTORY, _write_history(fitted.history))
         save_checkpoint(self.place(seed), fitted.model, self.config, self.splits, extra)
 
     def place(self, seed: int) -> Path:
@@ -99,6 +105,13 @@ class Runs:
             The folder of its checkpoint, whether it exists or not.
         """
         return self.folder / f"{self.vary}-{seed:05d}"
+
+
+def _write_history(history: Sequence[Check]) -> str:
+    """Write the checks of a run as a table of comma-separated values."""
+    names = [field.name for field in fields(Check)]
+    rows = [",".join(str(getattr(check, name)) for name in names) for check in history]
+    return "\n".join([",".join(names), *rows]) + "\n"
 
 
 def train(

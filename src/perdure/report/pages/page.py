@@ -12,7 +12,7 @@ from perdure.report.charts.figure import import_for_drawing
 from perdure.report.charts.palette import list_colours
 from perdure.report.pieces import Piece
 
-__all__ = ["Page", "Section", "render"]
+__all__ = ["Page", "Section", "make_environment", "render", "render_style"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -62,18 +62,39 @@ def render(page: Page) -> str:
         >>> "&lt;b&gt;" in render(Page("<b>", "", "", ()))
         True
     """
-    environment = _environment()
+    environment = make_environment()
     html: str = environment.get_template("page.html.j2").render(
         page=page,
-        style=environment.get_template("page.css.j2").render(palettes=list_colours()),
+        style=render_style(environment),
     )
     return html
 
 
-def _environment() -> Any:
+def render_style(environment: Any) -> str:
+    """Render the style sheet of all pages.
+
+    Args:
+        environment: Environment of the templates.
+
+    Returns:
+        Style sheet.
+    """
+    style: str = environment.get_template("page.css.j2").render(palettes=list_colours())
+    return style
+
+
+def make_environment(*folders: Path) -> Any:
+    """Make the environment of the templates of all pieces; every text is escaped.
+
+    Args:
+        folders: Folders of further templates.
+
+    Returns:
+        Environment of jinja2.
+    """
     jinja = import_for_drawing("jinja2")
     environment = jinja.Environment(
-        loader=jinja.FileSystemLoader(TEMPLATES),
+        loader=jinja.FileSystemLoader([TEMPLATES, *folders]),
         autoescape=True,
         undefined=jinja.StrictUndefined,
         trim_blocks=True,

@@ -48,6 +48,7 @@ def build_samples(
     titles: tuple[str, ...],
     texts: tuple[Text, ...] = (),
     features: tuple[str, ...] = (),
+    are_images: bool = False,
 ) -> Piece:
     """Build the piece of a page that shows samples and maps: coloured texts, images, or heat maps of series.
 
@@ -59,6 +60,7 @@ def build_samples(
         titles: Titles of the samples.
         texts: Texts of the token ids.
         features: Names of the features of series; empty for none.
+        are_images: Whether maps without inputs are those of images.
 
     Returns:
         Piece of a page; all maps have a common colour scale. Many large maps are drawn by the means of their blocks,
@@ -72,7 +74,7 @@ def build_samples(
     spread = find_limits(even.values(), COVERED)
     if texts:
         return _sentences(even, spread, truth, titles, texts)
-    if inputs is not None and inputs.ndim == 4:
+    if are_images if inputs is None else inputs.ndim == 4:
         return _pictures(inputs, even, spread, truth, titles)
     drawn = _heat_maps(inputs, even, spread, truth, titles)
     rows = tuple((title, tuple(add_labels(item, features) for item in panels)) for title, panels in drawn.rows)
@@ -106,12 +108,15 @@ def _sentences(even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]
     )
 
 
-def _pictures(inputs: Inputs, even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]) -> Gallery:
-    span, pixels = (float(inputs.min()), float(inputs.max())), _count_pixels(even, titles, extra=1)
+def _pictures(inputs: Inputs | None, even: Maps, spread: Limits, truth: Truth, titles: tuple[str, ...]) -> Gallery:
+    pixels = _count_pixels(even, titles, extra=1)
     rows = []
     for i, title in enumerate(titles):
         known = None if truth is None else truth[i]
-        drawn = [draw_image_panel(inputs[i], span, known, "image", f"image {title}", pixels)]
+        drawn = []
+        if inputs is not None:
+            span = float(inputs.min()), float(inputs.max())
+            drawn.append(draw_image_panel(inputs[i], span, known, "image", f"image {title}", pixels))
         drawn += [
             draw_map_panel(values[i], spread, known, name, f"map of {name} for {title}", pixels)
             for name, values in even.items()

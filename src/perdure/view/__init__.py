@@ -1,0 +1,1 @@
+"""The explorer of a run folder in the browser; everything in it only reads."""
