@@ -1,4 +1,4 @@
-"""`perdure view`: look at the samples of a run folder in the browser."""
+"""`perdure view`: show the samples of a run folder in the browser."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def view(
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
 ) -> None:
-    """Look at the samples and maps of a run in the browser: sort, filter, compare methods. Ctrl-C ends it."""
+    """Show the samples and maps of a run in the browser: sort, filter, compare methods. Ctrl-C ends it."""
     from perdure.view.app import Explorer, make_app
     from perdure.view.parts import check_folder
     from perdure.view.serve import open_socket, serve

@@ -37,7 +37,7 @@ MODELS = 400
 """Maximum number of rows of one sample: models, or points of paths."""
 
 SOON, LATE = 2.0, 20.0
-"""Seconds between two looks at a folder that is written, and one that is finished."""
+"""Seconds between two scans of a folder that is written, and of one that is finished."""
 
 
 class Explorer:

@@ -154,11 +154,11 @@ def _add_maps(path: Path, models: dict[str, _Collected], runs: dict[str, _Agreem
     runs.setdefault(method, _Agreement()).add(maps[order])
 
 
-def _align(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> np.ndarray | slice | None:
+def _align(ids: pa.ChunkedArray, given: pa.ChunkedArray) -> np.ndarray | slice | None:
     """Find the order of other rows that is that of the ids; None where they are about other samples."""
-    if ids.equals(others):
+    if ids.equals(given):
         return slice(None)
-    order = pc.index_in(ids, others.combine_chunks())
+    order = pc.index_in(ids, given.combine_chunks())
     return None if order.null_count else order.to_numpy()
 
 
