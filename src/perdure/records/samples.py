@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from perdure.core.batch import Batch, Text, slice_batch
+from perdure.core.errors import PartError, user_code_errors
 from perdure.ops.sequence import lengths_of
 from perdure.records.parts import finished_parts, write_part
 
@@ -117,7 +118,16 @@ def read_sample(path: Path, row: int) -> StoredSample:
 
     Returns:
         The sample.
+
+    Raises:
+        PartError: When the part is damaged.
     """
+    remedy = "delete this file and run the same command again"
+    with user_code_errors(PartError, f"{path} is damaged: its reader", remedy):
+        return _read_sample(path, row)
+
+
+def _read_sample(path: Path, row: int) -> StoredSample:
     with pq.ParquetFile(path) as file:
         about: dict[str, Any] = json.loads(file.schema_arrow.metadata[_KEY])
         group = 0

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from perdure.core.errors import PerdureError
+from perdure.core.errors import PartError, PerdureError
 from perdure.core.optional import require
 from perdure.records.plan import read_plans
 from perdure.records.samples import read_sample
@@ -87,7 +87,7 @@ class Explorer:
         first = next((unit.samples for unit in self.index.units([0]) if unit.samples is not None), None)
         try:
             return () if first is None else read_sample(first, 0).classes
-        except Exception:  # a damaged part has no names
+        except PartError:  # a damaged part has no names
             return ()
 
     def render_table(self, parameters: Mapping[str, str]) -> str:
