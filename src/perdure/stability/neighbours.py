@@ -214,16 +214,16 @@ def _perturb_at_loss(
     """Perturb the weights as far as the tolerance of the loss allows; all scales use the same draw."""
     params, start = _find_trainable(surface.model), generator.get_state()
 
-    def perturbed(scale: float) -> Params:
+    def perturb_by(scale: float) -> Params:
         generator.set_state(start)
         return perturb(params, scale, generator)
 
     def loss(scale: float) -> float:
-        value = surface.losses(perturbed(scale)).mean().item()
+        value = surface.losses(perturb_by(scale)).mean().item()
         return value if value == value else torch.inf  # NaN of exploded weights
 
     limit = surface.losses(params).mean().item() + TOLERANCE
-    return perturbed(find_scale(loss, limit, largest))
+    return perturb_by(find_scale(loss, limit, largest))
 
 
 def initialise(model: nn.Module, generator: torch.Generator) -> nn.Module:

@@ -95,7 +95,7 @@ class NearbyAgreement:
                 compared[kind] = [learned[0], *equal]
                 place, name = (cell.dataset, cell.model, ""), f"fraction of equal loss, {kind}"
                 rows.append(Row(*place, name, "all", len(equal) / len(drawn), 0.0, 1.0, comparison=kind))
-            agreements = {name: self._compare(some, splits) for name, some in compared.items() if len(some) >= FEWEST}
+            agreements = {name: self._compare(pair, splits) for name, pair in compared.items() if len(pair) >= FEWEST}
         arrays = {}
         for name, by_method in agreements.items():
             for method, estimate in by_method.items():
