@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from perdure.audit.explain import ExplainedModel
@@ -130,7 +131,7 @@ def collect_arrays(
         if modality.in_time:
             result[f"profile/{name}"] = _estimate_band(_profile(item.maps, batch), seed)
         if modality.in_time and modality.granularity == "element":
-            result[f"mean_map/{name}"] = item.maps.abs().mean(0).numpy()
+            result[f"mean_map/{name}"] = _average_steps(item.maps.abs(), batch)
     return result
 
 
@@ -138,7 +139,7 @@ def _collect_truth(truth: Tensor, batch: Batch, modality: Modality) -> dict[str,
     result = {"truth": truth[:SHOWN].any(1).numpy() if truth.ndim == 4 else truth[:SHOWN].numpy()}
     if modality.in_time:
         steps = truth if truth.ndim == 3 else truth[..., None]
-        result["truth_profile"] = _profile(steps.float(), batch).mean(0).numpy()
+        result["truth_profile"] = _profile(steps.float(), batch).nanmean(0).numpy()
     if truth.ndim == 3 and (truth == truth[:1]).all():
         result["mean_truth"] = truth[0].numpy()
     return result
@@ -148,13 +149,35 @@ def _sum_positions(maps: Tensor, modality: Modality) -> Tensor:
     return to_positions(maps) if modality.granularity == "position" else maps
 
 
+def _average_steps(maps: Tensor, batch: Batch) -> np.ndarray:
+    """Average each step over the series that have it; NaN, which is transparent, where none has."""
+    mean: np.ndarray = maps.masked_fill(~site_mask(batch.mask, maps), float("nan")).nanmean(0).numpy()
+    return mean
+
+
 def _profile(maps: Tensor, batch: Batch) -> Tensor:
-    return mass_by_distance(maps, site_mask(batch.mask, maps)[..., 0])
+    """Measure the mass of each step relative to an even map of the same series, divided by the longest length.
+
+    A series counts with its own length: it is NaN beyond its first step, so that short series do not lower the mean of
+    distances that they do not have.
+    """
+    valid = site_mask(batch.mask, maps)[..., 0]
+    lengths = valid.sum(1, keepdim=True)
+    longest = int(lengths.max())
+    mass = mass_by_distance(maps, valid)[:, :longest] * lengths / longest
+    return mass.masked_fill(torch.arange(longest) >= lengths, float("nan"))
 
 
 def _estimate_band(profile: Tensor, seed: int) -> np.ndarray:
-    low, high = bootstrap_interval(profile, stream(seed, "bootstrap", "profile"))
-    return np.stack([profile.mean(0).numpy(), low.numpy(), high.numpy()])
+    """Estimate mean and interval of each distance over the series that are long enough."""
+    generator, band = stream(seed, "bootstrap", "profile"), torch.empty(3, profile.shape[1], dtype=profile.dtype)
+    counts = (~profile.isnan()).sum(0)
+    for count in counts.unique_consecutive():
+        where = counts == count  # the same series have all of these distances
+        values = profile[:, where]
+        values = values[~values.isnan().any(1)]
+        band[:, where] = torch.stack([values.mean(0), *bootstrap_interval(values, generator)])
+    return band.numpy()
 
 
 def _blank_padding(values: Tensor, batch: Batch) -> np.ndarray:

@@ -31,7 +31,8 @@ class Band:
     """A profile over the distance from the end with its interval.
 
     Args:
-        mean: Fraction of the attribution at each distance, the last step first; sums to one.
+        mean: Fraction of the attribution at each distance, the last step first, over the series that have it; sums to
+            one where all series are equally long.
         low: Lower end of the interval.
         high: Upper end of the interval.
     """
