@@ -114,6 +114,19 @@ def test_audit_writes_a_page_and_report_renders_it_again(train, tmp_path):
     assert b"Does the explanation reach back in time?" in first
 
 
+def test_a_requirement_that_is_not_met_sets_the_exit_code(trained, tmp_path):
+    arguments = ("audit", trained, BOXES, "--method", "random", "--samples", "10", "--out", tmp_path / "audit")
+    record = json.loads(run(*arguments, "--require", "down_to_input=yes", "--json", code=1).partition("\n}")[0] + "}")
+    (model,) = record["models"]
+    answer = model["methods"][0]["verdicts"]["down_to_input"]["answer"]
+    assert record["unmet"] == [f"{trained}, random: down_to_input is '{answer}', required 'yes'"]
+    run(*arguments, "--require", f"down_to_input={answer}", "--require", "across_runs=not tested")
+    assert (tmp_path / "audit/badge.svg").read_text().startswith("<svg ")
+    assert "'sure' is no answer" in run(*arguments, "--require", "down_to_input=sure", code=3)
+    assert "has no answer" in run(*arguments, "--require", "down_to_input", code=3)
+    assert "no question 'over_tiem'" in run(*arguments, "--require", "over_tiem=fades", code=3)
+
+
 def test_a_method_that_must_see_samples_is_fitted_before_it_explains_and_is_evaluated(train, tmp_path):
     method, out = "input_iba:steps=2,copies=2,read_out=bits", tmp_path / "maps"
     run("explain", train, BOXES, "--method", method, "--limit", "6", "--out", out)

@@ -11,6 +11,7 @@ import numpy as np
 
 from perdure.audit.panel import is_control
 from perdure.audit.recommend import choose_hint, choose_method, describe_recommendation
+from perdure.audit.schema import SCHEMA, VERSION
 from perdure.core.batch import Text
 from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict, write_estimate, write_verdict
 from perdure.records.record import write_record
@@ -23,10 +24,6 @@ QUESTIONS: Mapping[str, str] = {
     "across_runs": "Would a retrained model be explained the same way?",
 }
 """The question of each verdict."""
-
-VERSION = 3
-"""Version of the layout of `audit.json`: records of perdure 0.1 have none; from 3 on all methods have verdicts."""
-
 
 class Result:
     """A result that writes itself as JSON, arrays and a page."""
@@ -207,6 +204,7 @@ class Audit(Result):
         """
         return {
             "version": VERSION,
+            "schema": SCHEMA,
             "title": self.title,
             "subtitle": self.subtitle,
             "answer": self.answer,

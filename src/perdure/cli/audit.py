@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.console import format_estimate, print_json, print_line, print_table, show_progress
+from perdure.cli.console import format_estimate, print_json, print_line, print_table, show_progress, warn
 from perdure.cli.folder import keep_plan, name_folder
 from perdure.cli.options import (
     BATCH_SIZE,
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["audit"]
 
+UNMET = 1
+"""The exit code where a requirement is not met."""
+
 HOW_TO_RETRAIN = (
     "To train it again, name its architecture, its factory, or the model without a head of a text classifier, "
     "hf:FOLDER; or give several trained folders to 'perdure reproduce'."
@@ -61,6 +64,13 @@ def audit(
     runs: Annotated[
         int, typer.Option(help="Training runs of each named model, for the verdict across runs; 0: no verdict.")
     ] = 0,
+    require: Annotated[
+        list[str],
+        typer.Option(
+            help="A question and its answer for the recommended method of every model, or the first where none is "
+            "recommended, such as down_to_input=yes; exit code 1 where it is not met. Repeatable."
+        ),
+    ] = [],  # noqa: B006
     seed: SEED = 0,
     preset: PRESET = "clean",
     train_settings: TRAIN_SETTINGS = "",
@@ -78,6 +88,7 @@ def audit(
     """
     from perdure.audit.audit import run_audit
     from perdure.audit.modality import find_modality
+    from perdure.audit.requirement import list_unmet, parse_requirement
     from perdure.audit.settings import AuditSettings
     from perdure.cli.inputs import load_data, make_engine, read_training
     from perdure.cli.models import open_models, read_texts
@@ -87,6 +98,7 @@ def audit(
     from perdure.report.pages.write import write_page
     from perdure.stability.checks import check_panel
 
+    requirements = [parse_requirement(text) for text in require]
     names, pool = (model, *compare), make_engine(engine, workers, ray_address)
     for registry, requested in ((METHODS, method), (METRICS, metric)):
         for name in requested:
@@ -114,10 +126,15 @@ def audit(
     with show_progress("explaining") as progress:
         result = run_audit(candidates, splits, settings, run, progress, further)
     page = write_page(folder, result)
+    unmet = list_unmet(result, requirements)
     if as_json:
-        print_json({**result.to_dict(), "page": str(page)})
+        print_json({**result.to_dict(), "unmet": unmet, "page": str(page)})
     else:
         _print(result, page)
+    for sentence in unmet:
+        warn(sentence)
+    if unmet:
+        raise typer.Exit(UNMET)
 
 
 def _train_or_load(

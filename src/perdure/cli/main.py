@@ -36,9 +36,9 @@ from perdure.core.errors import (
 __all__ = ["app", "exit_code", "main"]
 
 EXIT_CODES = """\
-Exit codes: 0 done · 1 a defect of perdure · 2 wrong usage · 3 a name, setting, model or data that cannot be used ·
-4 a run folder, part or checkpoint that cannot be used · 5 a missing package · 130 interrupted (run the same command
-again to resume)."""
+Exit codes: 0 done · 1 an audit that does not meet --require, or a defect of perdure · 2 wrong usage · 3 a name,
+setting, model or data that cannot be used · 4 a run folder, part or checkpoint that cannot be used · 5 a missing
+package · 130 interrupted (run the same command again to resume)."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""

@@ -15,6 +15,7 @@ from perdure.core.errors import RunFolderError
 from perdure.records.files import write_text
 from perdure.records.record import damage_errors, read_record
 from perdure.records.run import read_run
+from perdure.report.badge import draw_badge
 from perdure.report.pages.audit import build_audit_page
 from perdure.report.pages.page import Page, render
 from perdure.report.pages.paths import build_paths_page
@@ -34,7 +35,7 @@ def write_page(folder: Path, result: Result | None = None) -> Path:
     """Write the page of a result.
 
     Args:
-        folder: Folder of the result; the page is `report.html` in it.
+        folder: Folder of the result; the page is `report.html` in it, and the badge of an audit `badge.svg`.
         result: Result to render; None for the one that the folder contains.
 
     Returns:
@@ -52,9 +53,12 @@ def write_page(folder: Path, result: Result | None = None) -> Path:
             )
         record, arrays = read_record(folder, kind)
         with damage_errors(folder, kind):
-            html = render_result(read_result(kind, record, arrays))
+            result = read_result(kind, record, arrays)
+            html = render_result(result)
     else:
         html = render_result(result)
+    if isinstance(result, Audit):
+        write_text(folder / "badge.svg", draw_badge(result))
     write_text(folder / "report.html", html)
     return folder / "report.html"
 
