@@ -20,6 +20,7 @@ from perdure.models.deep_lstm import DeepLSTM
 from perdure.models.small_cnn import SmallCNN
 from perdure.records.record import read_record
 from perdure.records.run import open_run
+from perdure.report.pages.write import write_page
 from perdure.stability.members import TrainedModel, estimate_accuracy
 
 
@@ -108,7 +109,12 @@ def test_without_a_folder_nothing_is_left_behind_until_it_is_saved(tmp_path, mon
     result = compute_audit(EveryStep(), test_batch, samples=4)
     assert list(tmp_path.iterdir()) == []
     page = result.save(tmp_path / "kept")
-    assert sorted(path.name for path in page.parent.iterdir()) == ["audit.json", "audit.npz", "report.html"]
+    written = ["audit.json", "audit.npz", "badge.svg", "report.html", "times.json"]
+    assert sorted(path.name for path in page.parent.iterdir()) == written
+    html = page.read_text()
+    assert write_page(page.parent).read_text() == html  # with the seconds
+    (method,) = result.to_timed_dict()["models"][0]["methods"]
+    assert method["seconds"] > 0
     assert result._repr_html_().startswith("<iframe")
     assert repr(result) == f"Audit({result.answer!r})"
     assert result.models[0].name == "EveryStep"

@@ -114,12 +114,12 @@ def test_audit_writes_a_page_and_report_renders_it_again(train, tmp_path):
     assert b"Does the explanation reach back in time?" in first
 
 
-def test_a_requirement_that_is_not_met_sets_the_exit_code(trained, tmp_path):
-    arguments = ("audit", trained, BOXES, "--method", "random", "--samples", "10", "--out", tmp_path / "audit")
-    record = json.loads(run(*arguments, "--require", "down_to_input=yes", "--json", code=1).partition("\n}")[0] + "}")
+def test_a_requirement_that_is_not_met_sets_the_exit_code(train, tmp_path):
+    arguments = ("audit", train, BOXES, "--method", "random", "--samples", "10", "--out", tmp_path / "audit")
+    record = json.loads(run(*arguments, "--require", "down_to_input=yes", "--json", code=1))
     (model,) = record["models"]
     answer = model["methods"][0]["verdicts"]["down_to_input"]["answer"]
-    assert record["unmet"] == [f"{trained}, random: down_to_input is '{answer}', required 'yes'"]
+    assert record["unmet"] == [f"{train}, random: down_to_input is '{answer}', required 'yes'"]
     run(*arguments, "--require", f"down_to_input={answer}", "--require", "across_runs=not tested")
     assert (tmp_path / "audit/badge.svg").read_text().startswith("<svg ")
     assert "'sure' is no answer" in run(*arguments, "--require", "down_to_input=sure", code=3)

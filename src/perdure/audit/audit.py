@@ -30,7 +30,6 @@ from perdure.engine.evaluate import default_metrics
 from perdure.engine.pool import Progress
 from perdure.models._embed import embed_batch
 from perdure.models._outputs import declare_detected, outputs_of
-from perdure.records.record import write_record
 from perdure.records.run import RunFolder
 from perdure.records.samples import write_samples
 from perdure.records.scores import Case
@@ -163,7 +162,7 @@ def run_audit(
         texts=tuple(batch.text[:SHOWN]),
         notes=describe_samples(models, batch, settings.faithfulness_samples),
     )
-    write_record(run.path, "audit", result.to_dict(), result.arrays)
+    result.store(run.path)
     return result
 
 

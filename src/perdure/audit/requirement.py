@@ -77,7 +77,9 @@ def parse_requirement(text: str) -> Requirement:
     """
     question, equals, answer = text.partition("=")
     if not equals:
-        raise SettingError(f"the requirement '{text}' has no answer", "write question=answer, such as down_to_input=yes")
+        raise SettingError(
+            f"the requirement '{text}' has no answer", "write question=answer, such as down_to_input=yes"
+        )
     return Requirement(question.strip(), answer.strip().replace("_", " "))
 
 

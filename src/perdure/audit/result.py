@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from perdure.audit.schema import SCHEMA, VERSION
 from perdure.core.batch import Text
 from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict, write_estimate, write_verdict
 from perdure.records.record import write_record
+from perdure.records.times import write_times
 
 __all__ = ["QUESTIONS", "Audit", "AuditedMethod", "AuditedModel", "Result", "Verdicts"]
 
@@ -24,6 +25,7 @@ QUESTIONS: Mapping[str, str] = {
     "across_runs": "Would a retrained model be explained the same way?",
 }
 """The question of each verdict."""
+
 
 class Result:
     """A result that writes itself as JSON, arrays and a page."""
@@ -63,8 +65,16 @@ class Result:
         from perdure.report.pages.write import write_page
 
         folder = Path(folder)
-        write_record(folder, self.kind, self.to_dict(), self.arrays)
+        self.store(folder)
         return write_page(folder, self)
+
+    def store(self, folder: Path) -> None:
+        """Write the record and its arrays, without the page.
+
+        Args:
+            folder: Folder as in `save`.
+        """
+        write_record(folder, self.kind, self.to_dict(), self.arrays)
 
     def _repr_html_(self) -> str:
         """Draw the page in a notebook, in a frame of its style."""
@@ -101,7 +111,7 @@ class AuditedMethod:
         scores: Means over the samples; the name of each is its metric.
         verdicts: Verdicts on the maps of the method; none for a method that failed.
         passes: Samples sent forward and backward through the model for the maps; None in records of 0.1.
-        seconds: Wall time of the maps; None in records of 0.1.
+        seconds: Wall time of the maps; None where it is unknown, as times are in a separate file.
         paired: Mean of insertion, deletion and sensitivity-n between a random map and the best map of the panel, for
             comparisons with the other methods on the same samples.
         tied: Methods whose `paired` is not significantly different.
@@ -221,6 +231,43 @@ class Audit(Result):
             "texts": [asdict(text) for text in self.texts],
             "provenance": dict(self.provenance),
         }
+
+    def store(self, folder: Path) -> None:
+        """Write the record, and the seconds in `times.json`, so that two runs have the same bytes."""
+        write_times(folder, methods={m.name: {item.name: item.seconds for item in m.methods} for m in self.models})
+        super().store(folder)
+
+    def to_timed_dict(self) -> dict[str, Any]:
+        """Return the audit as plain data with the seconds of each method, which the stored record does not contain."""
+        record = self.to_dict()
+        for row, model in zip(record["models"], self.models, strict=True):
+            row["methods"] = [
+                {"name": item["name"], "seconds": method.seconds, **item}
+                for item, method in zip(row["methods"], model.methods, strict=True)
+            ]
+        return record
+
+    def add_times(self, times: Mapping[str, Any]) -> Audit:
+        """Add the seconds of the methods to an audit that was read from a record.
+
+        Args:
+            times: Content of `times.json`; methods without a time keep theirs.
+
+        Returns:
+            The audit with seconds.
+        """
+        seconds = times.get("methods", {})
+        models = tuple(
+            replace(
+                model,
+                methods=tuple(
+                    replace(item, seconds=seconds.get(model.name, {}).get(item.name, item.seconds))
+                    for item in model.methods
+                ),
+            )
+            for model in self.models
+        )
+        return replace(self, models=models)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Audit:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 __all__ = ["SCHEMA", "VERSION", "AuditRecord", "make_schema"]
 
@@ -50,10 +50,13 @@ class VerdictsRecord(TypedDict):
 
 
 class MethodRecord(TypedDict):
-    """A method with its cost and verdicts; `failure` is the reason why it has none."""
+    """A method with its cost and verdicts; `failure` is the reason why it has none.
+
+    `--json` prints seconds; those of a folder are in `times.json`.
+    """
 
     name: str
-    seconds: float | None
+    seconds: NotRequired[float | None]
     passes: int | None
     verdicts: VerdictsRecord
     paired: EstimateRecord | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from perdure.audit.result import AuditedMethod, AuditedModel
 from perdure.core.estimate import Verdict
 
@@ -72,7 +74,19 @@ def describe_cost(method: AuditedMethod) -> tuple[str, str]:
         method: Method.
 
     Returns:
-        Seconds and passes; empty where unknown.
+        Seconds as an order of magnitude, so that the pages of two runs are the same, and passes; empty where unknown.
+
+    Example:
+        >>> describe_cost(AuditedMethod("saliency", (), passes=2048, seconds=12.3))
+        ('10 to 100', '2,048')
     """
-    seconds = "" if method.seconds is None else f"{method.seconds:.2f}"
-    return seconds, "" if method.passes is None else f"{method.passes:,}"
+    return _describe_seconds(method.seconds), "" if method.passes is None else f"{method.passes:,}"
+
+
+def _describe_seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return "below 1"
+    low = 10 ** int(math.log10(seconds))
+    return f"{low:,} to {10 * low:,}"

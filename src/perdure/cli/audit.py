@@ -128,7 +128,7 @@ def audit(
     page = write_page(folder, result)
     unmet = list_unmet(result, requirements)
     if as_json:
-        print_json({**result.to_dict(), "unmet": unmet, "page": str(page)})
+        print_json({**result.to_timed_dict(), "unmet": unmet, "page": str(page)})
     else:
         _print(result, page)
     for sentence in unmet:

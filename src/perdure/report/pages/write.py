@@ -15,6 +15,7 @@ from perdure.core.errors import RunFolderError
 from perdure.records.files import write_text
 from perdure.records.record import damage_errors, read_record
 from perdure.records.run import read_run
+from perdure.records.times import read_times
 from perdure.report.badge import draw_badge
 from perdure.report.pages.audit import build_audit_page
 from perdure.report.pages.page import Page, render
@@ -54,6 +55,7 @@ def write_page(folder: Path, result: Result | None = None) -> Path:
         record, arrays = read_record(folder, kind)
         with damage_errors(folder, kind):
             result = read_result(kind, record, arrays)
+            result = result.add_times(read_times(folder)) if isinstance(result, Audit) else result
             html = render_result(result)
     else:
         html = render_result(result)
