@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perdure.ops.sequence import length_mask
-from perdure.ops.texture import exchange, is_constant_within_positions, permute, shift
+from perdure.ops.texture import exchange, is_constant_within_positions, move, permute
 
 LENGTHS = torch.tensor([6, 4, 1])
 MASK = length_mask(LENGTHS, 6)
@@ -16,33 +16,43 @@ def rolls(rows):
     return [item[s:] + item[:s] for item in turned for s in range(len(rows))]
 
 
-def test_a_series_is_shifted_within_its_valid_steps():
-    for copy in shift(SERIES, MASK, SEEDS, 20):
+def test_a_series_is_shifted_or_mirrored_within_its_valid_steps():
+    for number, copy in enumerate(move(SERIES, MASK, SEEDS, 20)):
         for before, after, length in zip(SERIES, copy, LENGTHS.tolist(), strict=True):
-            assert after[:length].tolist() in rolls(before[:length].tolist())
+            rows = before[:length].tolist()
+            assert after[:length].tolist() in ([rows[::-1]] if number == 0 else rolls(rows))
             assert torch.equal(after[length:], before[length:])
 
 
 def test_shifts_differ_while_there_are_enough_and_are_never_none():
     steps = SERIES[:1].mean(2, keepdim=True)
-    firsts = [copy[0, 0, 0].item() for copy in shift(steps, None, SEEDS[:1], 5)]
-    assert sorted(firsts) == steps[0, 1:, 0].tolist()
+    firsts = [copy[0, 0, 0].item() for copy in move(steps, None, SEEDS[:1], 6)[1:]]
+    assert len(set(firsts)) >= 4
+    assert steps[0, 0, 0].item() not in firsts[:4]
 
 
-def test_an_image_is_shifted_over_both_borders():
+def test_a_single_draw_is_a_mirror_image_for_half_of_the_samples():
+    maps = torch.arange(5.0)[None, :, None].expand(400, -1, -1)
+    mirrored = (move(maps, None, torch.arange(400), 1)[0] == maps.flip(1)).all(1).float()
+    assert mirrored.mean().item() == pytest.approx(0.5, abs=0.1)
+
+
+def test_an_image_is_mirrored_and_shifted_over_both_borders():
     image = torch.arange(12.0).reshape(1, 1, 3, 4)
-    copies = shift(image, None, SEEDS[:1], 11)
-    known = [torch.roll(image, (down, right), (2, 3)) for down in range(3) for right in range(4)][1:]
-    assert sorted(copy.flatten().tolist() for copy in copies) == sorted(copy.flatten().tolist() for copy in known)
+    copies = [copy.flatten().tolist() for copy in move(image, None, SEEDS[:1], 8)]
+    mirrored = [image.flip(2), image.flip(3), image.flip(2, 3)]
+    assert sorted(copies[:3]) == sorted(item.flatten().tolist() for item in mirrored)
+    shifts = [torch.roll(image, (down, right), (2, 3)) for down in range(3) for right in range(4)][1:]
+    assert all(copy in [item.flatten().tolist() for item in shifts] for copy in copies[3:])
 
 
-@pytest.mark.parametrize("move", [shift, permute])
-def test_a_draw_depends_on_its_sample_alone_and_not_on_padding(move):
-    whole = move(SERIES, MASK, SEEDS, 4)
+@pytest.mark.parametrize("draw", [move, permute])
+def test_a_draw_depends_on_its_sample_alone_and_not_on_padding(draw):
+    whole = draw(SERIES, MASK, SEEDS, 4)
     for i in range(3):
-        assert torch.equal(move(SERIES[i : i + 1], MASK[i : i + 1], SEEDS[i : i + 1], 4)[:, 0], whole[:, i])
+        assert torch.equal(draw(SERIES[i : i + 1], MASK[i : i + 1], SEEDS[i : i + 1], 4)[:, 0], whole[:, i])
     longer = torch.cat([SERIES, torch.full((3, 3, 2), -1.0)], 1)
-    padded = move(longer, length_mask(LENGTHS, 9), SEEDS, 4)
+    padded = draw(longer, length_mask(LENGTHS, 9), SEEDS, 4)
     assert torch.equal(padded[:, :, :6], whole)
     assert (padded[:, :, 6:] == -1).all()
 

@@ -102,7 +102,7 @@ def evaluate(
         target: The target that a tensor explains, as in `attribute`.
         lengths: Number of valid steps of the samples that a tensor explains.
         draws: Number of maps per sample for the null.
-        null: Maps of the null: "shift", the map shifted in a circle over the valid steps, over rows and columns;
+        null: Maps of the null: "shift", the map shifted in a circle or mirrored, over valid steps, rows and columns;
             "permutation", its positions in random order where it is constant within them, else its elements; "others",
             maps of other samples of the explained class; "uniform", random numbers. None for the one that suits the
             metric and the data: for metrics that perturb the input "shift", or "permutation" for a table.

@@ -14,7 +14,7 @@ from perdure.core.random import stream, sub_seeds, uniform
 from perdure.core.target import label_target
 from perdure.ops.permutation import permutation_p
 from perdure.ops.sequence import site_mask
-from perdure.ops.texture import exchange, permute, shift
+from perdure.ops.texture import exchange, move, permute
 
 __all__ = ["Null", "choose_null", "compare_with_null", "draw_textured", "draw_uniform"]
 
@@ -31,7 +31,7 @@ def choose_null(null: Null | None, metric: Metric, attribution: Attribution) -> 
         attribution: Attribution to measure.
 
     Returns:
-        Where the metric perturbs the input, shifts of the map, or permutations for a table, whose columns have no
+        Where the metric perturbs the input, the map moved, or permutations for a table, whose columns have no
         order; else uniform random maps, always for metrics that explain again, as no method makes a moved map.
 
     Raises:
@@ -80,7 +80,7 @@ def draw_textured(attribution: Attribution, null: Null, generator: torch.Generat
     seeds = sub_seeds(generator, len(values))
     if null == "others":
         return list(exchange(values, mask, _classes_of(attribution), seeds, draws))
-    return list((shift if null == "shift" else permute)(values, mask, seeds, draws))
+    return list((move if null == "shift" else permute)(values, mask, seeds, draws))
 
 
 def compare_with_null(score: Score, metric: Metric | type[Metric]) -> float | None:

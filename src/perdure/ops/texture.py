@@ -1,4 +1,4 @@
-"""Maps with the texture of a given map: shifted in a circle, permuted, or exchanged between samples."""
+"""Maps with the texture of a given map: moved, permuted, or exchanged between samples."""
 
 from __future__ import annotations
 
@@ -10,38 +10,53 @@ from perdure.core.random import child_seeds, uniform
 from perdure.ops.position import shared_axis
 from perdure.ops.sequence import site_mask
 
-__all__ = ["exchange", "is_constant_within_positions", "permute", "shift"]
+__all__ = ["exchange", "is_constant_within_positions", "move", "permute"]
 
 
-def shift(
+def move(
     values: Float[Tensor, "batch *site"],
     mask: Bool[Tensor, "batch time"] | None,
     seeds: Int[Tensor, " batch"],
     draws: int,
 ) -> Float[Tensor, "draw batch *site"]:
-    """Shift each map in a circle: over the valid steps of a series, over rows and columns, over the columns of a table.
+    """Move each map: shift it in a circle, or mirror it; over the valid steps of a series, over rows and columns.
 
     What is kept: all values of a map, its smoothness, and which values belong to one position. What is lost: where
-    they lie. Features of a step and channels of a pixel are shifted too, so that a map that marks the right feature at
-    every step is not its own null. The shifts of positions differ between the draws, and from zero, while there are
-    enough.
+    they lie. If the law of a map depends neither on its origin nor on its direction, the map and a draw are
+    exchangeable. A shift puts the two ends of a map side by side, which smooth maps do not have; a mirror image has no
+    such seam, but is right where the evidence lies in the middle. So half of the draws are mirror images, in whole
+    numbers by chance, while there are different ones: one of a series, three of an image.
 
-    If the law of a map does not depend on where its origin lies, the map and its draws are exchangeable.
+    With a shift, features of a step and channels of a pixel are shifted too, so that a map that marks the right feature
+    at every step is not its own null. The shifts of positions differ between the draws, and from zero, while there are
+    enough.
 
     Args:
         values: Maps.
         mask: True at valid steps; None when all are.
         seeds: One seed per sample.
-        draws: Number of shifted copies.
+        draws: Number of moved copies.
 
     Returns:
         The copies; padded steps stay where they are.
 
     Example:
         >>> values, seeds = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([4])
-        >>> sorted(shift(values, None, seeds, 2)[:, 0].tolist())
-        [[2.0, 3.0, 1.0], [3.0, 1.0, 2.0]]
+        >>> sorted(move(values, None, seeds, 2)[:, 0].tolist())
+        [[3.0, 1.0, 2.0], [3.0, 2.0, 1.0]]
     """
+    shifted, mirrored = _shift(values, mask, seeds, draws), _mirror(values, mask, seeds)
+    coin = uniform(child_seeds(seeds, "mirrored"), (1,), torch.zeros((), dtype=torch.float64)).to(values.device)[:, 0]
+    count = (draws / 2 + coin).long().clamp_max(len(mirrored))
+    copies = []
+    for draw, copy in enumerate(shifted):
+        mirror = mirrored[min(draw, len(mirrored) - 1)]
+        copies.append(torch.where((draw < count).reshape(-1, *[1] * (values.ndim - 1)), mirror, copy))
+    return torch.stack(copies)
+
+
+def _shift(values: Tensor, mask: Tensor | None, seeds: Tensor, draws: int) -> Float[Tensor, "draw batch *site"]:
+    """Shift each map in a circle."""
     rows = _by_position(values)
     positions, channels = rows.shape[1:]
     lengths = _lengths(values, mask, positions)
@@ -51,12 +66,24 @@ def shift(
     channel = torch.arange(channels, device=values.device)
     copies = []
     for offset, turn in zip(offsets, turns, strict=True):
-        source = _shifted_places(place, offset, lengths, values)
-        moved = rows.gather(1, source[..., None].expand_as(rows))
+        moved = _take(rows, _shifted_places(place, offset, lengths, values))
         index = ((channel - turn[:, None]) % channels)[:, None].expand_as(rows)
-        moved = moved.gather(2, index)
-        copies.append(torch.where(place[None, :, None] < lengths[:, None, None], moved, rows))
+        inside = (place < lengths[:, None])[..., None]
+        copies.append(torch.where(inside, moved.gather(2, index), rows))
     return torch.stack([_from_positions(item, values) for item in copies])
+
+
+def _mirror(values: Tensor, mask: Tensor | None, seeds: Tensor) -> Float[Tensor, "mirror batch *site"]:
+    """Mirror each map in all ways, in random order."""
+    if values.ndim != 4:
+        rows = _by_position(values)
+        lengths, place = _lengths(values, mask, rows.shape[1]), torch.arange(rows.shape[1], device=values.device)
+        backwards = torch.where(place < lengths[:, None], lengths[:, None] - 1 - place, place)
+        return _from_positions(_take(rows, backwards), values)[None]
+    every = torch.stack([values.flip(2), values.flip(3), values.flip(2, 3)])
+    keys = uniform(child_seeds(seeds, "ways"), (3,), torch.zeros((), dtype=torch.float64))
+    order = keys.argsort(1).T.to(values.device)
+    return every.gather(0, order.reshape(*order.shape, 1, 1, 1).expand_as(every))
 
 
 def permute(
@@ -93,7 +120,7 @@ def permute(
     for draw in range(draws):
         keys = uniform(child_seeds(seeds, draw), tuple(rows.shape[1:]), rows.double())
         by_position = keys[..., 0].masked_fill(outside, torch.inf).argsort(dim=1, stable=True)
-        whole = rows.gather(1, by_position[..., None].expand_as(rows))
+        whole = _take(rows, by_position)
         by_element = keys.masked_fill(outside[..., None], torch.inf).flatten(1).argsort(dim=1, stable=True)
         single = rows.flatten(1).gather(1, by_element).view_as(rows)
         copies.append(torch.where(coarse[:, None, None], whole, single))
@@ -137,7 +164,7 @@ def exchange(
         source = ((place + 0.5) * lengths[donor, None] / lengths[:, None]).long().clamp_max(rows.shape[1] - 1)
         if values.ndim == 4:
             source = place.expand(len(rows), -1)
-        moved = rows[donor].gather(1, source[..., None].expand_as(rows))
+        moved = _take(rows[donor], source)
         copies.append(torch.where(place[None, :, None] < lengths[:, None, None], moved, rows))
     return torch.stack([_from_positions(item, values) for item in copies])
 
@@ -196,6 +223,11 @@ def _next_of_group(keys: Tensor, group: Tensor) -> Int[Tensor, " batch"]:
         members = members[keys.to(group.device)[members].argsort()]
         donor[members] = members.roll(-1)
     return donor
+
+
+def _take(rows: Tensor, places: Int[Tensor, "batch position"]) -> Tensor:
+    """Take the positions of each sample at these places."""
+    return rows.gather(1, places[..., None].expand_as(rows))
 
 
 def _by_position(values: Tensor) -> Tensor:
