@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,3 +55,14 @@ def test_a_number_without_an_interval_has_no_standing():
     assert compare_with_null(unknown) is None
     assert (format_value(unknown), format_interval(unknown)) == ("0.500", "unknown")
     assert place_on_scale(unknown).low == place_on_scale(unknown).high == place_on_scale(unknown).value == 50.0
+
+
+def test_a_p_value_decides_whether_a_number_is_better_and_the_uniform_map_is_marked():
+    number = Estimate(0.8, 0.5, 1.0, (0.7, 0.9), name="insertion", higher_is_better=True, uniform=0.25, p=0.2)
+    assert compare_with_null(number) == "like"
+    assert compare_with_null(replace(number, p=0.01)) == "better"
+    assert compare_with_null(replace(number, p=0.01, interval=(0.4, 0.9))) == "better"
+    assert compare_with_null(replace(number, interval=(0.3, 0.4), p=1.0)) == "worse"
+    place = place_on_scale(number)
+    assert place.uniform < place.null < place.value < place.ceiling
+    assert describe(number).endswith("null 0.500, uniform random map 0.250, ceiling 1.00; like the null, p 0.200")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perdure.audit.result import QUESTIONS
-from perdure.core.estimate import Estimate, Level, Verdict
+from perdure.core.estimate import CHANCE, Estimate, Level, Verdict
 from perdure.stability.members import describe_not_learned, has_learned
 
 __all__ = ["EvidenceDownToInput", "decide_down_to_input", "survives"]
@@ -27,9 +27,6 @@ FEW = 10
 MOST = 0.9
 """Rank correlation with the maps of redrawn models above which a map does not depend on the weights, whatever these
 have in common: the maps of a method that ignores them differ by no more than noise."""
-
-CHANCE = 0.025
-"""One-sided p-value of a test up to which a map is better than chance."""
 
 LEVELS: Mapping[str, Level] = {"yes": "good", "partly": "warning", "unclear": "warning", "no": "bad"}
 

@@ -80,9 +80,14 @@ def evaluate(
     if as_json:
         print_json({name: write_estimate(estimate) for name, estimate in estimates.items()})
         return
-    cells = [(e.name, *(f"{x:.4f}" for x in (e.value, e.low, e.high, e.null, e.ceiling))) for e in estimates.values()]
-    print_table(f"{settings.method} on {data}", ("metric", "value", "low", "high", "null", "ceiling"), cells)
+    columns = ("value", "low", "high", "null", "uniform", "ceiling", "p")
+    cells = [(e.name, *(_format(getattr(e, name)) for name in columns)) for e in estimates.values()]
+    print_table(f"{settings.method} on {data}", ("metric", *columns), cells)
     print_line(f"\nscores: {run / 'scores'}")
+
+
+def _format(number: float | None) -> str:
+    return "" if number is None else f"{number:.4f}"
 
 
 def _warn_unfinished(run: Path, parts: int) -> None:

@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 from perdure.core.errors import NonFiniteError
 
-__all__ = ["Estimate", "Level", "Verdict", "read_estimate", "read_verdict", "write_estimate", "write_verdict"]
+__all__ = ["CHANCE", "Estimate", "Level", "Verdict", "read_estimate", "read_verdict", "write_estimate", "write_verdict"]
+
+CHANCE = 0.025
+"""One-sided p-value up to which a value is better than chance."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from perdure.core.estimate import Estimate
+from perdure.core.estimate import CHANCE, Estimate
 
 __all__ = [
     "Scale",
@@ -28,7 +28,8 @@ BEYOND = 0.5
 class Scale:
     """Where to draw a number, each in percent of the width; the ceiling is always to the right of the null.
 
-    Low and high are the value where the interval is unknown.
+    Low and high are the value where the interval is unknown. Uniform is the mark of uniform random maps, where the null
+    is another.
     """
 
     null: float
@@ -36,6 +37,7 @@ class Scale:
     low: float
     high: float
     value: float
+    uniform: float | None = None
 
 
 def place_on_scale(number: Estimate) -> Scale | None:
@@ -49,19 +51,21 @@ def place_on_scale(number: Estimate) -> Scale | None:
 
     Example:
         >>> place_on_scale(Estimate(0.75, 1.0, 0.0, (0.5, 1.0)))
-        Scale(null=0.0, ceiling=100.0, low=0.0, high=50.0, value=25.0)
+        Scale(null=0.0, ceiling=100.0, low=0.0, high=50.0, value=25.0, uniform=None)
     """
     if number.null == number.ceiling:
         return None
     low, high = sorted(number.rescale(end) for end in number.interval or (number.value, number.value))
     value = number.rescale(number.value)
-    left = max(-BEYOND, min(0.0, low, value))
-    right = min(1 + BEYOND, max(1.0, high, value))
+    uniform = None if number.uniform is None else number.rescale(number.uniform)
+    left = max(-BEYOND, min(0.0, low, value, uniform or 0.0))
+    right = min(1 + BEYOND, max(1.0, high, value, uniform or 0.0))
 
     def place(progress: float) -> float:
         return round(100 * (min(max(progress, left), right) - left) / (right - left), 2) + 0.0
 
-    return Scale(place(0.0), place(1.0), place(low), place(high), place(value))
+    mark = None if uniform is None else place(uniform)
+    return Scale(place(0.0), place(1.0), place(low), place(high), place(value), mark)
 
 
 def compare_with_null(number: Estimate) -> Literal["better", "like", "worse"] | None:
@@ -71,7 +75,8 @@ def compare_with_null(number: Estimate) -> Literal["better", "like", "worse"] | 
         number: Number to compare.
 
     Returns:
-        "like" when the interval holds the null; None for a number that only describes, or without an interval.
+        Where there is a p-value, "better" follows from it, as in the verdict; otherwise from the interval. "like" when
+        the interval holds the null; None for a number that only describes, or without an interval.
 
     Example:
         >>> compare_with_null(Estimate(0.13, 0.24, 1.0, (0.12, 0.14), higher_is_better=True))
@@ -79,8 +84,10 @@ def compare_with_null(number: Estimate) -> Literal["better", "like", "worse"] | 
     """
     if number.higher_is_better is None or number.null == number.ceiling or number.interval is None:
         return None
+    if number.p is not None and number.p <= CHANCE:
+        return "better"
     low, high = sorted(number.rescale(end) for end in number.interval)
-    if low > 0:
+    if low > 0 and number.p is None:
         return "better"
     return "worse" if high < 0 else "like"
 
@@ -156,9 +163,13 @@ def describe(number: Estimate) -> str:
     """
     place = compare_with_null(number)
     compared = f"; {place} {'the' if place == 'like' else 'than'} null" if place else ""
+    marks = [f"null {format_number(number.null)}"]
+    if number.uniform is not None:
+        marks.append(f"uniform random map {format_number(number.uniform)}")
+    chance = "" if number.p is None else f", p {format_number(number.p)}"
     return (
         f"{number.name} {format_value(number)} ({format_interval(number)}); "
-        f"null {format_number(number.null)}, ceiling {format_number(number.ceiling)}{compared}"
+        f"{', '.join(marks)}, ceiling {format_number(number.ceiling)}{compared}{chance}"
     )
 
 

@@ -46,9 +46,12 @@ TABLE_NOTE = (
 
 GUIDE = Prose(
     (
-        "Every number is shown between its null, the score of a random map or an uninformed model on the same samples, "
+        "Every number is shown between its null, the score of a map or model without information on the same samples, "
         "and its ceiling, the score of the true map or a perfect model. The null is always on the left and the ceiling "
         "on the right, even if less is better. The bar is the interval of the number.",
+        "Where inputs are inserted or deleted, the null is the map itself, shifted or mirrored: a map must be better "
+        "than its own texture at other places, by a permutation test with one-sided p up to 0.025. The short mark is "
+        "the score of a uniform random map.",
         "Colours of maps are relative to a uniform map: the value is 1 where all elements are equally important. "
         "The few values beyond the end of a scale have the colour of the end.",
         "An explanation can only be as good as its model: check the accuracy first.",
