@@ -12,7 +12,7 @@ from torch import nn
 from perdure.audit.across_runs import QUESTION, SINGLE, compare_runs_by
 from perdure.audit.decide import collect_panel_evidence, decide_methods
 from perdure.audit.explain import AuditRequest, ExplainedModel, FailedMethod, explain_panel
-from perdure.audit.inputs import DATA, check_splits, describe_models, digest_splits, name_models, open_folder
+from perdure.audit.inputs import DATA, check_splits, describe_models, name_models, open_folder
 from perdure.audit.modality import find_modality
 from perdure.audit.panel import OPTIONAL, choose_panel
 from perdure.audit.recommend import describe_recommendation
@@ -25,6 +25,7 @@ from perdure.core.estimate import Estimate, Verdict
 from perdure.core.metric import Metric
 from perdure.core.registry import METRICS
 from perdure.core.spec import slug, strip_settings
+from perdure.data._digest import digest_splits
 from perdure.data._splits import Splits
 from perdure.engine.evaluate import default_metrics
 from perdure.engine.pool import Progress

@@ -8,15 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from perdure.core.digest import digest_tensors, model_digest
+from perdure.core.digest import model_digest
 from perdure.core.errors import SettingError
 from perdure.core.spec import slug
 from perdure.data._splits import Splits
 from perdure.records.run import RunFolder, open_run
 
-__all__ = ["DATA", "check_splits", "describe_models", "digest_splits", "name_models", "open_folder"]
+__all__ = ["DATA", "check_splits", "describe_models", "name_models", "open_folder"]
 
 DATA = "own data"
 """Name of splits without a registry name, in records and on pages."""
@@ -82,24 +82,6 @@ def check_splits(splits: Splits) -> None:
             f"the splits are {type(splits).__name__}",
             "pass perdure.data.Splits(train, validation, test, classes), each part a perdure.Batch",
         )
-
-
-def digest_splits(splits: Splits) -> str:
-    """Hash the samples of all parts and the names of the classes.
-
-    Args:
-        splits: Data of a run.
-
-    Returns:
-        Sixteen hexadecimal digits.
-    """
-    tensors = {
-        f"{part}.{name}": value
-        for part in ("train", "validation", "test")
-        for name, value in vars(getattr(splits, part)).items()
-        if isinstance(value, Tensor)
-    }
-    return digest_tensors({**tensors, "\0".join(splits.classes): None})
 
 
 @contextmanager

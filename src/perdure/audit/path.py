@@ -12,13 +12,14 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import nn
 
-from perdure.audit.inputs import DATA, check_splits, digest_splits, name_models, open_folder
+from perdure.audit.inputs import DATA, check_splits, name_models, open_folder
 from perdure.audit.reproduction import name_arrays
 from perdure.audit.result import Result
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.estimate import Estimate, read_estimate
 from perdure.core.spec import slug
+from perdure.data._digest import digest_splits
 from perdure.data._splits import Splits
 from perdure.landscape.ends import PathEnds, load_ends, make_ends
 from perdure.records.record import read_record

@@ -12,7 +12,7 @@ from torch import nn
 
 from perdure.audit.across_runs import summarise_runs
 from perdure.audit.ensemble_arrays import choose_clusters, collect_ensemble_arrays
-from perdure.audit.inputs import DATA, check_splits, describe_models, digest_splits, name_models, open_folder
+from perdure.audit.inputs import DATA, check_splits, describe_models, name_models, open_folder
 from perdure.audit.modality import find_modality
 from perdure.audit.reproduction import Reproduction
 from perdure.core.abilities import HasAttention
@@ -23,6 +23,7 @@ from perdure.core.errors import SettingError
 from perdure.core.estimate import read_estimate, write_estimate, write_verdict
 from perdure.core.forward import evaluation
 from perdure.core.spec import slug
+from perdure.data._digest import digest_splits
 from perdure.data._splits import Splits
 from perdure.engine.pool import Engine, Progress
 from perdure.ops.variance import variance_fractions

@@ -94,6 +94,7 @@ def audit(
     from perdure.cli.models import open_models, read_texts
     from perdure.cli.pages import record_and_page
     from perdure.core.registry import METHODS, METRICS
+    from perdure.data._digest import digest_splits
     from perdure.records.run import open_run
     from perdure.report.pages.write import write_page
     from perdure.stability.checks import check_panel
@@ -104,7 +105,8 @@ def audit(
         for name in requested:
             registry.make(name)
     training, sources = read_training(preset, train_settings), open_models(names, weights, outputs)
-    splits = read_texts(sources, load_data(data, seed))
+    loaded = load_data(data, seed)
+    splits = read_texts(sources, loaded)
     find_modality(splits.test)
     settings = AuditSettings(tuple(method) or None, tuple(metric), samples, runs=runs, seed=seed)
     for source in sources:
@@ -115,7 +117,15 @@ def audit(
     described = {source.name: source.described for source in sources}
     stored = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
     run = open_run(
-        folder, {"models": described, "data": data, **stored, "training": asdict(training), "device": device}
+        folder,
+        {
+            "models": described,
+            "data": data,
+            "data_digest": digest_splits(loaded),
+            **stored,
+            "training": asdict(training),
+            "device": device,
+        },
     )
     keep_plan(
         context, folder, *_trainings(sum(source.load is None for source in sources), runs), *record_and_page("audit")

@@ -40,7 +40,7 @@ def evaluate(
 
     Without --metric: vanishing, and the metrics with truth where the data has one.
     """
-    from perdure.cli.explain_run import open_explained_model, read_explain_settings
+    from perdure.cli.explain_run import check_explained_data, open_explained_model, read_explain_settings
     from perdure.cli.inputs import load_batch, load_data, make_engine, select_fit_samples
     from perdure.cli.models import load_or_train_source, read_texts
     from perdure.core.estimate import write_estimate
@@ -56,7 +56,9 @@ def evaluate(
     settings, training = read_explain_settings(run)
     data, seed = settings.data, settings.seed
     source = open_explained_model(run, settings, model)
-    splits = read_texts((source,), load_data(data, seed))
+    splits = load_data(data, seed)
+    check_explained_data(run, settings, splits)
+    splits = read_texts((source,), splits)
     trained = load_or_train_source(source, splits, training, seed=seed, folder=run / "model", device=device)
     batch = load_batch(splits, settings.split, settings.limit)
     method = fit_method(METHODS.make(settings.method), trained, select_fit_samples(splits, settings.split))

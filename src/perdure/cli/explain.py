@@ -66,6 +66,7 @@ def explain(
     from perdure.core.registry import METHODS
     from perdure.core.spec import add_digests
     from perdure.core.target import LABEL_TARGETS
+    from perdure.data._digest import digest_splits
     from perdure.engine.explain import SHARD, ExplainJob, blocks_per_part, fit_method, part_count
     from perdure.engine.explain import explain as explain_batch
     from perdure.records.plan import ExpectedFiles
@@ -78,7 +79,8 @@ def explain(
     pool = make_engine(engine, workers, ray_address)
     source, made = open_named(model, weights, outputs), METHODS.make(method)
     training = read_training(preset, train_settings)
-    splits = read_texts((source,), load_data(data, seed))
+    loaded = load_data(data, seed)
+    splits = read_texts((source,), loaded)
     batch = load_batch(splits, split, limit)
     rehearsed = source.rehearse(splits, device)
     if source.load is None:
@@ -86,7 +88,9 @@ def explain(
     folder = out or name_folder(context, f"explain-{model}-{data}-{method}-{split}", "model", "data", "method", "split")
     stored_weights = None if weights is None else str(weights)
     samples = (data, add_digests(method, made), split, limit, seed, explain_class, target)
-    settings = ExplainSettings(model, stored_weights, *samples, device, asdict(training), source.described)
+    settings = ExplainSettings(
+        model, stored_weights, *samples, device, asdict(training), source.described, digest_splits(loaded)
+    )
     open_run(folder, vars(settings))
     trainings = [ExpectedFiles("training", "model/model.yaml")] * (source.load is None)
     keep_plan(context, folder, *trainings, ExpectedFiles("maps", "maps/part-*.parquet", part_count(batch)))

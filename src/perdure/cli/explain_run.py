@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 from perdure.cli.pages import began
 from perdure.core.errors import CheckpointError, RunFolderError, SettingError
 from perdure.core.spec import validate_settings
+from perdure.data._digest import digest_splits
+from perdure.data._splits import Splits
 from perdure.records.run import config_digest, read_run
 from perdure.training.model_source import ModelSource, open_model
 from perdure.training.model_spec import resolve_model
 from perdure.training.settings import Training
 
-__all__ = ["ExplainSettings", "open_explained_model", "read_explain_settings"]
+__all__ = ["ExplainSettings", "check_explained_data", "open_explained_model", "read_explain_settings"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class ExplainSettings:
         device: Device of the model.
         training: Training settings by name.
         source: Description of the model, from which its weights follow.
+        data_digest: Digest of the data; None in runs of version 0.1.
     """
 
     model: str
@@ -48,6 +52,7 @@ class ExplainSettings:
     device: str
     training: dict[str, Any]
     source: Any
+    data_digest: str | None = None
 
 
 def read_explain_settings(run: Path) -> tuple[ExplainSettings, Training]:
@@ -71,6 +76,27 @@ def read_explain_settings(run: Path) -> tuple[ExplainSettings, Training]:
         return settings, Training(**validate_settings(Training, settings.training, f"{run}: training"))
     except SettingError as error:
         raise RunFolderError(error.cause, "restore run.yaml, or explain again in a new folder") from error
+
+
+def check_explained_data(run: Path, settings: ExplainSettings, splits: Splits) -> None:
+    """Check that the data are those that were explained; warn where their digest was not stored.
+
+    Args:
+        run: Run folder.
+        settings: Settings in it.
+        splits: Data as loaded.
+
+    Raises:
+        RunFolderError: If the data have changed.
+    """
+    if settings.data_digest is None:
+        warnings.warn(f"{run} has no digest of its data, so that a change of them cannot be found", stacklevel=2)
+    elif (digest := digest_splits(splits)) != settings.data_digest:
+        raise RunFolderError(
+            f"{run} is another run: the digest of its data '{settings.data}' is {settings.data_digest} there and "
+            f"{digest} here",
+            "restore the data that were explained, or explain again in another folder",
+        )
 
 
 def open_explained_model(run: Path, settings: ExplainSettings, model: str) -> ModelSource:

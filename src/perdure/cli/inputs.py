@@ -9,14 +9,16 @@ from perdure.core.batch import Batch, slice_batch
 from perdure.core.check import check_choice, check_counts
 from perdure.core.errors import DataError, SettingError
 from perdure.core.registry import DATASETS
+from perdure.core.resources import single_thread
 from perdure.core.spec import parse_settings
+from perdure.data._digest import digest_splits
 from perdure.data._splits import Splits
 from perdure.engine.pool import Engine, InProcess, Processes
 from perdure.engine.ray import Ray
 from perdure.records.place import exists
 from perdure.training.settings import Training, make_training
 
-__all__ = ["load_batch", "load_data", "make_engine", "read_training", "select_fit_samples"]
+__all__ = ["digest_files", "load_batch", "load_data", "make_engine", "read_training", "select_fit_samples"]
 
 READERS = {".npz": "arrays", ".csv": "table", ".tsv": "table", ".parquet": "table", ".jsonl": "text_table"}
 """Dataset that reads a file of each suffix; a table of text may be compressed."""
@@ -46,11 +48,27 @@ def load_data(text: str, seed: int) -> Splits:
         _check_named(text)
     name, settings = (READERS[match[2].lower()] + (match[3] or ""), {"path": match[1]}) if match else (text, {})
     try:
-        splits: Splits = DATASETS.make(name, settings).load(seed)
+        with single_thread():  # sums over several threads depend on their number, and so would the digest of the data
+            splits: Splits = DATASETS.make(name, settings).load(seed)
     except OSError as error:
         remedy = "check the path and the permission to read it"
         raise DataError(f"'{error.filename or text}' cannot be read: {error.strerror or error}", remedy) from error
     return splits
+
+
+def digest_files(study: object) -> dict[str, str]:
+    """Describe the files that a study reads.
+
+    Args:
+        study: Study with settings.
+
+    Returns:
+        Digest of its data; empty where they are no files of the user.
+    """
+    name = getattr(study, "data", None)
+    if not isinstance(name, str) or not getattr(DATASETS.make(name), "path", None):
+        return {}
+    return {"data_digest": digest_splits(load_data(name, 0))}
 
 
 def _check_named(text: str) -> None:

@@ -77,7 +77,8 @@ def path(
     from perdure.cli.models import make_factory, read_with_model
     from perdure.cli.pages import record_and_page
     from perdure.core.registry import METHODS
-    from perdure.landscape.ends import find_recorded_data, load_ends
+    from perdure.data._digest import digest_splits
+    from perdure.landscape.ends import check_recorded_data, find_recorded_data, load_ends
     from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
     from perdure.report.pages.write import write_page
@@ -92,13 +93,22 @@ def path(
     if recorded is None:
         raise SettingError(f"there is no record of the training data of {first}", "name the data after both runs")
     config = make_factory(factory, outputs)
-    splits = read_with_model(load_checkpoint(first, config)[0], load_data(*recorded))
+    loaded = load_data(*recorded)
+    digest = digest_splits(loaded)
+    check_recorded_data((first, second), recorded, digest)
+    splits = read_with_model(load_checkpoint(first, config)[0], loaded)
     ends = load_ends(first, second, splits, config)
     ends.model.to(device)  # the weights at both ends stay on the CPU
     methods = tuple(method) or choose_path_methods(ends.model, splits.train)
     settings = PathSettings(tuple(kind), methods, allowed, align, points, samples, seed=seed)
     folder = out or name_folder(context, f"path-{first}-{second}-{seed}", "first", "second", "seed")
-    ends_of = {"ends": ends.names, "digests": ends.digests, "data": recorded[0], "data_seed": recorded[1]}
+    ends_of = {
+        "ends": ends.names,
+        "digests": ends.digests,
+        "data": recorded[0],
+        "data_digest": digest,
+        "data_seed": recorded[1],
+    }
     run = open_run(folder, {**ends_of, **asdict(settings), "device": device})
     keep_plan(context, folder, ExpectedFiles("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes

@@ -77,6 +77,7 @@ def reproduce(
     from perdure.cli.runs import find_runs, rehearse_runs, train_runs
     from perdure.core.batch import slice_batch
     from perdure.core.registry import METHODS
+    from perdure.data._digest import digest_splits
     from perdure.engine.explain import shard_count
     from perdure.records.run import open_run
     from perdure.report.pages.write import write_page
@@ -90,6 +91,7 @@ def reproduce(
     training, splits = read_training(preset, train_settings), load_data(data, seed)
     trained, source = find_runs(model, folders, runs, outputs)
     config = source.architecture if source else make_factory(factory, outputs)
+    digest = digest_splits(splits)
     example, splits = rehearse_runs(source, trained, config, splits, device)
     methods = tuple(method) or choose_methods(example, splits.test)
     check_methods(example, methods, splits.train)
@@ -97,7 +99,12 @@ def reproduce(
     trainings = {"runs": runs, "vary": vary, "training": asdict(training)} if source else {}
     digests = {name: load_checkpoint(path, config)[1].digest for name, path in trained.items()}
     folder = out or name_folder(context, f"reproduce-{model}-{data}-{vary}-{seed}", "model", "data", "vary", "seed")
-    described = {"model": model, "described": source.described if source else digests, "data": data}
+    described = {
+        "model": model,
+        "described": source.described if source else digests,
+        "data": data,
+        "data_digest": digest,
+    }
     run = open_run(folder, {**described, **asdict(settings), **trainings, "device": device})
     files = [ExpectedFiles("trainings", f"runs/{vary}-*/model.yaml", runs)] * (source is not None)
     parts = len(methods) * shard_count(slice_batch(splits.test, slice(0, samples)))

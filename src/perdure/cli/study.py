@@ -31,7 +31,7 @@ def study(
 
     The same command resumes an interrupted run.
     """
-    from perdure.cli.inputs import make_engine
+    from perdure.cli.inputs import digest_files, make_engine
     from perdure.core.registry import STUDIES
     from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
@@ -43,7 +43,7 @@ def study(
     )
     experiment = STUDIES.make(name, settings)
     folder = out or name_folder(context, name + ("-smoke" if smoke else ""), "name", "smoke")
-    open_run(folder, {"study": name.partition(":")[0], **asdict(experiment)})
+    open_run(folder, {"study": name.partition(":")[0], **asdict(experiment), **digest_files(experiment)})
     cells = ExpectedFiles("cells", "cells/part-*.parquet", len(experiment.cells()))
     keep_plan(context, folder, cells, ExpectedFiles("table", "table.csv"))
     with show_progress(f"study {name}") as progress:

@@ -47,6 +47,7 @@ def train(
     from perdure.cli.inputs import load_data, make_engine, read_training
     from perdure.cli.models import open_named, read_texts
     from perdure.core.spec import name_of
+    from perdure.data._digest import digest_splits
     from perdure.engine.pool import run_pieces
     from perdure.records.plan import ExpectedFiles
     from perdure.records.run import open_run
@@ -55,11 +56,13 @@ def train(
 
     pool = make_engine(engine, workers, ray_address)
     source, training = open_named(model, outputs=outputs), read_training(preset, train_settings)
-    config, splits = source.trainable, read_texts((source,), load_data(data, seed))
+    loaded = load_data(data, seed)
+    config, splits = source.trainable, read_texts((source,), loaded)
     source.rehearse(splits, device)
     folder = out or name_folder(context, f"train-{model}-{data}-{seed}", "model", "data", "seed", "seeds")
     described = {"name": name_of(config), **asdict(config), "source": source.described}
-    open_run(folder, {"model": described, "data": data, "seed": seed, "training": asdict(training), "device": device})
+    identity = {"data": data, "data_digest": digest_splits(loaded)}
+    open_run(folder, {"model": described, **identity, "seed": seed, "training": asdict(training), "device": device})
     keep_plan(context, folder, ExpectedFiles("trainings", "seed-*/model.yaml", seeds))
     runs = Runs(config, splits, training, folder, device=device)
     numbers = list(range(seed, seed + seeds))

@@ -58,5 +58,5 @@ def digest_tensors(state: Mapping[str, Any]) -> str:
         digest.update(name.encode())
         if isinstance(value, Tensor):
             digest.update(str(tuple(value.shape)).encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -18,7 +20,7 @@ from perdure.records.run import read_run
 from perdure.training.checkpoint import Info, load_checkpoint
 from perdure.training.many import read_failure
 
-__all__ = ["PathEnds", "align_ends", "find_recorded_data", "load_ends", "make_ends"]
+__all__ = ["PathEnds", "align_ends", "check_recorded_data", "find_recorded_data", "load_ends", "make_ends"]
 
 NAMED = 6
 """Largest number of differences in an error message."""
@@ -131,13 +133,40 @@ def find_recorded_data(folder: Path) -> tuple[str, int] | None:
     Returns:
         Name and seed of the data, or None when there is no record of them.
     """
+    config = _find_record(folder)
+    return None if config is None else (config["data"], config["seed"])
+
+
+def check_recorded_data(folders: Sequence[Path], data: tuple[str, int], digest: str) -> None:
+    """Check that data of the recorded name and seed have not changed since the training.
+
+    Args:
+        folders: Folders of trained models.
+        data: Name and seed of the data.
+        digest: Digest of the data as loaded now.
+
+    Raises:
+        CheckpointError: If they have.
+    """
+    for folder in folders:
+        config = _find_record(folder) or {}
+        if (config.get("data"), config.get("seed")) == data and config.get("data_digest", digest) != digest:
+            raise CheckpointError(
+                f"{folder} was trained on other data: the digest of '{data[0]}' was {config['data_digest']} then and "
+                f"is {digest} now",
+                "restore the data, or train again",
+            )
+
+
+def _find_record(folder: Path) -> Mapping[str, Any] | None:
+    """Find the settings of the command that trained a model."""
     for above in folder.resolve().parents[:2]:
         try:
             config = read_run(above).config
         except RunFolderError:
             continue
         if "data" in config and "seed" in config:
-            return config["data"], config["seed"]
+            return config
     return None
 
 
@@ -180,6 +209,13 @@ def _check_settings(first_info: Info, second_info: Info) -> None:
 
 def _check_data(first: Path, second: Path) -> None:
     own, other = find_recorded_data(first), find_recorded_data(second)
+    digests = [(_find_record(folder) or {}).get("data_digest") for folder in (first, second)]
+    if own is not None and own == other and None not in digests and digests[0] != digests[1]:
+        raise CheckpointError(
+            f"the runs were trained on other data: the digest of '{own[0]}' is {digests[0]} for {first} and "
+            f"{digests[1]} for {second}",
+            "train both on the same data",
+        )
     if own is not None and other is not None and own != other:
         raise CheckpointError(
             f"the runs were trained on other data: {own[0]} with seed {own[1]}, and {other[0]} with seed {other[1]}",

@@ -179,6 +179,12 @@ def _check_same(run: RunFolder, config: Mapping[str, Any]) -> None:
     stored = flatten_settings({"perdure": run.version, **run.config})
     given = flatten_settings({"perdure": metadata.version("perdure"), **config})
     names = sorted(name for name in stored.keys() | given.keys() if stored.get(name, ...) != given.get(name, ...))
+    if names == ["data_digest"] and names[0] in stored:
+        raise RunFolderError(
+            f"{run.path} holds another run: the digest of the data '{stored.get('data')}' is {stored[names[0]]} there "
+            f"and {given.get(names[0])} here",
+            "restore the data, or give another folder",
+        )
     if names:
         shown = "; ".join(f"{n} is {_show(stored, n)} there and {_show(given, n)} here" for n in names[:6])
         more = f"; and {len(names) - 6} more" if len(names) > 6 else ""
