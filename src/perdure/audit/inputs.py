@@ -14,7 +14,7 @@ from perdure.core.digest import model_digest
 from perdure.core.errors import SettingError
 from perdure.core.spec import slug
 from perdure.data._splits import Splits
-from perdure.records.run import RunFolder, open_run
+from perdure.records.run import RunFolder, hold_run, open_run
 
 __all__ = ["DATA", "check_splits", "describe_models", "name_models", "open_folder"]
 
@@ -97,7 +97,8 @@ def open_folder(folder: Path | str | None, config: Mapping[str, Any]) -> Iterato
         The open run.
     """
     if folder is not None:
-        yield open_run(folder, config)
+        with hold_run(folder, config) as run:
+            yield run
         return
     with TemporaryDirectory(prefix="perdure-") as temporary:
         yield open_run(temporary, config)

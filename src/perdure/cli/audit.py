@@ -95,7 +95,7 @@ def audit(
     from perdure.cli.pages import record_and_page
     from perdure.core.registry import METHODS, METRICS
     from perdure.data._digest import digest_splits
-    from perdure.records.run import open_run
+    from perdure.records.run import hold_run
     from perdure.report.pages.write import write_page
     from perdure.stability.checks import check_panel
 
@@ -116,16 +116,18 @@ def audit(
     )
     described = {source.name: source.described for source in sources}
     stored = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
-    run = open_run(
-        folder,
-        {
-            "models": described,
-            "data": data,
-            "data_digest": digest_splits(loaded),
-            **stored,
-            "training": asdict(training),
-            "device": device,
-        },
+    run = context.with_resource(
+        hold_run(
+            folder,
+            {
+                "models": described,
+                "data": data,
+                "data_digest": digest_splits(loaded),
+                **stored,
+                "training": asdict(training),
+                "device": device,
+            },
+        )
     )
     keep_plan(
         context, folder, *_trainings(sum(source.load is None for source in sources), runs), *record_and_page("audit")

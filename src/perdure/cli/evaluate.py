@@ -49,6 +49,7 @@ def evaluate(
     from perdure.engine.evaluate import EvaluateJob, default_metrics, evaluate_maps
     from perdure.engine.explain import fit_method, part_count
     from perdure.engine.summaries import score_numbers, stored_scores
+    from perdure.records.lock import one_writer
     from perdure.records.plan import ExpectedFiles
     from perdure.records.scores import Case
 
@@ -58,6 +59,7 @@ def evaluate(
     source = open_explained_model(run, settings, model)
     splits = load_data(data, seed)
     check_explained_data(run, settings, splits)
+    context.with_resource(one_writer(run))
     splits = read_texts((source,), splits)
     trained = load_or_train_source(source, splits, training, seed=seed, folder=run / "model", device=device)
     batch = load_batch(splits, settings.split, settings.limit)

@@ -70,7 +70,7 @@ def explain(
     from perdure.engine.explain import SHARD, ExplainJob, blocks_per_part, fit_method, part_count
     from perdure.engine.explain import explain as explain_batch
     from perdure.records.plan import ExpectedFiles
-    from perdure.records.run import open_run
+    from perdure.records.run import hold_run
     from perdure.records.samples import write_samples
     from perdure.stability.checks import check_methods
 
@@ -91,7 +91,7 @@ def explain(
     settings = ExplainSettings(
         model, stored_weights, *samples, device, asdict(training), source.described, digest_splits(loaded)
     )
-    open_run(folder, vars(settings))
+    context.with_resource(hold_run(folder, vars(settings)))
     trainings = [ExpectedFiles("training", "model/model.yaml")] * (source.load is None)
     keep_plan(context, folder, *trainings, ExpectedFiles("maps", "maps/part-*.parquet", part_count(batch)))
     place = folder / "model"

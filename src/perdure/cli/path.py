@@ -80,7 +80,7 @@ def path(
     from perdure.data._digest import digest_splits
     from perdure.landscape.ends import check_recorded_data, find_recorded_data, load_ends
     from perdure.records.plan import ExpectedFiles
-    from perdure.records.run import open_run
+    from perdure.records.run import hold_run
     from perdure.report.pages.write import write_page
     from perdure.stability.path_record import PathSettings
     from perdure.stability.paths import PathBudget
@@ -109,7 +109,7 @@ def path(
         "data_digest": digest,
         "data_seed": recorded[1],
     }
-    run = open_run(folder, {**ends_of, **asdict(settings), "device": device})
+    run = context.with_resource(hold_run(folder, {**ends_of, **asdict(settings), "device": device}))
     keep_plan(context, folder, ExpectedFiles("paths", "paths/*/along.json", len(kind)), *record_and_page("path"))
     seconds = math.inf if minutes is None else 60 * minutes
     with show_status("checking both ends") as show:

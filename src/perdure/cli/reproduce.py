@@ -79,7 +79,7 @@ def reproduce(
     from perdure.core.registry import METHODS
     from perdure.data._digest import digest_splits
     from perdure.engine.explain import shard_count
-    from perdure.records.run import open_run
+    from perdure.records.run import hold_run
     from perdure.report.pages.write import write_page
     from perdure.stability.checks import check_methods
     from perdure.stability.members import Ensemble, find_failures
@@ -105,7 +105,7 @@ def reproduce(
         "data": data,
         "data_digest": digest,
     }
-    run = open_run(folder, {**described, **asdict(settings), **trainings, "device": device})
+    run = context.with_resource(hold_run(folder, {**described, **asdict(settings), **trainings, "device": device}))
     files = [ExpectedFiles("trainings", f"runs/{vary}-*/model.yaml", runs)] * (source is not None)
     parts = len(methods) * shard_count(slice_batch(splits.test, slice(0, samples)))
 

@@ -34,7 +34,7 @@ def study(
     from perdure.cli.inputs import digest_files, make_engine
     from perdure.core.registry import STUDIES
     from perdure.records.plan import ExpectedFiles
-    from perdure.records.run import open_run
+    from perdure.records.run import hold_run
     from perdure.studies._table import CONCLUSION, average_runs, run_study
 
     pool = make_engine(engine, workers, ray_address)
@@ -43,7 +43,9 @@ def study(
     )
     experiment = STUDIES.make(name, settings)
     folder = out or name_folder(context, name + ("-smoke" if smoke else ""), "name", "smoke")
-    open_run(folder, {"study": name.partition(":")[0], **asdict(experiment), **digest_files(experiment)})
+    context.with_resource(
+        hold_run(folder, {"study": name.partition(":")[0], **asdict(experiment), **digest_files(experiment)})
+    )
     cells = ExpectedFiles("cells", "cells/part-*.parquet", len(experiment.cells()))
     keep_plan(context, folder, cells, ExpectedFiles("table", "table.csv"))
     with show_progress(f"study {name}") as progress:

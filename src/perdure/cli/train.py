@@ -50,7 +50,7 @@ def train(
     from perdure.data._digest import digest_splits
     from perdure.engine.pool import run_pieces
     from perdure.records.plan import ExpectedFiles
-    from perdure.records.run import open_run
+    from perdure.records.run import hold_run
     from perdure.training.checkpoint import load_checkpoint
     from perdure.training.train import Runs
 
@@ -62,7 +62,9 @@ def train(
     folder = out or name_folder(context, f"train-{model}-{data}-{seed}", "model", "data", "seed", "seeds")
     described = {"name": name_of(config), **asdict(config), "source": source.described}
     identity = {"data": data, "data_digest": digest_splits(loaded)}
-    open_run(folder, {"model": described, **identity, "seed": seed, "training": asdict(training), "device": device})
+    context.with_resource(
+        hold_run(folder, {"model": described, **identity, "seed": seed, "training": asdict(training), "device": device})
+    )
     keep_plan(context, folder, ExpectedFiles("trainings", "seed-*/model.yaml", seeds))
     runs = Runs(config, splits, training, folder, device=device)
     numbers = list(range(seed, seed + seeds))

@@ -12,10 +12,13 @@ from typing import BinaryIO
 from perdure.core.errors import RunFolderError, user_code_errors
 from perdure.records.place import is_local
 
-__all__ = ["atomic", "clear_unfinished", "is_unfinished", "write_bytes", "write_text"]
+__all__ = ["LOCK", "atomic", "clear_unfinished", "is_unfinished", "write_bytes", "write_text"]
 
 KEPT = "all finished files are kept"
 _UNFINISHED = ".perdure-tmp"
+
+LOCK = ".perdure-lock"
+"""Name of the file that a process holds while it writes into a run folder."""
 
 
 @contextmanager
@@ -88,15 +91,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Return whether a file is one that a killed process left incomplete.
+    """Return whether a file is one that a killed process left incomplete, or its lock.
 
     Args:
         path: File.
 
     Returns:
-        True for temporary files of `atomic`.
+        True for temporary files of `atomic`, and for `LOCK`.
     """
-    return path.name.endswith(_UNFINISHED)
+    return path.name.endswith(_UNFINISHED) or path.name == LOCK
 
 
 def clear_unfinished(folder: Path) -> None:

@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -19,13 +20,14 @@ from perdure.core.errors import RunFolderError
 from perdure.records.documents import from_yaml, to_yaml
 from perdure.records.files import clear_unfinished, is_unfinished, write_bytes
 from perdure.records.folders import RUN, wrong_folder_error
+from perdure.records.lock import one_writer
 from perdure.records.place import place, read_errors
 from perdure.records.times import read_times, write_times
 
 FORMER = {"closely": "faithfulness_samples"}
 """Settings of run folders of version 0.1 that have another name since."""
 
-__all__ = ["RunFolder", "config_digest", "flatten_settings", "open_run", "read_run"]
+__all__ = ["RunFolder", "config_digest", "flatten_settings", "hold_run", "open_run", "read_run"]
 
 _FILE = RUN
 
@@ -94,6 +96,28 @@ def open_run(path: Path | str, config: Mapping[str, Any]) -> RunFolder:
     write_bytes(path / _FILE, _dump(run))
     write_times(path, created=now)
     return run
+
+
+@contextmanager
+def hold_run(path: Path | str, config: Mapping[str, Any]) -> Iterator[RunFolder]:
+    """Begin or resume a run as `open_run` does, and keep other processes from writing into its folder.
+
+    Args:
+        path: Folder, or its URL.
+        config: All settings that the results depend on.
+
+    Yields:
+        The run.
+
+    Raises:
+        RunFolderError: When another process writes into the folder; also as `open_run`.
+    """
+    path = place(path)
+    with read_errors(path):
+        if not (path / _FILE).exists():
+            _check_free(path)
+    with one_writer(path):
+        yield open_run(path, config)
 
 
 def read_run(path: Path | str) -> RunFolder:
