@@ -13,7 +13,7 @@ from perdure.core.errors import RunFolderError, user_code_errors
 from perdure.records.documents import from_json, from_npz, to_json, to_npz
 from perdure.records.files import write_bytes
 from perdure.records.place import exists, read_errors
-from perdure.records.seal import file_digest
+from perdure.records.seal import file_digest, is_intact
 
 __all__ = ["damage_errors", "read_record", "write_record"]
 
@@ -63,6 +63,9 @@ def read_record(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.n
         raise RunFolderError(f"{lost[0]} is missing", _remedy(folder))
     with read_errors(folder):
         text, packed = (file.read_bytes() for file in files)
+    for file, data in zip(files, (text, packed), strict=True):
+        if is_intact(data) is False:
+            raise RunFolderError(f"{file} was changed since it was written", _remedy(folder))
     with damage_errors(folder, kind):
         record = from_json(text)
         if record.pop(_ARRAYS, None) not in (None, file_digest(packed)):  # records of version 0.1 have no digest
