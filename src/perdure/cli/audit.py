@@ -116,19 +116,8 @@ def audit(
     )
     described = {source.name: source.described for source in sources}
     stored = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
-    run = context.with_resource(
-        hold_run(
-            folder,
-            {
-                "models": described,
-                "data": data,
-                "data_digest": digest_splits(loaded),
-                **stored,
-                "training": asdict(training),
-                "device": device,
-            },
-        )
-    )
+    identity = {"models": described, "data": data, "data_digest": digest_splits(loaded), **stored}
+    run = context.with_resource(hold_run(folder, {**identity, "training": asdict(training), "device": device}))
     keep_plan(
         context, folder, *_trainings(sum(source.load is None for source in sources), runs), *record_and_page("audit")
     )
