@@ -100,20 +100,10 @@ def explain(
             source, splits, training, seed=seed, folder=place, progress=progress, device=device
         )
     maps, fitted = folder / "maps", fit_method(made, trained, select_fit_samples(splits, split))
-    shard = SHARD * blocks_per_part(batch)
-    write_samples(folder, batch, tuple(splits.classes), tuple(splits.feature_names), shard)
-    work = ExplainJob(
-        trained,
-        batch,
-        fitted,
-        maps,
-        model,
-        split,
-        seed,
-        explain_class,  # type: ignore[arg-type]
-        target,
-        blocks=blocks_per_part(batch),
-    )
+    blocks = blocks_per_part(batch)
+    write_samples(folder, batch, tuple(splits.classes), tuple(splits.feature_names), SHARD * blocks)
+    names = (model, split, seed, explain_class, target)
+    work = ExplainJob(trained, batch, fitted, maps, *names, blocks=blocks)  # type: ignore[arg-type]
     with show_progress("explaining") as progress:
         explain_batch(work, pool, progress)
     if as_json:
