@@ -164,7 +164,7 @@ def _describe() -> dict[str, Any]:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """Read who holds a lock; empty where nobody does, or where the holder is just writing it."""
+    """Read the holder of a lock; empty where there is none, or while the file is written."""
     with read_errors(path):
         try:
             record = json.loads(path.read_bytes())
