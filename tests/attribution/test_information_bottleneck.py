@@ -7,8 +7,8 @@ from torch import nn
 from perdure.attribution._attribute import attribute
 from perdure.attribution.information_bottleneck import InformationBottleneck, input_map
 from perdure.core.batch import Batch
-from perdure.core.errors import UnsupportedError
-from tests.cases import convolutional, stream
+from perdure.core.errors import BypassWarning, UnsupportedError
+from tests.cases import convolutional, filled, stream
 
 
 class ReadsCorner(nn.Module):
@@ -29,12 +29,62 @@ def images(count, seed=0):
     return torch.randn(count, 1, 4, 4, generator=stream(seed)) + 1
 
 
-def test_the_map_shows_the_place_that_the_model_reads():
+@pytest.mark.parametrize("settings", [{}, {"read_out": "bits"}, {"granularity": "element"}, {"beta": 10.0}])
+@pytest.mark.parametrize("fitted", [9, 120])
+def test_the_map_shows_the_place_that_the_model_reads(settings, fitted):
     model, x = ReadsCorner(), images(5).abs() + 1
-    method = InformationBottleneck("conv", smoothing=0.0).fit(model, Batch(images(50, 1), torch.zeros(50).long()))
+    method = InformationBottleneck("conv", smoothing=0.0, **settings)
+    method = method.fit(model, Batch(images(fitted, 1), torch.zeros(fitted).long()))
     result = attribute(model, x, method, target=torch.zeros(5).long())
     assert (result.values.flatten(1).argmax(1) == 5).all()
-    torch.testing.assert_close(result.values.flatten(1).sum(1), result.aux["bits"])
+    if "beta" in settings or "read_out" in settings:
+        torch.testing.assert_close(result.values.flatten(1).sum(1), result.aux["bits"])
+    if "beta" not in settings:
+        assert (result.aux["kept"] >= 0.9).all()
+        assert result.aux["converged"].all()
+
+
+class Residual(nn.Module):
+    """A block whose skip connection, and whose squeeze and excitation, bypass its convolutions."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.expand = nn.Conv2d(channels, 2 * channels, 1)
+        self.depthwise = nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=2 * channels)
+        self.squeeze, self.excite = nn.Conv2d(2 * channels, 2, 1), nn.Conv2d(2, 2 * channels, 1)
+        self.project = nn.Conv2d(2 * channels, channels, 1)
+
+    def forward(self, x):
+        y = self.depthwise(self.expand(x).relu()).relu()
+        y = self.excite(self.squeeze(y.mean((2, 3), keepdim=True)).relu()).sigmoid() * y
+        return x + self.project(y)
+
+
+def residual_network():
+    blocks = [Residual(4) for _ in range(3)]
+    return filled(nn.Sequential(nn.Conv2d(1, 4, 1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)))
+
+
+def test_the_default_layer_of_residual_and_squeeze_excite_networks_is_a_whole_block():
+    batch = Batch(images(12, 1), torch.zeros(12).long())
+    assert InformationBottleneck().fit(residual_network(), batch).inside.layer == "2"
+    assert InformationBottleneck().fit(convolutional(), Batch(torch.randn(9, 2, 6, 5), torch.zeros(9).long())).inside
+
+
+def test_a_named_layer_with_a_bypass_is_reported():
+    batch = Batch(images(12, 1), torch.zeros(12).long())
+    with pytest.warns(BypassWarning, match=r"bypasses layer '2.project'.*leave layer= out"):
+        InformationBottleneck("2.project").fit(residual_network(), batch)
+
+
+def test_few_samples_share_the_moments_of_a_channel():
+    few, many = (
+        InformationBottleneck("conv").fit(ReadsCorner(), Batch(images(count, 1), torch.zeros(count).long()))
+        for count in (9, 100)
+    )
+    assert few.inside.activations.mean.shape == (2, 1, 1)
+    assert many.inside.activations.mean.shape == (2, 4, 4)
+    assert few.inside.activations.std.flatten().tolist() == pytest.approx([1.0, 1.0], abs=0.2)
 
 
 def test_a_coarse_map_keeps_its_sum():
@@ -68,6 +118,7 @@ def test_a_layer_that_does_not_matter_is_named():
             return super().forward(x)
 
     model = Unused()
-    method = InformationBottleneck("unused").fit(model, Batch(images(9), torch.zeros(9).long()))
+    with pytest.warns(BypassWarning, match="100%"):
+        method = InformationBottleneck("unused").fit(model, Batch(images(9), torch.zeros(9).long()))
     with pytest.raises(UnsupportedError, match="'unused' does not influence"):
         attribute(model, images(2), method, target=torch.tensor([0, 1]))

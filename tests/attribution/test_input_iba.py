@@ -49,7 +49,8 @@ def test_the_map_shows_the_step_that_the_model_reads(prior, granularity, monkeyp
 def test_a_sample_alone_has_the_map_it_has_among_others(prior):
     """Steps of Adam make a last digit a tenth, so rounding must not depend on the batch: also in single precision."""
     model, x = convolutional(), torch.randn(6, 2, 6, 5, generator=stream(5))
-    method = InputIBA(prior=prior, layer="0", steps=5).fit(model, Batch(x, torch.zeros(6).long()))
+    method = InputIBA(prior=prior, layer="0", steps=5)
+    method = method.fit(model, Batch(torch.randn(120, 2, 6, 5, generator=stream(6)), torch.zeros(120).long()))
     together, alone = (attribute(model, x, method, target=torch.zeros(6).long(), batch_size=n) for n in (6, 1))
     for name in together.aux:
         torch.testing.assert_close(alone.aux[name], together.aux[name], rtol=0, atol=1e-5)

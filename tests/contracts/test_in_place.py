@@ -77,6 +77,7 @@ def test_a_method_gives_the_map_of_the_network_without(name, method):
     assert torch.equal(X, x)
 
 
+@pytest.mark.filterwarnings("ignore::perdure.core.errors.BypassWarning")  # of convolutions in residual blocks
 @pytest.mark.parametrize(("name", "layer"), [(name, layer) for name, layers in LAYERS.items() for layer in layers])
 @pytest.mark.parametrize(
     "method", ["information_bottleneck:steps=2,copies=2", "input_iba:prior=moments,steps=2,copies=2", "grad_cam"]

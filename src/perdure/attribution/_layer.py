@@ -17,7 +17,7 @@ from perdure.core.forward import NO_SIDE, call_in_batches, call_model, evaluatio
 from perdure.core.precision import widen
 from perdure.core.query import Query, slice_query
 
-__all__ = ["FromLayer", "UpToLayer", "default_layer", "find_layer", "query_layer"]
+__all__ = ["FromLayer", "UpToLayer", "default_layer", "find_layer", "list_mapping_layers", "query_layer"]
 
 COMPILED = "_orig_mod."
 """Prefix of module names under torch.compile."""
@@ -73,15 +73,32 @@ def default_layer(model: nn.Module) -> str:
         >>> default_layer(nn.Sequential(*[nn.Conv1d(2, 2, 1) for _ in range(4)]))
         '2'
     """
-    named = [(name.replace(COMPILED, ""), module) for name, module in model.named_modules() if name]
-    names = [name for name, module in named if isinstance(module, MAPPING)]
-    names = names or [name for name, module in named if isinstance(module, nn.Linear)][:-1]
+    names = list_mapping_layers(model)
     if not names:
+        known = [name.replace(COMPILED, "") for name, _ in model.named_modules() if name]
         raise UnsupportedError(
             f"{type(model).__name__} has no convolution, recurrence or hidden linear layer to explain",
-            f"name one of its modules with layer=, from {', '.join(name for name, _ in named) or 'none'}",
+            f"name one of its modules with layer=, from {', '.join(known) or 'none'}",
         )
     return names[int(-(-len(names) * DEPTH // 1)) - 1]
+
+
+def list_mapping_layers(model: nn.Module) -> list[str]:
+    """List convolutions and recurrences in their order; without them the linear layers, the last left out.
+
+    Args:
+        model: Model with such layers.
+
+    Returns:
+        Names of modules.
+
+    Example:
+        >>> list_mapping_layers(nn.Sequential(nn.Conv1d(2, 2, 1), nn.Flatten(), nn.Linear(2, 2)))
+        ['0']
+    """
+    named = [(name.replace(COMPILED, ""), module) for name, module in model.named_modules() if name]
+    names = [name for name, module in named if isinstance(module, MAPPING)]
+    return names or [name for name, module in named if isinstance(module, nn.Linear)][:-1]
 
 
 class UpToLayer(nn.Module):

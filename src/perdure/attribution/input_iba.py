@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from perdure.attribution._layer import query_layer
 from perdure.attribution.iba.adversarial import train_adversarial
-from perdure.attribution.iba.annealing import Annealing, SufficientMask, anneal_mask, select_mask
+from perdure.attribution.iba.annealing import Annealing, anneal_mask, select_mask, warn_unless_converged
 from perdure.attribution.iba.generator import make_generator
 from perdure.attribution.iba.matching import Features, match_moments
 from perdure.attribution.iba.moments import (
@@ -28,7 +27,6 @@ from perdure.attribution.iba.search import MaskResult, MaskSearch, optimise_mask
 from perdure.attribution.information_bottleneck import input_map
 from perdure.core.batch import Batch
 from perdure.core.check import check_choice
-from perdure.core.errors import ConvergenceWarning
 from perdure.core.method import MethodOutput
 from perdure.core.precision import in_single
 from perdure.core.query import Query, slice_query
@@ -244,7 +242,7 @@ class InputIBA:
         first = slice(None, None, copies)
         own = None if prior is None else Mask(prior.keep[first], prior.drop[first])
         result = select_mask(query, noise, settings, path.select(first), retention, name, own)
-        _warn(result, settings)
+        warn_unless_converged(result, settings)
         aux = {"mask": result.keep, "bits": result.nats / NATS_PER_BIT}
         aux |= {"kept": result.kept, "converged": result.converged, "beta": result.beta}
         aux |= {} if own is None else {"prior": own.keep}
@@ -297,20 +295,6 @@ def _for_and_against(query: Query) -> Query:
     samples = torch.arange(len(query.x))
     twice = slice_query(query, samples.repeat_interleave(2))
     return replace(twice, target=Signed(twice.target, torch.tensor([1.0, -1.0]).repeat(len(samples))))
-
-
-def _warn(result: SufficientMask, settings: Annealing) -> None:
-    """Warn of samples whose search did not converge."""
-    failed = ~result.converged
-    if failed.any():
-        warnings.warn(
-            f"the search for the mask did not converge for {int(failed.sum())} of {len(failed)} samples: the masks "
-            f"keep {float(result.kept[failed].min()):.2f} to {float(result.kept[failed].max()):.2f} of the prediction, "
-            f"where {settings.keep:g} is required with the fewest bits. Set more steps than {settings.steps}, a start "
-            f"above {settings.start:g}, or a smaller keep; aux 'converged' marks the samples.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
 
 
 def _features(z: Tensor, noise: Noise, result: MaskResult) -> Features:

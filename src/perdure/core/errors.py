@@ -257,6 +257,13 @@ class CompletenessWarning(UserWarning):
     """
 
 
+class BypassWarning(UserWarning):
+    """Information bypasses the layer of a bottleneck, so that its map shows a part of what the model reads.
+
+    The message names the layer and the part of the outputs that does not depend on it.
+    """
+
+
 class ConvergenceWarning(UserWarning):
     """A search ended before it reached its goal.
 

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
-from perdure.core.batch import slice_batch
+from perdure.core.batch import Batch, slice_batch
 from perdure.core.metric import Score
 from perdure.core.query import Query
 from perdure.core.random import stream
@@ -31,7 +31,7 @@ from perdure.studies._table import Cell, CellResult, Row
 from perdure.training.settings import CLEAN
 from perdure.training.train import train
 
-__all__ = ["EVERYWHERE", "PUBLISHED", "Bottleneck"]
+__all__ = ["EVERYWHERE", "PUBLISHED", "SHOWN", "SMOKE", "Bottleneck", "Explained", "Panel"]
 
 PUBLISHED = "input_iba:compat=published,prior=adversarial,granularity=element,copies=10,start=5.0,"
 """The published form; its other settings differ between texts, images and series."""
@@ -62,6 +62,67 @@ TRAINING = replace(CLEAN, stop_at=0.995)
 GALLERY = "gallery"
 SHOWN = 4
 """Samples of the first run in the gallery."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """Results of all methods.
+
+    Args:
+        rows: Rows of the table: metrics, and seconds for each sample.
+        values: Scores of each sample by "method/metric".
+        maps: Attributions by method.
+    """
+
+    rows: list[Row]
+    values: Mapping[str, np.ndarray]
+    maps: Mapping[str, Attribution]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Methods and metrics by the name in the table.
+
+    Args:
+        methods: Attribution methods with settings.
+        metrics: Metrics with settings.
+    """
+
+    methods: Mapping[str, str]
+    metrics: Mapping[str, str]
+
+    def explain(self, query: Query, fit: Batch, truth: Tensor | None, cell: Cell) -> Explained:
+        """Explain samples with every method, and evaluate the maps.
+
+        Args:
+            query: Query of a network and samples.
+            fit: Samples for methods that must be fitted.
+            truth: True at the elements known to matter; None when unknown.
+            cell: Cell of the rows.
+
+        Returns:
+            Rows, scores and maps.
+        """
+        model, rows = query.model, []
+        values: dict[str, np.ndarray] = {}
+        maps: dict[str, Attribution] = {}
+        for name, text in self.methods.items():
+            method = fit_method(METHODS.make(text), model, fit)  # type: ignore[arg-type]
+            start = time.perf_counter()
+            result = attribute(model, query.x, method, target=query.target, lengths=query.lengths)
+            seconds = (time.perf_counter() - start) / len(query.x)
+            subject = replace(result, source=query, truth=truth, method=method)
+            scores = {metric: self._score(subject, text, cell) for metric, text in self.metrics.items()}
+            rows += [_row(score, name, metric, cell) for metric, score in scores.items()]
+            rows.append(Row(cell.dataset, cell.model, name, "seconds", str(cell.seed), seconds, 0.0, 0.0))
+            values |= {f"{name}/{metric}": score.values.numpy() for metric, score in scores.items()}
+            maps[name] = result.detach()
+        return Explained(rows, values, maps)
+
+    @staticmethod
+    def _score(subject: Attribution, metric: str, cell: Cell) -> Score:
+        score: Score = evaluate(subject, METRICS.make(metric), draws=1, generator=stream(cell.seed, "null"))
+        return score
 
 
 @dataclass(frozen=True)
@@ -105,24 +166,14 @@ class Bottleneck:
         model, splits = self.train_model(cell.seed)
         batch = embed_batch(model, slice_batch(splits.test, slice(0, 2 if self.smoke else self.samples)))
         query = Query(model, batch.inputs, Logit(batch.label), batch.mask)
-        rows = [measure_accuracy(model, splits.test, cell)]
-        values: dict[str, np.ndarray] = {}
-        maps: dict[str, Attribution] = {}
-        for name, text in self.methods.items():
-            if self.smoke and name not in SMOKE:
-                continue
-            method = fit_method(METHODS.make(text), model, splits.train)
-            start = time.perf_counter()
-            result = attribute(model, batch.inputs, method, target=query.target, lengths=query.lengths)
-            seconds = (time.perf_counter() - start) / len(batch)
-            scores = self._scores(Attribution(result.values, source=query, truth=batch.truth, method=method), cell)
-            rows += [_row(score, name, metric, cell) for metric, score in scores.items()]
-            rows.append(Row(cell.dataset, cell.model, name, "seconds", str(cell.seed), seconds, 0.0, 0.0))
-            values |= {f"{name}/{metric}": score.values.numpy() for metric, score in scores.items()}
-            maps[name] = result.detach()
+        panel = Panel(
+            {name: text for name, text in self.methods.items() if not self.smoke or name in SMOKE}, self.metrics
+        )
+        explained = panel.explain(query, splits.train, batch.truth, cell)
+        rows, values = [measure_accuracy(model, splits.test, cell), *explained.rows], dict(explained.values)
         if cell.seed == self.first_seed:
             samples = slice_batch(splits.test, slice(0, len(batch)))
-            values[GALLERY] = np.array(show(maps, samples, classes=splits.classes, limit=SHOWN).html)
+            values[GALLERY] = np.array(show(explained.maps, samples, classes=splits.classes, limit=SHOWN).html)
         return CellResult(rows, values)
 
     def list_published(self) -> Sequence[Row]:
@@ -140,12 +191,6 @@ class Bottleneck:
         """Render samples and their maps."""
         first = next(iter(arrays.values()))
         return {GALLERY: str(first[GALLERY])}
-
-    def _scores(self, attribution: Attribution, cell: Cell) -> Mapping[str, Score]:
-        return {
-            name: evaluate(attribution, METRICS.make(text), draws=1, generator=stream(cell.seed, "null"))
-            for name, text in self.metrics.items()
-        }
 
 
 def _row(score: Score, method: str, metric: str, cell: Cell) -> Row:

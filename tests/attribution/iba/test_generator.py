@@ -98,7 +98,7 @@ def test_what_cannot_be_seen_is_named():
         fit_input_moments(Batch(batch.inputs[:1], batch.label[:1]))
     with pytest.raises(UnknownNameError, match="recurrence"):
         fit_layer_moments(recurrent().double(), "recurrens", batch)
-    inside = fit_layer_moments(convolutional().double(), "0", Batch(draw(4, 2, 6, 5), torch.zeros(4).long()))
+    inside = fit_layer_moments(convolutional().double(), "0", Batch(draw(100, 2, 6, 5), torch.zeros(100).long()))
     with pytest.raises(ShapeError, match="same size"):
         inside.noise(draw(2, 3, 9, 9))
     with pytest.raises(UnsupportedError, match=r"fit it first: method = perdure\.METHODS\.make"):

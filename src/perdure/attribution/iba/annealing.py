@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
@@ -14,21 +15,19 @@ from perdure.attribution.iba.noise import Noise
 from perdure.attribution.iba.retention import Retention
 from perdure.attribution.iba.search import logit_slope, mask_shape, smooth_mask, target_gradient, valid_elements
 from perdure.core.check import check_choice, check_counts
-from perdure.core.errors import SettingError
+from perdure.core.errors import ConvergenceWarning, SettingError
 from perdure.core.query import Query, slice_query
 from perdure.ops.information import Mask, capacity, capacity_slope
 from perdure.ops.position import Granularity, shared_axis
 
-__all__ = ["Annealing", "MaskPath", "SufficientMask", "anneal_mask", "select_mask"]
+__all__ = ["Annealing", "MaskPath", "SufficientMask", "anneal_mask", "select_mask", "warn_unless_converged"]
 
 Measure = Callable[[Tensor, Tensor, str], Tensor]
 """Fraction kept by masks at positions of the path, of some samples, under the noise of a stream."""
 
-FIRST, FIRST_OF_IMAGES = 0.02, 3.0
-"""Penalty of all information at the first step, in multiples of the target drop."""
-
-LAST, LAST_OF_IMAGES = 10.0, 1.0
-"""Penalty of the information of one average position at the last step, in multiples of the target drop."""
+SERIES, IMAGES = (0.02, 10.0), (3.0, 1.0)
+"""Penalty of all information at the first step, and of the information of one average position at the last step, in
+multiples of the target drop."""
 
 TRAVEL = 25.0
 """Sum of the learning rates of all steps where none is given: the distance in logits that Adam covers."""
@@ -59,6 +58,8 @@ class Annealing:
         smoothing: Standard deviation in pixels of the Gaussian that smooths the mask of images; 0 for none.
         granularity: Whether all numbers of one position have the same mask.
         keep: Fraction of the prediction that the mask has to keep.
+        ends: Penalty of all information at the first step, and of the information of one average position at the last,
+            in multiples of the target drop; None for those of series or images.
 
     Raises:
         SettingError: If a value is out of range.
@@ -71,6 +72,7 @@ class Annealing:
     smoothing: float = 0.0
     granularity: Granularity = "position"
     keep: float = 0.9
+    ends: tuple[float, float] | None = None
 
     @property
     def rate(self) -> float:
@@ -165,7 +167,7 @@ def anneal_mask(
         noise: Noise that replaces what is dropped.
         search: Settings.
         drop: Target drop of each sample.
-        name: Name of the noise streams.
+        name: Name of the input or layer, for the noise streams and errors.
         prior: Mask of the elements that are cheap to keep, as in `capacity`; None for none.
 
     Returns:
@@ -179,11 +181,7 @@ def anneal_mask(
     adam = torch.optim.Adam([logit], search.rate)
     logits = logit.new_empty((search.steps + 1, *logit.shape), dtype=torch.float16)
     nats = _nats(query, x, smooth_mask(logit, query.x, search.smoothing), noise, prior)
-    first = (
-        (FIRST_OF_IMAGES if query.x.ndim == 4 else FIRST)
-        * drop.to(x)
-        / nats.flatten(1).sum(1).clamp_min(torch.finfo(x.dtype).tiny)
-    )
+    first = _ends(query, search)[0] * drop.to(x) / nats.flatten(1).sum(1).clamp_min(torch.finfo(x.dtype).tiny)
     growth = _growth(query, search).to(first)
     active, mean = torch.arange(count), torch.zeros_like(query.x)
     last, diverged = torch.full((count,), search.steps), torch.zeros(count, dtype=torch.bool)
@@ -193,7 +191,7 @@ def anneal_mask(
         mean[active] += mask.keep / (search.steps - search.warm_up) if step >= search.warm_up else 0.0
         beta = first[active] * growth[active] ** step
         slope = _slope(
-            slice_query(query, active), noise, search, x[active], mask, _rows(prior, active), beta, f"{name}-{step}"
+            slice_query(query, active), noise, search, x[active], mask, _rows(prior, active), beta, name, step
         )
         slope = logit_slope(slope, logit[active], search.smoothing)
         finite = torch.isfinite(slope).flatten(1).all(1)
@@ -244,7 +242,7 @@ def select_mask(
         samples = slice_query(query, members)
         keep = _mask_at(samples.x, path, index, members, search.smoothing).keep
         drawn = noise.draw(samples, DRAWS, f"{name}-{stream}")
-        return retention.kept(keep * samples.x + (1 - keep) * drawn, members)
+        return retention.kept((keep * samples.x + (1 - keep) * drawn) * noise.active, members)
 
     index = _bisect(measure, path.last, retention.of_noise, search.keep)
     index, kept, confirmed = _confirm(measure, index, search.keep)
@@ -257,23 +255,58 @@ def select_mask(
     return SufficientMask(mask.keep, nats, kept, confirmed & ~unfinished & ~path.diverged, beta)
 
 
+def warn_unless_converged(result: SufficientMask, search: Annealing) -> None:
+    """Warn of samples whose search did not converge.
+
+    Args:
+        result: Masks of the search.
+        search: Settings.
+
+    Warns:
+        ConvergenceWarning: If there are such samples.
+    """
+    failed = ~result.converged
+    if failed.any():
+        warnings.warn(
+            f"the search for the mask did not converge for {int(failed.sum())} of {len(failed)} samples: the masks "
+            f"keep {float(result.kept[failed].min()):.2f} to {float(result.kept[failed].max()):.2f} of the prediction, "
+            f"where {search.keep:g} is required with the fewest bits. Set more steps than {search.steps}, a start "
+            f"above {search.start:g}, or a smaller keep; aux 'converged' marks the samples.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def _ends(query: Query, search: Annealing) -> tuple[float, float]:
+    """Return the first and last penalty in multiples of the target drop."""
+    return (IMAGES if query.x.ndim == 4 else SERIES) if search.ends is None else search.ends
+
+
 def _growth(query: Query, search: Annealing) -> Tensor:
     """Compute the ratio of the penalties of two steps, by the number of positions that have their own mask."""
     valid = valid_elements(query)
     axis = shared_axis(query.x) if mask_shape(query.x, search.granularity) != query.x.shape[1:] else None
     positions = (valid if axis is None else valid.any(axis)).flatten(1).sum(1).double()
-    ratio = LAST_OF_IMAGES / FIRST_OF_IMAGES if query.x.ndim == 4 else LAST / FIRST
-    return (positions * ratio) ** (1 / search.steps)
+    first, last = _ends(query, search)
+    return (positions * (last / first)) ** (1 / search.steps)
 
 
 def _slope(
-    query: Query, noise: Noise, search: Annealing, x: Tensor, mask: Mask, prior: Mask | None, beta: Tensor, stream: str
+    query: Query,
+    noise: Noise,
+    search: Annealing,
+    x: Tensor,
+    mask: Mask,
+    prior: Mask | None,
+    beta: Tensor,
+    name: str,
+    step: int,
 ) -> Tensor:
     """Differentiate the loss with respect to the mask of each element."""
-    drawn = noise.draw(query, search.copies, stream)
-    points = mask.keep * query.x + mask.drop * drawn
-    gain = (target_gradient(query, points, "the input", x) * (query.x - drawn)).mean(0)
-    penalty = beta.view(-1, *[1] * (x.ndim - 1)) * capacity_slope(mask, x, prior)
+    drawn = noise.draw(query, search.copies, f"{name}-{step}")
+    points = (mask.keep * query.x + mask.drop * drawn) * noise.active
+    gain = (target_gradient(query, points, name, x) * (query.x - drawn)).mean(0) * noise.active
+    penalty = beta.view(-1, *[1] * (x.ndim - 1)) * capacity_slope(mask, x, prior) * noise.active
     return (penalty - gain).masked_fill(~valid_elements(query), 0.0)
 
 

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perdure.attribution._layer import UpToLayer, default_layer, find_layer
+from perdure.attribution._layer import UpToLayer, find_layer
 from perdure.attribution.iba.noise import Noise
+from perdure.attribution.iba.trunk import choose_layer
 from perdure.core.batch import Batch, split_batch
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
 from perdure.core.forward import evaluation, side_inputs
@@ -24,6 +25,9 @@ Fitted = TypeVar("Fitted")
 
 SAMPLES = 64
 """Most samples in one call of the model; fewer where the rows of a call are bounded or samples are large."""
+
+FEW = 100
+"""Samples below which the positions of an image have the same moments: those of one position are too uncertain."""
 
 SMALLEST_STD = 0.01
 ACTIVE = 0.01
@@ -105,12 +109,13 @@ def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> Laye
     """Take the moments of a layer over samples, part by part.
 
     Args:
-        model: that will be explained.
-        layer: name of a module; None for the default one.
-        batch: the samples.
+        model: Model that will be explained.
+        layer: Name of a module; None for the nearest to 60 % of the way that has no bypass.
+        batch: Samples.
 
     Returns:
-        The moments.
+        The moments: for each channel and position of images, for each channel with fewer than 100 samples, and for
+        each feature of series.
 
     Raises:
         EmptyDataError: for fewer than two samples.
@@ -124,10 +129,12 @@ def fit_layer_moments(model: nn.Module, layer: str | None, batch: Batch) -> Laye
         2.0
     """
     _check_two(batch)
-    layer = default_layer(model) if layer is None else layer
-    find_layer(model, layer)
+    if layer is not None:
+        find_layer(model, layer)
     rows = min(SAMPLES, row_limit(batch.inputs))
-    return LayerMoments(layer, merge_moments([_moments(model, layer, part) for part in split_batch(batch, rows)]))
+    layer = choose_layer(model, layer, next(split_batch(batch, rows)))
+    parts = [_moments(model, layer, part, len(batch) < FEW) for part in split_batch(batch, rows)]
+    return LayerMoments(layer, merge_moments(parts))
 
 
 def require_fitted(fitted: Fitted | None, method: str) -> Fitted:
@@ -159,9 +166,11 @@ def _check_two(batch: Batch) -> None:
         )
 
 
-def _moments(model: nn.Module, layer: str, batch: Batch) -> Moments:
+def _moments(model: nn.Module, layer: str, batch: Batch, shared: bool) -> Moments:
     with evaluation(model), torch.no_grad():
         lengths = lengths_of(batch.mask)
         z = UpToLayer(model, layer)(batch.inputs, lengths, **side_inputs(model, batch.inputs, lengths))
     mask = batch.mask if z.ndim == 3 and batch.mask is not None and z.shape[1] == batch.mask.shape[1] else None
+    if shared and z.ndim == 4:
+        z = z.movedim(1, -1).flatten(0, 2)[..., None, None]
     return moments_of(z, site_mask(mask, z))
