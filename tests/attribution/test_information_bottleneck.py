@@ -8,7 +8,7 @@ from perdure.attribution._attribute import attribute
 from perdure.attribution.information_bottleneck import InformationBottleneck, input_map
 from perdure.core.batch import Batch
 from perdure.core.errors import BypassWarning, UnsupportedError
-from tests.cases import convolutional, filled, stream
+from tests.cases import convolutional, fill, stream
 
 
 class ReadsCorner(nn.Module):
@@ -45,27 +45,27 @@ def test_the_map_shows_the_place_that_the_model_reads(settings, fitted):
 
 
 class Residual(nn.Module):
-    """A block whose skip connection, and whose squeeze and excitation, bypass its convolutions."""
+    """A block whose skip connection, and whose gate of channels, bypass its convolutions."""
 
     def __init__(self, channels):
         super().__init__()
         self.expand = nn.Conv2d(channels, 2 * channels, 1)
         self.depthwise = nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=2 * channels)
-        self.squeeze, self.excite = nn.Conv2d(2 * channels, 2, 1), nn.Conv2d(2, 2 * channels, 1)
+        self.reduce, self.gate = nn.Conv2d(2 * channels, 2, 1), nn.Conv2d(2, 2 * channels, 1)
         self.project = nn.Conv2d(2 * channels, channels, 1)
 
     def forward(self, x):
         y = self.depthwise(self.expand(x).relu()).relu()
-        y = self.excite(self.squeeze(y.mean((2, 3), keepdim=True)).relu()).sigmoid() * y
+        y = self.gate(self.reduce(y.mean((2, 3), keepdim=True)).relu()).sigmoid() * y
         return x + self.project(y)
 
 
 def residual_network():
     blocks = [Residual(4) for _ in range(3)]
-    return filled(nn.Sequential(nn.Conv2d(1, 4, 1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)))
+    return fill(nn.Sequential(nn.Conv2d(1, 4, 1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)))
 
 
-def test_the_default_layer_of_residual_and_squeeze_excite_networks_is_a_whole_block():
+def test_the_default_layer_of_residual_and_gated_networks_is_a_whole_block():
     batch = Batch(images(12, 1), torch.zeros(12).long())
     assert InformationBottleneck().fit(residual_network(), batch).inside.layer == "2"
     assert InformationBottleneck().fit(convolutional(), Batch(torch.randn(9, 2, 6, 5), torch.zeros(9).long())).inside

@@ -69,7 +69,7 @@ def test_a_named_part_that_cannot_be_computed_is_an_error(monkeypatch):
 def test_speech_without_espeak_is_an_error(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(DependencyError, match=r"espeak-ng, which is not installed.*apt install espeak-ng"):
-        _speech._speak("a word", "en-us", 150, 50)
+        _speech._synthesise("a word", "en-us", 150, 50)
 
 
 def test_development_cases_are_apart(files):

@@ -51,7 +51,7 @@ STEPS, LEARNING_RATE = 300, 0.05
 
 
 class SpeakerNetwork(nn.Module):
-    """The speaker encoder of Resemblyzer, three LSTMs and a linear layer, with a head that names the speaker.
+    """The speaker encoder of Resemblyzer, three LSTMs and a linear layer, with a head that classifies the speaker.
 
     Args:
         classes: Number of speakers.
@@ -149,8 +149,8 @@ def _mel_bands() -> Float[Tensor, "band frequency"]:
     return torch.from_numpy(np.maximum(0, np.minimum(rise, fall)) * 2 / (high - low)).float()
 
 
-def _speak(text: str, voice: str, speed: int, pitch: int) -> Float[Tensor, " sample"]:
-    """Speak a text with espeak-ng at the rate and loudness of the network."""
+def _synthesise(text: str, voice: str, speed: int, pitch: int) -> Float[Tensor, " sample"]:
+    """Synthesise a text with espeak-ng at the rate and loudness of the network."""
     program = shutil.which("espeak-ng")
     if program is None:
         raise DependencyError(f"{PURPOSE} needs the program espeak-ng, which is not installed", "apt install espeak-ng")
@@ -173,7 +173,7 @@ def _make_utterances(voices: tuple[tuple[str, int], ...], seed: int) -> tuple[Ba
         for number in range(TEXTS):
             drawn = torch.randint(2**30, (LENGTH + 2,), generator=generator).tolist()
             text = " ".join(words[draw % len(words)] for draw in drawn[2:])
-            frames = compute_mel_frames(_speak(text, voice, 140 + drawn[0] % 50, pitch - 8 + drawn[1] % 17))
+            frames = compute_mel_frames(_synthesise(text, voice, 140 + drawn[0] % 50, pitch - 8 + drawn[1] % 17))
             utterances = frames.unfold(0, FRAMES, FRAMES // 2).transpose(1, 2)
             part = int(number >= TEXTS * 3 // 4)
             parts[part].append(utterances)
@@ -192,7 +192,7 @@ def _train_head(model: SpeakerNetwork, train: Batch, seed: int) -> None:
     adam = torch.optim.Adam(model.head.parameters(), LEARNING_RATE)
     for _ in range(STEPS):
         adam.zero_grad()
-        cross_entropy(model.head(code), train.label).backward()  # type: ignore[no-untyped-call]
+        cross_entropy(model.head(code), train.label).backward()
         adam.step()
 
 

@@ -27,7 +27,7 @@ TRIED = 12
 def choose_layer(model: nn.Module, layer: str | None, batch: Batch) -> str:
     """Choose a layer through which all information passes, nearest to 60 % of the way through a network.
 
-    Convolutions inside a residual or squeeze-excite block are bypassed; then the whole block is taken.
+    Convolutions inside a residual or gated block are bypassed; then the whole block is taken.
 
     Args:
         model: Model that will be explained.
