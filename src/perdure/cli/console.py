@@ -11,7 +11,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -174,13 +174,14 @@ def print_line(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Write a line to stderr, if there is one.
+    """Write a line to stderr, where it can be written.
 
     Args:
         text: Line.
     """
     if sys.stderr is not None:
-        sys.stderr.write(printable(text) + "\n")
+        with suppress(OSError):
+            sys.stderr.write(printable(text) + "\n")
 
 
 def flush() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
@@ -14,6 +13,7 @@ from typer.core import TyperCommand
 from perdure.cli.audit import audit
 from perdure.cli.catalogue import cite, show
 from perdure.cli.console import flush, guard_terminal, name_write_errors, print_line, report_defect, warn
+from perdure.cli.ends import PIPE_CLOSED, catch_signals, describe_signal, drop_output, is_closed_pipe
 from perdure.cli.evaluate import evaluate
 from perdure.cli.explain import explain
 from perdure.cli.path import path
@@ -38,7 +38,8 @@ __all__ = ["app", "exit_code", "main"]
 EXIT_CODES = """\
 Exit codes: 0 done · 1 an audit that does not meet --require, or a defect of perdure · 2 wrong usage · 3 a name,
 setting, model or data that cannot be used · 4 a run folder, part or checkpoint that cannot be used · 5 a missing
-package · 130 interrupted (run the same command again to resume)."""
+package · 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP (run the same command again to resume) · 141 the reader
+of the output has gone."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
@@ -110,6 +111,11 @@ def options(
 
 def main() -> None:
     """Run the command line; a named error becomes a message and an exit code, never a traceback."""
+    with catch_signals():
+        _run()
+
+
+def _run() -> None:
     warnings.showwarning = _make_warning_printer()
     warnings.simplefilter("default", RenamedWarning)  # Python hides deprecations outside __main__
     guard_terminal()
@@ -125,18 +131,29 @@ def main() -> None:
         warn("\n".join(filter(None, lines)))
         _forget_output()
         sys.exit(exit_code(error))
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # the exit code of typer after Ctrl-C, without a message
-            warn("perdure: interrupted. What is finished is kept; run the same command again to resume.")
+    except BrokenPipeError:
+        _end_closed_pipe()
+    except (SystemExit, KeyboardInterrupt) as end:
+        if is_closed_pipe(end):
+            _end_closed_pipe()
+        if isinstance(end, KeyboardInterrupt) or end.code == INTERRUPTED:  # the code of typer, without a message
+            code, cause = describe_signal()
+            warn(f"perdure: {cause}. What is finished is kept; run the same command again to resume.")
+            _forget_output()
+            sys.exit(code)
         raise
 
 
 def _forget_output() -> None:
-    """Drop the buffer of a failed stdout, which the interpreter would try to write again at its end."""
     try:
         flush()
-    except PerdureError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (PerdureError, OSError):
+        drop_output()
+
+
+def _end_closed_pipe() -> NoReturn:
+    drop_output()
+    sys.exit(PIPE_CLOSED)
 
 
 def exit_code(error: PerdureError) -> int:

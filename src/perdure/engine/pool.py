@@ -8,12 +8,12 @@ import pickle
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, connection, get_context, parent_process
+from multiprocessing import active_children, connection, get_context, parent_process, resource_tracker
 from threading import Thread
 from typing import Protocol, TypeVar
 
@@ -50,7 +50,7 @@ TEMPORARY = {
 class Engine(Protocol):
     """A way to do many pieces of work."""
 
-    def run(self, work: Work, pieces: Sequence[int]) -> Iterator[int]:
+    def run(self, work: Work, pieces: Sequence[int]) -> Generator[int, None, None]:
         """Do every piece once, and yield the number of each as soon as its result is stored."""
         ...
 
@@ -130,7 +130,7 @@ def _note_piece(piece: int) -> Iterator[None]:
 class InProcess:
     """Do the pieces one after the other in this process; a result is stored while the next piece is computed."""
 
-    def run(self, work: Work, pieces: Sequence[int]) -> Iterator[int]:
+    def run(self, work: Work, pieces: Sequence[int]) -> Generator[int, None, None]:
         """Do every piece once.
 
         Args:
@@ -163,7 +163,7 @@ class Processes:
 
     workers: int
 
-    def run(self, work: Work, pieces: Sequence[int]) -> Iterator[int]:
+    def run(self, work: Work, pieces: Sequence[int]) -> Generator[int, None, None]:
         """Do every piece once.
 
         Args:
@@ -190,7 +190,7 @@ class Processes:
                         for future in wait(in_progress, return_when=FIRST_COMPLETED).done:
                             yield future.result()
                             del in_progress[future]
-                except KeyboardInterrupt:
+                except (KeyboardInterrupt, GeneratorExit):
                     pool.shutdown(wait=False, cancel_futures=True)
                     for worker in set(active_children()) - existing:
                         worker.terminate()
@@ -209,7 +209,9 @@ def _submit(pool: ProcessPoolExecutor, piece: int) -> Future[int]:
     """Submit a piece; the pool may start a process for it, which receives the work.
 
     A process that starts inherits the signals that are blocked: Ctrl-C is for the process that submits the pieces.
+    The tracker of Python, which starts before the first process, would unblock them.
     """
+    resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with exclusive():
@@ -277,8 +279,9 @@ def run_pieces(work: Work, pieces: Sequence[int], workers: int | Engine = 1, pro
     """
     report = progress or _quiet
     report(0, len(pieces))
-    for done, _ in enumerate(_engine(workers, len(pieces)).run(_keep_limit(work), pieces), start=1):
-        report(done, len(pieces))
+    with closing(_engine(workers, len(pieces)).run(_keep_limit(work), pieces)) as numbers:
+        for done, _ in enumerate(numbers, start=1):
+            report(done, len(pieces))
 
 
 @dataclass(frozen=True)

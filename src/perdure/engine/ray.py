@@ -8,7 +8,7 @@ import socket
 import threading
 import warnings
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -55,7 +55,7 @@ class Ray:
     workers: int = 2
     address: str | None = None
 
-    def run(self, work: Work, pieces: Sequence[int]) -> Iterator[int]:
+    def run(self, work: Work, pieces: Sequence[int]) -> Generator[int, None, None]:
         """Do every piece once.
 
         Args:
