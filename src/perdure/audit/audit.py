@@ -10,6 +10,7 @@ from types import MappingProxyType
 from torch import nn
 
 from perdure.audit.across_runs import QUESTION, SINGLE, compare_runs_by
+from perdure.audit.budget import BudgetPlan, open_plan
 from perdure.audit.decide import collect_panel_evidence, decide_methods
 from perdure.audit.explain import AuditRequest, ExplainedModel, FailedMethod, explain_panel
 from perdure.audit.inputs import DATA, check_splits, describe_models, name_models, open_folder
@@ -98,7 +99,7 @@ def audit(
         "models": describe_models(models),
         "data": DATA,
         "data_digest": digest_splits(splits),
-        **asdict(settings),
+        **{name: value for name, value in asdict(settings).items() if name != "budget" or value is not None},
     }
     with open_folder(folder, config) as run:
         named = [TrainedModel(name, module) for name, module in models.items()]
@@ -129,24 +130,25 @@ def run_audit(
     Returns:
         The audit, also stored as `audit.json` and `audit.npz`.
     """
-    modality, batch = find_modality(splits.test), slice_batch(splits.test, slice(0, settings.samples))
-    request = AuditRequest(
-        batch,
-        splits.train,
-        modality,
-        _make_metrics(batch, settings),
-        modality.faithfulness,
-        settings.faithfulness_samples,
-    )
-    write_samples(
-        run.path, batch, tuple(splits.classes), tuple(splits.feature_names), shard=settings.faithfulness_samples
-    )
     models = [replace(trained, model=declare_detected(trained.model, splits.train)) for trained in models]
+    request = _make_request(splits, settings)
+    panels = {trained: settings.methods or _choose_panel(trained, request) for trained in models}
+    notes: tuple[str, ...] = ()
+    if settings.budget is not None:
+        plan = open_plan(panels, request, settings.budget / max(1, settings.runs), _name_case(run, settings), run.path)
+        settings = replace(settings, samples=plan.samples)
+        request = _make_request(splits, settings)
+        panels = {item: tuple(name for name in names if name not in plan.left_out) for item, names in panels.items()}
+        notes = _describe_plan(plan, settings.budget)
+    batch = request.batch
+    write_samples(
+        run.path, batch, tuple(splits.classes), tuple(splits.feature_names), shard=request.faithfulness_samples
+    )
     explained: list[ExplainedModel] = []
     audited: list[AuditedModel] = []
     for trained in models:
         ensemble = runs.get(trained.name, SINGLE)
-        panel, methods = _audit_model(trained, request, splits, settings, (run, ensemble), progress)
+        panel, methods = _audit_model(trained, panels[trained], request, splits, settings, (run, ensemble), progress)
         explained += panel
         accuracy = estimate_accuracy(trained.model, splits.test, settings.seed)
         audited.append(AuditedModel(trained.name, accuracy, methods, outputs_of(trained.model)))
@@ -158,17 +160,40 @@ def run_audit(
         models=tuple(audited),
         labels=tuple(title_samples(models, slice_batch(batch, slice(0, SHOWN)), splits.classes)),
         provenance={**run.config, "perdure": run.version, **run.environment},
-        arrays=collect_arrays(_label(explained), batch, modality, settings.seed),
+        arrays=collect_arrays(_label(explained), batch, request.modality, settings.seed),
         features=tuple(splits.feature_names),
         texts=tuple(batch.text[:SHOWN]),
-        notes=describe_samples(models, batch, settings.faithfulness_samples),
+        notes=(*notes, *describe_samples(models, batch, request.faithfulness_samples)),
     )
     result.store(run.path)
     return result
 
 
+def _make_request(splits: Splits, settings: AuditSettings) -> AuditRequest:
+    modality, batch = find_modality(splits.test), slice_batch(splits.test, slice(0, settings.samples))
+    few = min(settings.faithfulness_samples, settings.samples)
+    return AuditRequest(batch, splits.train, modality, _make_metrics(batch, settings), modality.faithfulness, few)
+
+
+def _choose_panel(trained: TrainedModel, request: AuditRequest) -> tuple[str, ...]:
+    sizes = embed_batch(trained.model, slice_batch(request.batch, slice(0, 1))).inputs.shape[1:]
+    return choose_panel(request.modality, sizes)
+
+
+def _name_case(run: RunFolder, settings: AuditSettings) -> Case:
+    return Case("audit", run.config["data"], "", "", settings.seed)
+
+
+def _describe_plan(plan: BudgetPlan, seconds: float | None) -> tuple[str, ...]:
+    """Describe what a budget leaves of the audit."""
+    left = [name for name in plan.left_out if strip_settings(name) not in OPTIONAL]
+    without = f", without {', '.join(left)}" if left else ""
+    return (f"The budget of {seconds:.0f} seconds allows {plan.samples} samples{without}.",)
+
+
 def _audit_model(
     trained: TrainedModel,
+    methods: Sequence[str],
     request: AuditRequest,
     splits: Splits,
     settings: AuditSettings,
@@ -177,9 +202,7 @@ def _audit_model(
 ) -> tuple[list[ExplainedModel], tuple[AuditedMethod, ...]]:
     """Explain a model by all methods and decide on each of them."""
     run, ensemble = place
-    sizes = embed_batch(trained.model, slice_batch(request.batch, slice(0, 1))).inputs.shape[1:]
-    methods = settings.methods or choose_panel(request.modality, sizes)
-    case = Case("audit", run.config["data"], trained.name, methods[0], settings.seed)
+    case = replace(_name_case(run, settings), model=trained.name)
     panel = explain_panel(trained, methods, request, case=case, folder=run.path, progress=progress)
     usable = [item for item in panel if isinstance(item, ExplainedModel)]
     if not usable:

@@ -15,16 +15,18 @@ class AuditSettings:
     """Methods, metrics and numbers of samples of an audit.
 
     Args:
-        methods: Attribution methods by registry name, with settings; the verdicts are about the first. None for the
-            methods that suit the data: series, texts or images.
+        methods: Attribution methods by registry name, with settings. None for a panel of methods that suits model and
+            data: gradients, perturbations, InputIBA, attention or Grad-CAM where the model has it, and random maps.
         metrics: Metrics by registry name, in addition to those that the verdicts need.
         samples: Maximum number of test samples to explain.
         faithfulness_samples: Number of these samples for the metrics that need many forward passes.
         runs: Training runs of each model on the command line, for the verdict across runs; 0 for none.
         seed: Seed of the data, the training and all random draws.
+        budget: Seconds for the audit, without trainings; it reduces the number of samples, and of methods where even
+            ten samples of all do not fit. None for no limit.
 
     Raises:
-        SettingError: Without a method or sample, or with a single run.
+        SettingError: Without a method, sample or second, or with a single run.
 
     Example:
         >>> AuditSettings(methods=("saliency",), samples=10).faithfulness_samples
@@ -37,6 +39,7 @@ class AuditSettings:
     faithfulness_samples: int = 32
     runs: int = 0
     seed: int = 0
+    budget: float | None = None
 
     def __post_init__(self) -> None:
         if self.methods is not None and not self.methods:
@@ -45,6 +48,8 @@ class AuditSettings:
             raise SettingError(f"the methods are the text '{self.methods}'", f"pass a tuple: ('{self.methods}',)")
         if self.samples < 1:
             raise SettingError(f"the audit explains {self.samples} samples", "explain at least one sample")
+        if self.budget is not None and not self.budget > 0:
+            raise SettingError(f"the budget is {self.budget} seconds", "give a number above 0, or None for no limit")
         check_counts(faithfulness_samples=self.faithfulness_samples)
         if self.runs and self.runs < 2:
             raise SettingError(

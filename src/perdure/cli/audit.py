@@ -64,6 +64,13 @@ def audit(
     runs: Annotated[
         int, typer.Option(help="Training runs of each named model, for the verdict across runs; 0: no verdict.")
     ] = 0,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Time for the audit without trainings, such as 90s or 2m: it reduces the samples, and the methods "
+            "where ten samples of all do not fit."
+        ),
+    ] = None,
     require: Annotated[
         list[str],
         typer.Option(
@@ -87,6 +94,7 @@ def audit(
     A named model is trained first; a trained folder is loaded. The same command resumes an interrupted run.
     """
     from perdure.audit.audit import run_audit
+    from perdure.audit.budget import parse_duration
     from perdure.audit.modality import find_modality
     from perdure.audit.requirement import list_unmet, parse_requirement
     from perdure.audit.settings import AuditSettings
@@ -108,14 +116,16 @@ def audit(
     loaded = load_data(data, seed)
     splits = read_texts(sources, loaded)
     find_modality(splits.test)
-    settings = AuditSettings(tuple(method) or None, tuple(metric), samples, runs=runs, seed=seed)
+    seconds = None if budget is None else parse_duration(budget)
+    settings = AuditSettings(tuple(method) or None, tuple(metric), samples, runs=runs, seed=seed, budget=seconds)
     for source in sources:
         check_panel(source.rehearse(splits, device), method, splits.train)
     folder = out or name_folder(
         context, f"audit-{'-'.join(names)}-{data}-{seed}", "model", "compare", "data", "seed", "runs"
     )
     described = {source.name: source.described for source in sources}
-    stored = {name: value for name, value in asdict(settings).items() if name != "runs"}  # more may come, and be kept
+    left = ("runs",) if seconds is not None else ("runs", "budget")  # more runs may come, and be kept
+    stored = {name: value for name, value in asdict(settings).items() if name not in left}
     identity = {"models": described, "data": data, "data_digest": digest_splits(loaded), **stored}
     run = context.with_resource(hold_run(folder, {**identity, "training": asdict(training), "device": device}))
     keep_plan(

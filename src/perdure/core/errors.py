@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = [
+    "BudgetError",
     "CheckpointError",
     "CheckpointWarning",
     "CompletenessWarning",
@@ -177,6 +178,13 @@ class ConstantScoreError(PerdureError):
 
     A probability that is 1 at every perturbed input is the usual case: outputs of a regression taken for logits, or a
     class that no perturbation touches. Declare what the model returns, or follow the target itself.
+    """
+
+
+class BudgetError(PerdureError):
+    """A time budget is too small for one method on a few samples.
+
+    The message gives the time that it needs.
     """
 
 
