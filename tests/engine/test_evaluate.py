@@ -11,7 +11,9 @@ from perdure.core.batch import Batch
 from perdure.core.errors import UnsupportedError
 from perdure.engine.evaluate import EvaluateJob, evaluate_maps
 from perdure.engine.explain import ExplainJob, explain
-from perdure.engine.summaries import stored_scores
+from perdure.engine.summaries import score_numbers, stored_scores
+from perdure.metrics._nulls import compare_with_null
+from perdure.metrics.insertion import Insertion
 from perdure.metrics.parameter_randomisation import ParameterRandomisation
 from perdure.metrics.vanishing import Vanishing
 from perdure.records.scores import Case
@@ -47,3 +49,24 @@ def test_a_fitted_method_cannot_be_made_again_and_is_not_missed_elsewhere(batch,
     evaluate_parts(batch, fitted, tmp_path, Vanishing())
     with pytest.raises(UnsupportedError, match=r"'information_bottleneck' was fitted to data.*Remedy: fit it again"):
         evaluate_parts(batch, fitted, tmp_path / "other", ParameterRandomisation())
+
+
+def test_methods_share_the_scores_of_uniform_random_maps_and_a_part_its_p_value(batch, tmp_path):
+    model, calls, scores = recurrent(), [], []
+    model.register_forward_hook(lambda *call: calls.append(len(call[2])))
+    for method in (Gradient(), SmoothGrad(samples=2, noise=0.3)):
+        folder = tmp_path / type(method).__name__
+        explain(ExplainJob(model, batch, method, folder / "maps", "lstm", shard=4, seed=3))
+        calls.clear()
+        case = Case("test", "x", "lstm", "m", 3)
+        places = folder / "maps", (Insertion(points=4),), folder / "scores"
+        evaluate_maps(EvaluateJob(model, batch, *places, case, draws=1, shared=tmp_path / "uniform"))
+        scores.append((next(iter(stored_scores(folder / "scores").values())), sum(calls)))
+    (first, passes), (second, fewer) = scores
+    assert first.aux["uniform"].tolist() == second.aux["uniform"].tolist()
+    assert not torch.equal(first.null, second.null)
+    assert fewer < 0.8 * passes
+    assert first.nulls.shape == (1, 10)
+    sign_flips = compare_with_null(replace(first, p=None), Insertion())
+    assert first.p == sign_flips
+    assert score_numbers({"insertion": first}, 0)["insertion"].p == first.p
