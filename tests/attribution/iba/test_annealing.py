@@ -15,7 +15,7 @@ from perdure.attribution.iba.retention import measure_retention
 from perdure.attribution.iba.search import MaskSearch, optimise_mask
 from perdure.attribution.input_iba import InputIBA
 from perdure.core.batch import Batch
-from perdure.core.errors import ConvergenceWarning, SettingError, ShapeError
+from perdure.core.errors import ConvergenceWarning, EmptyDataError, SettingError, ShapeError
 from perdure.core.query import Query, slice_query
 from perdure.core.random import sub_seeds
 from perdure.core.target import LogOdds
@@ -171,6 +171,49 @@ def test_a_search_that_diverges_keeps_the_last_good_mask():
     assert not result.aux["converged"].any()
     assert torch.isfinite(result.values).all()
     assert torch.isfinite(result.aux["bits"]).all()
+
+
+def test_a_sample_that_the_model_gets_wrong_or_is_unsure_of_is_explained_with_its_probability():
+    x = torch.zeros(3, 6, 3)
+    x[:, 3, 0] = torch.tensor([2.0, 0.0, -0.5])  # certain, unsure, and wrong
+    result = attribute(ReadsStep(), x, fit(ReadsStep()), target=torch.zeros(3).long())
+    torch.testing.assert_close(result.aux["at_input"], (8 * x[:, 3, 0]).sigmoid().double())
+    assert result.aux["at_noise"].gt(0.2).all()
+    assert (result.values.sum(2).argmax(1) == 3).all()
+    assert torch.isfinite(result.values).all()
+
+
+@pytest.mark.parametrize("constant", [0.0, 7.0])
+def test_constant_inputs_have_no_bits(constant):
+    x = torch.full((20, 6, 3), constant)
+    result = attribute(ReadsStep(), x[:2], fit(ReadsStep(), x), target=torch.zeros(2).long())
+    assert (result.aux["bits"] == 0).all()
+    assert result.aux["converged"].all()
+    assert torch.isfinite(result.values).all()
+
+
+def test_a_constant_feature_does_not_disturb_the_others():
+    samples = series(60, 1)
+    samples[..., 1] = 3.0
+    x = series(4).abs() + 0.5
+    x[..., 1] = 3.0
+    result = attribute(ReadsStep(), x, fit(ReadsStep(), samples), target=torch.zeros(4).long())
+    assert (result.values.sum(2).argmax(1) == 3).all()
+    assert result.aux["converged"].all()
+
+
+def test_one_fit_sample_is_an_error():
+    with pytest.raises(EmptyDataError, match="fit on at least two samples"):
+        fit(ReadsStep(), series(1))
+
+
+def test_a_sample_far_from_the_others_is_explained_or_named():
+    x = series(2)
+    x[:, 3, 0] = 1e6
+    result = attribute(ReadsStep(), x, fit(ReadsStep()), target=torch.zeros(2).long())
+    assert torch.isfinite(result.values).all()
+    assert torch.isfinite(result.aux["bits"]).all()
+    assert (result.values.sum(2).argmax(1) == 3).all()
 
 
 def test_too_few_steps_are_reported():
