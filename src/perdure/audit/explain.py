@@ -39,7 +39,7 @@ __all__ = ["AuditRequest", "ExplainedModel", "FailedMethod", "explain_model", "e
 DRAWS = 1
 """Random maps per sample for metrics with many forward passes, as only their mean over samples is shown."""
 
-SANITY = 16
+SANITY = 10
 """Maximum number of samples whose maps are compared with those of redrawn models, each of which costs a map."""
 
 
