@@ -248,21 +248,11 @@ def test_a_folder_that_is_no_run_is_named_with_the_one_that_is_meant(runs, comma
     assert cause.format(runs) in run(command, runs / folder, code=4)
 
 
-@pytest.mark.parametrize(
-    ("kind", "advice"),
-    [
-        (
-            "explain",
-            ("for the scores of its maps: perdure evaluate {}/explain; ", "perdure audit {}/train/seed-00000 boxes:"),
-        ),
-        ("train", ("perdure audit {}/train/seed-0000", BOXES)),
-    ],
-)
-def test_a_run_without_a_page_names_what_shows_its_results(runs, kind, advice):
-    message = run("report", runs / kind, code=4)
-    assert f"is a run of 'perdure {kind}', which has no page" in message
-    for part in advice:
-        assert part.format(runs) in message
+@pytest.mark.parametrize(("kind", "title"), [("explain", "Mean map of each class"), ("train", "Training curves")])
+def test_runs_of_explain_and_train_have_a_page(runs, tmp_path, kind, title):
+    shutil.copytree(runs / kind, tmp_path / kind)
+    assert f"page: {tmp_path / kind}" in run("report", tmp_path / kind)
+    assert title in (tmp_path / kind / "report.html").read_text()
 
 
 def test_a_run_that_has_not_finished_names_the_command_that_finishes_it(runs, tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from perdure.core.errors import RunFolderError
@@ -14,7 +12,7 @@ from perdure.records.status import read_status
 __all__ = ["began", "check_has_page", "record_and_page"]
 
 KINDS = ("audit", "reproduce", "path")
-"""Commands with a page: each writes a record KIND.json and its arrays KIND.npz."""
+"""Commands with a record: each writes KIND.json, its arrays KIND.npz and a page."""
 
 
 def record_and_page(kind: str) -> tuple[ExpectedFiles, ...]:
@@ -58,39 +56,11 @@ def check_has_page(folder: Path) -> None:
     if kind in KINDS:
         status = read_status(run.path)
         raise RunFolderError(f"'perdure {kind}' has not finished in {run.path}", f"run it again: {status.left}")
-    if kind in INSTEAD:
-        raise RunFolderError(f"{run.path} is a run of 'perdure {kind}', which has no page", INSTEAD[kind](run))
-
-
-def _after_explain(run: RunFolder) -> str:
-    scores = shlex.join(("perdure", "evaluate", str(run.path), *_factory(run.config["model"], "--model")))
-    weights = ("--weights", run.config["weights"]) if run.config["weights"] else ()
-    audit = shlex.join(("perdure", "audit", run.config["model"], run.config["data"], *weights))
-    return f"for the scores of its maps: {scores}; for a page with verdicts: {audit}"
-
-
-def _after_train(run: RunFolder) -> str:
-    folder, source = str(next(run.path.glob("seed-*/"), "FOLDER")), run.config["model"]["source"]
-    own = isinstance(source, dict) and "code" in source
-    model = (source["source"], run.config["data"], "--weights", folder) if own else (folder, run.config["data"])
-    return f"for a page about a trained model: {shlex.join(('perdure', 'audit', *model))}"
+    if kind == "study":
+        raise RunFolderError(f"{run.path} is a run of 'perdure study', which has no page", _after_study(run))
 
 
 def _after_study(run: RunFolder) -> str:
     status = read_status(run.path)
     shown = ", ".join(str(run.path / name) for name in status.pictures)
     return f"open {shown}" if shown else f"finish it first: {status.left}"
-
-
-def _factory(model: str, option: str) -> tuple[str, ...]:
-    from perdure.training.model_spec import resolve_model
-
-    return (option, model) if resolve_model(model).needs_user_code else ()
-
-
-INSTEAD: Mapping[str, Callable[[RunFolder], str]] = {
-    "explain": _after_explain,
-    "train": _after_train,
-    "study": _after_study,
-}
-"""What shows the results of the commands without a page."""

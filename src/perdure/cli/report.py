@@ -1,4 +1,4 @@
-"""`perdure report`: render the page of a run again."""
+"""`perdure report`: render the page of a run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def report(
         typer.Argument(
             parser=place,
             metavar="FOLDER",
-            help="The folder or URL of an audit, or of 'perdure reproduce' or 'perdure path'.",
+            help="The folder or URL of 'perdure audit', 'reproduce', 'path', 'explain' or 'train'.",
         ),
     ],
     as_json: JSON = False,
 ) -> None:
-    """Render the page of a run again from what its run folder holds; nothing is computed anew."""
+    """Render the page of a run from what its folder contains; no model is run."""
     from perdure.cli.pages import check_has_page
     from perdure.report.pages.write import write_page
 

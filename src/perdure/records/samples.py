@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from perdure.core.batch import Batch, Text, slice_batch
 from perdure.core.errors import PartError, user_code_errors
 from perdure.ops.sequence import lengths_of
-from perdure.records.parts import finished_parts, write_part
+from perdure.records.parts import finished_parts, part_path, write_part
 
-__all__ = ["LARGEST", "StoredSample", "read_sample", "sample_table", "write_samples"]
+__all__ = ["LARGEST", "StoredSample", "find_stored", "read_sample", "sample_table", "write_samples"]
 
 LARGEST = 2**28
 """Maximum number of input elements that a run folder keeps (one gigabyte); of more, only texts and names are kept."""
@@ -125,6 +126,29 @@ def read_sample(path: Path, row: int) -> StoredSample:
     remedy = "delete this file and run the same command again"
     with user_code_errors(PartError, f"{path} is damaged: its reader", remedy):
         return _read_sample(path, row)
+
+
+def find_stored(folder: Path, number: int, name: str) -> StoredSample | None:
+    """Find a sample by its name in the part of a number.
+
+    Args:
+        folder: Folder of the parts.
+        number: Number of the part, as that of the maps.
+        name: Name of the sample.
+
+    Returns:
+        The sample; None where the part does not hold it, or cannot be read.
+    """
+    path = part_path(folder, number)
+    if not path.exists():
+        return None
+    try:
+        with user_code_errors(PartError, f"{path} is damaged: its reader", "run the same command again"):
+            with pq.ParquetFile(path) as file:
+                place = pc.index(file.read(columns=["sample_id"])["sample_id"], pa.scalar(name)).as_py()
+            return None if place < 0 else _read_sample(path, place)
+    except PartError:
+        return None
 
 
 def _read_sample(path: Path, row: int) -> StoredSample:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -18,7 +17,7 @@ from perdure.core.estimate import Estimate
 from perdure.core.registry import METRICS
 from perdure.core.spec import strip_settings
 from perdure.records.attributions import StoredMap, read_map
-from perdure.records.samples import StoredSample, read_sample
+from perdure.records.samples import StoredSample, find_stored
 from perdure.report.charts.path_curves import Chart, Curve, draw_small_charts
 from perdure.report.pages.page import Section
 from perdure.report.pages.samples import build_samples
@@ -76,7 +75,8 @@ def find_sample(units: Iterable[Unit], name: str) -> ShownSample:
                 scores += _read_scores(path, name)
             except PartError as error:
                 damage.append(str(error))
-        stored = stored or _read_stored(unit.samples, name)
+        if stored is None and unit.samples is not None:
+            stored = find_stored(unit.samples.parent, unit.number, name)
     maps.sort(key=lambda entry: entry[:2])
     models = {model for model, _, _ in maps}
     named = {f"{model} · {method}" if len(models) > 1 else method: item for model, method, item in maps}
@@ -111,18 +111,6 @@ def _read_scores(path: Path, name: str) -> list[dict[str, Any]]:
             table = file.read(columns=columns)
         rows: list[dict[str, Any]] = table.filter(pc.equal(table["sample_id"], name)).to_pylist()
         return rows
-
-
-def _read_stored(path: Path | None, name: str) -> StoredSample | None:
-    if path is None:
-        return None
-    try:
-        with user_code_errors(PartError, path.name, "run the command again"):
-            with pq.ParquetFile(path) as file:
-                place = pc.index(file.read(columns=["sample_id"])["sample_id"], pa.scalar(name)).as_py()
-            return None if place < 0 else read_sample(path, place)
-    except PartError:
-        return None
 
 
 def _maps(shown: ShownSample) -> tuple[Piece, ...]:

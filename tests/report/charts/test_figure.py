@@ -44,3 +44,18 @@ def test_a_missing_package_names_the_extra(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(DependencyError, match=rf"'{package}'.*pip install 'perdure\[report\]'"):
         import_for_drawing(package)
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+@pytest.mark.parametrize("name", ["a", "integrated_gradients:steps=32,baseline=mean of the class", "W" * 120])
+def test_a_legend_is_never_cut_off(count, name):
+    figure = new_figure(7.2, 3.0)
+    axes = figure.add_subplot()
+    handles = [axes.plot([0, 1], [i, i])[0] for i in range(count)]
+    add_legend(figure, handles, [f"{name} {i}" for i in range(count)], LIGHT)
+    figure.canvas.draw()
+    legend, paper = figure.legends[0].get_window_extent(), figure.bbox
+    assert legend.x0 >= paper.x0 - 1
+    assert legend.x1 <= paper.x1 + 1
+    assert legend.y0 >= paper.y0
+    assert axes.get_window_extent().height > 100

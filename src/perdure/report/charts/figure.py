@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["add_legend", "draw_picture", "import_for_drawing", "new_figure", "style_axes", "to_png", "wrap_label"]
 
 
+INCHES_OF_HANDLE, INCHES_OF_LINE = 0.7, 0.17
+"""Width of the handle of a legend with its margins, and height of a line."""
+
 BREAKS = re.compile(r"(\s+|(?<=[:,_/-]))")
 """Line breaks: at spaces, and after characters that join the words of a name."""
 
@@ -140,9 +143,17 @@ def add_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[object
         names: Names of the artists.
         palette: Colours of the paper.
     """
-    made = figure.legend(handles, [""] * len(names), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    for text, name in zip(made.get_texts(), names, strict=True):
-        text.set(text=wrap_label(name, 40), color=palette.ink)
+    labels = [wrap_label(name, 40) for name in names]
+    path = import_for_drawing("matplotlib.textpath").TextPath
+    widths = [
+        path((0, 0), line, size=9).get_extents().width / 72 for label in labels for line in label.split("\n") if line
+    ]
+    columns = max(1, min(3, int(figure.get_figwidth() / (INCHES_OF_HANDLE + max(widths, default=0.0)))))
+    lines = -(-sum(label.count("\n") + 1 for label in labels) // columns)
+    figure.set_figheight(figure.get_figheight() + INCHES_OF_LINE * max(0, lines - 1))
+    made = figure.legend(handles, [""] * len(names), loc="outside upper left", ncols=columns, frameon=False, fontsize=9)
+    for text, label in zip(made.get_texts(), labels, strict=True):
+        text.set(text=label, color=palette.ink)
 
 
 COLOURS = 128

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_violins"]
+__all__ = ["draw_violins", "draw_violins_along"]
 
 MOST_VALUES = 800
 """Maximum number of values of a violin; more do not change its shape."""
@@ -63,6 +63,60 @@ def draw_violins(
     if shape is not None:
         add_legend(figure, (shape, marks), ("values of all samples and runs", "median of one run"), palette)
     return figure
+
+
+def draw_violins_along(
+    values: Float[np.ndarray, "point sample type"],
+    way: Float[np.ndarray, " point"],
+    names: Sequence[str],
+    label: str,
+    palette: Palette = LIGHT,
+) -> Figure:
+    """Draw the distribution of each type at the points of a path, with a line through the medians.
+
+    Args:
+        values: Values; NaN where a type is absent.
+        way: Position of each point, from 0 to 1.
+        names: Names of the types.
+        label: Label of the horizontal axis.
+        palette: Colours of the paper.
+
+    Returns:
+        Figure with one panel for each type, all with one vertical scale.
+    """
+    figure = new_figure(8.4, 0.9 + 1.35 * len(names), palette)
+    panels = figure.subplots(len(names), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+    half = 0.42 * float(np.diff(way).min()) if len(way) > 1 else 0.4
+    shape, line = None, None
+    for row, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        style_axes(axes, palette)
+        medians = []
+        for point, x in enumerate(way):
+            known = values[point, :, row]
+            known = known[np.isfinite(known)]
+            medians.append(float(np.median(known)) if known.size else np.nan)
+            shape = _violin_at(axes, float(x), half, known) or shape
+        (line,) = axes.plot(way, medians, color=palette.ink, linewidth=1.3, marker="d", markersize=3.5)
+        axes.set_title(wrap_label(name, 60), color=palette.ink, size=9.5, loc="left", pad=4)
+        if row == len(names) - 1:
+            axes.set_xlabel(wrap_label(label, 80))
+    if shape is not None and line is not None:
+        add_legend(figure, (shape, line), ("values of all samples", "median"), palette)
+    return figure
+
+
+def _violin_at(axes: Axes, x: float, half: float, values: np.ndarray) -> Artist | None:
+    """Draw a violin around a position; constant values are a short line."""
+    if values.size == 0:
+        return None
+    drawn = values[np.unique(np.linspace(0, values.size - 1, min(MOST_VALUES, values.size)).astype(int))]
+    if float(np.std(drawn)) <= 1e-9 * max(1.0, float(np.abs(drawn).max())):
+        axes.hlines(drawn[0], x - half, x + half, color=SERIES[0], linewidth=2)
+        return None
+    grid = np.linspace(drawn.min(), drawn.max(), 80)
+    density = gaussian_kde(drawn)(grid)
+    width = half * density / density.max()
+    return axes.fill_betweenx(grid, x - width, x + width, color=SERIES[0], alpha=0.55, linewidth=0)
 
 
 def _violin(axes: Axes, row: int, values: np.ndarray, grid: np.ndarray, colour: str) -> Artist | None:

@@ -12,6 +12,7 @@ from perdure.core.estimate import Estimate
 from perdure.report.charts.figure import draw_picture
 from perdure.report.charts.flow import compute_leaving_fraction, draw_flow
 from perdure.report.charts.path_curves import Chart, Curve, SmallCharts, draw_loss, draw_small_charts
+from perdure.report.charts.violin import draw_violins_along
 from perdure.report.numbers import format_number
 from perdure.report.pages.audit import KEY
 from perdure.report.pages.page import Page, Section
@@ -30,6 +31,14 @@ GUIDE = Prose(
         "All quantities are measured at equal distances along the path. If explanations change where the loss does "
         "not, equally good models have different explanations: the explanation is then not a property of the data.",
     )
+)
+
+TYPES = 4
+"""Maximum number of types whose distribution is drawn."""
+
+VIOLINS = (
+    "Violins show the distribution of the value of a type over the samples at each point of a path. A median that "
+    "moves by more than the width of the violins depends on the run."
 )
 
 NULL = ", which is the null"
@@ -189,4 +198,20 @@ def _types(picture: PathReport) -> tuple[Piece, ...]:
         if any(chart.curves for chart in charts):
             drawings.append((method, draw_small_charts(charts, 4, picture.ends)))
     note = "Mean value of each type over all samples; flat lines are types with equal values in both runs."
-    return (Folds(tuple(drawings), note),) if drawings else ()
+    means = (Folds(tuple(drawings), note),) if drawings else ()
+    violins = tuple(
+        (f"{method}, {kind.name}", _violins(picture, kind.name, method))
+        for method in picture.methods
+        for kind in picture.kinds
+        if picture.views[kind.name, method].top_values is not None and picture.top_types[method]
+    )
+    return (*means, *((Folds(violins, VIOLINS),) if violins else ()))
+
+
+def _violins(picture: PathReport, kind: str, method: str) -> Picture:
+    values, types = picture.views[kind, method].top_values, picture.top_types[method][:TYPES]
+    assert values is not None
+    return draw_picture(
+        partial(draw_violins_along, values[..., : len(types)], picture.ways[kind], types, _way(picture)),
+        f"Values by {method} of {', '.join(types)} along the path {kind}",
+    )

@@ -18,9 +18,11 @@ from perdure.records.run import read_run
 from perdure.records.times import read_times
 from perdure.report.badge import draw_badge
 from perdure.report.pages.audit import build_audit_page
+from perdure.report.pages.explained import build_explained_page
 from perdure.report.pages.page import Page, render
 from perdure.report.pages.paths import build_paths_page
 from perdure.report.pages.reproduction import build_reproduction_page
+from perdure.report.pages.training import build_training_page, find_trainings
 
 __all__ = ["KINDS", "find_kind", "read_result", "render_result", "write_page"]
 
@@ -43,26 +45,42 @@ def write_page(folder: Path, result: Result | None = None) -> Path:
         The path of the page.
 
     Raises:
-        RunFolderError: When the folder contains no finished record, or a damaged one.
+        RunFolderError: When the folder contains nothing to draw, or a damaged record.
     """
+    result = _read_folder(folder) if result is None else result
     if result is None:
-        kind = find_kind(folder)
-        if kind is None:
-            raise RunFolderError(
-                f"{read_run(folder).path} contains no record of an audit, a reproduction or paths",
-                "give the folder of 'perdure audit', 'perdure reproduce' or 'perdure path'",
-            )
-        record, arrays = read_record(folder, kind)
-        with damage_errors(folder, kind):
-            result = read_result(kind, record, arrays)
-            result = result.add_times(read_times(folder)) if isinstance(result, Audit) else result
-            html = render_result(result)
+        html = _render_folder(folder)
     else:
-        html = render_result(result)
+        with damage_errors(folder, result.kind):
+            html = render_result(result)
     if isinstance(result, Audit):
         write_text(folder / "badge.svg", draw_badge(result))
     write_text(folder / "report.html", html)
     return folder / "report.html"
+
+
+def _read_folder(folder: Path) -> Result | None:
+    """Read the result that a folder contains; None for a folder without a record."""
+    kind = find_kind(folder)
+    if kind is None:
+        return None
+    record, arrays = read_record(folder, kind)
+    with damage_errors(folder, kind):
+        result = read_result(kind, record, arrays)
+        return result.add_times(read_times(folder)) if isinstance(result, Audit) else result
+
+
+def _render_folder(folder: Path) -> str:
+    """Render the page of maps or trained models."""
+    run = read_run(folder)
+    if (run.path / "maps").is_dir():
+        return render(build_explained_page(run))
+    if find_trainings(run.path):
+        return render(build_training_page(run))
+    raise RunFolderError(
+        f"{run.path} contains no record of an audit, a reproduction or paths, and no maps or trained models",
+        "give the folder of 'perdure audit', 'reproduce', 'path', 'explain' or 'train'",
+    )
 
 
 def find_kind(folder: Path) -> str | None:
