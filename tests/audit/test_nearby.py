@@ -7,7 +7,10 @@ import torch
 from torch import nn
 
 from perdure.audit import nearby
+from perdure.audit.audit import audit
 from perdure.audit.nearby import NEARBY, compare_neighbours
+from perdure.audit.requirement import parse_requirement
+from perdure.audit.settings import AuditSettings
 from perdure.core.batch import Batch
 from perdure.data._splits import Splits
 from perdure.stability.neighbours import Neighbour
@@ -59,9 +62,9 @@ def test_networks_with_equal_maps_are_steady_nearby(monkeypatch, tmp_path):
 
 
 def test_networks_with_other_maps_are_not_steady_and_the_level_is_weaker(monkeypatch, tmp_path):
-    others = [Linear(OTHER.head.weight[1].detach()[torch.tensor(order)]) for order in ORDERS]
-    assert all(accuracy(other, SPLITS.test) > 0.8 for other in others)
-    plant(monkeypatch, others)
+    retrained = [Linear(OTHER.head.weight[1].detach()[torch.tensor(order)]) for order in ORDERS]
+    assert all(accuracy(other, SPLITS.test) > 0.8 for other in retrained)
+    plant(monkeypatch, retrained)
     verdict = compare(tmp_path)["gradient"]
     assert verdict.answer in set(NEARBY.values()) - {"steady nearby"}
     assert verdict.level == "warning"
@@ -78,11 +81,33 @@ def test_without_neighbours_of_equal_loss_nothing_is_tested(monkeypatch, tmp_pat
     assert "--runs 5" in verdict.sentence
 
 
+def test_images_are_not_tested(tmp_path):
+    images = replace(SPLITS.test, inputs=torch.zeros(60, 1, 4, 4))
+    verdict = compare_neighbours(GIVEN, replace(SPLITS, test=images), 20, ("gradient",), tmp_path, 0)["gradient"]
+    assert verdict.answer == "not tested"
+    assert "not calibrated on images" in verdict.sentence
+
+
 def test_a_model_that_cannot_be_trained_is_not_tested(tmp_path):
     fixed = Linear(GIVEN.head.weight[1].detach()).requires_grad_(False)
     verdict = compare_neighbours(fixed, SPLITS, 20, ("gradient",), tmp_path, 0)["gradient"]
     assert verdict.answer == "not tested"
     assert "no weights that can be trained" in verdict.sentence
+
+
+def test_an_audit_compares_short_retrainings_only_when_they_are_chosen(monkeypatch):
+    plant(monkeypatch, [GIVEN] * 3)
+    settings = AuditSettings(("input_x_gradient",), samples=8, faithfulness_samples=4, nearby=True)
+    (method,) = audit(GIVEN, SPLITS, settings=settings).models[0].methods
+    assert method.verdicts.across_runs.answer == "steady nearby"
+    (method,) = audit(GIVEN, SPLITS, settings=replace(settings, nearby=False)).models[0].methods
+    assert method.verdicts.across_runs.answer == "not tested"
+    assert "--nearby" in method.verdicts.across_runs.sentence
+
+
+def test_every_nearby_answer_can_be_required():
+    for answer in NEARBY.values():
+        parse_requirement(f"across_runs={answer}")
 
 
 @pytest.mark.slow

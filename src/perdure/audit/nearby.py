@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from torch import nn
 
-from perdure.audit.across_runs import compare_runs_by, skip_across_runs
+from perdure.audit.across_runs import RETRAIN, compare_runs_by, skip_across_runs
 from perdure.core.errors import LabelError, NonFiniteError, UnsupportedError
 from perdure.core.estimate import Estimate, Level, Verdict
 from perdure.data._splits import Splits
@@ -26,6 +26,9 @@ COUNT = 3
 
 FEWEST = 2
 """Fewest neighbours of about the loss of the model: with the model these are three networks, which have an interval."""
+
+IN_TIME = 3
+"""Number of axes of a batch of series; the calibration has tables, series, events and texts."""
 
 SAMPLES = 24
 """Largest number of explained samples of each network, as in the calibration."""
@@ -70,6 +73,8 @@ def compare_neighbours(
         The verdict by method: "steady nearby", "partly steady nearby", "not steady nearby" or "unclear nearby"; "not
         tested" for a model that cannot be trained, or whose loss is not reached again.
     """
+    if splits.test.inputs.ndim > IN_TIME:
+        return dict.fromkeys(methods, skip_across_runs(f"Short retrainings are not calibrated on images. {RETRAIN}"))
     try:
         drawn = draw_neighbours(KIND, model, splits, seed, COUNT)
     except (LabelError, NonFiniteError, UnsupportedError) as error:
@@ -86,8 +91,7 @@ def compare_neighbours(
 def _describe_unequal(count: int) -> str:
     return (
         f"{count} of {COUNT} short retrainings reach about the loss of the given weights; the others are other models. "
-        "Train the model more than once: perdure audit ... --runs 5; in Python, pass the trained models to "
-        "perdure.reproduce."
+        + RETRAIN
     )
 
 
