@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.audit.down_to_input import EvidenceDownToInput, decide_down_to_input
+from perdure.audit.down_to_input import EvidenceDownToInput, decide_down_to_input, place_reference
 from perdure.core.estimate import Estimate
 
 
@@ -12,7 +12,7 @@ def number(name: str, value: float, null: float, ceiling: float) -> Estimate:
     return Estimate(value, null, ceiling, (value - 0.01, value + 0.01), name=name)
 
 
-def evidence(insertion=0.8, deletion=0.2, sensitivity=0.6, similarity=0.1, accuracy=0.95) -> EvidenceDownToInput:
+def evidence(insertion=0.8, deletion=0.2, sensitivity=0.9, similarity=0.1, accuracy=0.95) -> EvidenceDownToInput:
     return EvidenceDownToInput(
         number("accuracy", accuracy, 0.5, 1.0),
         number("insertion", insertion, 0.5, 1.0),
@@ -36,6 +36,10 @@ def evidence(insertion=0.8, deletion=0.2, sensitivity=0.6, similarity=0.1, accur
         ({"insertion": 0.3}, "unclear", "warning"),  # worse by one test, better by two
         ({"insertion": 0.5, "deletion": 0.5, "sensitivity": 0.0}, "no", "bad"),
         ({"insertion": 0.3, "deletion": 0.7, "sensitivity": -0.3}, "no", "bad"),
+        ({"sensitivity": 0.5}, "partly", "warning"),  # right for half of the inputs
+        ({"sensitivity": 0.755}, "partly", "warning"),  # the interval holds the threshold
+        ({"sensitivity": 0.2}, "no", "bad"),  # next to nothing, although better than chance by all tests
+        ({"sensitivity": 0.5, "similarity": 0.9}, "no", "bad"),
     ],
 )
 def test_the_answer_follows_the_rules(numbers, answer, level):
@@ -73,6 +77,14 @@ def test_a_test_with_a_p_value_is_passed_by_it():
 def test_similarity_to_redrawn_models_is_read_above_theirs_to_each_other(similarity, floor, answer):
     number = Estimate(similarity, 1.0, floor, (similarity - 0.01, similarity + 0.01))
     assert decide_down_to_input(replace(evidence(), similarity=number)).answer == answer
+
+
+def test_the_reference_is_the_best_map_as_far_as_it_is_good_enough():
+    own = number("sensitivity-n", 0.4, 0.0, 1.0)
+    assert place_reference(own, [0.6, 0.55]).ceiling == 0.6
+    assert place_reference(own, [0.1]).ceiling == 0.5  # other maps that show nothing are no reference
+    assert place_reference(replace(own, value=0.7), [0.6]).ceiling == 0.7
+    assert place_reference(own, []).ceiling == 1.0  # a single method has no reference
 
 
 def test_bits_are_reported_and_do_not_change_the_answer():
@@ -129,14 +141,16 @@ def test_no_answer_contradicts_its_numbers(insertion, deletion, sensitivity, sim
         "deletion": deletion.high < deletion.null,
         "sensitivity-n": sensitivity.low > sensitivity.null,
     }
-    first = verdict.sentence.partition(". Its rank")[0]
+    first = verdict.sentence.partition(". By sensitivity-n")[0]
     for name, is_better in better.items():
         assert (f"{name}" in first.partition("no better")[0].partition("worse")[0]) == is_better
     if verdict.answer == "yes":
         assert all(better.values())
         assert similarity.high < similarity.null
+        assert "nearly all" in verdict.sentence
     if verdict.answer == "no":
-        assert not all(better.values())
+        assert not all(better.values()) or sensitivity.low < 0.75
+    assert ("next to nothing" in verdict.sentence) == (sensitivity.high <= 0.25)
     assert ("needs about" in verdict.sentence) == (kept >= 0.85 * 0.99)
     assert ("shows what was learnt" in verdict.sentence) == (similarity.high < 0.5)
 

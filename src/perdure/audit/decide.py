@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perdure.attribution.input_iba import InputIBA
-from perdure.audit.down_to_input import EvidenceDownToInput, decide_down_to_input
+from perdure.audit.down_to_input import EvidenceDownToInput, decide_down_to_input, is_reference, place_reference
 from perdure.audit.explain import AuditRequest, ExplainedModel, FailedMethod, explain_panel
 from perdure.audit.information import COPIES, SAMPLES, estimate_information, measure_information
 from perdure.audit.over_time import QUESTION, collect_evidence_over_time, decide_over_time
 from perdure.audit.paired import combine_scores, estimate_paired, find_ties
-from perdure.audit.panel import locate_evidence
+from perdure.audit.panel import is_control, locate_evidence
 from perdure.audit.result import AuditedMethod, Verdicts
 from perdure.core.batch import Batch, slice_batch
 from perdure.core.errors import EngineError, PartError, PerdureError, RunFolderError
 from perdure.core.estimate import Estimate, Verdict
-from perdure.core.spec import slug
+from perdure.core.spec import slug, strip_settings
 from perdure.models._embed import embed_batch
+from perdure.ops.position import Granularity
+from perdure.ops.texture import is_constant_within_positions
 from perdure.records.scores import Case
 from perdure.stability.members import TrainedModel
 
@@ -48,6 +50,7 @@ class PanelEvidence:
         locator: Maps of the occlusion that locates the evidence in time, or why there are none; None where the data
             has a truth or no order in time.
         information: Bits that the prediction needs and its probability with them; None where they were not found.
+        granularity: Size of an element of the data.
         seed: Seed of all random draws.
     """
 
@@ -55,6 +58,7 @@ class PanelEvidence:
     batch: Batch
     locator: ExplainedModel | FailedMethod | None
     information: tuple[Estimate, Estimate] | None
+    granularity: Granularity
     seed: int
 
 
@@ -85,7 +89,8 @@ def collect_panel_evidence(
         bare = replace(request, metrics=(), faithfulness=())
         locator = locator or explain_panel(trained, (name,), bare, case=case, folder=folder)[0]
     batch = embed_batch(trained.model, request.batch)
-    return PanelEvidence(accuracy, batch, locator, _measure_information(trained, request, place), case.seed)
+    information = _measure_information(trained, request, place)
+    return PanelEvidence(accuracy, batch, locator, information, request.modality.granularity, case.seed)
 
 
 def _measure_information(
@@ -120,13 +125,16 @@ def decide_methods(
     """
     combined = combine_scores({item.method: {name: item.find_score(name) for name in COMPARED} for item in panel})
     ties = find_ties(combined, evidence.seed)
+    references = _find_references(panel, evidence)
     return tuple(
         AuditedMethod(
             item.method,
             (*item.estimates.values(), *item.faithfulness.values()),
             Verdicts(
                 _decide_over_time(item, evidence),
-                _name_method(item.method, decide_down_to_input(_collect_evidence(item, evidence))),
+                _name_method(
+                    item.method, decide_down_to_input(_collect_evidence(item, evidence, references[item.method]))
+                ),
                 across[item.method],
             ),
             item.passes,
@@ -156,8 +164,34 @@ def _name_method(method: str, verdict: Verdict) -> Verdict:
     return replace(verdict, sentence=f"Explained by {method}: {verdict.sentence[0].lower()}{verdict.sentence[1:]}")
 
 
-def _collect_evidence(item: ExplainedModel, evidence: PanelEvidence) -> EvidenceDownToInput:
+def _find_references(panel: Sequence[ExplainedModel], evidence: PanelEvidence) -> dict[str, list[float]]:
+    """List for each method the sensitivities of its references: maps as fine, of whole steps or single numbers."""
+    mask, in_elements = evidence.batch.mask, evidence.granularity == "element"
+    is_coarse = {
+        item.method: in_elements
+        and bool(is_constant_within_positions(item.maps, None if mask is None else mask.to(item.maps.device)).all())
+        for item in panel
+    }
+    values = {item.method: item.find_score("sensitivity_n").values.mean().item() for item in panel}
+    scores = {item.method: {strip_settings(name): score for name, score in item.faithfulness.items()} for item in panel}
+    passing = {
+        name for name, of_method in scores.items() if is_reference(of_method["insertion"], of_method["deletion"])
+    }
+    return {
+        method: [
+            value
+            for other, value in values.items()
+            if other != method and other in passing and not is_control(other) and is_coarse[other] == is_coarse[method]
+        ]
+        for method in values
+    }
+
+
+def _collect_evidence(
+    item: ExplainedModel, evidence: PanelEvidence, references: Sequence[float]
+) -> EvidenceDownToInput:
     by_metric = {name.partition(":")[0]: number for name, number in item.faithfulness.items()}
     numbers = {field: replace(by_metric[metric], name=NAMES.get(metric, metric)) for field, metric in METRIC_OF.items()}
+    numbers["sensitivity"] = place_reference(numbers["sensitivity"], references)
     bits, kept = evidence.information or (None, None)
     return EvidenceDownToInput(evidence.accuracy, bits=bits, kept=kept, **numbers)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from perdure.audit.result import QUESTIONS
 from perdure.core.estimate import CHANCE, Estimate, Level, Verdict
 from perdure.stability.members import describe_not_learned, has_learned
 
-__all__ = ["EvidenceDownToInput", "decide_down_to_input", "survives"]
+__all__ = [
+    "EvidenceDownToInput",
+    "decide_down_to_input",
+    "is_reference",
+    "list_constants",
+    "place_reference",
+    "survives",
+]
 
 QUESTION = QUESTIONS["down_to_input"]
 
@@ -27,6 +34,17 @@ FEW = 10
 MOST = 0.9
 """Rank correlation with the maps of redrawn models above which a map does not depend on the weights, whatever these
 have in common: the maps of a method that ignores them differ by no more than noise."""
+
+SHOWN = 0.75
+"""Fraction of the sensitivity of the best map from which a map shows what the prediction needs: half way between a map
+that is right for half of the inputs and one that is right for all."""
+
+LOST = 0.25
+"""Fraction up to which a map does not show it: half way between a map that is right for no input and one that is right
+for half."""
+
+REFERENCE = 0.5
+"""Sensitivity that the best map of a panel must have to be the ceiling of others."""
 
 LEVELS: Mapping[str, Level] = {"yes": "good", "partly": "warning", "unclear": "warning", "no": "bad"}
 
@@ -63,14 +81,20 @@ def decide_down_to_input(evidence: EvidenceDownToInput) -> Verdict:
 
     Insertion, deletion and sensitivity-n are passed when a permutation test finds the map better than its null
     (one-sided p up to 0.025) or, where there is none, when their interval lies on the better side of the null; they
-    are failed when it lies on the other. A map depends on the weights when the interval of its similarity to maps of
+    are failed when it lies on the other. Sensitivity-n also measures how much is shown: it is proportional to the
+    correlation of a map with the contributions of the inputs, so that a map that is right for half of the inputs lies
+    half way from the null to the best map. A map depends on the weights when the interval of its similarity to maps of
     redrawn models lies below the middle between identity and the similarity of these to each other, at most 0.9, and
     does not when it lies above.
 
-    - yes: all three are passed, and the map depends on the weights;
-    - no: none is passed, or not all are and the map does not depend on the weights;
+    - yes: all three are passed, sensitivity-n with its whole interval 75 % of the way to the best map, and the map
+      depends on the weights;
+    - no: none is passed, or the whole interval of sensitivity-n lies below 25 %, or less is shown than for "yes" and
+      the map does not depend on the weights;
     - unclear: some are passed and others failed, so that the answer depends on the test;
-    - partly: all else, such as one passed and two that a random map does as well.
+    - partly: all else, such as a map that is right for half of the inputs.
+
+    How often these answers are wrong is measured by the study `verdict_calibration`.
 
     Bits do not count: they measure the need of the prediction, not whether the map shows it.
 
@@ -95,9 +119,10 @@ def decide_down_to_input(evidence: EvidenceDownToInput) -> Verdict:
         "deletion": _compare_with_null(evidence.deletion),
         "sensitivity-n": _compare_with_null(evidence.sensitivity),
     }
-    answer = _answer(tuple(tests.values()), evidence.similarity)
+    answer = _answer(tuple(tests.values()), evidence.sensitivity, evidence.similarity)
     sentences = (
         _describe_tests(tests),
+        _describe_fraction(evidence.sensitivity),
         _describe_similarity(evidence.similarity),
         *_describe_bits(evidence.bits, evidence.kept),
         *_describe_few(evidence.insertion.n),
@@ -120,13 +145,56 @@ def _find_limit(similarity: Estimate) -> float:
     return min(similarity.ceiling + KEPT * (similarity.null - similarity.ceiling), MOST)
 
 
-def _answer(tests: tuple[Comparison, ...], similarity: Estimate) -> str:
+def _answer(tests: tuple[Comparison, ...], sensitivity: Estimate, similarity: Estimate) -> str:
+    low, high = sensitivity.rescale(sensitivity.low), sensitivity.rescale(sensitivity.high)
     passed, limit = tests.count("better"), _find_limit(similarity)
-    if passed == len(tests):
+    if passed == 0 or high <= LOST:
+        return "no"
+    if passed == len(tests) and low >= SHOWN:
         return "yes" if similarity.high < limit else "partly"
-    if passed == 0 or similarity.low > limit:
+    if similarity.low > limit:
         return "no"
     return "unclear" if "worse" in tests else "partly"
+
+
+def is_reference(insertion: Estimate, deletion: Estimate) -> bool:
+    """Return whether a map may be the ceiling of others: it is better than chance by insertion and deletion.
+
+    Args:
+        insertion: Insertion of the map.
+        deletion: Deletion of the map.
+
+    Returns:
+        True for a possible reference.
+
+    Example:
+        >>> is_reference(Estimate(0.9, 0.5, 1.0, p=0.001), Estimate(0.2, 0.5, 0.0, p=0.4))
+        False
+    """
+    return _compare_with_null(insertion) == _compare_with_null(deletion) == "better"
+
+
+def place_reference(sensitivity: Estimate, references: Sequence[float]) -> Estimate:
+    """Replace the ceiling of a sensitivity by that of the best map of a panel.
+
+    The exact contributions of a network whose inputs act together do not reach a sensitivity of 1, and neither does
+    any other map. The best of several maps shows how much can be reached, if it is better than chance by insertion and
+    deletion too (`is_reference`).
+
+    Args:
+        sensitivity: Sensitivity-n of the map.
+        references: Sensitivity-n of references by other methods, as fine as this map; none to keep the ceiling of the
+            metric.
+
+    Returns:
+        The estimate with the ceiling that was reached, at least 0.5.
+
+    Example:
+        >>> half = Estimate(0.4, 0.0, 1.0)
+        >>> place_reference(half, [0.6]).ceiling, place_reference(half, []).ceiling
+        (0.6, 1.0)
+    """
+    return replace(sensitivity, ceiling=max(sensitivity.value, REFERENCE, *references)) if references else sensitivity
 
 
 def _describe_tests(tests: Mapping[str, Comparison]) -> str:
@@ -134,6 +202,19 @@ def _describe_tests(tests: Mapping[str, Comparison]) -> str:
     words = {"better": "better than", "like": "no better than", "worse": "worse than"}
     clauses = [f"{words[kind]} chance by {_join(names)}" for kind, names in groups.items() if names]
     return f"The map is {', '.join(clauses)}."
+
+
+def _describe_fraction(sensitivity: Estimate) -> str:
+    low, value, high = (sensitivity.rescale(end) for end in (sensitivity.low, sensitivity.value, sensitivity.high))
+    fraction = (
+        f"By sensitivity-n it is {max(0.0, value):.0%} of the way from chance ({sensitivity.null:.2f}) to the best "
+        f"that is known ({sensitivity.ceiling:.2f})"
+    )
+    if low >= SHOWN:
+        return f"{fraction}, which is nearly all."
+    if high <= LOST:
+        return f"{fraction}, which is next to nothing."
+    return f"{fraction}."
 
 
 def _describe_similarity(similarity: Estimate) -> str:
@@ -164,6 +245,15 @@ def _describe_bits(bits: Estimate | None, kept: Estimate | None) -> tuple[str, .
         f"Of {bits.ceiling:,.0f} bits the prediction needs about {count}, with which its class has a "
         f"probability of {kept.value:.2f} instead of {kept.ceiling:.2f}.",
     )
+
+
+def list_constants() -> dict[str, float]:
+    """List the constants of the rule, which are stored with its error rates.
+
+    Returns:
+        Values by name.
+    """
+    return {"shown": SHOWN, "lost": LOST, "reference": REFERENCE, "kept": KEPT, "most": MOST, "chance": CHANCE}
 
 
 def survives(kept: Estimate) -> bool:

@@ -22,7 +22,14 @@ from perdure.metrics.vanishing import Vanishing
 from perdure.ops.bootstrap import bootstrap_interval
 from perdure.stability.members import describe_not_learned, has_learned
 
-__all__ = ["QUESTION", "EvidenceOverTime", "collect_evidence_over_time", "decide_over_time", "measure_vanishing"]
+__all__ = [
+    "QUESTION",
+    "EvidenceOverTime",
+    "collect_evidence_over_time",
+    "decide_over_time",
+    "find_answer",
+    "measure_vanishing",
+]
 
 QUESTION = QUESTIONS["over_time"]
 
@@ -94,13 +101,25 @@ def decide_over_time(evidence: EvidenceOverTime) -> Verdict:
     numbers = tuple(n for n in (evidence.index, evidence.reach, evidence.ranking) if n is not None)
     if not has_learned(evidence.accuracy):
         return Verdict(QUESTION, "not learned", "none", describe_not_learned(evidence.accuracy), numbers)
-    answer, level = _answer(evidence.index)
+    answer, level = find_answer(evidence.index)
     tail = _describe_ranking(evidence.ranking) if answer == "reaches back" else TAILS[answer]
     reference = REFERENCE if evidence.is_reference else ""
     return Verdict(QUESTION, answer, level, _describe_place(evidence) + tail + reference, numbers)
 
 
-def _answer(index: Estimate) -> tuple[str, Level]:
+def find_answer(index: Estimate) -> tuple[str, Level]:
+    """Find the answer for a vanishing index.
+
+    Args:
+        index: Index between that of a flat map and, as its ceiling, that of the evidence.
+
+    Returns:
+        Answer and its assessment.
+
+    Example:
+        >>> find_answer(Estimate(0.0, 0.0, 0.1, (-0.1, 0.1)))
+        ('reaches back', 'good')
+    """
     later, earlier = index.low - index.ceiling, index.ceiling - index.high
     late = min(later, index.low - index.null)  # how much the map itself favours late steps
     if late > FADES:
