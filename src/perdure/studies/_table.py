@@ -25,7 +25,15 @@ from perdure.records.parts import finished_parts, read_parts, write_part
 __all__ = ["CONCLUSION", "Cell", "CellResult", "ComparesCells", "Row", "Study", "average_runs", "run_study"]
 
 Kind = Literal[
-    "value", "method difference", "barrier", "pair", "barrier correlation", "path", "path difference", "remedy"
+    "value",
+    "method difference",
+    "barrier",
+    "pair",
+    "barrier correlation",
+    "path",
+    "path difference",
+    "remedy",
+    "cases",
 ]
 
 SINGLE = "one run"
@@ -133,8 +141,17 @@ class HasPages(Protocol):
         ...
 
 
+@runtime_checkable
+class HasRecords(Protocol):
+    """A study whose result is read by programs."""
+
+    def write_records(self, arrays: Mapping[Cell, Mapping[str, np.ndarray]]) -> Mapping[str, str]:
+        """Write records as JSON by name."""
+        ...
+
+
 def run_study(study: Study, folder: Path, workers: int | Engine = 1, progress: Progress | None = None) -> list[Row]:
-    """Compute all unfinished cells, then write `table.csv`, figures, conclusion and pages.
+    """Compute all unfinished cells, then write `table.csv`, figures, conclusion, pages and records.
 
     Args:
         study: Study to run.
@@ -160,6 +177,9 @@ def run_study(study: Study, folder: Path, workers: int | Engine = 1, progress: P
     if isinstance(study, HasPages):
         for name, html in study.render_pages(arrays).items():
             write_text(folder / f"{name}.html", html)
+    if isinstance(study, HasRecords):
+        for name, record in study.write_records(arrays).items():
+            write_text(folder / f"{name}.json", record)
     return rows
 
 

@@ -35,7 +35,7 @@ METHODS = ("gradient", "saliency", "input_x_gradient", "integrated_gradients:ste
 FEWEST = 3
 """Minimum number of networks to compare: with two there is no interval."""
 
-SMOKE = 1
+SMOKE = 2
 """Number of tasks of the smoke size."""
 
 

@@ -20,6 +20,7 @@ from perdure.report.charts.heatmap import (
     relative_to_uniform,
 )
 from perdure.report.charts.vanishing import Band, build_vanishing_plot
+from perdure.report.pages.error_rates import build_error_rates
 from perdure.report.pages.page import Page, Section
 from perdure.report.pages.samples import AXES, OUTLINE, build_samples
 from perdure.report.pieces import (
@@ -87,6 +88,9 @@ def build_audit_page(audit: Audit) -> Page:
         *_distribution(audit),
         Section("Samples", (_samples(audit),)),
         Section("Scores", (_scores(audit.models),)),
+        *build_error_rates(
+            [verdict for model in audit.models for method in model.methods for verdict in method.verdicts]
+        ),
         Section("How to read this page", (GUIDE, KEY)),
         Section("Provenance", (Facts(audit.provenance),)),
     )

@@ -17,6 +17,7 @@ from perdure.report.charts.violin import draw_violins
 from perdure.report.names import shorten_names
 from perdure.report.numbers import format_number
 from perdure.report.pages.audit import KEY
+from perdure.report.pages.error_rates import build_error_rates
 from perdure.report.pages.page import Page, Section
 from perdure.report.pieces import (
     Card,
@@ -64,6 +65,7 @@ def build_reproduction_page(picture: Reproduction) -> Page:
         Section("Sources of variance", _variance(picture)),
         Section("Remedies", _remedies(picture)),
         Section("Runs", _accuracies(picture)),
+        *build_error_rates([picture.verdict]),
         Section("How to read this page", (GUIDE, KEY)),
         Section("Provenance", (Facts(picture.provenance),)),
     )

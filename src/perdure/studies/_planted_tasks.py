@@ -1,0 +1,120 @@
+"""Series, texts and images whose evidence is known, each with the network that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import torch
+
+from perdure.core.batch import Batch
+from perdure.core.outputs import predicted_class
+from perdure.core.random import stream
+from perdure.data._splits import Splits
+from perdure.studies import _planted_images as images
+from perdure.studies import _planted_series as series
+from perdure.studies import _planted_texts as texts
+from perdure.studies._planted_model import PlantedModel
+from perdure.studies._planted_series import Planted
+
+__all__ = ["DEVELOPMENT", "HELD_OUT", "TASKS", "PlantedTask", "make_task", "permute_labels"]
+
+WRONG = 0.04
+"""Fraction of labels that are changed, so that no accuracy is 1."""
+
+MARGIN = 4.0
+"""Root mean square of the difference of two logits."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlantedTask:
+    """A network with known contributions, and its data.
+
+    Args:
+        name: Name in `TASKS`.
+        model: Network.
+        splits: Samples; those for training are those for testing, as the network is not trained.
+    """
+
+    name: str
+    model: PlantedModel
+    splits: Splits
+
+
+def make_task(name: str, seed: int) -> PlantedTask:
+    """Make a task.
+
+    Args:
+        name: Name in `TASKS`.
+        seed: Seed of data and weights.
+
+    Returns:
+        The task.
+    """
+    generator = stream(seed, "planted", name)
+    planted = TASKS[name](generator)
+    lengths = None if planted.mask is None else planted.mask.sum(1)
+    with torch.no_grad():
+        logits = planted.model(planted.inputs, lengths)
+        planted.model.readout["weight"] *= MARGIN / logits.diff(dim=1).square().mean().sqrt()
+    label, classes = predicted_class(logits, "logits"), logits.shape[1]
+    wrong = torch.rand(len(label), generator=generator) < WRONG
+    batch = Batch(planted.inputs, torch.where(wrong, (label + 1) % classes, label), planted.mask)
+    names = tuple(f"class {number}" for number in range(classes))
+    words = () if batch.inputs.is_floating_point() else tuple(f"word {number}" for number in range(texts.WORDS))
+    return PlantedTask(name, planted.model, Splits(batch, batch, batch, names, words))
+
+
+def permute_labels(task: PlantedTask, seed: int) -> PlantedTask:
+    """Permute the labels of a task, so that its network predicts them no better than chance.
+
+    Args:
+        task: A task.
+        seed: Seed of the order.
+
+    Returns:
+        The same network and samples with other labels.
+    """
+    batch = task.splits.test
+    order = torch.randperm(len(batch), generator=stream(seed, "permuted labels", task.name))
+    permuted = replace(batch, label=batch.label[order])
+    return replace(task, splits=replace(task.splits, train=permuted, validation=permuted, test=permuted))
+
+
+DEVELOPMENT: Mapping[str, Callable[[torch.Generator], Planted]] = MappingProxyType(
+    {
+        "linear series": series.plant_linear,
+        "late series": series.plant_late,
+        "early series": series.plant_early,
+        "saturating series": series.plant_saturating,
+        "pulses": series.plant_pulses,
+        "motifs": series.plant_motifs,
+        "sentiment": texts.plant_sentiment,
+        "saturating words": texts.plant_saturating_words,
+        "keywords": texts.plant_keywords,
+        "negation": texts.plant_negation,
+        "template": images.plant_template,
+        "centre": images.plant_centre,
+        "colours": images.plant_colours,
+        "patches": images.plant_patches,
+    }
+)
+"""Tasks on which the thresholds of verdicts are chosen."""
+
+HELD_OUT: Mapping[str, Callable[[torch.Generator], Planted]] = MappingProxyType(
+    {
+        "waves": series.plant_waves,
+        "jumps": series.plant_jumps,
+        "coincidences": series.plant_coincidences,
+        "topics": texts.plant_topics,
+        "phrases": texts.plant_phrases,
+        "openings": texts.plant_openings,
+        "tints": images.plant_tints,
+        "dots": images.plant_dots,
+        "bars": images.plant_bars,
+    }
+)
+"""Tasks of other networks, on which error rates are measured."""
+
+TASKS = MappingProxyType({**DEVELOPMENT, **HELD_OUT})
