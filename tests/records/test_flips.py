@@ -1,4 +1,4 @@
-"""No flipped bit of a stored file is read as another result, and whatever is damaged is computed again."""
+"""No flipped bit of a run_folder file is read as another result, and whatever is damaged is computed again."""
 
 import random
 import warnings
@@ -59,7 +59,7 @@ def jobs(folder):
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory):
+def run_folder(tmp_path_factory):
     folder = open_run(tmp_path_factory.mktemp("flips") / "run", {"data": "boxes", "seed": 3}).path
     work, scoring = jobs(folder)
     explain(work)
@@ -104,25 +104,25 @@ def check_flips(folder, name, count):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_flipped_bit_is_named_or_changes_nothing(stored, name):
-    check_flips(stored, name, 20)
+def test_a_flipped_bit_is_named_or_changes_nothing(run_folder, name):
+    check_flips(run_folder, name, 20)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
-def test_no_flipped_bit_of_200_is_read_as_another_result(stored, name):
-    check_flips(stored, name, 200)
+def test_no_flipped_bit_of_200_is_read_as_another_result(run_folder, name):
+    check_flips(run_folder, name, 200)
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name.endswith((".parquet", ".npz", ".safetensors"))])
-def test_status_names_what_is_damaged(stored, name):
-    content = (stored / name).read_bytes()
-    assert read_status(stored).failures == {}
+def test_status_names_what_is_damaged(run_folder, name):
+    content = (run_folder / name).read_bytes()
+    assert read_status(run_folder).failures == {}
     try:
-        (stored / name).write_bytes(content[:90] + bytes([content[90] ^ 4]) + content[91:])
-        assert list(read_status(stored).failures) == [name]
+        (run_folder / name).write_bytes(content[:90] + bytes([content[90] ^ 4]) + content[91:])
+        assert list(read_status(run_folder).failures) == [name]
     finally:
-        (stored / name).write_bytes(content)
+        (run_folder / name).write_bytes(content)
 
 
 @pytest.mark.parametrize("place", ["maps", "scores"])
@@ -154,19 +154,19 @@ def test_scores_of_other_maps_are_computed_again(tmp_path):
     assert [path.read_bytes() == content for path, content in zip(scores, before, strict=True)] == [True, False]
 
 
-def test_parts_without_a_digest_are_read_and_counted(stored, tmp_path):
+def test_parts_without_a_digest_are_read_and_counted(run_folder, tmp_path):
     import pyarrow.parquet as pq
 
     folder = open_run(tmp_path / "run", {}).path
-    table = pq.read_table(stored / "maps/part-00000.parquet")
+    table = pq.read_table(run_folder / "maps/part-00000.parquet")
     (folder / "maps").mkdir()
     pq.write_table(
         table.replace_schema_metadata({b"perdure": table.schema.metadata[b"perdure"]}),
         folder / "maps/part-00000.parquet",
     )
-    expected = READERS["maps/part-00000.parquet"](stored)[:2]
+    expected = READERS["maps/part-00000.parquet"](run_folder)[:2]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert same([maps.attribution.values for maps in read_attributions(folder / "maps")], expected)
     assert read_status(folder).unchecked == 1
-    assert read_status(stored).unchecked == 0
+    assert read_status(run_folder).unchecked == 0
