@@ -5,7 +5,7 @@ import pytest
 from perdure.records.times import TIMES
 from tests.cli.shell import run
 
-DATA = "boxes:size=12,train=60,validation=20,test=16"
+DATA = "boxes:size=20,train=60,validation=20,test=16"
 LITTLE = ("--train-settings", "epochs=2")
 
 

@@ -1,4 +1,4 @@
-"""No flipped bit of a run_folder file is read as another result, and whatever is damaged is computed again."""
+"""No flipped bit of a stored file is read as another result, and whatever is damaged is computed again."""
 
 import random
 import warnings
