@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -61,9 +62,9 @@ class Explorer:
             patience: Maximum number of seconds to wait.
         """
         self._thread.start()
-        for _ in range(int(patience / 0.02)):
-            if self.index.left == 0 or self._stop.wait(0.02):
-                return
+        end = time.monotonic() + patience
+        while self.index.left and not self.index.count() and time.monotonic() < end:
+            self._stop.wait(0.02)
 
     def close(self) -> None:
         """Stop to follow the folder."""

@@ -121,7 +121,7 @@ class Index:
                 return True
             rows.append((unit, make_rows(unit)))
             damage += rows[-1][1].damage
-            if len(rows) == TOGETHER or unit is changed[-1] or time.monotonic() - began > HALF_A_SECOND:
+            if place == 0 or len(rows) == TOGETHER or unit is changed[-1] or time.monotonic() - began > HALF_A_SECOND:
                 self._replace([unit.number for unit, _ in rows], rows)
                 self.left, rows, began = len(changed) - place - 1, [], time.monotonic()
         if changed:
