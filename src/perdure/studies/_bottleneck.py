@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from perdure.attribution._attribute import attribute
 from perdure.core.attribution import Attribution
 from perdure.core.batch import Batch, slice_batch
-from perdure.core.metric import Score
+from perdure.core.metric import Metric, Score
 from perdure.core.query import Query
 from perdure.core.random import stream
-from perdure.core.registry import DATASETS, METHODS, METRICS
+from perdure.core.registry import DATASETS, METHODS
 from perdure.core.target import Logit
 from perdure.data._splits import Splits
 from perdure.engine.explain import fit_method
@@ -85,11 +85,11 @@ class Panel:
 
     Args:
         methods: Attribution methods with settings.
-        metrics: Metrics with settings.
+        metrics: Metrics, or their names with settings.
     """
 
     methods: Mapping[str, str]
-    metrics: Mapping[str, str]
+    metrics: Mapping[str, str | Metric]
 
     def explain(self, query: Query, fit: Batch, truth: Tensor | None, cell: Cell) -> Explained:
         """Explain samples with every method, and evaluate the maps.
@@ -112,7 +112,7 @@ class Panel:
             result = attribute(model, query.x, method, target=query.target, lengths=query.lengths)
             seconds = (time.perf_counter() - start) / len(query.x)
             subject = replace(result, source=query, truth=truth, method=method)
-            scores = {metric: self._score(subject, text, cell) for metric, text in self.metrics.items()}
+            scores = {metric: self._score(subject, made, cell) for metric, made in self.metrics.items()}
             rows += [_row(score, name, metric, cell) for metric, score in scores.items()]
             rows.append(Row(cell.dataset, cell.model, name, "seconds", str(cell.seed), seconds, 0.0, 0.0))
             values |= {f"{name}/{metric}": score.values.numpy() for metric, score in scores.items()}
@@ -120,8 +120,8 @@ class Panel:
         return Explained(rows, values, maps)
 
     @staticmethod
-    def _score(subject: Attribution, metric: str, cell: Cell) -> Score:
-        score: Score = evaluate(subject, METRICS.make(metric), draws=1, generator=stream(cell.seed, "null"))
+    def _score(subject: Attribution, metric: str | Metric, cell: Cell) -> Score:
+        score: Score = evaluate(subject, metric, draws=1, generator=stream(cell.seed, "null"))
         return score
 
 

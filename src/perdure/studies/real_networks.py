@@ -17,15 +17,20 @@ from torch import Tensor
 from perdure.attribution.input_iba import InputIBA
 from perdure.core.abilities import Architecture
 from perdure.core.attribution import Attribution
+from perdure.core.batch import slice_batch
 from perdure.core.check import check_choice
 from perdure.core.errors import DependencyError, LeftOutWarning, PerdureError, SettingError
+from perdure.core.metric import Metric
 from perdure.core.optional import require
 from perdure.core.query import Query
 from perdure.core.random import stream
-from perdure.core.registry import DATASETS, METHODS
+from perdure.core.registry import DATASETS, METHODS, METRICS
 from perdure.core.target import Logit, Probability
+from perdure.models._embed import embed_batch
 from perdure.models._presets import model_config
 from perdure.ops.bootstrap import bootstrap_interval
+from perdure.ops.position import shared_axis
+from perdure.ops.sequence import site_mask
 from perdure.report.show import show
 from perdure.studies._bottleneck import SHOWN, SMOKE, Panel
 from perdure.studies._figures import draw_methods
@@ -80,9 +85,14 @@ OTHERS = MappingProxyType(
 )
 """Further methods of the data."""
 
-CURVES = MappingProxyType({"insertion": "insertion:granularity=position", "deletion": "deletion:granularity=position"})
+CURVES = ("insertion", "deletion", "insertion_from_mean", "deletion_to_mean")
+"""Metrics without a truth: curves between the sample and zero, and between the sample and the mean of each feature."""
+
 TRUTH = MappingProxyType({"auroc": "auroc:absolute=false"})
-"""Metrics without and with a truth."""
+"""Metrics with a truth."""
+
+POINTS, FITTED = 16, 256
+"""Points of the curves, and samples whose mean is taken."""
 
 OURS, SIGNED, INTEGRATED = "input_iba", "input_iba_signed", "integrated_gradients"
 DRAWS = 64
@@ -99,7 +109,9 @@ class RealNetworks:
     The parts are photographs with EfficientNet-lite0 and its ImageNet weights; speech of espeak-ng with the speaker
     encoder of Resemblyzer, also spliced from two speakers; sentences of reviews with LSTMs and with a transformer; and
     digits that an LSTM reads row by row. Samples are predicted correctly; for photographs and spliced speech the
-    predicted class is explained. Insertion and deletion take positions: pixels, frames, words, rows.
+    predicted class is explained. Insertion and deletion take positions: pixels, frames, words, rows. Absent positions
+    are zero, or have the mean of each feature: a bottleneck answers which positions may be noise like the data, and
+    zero can be evidence, such as a blank row of a digit.
 
     Of `input_iba` the table also contains `kept`, the probability of the class with the mask, as a fraction of that
     with the whole input, under noise that the search did not use; `kept_enough`, the fraction of samples where it is at
@@ -157,7 +169,7 @@ class RealNetworks:
         methods = {**COMMON, **OTHERS[data]}
         if self.smoke:
             methods = {name: text for name, text in methods.items() if name in SMOKE}
-        panel = Panel(methods, {**CURVES, **({} if batch.truth is None else TRUTH)})
+        panel = Panel(methods, {**_make_curves(case, query), **({} if batch.truth is None else TRUTH)})
         explained = panel.explain(query, case.fit, batch.truth, cell)
         rows, values = list(explained.rows), dict(explained.values)
         ours = METHODS.make(COMMON[OURS]).fit(case.model, case.fit)
@@ -278,6 +290,22 @@ def _part_of(cell: Cell) -> str:
     return next(part for part, known in PARTS.items() if (known.dataset, known.model) == (cell.dataset, cell.model))
 
 
+def _make_curves(case: RealCase, query: Query) -> Mapping[str, Metric]:
+    """Make insertion and deletion of positions for both kinds of absent positions."""
+    fit, axis = embed_batch(case.model, slice_batch(case.fit, slice(0, FITTED))), shared_axis(query.x) or 1
+    rows = fit.inputs.movedim(axis, -1)[site_mask(fit.mask, fit.inputs).movedim(axis, -1).all(-1)]
+    mean = rows.mean(0).view(-1, *[1] * (query.x.ndim - 1 - axis)).expand(query.x.shape[1:]).clone()
+    plain, from_mean = CURVES[:2], CURVES[2:]
+    settings = {"points": POINTS, "granularity": "position"}
+    return {
+        **{name: METRICS.make(name, settings) for name in plain},
+        **{
+            name: replace(METRICS.make(kind, settings), baseline=mean)
+            for name, kind in zip(from_mean, plain, strict=True)
+        },
+    }
+
+
 def _measure_masks(query: Query, label: Tensor, method: InputIBA, attribution: Attribution) -> dict[str, np.ndarray]:
     """Measure what the masks of the bottleneck keep, and what they cost, for each sample."""
     seeded = replace(query, target=Probability(label), seeds=torch.arange(len(query.x)))
@@ -307,7 +335,7 @@ def _compare(dataset: str, model: str, values: Mapping[str, np.ndarray]) -> list
     rows = []
     for name, scores in values.items():
         method, metric = name.split("/")
-        ours = SIGNED if metric == "deletion" else OURS
+        ours = SIGNED if metric.startswith("deletion") else OURS
         if metric not in CURVES or method in (OURS, SIGNED) or f"{ours}/{metric}" not in values:
             continue
         difference = torch.from_numpy(values[f"{ours}/{metric}"] - scores).double()
@@ -324,13 +352,14 @@ def _compare(dataset: str, model: str, values: Mapping[str, np.ndarray]) -> list
 def _conclude(rows: Sequence[Row]) -> list[str]:
     """Conclude about one network."""
     lines = []
-    for metric, ours in (("insertion", OURS), ("deletion", SIGNED)):
+    for metric in CURVES:
+        ours = SIGNED if metric.startswith("deletion") else OURS
         differences = [row for row in rows if (row.kind, row.metric) == ("method difference", metric)]
         if not differences:
             continue
         above = [row.comparison for row in differences if row.low is not None and row.low > 0]
         below = [row.comparison for row in differences if row.high is not None and row.high < 0]
-        better, worse = (above, below) if metric == "insertion" else (below, above)
+        better, worse = (above, below) if ours == OURS else (below, above)
         lines.append(
             f"{metric} of {ours}: significantly better than {', '.join(better) or 'no method'}; significantly worse "
             f"than {', '.join(worse) or 'no method'}; {_mean(rows, ours, metric):.3f}, {INTEGRATED} "
