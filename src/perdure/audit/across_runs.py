@@ -21,6 +21,7 @@ from perdure.stability.members import Ensemble, EnsembleMember, has_learned, loa
 
 __all__ = [
     "QUESTION",
+    "RETRAIN",
     "SINGLE",
     "EvidenceAcrossRuns",
     "compare_runs",
@@ -57,9 +58,14 @@ TAILS: dict[Answer, str] = {
     "unclear": "Where the agreement of further runs would lie stays open.",
 }
 
+RETRAIN = (
+    "Train the model more than once: perdure audit ... --runs 5; in Python, pass the trained models to "
+    "perdure.reproduce."
+)
+
 SINGLE = (
-    "One training run cannot answer this. Train the model more than once: perdure audit ... --runs 5; "
-    "in Python, pass the trained models to perdure.reproduce."
+    f"One training run cannot answer this. {RETRAIN} Where that takes too long, add --nearby, or "
+    "AuditSettings(nearby=True), which compares short retrainings."
 )
 
 

@@ -15,6 +15,7 @@ from perdure.audit.decide import collect_panel_evidence, decide_methods
 from perdure.audit.explain import AuditRequest, ExplainedModel, FailedMethod, explain_panel
 from perdure.audit.inputs import DATA, check_splits, describe_models, name_models, open_folder
 from perdure.audit.modality import find_modality
+from perdure.audit.nearby import compare_neighbours
 from perdure.audit.panel import OPTIONAL, choose_panel
 from perdure.audit.recommend import describe_recommendation
 from perdure.audit.result import Audit, AuditedMethod, AuditedModel
@@ -210,7 +211,8 @@ def _audit_model(
     accuracy = estimate_accuracy(trained.model, splits.test, settings.seed)
     evidence = collect_panel_evidence(trained, usable, request, accuracy, (case, run.path))
     names = [item.method for item in usable]
-    across = _test_runs(accuracy, ensemble, splits, settings, names, run.path / "across" / slug(trained.name))
+    folder = run.path / "across" / slug(trained.name)
+    across = _test_runs((trained.model, accuracy), ensemble, splits, settings, names, folder)
     verdicts = {method.name: method for method in decide_methods(usable, evidence, across)}
     rows = (verdicts.get(item.method) or _describe_failure(item) for item in panel if not _is_left_out(item, settings))
     return usable, tuple(rows)
@@ -227,16 +229,19 @@ def _describe_failure(item: ExplainedModel | FailedMethod) -> AuditedMethod:
 
 
 def _test_runs(
-    accuracy: Estimate,
+    given: tuple[nn.Module, Estimate],
     ensemble: Ensemble | str,
     splits: Splits,
     settings: AuditSettings,
     methods: Sequence[str],
     place: Path,
 ) -> dict[str, Verdict]:
-    """Compare the runs of a model that has learned its task."""
+    """Compare the runs of a model that has learned its task, or short retrainings where the settings include them."""
+    model, accuracy = given
     if not (isinstance(ensemble, str) or has_learned(accuracy)):
         return dict.fromkeys(methods, Verdict(QUESTION, "not learned", "none", describe_not_learned(accuracy)))
+    if isinstance(ensemble, str) and settings.nearby and has_learned(accuracy):
+        return compare_neighbours(model, splits, settings.samples, methods, place, settings.seed)
     return compare_runs_by(ensemble, splits, settings.samples, methods, place, settings.seed)
 
 

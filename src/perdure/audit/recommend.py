@@ -25,6 +25,10 @@ ACROSS_RUNS = {
     "partly": "another training run would show part of the same",
     "no": "another training run would show something else",
     "unclear": "whether another training run would show the same stays open",
+    "steady nearby": "short retrainings show the same",
+    "partly steady nearby": "short retrainings show part of the same",
+    "not steady nearby": "short retrainings show something else",
+    "unclear nearby": "whether short retrainings show the same stays open",
 }
 """Those of the third verdict; other answers are left out."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from perdure.audit.nearby import NEARBY
 from perdure.audit.result import Audit, AuditedModel
 from perdure.core.errors import SettingError
 
@@ -13,7 +14,7 @@ __all__ = ["ANSWERS", "Requirement", "list_unmet", "parse_requirement"]
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "over_time": ("reaches back", "fades", "vanishes", "falls short", "lies too early", "not learned", "not tested"),
     "down_to_input": ("yes", "partly", "unclear", "no", "not learned"),
-    "across_runs": ("yes", "partly", "unclear", "no", "not learned", "not tested"),
+    "across_runs": ("yes", "partly", "unclear", "no", *NEARBY.values(), "not learned", "not tested"),
 }
 """All answers to each question."""
 

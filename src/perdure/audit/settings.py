@@ -24,6 +24,8 @@ class AuditSettings:
         seed: Seed of the data, the training and all random draws.
         budget: Seconds for the audit, without trainings; it reduces the number of samples, and of methods where even
             ten samples of all do not fit. None for no limit.
+        nearby: Whether a model without further training runs is retrained briefly for the verdict across runs: three
+            times, by up to 1000 optimiser steps each.
 
     Raises:
         SettingError: Without a method, sample or second, or with a single run.
@@ -40,6 +42,7 @@ class AuditSettings:
     runs: int = 0
     seed: int = 0
     budget: float | None = None
+    nearby: bool = False
 
     def __post_init__(self) -> None:
         if self.methods is not None and not self.methods:

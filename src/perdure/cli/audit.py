@@ -71,6 +71,13 @@ def audit(
             "where ten samples of all do not fit."
         ),
     ] = None,
+    nearby: Annotated[
+        bool,
+        typer.Option(
+            "--nearby",
+            help="For a model without further runs, compare it with three short retrainings (up to 1000 steps each).",
+        ),
+    ] = False,
     require: Annotated[
         list[str],
         typer.Option(
@@ -117,14 +124,18 @@ def audit(
     splits = read_texts(sources, loaded)
     find_modality(splits.test)
     seconds = None if budget is None else parse_duration(budget)
-    settings = AuditSettings(tuple(method) or None, tuple(metric), samples, runs=runs, seed=seed, budget=seconds)
+    settings = AuditSettings(
+        tuple(method) or None, tuple(metric), samples, runs=runs, nearby=nearby, seed=seed, budget=seconds
+    )
     for source in sources:
         check_panel(source.rehearse(splits, device), method, splits.train)
     folder = out or name_folder(
         context, f"audit-{'-'.join(names)}-{data}-{seed}", "model", "compare", "data", "seed", "runs"
     )
     described = {source.name: source.described for source in sources}
-    left = ("runs",) if seconds is not None else ("runs", "budget")  # more runs may come, and be kept
+    left = (
+        ("runs", "nearby") if seconds is not None else ("runs", "nearby", "budget")
+    )  # more runs may come, and be kept
     stored = {name: value for name, value in asdict(settings).items() if name not in left}
     identity = {"models": described, "data": data, "data_digest": digest_splits(loaded), **stored}
     run = context.with_resource(hold_run(folder, {**identity, "training": asdict(training), "device": device}))

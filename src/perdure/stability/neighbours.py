@@ -38,17 +38,23 @@ DROP = 0.01
 HELD_OUT = 1000
 """Largest number of held-out samples for loss and accuracy."""
 
+KEPT = 0.2
+"""Fraction of the given weights after shrinking them."""
+
 TUNING = 100
 """Number of optimiser steps of fine-tuning."""
 
-RETRAINING = 300
-"""Number of optimiser steps of a short retraining."""
+RECOVERY = 300
+"""Number of optimiser steps after weights were shrunk and perturbed."""
 
-CHECK = 20
-"""Number of steps between two checks on the held-out samples; the best weights are kept."""
+RETRAINING = 1000
+"""Largest number of optimiser steps of a short retraining."""
 
-KEPT = 0.2
-"""Fraction of the given weights in the first weights of a short retraining."""
+CHECKS = 5
+"""Number of checks on the held-out samples in 100 steps; the best weights are kept."""
+
+PATIENCE = 10
+"""Number of checks without a better one after which training ends."""
 
 FINEST = 1.05
 """Ratio of two scales at which the bisection ends."""
@@ -85,7 +91,8 @@ def draw_neighbours(
       brings the held-out loss to 0.1 nats above that of the model;
     - "dropout": entries of weight matrices are set to zero with a probability found in the same way;
     - "fine_tuning": 100 optimiser steps from the given weights with samples in another order;
-    - "short_retraining": 300 steps from 0.2 times the given weights plus 0.8 times newly initialised ones.
+    - "shrink_and_perturb": 300 steps from 0.2 times the given weights plus 0.8 times newly initialised ones;
+    - "short_retraining": up to 1000 steps from newly initialised weights, fewer when the held-out loss stays.
 
     Weights that do not require gradients, as those of a frozen encoder, stay. Statistics of batch normalisation are
     estimated again, on the held-out samples.
@@ -259,18 +266,24 @@ def initialise(model: nn.Module, generator: torch.Generator) -> nn.Module:
     return result.to(device_of(model))
 
 
-def _fine_tune(
+def _train_from(
     kept: float, steps: int, surface: ModelLoss, train: Batch, training: Training, generator: torch.Generator
 ) -> Params:
-    """Train from the given weights, or from a mixture with new ones, and keep the best of some checks."""
+    """Train from a mixture of the given weights and new ones, and keep the best weights."""
     model = surface.model
     if kept < 1:
         model, given = initialise(model, generator), params_of(model)
         model.load_state_dict(interpolate(params_of(model), given, kept), strict=False)
-    settings = replace(training, epochs=1, check_every=CHECK, schedule="constant", patience=None, stop_at=None)
-    return params_of(
-        fit(model, _draw_steps(train, training.batch_size, steps), surface.batch, settings, generator).model
+    source = _draw_steps(train, training.batch_size)
+    settings = replace(
+        training,
+        epochs=steps // source.steps,
+        check_every=source.steps // CHECKS,
+        schedule="constant",
+        patience=PATIENCE,
+        stop_at=None,
     )
+    return params_of(fit(model, source, surface.batch, settings, generator).model)
 
 
 def _find_trainable(model: nn.Module) -> Params:
@@ -279,13 +292,14 @@ def _find_trainable(model: nn.Module) -> Params:
     return {name: given[name] for name, weight in model.named_parameters() if weight.requires_grad}
 
 
-def _draw_steps(train: Batch, size: int, steps: int) -> BatchSource:
+def _draw_steps(train: Batch, size: int) -> BatchSource:
+    """Draw the samples of 100 steps at a time."""
     plain = replace(train, truth=None, event=None, text=())
 
     def draw(count: int, generator: torch.Generator) -> Batch:
         return slice_batch(plain, torch.randint(len(plain), (count,), generator=generator))
 
-    return draw_batches(draw, size, steps)
+    return draw_batches(draw, size, TUNING)
 
 
 def _measure(surface: ModelLoss, params: Params) -> Neighbour:
@@ -304,8 +318,9 @@ KINDS: Mapping[str, Draw] = MappingProxyType(
     {
         "noise": partial(_perturb_at_loss, multiply_by_noise, 10.0),
         "dropout": partial(_perturb_at_loss, drop_weights, 1.0),
-        "fine_tuning": partial(_fine_tune, 1.0, TUNING),
-        "short_retraining": partial(_fine_tune, KEPT, RETRAINING),
+        "fine_tuning": partial(_train_from, 1.0, TUNING),
+        "shrink_and_perturb": partial(_train_from, KEPT, RECOVERY),
+        "short_retraining": partial(_train_from, 0.0, RETRAINING),
     }
 )
 """How a neighbour is drawn, by name."""

@@ -35,7 +35,7 @@ METHODS = ("gradient", "saliency", "input_x_gradient", "integrated_gradients:ste
 FEWEST = 3
 """Minimum number of networks to compare: with two there is no interval."""
 
-SMOKE = 2
+SMOKE = 1
 """Number of tasks of the smoke size."""
 
 
