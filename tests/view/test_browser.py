@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from itertools import product
 
 import pytest
 
@@ -32,6 +33,13 @@ def browser(tmp_path_factory):
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield browser
     browser.quit()
+
+
+def wait_for(browser, condition):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    script = f"return {condition} && document.readyState === 'complete'"
+    WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(script))
 
 
 @pytest.fixture
@@ -65,6 +73,7 @@ def test_a_reader_sorts_opens_a_sample_and_the_next_one(browser, serve_folder, t
     write_folder(tmp_path / "run", kind, rows=60, **given)
     browser.get(serve_folder(tmp_path / "run"))
     browser.find_element("link text", "confidence").click()
+    wait_for(browser, "location.search.includes('sort=confidence')")
     column = "return [...document.querySelectorAll('tbody tr')].map((row) => Number(row.cells[5].textContent))"
     shown = browser.execute_script(column)
     assert len(shown) == 50
@@ -72,23 +81,27 @@ def test_a_reader_sorts_opens_a_sample_and_the_next_one(browser, serve_folder, t
     first = browser.find_element("css selector", "tbody th a")
     wanted = first.text
     first.click()
+    wait_for(browser, "location.pathname === '/sample'")
     assert browser.find_element("css selector", "h1").text == wanted
     assert len(browser.find_elements("css selector", ".panel, .sentence")) >= 4
     assert browser.execute_script(BLANK) == 0
     browser.find_element("css selector", "a[rel=next]").click()
+    wait_for(browser, "location.search.includes('at=1')")
     assert "2 of 120" in browser.find_element("css selector", ".pages").text
     assert browser.execute_script("return window.hit") is None
     assert browser.get_log("browser") == []
 
 
 def test_a_form_filters_and_narrow_windows_do_not_scroll_sideways(browser, serve_folder, tmp_path):
-    write_folder(tmp_path / "run", rows=60)
-    browser.get(serve_folder(tmp_path / "run"))
+    write_folder(tmp_path / "run", rows=60, methods=("gradient", "saliency", "random", "lime", "occlusion"))
+    address = serve_folder(tmp_path / "run")
+    browser.get(address)
     browser.execute_script("document.querySelector('select[name=correct]').value = 'wrong'")
     browser.find_element("css selector", "button").click()
-    assert "correct=wrong" in browser.current_url
+    wait_for(browser, "location.search.includes('correct=wrong')")
     assert "12 of 60 rows" in browser.find_element("css selector", ".subtitle").text
-    for width in (400, 1200):
+    for place, width in product(("/", "/sample?at=1"), (400, 1200)):
+        browser.get(address + place)
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         sizes = "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
