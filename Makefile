@@ -24,8 +24,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	else $(BIN)/pip install -q -e '.[dev]'; fi
 	@touch $@
 
-demo: $(VENV)/.installed ## audit an LSTM with and without input-cell attention, and write the page
-	$(BIN)/perdure audit lstm boxes --compare lstm_input_cell_attention --out runs/demo
+demo: $(VENV)/.installed ## audit an LSTM whose saliency vanishes, and its repair by input-cell attention
+	$(BIN)/perdure audit lstm boxes --compare lstm_input_cell_attention --method saliency \
+	--method integrated_gradients:steps=32 --method random --samples 64 --out runs/demo
 
 test: $(VENV)/.installed ## run the whole default test suite
 	$(BIN)/pytest -n 2 -m "not slow"

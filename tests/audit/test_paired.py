@@ -21,6 +21,14 @@ def test_the_null_is_zero_and_the_ceiling_one_whichever_end_is_better():
     assert combine_scores({}) == {}
 
 
+def test_a_curve_that_hardly_depends_on_the_map_does_not_decide():
+    """Insertion varies by .01, deletion by .5: a map that is .02 worse by insertion is not much worse."""
+    values = torch.tensor([0.97, 0.97])
+    insertion = Score("insertion", values, torch.full((2,), 0.99), torch.ones(2))
+    combined = combine_scores({"a": {"insertion": insertion, "deletion": score([0.0, 0.0], 0.0)}})
+    assert (combined["a"] > 0.4).all()
+
+
 def test_metrics_with_equal_null_and_ceiling_do_not_divide_by_zero():
     combined = combine_scores({"a": {"insertion": score([0.5, 0.5], 0.5)}})
     assert combined["a"].tolist() == [0.0, 0.0]

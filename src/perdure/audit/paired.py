@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import torch
@@ -16,6 +16,9 @@ from perdure.ops.paired import compare_by_sign_flips, correct_by_holm
 
 __all__ = ["combine_scores", "estimate_paired", "find_ties"]
 
+CURVES = ("insertion", "deletion")
+"""Metrics in units of the target."""
+
 SMALLEST = 1e-9
 """Distance of null and ceiling that scores are divided by at least."""
 
@@ -23,8 +26,9 @@ SMALLEST = 1e-9
 def combine_scores(panel: Mapping[str, Mapping[str, Score]]) -> dict[str, Tensor]:
     """Combine the faithfulness of each sample in one number per method, so that methods can be compared in pairs.
 
-    Each metric is brought to a common scale, on which a random map has 0 and the best map of the panel about 1, and
-    the mean of the metrics is taken.
+    Each metric is brought to a scale on which a random map has 0 and the best map of the panel about 1, and the mean of
+    the metrics is taken. Insertion and deletion are in units of the target and have a common scale: where nearly every
+    map keeps the prediction in one of them, it does not decide.
 
     Args:
         panel: Scores of insertion, deletion and sensitivity-n of the same samples, by method and metric.
@@ -32,17 +36,29 @@ def combine_scores(panel: Mapping[str, Mapping[str, Score]]) -> dict[str, Tensor
     Returns:
         One number per sample by method.
     """
-    metrics = next(iter(panel.values())) if panel else {}
-    parts: dict[str, list[Tensor]] = {method: [] for method in panel}
-    for metric in metrics:
-        scores = {method: panel[method][metric] for method in panel}
-        null = torch.stack([_uniform(score) for score in scores.values()]).mean(0)  # the same for all methods
-        way = torch.stack([score.ceiling.double().mean() - null.mean() for score in scores.values()])
-        scale = way[way.abs().argmax()]
-        scale = torch.where(scale.abs() < SMALLEST, SMALLEST, scale)
-        for method, score in scores.items():
-            parts[method].append((score.values.double() - null) / scale)
-    return {method: torch.stack(values).mean(0) for method, values in parts.items()}
+    metrics = tuple(next(iter(panel.values()))) if panel else ()
+    nulls = {name: torch.stack([_uniform(scores[name]) for scores in panel.values()]).mean(0) for name in metrics}
+    ways = {name: _find_way([scores[name] for scores in panel.values()], nulls[name]) for name in metrics}
+    curves = [name for name in CURVES if name in ways]
+    scales = {**ways, **{name: ways[name].sign() * _mean(ways[curve].abs() for curve in curves) for name in curves}}
+    return {
+        method: _mean((scores[name].values.double() - nulls[name]) / _keep_from_zero(scales[name]) for name in metrics)
+        for method, scores in panel.items()
+    }
+
+
+def _find_way(scores: Sequence[Score], null: Tensor) -> Tensor:
+    """Find the largest way from the mean null to a ceiling."""
+    ways = torch.stack([score.ceiling.double().mean() - null.mean() for score in scores])
+    return ways[ways.abs().argmax()]
+
+
+def _mean(values: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(values)).mean(0)
+
+
+def _keep_from_zero(scale: Tensor) -> Tensor:
+    return torch.where(scale.abs() < SMALLEST, SMALLEST, scale)
 
 
 def _uniform(score: Score) -> Tensor:
