@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs notebooks bench study lock report-browser-test check-quantus install clean
+.PHONY: help demo test test-slow lint format docs notebooks bench study lock report-browser-test check-quantus check-stores install clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,7 @@ test: $(VENV)/.installed ## run the whole default test suite
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/.installed ## run the proofs that take minutes
+	@$(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev,ray]'
 	$(BIN)/pytest -m slow --timeout=3600
 
 report-browser-test: $(VENV)/.installed ## test the report in headless Chromium
@@ -53,6 +54,17 @@ lint: $(VENV)/.installed ## check style, types, layers and the absence of CUDA p
 	$(BIN)/lint-imports
 	@if $(BIN)/pip list 2>/dev/null | grep -Ei '^(nvidia|triton)' && [ -n "$(CI)" ]; then \
 	echo "CUDA packages are installed: constrain torch"; exit 1; fi
+
+check-stores: $(VENV)-stores/.installed ## test an S3 server on this machine in a separate environment
+	$(VENV)-stores/bin/pytest -p no:cacheprovider -m "slow or not slow" --timeout=1200 tests/cli/test_stores.py
+
+$(VENV)-stores/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-stores
+	$(VENV)-stores/bin/pip install -q uv
+	grep -v '^python-dateutil==' constraints.txt > $(VENV)-stores/constraints.txt # boto supports older versions only
+	UV_CONSTRAINT=$(VENV)-stores/constraints.txt $(VENV)-stores/bin/uv pip install -q --python $(VENV)-stores/bin/python \
+	-e '.[dev,s3]' 'aiobotocore>=3.5' 'moto[server]>=5.2'
+	@touch $@
 
 format: $(VENV)/.installed ## format the code
 	$(BIN)/ruff check --fix .
@@ -82,4 +94,4 @@ lock: $(VENV)/.installed ## pin the newest versions of all dependencies, torch a
 	mv $(VENV)/constraints.txt constraints.txt
 
 clean: ## remove the environment and all caches
-	rm -rf $(VENV) $(VENV)-quantus docs/_build docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-quantus $(VENV)-stores docs/_build docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

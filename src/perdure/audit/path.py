@@ -22,6 +22,7 @@ from perdure.core.spec import slug
 from perdure.data._digest import digest_splits
 from perdure.data._splits import Splits
 from perdure.landscape.ends import PathEnds, load_ends, make_ends
+from perdure.records.place import is_path, place
 from perdure.records.record import read_record
 from perdure.records.run import RunFolder
 from perdure.records.times import read_times
@@ -217,8 +218,8 @@ def path(
 
 
 def _make_ends(first: nn.Module | Path | str, second: nn.Module | Path | str, splits: Splits) -> PathEnds:
-    if isinstance(first, Path | str) and isinstance(second, Path | str):
-        return load_ends(Path(first), Path(second), splits)
+    if is_path(first) and is_path(second):
+        return load_ends(place(first), place(second), splits)
     if not (isinstance(first, nn.Module) and isinstance(second, nn.Module)):
         raise SettingError(
             f"the ends are {type(first).__name__} and {type(second).__name__}",

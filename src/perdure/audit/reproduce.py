@@ -27,6 +27,7 @@ from perdure.data._digest import digest_splits
 from perdure.data._splits import Splits
 from perdure.engine.pool import Engine, Progress
 from perdure.ops.variance import variance_fractions
+from perdure.records.place import is_path, place
 from perdure.records.record import write_record
 from perdure.records.run import RunFolder
 from perdure.records.samples import write_samples
@@ -147,14 +148,14 @@ def _name_sources(
     runs: Mapping[str, nn.Module | Path | str] | Sequence[nn.Module | Path | str],
 ) -> dict[str, Path | nn.Module]:
     """Name the runs of a list, folders by their own name where these differ."""
-    if isinstance(runs, nn.Module | Path | str):
+    if isinstance(runs, nn.Module) or is_path(runs):
         raise SettingError("there is one run only", "pass at least two runs in a list or by name, better five or more")
     if not isinstance(runs, Mapping):
-        names = [Path(item).name for item in runs if isinstance(item, Path | str)]
+        names = [place(item).name for item in runs if is_path(item)]
         distinct = names if len(set(names)) == len(runs) else [f"run {i}" for i in range(len(runs))]
         runs = dict(zip(distinct, runs, strict=True))
-    sources = {str(name): Path(item) if isinstance(item, str) else item for name, item in runs.items()}
-    name_models({name: nn.Identity() if isinstance(item, Path) else item for name, item in sources.items()})
+    sources = {str(name): place(item) if is_path(item) else item for name, item in runs.items()}
+    name_models({name: nn.Identity() if is_path(item) else item for name, item in sources.items()})
     return sources
 
 

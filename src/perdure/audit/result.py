@@ -14,6 +14,7 @@ from perdure.audit.recommend import choose_hint, choose_method, describe_recomme
 from perdure.audit.schema import SCHEMA, VERSION
 from perdure.core.batch import Text
 from perdure.core.estimate import Estimate, Verdict, read_estimate, read_verdict, write_estimate, write_verdict
+from perdure.records.place import place
 from perdure.records.record import write_record
 from perdure.records.times import write_times
 
@@ -64,7 +65,7 @@ class Result:
         """
         from perdure.report.pages.write import write_page
 
-        folder = Path(folder)
+        folder = place(folder)
         self.store(folder)
         return write_page(folder, self)
 

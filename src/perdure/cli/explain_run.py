@@ -12,6 +12,7 @@ from perdure.core.errors import CheckpointError, RunFolderError, SettingError
 from perdure.core.spec import validate_settings
 from perdure.data._digest import digest_splits
 from perdure.data._splits import Splits
+from perdure.records.place import place
 from perdure.records.run import config_digest, read_run
 from perdure.training.model_source import ModelSource, open_model
 from perdure.training.model_spec import resolve_model
@@ -114,7 +115,7 @@ def open_explained_model(run: Path, settings: ExplainSettings, model: str) -> Mo
         RunFolderError: If a factory was explained and is not named again.
         CheckpointError: If the model differs from the explained one.
     """
-    weights = Path(settings.weights) if settings.weights else None
+    weights = place(settings.weights) if settings.weights else None
     spec = resolve_model(model or settings.model, weights, _read_outputs(settings.source))
     if spec.needs_user_code and not model:
         raise RunFolderError(

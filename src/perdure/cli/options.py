@@ -40,7 +40,11 @@ MODEL = Annotated[
 ]
 WEIGHTS = Annotated[
     Path | None,
-    typer.Option(help="Trained weights of a named model: .safetensors, a state dict of torch.save, a trained folder."),
+    typer.Option(
+        parser=place,
+        metavar="FILE",
+        help="Weights of a named model: .safetensors, a state dict of torch.save, a trained folder; or a URL.",
+    ),
 ]
 OUTPUTS = Annotated[
     str | None,

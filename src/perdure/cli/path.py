@@ -23,6 +23,7 @@ from perdure.cli.options import (
     WORKERS,
 )
 from perdure.core.errors import SettingError
+from perdure.records.place import place
 
 if TYPE_CHECKING:
     from perdure.audit.path import MeasuredPath, PathReport
@@ -30,7 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["path"]
 
-RUN = Annotated[Path, typer.Argument(help="The folder of a trained run, such as 'perdure train' writes for each seed.")]
+RUN = Annotated[
+    Path,
+    typer.Argument(
+        parser=place,
+        metavar="FOLDER",
+        help="The folder or URL of a trained run, such as 'perdure train' writes for each seed.",
+    ),
+]
 
 
 def path(

@@ -25,6 +25,7 @@ from perdure.cli.options import (
     TRAIN_SETTINGS,
     WORKERS,
 )
+from perdure.records.place import place
 from perdure.records.plan import ExpectedFiles
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def reproduce(
     vary: Annotated[
         str, typer.Option(help="Difference between runs: the 'seed' of the training, or a 'bootstrap' of its samples.")
     ] = "seed",
-    folders: Annotated[list[Path], typer.Option(help="A further trained folder as a run; repeatable.")] = [],  # noqa: B006
+    folders: Annotated[
+        list[Path], typer.Option(parser=place, metavar="FOLDER", help="A further trained folder as a run; repeatable.")
+    ] = [],  # noqa: B006
     factory: FACTORY = "",
     method: METHOD = [],  # noqa: B006
     samples: Annotated[int, typer.Option(help="Maximum number of test samples to explain.")] = 128,

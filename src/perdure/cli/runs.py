@@ -14,7 +14,7 @@ from perdure.core.errors import SettingError
 from perdure.data._splits import Splits
 from perdure.engine.pool import Engine, run_pieces
 from perdure.records.folders import MODEL, wrong_folder_error
-from perdure.records.place import exists
+from perdure.records.place import exists, place
 from perdure.training.checkpoint import is_finished, load_checkpoint
 from perdure.training.many import TrainingJobs
 from perdure.training.model_source import ModelSource
@@ -75,8 +75,8 @@ def find_runs(
     """
     if runs < 2:
         raise SettingError(f"--runs {runs} leaves nothing to compare", "train at least two runs, better five")
-    if folders or exists(Path(model)):
-        return _find_trained([Path(model), *folders]), None
+    if folders or exists(place(model)):
+        return _find_trained([place(model), *folders]), None
     source = open_named(model, outputs=outputs)
     if source.load is not None:
         raise SettingError(
@@ -121,7 +121,7 @@ def _find_trained(folders: Sequence[Path]) -> dict[str, Path]:
         places = [folder] if is_finished(folder) else inside
         if not places:
             raise wrong_folder_error(SettingError, folder, "holds no trained run", MODEL)
-        for place in places:
-            name = place.name.replace("-", " ", 1)
-            runs[name if name not in runs else str(place)] = place
+        for run in places:
+            name = run.name.replace("-", " ", 1)
+            runs[name if name not in runs else str(run)] = run
     return runs

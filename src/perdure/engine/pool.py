@@ -209,10 +209,11 @@ def _submit(pool: ProcessPoolExecutor, piece: int) -> Future[int]:
     """Submit a piece; the pool may start a process for it, which receives the work.
 
     A process that starts inherits the signals that are blocked: Ctrl-C is for the process that submits the pieces.
-    The tracker of Python, which starts before the first process, would unblock them.
+    The tracker of Python, which starts before the first process, would unblock them; it outlasts a closed terminal.
     """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     resource_tracker.ensure_running()
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked | {signal.SIGINT})
     try:
         with exclusive():
             return pool.submit(_do, piece)

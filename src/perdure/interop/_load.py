@@ -15,7 +15,7 @@ from perdure.core.random import stream
 from perdure.data._splits import Splits
 from perdure.interop.pipeline import from_pipeline
 from perdure.models._outputs import declare
-from perdure.records.place import place
+from perdure.records.place import is_path, place
 from perdure.training.model_source import build_model, open_model
 from perdure.training.model_spec import ModelSpec, resolve_model
 
@@ -64,7 +64,7 @@ def load(
         >>> torch.equal(again(splits.test.inputs), model(splits.test.inputs))
         True
     """
-    if not isinstance(source, str | Path):
+    if not is_path(source):
         if weights is not None:
             raise SettingError("a pipeline already has weights", "leave weights out")
         check_choice("outputs", outputs, (None, *get_args(Outputs)))

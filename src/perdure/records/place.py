@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from perdure.core.errors import DependencyError, RunFolderError, user_code_errors
 
-__all__ = ["exists", "is_local", "place", "read_errors", "readable"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+__all__ = ["exists", "is_local", "is_path", "place", "read_errors", "readable"]
 
 
 def place(name: Path | str) -> Path:
@@ -49,7 +52,7 @@ def place(name: Path | str) -> Path:
     except ImportError as error:
         raise DependencyError(
             f"{name} cannot be reached: {error}",
-            "pip install 'perdure[remote]', and s3fs for s3:// or gcsfs for gs://",
+            "pip install 'perdure[remote]', 'perdure[s3]' for s3://, or gcsfs for gs://",
         ) from error
     except ValueError as error:
         remedy = "give a path, or a URL such as s3://bucket/run"
@@ -57,6 +60,22 @@ def place(name: Path | str) -> Path:
     except OSError as error:
         raise RunFolderError(f"{name} cannot be reached: {error}", "check the address and the network") from error
     return cast("Path", path)
+
+
+def is_path(value: object) -> TypeIs[Path | str]:
+    """Return whether a value is the name or path of a folder or file, of this machine or of a store.
+
+    Args:
+        value: Any value.
+
+    Returns:
+        Whether `place` takes it.
+
+    Example:
+        >>> is_path("s3://bucket/run"), is_path(place("memory://a")), is_path(3)
+        (True, True, False)
+    """
+    return isinstance(value, str | Path) or (hasattr(value, "fs") and hasattr(value, "joinpath"))
 
 
 def is_local(path: Path) -> bool:

@@ -21,7 +21,7 @@ from perdure.records.documents import from_yaml, to_yaml
 from perdure.records.files import clear_unfinished, is_unfinished, write_bytes
 from perdure.records.folders import RUN, wrong_folder_error
 from perdure.records.lock import one_writer
-from perdure.records.place import place, read_errors
+from perdure.records.place import is_path, place, read_errors
 from perdure.records.times import read_times, write_times
 
 FORMER = {"closely": "faithfulness_samples"}
@@ -230,7 +230,7 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 def _as_plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
-    if isinstance(value, Path):
+    if is_path(value):
         return str(value)
     raise TypeError(f"a setting is {type(value).__name__}, which a run folder cannot hold")
 

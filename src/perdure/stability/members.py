@@ -210,7 +210,9 @@ def find_failures(ensemble: Ensemble) -> dict[str, str]:
     Returns:
         Why, by name of the run.
     """
-    reasons = {name: read_failure(source) for name, source in ensemble.sources.items() if isinstance(source, Path)}
+    reasons = {
+        name: read_failure(source) for name, source in ensemble.sources.items() if not isinstance(source, nn.Module)
+    }
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
