@@ -14,7 +14,7 @@ from perdure.core.registry import METRICS
 from perdure.metrics._evaluate import evaluate
 from perdure.training.loss import detect_kind
 from tests.contracts.test_calls import metric_or_skip, truth_of
-from tests.contracts.test_methods import CASES, PAIRS, _everything, made
+from tests.contracts.test_methods import CASES, PAIRS, _everything, make_case
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def model_of(case, mode):
 
 
 def task_of(name, case, model, calls):
-    method = made(name, model, case)
+    method = make_case(name, model, case)
 
     def task():
         arguments = {"target": case.label, "lengths": case.lengths}
