@@ -1,12 +1,19 @@
 """Two runs of the same command write the same bytes, but for their files of times."""
 
+import subprocess
+import sys
+
 import pytest
 
 from perdure.records.times import TIMES
-from tests.cli.shell import run
 
 DATA = "boxes:size=20,train=60,validation=20,test=16"
 LITTLE = ("--train-settings", "epochs=2")
+
+
+def run(*arguments):
+    """Run the command line in its own process."""
+    subprocess.run([sys.executable, "-m", "perdure", *map(str, arguments)], check=True, capture_output=True)
 
 
 def contents(folder):
