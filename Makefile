@@ -26,7 +26,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: $(VENV)/.installed ## audit an LSTM whose saliency vanishes, and its repair by input-cell attention
 	$(BIN)/perdure audit lstm boxes --compare lstm_input_cell_attention --method saliency \
-	--method integrated_gradients:steps=32 --method random --samples 64 --out runs/demo
+	--method integrated_gradients:steps=32 --method input_iba:granularity=element --method random --samples 64 --out runs/demo
 
 test: $(VENV)/.installed ## run the whole default test suite
 	$(BIN)/pytest -n 2 -m "not slow"

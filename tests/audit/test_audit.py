@@ -100,7 +100,7 @@ def test_the_same_call_resumes_and_another_model_is_named(tmp_path, test_batch):
     assert part.stat().st_mtime_ns == before
     with pytest.raises(RunFolderError, match=r"models.every is 'EveryStep \w+' there and 'LastStep"):
         compute_audit({"every": LastStep()}, test_batch, tmp_path, samples=10)
-    with pytest.raises(RunFolderError, match="data_digest"):
+    with pytest.raises(RunFolderError, match="the digest of the data"):
         compute_audit({"every": EveryStep()}, replace(test_batch, inputs=-test_batch.inputs), tmp_path, samples=10)
 
 
