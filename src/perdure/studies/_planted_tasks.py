@@ -7,24 +7,32 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import torch
+from torch.nn.functional import cross_entropy
 
-from perdure.core.batch import Batch
+from perdure.core.batch import Batch, slice_batch
+from perdure.core.copy import copy_module
 from perdure.core.outputs import predicted_class
 from perdure.core.random import stream
 from perdure.data._splits import Splits
+from perdure.models._embed import embed_batch
+from perdure.ops.params import redraw
 from perdure.studies import _planted_images as images
 from perdure.studies import _planted_series as series
 from perdure.studies import _planted_texts as texts
 from perdure.studies._planted_model import PlantedModel
 from perdure.studies._planted_series import Planted
 
-__all__ = ["DEVELOPMENT", "HELD_OUT", "TASKS", "PlantedTask", "make_task", "permute_labels"]
+__all__ = ["DEVELOPMENT", "HELD_OUT", "TASKS", "PlantedTask", "make_task", "train_on_permuted_labels"]
 
 WRONG = 0.04
 """Fraction of labels that are changed, so that no accuracy is 1."""
 
 MARGIN = 4.0
 """Root mean square of the difference of two logits."""
+
+
+STEPS = 60
+"""Steps of a training on permuted labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +42,7 @@ class PlantedTask:
     Args:
         name: Name in `TASKS`.
         model: Network.
-        splits: Samples; those for training are those for testing, as the network is not trained.
+        splits: Samples; those for training are those for testing where the network is not trained.
     """
 
     name: str
@@ -66,20 +74,38 @@ def make_task(name: str, seed: int) -> PlantedTask:
     return PlantedTask(name, planted.model, Splits(batch, batch, batch, names, words))
 
 
-def permute_labels(task: PlantedTask, seed: int) -> PlantedTask:
-    """Permute the labels of a task, so that its network predicts them no better than chance.
+def train_on_permuted_labels(task: PlantedTask, seed: int) -> PlantedTask:
+    """Train the network of a task from redrawn weights after its labels were permuted, so that it learns nothing.
 
     Args:
         task: A task.
-        seed: Seed of the order.
+        seed: Seed of the order of labels and of the weights.
 
     Returns:
-        The same network and samples with other labels.
+        The trained network, with the first half of the samples for training and the other half for testing.
     """
-    batch = task.splits.test
-    order = torch.randperm(len(batch), generator=stream(seed, "permuted labels", task.name))
-    permuted = replace(batch, label=batch.label[order])
-    return replace(task, splits=replace(task.splits, train=permuted, validation=permuted, test=permuted))
+    batch, generator = task.splits.test, stream(seed, "permuted labels", task.name)
+    permuted = replace(batch, label=batch.label[torch.randperm(len(batch), generator=generator)])
+    half = len(batch) // 2
+    train, test = slice_batch(permuted, slice(0, half)), slice_batch(permuted, slice(half, None))
+    model = copy_module(task.model)
+    for parameter in _list_weights(model):
+        redraw(parameter, "matched", generator)
+    _fit(model, embed_batch(model, train))
+    return PlantedTask(task.name, model, replace(task.splits, train=train, validation=test, test=test))
+
+
+def _list_weights(model: PlantedModel) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def _fit(model: PlantedModel, batch: Batch) -> None:
+    """Fit a network to all samples at once."""
+    optimiser = torch.optim.Adam(_list_weights(model), lr=0.05)
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        cross_entropy(model(batch.inputs, batch.lengths), batch.label).backward()
+        optimiser.step()
 
 
 DEVELOPMENT: Mapping[str, Callable[[torch.Generator], Planted]] = MappingProxyType(

@@ -115,7 +115,8 @@ def collect_map_cases(task: PlantedTask, samples: int, seed: int, permuted: bool
         task: Task.
         samples: Number of explained samples.
         seed: Seed of maps, nulls and bootstraps.
-        permuted: Whether the labels of the task are permuted, so that "not learned" is right for every map.
+        permuted: Whether the network was trained after the labels were permuted, so that "not learned" is right for
+            every map.
 
     Yields:
         Cases of the questions down to the input and, for data in time, over time.

@@ -14,7 +14,7 @@ from perdure.report.pages.page import render
 from perdure.studies._calibration_page import compose_page, draw_rates, write_rates
 from perdure.studies._calibration_table import count_answers, find_rates, list_rows, write_record
 from perdure.studies._planted_runs import DEVELOPMENT_RUNS, HELD_OUT_RUNS
-from perdure.studies._planted_tasks import DEVELOPMENT, HELD_OUT, make_task, permute_labels
+from perdure.studies._planted_tasks import DEVELOPMENT, HELD_OUT, make_task, train_on_permuted_labels
 from perdure.studies._table import Cell, CellResult, Row
 from perdure.studies._verdict_cases import VerdictCase, collect_map_cases, collect_run_cases
 
@@ -33,9 +33,9 @@ class VerdictCalibration:
 
     The networks read small windows of series, texts and images, so that the Shapley value of each input has a closed
     form. Maps are made from it: exact, half right, negated, shifted, of another sample or network; others are made from
-    the input alone, or from noise, or by common methods. With permuted labels no network has learned its task.
-    Training runs read one copy or another of the same evidence, so that their maps agree as much as is planted. The
-    rules of the verdicts were chosen on one half of the networks; error rates are those on the other.
+    the input alone, or from noise, or by common methods. Networks that were trained after the labels were permuted have
+    learned nothing. Training runs read one copy or another of the same evidence, so that their maps agree as much as is
+    planted. The rules of the verdicts were chosen on one half of the networks; error rates are those on the other.
 
     Args:
         seeds: Number of seeds of data and weights of each network, and of each set of runs.
@@ -117,7 +117,7 @@ class VerdictCalibration:
         task = make_task(cell.model, cell.seed)
         cases = list(collect_map_cases(task, self.samples, cell.seed))
         if cell.seed == self.first_seed:
-            permuted = permute_labels(task, cell.seed)
+            permuted = train_on_permuted_labels(task, cell.seed)
             cases += collect_map_cases(permuted, self.samples, cell.seed, permuted=True)
         return cases
 
