@@ -19,3 +19,4 @@ from perdure.attribution.random import Random as Random
 from perdure.attribution.saliency import Saliency as Saliency
 from perdure.attribution.shapley_sampling import ShapleySampling as ShapleySampling
 from perdure.attribution.smooth_grad import SmoothGrad as SmoothGrad
+from perdure.attribution.temporal_integrated_gradients import TemporalIntegratedGradients as TemporalIntegratedGradients

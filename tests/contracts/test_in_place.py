@@ -10,6 +10,7 @@ from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
 from tests.cases import fill, stream
+from tests.contracts.test_methods import SERIES_ONLY
 
 X = torch.randn(3, 2, 8, 8, generator=stream(), dtype=torch.float64)
 SEEN = Batch(torch.randn(9, 2, 8, 8, generator=stream(5), dtype=torch.float64), torch.arange(9) % 2)
@@ -56,7 +57,11 @@ QUICK = {
 }
 PRIORS = ("none", "moments", "adversarial")
 METHOD_NAMES = [
-    *(QUICK.get(name, name) for name in METHODS.names() if name not in ("attention", "information_bottleneck")),
+    *(
+        QUICK.get(name, name)
+        for name in METHODS.names()
+        if name not in ("attention", "information_bottleneck", *SERIES_ONLY)
+    ),
     "information_bottleneck:steps=2,copies=2",
     *(f"input_iba:steps=2,copies=2,prior={prior}" for prior in PRIORS),
 ]

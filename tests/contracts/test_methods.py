@@ -44,7 +44,11 @@ CASES = {
     "image": Case(convolutional, draw(5, 2, 6, 5)),
     "rectified": Case(make_rectified, draw(5, 2, 6, 5)),
 }
+SERIES_ONLY = ("temporal_integrated_gradients",)
+"""Methods that explain series only; `test_series` has for them what other tests show on images."""
+
 SUPPORTED = {
+    **dict.fromkeys(SERIES_ONLY, ("series", "padded", "attends")),
     "attention": ("attends",),
     "deep_lift": ("table", "image", "rectified"),
     "deep_lift_shap": ("table", "image", "rectified"),
@@ -65,6 +69,7 @@ QUICK = {
     "kernel_shap": "kernel_shap:samples=8,window=3",
     "lime": "lime:samples=8,window=3",
     "shapley_sampling": "shapley_sampling:samples=2,window=3",
+    "temporal_integrated_gradients": "temporal_integrated_gradients:steps=4",
 }
 """Settings of methods that take their time."""
 

@@ -13,7 +13,7 @@ from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS, METRICS
 from perdure.core.target import LogOdds, LogProbability, Margin, Probability
 from tests.cases import fill, stream
-from tests.contracts.test_methods import QUICK
+from tests.contracts.test_methods import QUICK, SERIES_ONLY
 
 X = torch.randn(3, 2, 6, 5, generator=stream(), dtype=torch.float64)
 TRUTH = torch.randn(X.shape, generator=stream(1)) > 0.5
@@ -29,6 +29,7 @@ EXCUSED = {
     "attention": "a module wrapped in another has no attention",
     "deep_lift": "the rescale rule of DeepLIFT replaces the slope of an activation inside the model",
     "deep_lift_shap": "as deep_lift",
+    **dict.fromkeys(SERIES_ONLY, "explains series: see test_series"),
 }
 """Methods for which a model with an activation is another model, with the reason."""
 

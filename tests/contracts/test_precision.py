@@ -11,12 +11,14 @@ from perdure.core.registry import METHODS, METRICS
 from perdure.metrics._evaluate import evaluate
 from tests.cases import convolutional, fill, make_rectified, stream
 from tests.contracts.test_in_place import QUICK
+from tests.contracts.test_methods import SERIES_ONLY
 
 X = torch.randn(3, 2, 6, 5, generator=stream(), dtype=torch.float64)
 SEEN = torch.randn(9, 2, 6, 5, generator=stream(5), dtype=torch.float64)
 LABEL = torch.tensor([0, 1, 2])
 
-NAMES = [name for name in METHODS.names() if name not in ("attention", "captum", "information_bottleneck", "input_iba")]
+SKIPPED = ("attention", "captum", "information_bottleneck", "input_iba", *SERIES_ONLY)
+NAMES = [name for name in METHODS.names() if name not in SKIPPED]
 EXPLAINERS = ("GradientShap", "IntegratedGradients", "KernelShap", "Lime", "ShapleyValueSampling", "FeatureAblation")
 SEARCHES = [
     "information_bottleneck:steps=4,copies=2",

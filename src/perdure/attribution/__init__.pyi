@@ -19,3 +19,4 @@ from .random import Random as Random
 from .saliency import Saliency as Saliency
 from .shapley_sampling import ShapleySampling as ShapleySampling
 from .smooth_grad import SmoothGrad as SmoothGrad
+from .temporal_integrated_gradients import TemporalIntegratedGradients as TemporalIntegratedGradients

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-__all__ = ["Architecture", "HasAttention", "HasEmbedding", "HasSideInputs", "Resumable"]
+__all__ = ["Architecture", "HasAttention", "HasEmbedding", "HasSideInputs", "JoinsStates", "Resumable"]
 
 
 @runtime_checkable
@@ -107,6 +107,22 @@ class Resumable(Protocol):
 
         Returns:
             Outputs, shape (copies, batch, classes).
+        """
+        ...
+
+
+@runtime_checkable
+class JoinsStates(Protocol):
+    """A resumable model that can resume from the states before several steps in one batch."""
+
+    def join_states(self, states: list[Any]) -> Any:
+        """Join states along the batch.
+
+        Args:
+            states: States of the same samples, from `prefix_states`.
+
+        Returns:
+            The state of all of them, one after the other, to be given to `resume`.
         """
         ...
 

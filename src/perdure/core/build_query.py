@@ -24,7 +24,8 @@ from perdure.core.forward import (
     slice_side,
 )
 from perdure.core.labels import as_target, check_rows
-from perdure.core.query import PassCount, Query, row_limit
+from perdure.core.query import PassCount, Query
+from perdure.core.resources import row_limit
 from perdure.core.target import AtStep, Logit, Target, label_target
 
 __all__ = ["build_query"]

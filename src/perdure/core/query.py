@@ -15,17 +15,11 @@ from perdure.core.abilities import HasAttention, Resumable
 from perdure.core.binding import Scaled, bind_target, outputs_at
 from perdure.core.errors import IndependentOutputError, ShapeError, UnsupportedError
 from perdure.core.forward import NO_SIDE, CachedForward, Side, call_model, evaluation, side_inputs, slice_side
-from perdure.core.resources import keep_freed_memory, row_bound
+from perdure.core.resources import keep_freed_memory, row_limit
 from perdure.core.short_repr import ShortRepr
 from perdure.core.target import Target, label_target, select_target
 
-__all__ = ["PassCount", "Query", "row_limit", "slice_query"]
-
-FEWEST_ROWS, MOST_ROWS = 4, 2048
-NUMBERS, NUMBERS_ON_DEVICE = 2**18, 2**24
-"""Rows and input numbers in one call where no batch size is given. On a CPU, more numbers make the activations of a
-small network leave the caches: integrated gradients of a convolutional network take 282 ms with 1024 rows of 3072
-numbers and 140 to 185 ms with 32 to 64; recurrent networks gain from many rows. Accelerators are idle with few."""
+__all__ = ["PassCount", "Query", "slice_query"]
 
 
 @dataclass
@@ -244,10 +238,46 @@ class Query(ShortRepr):
         Returns:
             The target, one per point, without a graph.
         """
+        with evaluation(self.model), torch.no_grad():
+            return torch.stack([self._scalar(logits) for logits in self._resume(state, points.clone())])
+
+    def outputs_from(
+        self, state: Any, points: Float[Tensor, "copies batch rest feature"]
+    ) -> Float[Tensor, "copies batch *output"]:
+        """Compute all outputs at points that equal x before the step of a state, without a graph.
+
+        Args:
+            state: one of `states`.
+            points: the inputs from that step on.
+
+        Returns:
+            The outputs of the model.
+        """
+        with evaluation(self.model), torch.no_grad():
+            return self._resume(state, points.clone())
+
+    def gradient_from(
+        self, state: Any, points: Float[Tensor, "copies batch rest feature"]
+    ) -> Float[Tensor, "copies batch rest feature"]:
+        """Differentiate the target with respect to the steps after a state.
+
+        Args:
+            state: one of `states`.
+            points: the inputs from that step on; not written to.
+
+        Returns:
+            The gradient at each point.
+        """
+        with evaluation(self.model), torch.enable_grad():
+            leaf = points.detach().requires_grad_()
+            values = torch.stack([self._scalar(logits) for logits in self._resume(state, leaf)])
+            return self._differentiate(values, leaf)
+
+    def _resume(self, state: Any, points: Tensor) -> Tensor:
         model: Any = self.model
         self.passes.forward += points.shape[0] * points.shape[1]
-        with evaluation(self.model), torch.no_grad():
-            return torch.stack([self._scalar(logits) for logits in model.resume(state, points.clone())])
+        outputs: Tensor = model.resume(state, points)
+        return outputs
 
     def _parts(self, points: Tensor) -> list[tuple[Query, Tensor]]:
         """Split into queries about at most `rows` samples, with their points, which get an axis of copies."""
@@ -332,25 +362,6 @@ class Query(ShortRepr):
                 "check that the model reads its argument; for rounding inside the model use the method 'occlusion'",
             )
         return gradient
-
-
-def row_limit(x: Float[Tensor, "batch *site"]) -> int:
-    """Choose how many rows go through a model in one call where no batch size is given.
-
-    Args:
-        x: samples.
-
-    Returns:
-        Fewer rows for larger samples.
-
-    Example:
-        >>> row_limit(torch.zeros(1, 50, 20)), row_limit(torch.zeros(1, 3, 224, 224))
-        (262, 4)
-    """
-    if (bound := row_bound()) is not None:
-        return bound
-    numbers = NUMBERS if x.device.type == "cpu" else NUMBERS_ON_DEVICE
-    return max(FEWEST_ROWS, min(MOST_ROWS, numbers // x[0].numel()))
 
 
 def _is_bound(target: Target) -> bool:

@@ -12,6 +12,7 @@ from math import prod
 from typing import Any, TypeVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -24,8 +25,15 @@ __all__ = [
     "limited_memory",
     "map_threads",
     "row_bound",
+    "row_limit",
     "single_thread",
 ]
+
+FEWEST_ROWS, MOST_ROWS = 4, 2048
+NUMBERS, NUMBERS_ON_DEVICE = 2**18, 2**24
+"""Rows and input numbers in one call where no batch size is given. On a CPU, more numbers make the activations of a
+small network leave the caches: integrated gradients of a convolutional network take 282 ms with 1024 rows of 3072
+numbers and 140 to 185 ms with 32 to 64; recurrent networks gain from many rows. Accelerators are idle with few."""
 
 _ROWS: ContextVar[int | None] = ContextVar("rows", default=None)
 
@@ -85,6 +93,25 @@ def limit_rows(most: int | None) -> Iterator[None]:
 def row_bound() -> int | None:
     """Return the maximum number of rows that `limit_rows` set; None for no bound."""
     return _ROWS.get()
+
+
+def row_limit(x: Float[Tensor, "batch *site"]) -> int:
+    """Choose how many rows go through a model in one call where no batch size is given.
+
+    Args:
+        x: samples.
+
+    Returns:
+        Fewer rows for larger samples.
+
+    Example:
+        >>> row_limit(torch.zeros(1, 50, 20)), row_limit(torch.zeros(1, 3, 224, 224))
+        (262, 4)
+    """
+    if (bound := row_bound()) is not None:
+        return bound
+    numbers = NUMBERS if x.device.type == "cpu" else NUMBERS_ON_DEVICE
+    return max(FEWEST_ROWS, min(MOST_ROWS, numbers // x[0].numel()))
 
 
 class _Allocations(TorchDispatchMode):

@@ -19,9 +19,8 @@ from perdure.core.errors import PartError
 from perdure.core.forward import forward_with_graph
 from perdure.core.method import Method, NeedsFit
 from perdure.core.outputs import declared_outputs, predicted_class, probability
-from perdure.core.query import row_limit
 from perdure.core.random import stream
-from perdure.core.resources import single_thread
+from perdure.core.resources import row_limit, single_thread
 from perdure.core.target import LABEL_TARGETS
 from perdure.engine.pool import Engine, Progress, run_pieces
 from perdure.models._embed import embed_batch

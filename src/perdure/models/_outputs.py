@@ -15,7 +15,7 @@ from perdure.core.binding import SAMPLES, assume_outputs, outputs_at
 from perdure.core.errors import NonFiniteError, PerdureError, ShapeError, UnsupportedError, user_code_errors
 from perdure.core.forward import call_model, evaluation, side_inputs
 from perdure.core.outputs import ONE, Outputs, check_outputs, declared_outputs
-from perdure.core.query import row_limit
+from perdure.core.resources import row_limit
 from perdure.models._adapted import Adapted, adapt, unwrap
 from perdure.models._embed import embed_batch
 from perdure.ops.sequence import lengths_of

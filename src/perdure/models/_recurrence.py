@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, cat, nn
+from torch import Tensor, cat, full_like, nn, zeros_like
 
 from perdure.models._pooling import Pooled, join, pool
 from perdure.ops.sequence import last_valid, length_mask, reverse_valid
 
-__all__ = ["Bidirectional", "PrefixState", "make_recurrence", "prefix_states", "resume_pooled"]
+__all__ = ["Bidirectional", "PrefixState", "join_states", "make_recurrence", "prefix_states", "resume_pooled"]
 
 
 Kind = type[nn.RNN | nn.GRU | nn.LSTM]
@@ -156,6 +156,38 @@ def prefix_states(
             pooled = join(pooling, pooled, pool(pooling, outputs, None if mask is None else mask[:, begin:end]))
         states.append(PrefixState(hidden, pooled, None if lengths is None else (lengths - end).clamp_min(0)))
     return states
+
+
+def join_states(pooling: str, states: list[PrefixState]) -> PrefixState:
+    """Join states along the batch.
+
+    Args:
+        pooling: Pooling of the states.
+        states: States before several steps.
+
+    Returns:
+        The state of the samples before the first of these steps, then before the second, and so on.
+    """
+    known = next((state for state in states if state.pooled is not None), None)
+    remaining = None if states[0].remaining is None else cat([state.remaining for state in states])  # type: ignore[misc]
+    if known is None or known.pooled is None:
+        return PrefixState(None, None, remaining)
+    nothing = float("-inf") if pooling == "max" else 0.0
+    empty = Pooled(full_like(known.pooled.value, nothing), zeros_like(known.pooled.count))
+    pooled = [state.pooled or empty for state in states]
+    joined = Pooled(cat([part.value for part in pooled]), cat([part.count for part in pooled]))
+    return PrefixState(_join_hidden([state.hidden for state in states], known.hidden), joined, remaining)
+
+
+def _join_hidden(hidden: list[Any], like: Any) -> Tensor | tuple[Tensor, ...]:
+    """Join along the batch; before the first step a state is zero."""
+    if isinstance(like, Tensor):
+        return cat([zeros_like(like) if part is None else part for part in hidden], dim=1)
+    parts = [[None] * len(like) if part is None else part for part in hidden]
+    return tuple(
+        cat([zeros_like(first) if item is None else item for item in items], dim=1)
+        for first, items in zip(like, zip(*parts, strict=True), strict=True)
+    )
 
 
 def resume_pooled(

@@ -13,7 +13,14 @@ from perdure.core.check import check_choice, check_counts, check_series
 from perdure.core.errors import SettingError
 from perdure.models._dropout import Dropout
 from perdure.models._pooling import POOLS, SelfAttentionPooling, pool
-from perdure.models._recurrence import Bidirectional, PrefixState, make_recurrence, prefix_states, resume_pooled
+from perdure.models._recurrence import (
+    Bidirectional,
+    PrefixState,
+    join_states,
+    make_recurrence,
+    prefix_states,
+    resume_pooled,
+)
 from perdure.nn.input_attention import InputCellAttention, Position
 from perdure.ops.sequence import length_mask
 
@@ -275,6 +282,17 @@ class RecurrentClassifier(nn.Module):
         """
         pooled = resume_pooled(self.recurrence, self.config.pooling, state, x)
         return self._classify(pooled).reshape(*x.shape[:2], -1)
+
+    def join_states(self, states: list[PrefixState]) -> PrefixState:
+        """Join states before several steps along the batch.
+
+        Args:
+            states: States from `prefix_states`.
+
+        Returns:
+            One state for all, to resume from in one batch.
+        """
+        return join_states(self.config.pooling, states)
 
     def _outputs(self, read: Tensor, mask: Tensor | None) -> Tensor:
         """Run the recurrence over all steps."""

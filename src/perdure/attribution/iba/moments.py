@@ -15,7 +15,7 @@ from perdure.attribution.iba.trunk import choose_layer
 from perdure.core.batch import Batch, split_batch
 from perdure.core.errors import EmptyDataError, ShapeError, UnsupportedError
 from perdure.core.forward import evaluation, side_inputs
-from perdure.core.query import row_limit
+from perdure.core.resources import row_limit
 from perdure.ops.moments import Moments, merge_moments, moments_of
 from perdure.ops.sequence import lengths_of, site_mask
 
