@@ -43,7 +43,7 @@ DRAWS = 8
 """Draws of noise in each measurement of the fraction kept."""
 
 CONFIRMATIONS = 4
-"""Measurements with further noise that a mask has to pass on average."""
+"""Measurements with further noise that a mask has to pass on average, by more than their standard error."""
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,9 @@ def select_mask(
 ) -> SufficientMask:
     """Select the last mask of each sample with which the prediction keeps the required fraction.
 
-    It is found by bisection, with new noise in each round, and confirmed with further noise; a mask that fails is
-    replaced by one that is 1, 2, 4, ... steps earlier. Where noise alone keeps the prediction, nothing passes.
+    It is found by bisection, with new noise in each round, and confirmed with further noise, by more than one standard
+    error; a mask that fails is replaced by one that is 1, 2, 4, ... steps earlier. Where noise alone keeps the
+    prediction, nothing passes.
 
     Args:
         query: Query of the inputs.
@@ -343,13 +344,14 @@ def _bisect(measure: Measure, last: Tensor, of_noise: Tensor, keep: float) -> Te
 
 
 def _confirm(measure: Measure, index: Tensor, keep: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Measure the masks with further noise, and step back where they do not keep enough."""
-    index, kept = index.clone(), torch.zeros(len(index), dtype=torch.float64)
+    """Measure the masks with further noise, and step back where they may not keep enough, by one standard error."""
+    index, kept, sure = index.clone(), *torch.zeros(2, len(index), dtype=torch.float64)
     members, back = torch.arange(len(index)), 1
     while len(members):
         draws = [measure(index[members], members, f"confirmation-{back}-{turn}") for turn in range(CONFIRMATIONS)]
-        kept[members] = torch.stack(draws).mean(0)
-        members = members[(kept[members] < keep) & (index[members] > 0)]
+        std, kept[members] = torch.std_mean(torch.stack(draws), 0)
+        sure[members] = kept[members] - std / CONFIRMATIONS**0.5
+        members = members[(sure[members] < keep) & (index[members] > 0)]
         index[members] = (index[members] - back).clamp_min(0)
         back *= 2
     return index, kept, kept >= keep
