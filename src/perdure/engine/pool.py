@@ -202,6 +202,10 @@ class Processes:
 
 
 def _pool(work: Work, workers: int) -> ProcessPoolExecutor:
+    """Make the pool, whose locks start the tracker of Python, which is to outlast a closed terminal."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return ProcessPoolExecutor(workers, get_context("spawn"), _start, (work,))
 
 
@@ -209,11 +213,9 @@ def _submit(pool: ProcessPoolExecutor, piece: int) -> Future[int]:
     """Submit a piece; the pool may start a process for it, which receives the work.
 
     A process that starts inherits the signals that are blocked: Ctrl-C is for the process that submits the pieces.
-    The tracker of Python, which starts before the first process, would unblock them; it outlasts a closed terminal.
+    The tracker of Python, which would unblock them, runs since the pool was made.
     """
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_SETMASK, blocked | {signal.SIGINT})
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with exclusive():
             return pool.submit(_do, piece)
