@@ -53,7 +53,7 @@ class Batch(ShortRepr):
     Args:
         inputs: Inputs of the model: series (batch, time, feature), images (batch, channel, row, column), a table
             (batch, feature), or the token ids of texts (batch, time) as whole numbers.
-        label: the class of each sample.
+        label: Class of each sample; of each of its steps, (batch, time), where all of them are predicted.
         mask: true at valid steps; None when every step is valid.
         truth: true at the sites known to matter, shaped like the inputs; None when unknown.
         event: the event type of each step; None when there are none.
@@ -62,7 +62,7 @@ class Batch(ShortRepr):
     """
 
     inputs: Float[Tensor, "batch *site"] | Int[Tensor, "batch time"]
-    label: Int[Tensor, " batch"]
+    label: Int[Tensor, "batch *step"]
     mask: Bool[Tensor, "batch time"] | None = None
     truth: Bool[Tensor, "batch *site"] | None = None
     event: Int[Tensor, "batch time"] | None = None
