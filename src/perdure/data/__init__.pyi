@@ -28,4 +28,5 @@ from .spike import Spike as Spike
 from .state import State as State
 from .switch_feature import SwitchFeature as SwitchFeature
 from .table import Table as Table
+from .temporal_boxes import TemporalBoxes as TemporalBoxes
 from .text_table import TextTable as TextTable

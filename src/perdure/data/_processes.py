@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from math import pi, sqrt
+from typing import Literal
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["narma", "place_ranges"]
+from perdure.data._box_places import SIZE
+from perdure.data._generated import draw_normal, draw_order, draw_uniform
+
+__all__ = ["Process", "draw_process", "narma", "place_ranges"]
+
+Process = Literal["box", "harmonic", "gaussian_process", "pseudo_periodic", "autoregressive", "continuous", "narma"]
+"""Processes of the temporal benchmark: "continuous" is the autoregressive process in continuous time."""
+
+HORIZON, GRID, JITTER = 20.0, 100, 0.2
+"""Regular times that irregular ones are chosen from, and the standard deviation that moves them."""
+
+MEMORY = 10
+"""Order of the process "narma"."""
 
 Coefficients = tuple[float, float, float, float]
 
@@ -71,3 +86,68 @@ def place_ranges(start: Int[Tensor, " sample"], length: Int[Tensor, " sample"], 
     """
     after = torch.arange(steps) - start[:, None]
     return (after >= 0) & (after < length[:, None]), after
+
+
+def draw_process(
+    process: Process, seeds: Int[Tensor, " sample"], *, published: bool
+) -> Float[Tensor, "sample time feature"]:
+    """Draw a process of the temporal benchmark for each feature, at the irregular times of each sample.
+
+    Args:
+        process: Name of the process, but not "box".
+        seeds: Seed of each sample.
+        published: Whether "narma" is that of the published implementation, with one random input for all.
+
+    Returns:
+        The series.
+    """
+    if process == "narma":
+        draws = draw_uniform(torch.zeros_like(seeds) if published else seeds, "process", SIZE, SIZE + MEMORY)
+        draws = draws[:, :1].expand_as(draws) if published else draws
+        return narma(draws, MEMORY, nonlinear=not published).transpose(1, 2)
+    times = draw_times(seeds)[..., None]
+    noise = draw_normal(seeds, "process", SIZE, SIZE)
+    if process == "harmonic":
+        return torch.sin(2 * pi * 2.0 * times).expand_as(noise)
+    if process == "pseudo_periodic":
+        frequency = 2.0 + 0.01 * draw_normal(seeds, "frequency", SIZE, SIZE)
+        return (1.0 + 0.5 * noise) * torch.sin(frequency * times)
+    if process == "gaussian_process":
+        return _matern_factor(times) @ noise
+    if process == "autoregressive":
+        return _run_recursion(torch.full_like(times, 0.9), 0.5 * noise, 0.0)
+    keep = 0.9 ** times.diff(dim=1, prepend=torch.zeros_like(times[:, :1]))
+    return _run_recursion(keep, 0.01 * (1 - keep).clamp_min(0).sqrt() * noise, 0.01)
+
+
+def draw_times(seeds: Int[Tensor, " sample"]) -> Float[Tensor, "sample time"]:
+    """Draw irregular times: half of a regular grid, moved at random.
+
+    Args:
+        seeds: Seed of each sample.
+
+    Returns:
+        Ascending times.
+    """
+    chosen = draw_order(seeds, "times", GRID)[:, :SIZE]
+    regular = torch.linspace(0, HORIZON, GRID, dtype=torch.float64)[chosen]
+    return (regular + JITTER * draw_normal(seeds, "jitter", SIZE)).sort(1).values
+
+
+def _matern_factor(times: Float[Tensor, "sample time 1"]) -> Float[Tensor, "sample time time"]:
+    """Return the Cholesky factor of a Matern covariance of smoothness 3/2, length 1 and variance 1."""
+    distance = sqrt(3) * (times - times.transpose(1, 2)).abs()
+    covariance = (1 + distance) * torch.exp(-distance)
+    nugget = 1e-9 * torch.eye(SIZE, dtype=covariance.dtype)  # times may nearly coincide
+    return torch.linalg.cholesky(covariance + nugget)
+
+
+def _run_recursion(
+    keep: Float[Tensor, "sample time 1"], innovation: Float[Tensor, "sample time feature"], start: float
+) -> Float[Tensor, "sample time feature"]:
+    """Multiply the series by the part that each step keeps, and add its innovation."""
+    value, series = torch.full_like(innovation[:, 0], start), []
+    for factor, step in zip(keep.unbind(1), innovation.unbind(1), strict=True):
+        value = factor * value + step
+        series.append(value)
+    return torch.stack(series, 1)
