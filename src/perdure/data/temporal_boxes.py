@@ -31,11 +31,11 @@ class TemporalBoxes(Generated):
     true. Classes alternate.
 
     The box has 30 x 30 steps and features for "middle" and "moving_middle", 36 % of the elements; 14 x 14 for
-    "small_middle" (7.8 %) and 15 x 15 for "moving_small_middle" (9 %); 6 x 40 for "rare_time" and "moving_rare_time" and
-    40 x 6 for "rare_feature" and "moving_rare_feature" (9.6 %); 20 x 20 for the positional families (16 %).
+    "small_middle" (7.8 %) and 15 x 15 for "moving_small_middle" (9 %); 6 x 40 for "rare_time" and "moving_rare_time"
+    and 40 x 6 for "rare_feature" and "moving_rare_feature" (9.6 %); 20 x 20 for the positional families (16 %).
 
-    Inputs are not scaled: `perdure.data.standardise` does it from the training samples. The ideal predictor has a closed
-    form for the process "box". `boxes` has other places, sizes and a weaker signal.
+    Inputs are not scaled; the paper scales each element to [0, 1] on the training samples. The ideal predictor has a
+    closed form for the process "box". `boxes` has other places, sizes and a weaker signal.
 
     Args:
         train: Number of training samples.
