@@ -93,7 +93,7 @@ class Switching(Generated):
         positive = torch.sigmoid(chain.gain * x.gather(2, feature)[..., 0])
         label = (draw_uniform(seeds, "label", self.steps) < positive).long()
         truth = torch.zeros(x.shape, dtype=torch.bool).scatter_(2, feature, True)
-        return Batch(x.float(), label[:, -1] if self.task == "last" else label, truth=truth & self._marked(state))
+        return Batch(x.float(), label[:, -1] if self.task == "last" else label, truth=truth & self._mark_steps(state))
 
     def draw_states(self, seeds: Int[Tensor, " sample"]) -> Int[Tensor, "sample time"]:
         """Draw the hidden states of samples.
@@ -122,7 +122,7 @@ class Switching(Generated):
         """
         return _Filter(self.chain(), self.task == "last")
 
-    def _marked(self, state: Tensor) -> Tensor:
+    def _mark_steps(self, state: Tensor) -> Tensor:
         """Mark the steps whose deciding feature is true."""
         marked = torch.ones_like(state, dtype=torch.bool)
         if self.task == "last":
