@@ -7,7 +7,7 @@ from perdure.core.errors import SettingError
 from perdure.data.freq_shapes import FreqShapes
 
 
-def marked(first, period, steps=50):
+def spike_steps(first, period, steps=50):
     """The steps of all spikes that fit, and how many there are."""
     centres = [c for c in range(first, steps, period) if c >= 1 and c + 1 < steps]
     return {c + side for c in centres for side in (-1, 0, 1)}, len(centres)
@@ -18,7 +18,7 @@ def test_every_sample_is_a_train_of_whole_spikes():
     for x, label, truth in zip(batch.inputs[..., 0], batch.label.tolist(), batch.truth[..., 0], strict=True):
         period, sign = (10, 10, 17, 17)[label], (-1, 1, -1, 1)[label]
         where = set(truth.nonzero()[:, 0].tolist())
-        assert any(where == marked(first, period)[0] for first in range(50 - period))
+        assert any(where == spike_steps(first, period)[0] for first in range(50 - period))
         assert abs(x[truth].mean() * sign - 5.5 / 3) < 0.5
         assert x[~truth].std() < 0.4
 
@@ -26,7 +26,7 @@ def test_every_sample_is_a_train_of_whole_spikes():
 @pytest.mark.parametrize(("period", "prevalence", "single"), [(10, 0.2025, 0.025), (17, 0.1436, 0.0303)])
 def test_prevalence_and_single_spikes_of_the_published_draw(period, prevalence, single):
     """By enumeration over the first centre, as the samples have them."""
-    rows = [marked(first, period) for first in range(50 - period)]
+    rows = [spike_steps(first, period) for first in range(50 - period)]
     assert sum(len(row) for row, _ in rows) / len(rows) / 50 == pytest.approx(prevalence, abs=1e-4)
     assert sum(count == 1 for _, count in rows) / len(rows) == pytest.approx(single, abs=1e-4)
     batch = FreqShapes(as_published="code").draw(torch.arange(1200))

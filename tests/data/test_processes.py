@@ -6,8 +6,8 @@ import torch
 from perdure.data._processes import narma
 
 
-def documented(u, n, steps, c=(0.3, 0.05, 1.5, 0.1)):
-    """The recursion as documented, with u indexed from -n."""
+def documented_recursion(u, n, steps, c=(0.3, 0.05, 1.5, 0.1)):
+    """The recursion as documented_recursion, with u indexed from -n."""
     y = [0.0] * steps
     for k in range(steps - 1):
         memory = sum(y[k - i] for i in range(n) if k - i >= 0)
@@ -15,7 +15,7 @@ def documented(u, n, steps, c=(0.3, 0.05, 1.5, 0.1)):
     return y
 
 
-def implemented(u, n, steps, c=(0.3, 0.05, 1.5, 0.1)):
+def implemented_recursion(u, n, steps, c=(0.3, 0.05, 1.5, 0.1)):
     """The recursion as implemented by the package that published datasets use."""
     y = [0.0] * steps
     for k in range(1, steps):
@@ -26,7 +26,7 @@ def implemented(u, n, steps, c=(0.3, 0.05, 1.5, 0.1)):
 @pytest.mark.parametrize("order", [2, 10])
 def test_narma_is_its_recursion(order):
     draws = torch.rand(3, 40 + order, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    for nonlinear, reference in ((True, documented), (False, implemented)):
+    for nonlinear, reference in ((True, documented_recursion), (False, implemented_recursion)):
         result = narma(draws, order, nonlinear=nonlinear)
         for row, values in zip(draws.tolist(), result.tolist(), strict=True):
             assert values == pytest.approx(reference([item / 2 for item in row], order, 40))

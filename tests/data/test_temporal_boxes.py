@@ -93,16 +93,16 @@ def test_times_are_irregular_and_ascending():
 
 
 @pytest.mark.parametrize(
-    ("process", "mean", "deviation"),
+    ("process", "mean", "spread"),
     [("pseudo_periodic", None, 0.79), ("gaussian_process", 0, 1.0), ("autoregressive", 0, 1.1), ("narma", 0.4, None)],
 )
-def test_moments_of_the_processes(process, mean, deviation):
+def test_moments_of_the_processes(process, mean, spread):
     x = draw_process(process, SEEDS, published=False)[:, 5:]
     assert x.isfinite().all()
     if mean is not None:
         assert x.mean().item() == pytest.approx(mean, abs=0.12)
-    if deviation is not None:
-        assert x.std().item() == pytest.approx(deviation, abs=0.1)
+    if spread is not None:
+        assert x.std().item() == pytest.approx(spread, abs=0.1)
 
 
 def test_recursions_of_the_autoregressive_processes():
