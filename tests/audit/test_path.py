@@ -1,4 +1,3 @@
-import json
 
 import pytest
 import torch
@@ -8,6 +7,7 @@ from perdure.audit.path import PathReport, path
 from perdure.core.batch import Batch
 from perdure.core.errors import CheckpointError, RunFolderError, SettingError
 from perdure.data._splits import Splits
+from perdure.records.record import read_record
 from perdure.stability.path_record import PathSettings
 
 SETTINGS = PathSettings(kinds=("linear",), methods=("gradient",), points=3, samples=8, align=False)
@@ -28,12 +28,12 @@ def splits(generator):
 def test_models_in_memory_are_connected_and_the_report_is_stored(tmp_path, splits):
     first, second = make_model(0), make_model(1)
     report = path(first, second, splits, settings=SETTINGS, folder=tmp_path)
-    stored = json.loads((tmp_path / "path.json").read_text())
-    stored.pop("digest")
+    stored, _ = read_record(tmp_path, "path")
     assert report.to_dict() == stored
     assert report.kinds[0].barrier.value == report.kinds[0].barrier.null
     assert (tmp_path / "report.html").read_text() == report.html
-    assert PathReport.from_dict(stored, report.arrays).kinds == report.kinds
+    untimed = tuple(dataclasses.replace(kind, seconds=None) for kind in report.kinds)
+    assert PathReport.from_dict(stored, report.arrays).kinds == untimed
     assert first.training  # the models are copied
     with pytest.raises(RunFolderError, match="digests"):
         path(first, make_model(2), splits, settings=SETTINGS, folder=tmp_path)
