@@ -31,8 +31,8 @@ MARGIN = 4.0
 """Root mean square of the difference of two logits."""
 
 
-STEPS = 60
-"""Steps of a training on permuted labels."""
+STEPS, RATE = 60, 0.01
+"""Steps and learning rate of a training on permuted labels: larger steps silence networks of few units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def train_on_permuted_labels(task: PlantedTask, seed: int) -> PlantedTask:
     train, test = slice_batch(permuted, slice(0, half)), slice_batch(permuted, slice(half, None))
     model = copy_module(task.model)
     for parameter in _list_weights(model):
-        redraw(parameter, "matched", generator)
+        redraw(parameter, "published" if parameter.ndim == 1 else "matched", generator)  # biases are zero
     _fit(model, embed_batch(model, train))
     return PlantedTask(task.name, model, replace(task.splits, train=train, validation=test, test=test))
 
@@ -101,7 +101,7 @@ def _list_weights(model: PlantedModel) -> list[torch.nn.Parameter]:
 
 def _fit(model: PlantedModel, batch: Batch) -> None:
     """Fit a network to all samples at once."""
-    optimiser = torch.optim.Adam(_list_weights(model), lr=0.05)
+    optimiser = torch.optim.Adam(_list_weights(model), lr=RATE)
     for _ in range(STEPS):
         optimiser.zero_grad()
         cross_entropy(model(batch.inputs, batch.lengths), batch.label).backward()
