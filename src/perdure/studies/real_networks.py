@@ -26,6 +26,7 @@ from perdure.core.query import Query
 from perdure.core.random import stream
 from perdure.core.registry import DATASETS, METHODS, METRICS
 from perdure.core.target import Logit, Probability
+from perdure.engine.explain import SEEN
 from perdure.models._embed import embed_batch
 from perdure.models._presets import model_config
 from perdure.ops.bootstrap import bootstrap_interval
@@ -245,7 +246,8 @@ class RealNetworks:
         settings = replace(CLEAN, epochs=1) if self.smoke else replace(CLEAN, patience=3)
         model = train(config, splits, settings, seed).model.eval()
         test = select_correct(model, splits.test, 2 if self.smoke else self.samples, seed)
-        return RealCase(model, splits.train, replace(test, truth=None), splits.classes)
+        order = torch.randperm(len(splits.train), generator=stream(seed, "fit"))[:SEEN]  # tables may be sorted by class
+        return RealCase(model, slice_batch(splits.train, order), replace(test, truth=None), splits.classes)
 
     def _check(self, part: str) -> None:
         """Check that the packages and files of a part are there."""
