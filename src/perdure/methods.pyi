@@ -20,3 +20,5 @@ from perdure.attribution.saliency import Saliency as Saliency
 from perdure.attribution.shapley_sampling import ShapleySampling as ShapleySampling
 from perdure.attribution.smooth_grad import SmoothGrad as SmoothGrad
 from perdure.attribution.temporal_integrated_gradients import TemporalIntegratedGradients as TemporalIntegratedGradients
+from perdure.attribution.temporal_saliency_rescaling import TemporalSaliencyRescaling as TemporalSaliencyRescaling
+from perdure.attribution.timing import TIMING as TIMING

@@ -35,12 +35,25 @@ def fields_of(registry, name):
     return {field.name for field in dataclasses.fields(registry.load(name))}
 
 
+DRAW = (
+    "deep_lift_shap",
+    "gradient_shap",
+    "kernel_shap",
+    "lime",
+    "sensitivity_n",
+    "shapley_sampling",
+    "timing",
+)
+"""Methods and metrics that draw by the place of a sample in its call."""
+
 KEEPS_SOMETHING = (
     "extremal_perturbation",
     "gradient_shap",
     "integrated_gradients",
     "sensitivity_n",
     "temporal_integrated_gradients",
+    "temporal_saliency_rescaling",
+    "timing",
 )
 """Methods and metrics that never evaluate the baseline itself."""
 
@@ -113,8 +126,8 @@ def test_every_form_of_the_same_baseline_gives_the_same(registry, name, tmp_path
 def test_rows_go_with_their_samples(registry, name):
     whole = result(registry, name, OTHER)
     alone = [result(registry, name, OTHER[i : i + 1], torch.tensor([i])) for i in range(5)]
-    if name not in ("kernel_shap", "lime", "shapley_sampling", "gradient_shap", "deep_lift_shap", "sensitivity_n"):
-        torch.testing.assert_close(torch.cat(alone), whole)  # these draw by the place of a sample in its call
+    if name not in DRAW:
+        torch.testing.assert_close(torch.cat(alone), whole)
     if registry is METHODS:
         for size in (4,) if name.startswith("deep_lift") else (1, 2):  # which needs references in the same call
             torch.testing.assert_close(result(registry, name, OTHER, batch_size=size), whole)

@@ -20,3 +20,5 @@ from .saliency import Saliency as Saliency
 from .shapley_sampling import ShapleySampling as ShapleySampling
 from .smooth_grad import SmoothGrad as SmoothGrad
 from .temporal_integrated_gradients import TemporalIntegratedGradients as TemporalIntegratedGradients
+from .temporal_saliency_rescaling import TemporalSaliencyRescaling as TemporalSaliencyRescaling
+from .timing import TIMING as TIMING
