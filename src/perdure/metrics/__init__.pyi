@@ -1,4 +1,6 @@
+from .aup import AUP as AUP
 from .auprc import AUPRC as AUPRC
+from .aur import AUR as AUR
 from .auroc import AUROC as AUROC
 from .completeness import Completeness as Completeness
 from .degradation import Degradation as Degradation
@@ -10,6 +12,8 @@ from .hit_rate import HitRate as HitRate
 from .insertion import Insertion as Insertion
 from .iou import IoU as IoU
 from .jaccard import Jaccard as Jaccard
+from .mask_entropy import MaskEntropy as MaskEntropy
+from .mask_information import MaskInformation as MaskInformation
 from .parameter_randomisation import ParameterRandomisation as ParameterRandomisation
 from .pointing import Pointing as Pointing
 from .sensitivity_n import SensitivityN as SensitivityN
