@@ -3,6 +3,7 @@ from perdure.attribution.captum import Captum as Captum
 from perdure.attribution.deep_lift import DeepLIFT as DeepLIFT
 from perdure.attribution.deep_lift_shap import DeepLIFTSHAP as DeepLIFTSHAP
 from perdure.attribution.extremal_perturbation import ExtremalPerturbation as ExtremalPerturbation
+from perdure.attribution.feature_ablation import FeatureAblation as FeatureAblation
 from perdure.attribution.grad_cam import GradCAM as GradCAM
 from perdure.attribution.gradient import Gradient as Gradient
 from perdure.attribution.gradient_shap import GradientSHAP as GradientSHAP
@@ -21,4 +22,5 @@ from perdure.attribution.shapley_sampling import ShapleySampling as ShapleySampl
 from perdure.attribution.smooth_grad import SmoothGrad as SmoothGrad
 from perdure.attribution.temporal_integrated_gradients import TemporalIntegratedGradients as TemporalIntegratedGradients
 from perdure.attribution.temporal_saliency_rescaling import TemporalSaliencyRescaling as TemporalSaliencyRescaling
+from perdure.attribution.time_shap import TimeSHAP as TimeSHAP
 from perdure.attribution.timing import TIMING as TIMING

@@ -42,6 +42,7 @@ DRAW = (
     "lime",
     "sensitivity_n",
     "shapley_sampling",
+    "time_shap",
     "timing",
 )
 """Methods and metrics that draw by the place of a sample in its call."""
@@ -179,6 +180,7 @@ def take_everything_away(registry, name):
     if registry is METRICS:
         return evaluate(attribute(nan_at_zero, X, "gradient", target=LABEL), make(registry, name, "zero"))
     whole = {"occlusion": "occlusion:window=[6, 2]", "captum": "captum:explainer=ShapleyValueSampling"}
+    whole["feature_ablation"] = "feature_ablation:groups=[[0]]"
     method = whole.get(name) or make(registry, name, "zero")
     return attribute(nan_at_zero, X, method, target=LABEL)
 

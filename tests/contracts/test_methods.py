@@ -44,7 +44,7 @@ CASES = {
     "image": Case(convolutional, draw(5, 2, 6, 5)),
     "rectified": Case(make_rectified, draw(5, 2, 6, 5)),
 }
-SERIES_ONLY = ("temporal_integrated_gradients", "temporal_saliency_rescaling", "timing")
+SERIES_ONLY = ("temporal_integrated_gradients", "temporal_saliency_rescaling", "time_shap", "timing")
 """Methods that explain series only; `test_series` has for them what other tests show on images."""
 
 SUPPORTED = {
@@ -70,6 +70,7 @@ QUICK = {
     "lime": "lime:samples=8,window=3",
     "shapley_sampling": "shapley_sampling:samples=2,window=3",
     "temporal_integrated_gradients": "temporal_integrated_gradients:steps=4",
+    "time_shap": "time_shap:samples=4,estimator=sampling,groups=feature",
     "timing": "timing:steps=6",
 }
 """Settings of methods that take their time."""

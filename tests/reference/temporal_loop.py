@@ -1,5 +1,7 @@
 """Temporal attribution methods as loops over steps, features and draws, one sample at a time."""
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -54,3 +56,13 @@ def timing(gradient, x, start, free, phase, turns, stride, nodes):
         total += w * moves * gradient(point)
         weight += w * moves
     return (x - start) * total / weight
+
+
+def shapley(function, players):
+    """Average what each player adds over all orders; `function` maps the set of present players to a number."""
+    total = np.zeros(players)
+    orders = list(itertools.permutations(range(players)))
+    for order in orders:
+        for k, player in enumerate(order):
+            total[player] += function(set(order[: k + 1])) - function(set(order[:k]))
+    return total / len(orders)

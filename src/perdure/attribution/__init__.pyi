@@ -3,6 +3,7 @@ from .captum import Captum as Captum
 from .deep_lift import DeepLIFT as DeepLIFT
 from .deep_lift_shap import DeepLIFTSHAP as DeepLIFTSHAP
 from .extremal_perturbation import ExtremalPerturbation as ExtremalPerturbation
+from .feature_ablation import FeatureAblation as FeatureAblation
 from .grad_cam import GradCAM as GradCAM
 from .gradient import Gradient as Gradient
 from .gradient_shap import GradientSHAP as GradientSHAP
@@ -21,4 +22,5 @@ from .shapley_sampling import ShapleySampling as ShapleySampling
 from .smooth_grad import SmoothGrad as SmoothGrad
 from .temporal_integrated_gradients import TemporalIntegratedGradients as TemporalIntegratedGradients
 from .temporal_saliency_rescaling import TemporalSaliencyRescaling as TemporalSaliencyRescaling
+from .time_shap import TimeSHAP as TimeSHAP
 from .timing import TIMING as TIMING
