@@ -3,11 +3,15 @@ from .auprc import AUPRC as AUPRC
 from .aur import AUR as AUR
 from .auroc import AUROC as AUROC
 from .completeness import Completeness as Completeness
+from .comprehensiveness import Comprehensiveness as Comprehensiveness
+from .cpd import CPD as CPD
+from .cpp import CPP as CPP
 from .degradation import Degradation as Degradation
 from .deletion import Deletion as Deletion
 from .effective_heat_ratio import EffectiveHeatRatio as EffectiveHeatRatio
 from .enrichment import Enrichment as Enrichment
 from .euclidean import Euclidean as Euclidean
+from .f_fidelity import FFidelity as FFidelity
 from .hit_rate import HitRate as HitRate
 from .insertion import Insertion as Insertion
 from .iou import IoU as IoU
@@ -17,5 +21,6 @@ from .mask_information import MaskInformation as MaskInformation
 from .parameter_randomisation import ParameterRandomisation as ParameterRandomisation
 from .pointing import Pointing as Pointing
 from .sensitivity_n import SensitivityN as SensitivityN
+from .sufficiency import Sufficiency as Sufficiency
 from .vanishing import Vanishing as Vanishing
 from .weighted_jaccard import WeightedJaccard as WeightedJaccard

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -9,7 +11,10 @@ from torch import Tensor, nn
 from perdure.core.query import Query, slice_query
 from perdure.ops.perturb import renumber_changes, replace_first
 
-__all__ = ["copies_at_once", "layout_of", "values_along"]
+__all__ = ["Read", "copies_at_once", "layout_of", "values_along"]
+
+Read = Callable[[Query, Float[Tensor, "row *site"]], Float[Tensor, "row *number"]]
+"""Computes what is followed, from the query of some rows and their points."""
 
 NUMBERS = 2**17
 """Numbers in the perturbed inputs that are held at once, unless one copy of the batch alone has more: more of them
@@ -61,7 +66,8 @@ def values_along(
     ends: tuple[Tensor, Tensor],
     rank: Int[Tensor, "batch *site"],
     counts: Int[Tensor, "batch point"],
-) -> Float[Tensor, "batch point"]:
+    read: Read = Query.value,
+) -> Float[Tensor, "batch point *number"]:
     """Evaluate the target on the way from one input to another; equal inputs of a sample cost one pass.
 
     Args:
@@ -69,9 +75,10 @@ def values_along(
         ends: inputs at the start and at the end, shaped like x.
         rank: the place of each site in the order in which they are taken from the end.
         counts: Number of places taken at each point.
+        read: Function that computes what is followed, with one or more numbers per point; the target by default.
 
     Returns:
-        The target, in double precision.
+        The target, or what `read` computes, in double precision.
     """
     rank, counts = renumber_changes(*ends, rank, counts)
     many = int(counts.max()) + 1
@@ -83,7 +90,7 @@ def values_along(
     for item in inputs.split(copies_at_once(query) * len(query.x)):
         mine = item // many
         points = replace_first(start[mine], end[mine], rank[mine], item % many)
-        values.append(slice_query(query, mine.to(query.seeds.device)).value(points))
+        values.append(read(slice_query(query, mine.to(query.seeds.device)), points))
     return torch.cat(values)[index].double()
 
 

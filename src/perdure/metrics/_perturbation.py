@@ -148,17 +148,18 @@ def is_fixed(low: Float[Tensor, " batch"], high: Float[Tensor, " batch"], valid:
     return (high - low <= ROUNDING * torch.maximum(low.abs(), high.abs())) | (valid.sum(1) < 2)
 
 
-def check_share(share: float) -> None:
+def check_share(share: float, name: str = "share") -> None:
     """Check a fraction of the sites.
 
     Args:
         share: Fraction above 0, at most 1.
+        name: Name of the setting.
 
     Raises:
         SettingError: otherwise.
     """
     if not 0 < share <= 1:
-        raise SettingError(f"share is {share}", "give a fraction of the sites above 0, at most 1")
+        raise SettingError(f"{name} is {share}", "give a fraction of the sites above 0, at most 1")
 
 
 @dataclass(frozen=True)
