@@ -39,7 +39,7 @@ def test_cudnn_is_off_in_the_call_and_on_elsewhere():
 
 
 def test_a_flag_that_was_off_stays_off():
-    with torch.backends.cudnn.flags(is_enabled=False):
+    with torch.backends.cudnn.flags(enabled=False):
         with without_cudnn([module := Notes()]):
             module(0)
         assert not is_enabled()
