@@ -4,6 +4,7 @@ from perdure.attribution.deep_lift import DeepLIFT as DeepLIFT
 from perdure.attribution.deep_lift_shap import DeepLIFTSHAP as DeepLIFTSHAP
 from perdure.attribution.extremal_perturbation import ExtremalPerturbation as ExtremalPerturbation
 from perdure.attribution.feature_ablation import FeatureAblation as FeatureAblation
+from perdure.attribution.fit import FIT as FIT
 from perdure.attribution.grad_cam import GradCAM as GradCAM
 from perdure.attribution.gradient import Gradient as Gradient
 from perdure.attribution.gradient_shap import GradientSHAP as GradientSHAP
@@ -24,3 +25,4 @@ from perdure.attribution.temporal_integrated_gradients import TemporalIntegrated
 from perdure.attribution.temporal_saliency_rescaling import TemporalSaliencyRescaling as TemporalSaliencyRescaling
 from perdure.attribution.time_shap import TimeSHAP as TimeSHAP
 from perdure.attribution.timing import TIMING as TIMING
+from perdure.attribution.winit import WinIT as WinIT

@@ -44,7 +44,14 @@ CASES = {
     "image": Case(convolutional, draw(5, 2, 6, 5)),
     "rectified": Case(make_rectified, draw(5, 2, 6, 5)),
 }
-SERIES_ONLY = ("temporal_integrated_gradients", "temporal_saliency_rescaling", "time_shap", "timing")
+SERIES_ONLY = (
+    "fit",
+    "temporal_integrated_gradients",
+    "temporal_saliency_rescaling",
+    "time_shap",
+    "timing",
+    "winit",
+)
 """Methods that explain series only; `test_series` has for them what other tests show on images."""
 
 SUPPORTED = {
@@ -72,6 +79,7 @@ QUICK = {
     "temporal_integrated_gradients": "temporal_integrated_gradients:steps=4",
     "time_shap": "time_shap:samples=4,estimator=sampling,groups=feature",
     "timing": "timing:steps=6",
+    "winit": "winit:window=2",
 }
 """Settings of methods that take their time."""
 

@@ -66,3 +66,41 @@ def shapley(function, players):
         for k, player in enumerate(order):
             total[player] += function(set(order[: k + 1])) - function(set(order[:k]))
     return total / len(orders)
+
+
+def winit(predict, x, replacements, window):
+    """Give one series (time, window, feature) importances; `replacements(first, last)` lists series for these steps."""
+    steps, features = x.shape
+    result = torch.zeros(steps, window, features, dtype=torch.float64)
+    for b in range(steps):
+        for d in range(features):
+            previous = 0.0
+            for n in range(min(window, b + 1)):
+                total = []
+                for values in replacements(b - n, b):
+                    changed = x[: b + 1].clone()
+                    changed[b - n :, d] = values[:, d]
+                    total.append(float((predict(x[: b + 1]) - predict(changed)).abs().sum()))
+                result[b - n, n, d] = np.mean(total) - previous
+                previous = np.mean(total)
+    return result
+
+
+def fit(predict, x, replacements):
+    """Give one series (time, feature) what each feature explains of the change at its step."""
+
+    def divergence(p, q):
+        return float((p * (p / q).log()).sum())
+
+    result = torch.zeros(x.shape, dtype=torch.float64)
+    for t in range(1, len(x)):
+        after, before = predict(x[: t + 1]), predict(x[:t])
+        for d in range(x.shape[1]):
+            left = []
+            for values in replacements(t, t):
+                changed = x[: t + 1].clone()
+                changed[t] = values[0]
+                changed[t, d] = x[t, d]
+                left.append(divergence(after, predict(changed)))
+            result[t, d] = divergence(after, before) - np.mean(left)
+    return result

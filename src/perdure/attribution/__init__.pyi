@@ -4,6 +4,7 @@ from .deep_lift import DeepLIFT as DeepLIFT
 from .deep_lift_shap import DeepLIFTSHAP as DeepLIFTSHAP
 from .extremal_perturbation import ExtremalPerturbation as ExtremalPerturbation
 from .feature_ablation import FeatureAblation as FeatureAblation
+from .fit import FIT as FIT
 from .grad_cam import GradCAM as GradCAM
 from .gradient import Gradient as Gradient
 from .gradient_shap import GradientSHAP as GradientSHAP
@@ -24,3 +25,4 @@ from .temporal_integrated_gradients import TemporalIntegratedGradients as Tempor
 from .temporal_saliency_rescaling import TemporalSaliencyRescaling as TemporalSaliencyRescaling
 from .time_shap import TimeSHAP as TimeSHAP
 from .timing import TIMING as TIMING
+from .winit import WinIT as WinIT

@@ -132,7 +132,7 @@ def group_prefixes(query: Query, ends: list[int], width: int, copies: int) -> It
     resumes = query.resumable and isinstance(query.model, JoinsStates)
     rows = row_limit(query.x[:, :width]) if resumes and query.batch_size is None else query.rows
     together = max(1, rows // (copies * len(query.x))) if resumes or query.mask is not None else 1
-    groups = torch.arange(len(ends)).split(together)
+    groups = torch.arange(len(ends)).split(together) if ends else ()
     states = query.states([end - width + 1 for end in ends]) if resumes else []
     for group in groups:
         chosen = torch.tensor(ends)[group]
