@@ -51,6 +51,13 @@ def write_text_table(folder):
     return write_csv(folder / "a.csv", [["text", "label"], *zip(*reviews(40), strict=True)])
 
 
+def write_boiler(folder):
+    draw = torch.Generator().manual_seed(0)
+    torch.save(torch.randn(6, 40, 3, generator=draw), folder / "xfull.pt")
+    torch.save(torch.arange(40) % 2, folder / "yfull.pt")
+    return folder
+
+
 FILES = {
     "arrays": lambda folder: write_arrays(folder / "data.npz"),
     "cifar10": write_cifar_folder,
@@ -64,6 +71,7 @@ FILES = {
     "mnist_series": write_mnist_folder,
     "table": write_long_csv,
     "text_table": write_text_table,
+    "timex": write_boiler,
 }
 
 

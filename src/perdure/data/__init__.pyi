@@ -30,3 +30,4 @@ from .switch_feature import SwitchFeature as SwitchFeature
 from .table import Table as Table
 from .temporal_boxes import TemporalBoxes as TemporalBoxes
 from .text_table import TextTable as TextTable
+from .timex import TimeX as TimeX
