@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from perdure.core.errors import DataError, ShapeError
 from perdure.core.registry import METRICS
 from tests.metrics.attributions import box, by_loop, known_maps, series, trial_of
 from tests.reference import metrics_loop
@@ -69,3 +70,18 @@ def test_by_hand(name):
     truth, values, known = BY_HAND[name]
     attribution = trial_of(torch.tensor([[values]]), torch.tensor([[truth]]))
     assert METRICS.make(name).measure(attribution).values.item() == pytest.approx(known)
+
+
+@pytest.mark.parametrize("name", ["auprc", "auroc", "aup", "aur"])
+def test_features_are_scored_by_their_sum_over_valid_steps(name):
+    values, truth, mask = series(4)
+    truth = truth & (torch.arange(3) < 2)
+    valid = mask[..., None]
+    summed = trial_of((values * valid).sum(1), (truth & valid).any(1))
+    expected = METRICS.make(name).measure(summed).values
+    given = METRICS.make(f"{name}:granularity=feature").measure(trial_of(values, truth, mask)).values
+    torch.testing.assert_close(given, expected)
+    with pytest.raises(ShapeError, match="pass series for granularity='feature'"):
+        METRICS.make(f"{name}:granularity=feature").measure(summed)
+    with pytest.raises(DataError, match="valid features of sample 0"):
+        METRICS.make(f"{name}:granularity=feature").measure(trial_of(values, torch.ones_like(truth), mask))

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice
-from perdure.metrics._sites import sites
-from perdure.ops.position import Granularity
+from perdure.metrics._sites import Unit, sites
 from perdure.ops.scale import scale_to_unit
 
 __all__ = ["OverThreshold", "Transform"]
@@ -27,7 +26,8 @@ class OverThreshold:
     Args:
         absolute: Whether the absolute value of the map is scaled; otherwise the signed map.
         granularity: "element" for every number of the map by itself, "position" for steps, tokens or pixels, whose
-            numbers are summed; a position is true when any of its numbers is.
+            numbers are summed, "feature" for the features of a series, summed over its steps; a position or feature is
+            true when any of its numbers is.
         transform: "scale" for values scaled to [0, 1] in each sample, as published; "rank" for their ranks scaled to
             [0, 1], ties with their mean rank, which do not depend on the scale of the map.
         compat: "exact" for the integral; "published" for trapezoids between the distinct values.
@@ -41,12 +41,12 @@ class OverThreshold:
     best: ClassVar[float] = 1.0
 
     absolute: bool = True
-    granularity: Granularity = "element"
+    granularity: Unit = "element"
     transform: Transform = "scale"
     compat: Literal["exact", "published"] = "exact"
 
     def __post_init__(self) -> None:
-        check_choice("granularity", self.granularity, get_args(Granularity))
+        check_choice("granularity", self.granularity, get_args(Unit))
         check_choice("transform", self.transform, get_args(Transform))
         check_choice("compat", self.compat, ("exact", "published"))
 

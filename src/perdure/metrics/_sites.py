@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from perdure.core.attribution import Attribution
-from perdure.core.errors import DataError
-from perdure.ops.position import Granularity, position_shape, to_positions, valid_positions
+from perdure.core.errors import DataError, ShapeError
+from perdure.ops.position import position_shape, to_positions, valid_positions
 from perdure.ops.scale import divide_by_largest, scale_to_unit
 from perdure.ops.sequence import site_mask
 
-__all__ = ["Sites", "check_both_kinds", "sites"]
+__all__ = ["Sites", "Unit", "check_both_kinds", "sites"]
+
+Unit = Literal["position", "element", "feature"]
+"""What is ranked: steps, tokens or pixels, single numbers, or the features of a series."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +63,25 @@ class Sites:
         return heat
 
 
-def sites(attribution: Attribution, absolute: bool, granularity: Granularity = "element") -> Sites:
+def sites(attribution: Attribution, absolute: bool, granularity: Unit = "element") -> Sites:
     """Lay out an attribution with truth for comparison.
 
     A position is the signed sum of its numbers, and true when any of them is; the absolute value is taken of the
-    sum, so that evidence for and against at one position cancels as it does in the model.
+    sum, so that evidence for and against at one position cancels as it does in the model. So is a feature, the sum over
+    the valid steps.
 
     Args:
         attribution: Attribution with a truth.
         absolute: whether importance is the absolute value of the map.
-        granularity: "element" for each number by itself, "position" for steps, tokens or pixels as a whole.
+        granularity: "element" for each number by itself, "position" for steps, tokens or pixels as a whole, "feature"
+            for the features of a series.
 
     Returns:
         The sites, in single precision or better.
 
     Raises:
-        DataError: when all positions of a sample are true.
+        DataError: when all positions or features of a sample are true.
+        ShapeError: for features of inputs that are no series.
     """
     assert attribution.truth is not None, "evaluate rejects an attribution without a truth"
     values = attribution.values.to(torch.promote_types(attribution.values.dtype, torch.float32))
@@ -84,6 +91,12 @@ def sites(attribution: Attribution, absolute: bool, granularity: Granularity = "
         depth = values[0].numel() // torch.Size(position_shape(values)).numel()
         values, truth, valid = to_positions(values), valid_positions(truth), valid_positions(valid)
         check_both_kinds(truth, valid, "positions")
+    if granularity == "feature":
+        if values.ndim != 3:
+            raise ShapeError(f"the map has shape {tuple(values.shape)}", "pass series for granularity='feature'")
+        depth = values.shape[1]
+        values, truth, valid = values.masked_fill(~valid, 0.0).sum(1), truth.any(1), valid.any(1)
+        check_both_kinds(truth, valid, "features")
     importance = values.abs() if absolute else values
     return Sites(importance.flatten(1), truth.flatten(1), valid.flatten(1), depth)
 
@@ -107,5 +120,5 @@ def check_both_kinds(truth: Bool[Tensor, "batch *site"], valid: Bool[Tensor, "ba
             f"the truth marks {int(true[first])} of the {int(all_valid[first])} valid {noun} of sample {first}, "
             "so its map cannot be scored",
             f"leave out samples whose truth marks none or all of their {noun}"
-            + (", or use granularity='element'" if noun == "positions" else ""),
+            + (", or use granularity='element'" if noun != "sites" else ""),
         )

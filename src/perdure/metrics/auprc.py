@@ -8,8 +8,7 @@ from typing import ClassVar, get_args
 from perdure.core.attribution import Attribution
 from perdure.core.check import check_choice
 from perdure.core.metric import Measurement
-from perdure.metrics._sites import sites
-from perdure.ops.position import Granularity
+from perdure.metrics._sites import Unit, sites
 from perdure.ops.rank import average_precision
 
 __all__ = ["AUPRC"]
@@ -25,7 +24,8 @@ class AUPRC:
     Args:
         absolute: whether sites are ranked by the absolute value of the map; otherwise by the signed map.
         granularity: "element" for every number of the map by itself, "position" for steps, tokens or pixels, whose
-            numbers are summed; a position is true when any of its numbers is.
+            numbers are summed, "feature" for the features of a series, summed over its steps; a position or feature is
+            true when any of its numbers is.
 
     Reference:
         davis2006relationship
@@ -36,10 +36,10 @@ class AUPRC:
     best: ClassVar[float] = 1.0
 
     absolute: bool = True
-    granularity: Granularity = "element"
+    granularity: Unit = "element"
 
     def __post_init__(self) -> None:
-        check_choice("granularity", self.granularity, get_args(Granularity))
+        check_choice("granularity", self.granularity, get_args(Unit))
 
     def measure(self, attribution: Attribution) -> Measurement:
         """Rank the sites of each sample.

@@ -26,7 +26,8 @@ class AUR(OverThreshold):
     Args:
         absolute: Whether the absolute value of the map is scaled; otherwise the signed map.
         granularity: "element" for every number of the map by itself, "position" for steps, tokens or pixels, whose
-            numbers are summed; a position is true when any of its numbers is.
+            numbers are summed, "feature" for the features of a series, summed over its steps; a position or feature is
+            true when any of its numbers is.
         transform: "scale" for values scaled to [0, 1] in each sample, as published; "rank" for their ranks scaled to
             [0, 1], ties with their mean rank, which do not depend on the scale of the map.
         compat: "exact" for the integral; "published" for trapezoids between the distinct values.
