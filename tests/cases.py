@@ -102,3 +102,18 @@ def recurrent(features=4, seed=0, **settings):
     """A recurrent classifier of the library, large enough weights to be far from linear."""
     model = Recurrent(**{"hidden_size": 6, "output_dropout": 0.3, **settings}).build(features, 3, stream(seed))
     return fill(model, seed)
+
+
+class Transformer(nn.Module):
+    """A classifier of series with two layers of self-attention, the mean over steps and a linear head."""
+
+    def __init__(self, features=4, layers=2, nested=False):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(features, 2, 8, dropout=0.5, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=nested)
+        self.head = nn.Linear(features, 3)
+
+    def forward(self, x, lengths=None):
+        mask = torch.ones(x.shape[:2], dtype=torch.bool) if lengths is None else length_mask(lengths, x.shape[1])
+        states = self.encoder(x, src_key_padding_mask=None if lengths is None else ~mask)
+        return self.head(states.masked_fill(~mask[..., None], 0.0).sum(1) / mask.sum(1, keepdim=True))

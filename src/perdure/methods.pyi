@@ -1,4 +1,5 @@
 from perdure.attribution.attention import Attention as Attention
+from perdure.attribution.attention_rollout import AttentionRollout as AttentionRollout
 from perdure.attribution.captum import Captum as Captum
 from perdure.attribution.deep_lift import DeepLIFT as DeepLIFT
 from perdure.attribution.deep_lift_shap import DeepLIFTSHAP as DeepLIFTSHAP

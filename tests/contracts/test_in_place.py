@@ -60,7 +60,7 @@ METHOD_NAMES = [
     *(
         QUICK.get(name, name)
         for name in METHODS.names()
-        if name not in ("attention", "information_bottleneck", *SERIES_ONLY)
+        if name not in ("attention", "attention_rollout", "information_bottleneck", *SERIES_ONLY)
     ),
     "information_bottleneck:steps=2,copies=2",
     *(f"input_iba:steps=2,copies=2,prior={prior}" for prior in PRIORS),

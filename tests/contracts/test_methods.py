@@ -17,7 +17,7 @@ from perdure.core.errors import UnsupportedError
 from perdure.core.method import NeedsFit
 from perdure.core.registry import METHODS
 from perdure.core.spec import name_of
-from tests.cases import convolutional, make_rectified, perceptron, recurrent, stream
+from tests.cases import Transformer, convolutional, fill, make_rectified, perceptron, recurrent, stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,7 @@ CASES = {
     "attends": Case(lambda: recurrent(pooling="self_attention", bidirectional=True), draw(5, 7, 4), LENGTHS),
     "image": Case(convolutional, draw(5, 2, 6, 5)),
     "rectified": Case(make_rectified, draw(5, 2, 6, 5)),
+    "transformer": Case(lambda: fill(Transformer()), draw(5, 7, 4), LENGTHS),
 }
 SERIES_ONLY = (
     "fit",
@@ -57,6 +58,7 @@ SERIES_ONLY = (
 SUPPORTED = {
     **dict.fromkeys(SERIES_ONLY, ("series", "padded", "attends")),
     "attention": ("attends",),
+    "attention_rollout": ("transformer",),
     "deep_lift": ("table", "image", "rectified"),
     "deep_lift_shap": ("table", "image", "rectified"),
     "extremal_perturbation": ("series", "padded", "attends", "image", "rectified"),
@@ -83,9 +85,14 @@ QUICK = {
 }
 """Settings of methods that take their time."""
 
-UNSUPPORTED = [(name, case) for name, cases in SUPPORTED.items() for case in CASES if case not in cases]
+EXTRA = ("rectified", "transformer")
+"""Cases of methods that read layers, of which others need no test."""
+
+UNSUPPORTED = [
+    (name, case) for name, cases in SUPPORTED.items() for case in CASES if case not in (*cases, "transformer")
+]
 NAMES = METHODS.names()
-ORDINARY = [case for case in CASES if case != "rectified"]  # which is there for methods that read layers
+ORDINARY = [case for case in CASES if case not in EXTRA]
 PAIRS = [(name, case) for name in NAMES for case in SUPPORTED.get(name, ORDINARY)]
 
 for_all = pytest.mark.parametrize("name", NAMES)
@@ -211,6 +218,7 @@ def test_dtype_stays_and_values_are_finite(name, case, dtype):
     ("name", "forward", "backward"),
     [
         ("attention", 1, 0),
+        ("attention_rollout", 1, 0),
         ("deep_lift", 2 + 2, 2),
         ("deep_lift_shap", 2 * 10 + 10 + 1, 2 * 10),
         ("extremal_perturbation", 4 * 100, 4 * 100),
@@ -228,10 +236,12 @@ def test_dtype_stays_and_values_are_finite(name, case, dtype):
         ("saliency", 1, 1),
         ("shapley_sampling", 1 + 25 * 7, 0),
         ("smooth_grad", 20, 20),
+        ("feature_ablation", 1 + 7 * 4, 0),
+        ("timing", 50 + 2, 50),
     ],
 )
 def test_the_passes_of_each_sample_are_as_documented(name, forward, backward):
-    case = CASES["attends" if "attends" in SUPPORTED.get(name, CASES) else "rectified"]
+    case = next(CASES[case] for case in ("attends", *EXTRA) if case in SUPPORTED.get(name, CASES))
     groups = name in ("kernel_shap", "shapley_sampling")  # of which there are as many in all samples
     lengths = None if groups or case.lengths is None else case.lengths[:2]
     result = attribute(case.make().double(), case.x[:2], name, target=case.label[:2], lengths=lengths)

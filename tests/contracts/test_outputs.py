@@ -26,6 +26,7 @@ TWINS = {
 """The kind of outputs with an activation, that without it, the activation and the number of outputs."""
 
 EXCUSED = {
+    "attention_rollout": "as attention",
     "attention": "a module wrapped in another has no attention",
     "deep_lift": "the rescale rule of DeepLIFT replaces the slope of an activation inside the model",
     "deep_lift_shap": "as deep_lift",

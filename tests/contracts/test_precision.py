@@ -17,7 +17,7 @@ X = torch.randn(3, 2, 6, 5, generator=stream(), dtype=torch.float64)
 SEEN = torch.randn(9, 2, 6, 5, generator=stream(5), dtype=torch.float64)
 LABEL = torch.tensor([0, 1, 2])
 
-SKIPPED = ("attention", "captum", "information_bottleneck", "input_iba", *SERIES_ONLY)
+SKIPPED = ("attention", "attention_rollout", "captum", "information_bottleneck", "input_iba", *SERIES_ONLY)
 NAMES = [name for name in METHODS.names() if name not in SKIPPED]
 EXPLAINERS = ("GradientShap", "IntegratedGradients", "KernelShap", "Lime", "ShapleyValueSampling", "FeatureAblation")
 SEARCHES = [

@@ -58,7 +58,7 @@ def explain(name, gain, batch_size=256, method=None, **case):
     return attribute(model, x, made, **{**settings, **case}).values
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS.names() if name != "attention"])  # which Adapted has not
+@pytest.mark.parametrize("name", [name for name in METHODS.names() if name not in ("attention", "attention_rollout")])
 def test_a_method_explains_each_sample_with_its_own_second_input(name):
     if name in ("information_bottleneck", "input_iba"):
         inner, x, _ = case_of(name)
@@ -145,7 +145,15 @@ def test_what_may_be_the_same_for_all_or_one_row_for_each_is_refused():
 TEXTS = torch.tensor([[5, 6, 29, 1, 1], [7, 8, 9, 4, 29], [29, 1, 1, 1, 1], [5, 5, 29, 5, 1]])
 
 
-UNREADABLE = ("attention", "deep_lift", "deep_lift_shap", "grad_cam", "guided_backprop", "guided_grad_cam")
+UNREADABLE = (
+    "attention",
+    "attention_rollout",
+    "deep_lift",
+    "deep_lift_shap",
+    "grad_cam",
+    "guided_backprop",
+    "guided_grad_cam",
+)
 """Methods that cannot explain a recurrence, whatever it reads."""
 
 OF_PREFIXES = ("fit", "winit")

@@ -1,4 +1,5 @@
 from .attention import Attention as Attention
+from .attention_rollout import AttentionRollout as AttentionRollout
 from .captum import Captum as Captum
 from .deep_lift import DeepLIFT as DeepLIFT
 from .deep_lift_shap import DeepLIFTSHAP as DeepLIFTSHAP
