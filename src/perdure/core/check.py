@@ -235,7 +235,9 @@ def check_label(label: Tensor, batch: int, classes: int) -> None:
     if label.shape != (batch,) or label.is_floating_point():
         raise LabelError(
             f"labels have shape {tuple(label.shape)} and dtype {label.dtype} for {batch} samples",
-            "pass one class number per sample",
+            "train a model with outputs at each step, (batch, time, classes), or pass one class number per sample"
+            if label.ndim == 2
+            else "pass one class number per sample",
         )
     bad = (label < 0) | (label >= classes)
     if bad.any():

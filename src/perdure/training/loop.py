@@ -21,7 +21,7 @@ from perdure.core.outputs import ONE, as_classes, probability
 from perdure.core.random import global_stream
 from perdure.training.batches import BatchSource
 from perdure.training.loss import classification_loss, detect_kind
-from perdure.training.predict import errors, outputs, predict
+from perdure.training.predict import count_labels, errors, outputs, predict, split_steps
 from perdure.training.settings import Training
 
 __all__ = ["Check", "Fitted", "Predict", "Progress", "TrainingState", "fit"]
@@ -168,10 +168,11 @@ class TrainingState:
         """Evaluate the model, and keep its weights when it is the best so far."""
         outputs = predict(self.model, self._validation)
         loss = _finite(self._loss(outputs, self._validation), "validation", self.step, self._settings)
-        right = len(self._validation) - errors(outputs, self._validation, self.kind)
+        total = count_labels(self._validation)
+        right = total - errors(outputs, self._validation, self.kind)
         mean = sum(self._losses) / len(self._losses)
         self._losses.clear()
-        self._history.append(Check(self.step, mean, loss, right / len(self._validation)))
+        self._history.append(Check(self.step, mean, loss, right / total))
         if len(self._history) == 1 or _is_better(self._history[-1], self._history[self._best], self._settings):
             self._best, self._weights = len(self._history) - 1, _weights(self.model)
 
@@ -185,12 +186,12 @@ class TrainingState:
         if stop_at is None or whole is None:
             return False
         wrong = (errors(predict(self.model, part), part, self.kind) for part in (batch, whole))
-        return all((len(whole) - count) / len(whole) >= stop_at for count in wrong)
+        total = count_labels(whole)
+        return all((total - count) / total >= stop_at for count in wrong)
 
     def _loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        classes = 2 if self.kind in ONE else outputs.shape[1]
-        check_label(batch.label, len(batch), classes)
-        label = batch.label.to(outputs.device)
+        outputs, label = split_steps(outputs, batch)
+        check_label(label, len(outputs), 2 if self.kind in ONE else outputs.shape[1])
         if self._settings.loss == "published":
             return cross_entropy(probability(*as_classes(outputs, self.kind)), label)
         return classification_loss(outputs, self.kind, label)

@@ -19,7 +19,7 @@ from perdure.core.forward import evaluation
 from perdure.core.outputs import DECLARE, Outputs, as_classes, check_outputs, declared_outputs, log_probability
 from perdure.core.random import global_stream
 from perdure.core.resources import row_bound
-from perdure.training.predict import outputs
+from perdure.training.predict import outputs, split_steps
 
 __all__ = ["classification_loss", "detect_kind"]
 
@@ -51,9 +51,10 @@ def detect_kind(model: nn.Module, batch: Batch) -> Outputs:
 
     def compute_scaled(factor: float) -> Tensor:
         if factor == 1 or not few.inputs.is_floating_point():  # token ids cannot be scaled
-            return outputs(model, few)
+            return split_steps(outputs(model, few), few)[0]
         inputs = (few.inputs[:PROBED] + 1) * factor - 1
-        return outputs(model, replace(slice_batch(few, slice(0, PROBED)), inputs=inputs))
+        fewer = replace(slice_batch(few, slice(0, PROBED)), inputs=inputs)
+        return split_steps(outputs(model, fewer), fewer)[0]
 
     device = device_of(model)
     with global_stream(torch.Generator().manual_seed(0), device), evaluation(model), torch.enable_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.batch import Batch
@@ -13,7 +13,7 @@ from perdure.core.outputs import Outputs, predict_classes, predicted_class
 from perdure.core.resources import row_bound
 from perdure.ops.sequence import lengths_of
 
-__all__ = ["accuracy", "errors", "outputs", "predict"]
+__all__ = ["accuracy", "count_labels", "errors", "outputs", "predict", "split_steps"]
 
 _ROWS = 1000
 _NUMBERS = 10_000_000
@@ -53,8 +53,48 @@ def outputs(model: nn.Module, batch: Batch, index: slice = slice(None)) -> Float
     return call_model(model, x[index], None if lengths is None else lengths[index], side)
 
 
+def split_steps(
+    outputs: Float[Tensor, "batch *step output"], batch: Batch
+) -> tuple[Float[Tensor, "row output"], Int[Tensor, " row"]]:
+    """Lay outputs and labels of steps out as rows, valid steps alone; where each sample has one label nothing changes.
+
+    Args:
+        outputs: Outputs of a model, one row per sample or per step.
+        batch: Samples with their labels.
+
+    Returns:
+        One row of outputs for each label, and the labels on the same device.
+
+    Example:
+        >>> batch = Batch(torch.zeros(1, 2, 1), torch.tensor([[0, 1]]), torch.tensor([[True, False]]))
+        >>> split_steps(torch.tensor([[[3.0, 1.0], [2.0, 4.0]]]), batch)
+        (tensor([[3., 1.]]), tensor([0]))
+    """
+    label = batch.label.to(outputs.device)
+    if outputs.ndim != 3 or label.shape != outputs.shape[:2]:
+        return outputs, label
+    valid = torch.ones_like(label, dtype=torch.bool) if batch.mask is None else batch.mask.to(outputs.device)
+    return outputs[valid], label[valid]
+
+
+def count_labels(batch: Batch) -> int:
+    """Count the labels of samples, or of their valid steps.
+
+    Args:
+        batch: Samples.
+
+    Returns:
+        The number.
+
+    Example:
+        >>> count_labels(Batch(torch.zeros(2, 3, 1), torch.zeros(2, 3).long()))
+        6
+    """
+    return batch.label.numel() if batch.label.ndim == 1 or batch.mask is None else int(batch.mask.sum())
+
+
 def errors(outputs: Float[Tensor, "batch output"], batch: Batch, kind: Outputs = "logits") -> int:
-    """Count the samples whose predicted class is not their label.
+    """Count the samples, or their valid steps, whose predicted class is not their label.
 
     Args:
         outputs: Outputs of a classifier.
@@ -68,11 +108,12 @@ def errors(outputs: Float[Tensor, "batch output"], batch: Batch, kind: Outputs =
         >>> errors(torch.tensor([[0.4], [0.9]]), Batch(torch.zeros(2, 1), torch.tensor([0, 0])), "probability")
         1
     """
-    return int((predicted_class(outputs, kind) != batch.label.to(outputs.device)).sum())
+    rows, label = split_steps(outputs, batch)
+    return int((predicted_class(rows, kind) != label).sum())
 
 
 def accuracy(model: nn.Module, batch: Batch) -> float:
-    """Measure how often the predicted class is the label.
+    """Measure how often the predicted class is the label, over samples or over their valid steps.
 
     Args:
         model: Classifier, called as in `predict`.
@@ -88,5 +129,5 @@ def accuracy(model: nn.Module, batch: Batch) -> float:
         >>> accuracy(nn.Identity(), Batch(torch.eye(4), torch.tensor([0, 1, 2, 0])))
         0.75
     """
-    predicted = predict_classes(model, predict(model, batch))
-    return int((predicted == batch.label.to(predicted.device)).sum()) / len(batch)
+    rows, label = split_steps(predict(model, batch), batch)
+    return int((predict_classes(model, rows) == label).sum()) / len(label)
