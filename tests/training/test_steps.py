@@ -26,7 +26,7 @@ class AtEachStep(nn.Module):
         return self.head(self.cell(x)[0])
 
 
-def ragged():
+def make_ragged():
     """Labels that are the sign of the first feature; those of padded steps are wrong."""
     x = torch.randn(30, 5, 3, generator=torch.Generator().manual_seed(1))
     mask = torch.arange(5) < (torch.arange(30) % 5 + 1)[:, None]
@@ -40,7 +40,7 @@ class Sign(nn.Module):
 
 
 def test_only_valid_steps_are_counted():
-    batch = ragged()
+    batch = make_ragged()
     assert count_labels(batch) == int(batch.mask.sum()) == 90
     assert errors(Sign()(batch.inputs), batch) == 0
     assert accuracy(Sign(), batch) == 1.0
@@ -48,7 +48,7 @@ def test_only_valid_steps_are_counted():
 
 
 def test_a_recurrent_network_learns_the_labels_of_all_steps():
-    batch = ragged()
+    batch = make_ragged()
     settings = Training(epochs=25, learning_rate=0.05, min_steps=1)
     fitted = fit(AtEachStep(), shuffle_batches(batch, 10), batch, settings, torch.Generator().manual_seed(0))
     assert fitted.history[fitted.best].validation_accuracy > 0.9
