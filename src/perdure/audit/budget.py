@@ -14,7 +14,7 @@ from perdure.audit.explain import AuditRequest, explain_panel
 from perdure.audit.panel import is_control
 from perdure.audit.samples import FEWEST
 from perdure.core.batch import slice_batch
-from perdure.core.errors import BudgetError, SettingError
+from perdure.core.errors import BudgetError, RunFolderError, SettingError, user_code_errors
 from perdure.core.estimate import Estimate
 from perdure.records.documents import from_json, to_json
 from perdure.records.files import write_bytes
@@ -108,11 +108,14 @@ def open_plan(
 
     Raises:
         BudgetError: When not even one method fits.
+        RunFolderError: When the stored plan is damaged.
     """
     path = folder / "budget.json"
     if exists(path):
-        stored = from_json(path.read_bytes())
-        return BudgetPlan(int(stored["samples"]), tuple(stored["left_out"]))
+        remedy = "delete the folder of this audit, or give another one: its results depend on this plan"
+        with user_code_errors(RunFolderError, f"{path} is damaged: its reader", remedy):
+            stored = from_json(path.read_bytes())
+            return BudgetPlan(int(stored["samples"]), tuple(stored["left_out"]))
     start = time.perf_counter()
     shared, costs = measure_costs(models, request, seconds, case)
     plan = choose_plan(shared, costs, seconds, time.perf_counter() - start, len(request.batch))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from perdure.core.batch import Batch
 from perdure.core.errors import SettingError, ShapeError, user_code_errors
+from perdure.core.plain_json import load_json
 
 __all__ = ["Values", "read_values"]
 
@@ -126,7 +127,7 @@ def _tensor(given: Any, name: str) -> Tensor:
 def _parse(text: str, name: str) -> tuple[Any, str]:
     """Read a number, a list or the path of a file from a text; give the path too."""
     try:
-        number = json.loads(text)
+        number = load_json(text)
     except ValueError:
         return _read_file(text, name)
     return number, ""

@@ -17,7 +17,7 @@ from perdure.landscape.ends import PathEnds
 from perdure.landscape.learning import Learner, LearningState, learn_in_chunks
 from perdure.landscape.path import Chain, Path, connect_linearly
 from perdure.landscape.published import PublishedSettings, track_published_in_chunks
-from perdure.landscape.storage import TimedState, load_points, save_points
+from perdure.landscape.storage import REMEDY, TimedState, load_points, save_points
 from perdure.landscape.surface import ModelLoss, count_passes
 from perdure.landscape.tracking import TrackingState, ValleySettings
 from perdure.landscape.valley import track_valley_in_chunks
@@ -130,7 +130,7 @@ def _load_route(place: Folder, kind: str) -> Route | None:
         record["is_cut"] = record.pop("cut", record.get("is_cut"))
         seconds = read_times(place).get("seconds", 0.0) if seconds is None else seconds
         return Route(kind, load_path(place / _PATH), seconds, **record)
-    except (PartError, OSError, ValueError, TypeError) as error:
+    except (PartError, OSError, ValueError, TypeError, AttributeError) as error:
         warnings.warn(f"the path in {place} is damaged, and computed again: {error}", stacklevel=3)
         return None
 
@@ -172,6 +172,8 @@ def load_path(file: Folder) -> Path:
         PartError: If the file is missing or damaged.
     """
     points, shape = load_points(file)
+    if shape not in _SHAPES:
+        raise PartError(f"{file} holds no path, but {shape!r}", REMEDY)
     return _SHAPES[shape](points)
 
 

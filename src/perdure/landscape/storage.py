@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from perdure.core.errors import PartError
+from perdure.core.plain_json import load_json
 from perdure.ops.params import Params
 from perdure.records.documents import check_intact
 from perdure.records.files import write_bytes
@@ -184,8 +185,8 @@ def load_tensors(file: Folder) -> tuple[dict[str, Tensor], dict[str, Any]]:
         data = file.read_bytes()
         check_intact(data)
         tensors = safetensors.torch.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        about = json.loads(header["__metadata__"]["about"])
+        header = load_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        about = load_json(header["__metadata__"]["about"])
         about.pop(_DIGEST, None)
     except (OSError, SafetensorError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise PartError(f"{file} is missing or damaged: {error}", REMEDY) from error

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from perdure.core.check import check_counts
-from perdure.core.errors import PartError, SettingError
+from perdure.core.errors import PartError, SettingError, user_code_errors
 from perdure.landscape.path import Chain
 from perdure.landscape.storage import (
     REMEDY,
@@ -186,13 +186,14 @@ def load_tracking(folder: Folder) -> TimedState[TrackingState] | None:
     """
     if not (folder / _STATE).exists():
         return None
-    record = _record(folder)
-    points = tuple(point for part in record["parts"] for point in load_points(folder / part)[0])
-    fields = {**record["tracked"], "points": points, "losses": tuple(record["tracked"]["losses"])}
-    if record["state"] is None:
-        return TimedState(TrackingState(**fields), record["seconds"])
-    fields |= {name: tensor.clone() for name, tensor in load_tensors(folder / record["state"])[0].items()}
-    return TimedState(PublishedState(**fields), record["seconds"])
+    with user_code_errors(PartError, f"{folder / _STATE} holds no tracking: its reader", REMEDY):
+        record = _record(folder)
+        points = tuple(point for part in record["parts"] for point in load_points(folder / part)[0])
+        fields = {**record["tracked"], "points": points, "losses": tuple(record["tracked"]["losses"])}
+        if record["state"] is None:
+            return TimedState(TrackingState(**fields), record["seconds"])
+        fields |= {name: tensor.clone() for name, tensor in load_tensors(folder / record["state"])[0].items()}
+        return TimedState(PublishedState(**fields), record["seconds"])
 
 
 def track_in_chunks(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from perdure.core.errors import CheckpointError, DependencyError
+from perdure.core.plain_json import load_json
 from perdure.data.hub import hub_model
 from perdure.models._pretrained import ensure_torchvision
 
@@ -68,7 +68,7 @@ def is_classifier(folder: Path) -> bool:
         True when it has weights, and names a head for sequence classification or none at all.
     """
     try:
-        named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or []
+        named = load_json((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or []
     except (OSError, ValueError, AttributeError):
         return True  # loading reports the error
     heads = not named or any(str(name).endswith("ForSequenceClassification") for name in named)

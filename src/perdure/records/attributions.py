@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -19,10 +18,11 @@ from torch import Tensor
 from perdure.core.attribution import Attribution, Provenance
 from perdure.core.batch import Batch
 from perdure.core.errors import PartError, user_code_errors
+from perdure.core.plain_json import load_json
 from perdure.ops.position import to_sites
 from perdure.records.folders import PART, wrong_folder_error
-from perdure.records.parts import number_of, part_paths, read_part
-from perdure.records.place import place, read_errors, readable
+from perdure.records.parts import number_of, open_part, part_paths, read_part
+from perdure.records.place import place, read_errors
 
 __all__ = [
     "StoredMap",
@@ -289,8 +289,8 @@ def read_map(path: Path, sample: str) -> StoredMap | None:
         PartError: When the part is damaged or holds no maps.
     """
     remedy = "delete this file and run the same command again; only this part is computed again"
-    with user_code_errors(PartError, f"{path} is damaged: its reader", remedy), pq.ParquetFile(readable(path)) as file:
-        about = json.loads(file.schema_arrow.metadata[_KEY])
+    with user_code_errors(PartError, f"{path} is damaged: its reader", remedy), open_part(path) as file:
+        about = load_json(file.schema_arrow.metadata[_KEY])
         for group in range(file.num_row_groups):
             names = file.read_row_group(group, columns=["sample_id"])["sample_id"].to_pylist()
             if sample in names:
@@ -321,12 +321,13 @@ def read_provenance(path: Path) -> Provenance:
         PartError: When the part is damaged or holds no maps.
     """
     with user_code_errors(PartError, f"{path} is damaged: its reader", "delete it and run the same command again"):
-        about = json.loads(pq.read_schema(readable(path)).metadata[_KEY])
+        with open_part(path) as file:
+            about = load_json(file.schema_arrow.metadata[_KEY])
         return Provenance(**about["provenance"])
 
 
 def _read_about(table: pa.Table) -> dict[str, Any]:
-    about: dict[str, Any] = json.loads(table.schema.metadata[_KEY])
+    about: dict[str, Any] = load_json(table.schema.metadata[_KEY])
     return about
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from perdure.core.plain_json import load_json
 from perdure.core.plain_yaml import dump_yaml, load_yaml
 from perdure.core.stored_array import check_fits, read_stored_array
 from perdure.records.seal import BLANK, is_intact, seal
@@ -100,7 +101,7 @@ def from_json(data: bytes) -> dict[str, Any]:
         TypeError: When it is no record.
     """
     check_intact(data)
-    record = json.loads(data)
+    record = load_json(data)
     if not isinstance(record, dict):
         raise TypeError("it holds no values by name")
     record.pop(_DIGEST, None)

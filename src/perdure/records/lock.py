@@ -10,13 +10,14 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 from perdure.core.errors import RunFolderError
+from perdure.core.plain_json import load_json
 from perdure.records.files import LOCK, write_bytes
 from perdure.records.place import is_local, read_errors
 
@@ -85,9 +86,10 @@ def _lock(path: Path) -> int:
         except OSError:
             os.close(file)
             raise
-        if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
-            break
-        os.close(file)  # the previous writer has just removed it
+        with suppress(FileNotFoundError):  # the previous writer has just removed it
+            if os.path.samestat(os.fstat(file), path.stat()):
+                break
+        os.close(file)
     os.ftruncate(file, 0)
     os.write(file, json.dumps(_describe()).encode())
     return file
@@ -167,7 +169,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     """Read the holder of a lock; empty where there is none, or while the file is written."""
     with read_errors(path):
         try:
-            record = json.loads(path.read_bytes())
+            record = load_json(path.read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
     return record if isinstance(record, dict) else {}

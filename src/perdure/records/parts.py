@@ -22,6 +22,7 @@ __all__ = [
     "finished_parts",
     "has_digest",
     "number_of",
+    "open_part",
     "part_digest",
     "part_path",
     "part_paths",
@@ -219,6 +220,23 @@ def read_part(path: Path) -> pa.Table:
             f"{path} is truncated or damaged: {error}",
             "delete this file and run the same command again; only this part is computed again",
         ) from error
+
+
+def open_part(path: Path) -> pq.ParquetFile:
+    """Open one part to read some columns or rows of it, once all of it is checked.
+
+    Args:
+        path: File of the part.
+
+    Returns:
+        The open file, a context.
+
+    Raises:
+        ArrowException: When the content is damaged; an OSError or a ValueError likewise.
+    """
+    data = path.read_bytes()
+    check_intact(data)
+    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
 
 
 def decode_part(data: bytes) -> pa.Table:

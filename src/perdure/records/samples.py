@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from perdure.core.batch import Batch, Text, slice_batch
 from perdure.core.errors import PartError, user_code_errors
+from perdure.core.plain_json import load_json
 from perdure.ops.sequence import lengths_of
-from perdure.records.parts import finished_parts, part_path, write_part
+from perdure.records.parts import finished_parts, open_part, part_path, write_part
 
 __all__ = ["LARGEST", "StoredSample", "find_stored", "read_sample", "sample_table", "write_samples"]
 
@@ -144,7 +144,7 @@ def find_stored(folder: Path, number: int, name: str) -> StoredSample | None:
         return None
     try:
         with user_code_errors(PartError, f"{path} is damaged: its reader", "run the same command again"):
-            with pq.ParquetFile(path) as file:
+            with open_part(path) as file:
                 place = pc.index(file.read(columns=["sample_id"])["sample_id"], pa.scalar(name)).as_py()
             return None if place < 0 else _read_sample(path, place)
     except PartError:
@@ -152,8 +152,8 @@ def find_stored(folder: Path, number: int, name: str) -> StoredSample | None:
 
 
 def _read_sample(path: Path, row: int) -> StoredSample:
-    with pq.ParquetFile(path) as file:
-        about: dict[str, Any] = json.loads(file.schema_arrow.metadata[_KEY])
+    with open_part(path) as file:
+        about: dict[str, Any] = load_json(file.schema_arrow.metadata[_KEY])
         group = 0
         while row >= file.metadata.row_group(group).num_rows:
             row -= file.metadata.row_group(group).num_rows

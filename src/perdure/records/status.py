@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import zipfile
 import zlib
@@ -16,6 +15,7 @@ import pyarrow as pa
 import yaml
 
 from perdure.core.errors import PerdureError
+from perdure.core.plain_json import load_json
 from perdure.records.documents import check_intact, from_npz, from_yaml
 from perdure.records.files import is_unfinished
 from perdure.records.parts import decode_part
@@ -32,7 +32,7 @@ PART = ".parquet"
 
 DECODERS: Mapping[str, Callable[[bytes], object]] = {
     PART: decode_part,
-    ".json": json.loads,
+    ".json": load_json,
     ".npz": from_npz,
     ".safetensors": len,
     ".yaml": from_yaml,

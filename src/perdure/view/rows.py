@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from perdure.core.errors import PartError, PerdureError, user_code_errors
 from perdure.core.registry import METHODS
 from perdure.core.spec import format_spec
 from perdure.records.attributions import read_provenance
+from perdure.records.parts import open_part
 from perdure.view.parts import Unit
 
 __all__ = ["COLUMNS", "UnitRows", "make_rows", "name_method"]
@@ -136,7 +136,7 @@ def _damage_errors(path: Path) -> Any:
 
 
 def _add_maps(path: Path, models: dict[str, _Collected], runs: dict[str, _Agreement]) -> None:
-    with pq.ParquetFile(path) as file:
+    with open_part(path) as file:
         present = [name for name in COLUMNS if name in file.schema_arrow.names]
         table = file.read(columns=[*present, "attribution"])
     if len(table) == 0:
@@ -185,7 +185,7 @@ def _to_unit_length(column: pa.ChunkedArray) -> Unitary:
 
 
 def _add_scores(path: Path, models: dict[str, _Collected], named: dict[str, tuple[str, str]]) -> None:
-    with pq.ParquetFile(path) as file:
+    with open_part(path) as file:
         if not {"metric", "sample_id", "model", "method", "value", "null"} <= set(file.schema_arrow.names):
             return
         table = file.read(columns=["sample_id", "model", "method", "metric", "value", "null"])

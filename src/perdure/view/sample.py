@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from perdure.core.errors import PartError, PerdureError, user_code_errors
 from perdure.core.estimate import Estimate
 from perdure.core.registry import METRICS
 from perdure.core.spec import strip_settings
 from perdure.records.attributions import StoredMap, read_map
+from perdure.records.parts import open_part
 from perdure.records.samples import StoredSample, find_stored
 from perdure.report.charts.path_curves import Chart, Curve, draw_small_charts
 from perdure.report.pages.page import Section
@@ -105,7 +105,7 @@ def build_sections(shown: ShownSample) -> tuple[Section, ...]:
 def _read_scores(path: Path, name: str) -> list[dict[str, Any]]:
     columns = ["sample_id", "model", "method", "metric", "value", "null", "ceiling", "curve"]
     with user_code_errors(PartError, f"{path.name} is damaged: its reader", "run the command again that wrote it"):
-        with pq.ParquetFile(path) as file:
+        with open_part(path) as file:
             if not set(columns) <= set(file.schema_arrow.names):
                 return []
             table = file.read(columns=columns)
