@@ -37,6 +37,7 @@ def fields_of(registry, name):
 
 DRAW = (
     "deep_lift_shap",
+    "f_fidelity",
     "gradient_shap",
     "kernel_shap",
     "lime",
@@ -48,10 +49,15 @@ DRAW = (
 """Methods and metrics that draw by the place of a sample in its call."""
 
 KEEPS_SOMETHING = (
+    "comprehensiveness",
+    "cpd",
+    "cpp",
     "extremal_perturbation",
+    "f_fidelity",
     "gradient_shap",
     "integrated_gradients",
     "sensitivity_n",
+    "sufficiency",
     "temporal_integrated_gradients",
     "temporal_saliency_rescaling",
     "timing",
