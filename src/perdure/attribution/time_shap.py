@@ -71,7 +71,7 @@ class TimeSHAP:
 
     groups: Groups = "step"
     estimator: Estimator = "auto"
-    samples: int = 64
+    samples: int = 200
     tolerance: float | None = None
     baseline: Baseline = "zero"
 
