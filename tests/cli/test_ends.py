@@ -8,7 +8,9 @@ import sys
 import time
 import warnings
 
+import numpy as np
 import pytest
+import torch
 import typer
 
 from perdure.cli import main as cli
@@ -60,6 +62,15 @@ def test_a_signal_that_is_ignored_stays_ignored(main):
         assert main(lambda: os.kill(os.getpid(), signal.SIGHUP)) == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("allocate", [lambda: torch.empty(2**58), lambda: np.empty(2**58), lambda: bytearray(2**62)])
+def test_an_allocation_that_fails_ends_a_command_in_one_line(main, capsys, allocate):
+    assert main(allocate) == 3
+    error = capsys.readouterr().err
+    assert error.startswith("perdure: there is not enough memory: ")
+    assert "Remedy: compute fewer rows in a call (batch_size, --batch-size)" in error
+    assert error.count("\n") == 1
 
 
 def start(*arguments, **options):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from perdure.attribution._attribute import attribute, attribute_cached
-from perdure.core.errors import UnsupportedError
+from perdure.core.errors import MemoryLimitError, UnsupportedError
 from perdure.core.forward import call_model, forward_with_graph
 from perdure.core.query import Query, slice_query
 from perdure.core.target import Logit
@@ -95,3 +95,14 @@ def test_only_a_part_about_all_keeps_the_first_pass():
     item = slice_query(query, slice(1, 3))
     assert item.cached is None
     torch.testing.assert_close(item.gradient(item.x), query.gradient(X)[1:3])
+
+
+class TakesMemory(nn.Module):
+    def forward(self, x):
+        return x.mean(1) + torch.empty(2**58)[:3]
+
+
+@pytest.mark.parametrize("method", ["gradient", "occlusion", "integrated_gradients"])
+def test_a_model_without_memory_is_named(method):
+    with pytest.raises(MemoryLimitError, match=r"there is not enough memory: .*memory.*batch_size"):
+        attribute(TakesMemory(), torch.zeros(2, 6, 3), method, target=0)

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from perdure.core.errors import RunFolderError
+from perdure.core.errors import RunFolderError, memory_limit_error
 from perdure.core.printable import printable
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "flush",
     "format_estimate",
     "guard_terminal",
+    "name_memory_errors",
     "name_write_errors",
     "print_json",
     "print_line",
@@ -70,6 +71,27 @@ def report_defect(kind: type[BaseException], error: BaseException, trace: Traceb
         trace: Traceback.
     """
     warn("".join(traceback.format_exception(kind, error, trace)).rstrip())
+
+
+@contextmanager
+def name_memory_errors() -> Iterator[None]:
+    """Convert a failure to get memory to a named error.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        MemoryLimitError: When there is not enough memory; its notes are those of the failure.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as error:
+        named = memory_limit_error(error)
+        if named is None:
+            raise
+        for note in getattr(error, "__notes__", ()):
+            named.add_note(note)
+        raise named from error
 
 
 @contextmanager

@@ -12,7 +12,15 @@ from typer.core import TyperCommand
 
 from perdure.cli.audit import audit
 from perdure.cli.catalogue import cite, show
-from perdure.cli.console import flush, guard_terminal, name_write_errors, print_line, report_defect, warn
+from perdure.cli.console import (
+    flush,
+    guard_terminal,
+    name_memory_errors,
+    name_write_errors,
+    print_line,
+    report_defect,
+    warn,
+)
 from perdure.cli.ends import PIPE_CLOSED, catch_signals, describe_signal, drop_output, is_closed_pipe
 from perdure.cli.evaluate import evaluate
 from perdure.cli.explain import explain
@@ -122,7 +130,8 @@ def _run() -> None:
     try:
         with name_write_errors():
             try:
-                app()
+                with name_memory_errors():
+                    app()
             finally:
                 sys.excepthook = report_defect  # typer sets its own
                 flush()

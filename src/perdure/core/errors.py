@@ -26,6 +26,7 @@ __all__ = [
     "LabelError",
     "LeftOutWarning",
     "LengthError",
+    "MemoryLimitError",
     "NonFiniteError",
     "OutputsWarning",
     "PaddingWarning",
@@ -40,6 +41,7 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedError",
     "VocabularyError",
+    "memory_limit_error",
     "user_code_errors",
 ]
 
@@ -173,6 +175,14 @@ class EngineWarning(UserWarning):
     """
 
 
+class MemoryLimitError(PerdureError):
+    """A computation needs more memory than there is.
+
+    The message contains what the allocator reports. Fewer rows in a call of the model need less: pass a smaller
+    `batch_size`; so do fewer workers and fewer samples.
+    """
+
+
 class ConstantScoreError(PerdureError):
     """A metric gives every map the same score, as the number that it follows never changes.
 
@@ -301,6 +311,32 @@ class RenamedWarning(DeprecationWarning):
     """
 
 
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
+"""Words of the allocators of torch and of the system."""
+
+
+def memory_limit_error(error: BaseException) -> MemoryLimitError | None:
+    """Make the named error of a failure to get memory, of Python, numpy, Arrow or torch.
+
+    Args:
+        error: Error.
+
+    Returns:
+        The named error, to be raised from it; None for another error.
+
+    Example:
+        >>> print(memory_limit_error(RuntimeError("DefaultCPUAllocator: can't allocate memory")))
+        there is not enough memory: DefaultCPUAllocator: can't allocate memory. Remedy: compute fewer rows in a call ...
+        >>> memory_limit_error(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    """
+    words = str(error).lower() if isinstance(error, RuntimeError | OSError) else ""
+    if not isinstance(error, MemoryError) and not any(phrase in words for phrase in _NO_MEMORY):
+        return None
+    cause = f"there is not enough memory: {_short(str(error)) or type(error).__name__}{_place(error)}"
+    remedy = "compute fewer rows in a call (batch_size, --batch-size), use fewer workers or samples, or free memory"
+    return MemoryLimitError(cause, remedy)
+
+
 @contextmanager
 def user_code_errors(error: type[PerdureError], subject: str, remedy: str | Callable[[], str]) -> Iterator[None]:
     """Convert whatever user code raises to a named error with its message and line.
@@ -315,6 +351,7 @@ def user_code_errors(error: type[PerdureError], subject: str, remedy: str | Call
 
     Raises:
         PerdureError: of the given name; an error of perdure passes unchanged.
+        MemoryLimitError: When there is not enough memory.
 
     Example:
         >>> with user_code_errors(PerdureError, "the model", "mend it"):
@@ -327,6 +364,8 @@ def user_code_errors(error: type[PerdureError], subject: str, remedy: str | Call
     except (PerdureError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as raised:  # foreign code may leave by sys.exit too
+        if lacks_memory := memory_limit_error(raised):
+            raise lacks_memory from raised
         cause = f"{subject} raises {type(raised).__name__}: {_short(str(raised))}{_place(raised)}"
         raise error(cause, remedy if isinstance(remedy, str) else remedy()) from raised
 

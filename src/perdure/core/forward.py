@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from perdure.core.abilities import HasSideInputs
-from perdure.core.errors import LengthError, PerdureError, ShapeError, UnsupportedError
+from perdure.core.errors import LengthError, PerdureError, ShapeError, UnsupportedError, memory_limit_error
 from perdure.core.exclusive import exclusive, without_cudnn
 
 __all__ = [
@@ -142,6 +142,7 @@ def call_model(
     Raises:
         ShapeError: when there is not one row of outputs for each row of inputs.
         LengthError: when the model requires samples sorted by length.
+        MemoryLimitError: when there is not enough memory for the rows.
         UnsupportedError: when the model returns no tensor, looks a number up that its table does not have, or has
             weights made in inference mode that are differentiated.
 
@@ -156,7 +157,7 @@ def call_model(
     try:
         outputs = model(x.clone(), **named)
     except (IndexError, RuntimeError, ValueError) as error:
-        known = _name_error(error)
+        known = memory_limit_error(error) or _name_error(error)
         if known is None:
             raise
         raise known from error

@@ -19,7 +19,7 @@ from typing import Any, cast
 import torch
 
 from perdure.core.copy import without_graphs
-from perdure.core.errors import EngineError, EngineWarning
+from perdure.core.errors import EngineError, EngineWarning, MemoryLimitError, memory_limit_error
 from perdure.core.exclusive import exclusive
 from perdure.core.optional import require
 from perdure.engine.pool import DEATHS, Work, do
@@ -205,7 +205,8 @@ class _Division:
         try:
             self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, self._ray.exceptions.RayError | MemoryError):
+            died = self._ray.exceptions.RayError | MemoryLimitError
+            if isinstance(error.cause, died) or memory_limit_error(error.cause):
                 return cast("BaseException", error.cause)
             raise error.cause from None
         except self._ray.exceptions.RayError as error:
