@@ -3,6 +3,7 @@ from perdure.attribution.attention_rollout import AttentionRollout as AttentionR
 from perdure.attribution.captum import Captum as Captum
 from perdure.attribution.deep_lift import DeepLIFT as DeepLIFT
 from perdure.attribution.deep_lift_shap import DeepLIFTSHAP as DeepLIFTSHAP
+from perdure.attribution.dynamask import Dynamask as Dynamask
 from perdure.attribution.extremal_perturbation import ExtremalPerturbation as ExtremalPerturbation
 from perdure.attribution.feature_ablation import FeatureAblation as FeatureAblation
 from perdure.attribution.fit import FIT as FIT

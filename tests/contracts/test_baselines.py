@@ -18,6 +18,7 @@ from perdure.metrics._evaluate import evaluate
 from tests.cases import fill, stream
 
 QUICK = {
+    "dynamask": {"steps": 3},
     "captum": {"explainer": "FeatureAblation"},
     "deep_lift_shap": {"references": 2, "noise": 0.0},
     "extremal_perturbation": {"steps": 2, "areas": (0.2, 0.5)},

@@ -46,6 +46,7 @@ CASES = {
     "transformer": Case(lambda: fill(Transformer()), draw(5, 7, 4), LENGTHS),
 }
 SERIES_ONLY = (
+    "dynamask",
     "fit",
     "temporal_integrated_gradients",
     "temporal_saliency_rescaling",
@@ -70,6 +71,7 @@ SUPPORTED = {
 """The cases of methods that cannot explain all of them."""
 
 QUICK = {
+    "dynamask": "dynamask:steps=3,areas=[0.2, 0.5]",
     "deep_lift_shap": "deep_lift_shap:references=2",
     "extremal_perturbation": "extremal_perturbation:steps=2,areas=[0.2, 0.5]",
     "gradient_shap": "gradient_shap:samples=3,noise=0.1",

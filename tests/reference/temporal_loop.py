@@ -104,3 +104,26 @@ def fit(predict, x, replacements):
                 left.append(divergence(after, predict(changed)))
             result[t, d] = divergence(after, before) - np.mean(left)
     return result
+
+
+def dynamask(function, x, areas, steps, smoothness, tolerance):
+    """Optimise one mask of one series after the other against zeros, and choose the smallest area that suffices."""
+    whole = function(x).detach()
+    unit = (whole - function(torch.zeros_like(x)).detach()) ** 2
+    masks, errors = [], []
+    for area in areas:
+        kept = max(1, round(area * x.numel()))
+        goal = torch.cat([torch.zeros(x.numel() - kept), torch.ones(kept)]).to(x)
+        mask, velocity = torch.full_like(x, 0.5), torch.zeros_like(x)
+        for step in range(steps):
+            leaf = mask.clone().requires_grad_()
+            loss = (function(leaf * x) - whole) ** 2 / unit
+            loss = loss + 0.5 * 100 ** (step / (steps - 1)) * ((leaf.flatten().sort().values - goal) ** 2).mean()
+            if len(x) > 1:
+                loss = loss + smoothness * leaf.diff(dim=0).abs().mean()
+            velocity = 0.9 * velocity - 0.1 * torch.autograd.grad(loss, leaf)[0]
+            mask = (mask + velocity).clamp(0, 1)
+        masks.append(mask)
+        errors.append(float((function(mask * x).detach() - whole) ** 2 / unit))
+    good = [i for i, error in enumerate(errors) if error <= tolerance]
+    return masks[good[0] if good else int(np.argmin(errors))]

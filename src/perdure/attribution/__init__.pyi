@@ -3,6 +3,7 @@ from .attention_rollout import AttentionRollout as AttentionRollout
 from .captum import Captum as Captum
 from .deep_lift import DeepLIFT as DeepLIFT
 from .deep_lift_shap import DeepLIFTSHAP as DeepLIFTSHAP
+from .dynamask import Dynamask as Dynamask
 from .extremal_perturbation import ExtremalPerturbation as ExtremalPerturbation
 from .feature_ablation import FeatureAblation as FeatureAblation
 from .fit import FIT as FIT
