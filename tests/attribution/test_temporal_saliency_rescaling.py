@@ -5,6 +5,8 @@ from perdure.attribution._attribute import attribute
 from perdure.attribution.temporal_saliency_rescaling import TemporalSaliencyRescaling
 from perdure.core.errors import SettingError, UnknownNameError, UnsupportedError
 from perdure.core.query import Query
+from perdure.core.registry import METHODS
+from perdure.core.spec import format_spec
 from perdure.core.target import Logit
 from perdure.ops.baseline import baseline_of
 from perdure.ops.sequence import length_mask
@@ -54,6 +56,14 @@ def test_the_passes_are_batched_and_counted():
 def test_settings_that_cannot_be_used(settings, error):
     with pytest.raises(error):
         TemporalSaliencyRescaling(**settings)
+
+
+def test_a_base_with_settings_is_written_in_quotes_and_read_back():
+    made = METHODS.make("temporal_saliency_rescaling:base='integrated_gradients:steps=4,baseline=mean',variant=paper")
+    assert made == TemporalSaliencyRescaling("integrated_gradients:steps=4,baseline=mean", "paper")
+    assert METHODS.make(format_spec(made)) == made
+    with pytest.raises(SettingError, match="in quotes"):
+        METHODS.make("temporal_saliency_rescaling:base=integrated_gradients:steps=4")
 
 
 def test_a_table_is_a_named_error():

@@ -42,7 +42,8 @@ class TemporalSaliencyRescaling:
     in the variant "paper".
 
     Args:
-        base: Name of the method whose map is rescaled, also with settings: "integrated_gradients:steps=10".
+        base: Name of the method whose map is rescaled, also with settings: "integrated_gradients:steps=10". Within a
+            text these are in quotes: base='integrated_gradients:steps=10'.
         variant: "code" for the published code, "paper" for the algorithm in the paper.
         quantile: Quantile of D above which the features of a step are separated.
         baseline: Value of removed steps and cells.

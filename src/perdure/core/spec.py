@@ -74,8 +74,9 @@ def parse_settings(text: str) -> dict[str, Any]:
 
     from perdure.core.plain_yaml import load_yaml
 
-    remedy = "write name=value, with commas between several"
-    mapping = "{" + re.sub(r"(?<![\w.])(\w+)=", r"\1: ", text) + "}"
+    remedy = "write name=value, with commas between several, and a value that has settings in quotes"
+    names = re.compile(r"""("[^"]*"|'[^']*')|(?<![\w.])(\w+)=""")  # a quoted value may contain settings
+    mapping = "{" + names.sub(lambda match: match[1] or f"{match[2]}: ", text) + "}"
     try:
         result = load_yaml(mapping)
     except yaml.YAMLError:
@@ -236,6 +237,8 @@ def _default(field: Field[Any]) -> Any:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str) and "=" in value:
+        return f"'{value}'"
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
