@@ -72,7 +72,7 @@ def test_verdicts_of_known_models(test_batch):
     answers = {model.name: model.methods[0].verdicts.over_time.answer for model in result.models}
     assert answers == {"last": "vanishes", "every": "reaches back"}
     numbers = {(m.name, score.name): score for m in result.models for score in m.methods[0].scores}
-    similarity = numbers["every", "parameter_randomisation:granularity=element,stages=1"]
+    similarity = numbers["every", "parameter_randomisation:similarity=spearman,granularity=element,stages=1"]
     assert similarity.value == 1.0  # one weight has one saliency
     assert numbers["last", "vanishing"].value == pytest.approx(1.0)
     assert numbers["every", "vanishing"].value == pytest.approx(0.0, abs=1e-6)
@@ -250,7 +250,7 @@ def test_images_without_a_truth_have_no_metric_of_all_samples():
         "insertion:points=16,granularity=position",
         "deletion:points=16,granularity=position",
         "sensitivity_n:masks=24,points=2,granularity=position",
-        "parameter_randomisation:stages=1",
+        "parameter_randomisation:similarity=spearman,stages=1",
     ]
 
 

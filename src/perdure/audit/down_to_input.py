@@ -43,7 +43,7 @@ LOST = 0.25
 """Fraction up to which a map does not show it: half way between a map that is right for no input and one that is right
 for half."""
 
-REFERENCE = 0.5
+REFERENCE = 0.3
 """Sensitivity that the best map of a panel must have to be the ceiling of others."""
 
 LEVELS: Mapping[str, Level] = {"yes": "good", "partly": "warning", "unclear": "warning", "no": "bad"}
@@ -187,7 +187,7 @@ def place_reference(sensitivity: Estimate, references: Sequence[float]) -> Estim
             metric.
 
     Returns:
-        The estimate with the ceiling that was reached, at least 0.5.
+        The estimate with the ceiling that was reached, at least 0.3.
 
     Example:
         >>> half = Estimate(0.4, 0.0, 1.0)

@@ -44,7 +44,7 @@ class Modality:
     def faithfulness(self) -> tuple[Metric, ...]:
         """All metrics of the verdict down to the input."""
         sensitivity = SensitivityN(masks=24, points=2, granularity=self._unit)
-        return *self.curves, sensitivity, ParameterRandomisation(stages=1, granularity=self.granularity)
+        return *self.curves, sensitivity, ParameterRandomisation("spearman", self.granularity, stages=1)
 
 
 SERIES = Modality(("saliency", "integrated_gradients:steps=32"), True, "element")
