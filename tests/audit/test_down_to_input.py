@@ -82,9 +82,7 @@ def test_similarity_to_redrawn_models_is_read_above_theirs_to_each_other(similar
 def test_the_reference_is_the_best_map_as_far_as_it_is_good_enough():
     own = number("sensitivity-n", 0.4, 0.0, 1.0)
     assert place_reference(own, [0.6, 0.55]).ceiling == 0.6
-    assert (
-        place_reference(replace(own, value=0.2), [0.1]).ceiling == 0.3
-    )  # maps that show nothing
+    assert place_reference(replace(own, value=0.2), [0.1]).ceiling == 0.3  # maps that show nothing
     assert place_reference(replace(own, value=0.7), [0.6]).ceiling == 0.7
     assert place_reference(own, []).ceiling == 1.0  # a single method has no reference
 
