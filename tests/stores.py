@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 import fsspec
 import pytest
@@ -19,7 +20,8 @@ def serve(environment: pytest.MonkeyPatch) -> Iterator[str]:
         host, port = server.get_host_and_port()
         for name, value in {**KEYS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():
             environment.setenv(name, value)
-        fsspec.filesystem("s3").mkdir("bucket")
-        yield "s3://bucket"
+        bucket = f"bucket-{uuid4().hex}"  # the servers of a process have their buckets in common
+        fsspec.filesystem("s3").mkdir(bucket)
+        yield f"s3://{bucket}"
     finally:
         server.stop()

@@ -63,7 +63,8 @@ def cluster():
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    with ray_engine._keep_signals():  # the nodes of Ray let SIGTERM raise SystemExit(1), also in later tests
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     nodes = [started.add_node(num_cpus=1) for _ in range(2)]
     started.wait_for_nodes()
     yield started, nodes
@@ -134,7 +135,8 @@ def test_no_core_is_named_in_time(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 
     monkeypatch.setattr(ray_engine, "START", 5)
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    with ray_engine._keep_signals():
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         with pytest.raises(EngineError, match="no worker began within 5 seconds; the cluster has 0 cores"):
             run(tmp_path / "ray", Ray(2, started.address))
