@@ -110,8 +110,8 @@ def values_without(
     """
     copies = max(1, query.rows // len(query.x))
     if not query.resumable or query.x.ndim != 3:
-        points = (torch.where(piece[:, None], start, query.x) for piece in removed.split(copies))
-        return torch.cat([query.value(item) for item in points])
+        parts = (torch.where(piece[:, None], start, query.x) for piece in removed.split(copies))
+        return torch.cat([query.value(part) for part in parts])
     first = removed.any(2).int().argmax(1)
     order = first.argsort(stable=True)
     groups = order.split(max(1, min(query.rows, RESUMED_ROWS) // len(query.x)))
