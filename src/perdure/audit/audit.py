@@ -26,6 +26,7 @@ from perdure.core.errors import SettingError, UnsupportedError
 from perdure.core.estimate import Estimate, Verdict
 from perdure.core.metric import Metric
 from perdure.core.registry import METRICS
+from perdure.core.resources import single_thread
 from perdure.core.spec import slug, strip_settings
 from perdure.data._digest import digest_splits
 from perdure.data._splits import Splits
@@ -110,6 +111,7 @@ def audit(
     return result
 
 
+@single_thread()
 def run_audit(
     models: Sequence[TrainedModel],
     splits: Splits,
