@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 __all__ = ["BLANK", "file_digest", "is_intact", "seal"]
 
 _MARK = b"perdure-sha256:"
+
+_DAMAGED_MARK = re.compile(rb"(perdure-.{7}|.{8}sha256:)[0-9a-f]{64}", re.DOTALL)
+"""A mark of which one half was changed: its file is damaged, not one without a digest."""
 
 BLANK = (_MARK + b"0" * 64).decode()
 """Text that a writer places somewhere in a file, and that `seal` replaces by the digest of the file."""
@@ -41,7 +45,7 @@ def is_intact(data: bytes) -> bool | None:
     """
     start = data.rfind(_MARK) + len(_MARK)
     if start < len(_MARK):
-        return None
+        return False if _DAMAGED_MARK.search(data) else None
     view = memoryview(data)
     digest = hashlib.sha256(view[:start])
     digest.update(b"0" * 64)
